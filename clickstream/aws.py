@@ -1,0 +1,65 @@
+"""The one place that makes AWS clients: same credentials, region, endpoint and retry rules for every part."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_sqs import SQSClient
+
+
+class Clients:
+    """boto3 clients by service, each made once and then shared (they are thread-safe).
+
+    ``attempts`` is botocore's total for one call (standard mode: jittered, 5xx and throttling alike); callers that must know
+    of every failure, as the publisher does, ask for 1.
+    """
+
+    def __init__(self, settings: Settings, *, attempts: int = 4, connections: int = 16) -> None:
+        # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
+        import boto3
+        from botocore.config import Config
+
+        self._settings = settings
+        self._session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+        self._config = Config(
+            retries={"mode": "standard", "total_max_attempts": attempts},
+            connect_timeout=3,
+            read_timeout=20,
+            tcp_keepalive=True,
+            max_pool_connections=connections,
+        )
+        self._made: dict[str, object] = {}
+
+    def _client(self, service: str) -> object:
+        if service not in self._made:
+            self._made[service] = self._session.client(  # type: ignore[call-overload]  # the name is not a literal here
+                service, endpoint_url=self._settings.endpoint(service), config=self._config
+            )
+        return self._made[service]
+
+    @property
+    def kinesis(self) -> KinesisClient:
+        return self._client("kinesis")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        return self._client("dynamodb")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def s3(self) -> S3Client:
+        return self._client("s3")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def sqs(self) -> SQSClient:
+        return self._client("sqs")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def sns(self) -> SNSClient:
+        return self._client("sns")  # type: ignore[return-value]  # one cache for all services

@@ -1,0 +1,74 @@
+"""Errors, named by what the caller must do.
+
+ClickstreamError
+├── Rejected             this input is wrong: report it or dead-letter it, and go on with the next
+│   ├── Undecodable          the bytes are not an event
+│   ├── InvalidEvent         an event, but a field is wrong (``path`` says which)
+│   └── TooLarge             over a limit of Kinesis: refused before the wire
+├── RetryLater           a dependency did not answer: try again, with jitter, until a deadline
+│   └── Throttled            it answered "slower"
+├── Stop                 this process must not go on; nothing is lost, another run continues
+│   ├── Fenced               another owner has taken this shard: stop its effects, checkpoint nothing
+│   └── TooManyDeadLetters   the fault is probably ours: a bad deploy, not bad records
+└── UserMistake          one line and a hint for the person at the keyboard
+    └── Missing              a stream, a table, Java … is not there
+"""
+
+from __future__ import annotations
+
+
+class ClickstreamError(Exception):
+    """Root of the tree. ``str()`` is one line fit for a person."""
+
+
+class Rejected(ClickstreamError):
+    """An input that will never be accepted. ``path`` is a JSONPath-like place (``$.items[0].price``)."""
+
+    def __init__(self, reason: str, path: str = "$") -> None:
+        super().__init__(reason if path == "$" else f"{reason} at {path}")
+        self.reason = reason
+        self.path = path
+
+
+class Undecodable(Rejected):
+    """Not JSON, not UTF-8, a broken aggregate …: no field can be named."""
+
+
+class InvalidEvent(Rejected):
+    """JSON, but not an event of a known type with valid fields."""
+
+
+class TooLarge(Rejected):
+    """Over a record or request limit."""
+
+
+class RetryLater(ClickstreamError):
+    """A dependency is down or slow; the same call may succeed later."""
+
+
+class Throttled(RetryLater):
+    """The dependency asked for fewer calls."""
+
+
+class Stop(ClickstreamError):
+    """This process must end or stand still; durable state is consistent."""
+
+
+class Fenced(Stop):
+    """A newer owner's epoch is in the store."""
+
+
+class TooManyDeadLetters(Stop):
+    """The dead-letter limit was reached."""
+
+
+class UserMistake(ClickstreamError):
+    """Something a person can put right; ``hint`` says how."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Missing(UserMistake):
+    """A stream, table, queue, runtime or file is not there."""

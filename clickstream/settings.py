@@ -1,0 +1,92 @@
+"""Every environment variable the platform reads, in one place.
+
+AWS variables mean what they mean to the AWS CLI; ours begin with ``CLICKSTREAM_``. Programs read them once, at their start,
+with :func:`from_env`, and pass the value on: no other module touches ``os.environ``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from clickstream.errors import UserMistake
+
+DEFAULT_REGION = "us-east-1"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What a process needs to know of its surroundings."""
+
+    name: str = "clickstream"
+    """Prefix of every resource: the stream itself, tables, queues, buckets, KCL applications."""
+    region: str = DEFAULT_REGION
+    profile: str | None = None
+    endpoint_url: str | None = None
+    """``AWS_ENDPOINT_URL``: all services, unless a more specific variable names one."""
+    endpoint_urls: dict[str, str] = {}
+    """Service name in lower case (``kinesis``, ``dynamodb``, ``s3`` …) to its ``AWS_ENDPOINT_URL_<SERVICE>``."""
+    datasets: Path = Path("../shared/data")
+    """Real data for tests and evaluation (``CLICKSTREAM_DATASETS``)."""
+    local_dir: Path = Path(".local")
+    """Where the embedded AWS keeps its environment, logs and state (``CLICKSTREAM_LOCAL_DIR``)."""
+    log_level: str = "WARNING"
+
+    @property
+    def stream(self) -> str:
+        return self.name
+
+    @property
+    def shards_table(self) -> str:
+        """One item per (application, shard): epoch, position, manifest, progress."""
+        return f"{self.name}-shards"
+
+    @property
+    def aggregates_table(self) -> str:
+        return f"{self.name}-aggregates"
+
+    @property
+    def state_bucket(self) -> str:
+        """Snapshots' bucket."""
+        return f"{self.name}-state"
+
+    @property
+    def dead_letter_queue(self) -> str:
+        return f"{self.name}-dead-letters"
+
+    def application(self, app: str) -> str:
+        """The KCL application's name, which is also its lease table's."""
+        return f"{self.name}-{app}"
+
+    def endpoint(self, service: str) -> str | None:
+        """The endpoint URL of a service (``kinesis``, ``dynamodb`` …), or None for AWS itself."""
+        return self.endpoint_urls.get(service, self.endpoint_url)
+
+
+def from_env(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment; an unusable value is a :class:`UserMistake` that names the variable."""
+    env = os.environ if environ is None else environ
+    own: dict[str, str] = {
+        field.name: env[variable]
+        for field in msgspec.structs.fields(Settings)
+        if (variable := f"CLICKSTREAM_{field.name.upper()}") in env and field.name != "endpoint_urls"
+    }
+    prefix = "AWS_ENDPOINT_URL_"
+    values: dict[str, object] = {
+        # boto3 ignores AWS_REGION while Java and ECS use it: both count here, and the clients get the result
+        "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or DEFAULT_REGION,
+        "profile": env.get("AWS_PROFILE"),
+        "endpoint_url": env.get("AWS_ENDPOINT_URL"),
+        "endpoint_urls": {
+            variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
+        },
+        **own,
+    }
+    try:
+        return msgspec.convert(
+            values, Settings, strict=False, dec_hook=lambda kind, value: kind(value) if kind is Path else value
+        )
+    except msgspec.ValidationError as error:
+        raise UserMistake(f"bad setting: {error}", hint="see `clickstream --help` for the variables") from error

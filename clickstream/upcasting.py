@@ -1,0 +1,71 @@
+"""Old schema versions, step by step to the latest: pure functions over parsed JSON.
+
+| version | what changed |
+|---|---|
+| 1 | products were named ``sku``; a purchase's amount and prices were decimal text ("12.34") |
+| 2 | ``product_id``; integer minor units |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from clickstream.errors import InvalidEvent
+
+Fields = dict[str, Any]
+LATEST = 2
+#: ISO 4217 currencies of version 1 whose minor unit is not a hundredth.
+_EXPONENTS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
+
+
+def to_latest(fields: Fields) -> Fields:
+    """The same event in the latest version; fields of an unknown or future version come back as they are."""
+    version = fields.get("schema_version", LATEST)
+    while isinstance(version, int) and version in _STEPS:
+        fields = {**_STEPS[version](fields), "schema_version": version + 1}
+        version += 1
+    return fields
+
+
+def _minor_units(text: object, currency: object, path: str) -> object:
+    if not isinstance(text, str):
+        return text  # left for the validation, which names the type
+    try:
+        amount = Decimal(text).scaleb(_EXPONENTS.get(str(currency), 2))
+        if amount != amount.to_integral_value():
+            raise InvalidEvent("more decimals than the currency has", path)
+        return int(amount)
+    except (InvalidOperation, ValueError, OverflowError) as error:
+        raise InvalidEvent("not a decimal amount", path) from error
+
+
+def _with_product_id(fields: Fields) -> Fields:
+    if "sku" not in fields:
+        return fields
+    renamed = {name: value for name, value in fields.items() if name != "sku"}
+    return {"product_id": fields["sku"], **renamed}
+
+
+def _from_1(fields: Fields) -> Fields:
+    fields = _with_product_id(fields)
+    if fields.get("type") != "purchase":
+        return fields
+    currency = fields.get("currency")
+    changed: Fields = {"amount": _minor_units(fields.get("amount"), currency, "$.amount")}
+    items = fields.get("items")
+    if isinstance(items, list):
+        changed["items"] = [
+            {
+                **_with_product_id(item),
+                **({"price": _minor_units(item["price"], currency, f"$.items[{n}].price")} if "price" in item else {}),
+            }
+            if isinstance(item, dict)
+            else item
+            for n, item in enumerate(items)
+        ]
+    return {**fields, **changed}
+
+
+_STEPS: dict[int, Callable[[Fields], Fields]] = {1: _from_1}

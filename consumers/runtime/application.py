@@ -1,0 +1,75 @@
+"""What an application must provide to be run over a shard.
+
+An application is a pure fold and a sink. The runtime owns everything else: the wire, decoding, dead letters, duplicates, the
+order of effect → snapshot → checkpoint, recovery and resharding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.events import AnyEvent
+from clickstream.routing import HashRange
+from clickstream.settings import Settings
+from consumers.runtime.position import Position
+
+
+class Inheritance(msgspec.Struct, frozen=True):
+    """Says that a state being restored belongs to a parent shard: only keys of ``keys`` move to the child.
+
+    What is kept per shard and not per key (a window's partial, say) stays with the parent, whose rows remain.
+    """
+
+    keys: HashRange
+
+
+class Fold(Protocol):
+    """One application's state over one shard. Pure: no clock, no randomness, no I/O; never shared between threads.
+
+    The state after any sequence of ``apply`` calls depends on the events in order alone, never on how they were cut into
+    batches or on when the other methods were called: a replay after a crash cuts differently and must meet the same state.
+    """
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        """Fold events in shard order. They are valid, belong to this shard and are no duplicates."""
+
+    def effects(self, *, flush: bool) -> Sequence[Any]:
+        """Absolute values that changed since the last call and that the sink must write; not mutated afterwards.
+
+        With ``flush`` nothing may be held back for a later call (the shard is idle, or is being left).
+        """
+
+    def changes(self) -> bytes:
+        """What changed in the state since the last call, encoded: ``restore`` of all changes in order is the state."""
+
+    def snapshot(self) -> bytes:
+        """The whole state, encoded; replaces all earlier changes."""
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        """Merge what ``snapshot`` or ``changes`` returned into this state; called in the order they were taken."""
+
+
+class Sink(Protocol):
+    """Writes effects. Runs on a thread of its own, while the fold goes on with the next batch."""
+
+    def write(self, effects: Sequence[Any], position: Position) -> None:
+        """Make the effects of everything up to ``position`` durable; idempotent, safe against an older writer.
+
+        Raises RetryLater when the store does not answer; the runtime calls again with the same arguments.
+        """
+
+
+class Application(Protocol):
+    """The wiring of one application; see ``consumers.analytics.wiring``."""
+
+    name: str
+
+    def open_fold(self, shard_id: str) -> Fold:
+        """A fresh fold for a lease; thrown away when the lease is lost."""
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        """The sink for a lease."""

@@ -1,0 +1,30 @@
+"""How far a fold has come: a record's place in its shard, compared as numbers."""
+
+from __future__ import annotations
+
+import msgspec
+
+#: Kinesis sequence numbers have up to 56 digits; padded text of one width orders as the numbers do, also in DynamoDB,
+#: whose own numbers keep only 38 digits.
+_SEQUENCE_DIGITS = 60
+_SUB_DIGITS = 6
+
+
+class Position(msgspec.Struct, frozen=True, order=True):
+    """(sequence number, sub-sequence number) of a user record; the latter counts inside a KPL aggregate, from 0."""
+
+    sequence: int
+    sub: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.sequence:0{_SEQUENCE_DIGITS}d}.{self.sub:0{_SUB_DIGITS}d}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """The inverse of ``str()``; raises ValueError."""
+        sequence, _, sub = text.partition(".")
+        return cls(int(sequence), int(sub))
+
+
+#: Before the first record of any shard.
+START = Position(-1, 0)
