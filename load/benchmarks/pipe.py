@@ -16,9 +16,10 @@ from load.benchmarks.sample import sample_events
 
 _HERE = Path(str(resources.files("load.benchmarks")))
 _JARS = Path(amazon_kclpy.__file__).parent / "jars"
-_PER_BATCH = 2_000
-_WARM_UP = 10
-_COUNTED = 60
+_LOGBACK = _HERE / "quiet-logback.xml"
+_PER_BATCH = 5_000
+_WARM_UP = 8
+_COUNTED = 30
 
 
 def benchmark() -> Benchmark:
@@ -31,12 +32,12 @@ def benchmark() -> Benchmark:
     subprocess.run(["javac", "-cp", f"{_JARS}/*", "-d", folder, _HERE / "PipeHarness.java"], check=True)
 
     def run(child: str) -> float:
+        flags = ["-XX:+UseSerialGC", "-Xmx1g", "-Dfile.encoding=UTF-8", f"-Dlogback.configurationFile={_LOGBACK}"]
+        sizes = [str(_PER_BATCH), str(_WARM_UP), str(_COUNTED)]
         command = [
-            "java", "-Dfile.encoding=UTF-8", f"-Dlogback.configurationFile={_HERE / 'quiet-logback.xml'}",
-            "-cp", f"{folder}:{_JARS}/*", "PipeHarness",
-            f"{sys.executable} -m load.benchmarks.children {child}",
-            str(file), str(_PER_BATCH), str(_WARM_UP), str(_COUNTED),
-        ]  # fmt: skip
+            *("java", *flags, "-cp", f"{folder}:{_JARS}/*", "PipeHarness"),
+            *(f"{sys.executable} -m load.benchmarks.children {child}", str(file), *sizes),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
         return float(done.stdout.split()[-1])
 
