@@ -1,0 +1,5 @@
+"""The applications there are: name → the module whose ``APPLICATION`` wires it."""
+
+APPLICATIONS: dict[str, str] = {
+    "analytics": "consumers.analytics.wiring",
+}

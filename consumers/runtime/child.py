@@ -1,0 +1,144 @@
+"""One shard's process, started by KCL's daemon: ``python -m consumers.runtime.child APPLICATION``.
+
+The wiring of the consumer side: everything that the shard loop needs is made here, once, and passed on.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import os
+import select
+import sys
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import structlog
+
+from clickstream.aws import Clients
+from clickstream.errors import ClickstreamError
+from clickstream.routing import Shard
+from clickstream.settings import Settings, from_env
+from consumers.runtime import topology
+from consumers.runtime.application import Application, Sink
+from consumers.runtime.applications import APPLICATIONS
+from consumers.runtime.checkpointing import CommitPolicy
+from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
+from consumers.runtime.shard_loop import ShardLoop
+from consumers.runtime.snapshots import SnapshotStore
+from consumers.runtime.wire import Wire, serve
+
+
+class Aws:
+    """The shard loop's surroundings on AWS, embedded or real."""
+
+    def __init__(self, application: Application, settings: Settings) -> None:
+        self._application = application
+        self._settings = settings
+        self._clients = Clients(settings, attempts=2)  # the loop's own patience does the rest, visibly
+        self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
+        self.store = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
+        self.dead_letters = DeadLetterQueue(self._clients, settings)
+
+    def describe(self, shard_id: str) -> Shard:
+        return topology.describe(shard_id, self._clients, self._settings)
+
+    def open_sink(self, shard_id: str) -> Sink:
+        return self._application.open_sink(shard_id, self._clients, self._settings)
+
+
+def load_application(name: str) -> Application:
+    """The application's wiring, imported only now: a process carries what its own application needs."""
+    application: Application = importlib.import_module(APPLICATIONS[name]).APPLICATION
+    return application
+
+
+class Prepared(NamedTuple):
+    """What does not depend on the shard: made once, before the zygote forks."""
+
+    application: Application
+    surroundings: Aws
+    settings: Settings
+
+
+def prepare(application_name: str, settings: Settings) -> Prepared:
+    """Import the application and build the AWS clients; no connection is opened, so a fork may use them."""
+    application = load_application(application_name)
+    return Prepared(application, Aws(application, settings), settings)
+
+
+def run(prepared: Prepared) -> int:
+    """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
+    wire = Wire(*_take_over_standard_streams())
+    _log_to_stderr(prepared.settings)
+    loop = ShardLoop(
+        prepared.application,
+        prepared.surroundings,
+        policy=CommitPolicy(),
+        dead_letter_limit=DeadLetterLimit(),
+    )
+    try:
+        serve(wire, loop)
+    except ClickstreamError as error:
+        # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
+        structlog.get_logger().error("shard process stops", reason=str(error))
+        return 1
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """A shard's process on its own, where forking from a zygote is not possible."""
+    prepared = prepare(arguments[0], from_env())
+    tune_garbage_collector()
+    return run(prepared)
+
+
+def _take_over_standard_streams() -> tuple[int, int]:
+    """Keep the protocol to ourselves: a stray ``print()`` goes to stderr, and no library can read the daemon's words.
+
+    A daemon killed with -9 closes the pipe too, but a busy or hanging child would notice only at its next read; the watcher
+    notices at once, and a child without a daemon must not go on.
+    """
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    threading.Thread(target=_exit_when_closed, args=(read_fd,), name="daemon-watch", daemon=True).start()
+    return read_fd, write_fd
+
+
+def _exit_when_closed(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, 0)  # nothing but the hang-up is asked for
+    poll.poll()
+    os._exit(0)
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def tune_garbage_collector() -> None:
+    """Events and records hold no cycles, so the collector finds nothing in them: let it look rarely, and never at imports."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,77 @@
+"""Makes a shard's work durable on a thread of its own, so that the next batches are folded meanwhile.
+
+At most one commit is in flight. Its order is the runtime's promise: effects first, then state and position in one step; KCL's
+checkpoint, which the shard loop sends, comes after both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from typing import Any, Protocol
+
+from consumers.runtime.application import Sink
+from consumers.runtime.outages import Patience
+from consumers.runtime.snapshots import Commit, Lease
+
+
+class Store(Protocol):
+    """Where snapshots go; see :class:`consumers.runtime.snapshots.SnapshotStore`."""
+
+    def take(self, shard_id: str, now_ms: int) -> Lease: ...
+    def look(self, shard_id: str) -> Lease | None: ...
+    def read(self, lease: Lease) -> list[bytes]: ...
+    def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+
+
+class Commits:
+    """The commit in flight, if any. All methods belong to the shard loop's thread."""
+
+    def __init__(self, *, lease: Lease, store: Store, sink: Sink, patience: Patience, executor: Executor) -> None:
+        self._lease = lease
+        self._store = store
+        self._sink = sink
+        self._patience = patience
+        self._executor = executor
+        self._future: Future[Commit | None] | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        return self._future is not None
+
+    @property
+    def wants_full(self) -> bool:
+        """Whether the next commit should carry the whole state; only asked while none is in flight."""
+        return self._lease.manifest.wants_full
+
+    def start(self, commit: Commit, effects: Sequence[Any], now_ms: int) -> None:
+        assert self._future is None
+        self._future = self._executor.submit(self._run, commit, effects, now_ms)
+
+    def start_heartbeat(self, behind_ms: int, now_ms: int) -> None:
+        assert self._future is None
+        self._future = self._executor.submit(self._beat, behind_ms, now_ms)
+
+    def finished(self) -> Commit | None:
+        """The commit that became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
+        if self._future is None or not self._future.done():
+            return None
+        return self.wait(timeout_s=None)
+
+    def wait(self, timeout_s: float | None) -> Commit | None:
+        """Like ``finished``, after waiting for the flight to end. Raises TimeoutError."""
+        if self._future is None:
+            return None
+        done = self._future.result(timeout_s)
+        self._future = None
+        return done
+
+    def _run(self, commit: Commit, effects: Sequence[Any], now_ms: int) -> Commit:
+        if effects:
+            self._patience.call(lambda: self._sink.write(effects, commit.position))
+        self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
+        return commit
+
+    def _beat(self, behind_ms: int, now_ms: int) -> None:
+        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, now_ms))

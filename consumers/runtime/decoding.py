@@ -1,0 +1,94 @@
+"""From a shard's records to events, and to the reasons of those that are none. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from clickstream import events
+from clickstream.errors import InvalidEvent, Rejected, Undecodable
+from clickstream.events import AnyEvent
+from consumers.runtime.position import Position
+from consumers.runtime.wire import Record
+
+#: A clock this far ahead of Kinesis's is believed; beyond it the event would move the watermark past its own time.
+MAX_AHEAD_MS = 5 * 60_000
+
+_AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """A record that is no event, and why."""
+
+    record: Record
+    error: Rejected
+
+
+class Decoded(msgspec.Struct, frozen=True):
+    """Parallel lists: ``events[i]`` arrived at ``arrived_ms[i]`` and belongs to ``users[i]``."""
+
+    events: Sequence[AnyEvent]
+    arrived_ms: Sequence[int]
+    users: list[str]
+    rejections: Sequence[Rejection] = ()
+    rejected: Sequence[bool] = ()
+    """Per record of the batch, if any was rejected; empty otherwise."""
+
+
+def position_of(record: Record) -> Position:
+    return Position(int(record.sequence_number), record.sub_sequence_number)
+
+
+def newer_than(records: list[Record], position: Position) -> list[Record]:
+    """The records after a position; KCL's checkpoint lags the snapshot, so a restart delivers some again."""
+    if not records or position_of(records[0]) > position:
+        return records
+    return [record for record in records if position_of(record) > position]
+
+
+def decode_batch(records: list[Record]) -> Decoded:
+    """All records of a batch, decoded at full speed as long as nothing is wrong with any of them."""
+    decode = events.decode
+    try:
+        decoded = [decode(record.data) for record in records]
+    except Rejected:
+        return _one_by_one(records)
+    users = [event.user_id for event in decoded]
+    arrived = [record.approximate_arrival_timestamp for record in records]
+    keys_differ = users != [record.partition_key for record in records]
+    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + MAX_AHEAD_MS):
+        return _one_by_one(records)
+    return Decoded(decoded, arrived, users)
+
+
+def _one_by_one(records: list[Record]) -> Decoded:
+    accepted: list[AnyEvent] = []
+    arrived: list[int] = []
+    rejections: list[Rejection] = []
+    rejected: list[bool] = []
+    for record in records:
+        try:
+            accepted.append(_decode(record))
+        except Rejected as error:
+            rejections.append(Rejection(record, error))
+            rejected.append(True)
+        else:
+            arrived.append(record.approximate_arrival_timestamp)
+            rejected.append(False)
+    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections, rejected if rejections else ())
+
+
+def _decode(record: Record) -> AnyEvent:
+    try:
+        event = events.decode(record.data)
+    except Undecodable as error:
+        if record.data.startswith(_AGGREGATE_MAGIC):
+            # KCL hands an aggregate that it cannot open to us as one plain record
+            raise Undecodable("a KPL aggregate with a bad checksum or a broken body") from error
+        raise
+    if event.user_id != record.partition_key:
+        raise InvalidEvent("the partition key is not the user_id, so the user's order cannot be kept", "$.user_id")
+    if event.occurred_at > record.approximate_arrival_timestamp + MAX_AHEAD_MS:
+        raise InvalidEvent("occurred in the future", "$.occurred_at")
+    return event

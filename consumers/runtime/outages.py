@@ -1,0 +1,86 @@
+"""A dependency that is down stops the shard; it never drops records.
+
+Every call to AWS goes through :func:`translated`, which turns botocore's many failures into RetryLater, and the runtime's loops
+call again through :class:`Patience` until the answer comes or the lease is gone.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clickstream.errors import RetryLater, Throttled
+
+T = TypeVar("T")
+
+_THROTTLING = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+#: The call itself is wrong: repeating it can only repeat the failure.
+_FINAL = frozenset({"ConditionalCheckFailedException", "NoSuchKey", "TransactionCanceledException", "ValidationException"})
+
+
+def error_code(error: ClientError) -> str:
+    """The service's error code, such as ``ConditionalCheckFailedException``."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+@contextmanager
+def translated(dependency: str) -> Iterator[None]:
+    """botocore's errors as RetryLater or Throttled, named by the dependency; a call that is itself wrong stays as it is."""
+    try:
+        yield
+    except ClientError as error:
+        code = error_code(error)
+        if code in _FINAL:
+            raise
+        kind = Throttled if code in _THROTTLING else RetryLater
+        raise kind(f"{dependency}: {code}: {error}") from error
+    except BotoCoreError as error:
+        raise RetryLater(f"{dependency}: {error}") from error
+
+
+class Patience:
+    """Calls again until it works: exponential backoff with full jitter, ended only by ``stop``.
+
+    Waiting is what a shard must do while a store is down: Kinesis keeps the records, and KCL renews the lease meanwhile.
+    """
+
+    def __init__(
+        self,
+        *,
+        stop: threading.Event,
+        report: Callable[[RetryLater, int], None],
+        first_s: float = 0.1,
+        most_s: float = 5.0,
+    ) -> None:
+        self._stop = stop
+        self._report = report
+        self._first_s = first_s
+        self._most_s = most_s
+
+    def call(self, action: Callable[[], T]) -> T:
+        """The action's result; its last RetryLater when ``stop`` was set meanwhile."""
+        attempt = 0
+        while True:
+            try:
+                return action()
+            except RetryLater as error:
+                attempt += 1
+                self._report(error, attempt)
+                wait = random.uniform(0, min(self._most_s, self._first_s * 2**attempt))
+                if self._stop.wait(wait):
+                    raise

@@ -1,0 +1,287 @@
+"""One shard, from lease to lease lost: records → fold → effects → snapshot → checkpoint.
+
+:meth:`ShardLoop.process_records` is the path every record takes; the rest of the file is what happens at the edges of a lease.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from threading import Event as Flag
+from typing import Protocol
+
+import structlog
+
+from clickstream.errors import Fenced, RetryLater, Stop
+from clickstream.routing import Shard
+from consumers.runtime.application import Application, Sink
+from consumers.runtime.checkpointing import CommitPolicy
+from consumers.runtime.commits import Commits, Store
+from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLetterLimit, dead_letter
+from consumers.runtime.decoding import Rejection, position_of
+from consumers.runtime.latency import LatencySamples
+from consumers.runtime.outages import Patience
+from consumers.runtime.position import Position
+from consumers.runtime.shard_state import ShardState
+from consumers.runtime.snapshots import Commit
+from consumers.runtime.wire import Checkpointer, CheckpointFailed, ProcessRecords
+
+log = structlog.get_logger()
+
+#: Everything that a shutdown does must fit in here; KCL's own grace is longer (consumers.runtime.properties).
+DRAIN_S = 20.0
+
+
+class DeadLetters(Protocol):
+    """Where rejected records go; see :class:`consumers.runtime.dead_letters.DeadLetterQueue`."""
+
+    def send(self, letters: Sequence[DeadLetter]) -> None: ...
+
+
+class Surroundings(Protocol):
+    """The I/O that a shard loop is given: real in ``consumers.runtime.child``, simulated in tests/simulation."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+
+    def describe(self, shard_id: str) -> Shard:
+        """The shard's hash range and parents."""
+
+    def open_sink(self, shard_id: str) -> Sink: ...
+
+
+class ShardLoop:
+    """A ``ShardProcessor`` that keeps the five invariants of ARCHITECTURE.md for one application."""
+
+    def __init__(
+        self,
+        application: Application,
+        surroundings: Surroundings,
+        *,
+        policy: CommitPolicy,
+        dead_letter_limit: DeadLetterLimit,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        executor: Executor | None = None,
+        gone: Flag | None = None,
+    ) -> None:
+        self._application = application
+        self._io = surroundings
+        self._policy = policy
+        self._clock_ms = clock_ms
+        self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
+        #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
+        self._gone = gone or Flag()
+        self._patience = Patience(stop=self._gone, report=self._report_outage)
+        self._dead_letter_count = DeadLetterCount(dead_letter_limit)
+        self._latency = LatencySamples()
+        self._behind_ms = 0
+        self._uncommitted = 0
+        self._in_flight_records = 0
+        self._first_uncommitted_ms = 0
+        self._delivered: Position | None = None
+        self._durable: Position | None = None
+        self._checkpointed: Position | None = None
+        self._last_checkpoint_ms = 0
+        self._last_write_ms = 0
+        self._log = log.bind(application=application.name)
+
+    # the path of every record
+
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
+        if self._gone.is_set():
+            return
+        try:
+            self._settle(checkpointer)
+            acknowledge()  # from here on the daemon encodes the next batch beside our work
+            applied = self._state.apply(batch.records)
+            self._send_dead_letters(applied.rejections)
+            self._dead_letter_count.add(applied.records, applied.rejected)
+            self._note(batch, applied.records)
+            self._commit_if_due()
+        except Fenced as fenced:
+            self._stand_still(str(fenced))
+
+    def _settle(self, checkpointer: Checkpointer) -> None:
+        """Take note of a commit that has become durable, and let KCL's checkpoint follow it."""
+        self._landed(self._commits.finished())
+        if self._policy.checkpoint_is_due(self._clock_ms(), last_checkpoint_ms=self._last_checkpoint_ms):
+            self._checkpoint(checkpointer)
+
+    def _note(self, batch: ProcessRecords, applied: int) -> None:
+        self._behind_ms = batch.millis_behind_latest or 0
+        if batch.records:
+            self._delivered = position_of(batch.records[-1])
+        if applied:
+            if not self._uncommitted:
+                self._first_uncommitted_ms = self._clock_ms()
+            self._uncommitted += applied
+            self._latency.arrived(batch.records)
+
+    def _commit_if_due(self) -> None:
+        now = self._clock_ms()
+        if self._policy.must_wait(not_durable=self._uncommitted + self._in_flight_records):
+            self._landed(self._commits.wait(None))
+        if self._commits.in_flight:
+            return
+        if self._policy.commit_is_due(now, first_uncommitted_ms=self._first_uncommitted_ms, uncommitted=self._uncommitted):
+            self._start_commit(flush=self._behind_ms == 0)
+        elif not self._uncommitted and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms):
+            if effects := self._state.fold.effects(flush=True):
+                # held back while the shard was busy; the position is the same, so the sink may write without a commit
+                self._patience.call(lambda: self._sink.write(effects, self._state.position))
+            self._last_write_ms = now
+            self._commits.start_heartbeat(self._behind_ms, now)
+
+    def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
+        now = self._clock_ms()
+        full = self._commits.wants_full
+        commit = Commit(
+            position=self._state.position,
+            state=self._state.snapshot() if full else self._state.changes(),
+            full=full,
+            progress=self._state.progress,
+            behind_ms=self._behind_ms,
+            latency=self._latency.encoded(),
+            ended=ended,
+        )
+        self._latency.commit_started()
+        self._in_flight_records, self._uncommitted = self._uncommitted, 0
+        self._last_write_ms = now
+        self._commits.start(commit, self._state.fold.effects(flush=flush), now)
+
+    def _landed(self, commit: Commit | None) -> None:
+        if commit is not None:
+            self._durable = commit.position
+            self._in_flight_records = 0
+            self._latency.commit_ended(self._clock_ms())
+
+    def _send_dead_letters(self, rejections: Sequence[Rejection]) -> None:
+        if not rejections:
+            return
+        letters = [
+            dead_letter(
+                application=self._application.name,
+                shard=self._shard_id,
+                position=position_of(rejection.record),
+                partition_key=rejection.record.partition_key,
+                arrived_ms=rejection.record.approximate_arrival_timestamp,
+                reason=rejection.error.reason,
+                path=rejection.error.path,
+                data=rejection.record.data,
+            )
+            for rejection in rejections
+        ]
+        self._patience.call(lambda: self._io.dead_letters.send(letters))
+        self._log.warning("dead letters", count=len(letters), reason=letters[0].reason, position=letters[0].position)
+
+    def _checkpoint(self, checkpointer: Checkpointer) -> None:
+        """KCL's position follows the durable one; it may not pass what KCL has delivered in this run."""
+        if self._durable is None or self._delivered is None:
+            return
+        position = min(self._durable, self._delivered)
+        if position == self._checkpointed:
+            return
+        self._last_checkpoint_ms = self._clock_ms()
+        try:
+            checkpointer.checkpoint(str(position.sequence), position.sub)
+        except CheckpointFailed as failed:
+            if failed.lease_is_gone:
+                raise Fenced(str(failed)) from failed
+            # nothing is lost: the next checkpoint covers it, and a restart drops what the snapshot has
+            self._log.warning("checkpoint failed, trying again later", error=failed.error)
+        else:
+            self._checkpointed = position
+
+    # the edges of a lease
+
+    def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        self._shard_id = shard_id
+        self._log = self._log.bind(shard=shard_id)
+        shard = self._patience.call(lambda: self._io.describe(shard_id))
+        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms()))
+        self._state = ShardState(self._application.open_fold(shard_id), shard.hash_range)
+        if lease.position is not None:
+            self._state.restore(self._patience.call(lambda: self._io.store.read(lease)), lease.position)
+        else:
+            for parent in shard.parents:
+                self._inherit(parent)
+        self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
+        self._sink = self._io.open_sink(shard_id)
+        self._commits = Commits(
+            lease=lease, store=self._io.store, sink=self._sink, patience=self._patience, executor=self._executor
+        )
+        self._log.info("lease taken", epoch=lease.epoch, position=str(self._state.position))
+
+    def _inherit(self, parent: str) -> None:
+        lease = self._patience.call(lambda: self._io.store.look(parent))
+        if lease is None or lease.position is None:
+            return  # the application never read the parent: it began later, or the parent's records had expired
+        if not lease.ended:
+            raise Stop(f"{self._shard_id} starts before its parent {parent} has committed its end")
+        self._state.inherit(self._patience.call(lambda: self._io.store.read(lease)))
+
+    def _refuse_a_leading_checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        """KCL's checkpoint may lag the snapshot but never lead it: what lies between would be skipped."""
+        if sequence_number is None or not sequence_number.isdecimal():
+            return
+        checkpoint = Position(int(sequence_number), sub_sequence_number or 0)
+        if checkpoint > self._state.position:
+            raise Stop(
+                f"{self._shard_id}: KCL's checkpoint {checkpoint} leads the last snapshot {self._state.position}; "
+                "restore the snapshots, or delete the lease table to read the stream again"
+            )
+
+    def shutdown_requested(self, checkpointer: Checkpointer) -> None:
+        if self._gone.is_set():
+            return
+        try:
+            self._drain(ended=False, deadline_s=DRAIN_S)
+            self._checkpoint(checkpointer)
+        except Fenced as fenced:
+            self._stand_still(str(fenced))
+
+    def shard_ended(self, checkpointer: Checkpointer) -> None:
+        if self._gone.is_set():
+            return
+        try:
+            # without a deadline: the children may only start from what is committed here
+            self._drain(ended=True, deadline_s=None)
+        except Fenced as fenced:
+            self._stand_still(str(fenced))
+        else:
+            self._patience.call(lambda: _checkpoint_the_end(checkpointer))
+            self._log.info("shard ended", position=str(self._state.position))
+
+    def lease_lost(self) -> None:
+        self._stand_still("lease lost")
+
+    def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
+        """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
+        started = time.monotonic()
+        self._landed(self._commits.wait(deadline_s))
+        if self._uncommitted or ended:
+            self._start_commit(flush=True, ended=ended)
+            left_s = None if deadline_s is None else max(0.0, deadline_s - (time.monotonic() - started))
+            self._landed(self._commits.wait(left_s))
+        elif effects := self._state.fold.effects(flush=True):
+            self._patience.call(lambda: self._sink.write(effects, self._state.position))
+
+    def _stand_still(self, why: str) -> None:
+        """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
+        self._gone.set()
+        self._log.warning("no longer the owner", why=why)
+
+    def _report_outage(self, error: RetryLater, attempt: int) -> None:
+        if attempt == 1 or attempt % 10 == 0:
+            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt)
+
+
+def _checkpoint_the_end(checkpointer: Checkpointer) -> None:
+    try:
+        checkpointer.checkpoint(None, None)
+    except CheckpointFailed as failed:
+        raise RetryLater(str(failed)) from failed

@@ -1,0 +1,103 @@
+"""One shard's state in memory: what the events up to a position amount to. Pure; the shard loop decides when it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from clickstream.routing import HashRange
+from consumers.runtime.application import Fold, Inheritance
+from consumers.runtime.decoding import Decoded, Rejection, decode_batch, newer_than, position_of
+from consumers.runtime.duplicates import SeenChunk, SeenEvents
+from consumers.runtime.home import Home
+from consumers.runtime.position import START, Position
+from consumers.runtime.snapshots import Progress
+from consumers.runtime.wire import Record
+
+
+class StoredState(msgspec.Struct, frozen=True, array_like=True):
+    """A link of the snapshot chain, decoded: the runtime's own state and the fold's, whole or as changes."""
+
+    progress: Progress
+    seen: list[SeenChunk]
+    fold: bytes
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """What one batch came to: ``records`` were new, ``rejections`` of them need a dead letter before the next commit."""
+
+    records: int
+    rejections: Sequence[Rejection] = ()
+    rejected: Sequence[bool] = ()
+
+
+NOTHING = Applied(0)
+
+
+class ShardState:
+    """``state(p) = fold(events up to p)``, with the duplicates' ids and the counters that belong to the same position."""
+
+    def __init__(self, fold: Fold, hash_range: HashRange) -> None:
+        self.fold = fold
+        self.position = START
+        self.progress = Progress()
+        self._seen = SeenEvents()
+        self._home = Home(hash_range)
+        self._range = hash_range
+
+    def apply(self, records: list[Record]) -> Applied:
+        """Fold a batch: drop replays, decode, refuse what is not at home here, drop duplicates, fold, move the position."""
+        fresh = newer_than(records, self.position)
+        if not fresh:
+            return NOTHING
+        decoded = decode_batch(fresh)
+        mine = self._at_home(decoded)
+        new = self._seen.only_new(mine.events, mine.arrived_ms)
+        self.fold.apply(new)
+        self.position = position_of(fresh[-1])
+        was = self.progress
+        self.progress = Progress(
+            events=was.events + len(new),
+            dead_letters=was.dead_letters + len(decoded.rejections),
+            duplicates=was.duplicates + len(mine.events) - len(new),
+            foreign=was.foreign + len(decoded.events) - len(mine.events),
+            watermark_ms=max([was.watermark_ms, *(event.occurred_at for event in new)]),
+            arrived_ms=max(was.arrived_ms, fresh[-1].approximate_arrival_timestamp),
+        )
+        return Applied(len(fresh), decoded.rejections, decoded.rejected)
+
+    def changes(self) -> bytes:
+        """What changed since the last ``changes`` or ``snapshot``, encoded."""
+        return msgspec.msgpack.encode(StoredState(self.progress, self._seen.changes(), self.fold.changes()))
+
+    def snapshot(self) -> bytes:
+        """The whole state, encoded."""
+        return msgspec.msgpack.encode(StoredState(self.progress, self._seen.everything(), self.fold.snapshot()))
+
+    def restore(self, chain: Sequence[bytes], position: Position) -> None:
+        """Continue where this shard's last owner committed."""
+        for link in chain:
+            stored = msgspec.msgpack.decode(link, type=StoredState)
+            self._seen.restore(stored.seen, keys=None)
+            self.fold.restore(stored.fold, None)
+            self.progress = stored.progress
+        self.position = position
+
+    def inherit(self, chain: Sequence[bytes]) -> None:
+        """Take over, from a parent's last commit, the keyed state of the users that hash into this shard."""
+        for link in chain:
+            stored = msgspec.msgpack.decode(link, type=StoredState)
+            self._seen.restore(stored.seen, keys=self._range)
+            self.fold.restore(stored.fold, Inheritance(self._range))
+
+    def _at_home(self, decoded: Decoded) -> Decoded:
+        foreign = self._home.foreign(decoded.users)
+        if not foreign:
+            return decoded
+        kept = [n for n, user in enumerate(decoded.users) if user not in foreign]
+        return Decoded(
+            [decoded.events[n] for n in kept],
+            [decoded.arrived_ms[n] for n in kept],
+            [decoded.users[n] for n in kept],
+        )

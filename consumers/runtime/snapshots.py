@@ -1,0 +1,238 @@
+"""State and position as one commit: objects on S3, bound together by one conditional write in DynamoDB.
+
+A shard's state is a chain: one full snapshot and the changes since, each an immutable object. The *manifest* names the chain;
+it stands in the shard's item beside the position and the epoch, and the three change together or not at all. A worker takes
+an epoch when it gets the lease; a commit with an older epoch is refused (a zombie), and so is one that would move the position
+back. What a crash leaves on S3 without a manifest naming it is swept at the next take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from clickstream.aws import Clients
+from clickstream.errors import Fenced, Stop
+from clickstream.settings import Settings
+from consumers.runtime.outages import error_code, translated
+from consumers.runtime.position import Position
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+#: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot.
+LONGEST_CHAIN = 64
+_COMPRESSION = 1  # the fastest: a commit's latency matters more than its bytes
+
+
+class StoredObject(msgspec.Struct, frozen=True):
+    """One link of the chain. ``size``: bytes as stored (compressed); ``sha256``: hex of those bytes."""
+
+    key: str
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """The chain: a full snapshot first, then the changes in order."""
+
+    chain: tuple[StoredObject, ...] = ()
+
+    @property
+    def wants_full(self) -> bool:
+        """True when the next commit should carry the whole state instead of its changes."""
+        return (
+            not self.chain
+            or len(self.chain) > LONGEST_CHAIN
+            or sum(link.size for link in self.chain[1:]) > 2 * self.chain[0].size + 65_536
+        )
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What people and other programs want to know of a shard; as of its position, so it replays to the same values."""
+
+    events: int = 0
+    dead_letters: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    watermark_ms: int = 0
+    arrived_ms: int = 0
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that changes together. ``state`` is the whole state if ``full``, else the changes since the last commit."""
+
+    position: Position
+    state: bytes
+    full: bool
+    progress: Progress
+    behind_ms: int = 0
+    latency: str = ""
+    ended: bool = False
+
+
+class Lease(msgspec.Struct, kw_only=True):
+    """A shard as this process owns it: the epoch never changes, the rest is the last committed state."""
+
+    shard_id: str
+    epoch: int
+    position: Position | None = None
+    manifest: Manifest = Manifest()
+    ended: bool = False
+
+
+class SnapshotStore:
+    """One application's snapshots. Raises RetryLater when a store does not answer, Fenced when a newer owner is there."""
+
+    def __init__(self, application: str, owner: str, clients: Clients, settings: Settings) -> None:
+        self._application = application
+        self._owner = owner
+        self._dynamodb = clients.dynamodb
+        self._s3 = clients.s3
+        self._table = settings.shards_table
+        self._bucket = settings.state_bucket
+
+    def take(self, shard_id: str, now_ms: int) -> Lease:
+        """Become the owner: every older epoch is refused from now on."""
+        with translated("DynamoDB"):
+            item = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=self._key(shard_id),
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"S": self._owner}, ":now": {"N": str(now_ms)}},
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        lease = _lease(shard_id, item)
+        self._sweep(lease)
+        return lease
+
+    def look(self, shard_id: str) -> Lease | None:
+        """The shard's last commit, without becoming its owner; None when it never had an owner."""
+        with translated("DynamoDB"):
+            item = self._dynamodb.get_item(TableName=self._table, Key=self._key(shard_id), ConsistentRead=True).get("Item")
+        return None if item is None else _lease(shard_id, item)
+
+    def read(self, lease: Lease) -> list[bytes]:
+        """The chain's contents, oldest first. A missing or altered object raises Stop: guessing would be wrong answers."""
+        return [self._get(link) for link in lease.manifest.chain]
+
+    def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
+        """Make (state, position, progress) durable in one step, then drop what the new chain no longer names."""
+        old = lease.manifest.chain
+        link = self._put(lease, commit)
+        manifest = Manifest(chain=(link,) if commit.full else (*old, link))
+        values: dict[str, AttributeValueTypeDef] = {
+            "position": {"S": str(commit.position)},
+            "manifest": {"S": msgspec.json.encode(manifest).decode()},
+            "ended": {"BOOL": commit.ended},
+            "behind_ms": {"N": str(commit.behind_ms)},
+            "latency": {"S": commit.latency},
+            "updated_at": {"N": str(now_ms)},
+            **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
+        }
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=self._key(lease.shard_id),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                    ConditionExpression="epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
+                    " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
+                    # aliases for all: DynamoDB reserves many plain words
+                    ExpressionAttributeNames={f"#{name}": name for name in values},
+                    ExpressionAttributeValues={
+                        ":epoch": {"N": str(lease.epoch)},
+                        ":true": {"BOOL": True},
+                        ":false": {"BOOL": False},
+                        **{f":{name}": value for name, value in values.items()},
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            stored = _lease(lease.shard_id, cast("dict[str, Any]", error.response.get("Item", {})))
+            if (stored.epoch, stored.position, stored.manifest) != (lease.epoch, commit.position, manifest):
+                raise Fenced(
+                    f"{lease.shard_id}: epoch {lease.epoch} may not commit; the store has epoch {stored.epoch}"
+                ) from error
+            # the first try had arrived and only its answer was lost
+        lease.position, lease.manifest, lease.ended = commit.position, manifest, commit.ended
+        if commit.full:
+            self._delete([obsolete.key for obsolete in old])
+
+    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
+        """Tell that the shard is alive and how far it lags, without moving its position."""
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=self._key(lease.shard_id),
+                    UpdateExpression="SET behind_ms = :behind_ms, updated_at = :now",
+                    ConditionExpression="epoch = :epoch",
+                    ExpressionAttributeValues={
+                        ":epoch": {"N": str(lease.epoch)},
+                        ":behind_ms": {"N": str(behind_ms)},
+                        ":now": {"N": str(now_ms)},
+                    },
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's") from error
+
+    def _key(self, shard_id: str) -> dict[str, AttributeValueTypeDef]:
+        return {"application": {"S": self._application}, "shard": {"S": shard_id}}
+
+    def _prefix(self, shard_id: str) -> str:
+        return f"{self._application}/{shard_id}/"
+
+    def _put(self, lease: Lease, commit: Commit) -> StoredObject:
+        body = zlib.compress(commit.state, _COMPRESSION)
+        # the epoch in the key: a zombie can only write objects that no manifest of the owner names
+        kind = "full" if commit.full else "changes"
+        key = f"{self._prefix(lease.shard_id)}{lease.epoch:010d}-{commit.position}{'-end' if commit.ended else ''}.{kind}"
+        with translated("S3"):
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+        return StoredObject(key=key, size=len(body), sha256=hashlib.sha256(body).hexdigest())
+
+    def _get(self, link: StoredObject) -> bytes:
+        try:
+            with translated("S3"):
+                body = self._s3.get_object(Bucket=self._bucket, Key=link.key)["Body"].read()
+        except self._s3.exceptions.NoSuchKey as error:
+            raise Stop(f"snapshot object {link.key} is missing") from error
+        if hashlib.sha256(body).hexdigest() != link.sha256:
+            raise Stop(f"snapshot object {link.key} was altered: its checksum differs from the manifest's")
+        return zlib.decompress(body)
+
+    def _sweep(self, lease: Lease) -> None:
+        """Delete what earlier owners left behind without committing it."""
+        named = {link.key for link in lease.manifest.chain}
+        with translated("S3"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(lease.shard_id))
+            self._delete([entry["Key"] for page in pages for entry in page.get("Contents", []) if entry["Key"] not in named])
+
+    def _delete(self, keys: list[str]) -> None:
+        for start in range(0, len(keys), 1000):
+            with translated("S3"):
+                self._s3.delete_objects(
+                    Bucket=self._bucket,
+                    Delete={"Objects": [{"Key": key} for key in keys[start : start + 1000]], "Quiet": True},
+                )
+
+
+def _lease(shard_id: str, item: dict[str, Any]) -> Lease:
+    position, manifest = item.get("position"), item.get("manifest")
+    return Lease(
+        shard_id=shard_id,
+        epoch=int(item.get("epoch", {"N": "0"})["N"]),
+        position=Position.parse(position["S"]) if position else None,
+        manifest=msgspec.json.decode(manifest["S"], type=Manifest) if manifest else Manifest(),
+        ended=item.get("ended", {"BOOL": False})["BOOL"],
+    )
