@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from threading import Event
 from types import FrameType
 
@@ -56,6 +57,7 @@ class Parts:
             group.start(name, [sys.executable, "-m", "clickstream.cli", *arguments], environment=environment, log=log)
             self._say(f"started {name} (log: {log})")
 
+        since_ms = int(time.time() * 1000)
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
             begin(self._workers, name, "worker", name)
@@ -72,7 +74,8 @@ class Parts:
             wait_until(lambda: answers(port, "/healthz"), "serve", deadline, check=check)
             self._say(f"the dashboard is at http://127.0.0.1:{port}")
         for name in workers:
-            wait_until(lambda name=name: owns_every_shard(clients, self._settings, name), name, deadline, check=check)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            owned = partial(owns_every_shard, clients, self._settings, name, since_ms)
+            wait_until(owned, name, deadline, check=check)
         return stack
 
     def watch(self, requested: Event) -> None:
@@ -92,16 +95,18 @@ class Parts:
             group.check()
 
 
-def owns_every_shard(clients: Clients, settings: Settings, application: str) -> bool:
-    """Whether some worker of the application has taken each open shard of the stream."""
+def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
+    """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
     pages = clients.kinesis.get_paginator("list_shards").paginate(StreamName=settings.stream)
     shards = [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
     rows = clients.dynamodb.get_paginator("query").paginate(
         TableName=settings.shards_table,
         KeyConditionExpression="application = :application",
-        ExpressionAttributeValues={":application": {"S": application}},
+        FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues={":application": {"S": application}, ":since": {"N": str(since_ms)}},
     )
-    owned = {row["shard"]["S"] for page in rows for row in page["Items"] if "owner" in row}
+    owned = {row["shard"]["S"] for page in rows for row in page["Items"]}
     return owned >= {shard.shard_id for shard in shards if shard.is_open}
 
 
