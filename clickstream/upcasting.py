@@ -17,8 +17,11 @@ from clickstream.errors import InvalidEvent
 
 Fields = dict[str, Any]
 LATEST = 2
-#: ISO 4217 currencies of version 1 whose minor unit is not a hundredth.
-_EXPONENTS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
+#: The ISO 4217 currencies whose minor unit is not a hundredth.
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
 
 
 def to_latest(fields: Fields) -> Fields:
