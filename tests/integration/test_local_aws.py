@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -98,7 +97,7 @@ def test_it_listens_on_loopback_only(local_aws: stack.Stack) -> None:
 
 def _listening(pid: int) -> Iterator[str]:
     """The addresses (hexadecimal, as the kernel writes them) that a process accepts TCP connections on."""
-    sockets = {os.readlink(descriptor) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
+    sockets = {str(descriptor.readlink()) for descriptor in Path(f"/proc/{pid}/fd").iterdir()}
     for table in ("tcp", "tcp6"):
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
             fields = line.split()
