@@ -27,7 +27,13 @@ class Clients:
         from botocore.config import Config
 
         self._settings = settings
-        self._session = boto3.Session(profile_name=settings.profile, region_name=settings.region)
+        access_key, secret_key = settings.credentials or (None, None)
+        self._session = boto3.Session(
+            profile_name=settings.profile,
+            region_name=settings.region,
+            aws_access_key_id=access_key,
+            aws_secret_access_key=secret_key,
+        )
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=3,

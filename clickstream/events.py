@@ -26,7 +26,8 @@ Name = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=2048)]
 #: Integer minor units (cents). The bound keeps sums far inside 64 bits.
 Money = Annotated[int, Meta(ge=0, le=10**12)]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$")]
+#: The length as well, since ``$`` also matches before a final newline.
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]
 Quantity = Annotated[int, Meta(ge=1, le=10_000)]
 #: Milliseconds since the epoch; the upper bound is the year 2100.
 Millis = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]

@@ -35,6 +35,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "WARNING"
     worker_id: str = ""
     """The KCL worker that a shard's process belongs to (``CLICKSTREAM_WORKER_ID``, set by the launcher)."""
+    java_home: Path | None = None
+    """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
+    credentials: tuple[str, str] | None = None
+    """Access key and secret for the embedded AWS, which takes any; None leaves the search to boto3."""
 
     @property
     def stream(self) -> str:
@@ -67,13 +71,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
+#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form.
+_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials"})
+
+
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; an unusable value is a :class:`UserMistake` that names the variable."""
     env = os.environ if environ is None else environ
     own: dict[str, str] = {
         field.name: env[variable]
         for field in msgspec.structs.fields(Settings)
-        if (variable := f"CLICKSTREAM_{field.name.upper()}") in env and field.name != "endpoint_urls"
+        if (variable := f"CLICKSTREAM_{field.name.upper()}") in env and field.name not in _NEVER_FROM_ENV
     }
     prefix = "AWS_ENDPOINT_URL_"
     values: dict[str, object] = {
@@ -84,6 +92,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
         "endpoint_urls": {
             variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
         },
+        "java_home": env.get("JAVA_HOME") or None,
         **own,
     }
     try:
@@ -92,3 +101,14 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
         )
     except msgspec.ValidationError as error:
         raise UserMistake(f"bad setting: {error}", hint="see `clickstream --help` for the variables") from error
+
+
+def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment for a child that must use the AWS of ``overrides`` and no other.
+
+    Every other AWS variable that could lead it elsewhere (a profile, a session token, one service's endpoint) is left out.
+    """
+    env = os.environ if environ is None else environ
+    return {name: value for name, value in env.items() if not name.startswith("AWS_") or name == "AWS_CA_BUNDLE"} | dict(
+        overrides
+    )

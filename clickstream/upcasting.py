@@ -8,37 +8,43 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from clickstream.errors import InvalidEvent
 
 Fields = dict[str, Any]
 LATEST = 2
-#: ISO 4217 currencies of version 1 whose minor unit is not a hundredth.
-_EXPONENTS = {"JPY": 0, "KRW": 0, "KWD": 3, "BHD": 3}
+#: The ISO 4217 currencies whose minor unit is not a hundredth.
+_EXPONENTS = {
+    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF".split(), 0),
+    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
+}
 
 
 def to_latest(fields: Fields) -> Fields:
     """The same event in the latest version; fields of an unknown or future version come back as they are."""
     version = fields.get("schema_version", LATEST)
-    while isinstance(version, int) and version in _STEPS:
+    while type(version) is int and version in _STEPS:  # not bool: True would count as version 1
         fields = {**_STEPS[version](fields), "schema_version": version + 1}
         version += 1
     return fields
 
 
-def _minor_units(text: object, currency: object, path: str) -> object:
-    if not isinstance(text, str):
-        return text  # left for the validation, which names the type
-    try:
-        amount = Decimal(text).scaleb(_EXPONENTS.get(str(currency), 2))
-        if amount != amount.to_integral_value():
-            raise InvalidEvent("more decimals than the currency has", path)
-        return int(amount)
-    except (InvalidOperation, ValueError, OverflowError) as error:
-        raise InvalidEvent("not a decimal amount", path) from error
+#: Plain digits only: Decimal itself also takes exponents (whose integers fill the memory), underscores, blanks and NaN.
+_AMOUNT = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,6})?")
+
+
+def _minor_units(text: object, currency: object, path: str) -> int:
+    if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
+        # a number here must not pass for minor units, which it would in the latest version
+        raise InvalidEvent('not a decimal amount in text ("12.34")', path)
+    amount = Decimal(text).scaleb(_EXPONENTS.get(str(currency), 2))
+    if amount != amount.to_integral_value():
+        raise InvalidEvent("more decimals than the currency has", path)
+    return int(amount)
 
 
 def _with_product_id(fields: Fields) -> Fields:
@@ -53,7 +59,9 @@ def _from_1(fields: Fields) -> Fields:
     if fields.get("type") != "purchase":
         return fields
     currency = fields.get("currency")
-    changed: Fields = {"amount": _minor_units(fields.get("amount"), currency, "$.amount")}
+    changed: Fields = {}
+    if "amount" in fields:
+        changed["amount"] = _minor_units(fields["amount"], currency, "$.amount")
     items = fields.get("items")
     if isinstance(items, list):
         changed["items"] = [

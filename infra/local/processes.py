@@ -1,0 +1,168 @@
+"""Processes that this program starts: identified beyond doubt, watched, and ended in order within one deadline.
+
+Times are ``time.monotonic()`` seconds; a deadline is such a time.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from clickstream.errors import ClickstreamError
+
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_POLL_SECONDS = 0.02
+_HAS_PROC = Path("/proc/self/stat").exists()
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that cannot be taken for another: a pid alone comes back after a while, with its start time it does not."""
+
+    name: str
+    pid: int
+    started: str
+    """The system's own word for the start time; only ever compared."""
+    log: str
+    """The file that its stdout and stderr go to."""
+
+    def is_running(self) -> bool:
+        return start_time(self.pid) == self.started
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the process, if it is still the one that was started."""
+        if self.is_running():
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:
+                return  # it ended in between, which is what a signal of ours is for
+
+    def last_words(self) -> str:
+        """The last line of its log that says anything, for an error message."""
+        try:
+            lines = [line.strip() for line in Path(self.log).read_text(errors="replace").splitlines() if line.strip()]
+        except FileNotFoundError:
+            return ""
+        return lines[-1] if lines else ""
+
+
+class Died(ClickstreamError):
+    """A part ended that should not have."""
+
+    def __init__(self, process: Process) -> None:
+        words = process.last_words()
+        super().__init__(f"{process.name} ended{f': {words}' if words else ''} (log: {process.log})")
+
+
+class NotReady(ClickstreamError):
+    """A part runs but did not answer in time."""
+
+
+def start_time(pid: int) -> str | None:
+    """When a process started, or None when there is no such process or only its unreaped remains."""
+    if _HAS_PROC:
+        stat = Path(f"/proc/{pid}/stat")
+        try:
+            # the name stands in parentheses and may itself hold spaces and parentheses
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    told = subprocess.run(["ps", "-o", "stat=,lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    state, _, started = told.stdout.strip().partition(" ")
+    return None if not state or state.startswith("Z") else started.strip()
+
+
+class Children:
+    """A group of children of this program that live and end together; a context manager that ends whatever still runs."""
+
+    def __init__(self, *, grace: float = 15.0) -> None:
+        self._grace = grace
+        self._started: list[tuple[Process, subprocess.Popen[bytes]]] = []
+
+    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None, log: Path) -> Process:
+        """Start ``command`` in a session of its own (a terminal's Ctrl-C must not reach it), tethered to this thread's life.
+
+        Its stdout and stderr are appended to ``log``; without ``environment`` it has this process's.
+        """
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as output:
+            popen = subprocess.Popen(
+                [sys.executable, "-IS", str(_LAUNCHER), "tethered", str(os.getpid()), *command],
+                env=None if environment is None else dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        process = Process(name=name, pid=popen.pid, started=start_time(popen.pid) or "ended", log=str(log))
+        self._started.append((process, popen))
+        return process
+
+    def __enter__(self) -> Children:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(time.monotonic() + self._grace)
+
+    def check(self) -> None:
+        """Raise Died for a child that has ended by itself."""
+        for process, popen in self._started:
+            if popen.poll() is not None:
+                raise Died(process)
+
+    def stop(self, deadline: float) -> list[Process]:
+        """End all children at once; returns those that had to be killed at the deadline."""
+        killed = end((process for process, _ in self._started), deadline)
+        for _, popen in self._started:
+            popen.wait()
+        self._started.clear()
+        return killed
+
+
+def start_detached(name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> Process:
+    """Start ``command`` so that it outlives this program."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        said = subprocess.run(
+            [sys.executable, "-IS", str(_LAUNCHER), "detached", *command],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            check=True,
+        )
+    pid = int(said.stdout)
+    return Process(name=name, pid=pid, started=start_time(pid) or "ended", log=str(log))
+
+
+def end(processes: Iterable[Process], deadline: float) -> list[Process]:
+    """SIGTERM to each, wait for all, and SIGKILL to the whole session of those left at the deadline, which are returned."""
+    waiting = [process for process in processes if process.is_running()]
+    for process in waiting:
+        process.signal(signal.SIGTERM)
+    while waiting and time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        waiting = [process for process in waiting if process.is_running()]
+    for process in waiting:
+        try:
+            # each was started as the leader of its own session, so its process group holds its descendants and nobody else
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    return waiting
+
+
+def wait_until(condition: Callable[[], bool], what: str, deadline: float, *, check: Callable[[], None]) -> None:
+    """Poll until the condition holds; ``check`` raises when waiting has become useless. Raises NotReady at the deadline."""
+    while not condition():
+        check()
+        if time.monotonic() >= deadline:
+            raise NotReady(f"{what} did not become ready in time")
+        time.sleep(_POLL_SECONDS * 5)

@@ -1,0 +1,105 @@
+"""Creates what the applications need: the stream, the tables, the dead-letter queue and the bucket.
+
+Safe to run again and by several programs at once: what exists is left as it is, and waited for. Works against AWS too,
+for whoever has no deployed stack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError, WaiterError
+
+from clickstream.aws import Clients
+from clickstream.errors import UserMistake
+from clickstream.settings import DEFAULT_REGION, Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+
+WAIT_SECONDS = 120
+_DEAD_LETTERS_KEPT_SECONDS = 14 * 24 * 3600
+
+
+def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
+    """Everything, ready for use on return. ``shards`` counts for a new stream only; an existing one is never resharded here.
+
+    Raises UserMistake when something did not become ready.
+    """
+    _stream(clients, settings.stream, shards)
+    _table(clients, settings.shards_table, "application", "shard")
+    _table(clients, settings.aggregates_table, "window", "part")
+    _queue(clients, settings.dead_letter_queue)
+    _bucket(clients, settings.state_bucket, settings.region)
+    _wait(clients, settings)
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response["Error"]["Code"]
+    return code
+
+
+def _stream(clients: Clients, name: str, shards: int) -> None:
+    try:
+        clients.kinesis.create_stream(StreamName=name, ShardCount=shards)
+    except ClientError as error:
+        if _code(error) != "ResourceInUseException":
+            raise
+
+
+def _table(clients: Clients, name: str, hash_key: str, range_key: str) -> None:
+    schema: list[KeySchemaElementTypeDef] = [
+        {"AttributeName": hash_key, "KeyType": "HASH"},
+        {"AttributeName": range_key, "KeyType": "RANGE"},
+    ]
+    try:
+        clients.dynamodb.create_table(
+            TableName=name,
+            KeySchema=schema,
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (hash_key, range_key)],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    except ClientError as error:
+        if _code(error) != "ResourceInUseException":
+            raise
+
+
+def _queue(clients: Clients, name: str) -> None:
+    try:
+        clients.sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": str(_DEAD_LETTERS_KEPT_SECONDS)})
+    except ClientError as error:
+        # exists with attributes that somebody chose
+        if _code(error) not in {"QueueAlreadyExists", "QueueNameExists"}:
+            raise
+
+
+def _bucket(clients: Clients, name: str, region: str) -> None:
+    try:
+        if region == DEFAULT_REGION:  # the one region that S3 does not take as a constraint
+            clients.s3.create_bucket(Bucket=name)
+        else:
+            clients.s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": region})  # type: ignore[typeddict-item]  # any region
+    except ClientError as error:
+        if _code(error) == "BucketAlreadyExists":
+            raise UserMistake(
+                f"bucket {name} belongs to somebody else", hint="bucket names are global: choose another CLICKSTREAM_NAME"
+            ) from error
+        if _code(error) != "BucketAlreadyOwnedByYou":
+            raise
+
+
+def _wait(clients: Clients, settings: Settings) -> None:
+    tables = (settings.shards_table, settings.aggregates_table)
+    try:
+        clients.kinesis.get_waiter("stream_exists").wait(
+            StreamName=settings.stream, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS}
+        )
+        for table in tables:
+            clients.dynamodb.get_waiter("table_exists").wait(
+                TableName=table, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS}
+            )
+    except WaiterError as error:
+        raise UserMistake(
+            f"the stream and tables named {settings.name}… did not become active: {error}",
+            hint="look at their state in the console, or at the log of `clickstream local`",
+        ) from error

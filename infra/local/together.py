@@ -1,0 +1,126 @@
+"""Every part of the platform at once: started in order, watched, and ended in the opposite order.
+
+The AWS comes first and goes last; the workers drain before the dashboard goes, so a reader sees their last answers.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
+from types import FrameType
+
+from clickstream.aws import Clients
+from clickstream.routing import Shard
+from clickstream.settings import Settings, child_environment
+from infra.local import resources
+from infra.local.processes import Children, Process, wait_until
+from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
+
+APPLICATIONS = ("analytics",)
+NAMES = ("aws", *APPLICATIONS, "serve")
+READY_SECONDS = 60.0
+STOP_SECONDS = 30.0
+_LOOK_SECONDS = 0.25
+
+
+class Parts:
+    """The parts of one ``clickstream up``: :meth:`start`, :meth:`watch` until asked to stop, :meth:`stop` in any case."""
+
+    def __init__(self, settings: Settings, names: Collection[str], *, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._names = names
+        self._say = say
+        self._aws, self._serving, self._workers = Children(), Children(), Children()
+
+    def start(self, *, shards: int, port: int, ports: Ports, requested: Event) -> Stack | None:
+        """Start everything and wait until every part answers; returns the embedded AWS if it is a part.
+
+        Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
+        """
+        if "serve" in self._names:
+            claim((port, "--port"))
+        stack = None
+        environment = None
+        if "aws" in self._names:
+            stack = launch(self._aws, self._settings.local_dir, ports=ports, say=self._say)
+            self._settings, environment = stack.settings, child_environment(stack.environment)
+        clients = Clients(self._settings)
+        resources.create(clients, self._settings, shards=shards)
+
+        def begin(group: Children, name: str, *arguments: str) -> None:
+            log = self._settings.local_dir.absolute() / "logs" / f"{name}.log"
+            group.start(name, [sys.executable, "-m", "clickstream.cli", *arguments], environment=environment, log=log)
+            self._say(f"started {name} (log: {log})")
+
+        since_ms = int(time.time() * 1000)
+        workers = [name for name in APPLICATIONS if name in self._names]
+        for name in workers:
+            begin(self._workers, name, "worker", name)
+        if "serve" in self._names:
+            begin(self._serving, "serve", "serve", "--port", str(port))
+
+        def check() -> None:
+            self._check()
+            if requested.is_set():
+                raise KeyboardInterrupt
+
+        deadline = time.monotonic() + READY_SECONDS
+        if "serve" in self._names:
+            wait_until(lambda: answers(port, "/healthz"), "serve", deadline, check=check)
+            self._say(f"the dashboard is at http://127.0.0.1:{port}")
+        for name in workers:
+            owned = partial(owns_every_shard, clients, self._settings, name, since_ms)
+            wait_until(owned, name, deadline, check=check)
+        return stack
+
+    def watch(self, requested: Event) -> None:
+        """Return when ``requested`` is set; raises Died when a part ends before."""
+        while not requested.wait(_LOOK_SECONDS):
+            self._check()
+
+    def stop(self) -> list[Process]:
+        """End all, the workers (which drain) first and the AWS last, by one deadline; returns what had to be killed."""
+        deadline = time.monotonic() + STOP_SECONDS
+        killed = [process for group in (self._workers, self._serving, self._aws) for process in group.stop(deadline)]
+        remove_scratch(self._settings.local_dir)
+        return killed
+
+    def _check(self) -> None:
+        for group in (self._workers, self._serving, self._aws):
+            group.check()
+
+
+def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
+    """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
+    pages = clients.kinesis.get_paginator("list_shards").paginate(StreamName=settings.stream)
+    shards = [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
+    rows = clients.dynamodb.get_paginator("query").paginate(
+        TableName=settings.shards_table,
+        KeyConditionExpression="application = :application",
+        FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
+        ExpressionAttributeNames={"#owner": "owner"},
+        ExpressionAttributeValues={":application": {"S": application}, ":since": {"N": str(since_ms)}},
+    )
+    owned = {row["shard"]["S"] for page in rows for row in page["Items"]}
+    return owned >= {shard.shard_id for shard in shards if shard.is_open}
+
+
+@contextmanager
+def stop_requested() -> Iterator[Event]:
+    """An event that SIGINT and SIGTERM set, as often as they come; the handlers that were there return at the end."""
+    requested = Event()
+
+    def request(_number: int, _frame: FrameType | None) -> None:
+        requested.set()
+
+    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield requested
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

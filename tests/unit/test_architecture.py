@@ -1,0 +1,124 @@
+"""The rules of ARCHITECTURE.md, kept by reading every source file."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from clickstream.cli import COMMANDS
+from consumers.runtime.applications import APPLICATIONS
+from infra.local import together
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("clickstream", "producers", "consumers", "models", "serving", "load", "infra")
+
+#: package → the packages of ours that it may import
+ARROWS: dict[str, set[str]] = {
+    "clickstream": set(),
+    "producers": {"clickstream"},
+    "models": {"clickstream"},
+    "consumers": {"clickstream", "models"},
+    "serving": {"clickstream", "consumers"},  # of consumers only what they publish, see below
+    "load": {"clickstream", "producers", "serving", "consumers", "infra"},  # likewise; the demo runs the embedded AWS
+    "infra": {"clickstream"},
+}
+#: what may be imported of consumers from outside: the read models that an application publishes
+PUBLISHED = "views"
+FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
+#: modules that do no I/O and read no clock
+PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/routing.py", "clickstream/errors.py")
+IMPURE_IMPORTS = {
+    "os",
+    "io",
+    "socket",
+    "subprocess",
+    "time",
+    "random",
+    "secrets",
+    "pathlib",
+    "boto3",
+    "botocore",
+    "http",
+    "urllib",
+}
+#: a worker process never carries these
+HEAVY = ("pandas", "sklearn")
+
+
+def _sources(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def _id(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """Every module that a file names in an import, at any depth; ``from a import b`` counts as ``a.b``."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{_id(path)}: imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", _sources(*PACKAGES), ids=_id)
+def test_imports_follow_the_arrows(path: Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    crossed = {name for name in _imports(path) if (top := name.split(".")[0]) in PACKAGES and top != package}
+    assert {name for name in crossed if name.split(".")[0] not in ARROWS[package]} == set()
+    inside = {name for name in crossed if name.startswith("consumers.") and PUBLISHED not in name.split(".")}
+    assert inside == set(), "of consumers only the views are for others"
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_import_nothing_that_acts(name: str) -> None:
+    assert {module.split(".")[0] for module in _imports(ROOT / name)} & IMPURE_IMPORTS == set()
+
+
+@pytest.mark.parametrize("path", _sources(*PACKAGES), ids=_id)
+def test_only_settings_reads_the_environment(path: Path) -> None:
+    if path == ROOT / "clickstream" / "settings.py":
+        return
+    found = [
+        node.lineno
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "putenv"})
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and {a.name for a in node.names} & {"environ", "getenv"})
+    ]
+    assert found == [], f"{_id(path)} touches the environment in these lines"
+
+
+@pytest.mark.parametrize("path", _sources(*PACKAGES, "tests"), ids=_id)
+def test_names_say_something_and_files_stay_short(path: Path) -> None:
+    assert FORBIDDEN_NAMES.isdisjoint((*path.relative_to(ROOT).parts[:-1], path.stem))
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("application", APPLICATIONS)
+def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
+    program = (
+        "import sys\n"
+        "from consumers.runtime.child import load_application\n"
+        f"load_application({application!r})\n"
+        f"print(*sorted(set(sys.modules) & set({HEAVY!r})))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert (said.returncode, said.stdout.split()) == (0, []), said.stderr
+
+
+def test_up_runs_every_application() -> None:
+    assert tuple(APPLICATIONS) == together.APPLICATIONS  # infra may not import consumers, so the list stands twice
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_of_the_table_exists(command: str) -> None:
+    module, attribute = COMMANDS[command][0].split(":")
+    assert hasattr(importlib.import_module(module), attribute)
