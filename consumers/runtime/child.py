@@ -65,7 +65,7 @@ def main(arguments: Sequence[str]) -> int:
         policy=CommitPolicy(),
         dead_letter_limit=DeadLetterLimit(),
     )
-    _tune_garbage_collector()
+    tune_garbage_collector()
     try:
         serve(wire, loop)
     except ClickstreamError as error:
@@ -113,7 +113,7 @@ def _log_to_stderr(settings: Settings) -> None:
     )
 
 
-def _tune_garbage_collector() -> None:
+def tune_garbage_collector() -> None:
     """Events and records hold no cycles, so the collector finds nothing in them: let it look rarely, and never at imports."""
     gc.collect()
     gc.freeze()

@@ -55,8 +55,10 @@ class RecordingCheckpointer:
     def __init__(self) -> None:
         self.positions: list[Position | None] = []
         self.refusals: list[str] = []
+        self.closed = False
 
     def checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        assert not self.closed, "KCL serves a checkpoint only before it has the status"
         if self.refusals:
             raise CheckpointFailed(self.refusals.pop(0))
         if sequence_number is None:
@@ -120,5 +122,12 @@ def record(event: AnyEvent | bytes, sequence: int, sub: int = 0, *, key: str = "
     return Record(data, key, str(sequence), sub, arrived_ms or 1_000_000_000_000)
 
 
-def batch(*records: Record, behind_ms: int = 0) -> ProcessRecords:
-    return ProcessRecords(list(records), behind_ms)
+def deliver(loop: ShardLoop, checkpointer: RecordingCheckpointer, *records: Record, behind_ms: int = 0) -> None:
+    """One ``processRecords``, as the wire makes it: no checkpoint after the acknowledgement."""
+
+    def acknowledge() -> None:
+        checkpointer.closed = True
+
+    checkpointer.closed = False
+    loop.process_records(ProcessRecords(list(records), behind_ms), checkpointer, acknowledge)
+    checkpointer.closed = False

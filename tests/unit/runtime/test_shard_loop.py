@@ -13,7 +13,7 @@ from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from tests.simulation.counting import CountingApplication, digest
 from tests.simulation.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.shard_process import Clock, Held, RecordingCheckpointer, batch, record, shard_loop
+from tests.simulation.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 
@@ -73,14 +73,14 @@ def test_effect_then_snapshot_then_checkpoint() -> None:
     world = World()
     held = Held(at_once=False)
     loop = started(world.loop(executor=held))
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
-    loop.process_records(batch(), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
+    deliver(loop, world.checkpointer)
     assert world.rows.rows == {}
     assert world.checkpointer.positions == []
     held.release()
     assert world.row("ann") == tally("a")
     assert world.store.items["shardId-0"].position == Position(10)
-    loop.process_records(batch(), world.checkpointer)
+    deliver(loop, world.checkpointer)
     assert world.checkpointer.positions == [Position(10)]
 
 
@@ -88,11 +88,11 @@ def test_the_next_batch_is_folded_while_a_commit_is_in_flight() -> None:
     world = World()
     held = Held(at_once=False)
     loop = started(world.loop(executor=held))
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
-    loop.process_records(batch(record(login("b"), 11)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
+    deliver(loop, world.checkpointer, record(login("b"), 11))
     held.release()
     assert world.row("ann") == tally("a"), "the first commit covers the first batch alone"
-    loop.process_records(batch(record(login("c"), 12)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("c"), 12))
     held.release()
     assert world.row("ann") == tally("a", "b", "c")
     assert world.checkpointer.positions == [Position(10)]
@@ -101,19 +101,19 @@ def test_the_next_batch_is_folded_while_a_commit_is_in_flight() -> None:
 def test_a_restart_continues_from_the_snapshot_and_drops_what_it_has() -> None:
     world = World()
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10), record(login("b"), 10, 1)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10), record(login("b"), 10, 1))
     again = started(world.loop("second"))
-    again.process_records(batch(record(login("a"), 10), record(login("b"), 10, 1), record(login("c"), 11)), world.checkpointer)
+    deliver(again, world.checkpointer, record(login("a"), 10), record(login("b"), 10, 1), record(login("c"), 11))
     assert world.row("ann") == tally("a", "b", "c")
     assert world.store.items["shardId-0"].progress.events == 3
 
 
 def test_kcl_is_not_told_of_what_it_has_not_delivered_in_this_run() -> None:
     world = World()
-    started(world.loop()).process_records(batch(record(login("a"), 10), record(login("b"), 11)), world.checkpointer)
+    deliver(started(world.loop()), world.checkpointer, record(login("a"), 10), record(login("b"), 11))
     checkpointer = RecordingCheckpointer()
     again = started(world.loop("second"))
-    again.process_records(batch(record(login("a"), 10)), checkpointer)
+    deliver(again, checkpointer, record(login("a"), 10))
     again.shutdown_requested(checkpointer)
     assert all(position == Position(10) for position in checkpointer.positions)
 
@@ -121,16 +121,16 @@ def test_kcl_is_not_told_of_what_it_has_not_delivered_in_this_run() -> None:
 def test_a_producers_retry_counts_once() -> None:
     world = World()
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10), record(login("a"), 11)), world.checkpointer)
-    loop.process_records(batch(record(login("a"), 12), record(login("b"), 13)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10), record(login("a"), 11))
+    deliver(loop, world.checkpointer, record(login("a"), 12), record(login("b"), 13))
     assert world.row("ann") == tally("a", "b")
     assert world.store.items["shardId-0"].progress.duplicates == 2
 
 
 def test_a_retry_after_a_restart_counts_once() -> None:
     world = World()
-    started(world.loop()).process_records(batch(record(login("a"), 10)), world.checkpointer)
-    started(world.loop("second")).process_records(batch(record(login("a"), 11)), world.checkpointer)
+    deliver(started(world.loop()), world.checkpointer, record(login("a"), 10))
+    deliver(started(world.loop("second")), world.checkpointer, record(login("a"), 11))
     assert world.row("ann") == tally("a")
 
 
@@ -159,7 +159,7 @@ def test_a_retry_after_a_restart_counts_once() -> None:
 def test_what_is_no_event_is_dead_lettered_and_the_shard_goes_on(data: bytes, reason: str, path: str) -> None:
     world = World()
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10), record(data, 11, key="u"), record(login("b"), 12)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10), record(data, 11, key="u"), record(login("b"), 12))
     assert world.row("ann") == tally("a", "b")
     [letter] = world.dead_letters.letters
     assert letter.reason.startswith(reason)
@@ -180,7 +180,7 @@ def test_nothing_is_committed_past_a_record_whose_dead_letter_was_not_taken() ->
     world.dead_letters = Refusing()
     loop = started(world.loop("second"))
     with pytest.raises(Stop):
-        loop.process_records(batch(record(b"nonsense", 11, key="u")), world.checkpointer)
+        deliver(loop, world.checkpointer, record(b"nonsense", 11, key="u"))
     assert sent_before == [None]
     assert world.store.items["shardId-0"].position is None
 
@@ -188,9 +188,9 @@ def test_nothing_is_committed_past_a_record_whose_dead_letter_was_not_taken() ->
 def test_too_many_dead_letters_stop_the_worker() -> None:
     world = World()
     loop = started(world.loop(limit=DeadLetterLimit(consecutive=3)))
-    loop.process_records(batch(record(b"bad", 1, key="u"), record(b"bad", 2, key="u")), world.checkpointer)
+    deliver(loop, world.checkpointer, record(b"bad", 1, key="u"), record(b"bad", 2, key="u"))
     with pytest.raises(TooManyDeadLetters):
-        loop.process_records(batch(record(b"bad", 3, key="u")), world.checkpointer)
+        deliver(loop, world.checkpointer, record(b"bad", 3, key="u"))
 
 
 def test_an_event_of_another_shard_is_refused_and_counted() -> None:
@@ -202,7 +202,7 @@ def test_an_event_of_another_shard_is_refused_and_counted() -> None:
     assert foreign
     loop = started(world.loop())
     records = [record(login(f"e-{user}", user), 10, n) for n, user in enumerate(["ann", *others])]
-    loop.process_records(batch(*records), world.checkpointer)
+    deliver(loop, world.checkpointer, *records)
     assert set(world.rows.rows) == {"ann", *others} - set(foreign)
     assert world.store.items["shardId-0"].progress.foreign == len(foreign)
 
@@ -218,9 +218,7 @@ def test_children_start_from_their_parents_state_of_their_own_users() -> None:
     users = [f"user-{n}" for n in range(40)]
     world = World(*shards)
     parent = started(world.loop())
-    parent.process_records(
-        batch(*(record(login(f"1-{user}", user), 10, n) for n, user in enumerate(users))), world.checkpointer
-    )
+    deliver(parent, world.checkpointer, *(record(login(f"1-{user}", user), 10, n) for n, user in enumerate(users)))
     parent.shard_ended(world.checkpointer)
     assert world.checkpointer.positions[-1] is None, "SHARD_END"
     for child in shards[1:3]:
@@ -228,19 +226,17 @@ def test_children_start_from_their_parents_state_of_their_own_users() -> None:
         loop = started(world.loop(), child.shard_id)
         # a retry that arrives after the split is still a duplicate
         records = [record(login(f"{k}-{user}", user), 20 + k, n) for k in (1, 2) for n, user in enumerate(mine)]
-        loop.process_records(batch(*records), world.checkpointer)
+        deliver(loop, world.checkpointer, *records)
         loop.shard_ended(world.checkpointer)
     merged = started(world.loop(), "shardId-3")
-    merged.process_records(
-        batch(*(record(login(f"3-{user}", user), 30, n) for n, user in enumerate(users))), world.checkpointer
-    )
+    deliver(merged, world.checkpointer, *(record(login(f"3-{user}", user), 30, n) for n, user in enumerate(users)))
     assert {user: world.row(user) for user in users} == {user: tally(f"1-{user}", f"2-{user}", f"3-{user}") for user in users}
 
 
 def test_a_child_refuses_to_start_before_its_parent_has_ended() -> None:
     child = Shard(shard_id="shardId-1", hash_range=WHOLE_SPACE, parents=("shardId-0",))
     world = World(ONLY, child)
-    started(world.loop()).process_records(batch(record(login("a"), 10)), world.checkpointer)
+    deliver(started(world.loop()), world.checkpointer, record(login("a"), 10))
     with pytest.raises(Stop, match="before its parent"):
         started(world.loop(), "shardId-1")
 
@@ -248,14 +244,14 @@ def test_a_child_refuses_to_start_before_its_parent_has_ended() -> None:
 def test_a_zombie_writes_nothing_more_and_stays_calm() -> None:
     world = World()
     zombie = started(world.loop("zombie"))
-    zombie.process_records(batch(record(login("a"), 10)), world.checkpointer)
+    deliver(zombie, world.checkpointer, record(login("a"), 10))
     owner = started(world.loop("owner"))
-    owner.process_records(batch(record(login("a"), 10), record(login("b"), 11)), world.checkpointer)
+    deliver(owner, world.checkpointer, record(login("a"), 10), record(login("b"), 11))
     before = world.row("ann")
     checkpointer = RecordingCheckpointer()
-    zombie.process_records(batch(record(login("b"), 11)), checkpointer)
-    zombie.process_records(batch(record(login("c"), 12)), checkpointer)
-    zombie.process_records(batch(record(login("d"), 13)), checkpointer)
+    deliver(zombie, checkpointer, record(login("b"), 11))
+    deliver(zombie, checkpointer, record(login("c"), 12))
+    deliver(zombie, checkpointer, record(login("d"), 13))
     zombie.shutdown_requested(checkpointer)
     assert world.row("ann") == before == tally("a", "b")
     assert Position(12) not in checkpointer.positions
@@ -265,9 +261,9 @@ def test_after_lease_lost_nothing_is_written() -> None:
     world = World()
     held = Held(at_once=False)
     loop = started(world.loop(executor=held))
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
     loop.lease_lost()
-    loop.process_records(batch(record(login("b"), 11)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("b"), 11))
     held.release()
     assert world.checkpointer.positions == []
     assert world.store.items["shardId-0"].position in (None, Position(10))
@@ -278,9 +274,9 @@ def test_a_checkpoint_that_kcl_could_not_store_is_tried_again(error: str) -> Non
     world = World()
     world.checkpointer.refusals = [error]
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
-    loop.process_records(batch(), world.checkpointer)
-    loop.process_records(batch(), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
+    deliver(loop, world.checkpointer)
+    deliver(loop, world.checkpointer)
     assert world.checkpointer.positions == [Position(10)]
 
 
@@ -288,10 +284,10 @@ def test_a_checkpoint_that_kcl_could_not_store_is_tried_again(error: str) -> Non
 def test_a_lost_lease_noticed_at_a_checkpoint_ends_the_effects(error: str) -> None:
     world = World()
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
     world.checkpointer.refusals = [error]
-    loop.process_records(batch(record(login("b"), 11)), world.checkpointer)
-    loop.process_records(batch(record(login("c"), 12)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("b"), 11))
+    deliver(loop, world.checkpointer, record(login("c"), 12))
     assert world.row("ann") == tally("a")
 
 
@@ -304,7 +300,7 @@ def test_a_checkpoint_that_leads_the_snapshot_is_refused() -> None:
 def test_shutdown_commits_and_checkpoints_everything() -> None:
     world = World()
     loop = started(world.loop(policy=CommitPolicy(interval_ms=3_600_000)))
-    loop.process_records(batch(record(login("a"), 10)), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10))
     assert world.rows.rows == {}
     loop.shutdown_requested(world.checkpointer)
     assert world.row("ann") == tally("a")
@@ -316,16 +312,16 @@ def test_a_full_window_waits_instead_of_growing() -> None:
     policy = CommitPolicy(interval_ms=0, checkpoint_interval_ms=0, window_records=2)
     loop = started(world.loop(policy=policy))
     for n in range(6):
-        loop.process_records(batch(record(login(f"e{n}"), 10 + n)), world.checkpointer)
+        deliver(loop, world.checkpointer, record(login(f"e{n}"), 10 + n))
     assert world.row("ann") == tally(*(f"e{n}" for n in range(6)))
 
 
 def test_an_idle_shard_tells_that_it_is_caught_up() -> None:
     world = World()
     loop = started(world.loop())
-    loop.process_records(batch(record(login("a"), 10), behind_ms=5_000), world.checkpointer)
+    deliver(loop, world.checkpointer, record(login("a"), 10), behind_ms=5_000)
     assert world.store.items["shardId-0"].behind_ms == 5_000
     world.clock.now_ms += 2_000
-    loop.process_records(batch(behind_ms=0), world.checkpointer)
+    deliver(loop, world.checkpointer, behind_ms=0)
     item = world.store.items["shardId-0"]
     assert (item.behind_ms, item.updated_at) == (0, world.clock.now_ms)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,10 +51,12 @@ class Recorder:
     def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
         self.calls.append(("initialize", shard_id, sequence_number, sub_sequence_number))
 
-    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer) -> None:
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
         self.calls.append(("process", [record.data for record in batch.records], batch.millis_behind_latest))
         if self._checkpoint:
             checkpointer.checkpoint(*self._checkpoint)
+        if batch.records:
+            acknowledge()  # early; the status must still be sent once only
 
     def lease_lost(self) -> None:
         self.calls.append(("lease_lost",))
