@@ -19,11 +19,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from clickstream.errors import RetryLater, UserMistake
+from clickstream.errors import Missing, RetryLater, UserMistake
 from serving.live import PERIOD_S, Live
+from serving.moments import parse_moment
 from serving.overview import Overview
-from serving.periods import granularity, instant, stretch
-from serving.present import aggregates_json, progress_json
+from serving.periods import granularity, stretch
+from serving.present import aggregates_json, analytics_complete_to, progress_json
 from serving.read_model import Clock, ReadModel
 from serving.security import LOOPBACK_HOSTS, Security
 
@@ -51,7 +52,7 @@ def create_app(
     endpoints = _Endpoints(views, clock, live)
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
         reading = asyncio.create_task(live.run())
         try:
             yield
@@ -74,6 +75,7 @@ def create_app(
         middleware=[Middleware(Security, hosts=hosts)],
         exception_handlers={
             UserMistake: _mistake,
+            Missing: _away,
             RetryLater: _away,
             HTTPException: _refusal,
             Exception: _fault,
@@ -107,24 +109,30 @@ class _Endpoints:
         return _json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": read_at}, 503)
 
     async def aggregates(self, request: Request) -> Response:
-        query = request.query_params
-        kind = granularity(query.get("granularity", "minute"))
+        query, now = request.query_params, self._clock()
+        kind = granularity(query.get("granularity", "hour"))
         start, end = stretch(
             kind,
-            instant(query["from"]) if "from" in query else None,
-            instant(query["to"]) if "to" in query else None,
-            self._clock(),
+            parse_moment(query["from"], now) if "from" in query else None,
+            parse_moment(query["to"], now) if "to" in query else None,
+            now,
         )
         top = _top(query.get("top", "10"))
-        windows = await run_in_threadpool(self._views.windows, kind, start, end)
-        complete_to = await run_in_threadpool(self._views.complete_to)
-        return _json(aggregates_json(kind, start, end, windows, complete_to, top))
+        # before the windows: what is said to be complete must be in them
+        complete_to = analytics_complete_to(await run_in_threadpool(self._views.progress))
+        windows = await run_in_threadpool(self._views.windows, kind, start, end, top=top)
+        return _json(aggregates_json(kind, start, end, windows, complete_to))
 
     async def progress(self, request: Request) -> Response:
         rows = await run_in_threadpool(self._views.progress)
         now = self._clock()
-        complete_to = await run_in_threadpool(self._views.complete_to)
-        return _json({"now": now, "complete_to": complete_to, "progress": [progress_json(row, now) for row in rows]})
+        return _json(
+            {
+                "now": now,
+                "complete_to": analytics_complete_to(rows),
+                "progress": [progress_json(row, now) for row in rows],
+            }
+        )
 
     async def live(self, request: Request) -> Response:
         if self._live.broadcast.closed:
@@ -151,20 +159,20 @@ def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = Non
     return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
-async def _mistake(request: Request, error: Exception) -> Response:
+async def _mistake(_: Request, error: Exception) -> Response:
     return _json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
 
 
-async def _away(request: Request, error: Exception) -> Response:
+async def _away(_: Request, error: Exception) -> Response:
     hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
     return _json({"error": str(error), "hint": hint}, 503, {"Retry-After": "2"})
 
 
-async def _refusal(request: Request, error: Exception) -> Response:
+async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return _json({"error": error.detail}, error.status_code, error.headers)
 
 
-async def _fault(request: Request, error: Exception) -> Response:
+async def _fault(_: Request, __: Exception) -> Response:
     """Starlette raises the error again after this answer, so the log has the traceback and the client has none."""
     return _json({"error": "a fault of this server; its log says more"}, 500)

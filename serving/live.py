@@ -36,12 +36,14 @@ class Live:
         self.read_at_ms: int | None = None
 
     async def run(self) -> None:
-        """Until cancelled. A slow store delays the next read; reads never pile up."""
+        """Until cancelled. Reads never pile up."""
         try:
             while True:
                 began = monotonic()
                 await self.tick()
-                await asyncio.sleep(max(0.0, began + self._period_s - monotonic()))
+                took = monotonic() - began
+                # a store so slow, or data so large, that a period does not do gets at least as much rest as work
+                await asyncio.sleep(max(self._period_s - took, took))
         except Exception:
             log.exception("the live feed has ended")
             raise

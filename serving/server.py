@@ -52,7 +52,7 @@ def run(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> 
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt); open streams do not hold the end up."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
-    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    signal.signal(signal.SIGTERM, lambda _, __: None)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN_S, lifespan="on"
     )

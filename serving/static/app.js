@@ -5,7 +5,7 @@ import { openFeed } from "./feed.js";
 import * as format from "./format.js";
 import { figures, fill, funnel, pipeline, ranked, ranks, text } from "./panels.js";
 
-const QUIET_MS = 15_000;
+const SILENT_MS = 15_000; // workers say about every second how far they are
 const RATE_SPAN_S = 300;
 // What each period's bars are: the period itself is one window, shown beside the windows within or before it.
 const SERIES = {
@@ -13,7 +13,13 @@ const SERIES = {
   hour: { kind: "minute", words: "per minute, last 60 minutes", width: 60 },
   day: { kind: "hour", words: "per hour, last 24 hours", width: 3600 },
 };
-const SIGNS = { connecting: "○", waiting: "○", live: "●", quiet: "◐", stale: "▲", disconnected: "✕", paused: "❚❚" };
+const EMPTY = {
+  products: "No product has been viewed in this period.",
+  bought: "Nothing has been bought in this period.",
+  categories: "No view in this period named a category.",
+  searches: "Nobody has searched in this period.",
+};
+const SIGNS = { connecting: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
 
 const $ = (id) => document.getElementById(id);
 let picture = null;
@@ -39,9 +45,7 @@ function show() {
   text("window", window ? format.span(window.start, window.end) : "");
   figures(picture, kind);
   funnel(window);
-  ranks("products", window?.products ?? []);
-  ranks("categories", window?.categories ?? []);
-  ranks("searches", window?.searches ?? [], window ? "Nobody has searched in this period." : undefined);
+  for (const [id, hint] of Object.entries(EMPTY)) ranks(id, window, window ? hint : "No events in this period yet.");
   pipeline(picture.progress, picture.now);
   drawRate();
   drawSeries(SERIES[kind]);
@@ -84,8 +88,8 @@ function status() {
   if (paused) return ["paused", "Paused", "", ""];
   if (picture.problem) return ["stale", "Stale", "the store does not answer", `The store does not answer: ${picture.problem}. The figures below are the last that could be read.`];
   if (picture.updated_at === null) return ["waiting", "Waiting", "no worker has committed yet", ""];
-  const quiet = serverNow() - picture.updated_at;
-  if (quiet > QUIET_MS) return ["quiet", "Quiet", `no new data for ${format.duration(quiet)}`, ""];
+  const silent = serverNow() - picture.updated_at;
+  if (silent > SILENT_MS) return ["stale", "Stale", `no worker has reported for ${format.duration(silent)}`, ""];
   return ["live", "Live", "", ""];
 }
 

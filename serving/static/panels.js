@@ -34,61 +34,63 @@ export function fill(id, hint) {
   if (hint && empty.textContent !== hint) empty.textContent = hint;
 }
 
-const EVENTS = "No events in this period yet.";
-
 export function figures(picture, period) {
   const [window, before] = [picture.current[period], picture.previous[period]];
   const newest = picture.rate.at(-1);
   text("rate", newest ? format.rate(newest[1]) : "–");
+  text("rate-note", newest ? "being processed now" : "");
   text("events", window ? format.compact(window.events) : "–");
-  text("events-note", previous(before, (value) => format.compact(value.events), period));
-  const estimated = window && window.uniques.high - window.uniques.low >= 1;
-  text("uniques", window ? `${estimated ? "≈ " : ""}${format.compact(Math.round(window.uniques.value))}` : "–");
-  text("uniques-note", estimated
-    ? `between ${format.compact(Math.round(window.uniques.low))} and ${format.compact(Math.round(window.uniques.high))}`
-    : previous(before, (value) => format.compact(Math.round(value.uniques.value)), period));
+  text("events-note", before ? `${format.compact(before.events)} the ${period} before` : "");
+  const { value, low, high } = window?.uniques ?? {};
+  const estimated = high - low >= 1;
+  text("uniques", window ? `${estimated ? "≈ " : ""}${format.compact(Math.round(value))}` : "–");
+  text("uniques-note", !window ? "" : estimated ? `${format.compact(Math.round(low))} to ${format.compact(Math.round(high))}, at 95 %` : "exact");
   const earned = window ? ranked(window.revenue) : [];
   text("revenue", earned.length ? format.money(earned[0][1], earned[0][0]) : "–");
   list("revenue-more", JSON.stringify(earned.slice(1)), () => earned.slice(1).map(([code, minor]) => make("li", "", format.money(minor, code))));
-  text("revenue-note", window?.counts.purchase ? `${format.number(window.counts.purchase)} purchases` : window ? "no purchases yet" : "");
+  text("revenue-note", !window ? "" : window.orders ? `${format.number(window.orders)} ${window.orders === 1 ? "purchase" : "purchases"}` : "no purchases yet");
 }
 
 export const ranked = (revenue) => Object.entries(revenue).sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1));
 
-const previous = (before, say, period) => (before ? `${say(before)} the ${period} before` : "");
-
 export function funnel(window) {
   const steps = window ? [["Viewed a product", window.funnel.view], ["Added to cart", window.funnel.cart], ["Purchased", window.funnel.purchase]] : [];
-  const total = steps.length ? steps[0][1] : 0;
-  fill("funnel", total > 0 ? "" : "No session has viewed a product in this period yet.");
+  const entered = steps.length ? steps[0][1] : 0;
+  fill("funnel", entered > 0 ? "" : "No session has viewed a product in this period yet.");
   list("funnel", JSON.stringify(steps), () => steps.map(([name, count]) => {
     const bar = make("div", "fill");
-    bar.style.width = `${total > 0 ? (100 * count) / total : 0}%`;
+    bar.style.width = `${entered > 0 ? (100 * count) / entered : 0}%`;
     return make("li", "",
-      make("div", "row", make("span", "", name), make("span", "count", format.number(count)), make("span", "share", format.percent(count, total))),
+      make("div", "row", make("span", "", name), make("span", "count", format.number(count)), make("span", "share", format.percent(count, entered))),
       make("div", "track", bar));
   }));
 }
 
-export function ranks(id, rows, hint = EVENTS) {
+// `hint` are the words for an empty ranking.
+export function ranks(id, window, hint) {
+  const rows = window?.[id] ?? [];
+  const bound = window?.bounds[id];
   fill(id, rows.length ? "" : hint);
+  text(`${id}-note`, bound ? `counts may be up to ${format.number(bound)} higher` : "");
   const most = rows.length ? rows[0][1] : 1;
   list(id, JSON.stringify(rows), () => rows.map(([name, count]) => {
     const weight = make("div", "weight");
     weight.style.width = `${(100 * count) / most}%`;
-    const label = make("span", name ? "name" : "name none", name || "without a name");
+    const label = make("span", "name", name);
     label.title = name;
     return make("li", "", make("div", "cell", weight, label), make("span", "count", format.number(count)));
   }));
 }
 
 const SLOW_MS = 30_000;
+const SILENT_MS = 15_000; // workers say about every second how far they are
 
 // In words, because a colour alone says nothing to many.
 function shardState(row) {
-  if (row.ended) return ["Ended", ""];
+  if (row.ended) return ["Ended", "soft"];
+  if (row.age_ms > SILENT_MS) return ["Silent", "attention"];
+  if (row.lag_ms === null) return ["Starting", "soft"];
   if (row.lag_ms > SLOW_MS) return ["Behind", "attention"];
-  if (row.age_ms > SLOW_MS) return ["Idle", ""];
   return ["Current", ""];
 }
 
@@ -100,8 +102,8 @@ export function pipeline(rows, now) {
     application = row.application;
     const [state, look] = shardState(row);
     return make("tr", "",
-      make("td", again ? "again" : "", row.application), make("td", "id", row.shard.replace(/^shardId-0*(?=\d)/, "shard ")), make("td", look, state),
-      make("td", "n", row.ended ? "–" : format.duration(row.lag_ms)),
+      make("td", again ? "soft" : "", row.application), make("td", "id", row.shard.replace(/^shardId-0*(?=\d)/, "shard ")), make("td", look, state),
+      make("td", "n", row.ended || row.lag_ms === null ? "–" : format.duration(row.lag_ms)),
       make("td", "n", row.watermark ? format.moment(row.watermark, now) : "–"),
       make("td", "n", format.age(row.age_ms)), make("td", "n", format.number(row.events)), make("td", "n", format.number(row.duplicates)),
       make("td", row.dead_letters ? "n attention" : "n", format.number(row.dead_letters)), make("td", "id", row.owner || "–"));

@@ -7,54 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from clickstream.errors import RetryLater
-from serving.periods import WINDOW_MS
-from serving.read_model import Granularity
+from consumers.analytics.answers import Funnel, Top, WindowView
+from consumers.analytics.uniques import Estimate
+from consumers.analytics.views import ShardProgress
+from consumers.analytics.windows import Granularity
 
 #: 24 November 2026, 13:37:20 UTC
 NOW = 1_795_527_440_000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Funnel:
-    view: int
-    cart: int
-    purchase: int
-
-
-@dataclass(frozen=True)
-class ShopWindow:
-    start_ms: int
-    end_ms: int
-    counts: dict[str, int]
-    revenue: dict[str, int]
-    uniques: Estimate
-    funnel: Funnel
-    products: tuple[tuple[str, int], ...]
-    categories: tuple[tuple[str, int], ...]
-    searches: tuple[tuple[str, int], ...]
-
-
-@dataclass(frozen=True)
-class ShopProgress:
-    application: str
-    shard: str
-    owner: str
-    position: str
-    behind_ms: int
-    watermark_ms: int
-    updated_at: int
-    events: int
-    dead_letters: int
-    duplicates: int
-    foreign: int
-    ended: bool
 
 
 @dataclass
@@ -71,35 +30,54 @@ class Shop:
     def clock(self) -> int:
         return self.now
 
-    def windows(self, granularity: Granularity, start_ms: int, end_ms: int) -> Sequence[ShopWindow]:
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int) -> Sequence[WindowView]:
         self._answer()
         with self.lock:
             self.asked.append((granularity, start_ms, end_ms))
-        width = WINDOW_MS[granularity]
-        made = (self._window(at, width) for at in range(start_ms // width * width, end_ms, width))
-        return [window for window in made if sum(window.counts.values())]
+        width = Granularity(granularity).ms
+        made = (self._window(granularity, at, top) for at in range(start_ms // width * width, end_ms, width))
+        return [window for window in made if window.counts]
 
-    def _window(self, start_ms: int, width: int) -> ShopWindow:
-        lived = max(0, min(start_ms + width, self.now) - max(start_ms, self.opened_ms))
+    def _window(self, granularity: str, start_ms: int, top: int) -> WindowView:
+        end_ms = start_ms + Granularity(granularity).ms
+        lived = max(0, min(end_ms, self.now) - max(start_ms, self.opened_ms))
         # busier and quieter minutes, or the bars would all be alike
         events = lived * (self.pace + 7 * (start_ms // 60_000 * 37 % 43)) // 60_000
         counts = {"product_view": events * 6 // 10, "page_view": events * 3 // 10, "search": events // 20}
         counts |= {"add_to_cart": events // 15, "purchase": events // 50}
-        views = counts["product_view"] // 3
-        products = tuple((f"sku-{4100 + 37 * rank}", events // (rank + 9)) for rank in range(12))
-        return ShopWindow(
+        views, bought = counts["product_view"] // 3, counts["purchase"]
+        products = [f"sku-{4100 + 37 * rank}" for rank in range(12)]
+        tops = {
+            "products": [(product, events // (rank + 9)) for rank, product in enumerate(products)],
+            "categories": [("Home & kitchen", events // 3), ("Books", events // 5), ("Garden", events // 8)],
+            "carted": [(product, events // (3 * rank + 60)) for rank, product in enumerate(products)],
+            "bought": [(product, bought // (rank + 4)) for rank, product in enumerate(reversed(products))],
+            "searches": [
+                ("espresso machine", events // 60),
+                ("<b>wool</b> blanket", events // 90),
+                ("süße träume", events // 140),
+            ],
+        }
+        return WindowView(
+            granularity=granularity,
             start_ms=start_ms,
-            end_ms=start_ms + width,
+            end_ms=end_ms,
             counts={kind: count for kind, count in counts.items() if count},
-            revenue={"EUR": counts["purchase"] * 4_399, "USD": counts["purchase"] * 811} if counts["purchase"] else {},
+            orders=bought,
+            revenue={"EUR": bought * 4_399, "USD": bought * 811} if bought else {},
             uniques=Estimate(views * 0.8, views * 0.78, views * 0.83),
             funnel=Funnel(views, views // 6, views // 23),
-            products=products,
-            categories=(("Home & kitchen", events // 3), ("Books", events // 5), ("Garden", events // 8), ("", events // 30)),
-            searches=(("espresso machine", events // 60), ("<b>wool</b> blanket", events // 90), ("süße Träume", events // 140)),
+            tops={
+                name: Top(
+                    [entry for entry in entries if entry[1]][:top],
+                    exact=name != "searches",
+                    bound=2 if name == "searches" else 0,
+                )
+                for name, entries in tops.items()
+            },
         )
 
-    def progress(self) -> Sequence[ShopProgress]:
+    def progress(self) -> Sequence[ShardProgress]:
         self._answer()
         if self.now <= self.opened_ms:
             return []
@@ -111,8 +89,8 @@ class Shop:
             self._row("fraud", 1, folded // 3, behind_ms=95_000, dead_letters=3),
         ]
 
-    def _row(self, application: str, shard: int, events: int, *, behind_ms: int, dead_letters: int = 0) -> ShopProgress:
-        return ShopProgress(
+    def _row(self, application: str, shard: int, events: int, *, behind_ms: int, dead_letters: int = 0) -> ShardProgress:
+        return ShardProgress(
             application=application,
             shard=f"shardId-{shard:012d}",
             owner="worker-1",
@@ -123,13 +101,7 @@ class Shop:
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,
-            foreign=0,
-            ended=False,
         )
-
-    def complete_to(self) -> int | None:
-        self._answer()
-        return None if self.now <= self.opened_ms else self.now - 2_400
 
     def _answer(self) -> None:
         if self.down:
