@@ -47,6 +47,7 @@ def create_app(
     """The application over a read model.
 
     ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of the live feed.
+    ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
     live = Live(Overview(views, title), clock, period_s)
     endpoints = _Endpoints(views, clock, live)
@@ -61,7 +62,7 @@ def create_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", endpoints.page),
             Route("/favicon.ico", endpoints.favicon),
@@ -82,6 +83,8 @@ def create_app(
         },
         lifespan=lifespan,
     )
+    app.state.end_streams = live.broadcast.close
+    return app
 
 
 class _Endpoints:

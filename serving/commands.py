@@ -55,4 +55,4 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
         if browse:
             webbrowser.open(address)
 
-    server.run(app, listener, announce)
+    server.run(server.Server(app, on_ready=announce, on_stop=app.state.end_streams), listener)

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 from clickstream.errors import UserMistake
 
-#: Open streams end at once on a signal; whatever else is under way has this long.
+#: Requests under way have this long when the end has begun; open streams are ended at once.
 DRAIN_S = 5
 
 
@@ -48,23 +48,36 @@ def url(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
-def run(app: ASGIApp, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt); open streams do not hold the end up."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
-    signal.signal(signal.SIGTERM, lambda _, __: None)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=DRAIN_S, lifespan="on"
-    )
-    _Announcing(config, on_ready).run(sockets=[listener])
+class Server(uvicorn.Server):
+    """Calls ``on_ready`` once requests are answered, and ``on_stop`` before it waits for open connections to end."""
 
-
-class _Announcing(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        if not self.should_exit:
+        if self.started:
             self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def run(server: Server, listener: socket.socket) -> None:
+    """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt)."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
+    signal.signal(signal.SIGTERM, lambda _, __: None)
+    server.run(sockets=[listener])

@@ -19,6 +19,7 @@ const EMPTY = {
   categories: "No view in this period named a category.",
   searches: "Nobody has searched in this period.",
 };
+const WIDTH_MS = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 const SIGNS = { connecting: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
 
 const $ = (id) => document.getElementById(id);
@@ -42,7 +43,8 @@ function show() {
   const kind = period();
   const window = picture.current[kind];
   text("title", picture.title);
-  text("window", window ? format.span(window.start, window.end) : "");
+  const { start } = picture.series[kind].at(-1);
+  text("window", picture.updated_at === null ? "" : format.span(start, start + WIDTH_MS[kind]));
   figures(picture, kind);
   funnel(window);
   for (const [id, hint] of Object.entries(EMPTY)) ranks(id, window, window ? hint : "No events in this period yet.");

@@ -31,11 +31,16 @@ export function fill(id, hint) {
   const container = element.closest(".scroll") ?? element;
   container.hidden = Boolean(hint);
   empty.hidden = !hint;
-  if (hint && empty.textContent !== hint) empty.textContent = hint;
+  // what stands between backticks is to be typed
+  list(empty.id, hint, () => hint.split("`").map((part, at) => (at % 2 ? make("code", "", part) : part)));
 }
 
+const NOTHING = { events: 0, orders: 0, revenue: {}, uniques: { value: 0, low: 0, high: 0 } };
+
 export function figures(picture, period) {
-  const [window, before] = [picture.current[period], picture.previous[period]];
+  // a window without events is not in the store; once a worker reports, that is a zero and not an unknown
+  const window = picture.current[period] ?? (picture.updated_at === null ? null : NOTHING);
+  const before = picture.previous[period];
   const newest = picture.rate.at(-1);
   text("rate", newest ? format.rate(newest[1]) : "–");
   text("rate-note", newest ? "being processed now" : "");
@@ -44,7 +49,7 @@ export function figures(picture, period) {
   const { value, low, high } = window?.uniques ?? {};
   const estimated = high - low >= 1;
   text("uniques", window ? `${estimated ? "≈ " : ""}${format.compact(Math.round(value))}` : "–");
-  text("uniques-note", !window ? "" : estimated ? `${format.compact(Math.round(low))} to ${format.compact(Math.round(high))}, at 95 %` : "exact");
+  text("uniques-note", !window ? "" : estimated ? `${format.compact(Math.round(low))} to ${format.compact(Math.round(high))}, at 95 %` : value ? "exact" : "");
   const earned = window ? ranked(window.revenue) : [];
   text("revenue", earned.length ? format.money(earned[0][1], earned[0][0]) : "–");
   list("revenue-more", JSON.stringify(earned.slice(1)), () => earned.slice(1).map(([code, minor]) => make("li", "", format.money(minor, code))));

@@ -24,6 +24,8 @@ class Shop:
     opened_ms: int = NOW - 50 * 60_000
     pace: int = 600
     down: bool = False
+    silent_since: int | None = None
+    """When the workers stopped reporting."""
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -97,7 +99,7 @@ class Shop:
             position=f"{49_650_000_000 + events:060d}.000000",
             behind_ms=behind_ms,
             watermark_ms=self.now - 400 - behind_ms,
-            updated_at=self.now - 300,
+            updated_at=(self.now if self.silent_since is None else self.silent_since) - 300,
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,
