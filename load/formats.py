@@ -53,6 +53,13 @@ def _ndjson(_number: int, line: bytes) -> AnyEvent:
 FORMATS: dict[str, Callable[[], Parser]] = {"ndjson": lambda: _ndjson, "taobao": TaobaoParser}
 
 
+class Line(msgspec.Struct, frozen=True):
+    """An event and the number of its line, from 1."""
+
+    number: int
+    event: AnyEvent
+
+
 class Source(msgspec.Struct, frozen=True):
     """An open input: its bytes after decompression, and how far the file behind them has been read."""
 
@@ -89,7 +96,7 @@ def _decompressed(file: BinaryIO, size: int | None) -> Source:
     return Source(file, file, size)
 
 
-def read(lines: BinaryIO, parse: Parser) -> Iterator[AnyEvent | Fault]:
+def read(lines: BinaryIO, parse: Parser) -> Iterator[Line | Fault]:
     """Events and faults in the order of the lines; blank lines are neither."""
     number = 0
     while True:
@@ -111,7 +118,7 @@ def read(lines: BinaryIO, parse: Parser) -> Iterator[AnyEvent | Fault]:
         if not text.strip():
             continue
         try:
-            yield parse(number, text)
+            yield Line(number, parse(number, text))
         except Rejected as error:
             yield Fault(line=number, path=error.path, reason=error.reason, tail=not line.endswith(b"\n"))
 

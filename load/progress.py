@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,9 +59,7 @@ def read(dynamodb: DynamoDBClient, settings: Settings, application: str) -> list
         ExpressionAttributeValues={":application": {"S": application}},
         ConsistentRead=True,
     )
-    return [
-        _progress(item) for page in pages for item in page["Items"] if not item["shard"].get("S", "#").startswith("#")
-    ]
+    return [_progress(item) for page in pages for item in page["Items"] if not item["shard"].get("S", "#").startswith("#")]
 
 
 def _progress(item: dict[str, Any]) -> ShardProgress:
@@ -81,9 +78,9 @@ def counted(shards: Sequence[ShardProgress]) -> Counted:
     )
 
 
-def caught_up(shards: Sequence[ShardProgress]) -> bool:
-    """Whether every shard that is still open had nothing more to read at its last commit."""
-    return bool(shards) and all(shard.ended or shard.behind_ms == 0 for shard in shards)
+def caught_up(shards: Sequence[ShardProgress], since_ms: int) -> bool:
+    """Whether every shard that is still open has told, after ``since_ms``, that there was nothing more to read."""
+    return bool(shards) and all(shard.ended or (shard.behind_ms == 0 and shard.updated_at > since_ms) for shard in shards)
 
 
 def complete_to(shards: Sequence[ShardProgress]) -> int | None:
@@ -96,10 +93,5 @@ def latency(shards: Sequence[ShardProgress]) -> HdrHistogram:
     merged = HdrHistogram(1, HIGHEST_MS, DIGITS)
     for shard in shards:
         if shard.latency:
-            merged.add(HdrHistogram.decode(_compressed(shard.latency)))
+            merged.add(HdrHistogram.decode(shard.latency))
     return merged
-
-
-def _compressed(text: str) -> bytes:
-    base64.b64decode(text, validate=True)
-    return text.encode()
