@@ -34,10 +34,9 @@ class Totals(msgspec.Struct, kw_only=True):
     """A window's aggregates. Rankings are by count descending, then by key ascending; what is zero is absent."""
 
     events: dict[str, int] = {}
-    """Event type to count."""
+    """Event type to count; purchases are the orders."""
     revenue: dict[str, int] = {}
     """Currency to minor units."""
-    orders: int = 0
     uniques: float = 0
     """Distinct visitors: exact from an oracle, estimated by the platform."""
     viewed: Ranking = []
@@ -83,7 +82,6 @@ def _compared(window: Window, must: Totals, has: Totals) -> list[Difference]:
     pairs: list[tuple[str, object, object]] = [
         ("events", _without_zeros(must.events), _without_zeros(has.events)),
         ("revenue", _without_zeros(must.revenue), _without_zeros(has.revenue)),
-        ("orders", must.orders, has.orders),
         ("funnel", must.funnel, has.funnel),
     ]
     pairs += [

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from clickstream.errors import RetryLater
-from load.aggregates import GRANULARITIES, Totals, Window
+from load.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
 
 #: Windows per question: fewer than the most that one answer may hold.
 WINDOWS_PER_QUESTION = 1000
@@ -40,13 +40,26 @@ def _questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
 
 def _asked(granularity: str, from_ms: int, to_ms: int) -> dict[Window, Totals]:
     command = [sys.executable, "-m", "clickstream.cli", "query", "aggregates", "--granularity", granularity]
-    command += ["--from", str(from_ms), "--to", str(to_ms), "--json"]
+    command += ["--from", str(from_ms), "--to", str(to_ms), "--top", str(TOP), "--json"]
     done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise RetryLater(f"`clickstream query aggregates` does not answer: {reason}")
-    return {Window(granularity, window["start_ms"]): _totals(window) for window in msgspec.json.decode(done.stdout)["windows"]}
+    return {Window(granularity, window["start"]): _totals(window) for window in msgspec.json.decode(done.stdout)["windows"]}
 
 
 def _totals(window: dict[str, Any]) -> Totals:
-    raise NotImplementedError
+    funnel = window["funnel"]
+    return Totals(
+        events=window["counts"],
+        revenue=window["revenue"],
+        uniques=window["uniques"]["value"],
+        viewed=_ranking(window["products"]),
+        categories=_ranking(window["categories"]),
+        searches=_ranking(window["searches"]),
+        funnel=(funnel["view"], funnel["cart"], funnel["purchase"]),
+    )
+
+
+def _ranking(entries: list[list[Any]]) -> Ranking:
+    return [(name, count) for name, count, *_ in entries]

@@ -14,14 +14,16 @@ import pandas as pd
 
 from load.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
 
-#: The platform forgets a session this long (event time) after its last event; inputs in which that matters are refused.
+#: The platform forgets a session this long (event time) after its last act of the funnel, and follows none for longer than a
+#: day; inputs in which that matters are refused.
 SESSION_MEMORY_MS = 60 * 60 * 1000
+SESSION_SPAN_MS = 23 * SESSION_MEMORY_MS
 
 
 def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
     """Every window's exact aggregates of events in the order of the log.
 
-    Raises ValueError when a session pauses for longer than the platform remembers one.
+    Raises ValueError when a session pauses or lasts for longer than the platform follows one.
     """
     events = events.drop_duplicates("event_id", keep="first").reset_index(drop=True)
     if events.empty:
@@ -29,7 +31,7 @@ def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
     visit = events.groupby(["user", "session"]).ngroup()
     query = events["query"].map(lambda text: " ".join(str(text).casefold().split()))
     events = events.assign(visit=visit, query=query)
-    _refuse_long_pauses(events)
+    _refuse_long_sessions(events)
     stages = _funnel_stages(events)
     windows: dict[Window, Totals] = {}
     for granularity, width in GRANULARITIES.items():
@@ -38,14 +40,19 @@ def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
     return windows
 
 
-def _refuse_long_pauses(events: pd.DataFrame) -> None:
+def _refuse_long_sessions(events: pd.DataFrame) -> None:
     # the latest time anywhere bounds the latest time in the session's shard, whatever the sharding
-    latest_before = events["at"].cummax().shift()
-    session_before = events.groupby("visit")["at"].cummax().groupby(events["visit"]).shift()
-    pauses = (latest_before - session_before).fillna(0)
-    if pauses.max() > SESSION_MEMORY_MS:
-        session = events["session"].iloc[int(pauses.argmax())]
-        raise ValueError(f"session {session} pauses for {pauses.max() / 60_000:.0f} minutes: its funnel is not defined")
+    latest = events["at"].cummax()
+    acts = events["type"].isin(["product_view", "add_to_cart", "purchase"])
+    visit = events["visit"][acts]
+    times = events["at"][acts].groupby(visit)
+    pauses = (latest[acts] - times.cummax().groupby(visit).shift()).fillna(0)
+    spans = times.max() - times.min()
+    if pauses.max() > SESSION_MEMORY_MS or spans.max() > SESSION_SPAN_MS:
+        raise ValueError(
+            f"a session pauses for {pauses.max() / 60_000:.0f} or lasts for {spans.max() / 60_000:.0f} minutes: "
+            "longer than the platform follows one, so its funnel is not defined"
+        )
 
 
 def _funnel_stages(events: pd.DataFrame) -> list[pd.Series[bool]]:
@@ -66,8 +73,6 @@ def _windows(events: pd.DataFrame, stages: list[pd.Series[bool]]) -> dict[int, T
     revenue = purchases.groupby(["window", "currency"], as_index=False)["amount"].sum()
     for start, currency, amount in _rows(revenue):
         totals[start].revenue[currency] = amount
-    for start, count in _rows(purchases.groupby("window").size().reset_index(name="orders")):
-        totals[start].orders = count
     for start, count in _rows(events.groupby("window", as_index=False)["user"].nunique()):
         totals[start].uniques = count
     views = events[events["type"].eq("product_view")]
