@@ -31,12 +31,12 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Emission(msgspec.Struct, frozen=True, gc=False):
-    """One record to send: an event under its own key, or raw bytes (``event`` is None) that must become a dead letter."""
+    """One record to send: an event under its own key, or bytes (``event`` is None) that must become a dead letter."""
 
     kind: Kind
     key: str
-    event: AnyEvent | None
-    raw: bytes = b""
+    data: bytes
+    event: AnyEvent | None = None
 
 
 class Faults:
@@ -53,7 +53,7 @@ class Faults:
         if random.random() >= self._rates.retry or not self._recent:
             return None
         event = self._recent[int(random.random() * len(self._recent))]
-        return Emission("retry", event.user_id, event)
+        return Emission("retry", event.user_id, events.encode(event), event)
 
     def spoil(self, event: AnyEvent) -> Emission:
         """The event as it goes out: mostly as it is, sometimes late, sometimes spoilt."""
@@ -65,14 +65,14 @@ class Faults:
         if late:
             event = msgspec.structs.replace(event, occurred_at=event.occurred_at - int(random.random() * _LATEST_MS))
         self._recent.append(event)
-        return Emission("late" if late else "event", event.user_id, event)
+        return Emission("late" if late else "event", event.user_id, events.encode(event), event)
 
 
 def _malformed(event: AnyEvent, random: Random) -> Emission:
     fields: dict[str, Any] = msgspec.to_builtins(event)
     spoil = list(MALFORMED.values())[int(random.random() * len(MALFORMED))]
-    key, raw = spoil(fields, events.encode(event))
-    return Emission("malformed", key, None, raw)
+    key, data = spoil(fields, events.encode(event))
+    return Emission("malformed", key, data)
 
 
 def _with(changed: dict[str, Any]) -> Callable[[dict[str, Any], bytes], tuple[str, bytes]]:

@@ -70,22 +70,21 @@ def read(path: Path) -> Ledger:
 
 
 class Book:
-    """Keeps what is sent, in order, and adds it up at the end."""
+    """Keeps what is sent, in order, and adds it up at the end; with ``keep`` off it only counts, in constant memory."""
 
-    def __init__(self) -> None:
-        self._events: list[AnyEvent] = []
+    def __init__(self, *, keep: bool = True) -> None:
+        self._keep = keep
+        self._sent: list[AnyEvent] = []
+        self.events = 0
+        """Valid events, each once."""
         self.retries = 0
         self.late = 0
         self.malformed = 0
 
     @property
     def sent(self) -> int:
-        return len(self._events) + self.retries + self.malformed
-
-    @property
-    def events(self) -> int:
-        """Valid events, each once."""
-        return len(self._events)
+        """Records."""
+        return self.events + self.retries + self.malformed
 
     def enter(self, emission: Emission) -> None:
         if emission.kind == "retry":
@@ -93,15 +92,19 @@ class Book:
         elif emission.event is None:
             self.malformed += 1
         else:
+            self.events += 1
             self.late += emission.kind == "late"
-            self._events.append(emission.event)
+            if self._keep:
+                self._sent.append(emission.event)
 
     def windows(self) -> dict[Window, Totals]:
-        """The exact aggregates of all events so far."""
+        """The exact aggregates of all events that were kept."""
+        if not self._sent:
+            return {}
         # pandas costs half a second and 100 MB: only who asks for the truth pays
         from load import frames, oracle
 
-        return oracle.aggregate(frames.frame_of(_rows(self._events)))
+        return oracle.aggregate(frames.frame_of(_rows(self._sent)))
 
 
 def _rows(events: Iterable[AnyEvent]) -> Iterable[dict[str, Any]]:

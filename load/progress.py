@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
@@ -52,14 +53,25 @@ class Counted(msgspec.Struct, frozen=True):
 
 
 def read(dynamodb: DynamoDBClient, settings: Settings, application: str) -> list[ShardProgress]:
-    """Every shard's progress; items that are not shards (``#…``) are left out."""
+    """Every shard's progress; items that are not shards (``#…``) are left out. Raises Missing, RetryLater."""
+    # boto3 is slow to import: only who reads pays
+    from botocore.exceptions import BotoCoreError, ClientError
+
     pages = dynamodb.get_paginator("query").paginate(
         TableName=settings.shards_table,
         KeyConditionExpression="application = :application",
         ExpressionAttributeValues={":application": {"S": application}},
         ConsistentRead=True,
     )
-    return [_progress(item) for page in pages for item in page["Items"] if not item["shard"].get("S", "#").startswith("#")]
+    try:
+        items = [item for page in pages for item in page["Items"]]
+    except dynamodb.exceptions.ResourceNotFoundException as error:
+        raise Missing(
+            f"no table {settings.shards_table}", hint='eval "$(clickstream local start)"; is CLICKSTREAM_NAME another?'
+        ) from error
+    except (BotoCoreError, ClientError) as error:
+        raise RetryLater(f"DynamoDB does not answer: {error}") from error
+    return [_progress(item) for item in items if not item["shard"]["S"].startswith("#")]
 
 
 def _progress(item: dict[str, Any]) -> ShardProgress:
