@@ -34,7 +34,7 @@ _STALL = click.option(
 )
 
 
-class Speed(click.ParamType):
+class Speed(click.ParamType[float]):
     """``max``, or how many times as quick as it happened."""
 
     name = "max|N"

@@ -1,4 +1,4 @@
-"""The open-loop driver: records leave at their intended times, whatever the stream does, and lateness is what is measured."""
+"""The open-loop driver: records leave at their intended times, whatever the stream does, and waits count from there."""
 
 from __future__ import annotations
 
