@@ -159,9 +159,10 @@ def run(
     from load import runs
     from load.driver import Plan, require_loopback
     from load.faults import Rates
+    from load.generator import shop_for
 
     rates = Rates() if faults else Rates(retry=0, late=0, malformed=0)
-    plan = Plan(rate=rate, duration_s=duration, seed=seed, max_records=max_records, rates=rates)
+    plan = Plan(rate=rate, duration_s=duration, seed=seed, max_records=max_records, shop=shop_for(rate), rates=rates)
     if dry_run:
         runs.print_records(plan, _now_ms())
         return

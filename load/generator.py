@@ -40,6 +40,15 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """Sessions under way at once; with the rate it gives the time between two events of a session."""
 
 
+#: Mean time between two events of a session, in seconds.
+THINK_S = 4.0
+
+
+def shop_for(rate: float) -> Shop:
+    """A shop as busy as a rate (events per second) makes it."""
+    return Shop(concurrent=max(1, round(rate * THINK_S)))
+
+
 #: What a visitor does next, as cumulative chances, by where the session stands; "leave" starts another session in its place.
 _STEPS: dict[str, tuple[tuple[float, str], ...]] = {
     "arrived": ((0.45, "page_view"), (0.70, "search"), (0.92, "product_view"), (1.0, "login")),
