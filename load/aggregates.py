@@ -16,6 +16,7 @@ TOP = 20
 UNIQUES_RELATIVE_ERROR = 1.04 / sqrt(4096)
 UNIQUES_SIGMAS = 3
 
+RANKINGS = ("products", "categories", "carted", "bought", "searches")
 Ranking = list[tuple[str, int]]
 
 
@@ -34,13 +35,18 @@ class Totals(msgspec.Struct, kw_only=True):
     """A window's aggregates. Rankings are by count descending, then by key ascending; what is zero is absent."""
 
     events: dict[str, int] = {}
-    """Event type to count; purchases are the orders."""
+    """Event type to count."""
+    orders: int = 0
     revenue: dict[str, int] = {}
     """Currency to minor units."""
     uniques: float = 0
     """Distinct visitors: exact from an oracle, estimated by the platform."""
-    viewed: Ranking = []
+    products: Ranking = []
+    """By views; categories too."""
     categories: Ranking = []
+    carted: Ranking = []
+    """By pieces, and so are those bought."""
+    bought: Ranking = []
     searches: Ranking = []
     funnel: tuple[int, int, int] = (0, 0, 0)
     """Sessions that viewed; that carted after a view; that purchased after carting."""
@@ -81,12 +87,13 @@ def _told(totals: Totals | None) -> str:
 def _compared(window: Window, must: Totals, has: Totals) -> list[Difference]:
     pairs: list[tuple[str, object, object]] = [
         ("events", _without_zeros(must.events), _without_zeros(has.events)),
+        ("orders", must.orders, has.orders),
         ("revenue", _without_zeros(must.revenue), _without_zeros(has.revenue)),
         ("funnel", must.funnel, has.funnel),
     ]
     pairs += [
         (f"{name}[{place}]", one, other)
-        for name in ("viewed", "categories", "searches")
+        for name in RANKINGS
         for place, one, other in _unequal_places(getattr(must, name), getattr(has, name))
     ]
     if not within_sketch_error(must.uniques, has.uniques):

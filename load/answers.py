@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from clickstream.errors import RetryLater
-from load.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
+from load.aggregates import GRANULARITIES, RANKINGS, TOP, Totals, Window
 
 #: Windows per question: fewer than the most that one answer may hold.
 WINDOWS_PER_QUESTION = 1000
@@ -52,14 +52,9 @@ def _totals(window: dict[str, Any]) -> Totals:
     funnel = window["funnel"]
     return Totals(
         events=window["counts"],
+        orders=window["orders"],
         revenue=window["revenue"],
         uniques=window["uniques"]["value"],
-        viewed=_ranking(window["products"]),
-        categories=_ranking(window["categories"]),
-        searches=_ranking(window["searches"]),
         funnel=(funnel["view"], funnel["cart"], funnel["purchase"]),
+        **{name: [(key, count) for key, count in window[name]] for name in RANKINGS},
     )
-
-
-def _ranking(entries: list[list[Any]]) -> Ranking:
-    return [(name, count) for name, count, *_ in entries]

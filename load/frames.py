@@ -1,6 +1,6 @@
 """Event files as pandas frames, by pandas and the standard library alone: none of the platform's parsing is shared here.
 
-A frame has one row per event in file order and the columns of :data:`COLUMNS`; what a type of event lacks is "" or 0.
+A frame has one row per event in file order and the columns of :data:`COLUMNS`; what a type of event lacks is "", 0 or ().
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-#: Column → dtype. ``at`` is milliseconds since the epoch; ``amount`` is a purchase's total in minor units.
+#: Column → dtype. ``at`` is milliseconds since the epoch; ``quantity`` the pieces added to the cart; of a purchase, ``amount`` is
+#: the total in minor units and ``basket`` a tuple of (product, pieces).
 COLUMNS: dict[str, str] = {
     "event_id": "str",
     "type": "str",
@@ -24,10 +25,13 @@ COLUMNS: dict[str, str] = {
     "at": "int64",
     "product": "str",
     "category": "str",
+    "quantity": "int64",
     "query": "str",
     "amount": "int64",
     "currency": "str",
+    "basket": "object",
 }
+_BLANK: dict[str, object] = {"int64": 0, "str": "", "object": ()}
 TYPES = ("page_view", "product_view", "search", "add_to_cart", "remove_from_cart", "purchase", "login")
 
 _TAOBAO_TYPES = {"pv": "product_view", "cart": "add_to_cart", "fav": "page_view", "buy": "purchase"}
@@ -35,9 +39,8 @@ _TAOBAO_TYPES = {"pv": "product_view", "cart": "add_to_cart", "fav": "page_view"
 
 def frame_of(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Rows (dicts by column name, any column left out) as a frame."""
-    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    blank = {name: 0 if dtype == "int64" else "" for name, dtype in COLUMNS.items()}
-    return frame.fillna(blank).astype(COLUMNS)
+    full = [{name: row.get(name, _BLANK[dtype]) for name, dtype in COLUMNS.items()} for row in rows]
+    return pd.DataFrame(full, columns=list(COLUMNS)).astype(COLUMNS)
 
 
 def from_file(path: Path, file_format: str) -> pd.DataFrame:
@@ -79,9 +82,11 @@ def from_taobao(path: Path) -> pd.DataFrame:
             "at": seconds * 1000,
             "product": raw["item"].where(viewed_or_carted, ""),
             "category": raw["category"].where(viewed_or_carted, ""),
+            "quantity": raw["behavior"].eq("cart").astype("int64"),
             "query": "",
             "amount": (100 + raw["item"].astype("int64") % 99_900).where(bought, 0),
             "currency": pd.Series("CNY", index=raw.index).where(bought, ""),
+            "basket": [((item, 1),) if is_order else () for item, is_order in zip(raw["item"], bought, strict=True)],
         }
     ).astype(COLUMNS)
 
@@ -112,16 +117,23 @@ def _row(fields: dict[str, Any]) -> dict[str, Any]:
         row[column] = _text(fields[field])
     row["at"] = _whole(fields["occurred_at"])
     if fields["type"] in ("product_view", "add_to_cart", "remove_from_cart"):
-        row["product"] = _text(fields["product_id"] if "product_id" in fields else fields["sku"])
+        row["product"] = _product(fields)
         row["category"] = fields.get("category", "")
+        row["quantity"] = _whole(fields.get("quantity", 1))
     if fields["type"] == "search":
         row["query"] = fields["query"] + ""
     if fields["type"] == "purchase":
         row["currency"] = _text(fields["currency"])
         row["amount"] = _amount(fields["amount"], fields.get("schema_version"))
-        if not fields["items"] or "order_id" not in fields:
-            raise KeyError("items, order_id")
+        row["basket"] = tuple((_product(item), _whole(item.get("quantity", 1))) for item in fields["items"])
+        if not row["basket"] or not _text(fields["order_id"]):
+            raise KeyError("items")
     return row
+
+
+def _product(fields: dict[str, Any]) -> str:
+    """Version 1 called it ``sku``."""
+    return _text(fields["product_id"] if "product_id" in fields else fields["sku"])
 
 
 def _text(value: object) -> str:

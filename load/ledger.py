@@ -118,8 +118,10 @@ def _rows(events: Iterable[AnyEvent]) -> Iterable[dict[str, Any]]:
         }
         if isinstance(event, ProductView | AddToCart | RemoveFromCart):
             row |= {"product": event.product_id, "category": event.category}
+            row["quantity"] = 0 if isinstance(event, ProductView) else event.quantity
         elif isinstance(event, Search):
             row["query"] = event.query
         elif isinstance(event, Purchase):
             row |= {"amount": event.amount, "currency": event.currency}
+            row["basket"] = tuple((item.product_id, item.quantity) for item in event.items)
         yield row

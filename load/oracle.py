@@ -1,9 +1,10 @@
 """What the aggregates must be: batch pandas over a frame of events (``load.frames``), sharing no code with the platform.
 
 The rules: tumbling UTC windows by ``occurred_at``; an event id counts once; revenue is the sum of purchase amounts per
-currency; products and categories are ranked by product views, searches by their case-folded text with single spaces; a
-session (of one user) counts once per window and funnel stage in which it acts: it views a product; it adds to the cart,
-having viewed before; it purchases, having done the former before, in the order of the log.
+currency; products and categories are ranked by product views, what was carted and bought by pieces, searches by the first 100
+characters of their case-folded text with single spaces; a session (of one user) counts once per window and funnel stage in
+which it acts: it views a product; it adds to the cart, having viewed before; it purchases, having done the former before, in
+the order of the log.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
     if events.empty:
         return {}
     visit = events.groupby(["user", "session"]).ngroup()
-    query = events["query"].map(lambda text: " ".join(str(text).casefold().split()))
+    query = events["query"].map(lambda text: " ".join(str(text).casefold().split())[:100])
     events = events.assign(visit=visit, query=query)
     _refuse_long_sessions(events)
     stages = _funnel_stages(events)
@@ -67,7 +68,7 @@ def _funnel_stages(events: pd.DataFrame) -> list[pd.Series[bool]]:
 def _windows(events: pd.DataFrame, stages: list[pd.Series[bool]]) -> dict[int, Totals]:
     """Totals by the value of the ``window`` column."""
     totals = {int(start): Totals() for start in events["window"].unique()}
-    for start, kind, count in _counts(events, "type"):
+    for start, kind, count in _rows(events.groupby(["window", "type"]).size().reset_index(name="count")):
         totals[start].events[kind] = count
     purchases = events[events["type"].eq("purchase")]
     revenue = purchases.groupby(["window", "currency"], as_index=False)["amount"].sum()
@@ -75,13 +76,10 @@ def _windows(events: pd.DataFrame, stages: list[pd.Series[bool]]) -> dict[int, T
         totals[start].revenue[currency] = amount
     for start, count in _rows(events.groupby("window", as_index=False)["user"].nunique()):
         totals[start].uniques = count
-    views = events[events["type"].eq("product_view")]
-    for start, ranking in _top(views, "product").items():
-        totals[start].viewed = ranking
-    for start, ranking in _top(views, "category").items():
-        totals[start].categories = ranking
-    for start, ranking in _top(events[events["type"].eq("search")], "query").items():
-        totals[start].searches = ranking
+        totals[start].orders = totals[start].events.get("purchase", 0)
+    for name, ranked in _ranked(events, purchases).items():
+        for start, ranking in _leaders(ranked).items():
+            setattr(totals[start], name, ranking)
     sessions = [events[acting].groupby("window")["visit"].nunique() for acting in stages]
     for start, total in totals.items():
         first, second, third = (int(stage.get(start, 0)) for stage in sessions)
@@ -89,20 +87,36 @@ def _windows(events: pd.DataFrame, stages: list[pd.Series[bool]]) -> dict[int, T
     return totals
 
 
-def _counts(events: pd.DataFrame, key: str) -> list[tuple[int, str, int]]:
-    """(window, value of a column, how often), by count descending and value ascending within a window."""
-    counts = events.groupby(["window", key]).size().reset_index(name="count")
-    rows: list[tuple[int, str, int]] = _rows(counts.sort_values(["window", "count", key], ascending=[True, False, True]))
-    return rows
+def _ranked(events: pd.DataFrame, purchases: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For each ranking the columns window, key and count: what is counted, once per row."""
+    views = events[events["type"].eq("product_view")].assign(count=1)
+    carts = events[events["type"].eq("add_to_cart")].rename(columns={"quantity": "count"})
+    pieces = purchases[["window", "basket"]].explode("basket")
+    bought = pd.DataFrame(
+        {
+            "window": pieces["window"],
+            "key": [product for product, _ in pieces["basket"]],
+            "count": [quantity for _, quantity in pieces["basket"]],
+        }
+    )
+    return {
+        "products": views.rename(columns={"product": "key"})[["window", "key", "count"]],
+        "categories": views.rename(columns={"category": "key"})[["window", "key", "count"]],
+        "carted": carts.rename(columns={"product": "key"})[["window", "key", "count"]],
+        "bought": bought,
+        "searches": events[events["type"].eq("search")]
+        .assign(count=1)
+        .rename(columns={"query": "key"})[["window", "key", "count"]],
+    }
 
 
-def _top(events: pd.DataFrame, key: str) -> dict[int, Ranking]:
-    """Per window the ``TOP`` most frequent values of a column; "" is no value."""
+def _leaders(ranked: pd.DataFrame) -> dict[int, Ranking]:
+    """Per window the ``TOP`` keys of the highest sums, by sum descending and key ascending; "" is no key."""
+    sums = ranked[ranked["key"].ne("")].groupby(["window", "key"], as_index=False)["count"].sum()
+    ordered = sums.sort_values(["window", "count", "key"], ascending=[True, False, True])
     leaders: dict[int, Ranking] = {}
-    for start, value, count in _counts(events[events[key].ne("")], key):
-        ranking = leaders.setdefault(start, [])
-        if len(ranking) < TOP:
-            ranking.append((value, count))
+    for start, key, count in _rows(ordered.groupby("window").head(TOP)):
+        leaders.setdefault(start, []).append((key, count))
     return leaders
 
 

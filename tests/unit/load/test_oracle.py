@@ -65,12 +65,16 @@ def test_an_event_id_counts_once() -> None:
 def test_rankings_are_by_count_then_key_and_end_after_twenty() -> None:
     views = [("product_view", 0, "s", {"product": f"p{n:02d}", "category": "c" if n % 2 else ""}) for n in range(25)]
     views.append(("product_view", 1, "s", {"product": "p24", "category": "b"}))
-    carts = [("add_to_cart", 2, "s", {"product": "p00", "category": "c"})] * 5
+    carts = [("add_to_cart", 2, "s", {"product": "p00", "category": "c", "quantity": n}) for n in (2, 3)]
+    orders = [("purchase", 3, "s", {"basket": (("p01", 2), ("p00", 1))}), ("purchase", 4, "s", {"basket": (("p00", 1),)})]
 
-    ranked = _rows(*views, *carts)[Window("minute", T0)]
+    ranked = _rows(*views, *carts, *orders)[Window("minute", T0)]
 
-    assert ranked.viewed == [("p24", 2), *((f"p{n:02d}", 1) for n in range(19))]
+    assert ranked.products == [("p24", 2), *((f"p{n:02d}", 1) for n in range(19))]
     assert ranked.categories == [("c", 12), ("b", 1)]
+    assert ranked.carted == [("p00", 5)]
+    assert ranked.bought == [("p00", 2), ("p01", 2)]
+    assert ranked.orders == 2
 
 
 def test_searches_are_one_whatever_their_case_and_spaces() -> None:
@@ -137,7 +141,13 @@ def _by_the_mapping(path: Path, file_format: str) -> dict[Window, Totals]:
 
 def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:
     lines = ["1,10,5,pv,1511658000", "1,10,5,cart,1511658060", "broken", "1,10,5,buy,1511658061", "2,99999,6,fav,1511658062"]
-    lines += ['3,11,5,"pv,1511658062', "3,11,5,pv,1511658062,1", "1,11,5,pv,1511659862", "3,11,5,buy,1511669862", "3,11,5,pv,15"]
+    lines += [
+        '3,11,5,"pv,1511658062',
+        "3,11,5,pv,1511658062,1",
+        "1,11,5,pv,1511659862",
+        "3,11,5,buy,1511669862",
+        "3,11,5,pv,15",
+    ]
     path = tmp_path / "behaviour.csv.gz"
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
 
@@ -145,9 +155,9 @@ def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:
 
     assert len(events) == 6
     assert oracle.aggregate(events) == _by_the_mapping(path, "taobao")
-    assert sum(totals.revenue.get("CNY", 0) for window, totals in oracle.aggregate(events).items() if window.granularity == "day") == (
-        100 + 10 + 100 + 11
-    )
+    assert sum(
+        totals.revenue.get("CNY", 0) for window, totals in oracle.aggregate(events).items() if window.granularity == "day"
+    ) == (100 + 10 + 100 + 11)
 
 
 def test_both_readings_of_an_ndjson_file_agree_over_versions_and_wrong_lines(tmp_path: Path) -> None:
@@ -155,10 +165,11 @@ def test_both_readings_of_an_ndjson_file_agree_over_versions_and_wrong_lines(tmp
     lines = [
         '{"type":"product_view","event_id":"1",%s,"product_id":"p","category":"c"}' % envelope,
         '{"type":"add_to_cart","event_id":"2",%s,"sku":"p","schema_version":1}' % envelope,
-        '{"type":"purchase","event_id":"3",%s,"schema_version":1,"order_id":"o","items":[{"sku":"p"}],"amount":"12.34",'
+        '{"type":"purchase","event_id":"3",%s,"schema_version":1,"order_id":"o","items":[{"sku":"p","quantity":3}],"amount":"12.34",'
         '"currency":"EUR"}' % envelope,
         '{"type":"purchase","event_id":"4",%s,"order_id":"o","items":[],"amount":5,"currency":"EUR"}' % envelope,
-        '{"type":"purchase","event_id":"5",%s,"order_id":"o","items":[{"product_id":"p"}],"amount":"5","currency":"EUR"}' % envelope,
+        '{"type":"purchase","event_id":"5",%s,"order_id":"o","items":[{"product_id":"p"}],"amount":"5","currency":"EUR"}'
+        % envelope,
         '{"type":"search","event_id":"6",%s,"query":"A  b"}' % envelope,
         '{"type":"search","event_id":"7",%s}' % envelope,
         '{"type":"login","event_id":8,%s}' % envelope,
