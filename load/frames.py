@@ -15,8 +15,8 @@ from typing import Any
 
 import pandas as pd
 
-#: Column → dtype. ``at`` is milliseconds since the epoch; ``quantity`` the pieces added to the cart; of a purchase, ``amount`` is
-#: the total in minor units and ``basket`` a tuple of (product, pieces).
+#: Column → dtype. ``at`` is milliseconds since the epoch; ``quantity`` the pieces added to the cart; of a purchase, ``amount``
+#: is the total in minor units and ``basket`` a tuple of (product, pieces).
 COLUMNS: dict[str, str] = {
     "event_id": "str",
     "type": "str",

@@ -91,7 +91,7 @@ def _ranked(events: pd.DataFrame, purchases: pd.DataFrame) -> dict[str, pd.DataF
     """For each ranking the columns window, key and count: what is counted, once per row."""
     views = events[events["type"].eq("product_view")].assign(count=1)
     carts = events[events["type"].eq("add_to_cart")].rename(columns={"quantity": "count"})
-    pieces = purchases[["window", "basket"]].explode("basket")
+    pieces = purchases[["window", "basket"]].explode("basket").dropna()
     bought = pd.DataFrame(
         {
             "window": pieces["window"],
@@ -112,7 +112,7 @@ def _ranked(events: pd.DataFrame, purchases: pd.DataFrame) -> dict[str, pd.DataF
 
 def _leaders(ranked: pd.DataFrame) -> dict[int, Ranking]:
     """Per window the ``TOP`` keys of the highest sums, by sum descending and key ascending; "" is no key."""
-    sums = ranked[ranked["key"].ne("")].groupby(["window", "key"], as_index=False)["count"].sum()
+    sums: Any = ranked[ranked["key"].ne("")].groupby(["window", "key"], as_index=False)["count"].sum()
     ordered = sums.sort_values(["window", "count", "key"], ascending=[True, False, True])
     leaders: dict[int, Ranking] = {}
     for start, key, count in _rows(ordered.groupby("window").head(TOP)):

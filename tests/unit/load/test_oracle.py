@@ -19,8 +19,12 @@ MINUTE, HOUR = 60_000, 3_600_000
 T0 = 1_700_006_400_000 // HOUR * HOUR
 
 
-def _rows(*rows: tuple[str, int, str, dict[str, Any]]) -> dict[Window, Totals]:
-    """(type, offset in seconds, session, columns): every session has a user of its own."""
+#: (type, seconds after T0, session, columns)
+Row = tuple[str, int, str, dict[str, Any]]
+
+
+def _rows(*rows: Row) -> dict[Window, Totals]:
+    """Their aggregates; every session has a user of its own."""
     return oracle.aggregate(
         frames.frame_of(
             {"event_id": f"e{n}", "type": kind, "at": T0 + s * 1000, "session": session, "user": f"u-{session}", **columns}
@@ -63,10 +67,13 @@ def test_an_event_id_counts_once() -> None:
 
 
 def test_rankings_are_by_count_then_key_and_end_after_twenty() -> None:
-    views = [("product_view", 0, "s", {"product": f"p{n:02d}", "category": "c" if n % 2 else ""}) for n in range(25)]
+    views: list[Row] = [("product_view", 0, "s", {"product": f"p{n:02d}", "category": "c" if n % 2 else ""}) for n in range(25)]
     views.append(("product_view", 1, "s", {"product": "p24", "category": "b"}))
-    carts = [("add_to_cart", 2, "s", {"product": "p00", "category": "c", "quantity": n}) for n in (2, 3)]
-    orders = [("purchase", 3, "s", {"basket": (("p01", 2), ("p00", 1))}), ("purchase", 4, "s", {"basket": (("p00", 1),)})]
+    carts: list[Row] = [("add_to_cart", 2, "s", {"product": "p00", "category": "c", "quantity": n}) for n in (2, 3)]
+    orders: list[Row] = [
+        ("purchase", 3, "s", {"basket": (("p01", 2), ("p00", 1))}),
+        ("purchase", 4, "s", {"basket": (("p00", 1),)}),
+    ]
 
     ranked = _rows(*views, *carts, *orders)[Window("minute", T0)]
 
@@ -119,7 +126,7 @@ def test_a_session_id_of_two_users_is_two_sessions() -> None:
 
 
 def test_a_pause_longer_than_the_platform_remembers_is_refused() -> None:
-    with pytest.raises(ValueError, match="pauses for 62 minutes"):
+    with pytest.raises(ValueError, match="pauses for 62 .*minutes"):
         _rows(("product_view", 0, "s", {"product": "p"}), ("add_to_cart", 62 * 60, "s", {}))
 
 
@@ -161,25 +168,24 @@ def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:
 
 
 def test_both_readings_of_an_ndjson_file_agree_over_versions_and_wrong_lines(tmp_path: Path) -> None:
-    envelope = '"user_id":"u","session_id":"s","occurred_at":%d' % T0
     lines = [
-        '{"type":"product_view","event_id":"1",%s,"product_id":"p","category":"c"}' % envelope,
-        '{"type":"add_to_cart","event_id":"2",%s,"sku":"p","schema_version":1}' % envelope,
-        '{"type":"purchase","event_id":"3",%s,"schema_version":1,"order_id":"o","items":[{"sku":"p","quantity":3}],"amount":"12.34",'
-        '"currency":"EUR"}' % envelope,
-        '{"type":"purchase","event_id":"4",%s,"order_id":"o","items":[],"amount":5,"currency":"EUR"}' % envelope,
-        '{"type":"purchase","event_id":"5",%s,"order_id":"o","items":[{"product_id":"p"}],"amount":"5","currency":"EUR"}'
-        % envelope,
-        '{"type":"search","event_id":"6",%s,"query":"A  b"}' % envelope,
-        '{"type":"search","event_id":"7",%s}' % envelope,
-        '{"type":"login","event_id":8,%s}' % envelope,
+        '{"type":"product_view","event_id":"1",ENVELOPE,"product_id":"p","category":"c"}',
+        '{"type":"add_to_cart","event_id":"2",ENVELOPE,"sku":"p","schema_version":1}',
+        '{"type":"purchase","event_id":"3",ENVELOPE,"schema_version":1,"order_id":"o","items":[{"sku":"p","quantity":3}],"amount":"12.34",'
+        '"currency":"EUR"}',
+        '{"type":"purchase","event_id":"4",ENVELOPE,"order_id":"o","items":[],"amount":5,"currency":"EUR"}',
+        '{"type":"purchase","event_id":"5",ENVELOPE,"order_id":"o","items":[{"product_id":"p"}],"amount":"5","currency":"EUR"}',
+        '{"type":"search","event_id":"6",ENVELOPE,"query":"A  b"}',
+        '{"type":"search","event_id":"7",ENVELOPE}',
+        '{"type":"login","event_id":8,ENVELOPE}',
         '{"type":"login","event_id":"","user_id":"u","session_id":"s","occurred_at":1}',
-        '{"type":"dance","event_id":"9",%s}' % envelope,
+        '{"type":"dance","event_id":"9",ENVELOPE}',
         "[1]",
         "{",
     ]
     path = tmp_path / "events.ndjson"
-    path.write_text("\n".join(lines) + "\n")
+    envelope = f'"user_id":"u","session_id":"s","occurred_at":{T0}'
+    path.write_text("".join(f"{line}\n" for line in lines).replace("ENVELOPE", envelope))
 
     events = frames.from_file(path, "ndjson")
 
