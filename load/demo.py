@@ -99,17 +99,17 @@ def _each_line(stream: IO[str] | None, tell: Callable[[str], None]) -> None:
 
 
 class FirstAggregates(threading.Thread):
-    """Looks at the page's own data until it shows events, and says how long after ``started`` (monotonic) that was."""
+    """Looks at the page's own data until it shows events, and says how long after ``since`` (monotonic) that was."""
 
-    def __init__(self, port: int, started: float) -> None:
+    def __init__(self, port: int, since: float) -> None:
         super().__init__(daemon=True)
         self._port = port
-        self._started = started
+        self._since = since
 
     def run(self) -> None:
         while not _shows_events(self._port):
             time.sleep(_LOOK_S)
-        click.echo(f"first aggregates after {time.monotonic() - self._started:.1f} s", err=True)
+        click.echo(f"first aggregates after {time.monotonic() - self._since:.1f} s", err=True)
 
 
 def _shows_events(port: int) -> bool:
@@ -153,7 +153,6 @@ def _run(platform: Platform, arguments: Sequence[str], environment: dict[str, st
 def _demonstrate(platform: Platform, seconds: float | None, rate: float, seed: int, port: int, ledger: Path) -> int:
     started = time.monotonic()
     environment = platform.wait_until_ready()
-    click.echo(f"the page: http://127.0.0.1:{port}", err=True)
     FirstAggregates(port, started).start()
     load = ["load", "run", "--rate", str(rate), "--seed", str(seed), "--json"]
     if seconds is None:
