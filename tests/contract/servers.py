@@ -56,18 +56,25 @@ def free_port() -> int:
         return port
 
 
+def step_clock(server: Server) -> None:
+    """Moves a server's clock forward by the ``clock_step_ms`` that it was started with."""
+    os.kill(server.pid, signal.SIGUSR2)
+
+
 @contextmanager
-def embedded_kinesis(folder: Path, *options: str) -> Iterator[Server]:
+def embedded_kinesis(folder: Path, *options: str, clock_step_ms: int = 0) -> Iterator[Server]:
     """Our server with no throughput limits, unless ``options`` set them."""
     port = free_port()
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", str(port), *options]
-    with _running(command, folder=folder, env={}, health=f"http://127.0.0.1:{port}/health") as pid:
+    module = [str(Path(__file__).with_name("stepped_clock.py"))] if clock_step_ms else ["-m", "infra.local.kinesis"]
+    command = [sys.executable, *module, "--port", str(port), *options]
+    env = {"CLOCK_STEP_MS": str(clock_step_ms)}
+    with _running(command, folder=folder, env=env, health=f"http://127.0.0.1:{port}/health") as pid:
         yield Server(name="embedded", endpoint=f"http://127.0.0.1:{port}", pid=pid)
 
 
 @contextmanager
 def kinesis_mock(folder: Path, *, clock_step_ms: int = 0) -> Iterator[Server]:
-    """kinesis-mock without its artificial delays; SIGUSR2 moves its clock forward by ``clock_step_ms``."""
+    """kinesis-mock without its artificial delays."""
     package = _installed_kinesis_mock()
     shutil.copy(package / "server.json", folder)  # read from the working directory
     port = free_port()
@@ -79,7 +86,7 @@ def kinesis_mock(folder: Path, *, clock_step_ms: int = 0) -> Iterator[Server]:
         "LOG_LEVEL": "ERROR",
         "CLOCK_STEP_MS": str(clock_step_ms),
     }
-    command = ["node", "--require", str(Path(__file__).with_name("loopback.cjs")), str(package / "main.js")]
+    command = ["node", "--require", str(Path(__file__).with_name("kinesis_mock_preload.cjs")), str(package / "main.js")]
     # it waits for idle connections before it ends on SIGTERM, and has nothing to save
     health = f"http://127.0.0.1:{port}/healthcheck"
     with _running(command, folder=folder, env=env, health=health, stop_by=signal.SIGKILL) as pid:

@@ -70,7 +70,9 @@ def test_a_batch_keeps_its_order_within_each_shard(kinesis: Target, new_stream: 
         assert [(record["SequenceNumber"], record["PartitionKey"], record["Data"]) for record in read] == mine
 
 
-@pytest.mark.parametrize("data", [b"", bytes(range(256)), b"\x00" * (1 << 20)], ids=["empty", "every byte", "1 MiB"])
+@pytest.mark.parametrize(
+    "data", [b"", bytes(range(256)), b"\x00" * (1 << 20)], ids=["empty", "every byte", "1 MiB with its key"]
+)
 def test_bytes_come_back(kinesis: Target, new_stream: NewStream, data: bytes) -> None:
     stream = new_stream(1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.contract.conftest import NewStream
-from tests.contract.target import HASH_SPACE, Target, hash_range, partitions_the_hash_space, until
+from tests.contract.target import HASH_SPACE, Target, hash_range, new_name, partitions_the_hash_space, until
 
 pytestmark = pytest.mark.contract
 
@@ -127,6 +127,37 @@ def test_tags(kinesis: Target, new_stream: NewStream) -> None:
 
     assert answer["Tags"] == [{"Key": "stage", "Value": "prod"}]
     assert answer["HasMoreTags"] is False
+
+
+def test_tags_by_arn(kinesis: Target, new_stream: NewStream) -> None:
+    """What terraform's and CloudFormation's stream resources call."""
+    arn = str(summary_of(kinesis, new_stream(1))["StreamARN"])
+
+    kinesis.client.tag_resource(ResourceARN=arn, Tags={"team": "data", "stage": "test"})
+    kinesis.client.untag_resource(ResourceARN=arn, TagKeys=["team"])
+
+    assert kinesis.client.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "stage", "Value": "test"}]
+
+
+def test_created_with_tags(kinesis: Target) -> None:
+    stream = new_name()
+    kinesis.client.create_stream(StreamName=stream, ShardCount=1, Tags={"team": "data"})
+    kinesis.until_active(stream)
+
+    tags = kinesis.client.list_tags_for_stream(StreamName=stream)["Tags"]
+
+    assert tags == [{"Key": "team", "Value": "data"}]
+    kinesis.client.delete_stream(StreamName=stream)
+
+
+def test_created_on_demand(kinesis: Target) -> None:
+    stream = new_name()
+    kinesis.client.create_stream(StreamName=stream, StreamModeDetails={"StreamMode": "ON_DEMAND"})
+    kinesis.until_active(stream)
+
+    assert summary_of(kinesis, stream)["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
+    assert len(kinesis.open_shards(stream)) == 4
+    kinesis.client.delete_stream(StreamName=stream)
 
 
 def test_capacity_mode(kinesis: Target, new_stream: NewStream) -> None:

@@ -1,5 +1,5 @@
-// Loaded before kinesis-mock (node --require). It listens on every interface and has no option for another address;
-// a test's server has no business being reachable from outside this machine.
+// Loaded before kinesis-mock (node --require), which listens on every interface and has no option for another
+// address; a test's server has no business being reachable from outside this machine.
 // SIGUSR2 moves its clock forward by CLOCK_STEP_MS: the only way to see a shard iterator expire without waiting for it.
 "use strict";
 const net = require("node:net");
@@ -10,17 +10,11 @@ net.Server.prototype.listen = function (first, ...rest) {
   return listen.call(this, first, "127.0.0.1", ...rest.filter((argument) => typeof argument === "function"));
 };
 
-const now = Date.now;
 let ahead = 0;
 process.on("SIGUSR2", () => {
   ahead += Number(process.env.CLOCK_STEP_MS);
 });
-globalThis.Date = class extends Date {
-  constructor(...args) {
-    if (args.length === 0) super(now() + ahead);
-    else super(...args);
-  }
-  static now() {
-    return now() + ahead;
-  }
-};
+const { performance } = require("node:perf_hooks");
+const [now, elapsed] = [Date.now.bind(Date), performance.now.bind(performance)];
+Date.now = () => now() + ahead;
+Object.defineProperty(performance, "now", { value: () => elapsed() + ahead });
