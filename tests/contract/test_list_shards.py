@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,12 +29,20 @@ def split(kinesis: Target, new_stream: NewStream) -> Split:
     stream = new_stream(2)
     for key in (0, HASH_SPACE - 1):
         kinesis.client.put_record(StreamName=stream, PartitionKey="k", ExplicitHashKey=str(key), Data=b"x")
-    before = datetime.now(UTC)
+    before = moment()
     with kinesis.resharding(stream):
         kinesis.client.split_shard(
             StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(HASH_SPACE // 4)
         )
-    return Split(stream, before, datetime.now(UTC))
+    return Split(stream, before, moment())
+
+
+def moment() -> datetime:
+    """A time with no event of ours in the milliseconds around it."""
+    time.sleep(0.005)  # not a wait for something: shards' times are whole milliseconds
+    now = datetime.now(UTC)
+    time.sleep(0.005)
+    return now
 
 
 def ids(kinesis: Target, **parameters: Any) -> list[int]:
@@ -46,11 +55,11 @@ def ids(kinesis: Target, **parameters: Any) -> list[int]:
 )
 def test_filters_by_position(kinesis: Target, split: Split, kind: str, expected: list[int]) -> None:
     seen = ids(kinesis, StreamName=split.stream, ShardFilter={"Type": kind})
-    kinesis.observe(f"list-shards.{kind}", seen, expected)
+    kinesis.observe(f"list-shards.{kind}", tuple(seen), tuple(expected))
 
 
 @pytest.mark.parametrize(
-    ("kind", "moment", "expected"),
+    ("kind", "when", "expected"),
     [
         ("AT_TIMESTAMP", "before", [0, 1]),
         ("AT_TIMESTAMP", "after", [1, 2, 3]),
@@ -58,10 +67,10 @@ def test_filters_by_position(kinesis: Target, split: Split, kind: str, expected:
         ("FROM_TIMESTAMP", "after", [1, 2, 3]),
     ],
 )
-def test_filters_by_time(kinesis: Target, split: Split, kind: str, moment: str, expected: list[int]) -> None:
-    time = split.before if moment == "before" else split.after
-    seen = ids(kinesis, StreamName=split.stream, ShardFilter={"Type": kind, "Timestamp": time})
-    kinesis.observe(f"list-shards.{kind}.{moment}", seen, expected)
+def test_filters_by_time(kinesis: Target, split: Split, kind: str, when: str, expected: list[int]) -> None:
+    at = split.before if when == "before" else split.after
+    seen = ids(kinesis, StreamName=split.stream, ShardFilter={"Type": kind, "Timestamp": at})
+    kinesis.observe(f"list-shards.{kind}.{when}", tuple(seen), tuple(expected))
 
 
 def test_after_a_shard(kinesis: Target, split: Split) -> None:
