@@ -154,6 +154,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         why="kinesis-mock writes null for absent members, here for one that the API does not have.",
     ),
     *_same(
+        ["answer.UpdateMaxRecordSize.unknown"],
+        answers="the stream and its new setting",
+        documented="an empty answer",
+        why="kinesis-mock answers as UpdateStreamWarmThroughput does.",
+    ),
+    *_same(
         ["answer.DescribeStreamConsumer.unknown"],
         answers="Tags",
         documented="a consumer description has no Tags",

@@ -9,6 +9,7 @@ from tests.contract.target import HASH_SPACE, Target, hash_key, hash_range, home
 
 pytestmark = pytest.mark.contract
 
+MEBIBYTE = 1 << 20
 KEYS = ["a", "user-1", "user-2", "ключ", "鍵", " ", "x" * 256, "0", "-"]
 
 
@@ -71,13 +72,13 @@ def test_a_batch_keeps_its_order_within_each_shard(kinesis: Target, new_stream: 
 
 
 @pytest.mark.parametrize(
-    "data", [b"", bytes(range(256)), b"\x00" * (1 << 20)], ids=["empty", "every byte", "1 MiB with its key"]
+    "data", [b"", bytes(range(256)), b"\x00" * MEBIBYTE], ids=["empty", "every byte", "1 MiB with its key"]
 )
 def test_bytes_come_back(kinesis: Target, new_stream: NewStream, data: bytes) -> None:
     stream = new_stream(1)
 
     # AWS counts the partition key too: the largest record leaves room for its one byte
-    sent = data[: (1 << 20) - 1]
+    sent = data[: MEBIBYTE - 1]
     kinesis.client.put_record(StreamName=stream, PartitionKey="k", Data=sent)
 
     assert kinesis.read(kinesis.iterator(stream, "shardId-000000000000"), 1)[0]["Data"] == sent
@@ -90,3 +91,32 @@ def test_ordering_hint_is_taken(kinesis: Target, stream: str) -> None:
     )
 
     assert int(second["SequenceNumber"]) > int(first["SequenceNumber"])
+
+
+def test_the_largest_record_is_a_setting(kinesis: Target, new_stream: NewStream) -> None:
+    stream = new_stream(1)
+    arn = kinesis.client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+
+    kinesis.client.update_max_record_size(StreamARN=arn, MaxRecordSizeInKiB=2048)
+    kinesis.until_active(stream)
+
+    summary = kinesis.client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    assert summary["MaxRecordSizeInKiB"] == 2048
+    data = b"x" * (2 * MEBIBYTE - 1)
+    kinesis.client.put_record(StreamName=stream, PartitionKey="k", Data=data)
+    too_large = kinesis.refusal("put_record", StreamName=stream, PartitionKey="k", Data=b"x" * (2 * MEBIBYTE + 1))
+    assert too_large in {"InvalidArgumentException", "ValidationException"}
+    assert kinesis.read(kinesis.iterator(stream, "shardId-000000000000"), 1)[0]["Data"] == data
+
+
+def test_one_answer_holds_at_most_10_mb(kinesis: Target, new_stream: NewStream) -> None:
+    stream = new_stream(1)
+    for index in range(12):
+        kinesis.client.put_record(StreamName=stream, PartitionKey="k", Data=bytes([index]) * (MEBIBYTE - 1))
+
+    iterator = kinesis.iterator(stream, "shardId-000000000000")
+    page = kinesis.client.get_records(ShardIterator=iterator)
+
+    assert len(page["Records"]) in {9, 10}  # AWS says 10 MB, and not which megabyte
+    rest = kinesis.read_to_tip(page["NextShardIterator"])
+    assert [record["Data"][0] for record in page["Records"] + rest] == list(range(12))
