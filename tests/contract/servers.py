@@ -66,7 +66,10 @@ def embedded_kinesis(folder: Path, *options: str, clock_step_ms: int = 0) -> Ite
     """Our server with no throughput limits, unless ``options`` set them."""
     port = free_port()
     module = [str(Path(__file__).with_name("stepped_clock.py"))] if clock_step_ms else ["-m", "infra.local.kinesis"]
-    command = [sys.executable, *module, "--port", str(port), *options]
+    quota = ("--shard-quota", str(SHARD_LIMIT))
+    # a change takes a while, as on AWS: a suite that never sees CREATING would not notice a stream that starts so
+    transition = ("--transition-ms", "10")
+    command = [sys.executable, *module, "--port", str(port), *quota, *transition, *options]
     env = {"CLOCK_STEP_MS": str(clock_step_ms)}
     with _running(command, folder=folder, env=env, health=f"http://127.0.0.1:{port}/health") as pid:
         yield Server(name="embedded", endpoint=f"http://127.0.0.1:{port}", pid=pid)

@@ -145,7 +145,10 @@ class Target:
 
         def at_tip() -> bool:
             nonlocal iterator
-            page = self.client.get_records(ShardIterator=iterator)
+            try:
+                page = self.client.get_records(ShardIterator=iterator)
+            except self.client.exceptions.ProvisionedThroughputExceededException:
+                return False
             records.extend(page["Records"])
             iterator = page["NextShardIterator"]
             return not page["Records"] and page["MillisBehindLatest"] == 0
