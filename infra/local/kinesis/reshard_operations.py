@@ -69,7 +69,7 @@ class ReshardOperations(Registry):
                 f"under account {ACCOUNT_ID} is not both greater than one plus the shard's StartingHashKey {start} and "
                 f"less than the shard's EndingHashKey {end}."
             )
-        self.check_shard_quota(1)
+        self.check_shard_quota(1, now_ms)
         self.begin(found, Split(shard.index, key_bytes(at)), now_ms)
 
     @operation("MergeShards")
@@ -117,7 +117,7 @@ class ReshardOperations(Registry):
                 f"TargetShardCount {target_shard_count} for stream {found.state.name} under account {ACCOUNT_ID} must be at "
                 f"least half and at most double the current {current} open shards."
             )
-        self.check_shard_quota(target_shard_count - current)
+        self.check_shard_quota(target_shard_count - current, now_ms)
         change = ShardCountChange(found.state.name, found.state.arn, current, target_shard_count)
         if target_shard_count != current or not _is_uniform(found):
             self.begin(found, Scale(target_shard_count), now_ms)
@@ -177,9 +177,11 @@ class ReshardOperations(Registry):
             raise ExpiredNextTokenException("NextToken has expired.")
         return token
 
-    def check_shard_quota(self, more: int) -> None:
+    def check_shard_quota(self, more: int, now_ms: int) -> None:
         """Refuse to open ``more`` shards above the account's quota; on-demand streams do not count."""
-        in_use = sum(len(one.graph.open_shards) for one in self.streams.values() if one.state.mode != ON_DEMAND)
+        # settled first: a deleted stream that nobody asked for since would be counted for ever
+        alive = [one for one in list(self.streams.values()) if self._settle(one, now_ms)]
+        in_use = sum(len(one.graph.open_shards) for one in alive if one.state.mode != ON_DEMAND)
         if more > 0 and in_use + more > self.settings.shard_quota:
             raise LimitExceededException(
                 f"This request would exceed the shard limit for the account {ACCOUNT_ID} in {self.settings.region}. "

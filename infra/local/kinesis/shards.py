@@ -163,10 +163,9 @@ def boundaries(count: int) -> list[int]:
     return [HASH_SPACE * number // count for number in range(count)]
 
 
-def are_adjacent(one: Shard, other: Shard) -> bool:
-    """Whether two ranges touch."""
-    low, high = sorted((one, other), key=lambda shard: shard.start)
-    return key_number(low.end) + 1 == key_number(high.start)
+def are_adjacent(lower: Shard, upper: Shard) -> bool:
+    """Whether the second range begins where the first ends; AWS refuses a pair in the other order."""
+    return key_number(lower.end) + 1 == key_number(upper.start)
 
 
 def _middle_out(values: list[int]) -> list[int]:

@@ -103,7 +103,7 @@ class StreamOperations(ReshardOperations):
         if name in self.streams and self._settle(self.streams[name], now_ms):
             raise ResourceInUseException(f"Stream {name} under account {ACCOUNT_ID} already exists.")
         if mode == PROVISIONED:
-            self.check_shard_quota(shard_count or 0)
+            self.check_shard_quota(shard_count or 0, now_ms)
         state = StreamState(
             name=name,
             arn=self.stream_arn(name),
