@@ -131,7 +131,7 @@ class RecordOperations(Registry):
         validation.check(*_entry_violations(entry, ""))
         found = self.readable(stream, now_ms)
         placed: list[tuple[int, Record]] = []
-        result = self._put(found, entry, now_ms, placed)
+        result = self._put(found, entry, _hash_key(entry), _size(found, entry), now_ms, placed)
         if isinstance(result, KinesisError):
             raise result
         self.journal.appended(found, placed)
@@ -145,9 +145,10 @@ class RecordOperations(Registry):
         placed: list[tuple[int, Record]] = []
         results = []
         failed = 0
-        keys = [_hash_key(entry) for entry in entries]  # a bad hash key refuses the whole call, before anything is stored
-        for entry, key in zip(entries, keys, strict=True):
-            result = self._put(found, entry, now_ms, placed, key)
+        # a bad hash key or an over-size record refuses the whole call, before anything is stored
+        checked = [(entry, _hash_key(entry), _size(found, entry)) for entry in entries]
+        for entry, key, size in checked:
+            result = self._put(found, entry, key, size, now_ms, placed)
             if isinstance(result, KinesisError):
                 failed += 1
                 result = PutResult(error_code=result.code, error_message=result.message)
@@ -157,17 +158,12 @@ class RecordOperations(Registry):
         return PutRecordsResult(failed, results, found.encryption)
 
     def _put(
-        self, stream: Stream, entry: PutEntry, now_ms: int, placed: list[tuple[int, Record]], key: bytes | None = None
+        self, stream: Stream, entry: PutEntry, key: bytes, size: int, now_ms: int, placed: list[tuple[int, Record]]
     ) -> PutResult | KinesisError:
         partition_key, data = entry.partition_key, entry.data
         assert partition_key is not None, "checked by the caller"
         assert data is not None, "checked by the caller"
-        shard = stream.graph.route(key or _hash_key(entry))
-        size = len(data) + (len(partition_key) if partition_key.isascii() else len(partition_key.encode()))
-        if size > stream.max_record_bytes:
-            return InvalidArgumentException(
-                f"Record size {size} exceeds the stream's max record size of {stream.max_record_bytes} bytes"
-            )
+        shard = stream.graph.route(key)
         log = stream.logs[shard.index]
         limited = self.settings.enforce_limits and not stream.meters[shard.index].may_write(size, now_ms)
         if limited or (self.faults.active and self.faults.throttles(stream.state.name, shard.shard_id, reads=False)):
@@ -323,12 +319,26 @@ def _hash_key(entry: PutEntry) -> bytes:
     if explicit is None:
         assert entry.partition_key is not None
         return md5(entry.partition_key.encode(), usedforsecurity=False).digest()
+    validation.check(validation.pattern("explicitHashKey", explicit, validation.HASH_KEY_PATTERN))
     # the API's pattern admits 39 digits, which may still be above 2^128 - 1
-    if not explicit.isascii() or not explicit.isdecimal() or len(explicit) > 39 or int(explicit) >= HASH_SPACE:
+    if int(explicit) >= HASH_SPACE:
         raise InvalidArgumentException(
             f"Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {explicit}"
         )
     return key_bytes(int(explicit))
+
+
+def _size(stream: Stream, entry: PutEntry) -> int:
+    """What a record counts for, in bytes: its data and its partition key; refuses what the stream does not take."""
+    key, data = entry.partition_key, entry.data
+    assert key is not None, "checked by the caller"
+    assert data is not None, "checked by the caller"
+    size = len(data) + (len(key) if key.isascii() else len(key.encode()))
+    if size > stream.max_record_bytes:
+        raise InvalidArgumentException(
+            f"Record size {size} exceeds the stream's max record size of {stream.max_record_bytes} bytes"
+        )
+    return size
 
 
 def _check_call(entries: Sequence[PutEntry]) -> None:
