@@ -20,6 +20,7 @@ from tests.contract.target import Target, hash_key, home
 pytestmark = pytest.mark.contract
 
 CBOR = "application/x-amz-cbor-1.1"
+EPOCH_TAG = 1
 DATA = bytes(range(256))
 
 
@@ -34,15 +35,23 @@ def call(kinesis: Target, operation: str, **parameters: object) -> tuple[int, An
         connection.request("POST", "/", body=body, headers=dict(request.headers))
         answer = connection.getresponse()
         assert answer.getheader("Content-Type") == CBOR
-        return answer.status, cbor2.loads(answer.read())
+        return answer.status, cbor2.loads(answer.read(), semantic_decoders={EPOCH_TAG: keep_tag})
     finally:
         connection.close()
 
 
 def milliseconds(value: object) -> int:
-    """A CBOR timestamp: whole milliseconds, and not tagged as a time, whose content would be seconds."""
+    """A CBOR timestamp: whole milliseconds, bare or under the tag for times."""
+    if isinstance(value, cbor2.CBORTag):
+        assert value.tag == EPOCH_TAG
+        value = value.value
     assert isinstance(value, int)
     return value
+
+
+def keep_tag(value: object, _immutable: bool) -> cbor2.CBORTag:
+    """Against the standard, under which a time's number is in seconds."""
+    return cbor2.CBORTag(EPOCH_TAG, value)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +93,8 @@ def test_put_list_and_get(kinesis: Target, stream: str) -> None:
     assert isinstance(page["MillisBehindLatest"], int)
 
 
-def test_a_timestamp_in_a_request_is_in_milliseconds(kinesis: Target, stream: str) -> None:
+@pytest.mark.parametrize("tagged", [True, False], ids=["tagged", "bare"])
+def test_a_timestamp_in_a_request_is_in_milliseconds(kinesis: Target, stream: str, tagged: bool) -> None:
     data = f"{time.time_ns()}".encode()
     time.sleep(0.005)  # not a wait for something: the time below must lie after what was put before it
     moment = time.time_ns() // 1_000_000
@@ -96,7 +106,7 @@ def test_a_timestamp_in_a_request_is_in_milliseconds(kinesis: Target, stream: st
         StreamName=stream,
         ShardId=put["ShardId"],
         ShardIteratorType="AT_TIMESTAMP",
-        Timestamp=moment,
+        Timestamp=cbor2.CBORTag(EPOCH_TAG, moment) if tagged else moment,
     )
 
     assert status == 200

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import NewStream
 from tests.contract.servers import SHARD_LIMIT
-from tests.contract.target import HASH_SPACE, Target, hash_range
+from tests.contract.target import HASH_SPACE, Target, hash_range, until
 
 pytestmark = pytest.mark.contract
 
@@ -214,9 +214,11 @@ def test_iterator_of_a_deleted_stream(kinesis: Target) -> None:
     iterator = kinesis.iterator(stream, SHARDS[0])
     kinesis.client.delete_stream(StreamName=stream)
 
-    seen = kinesis.refusal("get_records", ShardIterator=iterator)
+    def gone() -> bool:
+        return kinesis.refusal("describe_stream_summary", StreamName=stream) == MISSING
 
-    kinesis.observe("get.deleted-stream", seen, MISSING)
+    until(gone, f"{stream} to go")
+    kinesis.observe("get.deleted-stream", kinesis.refusal("get_records", ShardIterator=iterator), MISSING)
 
 
 def test_over_quota(kinesis: Target, new_stream: NewStream) -> None:
