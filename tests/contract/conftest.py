@@ -45,4 +45,4 @@ def new_stream(kinesis: Target) -> Iterator[NewStream]:
 
     yield new
     for stream in made:
-        kinesis.refusal("delete_stream", StreamName=stream, EnforceConsumerDeletion=True)
+        kinesis.delete(stream)

@@ -135,6 +135,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         documented="at most double and at least half of the open shards",
         why="A laptop scales 8 shards to 3 in one call; `--limits` enforces AWS's bounds (test_throughput.py).",
     ),
+    *_same(
+        ["retention.old-record-read"],
+        answers=True,
+        documented="a record past the retention is gone",
+        why="kinesis-mock went on answering a record a day and more after its arrival.",
+    ),
     *_same(["list-consumers.token"], answers=False, documented="a NextToken", why="kinesis-mock drops the rest."),
     *_same(
         ["delete.refused-for-consumers-then-forced"],

@@ -91,6 +91,15 @@ class Target:
         self.until_active(stream)
         return stream
 
+    def delete(self, stream: str) -> None:
+        """Deletes a stream, if it is there, and its consumers; on return its shards no longer count."""
+        self.refusal("delete_stream", StreamName=stream, EnforceConsumerDeletion=True)
+
+        def gone() -> bool:
+            return self.refusal("describe_stream_summary", StreamName=stream) == "ResourceNotFoundException"
+
+        until(gone, f"{stream} to go")
+
     def until_active(self, stream: str) -> None:
         def active() -> bool:
             summary = self.client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]

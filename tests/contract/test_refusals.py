@@ -10,7 +10,7 @@ import pytest
 
 from tests.contract.conftest import NewStream
 from tests.contract.servers import SHARD_LIMIT
-from tests.contract.target import HASH_SPACE, Target, hash_range, until
+from tests.contract.target import HASH_SPACE, Target, hash_range
 
 pytestmark = pytest.mark.contract
 
@@ -212,12 +212,8 @@ def test_iterator_in_the_future(kinesis: Target, stream: str) -> None:
 def test_iterator_of_a_deleted_stream(kinesis: Target) -> None:
     stream = kinesis.create(1)
     iterator = kinesis.iterator(stream, SHARDS[0])
-    kinesis.client.delete_stream(StreamName=stream)
+    kinesis.delete(stream)
 
-    def gone() -> bool:
-        return kinesis.refusal("describe_stream_summary", StreamName=stream) == MISSING
-
-    until(gone, f"{stream} to go")
     kinesis.observe("get.deleted-stream", kinesis.refusal("get_records", ShardIterator=iterator), MISSING)
 
 
@@ -235,4 +231,4 @@ def test_over_quota(kinesis: Target, new_stream: NewStream) -> None:
     kinesis.observe("split.over-quota", one_more, LIMIT)
     double = {"TargetShardCount": 2 * room, "ScalingType": "UNIFORM_SCALING"}
     kinesis.observe("scale.over-quota", kinesis.refusal("update_shard_count", StreamName=stream, **double), LIMIT)
-    kinesis.client.delete_stream(StreamName=stream)
+    kinesis.delete(stream)

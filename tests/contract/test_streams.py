@@ -96,7 +96,7 @@ def test_deleted_stream_is_gone_and_its_name_is_free(kinesis: Target) -> None:
     kinesis.until_active(stream)
 
     assert kinesis.read(kinesis.iterator(stream, "shardId-000000000000"), 0) == []
-    kinesis.client.delete_stream(StreamName=stream)
+    kinesis.delete(stream)
 
 
 def test_retention(kinesis: Target, new_stream: NewStream) -> None:
@@ -147,7 +147,7 @@ def test_created_with_tags(kinesis: Target) -> None:
     tags = kinesis.client.list_tags_for_stream(StreamName=stream)["Tags"]
 
     assert tags == [{"Key": "team", "Value": "data"}]
-    kinesis.client.delete_stream(StreamName=stream)
+    kinesis.delete(stream)
 
 
 def test_created_on_demand(kinesis: Target) -> None:
@@ -157,7 +157,7 @@ def test_created_on_demand(kinesis: Target) -> None:
 
     assert summary_of(kinesis, stream)["StreamModeDetails"] == {"StreamMode": "ON_DEMAND"}
     assert len(kinesis.open_shards(stream)) == 4
-    kinesis.client.delete_stream(StreamName=stream)
+    kinesis.delete(stream)
 
 
 def test_capacity_mode(kinesis: Target, new_stream: NewStream) -> None:
