@@ -30,9 +30,9 @@ class Top(msgspec.Struct, frozen=True):
 class Funnel(msgspec.Struct, frozen=True):
     """Unique sessions that viewed a product; that added to the cart after a view; that purchased after that."""
 
-    viewed: int
-    carted: int
-    purchased: int
+    view: int
+    cart: int
+    purchase: int
 
 
 class WindowView(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,24 +41,40 @@ class WindowView(msgspec.Struct, frozen=True, kw_only=True):
     granularity: str
     start_ms: int
     end_ms: int
-    events: dict[str, int]
+    counts: dict[str, int]
+    """Events by type."""
     orders: int
     revenue: dict[str, int]
     uniques: Estimate
     funnel: Funnel
     tops: dict[str, Top]
 
+    @property
+    def products(self) -> list[tuple[str, int]]:
+        """The most viewed."""
+        return self.tops["products"].entries
+
+    @property
+    def categories(self) -> list[tuple[str, int]]:
+        """Those of the most viewed products."""
+        return self.tops["categories"].entries
+
+    @property
+    def searches(self) -> list[tuple[str, int]]:
+        """The most frequent normalised queries."""
+        return self.tops["searches"].entries
+
 
 def answer(granularity: Granularity, start_ms: int, rows: Sequence[RowContent], top: int) -> WindowView:
     """The window's answer from all of its rows (a day's from those of its hours), with ``top`` keys per ranking."""
-    events: Counter[str] = Counter()
+    kinds: Counter[str] = Counter()
     revenue: Counter[str] = Counter()
     uniques = Uniques()
     funnel = [0, 0, 0]
     # the counters of a row: of the minute, of sessions new to the hour, of sessions new to the day
     first = STAGES * list(Granularity).index(granularity)
     for row in rows:
-        events.update(row.events)
+        kinds.update(row.events)
         revenue.update(row.revenue)
         uniques.merge_bytes(row.uniques)
         funnel = [mine + more for mine, more in zip(funnel, row.funnel[first : first + STAGES], strict=True)]
@@ -66,8 +82,8 @@ def answer(granularity: Granularity, start_ms: int, rows: Sequence[RowContent], 
         granularity=granularity.value,
         start_ms=start_ms,
         end_ms=start_ms + granularity.ms,
-        events=dict(sorted(events.items())),
-        orders=events["purchase"],
+        counts=dict(sorted(kinds.items())),
+        orders=kinds["purchase"],
         revenue=dict(sorted(revenue.items())),
         uniques=uniques.estimate(),
         funnel=Funnel(*funnel),

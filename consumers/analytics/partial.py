@@ -5,7 +5,7 @@
 | events | events by type |
 | revenue | sum of ``purchase.amount`` by currency, in minor units |
 | uniques | distinct ``user_id`` (HLL) |
-| viewed, categories | product_view events by ``product_id``, by ``category`` (if any) |
+| products, categories | product_view events by ``product_id``, by ``category`` (if any) |
 | carted, bought | pieces by ``product_id``: add_to_cart's ``quantity``, a purchase's items' ``quantity`` |
 | searches | search events by normalised query (if any is left) |
 | funnel | see ``consumers.analytics.sessions`` |
@@ -31,7 +31,7 @@ HOUR_CAPACITY = 65_536
 #: Characters of a normalised search query that are kept.
 LONGEST_QUERY = 100
 
-TALLIES = ("viewed", "categories", "carted", "bought", "searches")
+TALLIES = ("products", "categories", "carted", "bought", "searches")
 
 
 def capacity(width: int) -> int:
@@ -48,7 +48,7 @@ class Columns(NamedTuple):
 
     kinds: Counter[type[Event]]
     users: set[str]
-    viewed: list[str]
+    products: list[str]
     categories: list[str]
     searches: list[str]
     carted: list[tuple[str, int]]
@@ -77,7 +77,7 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
     return Columns(
         kinds=kinds,
         users={event.user_id for event in events},
-        viewed=[event.product_id for event in views],
+        products=[event.product_id for event in views],
         categories=[event.category for event in views if event.category],
         searches=searches,
         carted=carted,
@@ -99,14 +99,14 @@ class PartialState(msgspec.Struct, array_like=True):
 class Partial:
     """An accumulator. A *fresh* partial holds what came since it was last merged into its ``base``."""
 
-    __slots__ = ("bought", "carted", "categories", "events", "funnel", "revenue", "searches", "uniques", "viewed")
+    __slots__ = ("bought", "carted", "categories", "events", "funnel", "products", "revenue", "searches", "uniques")
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
         self.revenue: Counter[str] = Counter()
         self.uniques = Uniques()
         self.funnel = [0] * COUNTERS
-        self.viewed = Tally()
+        self.products = Tally()
         self.categories = Tally()
         self.carted = Tally()
         self.bought = Tally()
@@ -114,14 +114,14 @@ class Partial:
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
-        return (self.viewed, self.categories, self.carted, self.bought, self.searches)
+        return (self.products, self.categories, self.carted, self.bought, self.searches)
 
     def add(self, part: Columns, base: Partial, capacity: int) -> None:
         """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
         for kind, count in part.kinds.items():
             self.events[str(kind.__struct_config__.tag)] += count
-        if part.viewed:
-            self.viewed.count(part.viewed, base.viewed, capacity)
+        if part.products:
+            self.products.count(part.products, base.products, capacity)
             self.categories.count(part.categories, base.categories, capacity)
         if part.searches:
             self.searches.count(part.searches, base.searches, capacity)

@@ -19,13 +19,15 @@ from consumers.runtime.outages import translated
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
+
 class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """A shard as of its last commit or heartbeat; times in milliseconds since the epoch.
+    """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
 
     ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
     HdrHistogram of put-to-visible-effect milliseconds.
     """
 
+    application: str
     shard: str
     position: str | None = None
     owner: str = ""
@@ -49,61 +51,60 @@ class Aggregates:
         self._aggregates = settings.aggregates_table
         self._shards = settings.shards_table
 
-    def windows(self, granularity: Granularity, start_ms: int, end_ms: int, *, top: int = 10) -> list[WindowView]:
-        """The windows that overlap ``[start_ms, end_ms)`` and hold any event, in order of time, complete or not."""
-        start_ms = granularity.floor_ms(start_ms)
-        if end_ms % granularity.ms:
-            end_ms = granularity.floor_ms(end_ms) + granularity.ms
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int = 100) -> list[WindowView]:
+        """The windows that overlap ``[start_ms, end_ms)`` and hold any event, in order of time, complete or not.
+
+        ``granularity``: minute, hour or day; ``top``: keys per ranking.
+        """
+        wanted = Granularity(granularity)
+        start_ms = wanted.floor_ms(start_ms)
+        end_ms = wanted.floor_ms(end_ms + wanted.ms - 1)
         found: dict[int, list[RowContent]] = {}
-        for row_start_ms, content in self._rows(granularity, start_ms, end_ms):
-            found.setdefault(granularity.floor_ms(row_start_ms), []).append(content)
-        return [answer(granularity, window_start, found[window_start], top) for window_start in sorted(found)]
+        for row_start_ms, content in self._rows(wanted, start_ms, end_ms):
+            found.setdefault(wanted.floor_ms(row_start_ms), []).append(content)
+        return [answer(wanted, window_start, found[window_start], top) for window_start in sorted(found)]
 
     def _rows(self, granularity: Granularity, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
         """(start of the stored window, content) of every row; days are made of the hours' rows."""
         stored = Granularity.MINUTE if granularity is Granularity.MINUTE else Granularity.HOUR
         for partition in windows.partitions(stored.minutes, start_ms, end_ms):
-            items = self._query(
-                {
-                    "TableName": self._aggregates,
-                    "KeyConditionExpression": "#window = :window AND #part BETWEEN :first AND :last",
-                    "ProjectionExpression": "#part, #partial",
-                    "ExpressionAttributeNames": {"#window": "window", "#part": "part", "#partial": "partial"},
-                    "ExpressionAttributeValues": {
-                        ":window": {"S": partition},
-                        ":first": {"S": f"{start_ms:014d}"},
-                        # a part's key is its start, "#" and more: it sorts before the bare start of the next window
-                        ":last": {"S": f"{end_ms:014d}"},
-                    },
-                }
-            )
-            for item in items:
+            query: QueryInputPaginateTypeDef = {
+                "TableName": self._aggregates,
+                "KeyConditionExpression": "#window = :window AND #part BETWEEN :first AND :last",
+                "ProjectionExpression": "#part, #partial",
+                "ExpressionAttributeNames": {"#window": "window", "#part": "part", "#partial": "partial"},
+                "ExpressionAttributeValues": {
+                    ":window": {"S": partition},
+                    ":first": {"S": f"{start_ms:014d}"},
+                    # a row's key goes on with "#" after its start, so rows that start at the end sort behind it
+                    ":last": {"S": f"{end_ms:014d}"},
+                },
+                "ConsistentRead": True,  # what `complete_to` promises must be in the answer
+            }
+            for item in self._items(self._dynamodb.get_paginator("query").paginate(**query)):
                 yield windows.start_of(item["part"]["S"]), rows.decode(item["partial"]["B"])
 
     def progress(self) -> list[ShardProgress]:
-        """Every shard that an analytics worker ever took, in order of the shards' ids."""
-        items = self._query(
-            {
-                "TableName": self._shards,
-                "KeyConditionExpression": "application = :application",
-                "ExpressionAttributeValues": {":application": {"S": NAME}},
-                "ConsistentRead": True,
-            }
-        )
+        """Every shard that any application ever took, in order of applications and shards."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._shards, ConsistentRead=True)
         # keys that begin with "#" are reserved for what is not a shard
-        return [_shard_progress(item) for item in items if not item["shard"]["S"].startswith("#")]
+        shards = [_shard_progress(item) for item in self._items(pages) if not item["shard"]["S"].startswith("#")]
+        return sorted(shards, key=lambda shard: (shard.application, shard.shard))
 
     def complete_to(self) -> int | None:
-        """See :func:`complete_to`."""
-        return complete_to(self.progress())
+        """See :func:`complete_to`; of the analytics application."""
+        return complete_to(shard for shard in self.progress() if shard.application == NAME)
 
-    def _query(self, query: QueryInputPaginateTypeDef) -> Iterator[Mapping[str, Any]]:
+    def _items(self, pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         with translated("DynamoDB"):
             try:
-                for page in self._dynamodb.get_paginator("query").paginate(**query):
+                for page in pages:
                     yield from page["Items"]
             except self._dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(f"no table {query['TableName']}", hint="start the local AWS, or set AWS_ENDPOINT_URL") from error
+                raise Missing(
+                    f"no table {self._aggregates} or {self._shards}",
+                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
+                ) from error
 
 
 def complete_to(shards: Iterable[ShardProgress]) -> int | None:

@@ -9,6 +9,7 @@ from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.sink import AggregatesTable
 from consumers.runtime.application import Application, Fold, Sink
 
+
 class Analytics:
     name = NAME
 

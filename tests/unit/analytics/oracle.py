@@ -45,7 +45,7 @@ def truths(events: Sequence[AnyEvent], granularity: str) -> dict[int, Truth]:
         buys = rows[rows["type"] == "purchase"]
         stages = acted[acted["window"] == start].drop_duplicates(["session", "stage"])["stage"]
         found[int(str(start))] = Truth(
-            events=rows["type"].value_counts().to_dict(),
+            events={str(kind): int(count) for kind, count in rows["type"].value_counts().items()},
             revenue={str(k): int(v) for k, v in buys.groupby("currency")["amount"].sum().items()},
             users=rows["user_id"].nunique(),
             funnel=(int((stages == 1).sum()), int((stages == 2).sum()), int((stages == 3).sum())),
@@ -60,7 +60,7 @@ def rankings(rows: pd.DataFrame) -> dict[str, list[tuple[str, int]]]:
     items = pd.DataFrame([item for row in rows["items"].dropna() for item in row], columns=["product_id", "quantity"])
     queries = rows[rows["type"] == "search"]["query"].map(lambda q: " ".join(q.casefold().split())[:100])
     return {
-        "viewed": ranked(views.groupby("product_id").size()),
+        "products": ranked(views.groupby("product_id").size()),
         "categories": ranked(views[views["category"].fillna("") != ""].groupby("category").size()),
         "carted": ranked(carts.groupby("product_id")["pieces"].sum()),
         "bought": ranked(items.assign(n=items["quantity"].fillna(1)).groupby("product_id")["n"].sum()),
@@ -76,9 +76,7 @@ def funnel_acts(table: pd.DataFrame) -> pd.DataFrame:
     """The events that count their session: those of a stage that it has reached, in order; (session, window, stage)."""
     reached: dict[tuple[str, str], int] = {}
     acts: list[tuple[tuple[str, str], int, int]] = []
-    for kind, user, session, window in zip(
-        table["type"], table["user_id"], table["session_id"], table["window"], strict=True
-    ):
+    for kind, user, session, window in zip(table["type"], table["user_id"], table["session_id"], table["window"], strict=True):
         stage = STAGE.get(kind)
         if stage is None:
             continue

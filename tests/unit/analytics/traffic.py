@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 from clickstream.events import (
     AddToCart,
@@ -35,27 +36,26 @@ def traffic(
 
 def one(rng: random.Random, event_id: str, user: str, at_ms: int) -> AnyEvent:
     product, category = f"p{rng.randrange(9)}", rng.choice(["", "a", "b"])
-    base = {"event_id": event_id, "user_id": user, "session_id": f"s{rng.randrange(2)}"}
+    base: dict[str, Any] = {"event_id": event_id, "user_id": user, "session_id": f"s{rng.randrange(2)}", "occurred_at": at_ms}
     match rng.choices(range(7), [40, 20, 12, 10, 6, 6, 6])[0]:
         case 0:
-            return ProductView(**base, occurred_at=at_ms, product_id=product, category=category)
+            return ProductView(**base, product_id=product, category=category)
         case 1:
-            return AddToCart(**base, occurred_at=at_ms, product_id=product, quantity=rng.randint(1, 3))
+            return AddToCart(**base, product_id=product, quantity=rng.randint(1, 3))
         case 2:
             items = tuple(Item(product_id=f"p{rng.randrange(9)}", quantity=rng.randint(1, 4)) for _ in range(rng.randint(1, 3)))
             return Purchase(
                 **base,
-                occurred_at=at_ms,
                 order_id=event_id,
                 items=items,
                 amount=rng.randrange(10**6),
                 currency=rng.choice(["EUR", "USD", "JPY"]),
             )
         case 3:
-            return Search(**base, occurred_at=at_ms, query=rng.choice(QUERIES))
+            return Search(**base, query=rng.choice(QUERIES))
         case 4:
-            return PageView(**base, occurred_at=at_ms, url="/")
+            return PageView(**base, url="/")
         case 5:
-            return RemoveFromCart(**base, occurred_at=at_ms, product_id=product)
+            return RemoveFromCart(**base, product_id=product)
         case _:
-            return Login(**base, occurred_at=at_ms)
+            return Login(**base)
