@@ -15,9 +15,6 @@ from consumers.analytics.views import Aggregates
 from consumers.analytics.windows import Granularity
 from serving.moments import iso, parse_moment
 
-#: Rankings of the terminal's table; ``--json`` has all of ``partial.TALLIES``.
-_SHOWN = ("products", "bought", "searches")
-
 
 @click.group()
 def query() -> None:
@@ -105,20 +102,19 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
     from rich.text import Text
 
     table = Table(box=None, header_style="bold")
-    for name in ("window (UTC)", "events", "orders", "revenue", "uniques", "view → cart → buy"):
+    for name in ("window (UTC)", "events", "revenue", "uniques", "view → cart → buy"):
         table.add_column(name, justify="left" if name.startswith("window") else "right", no_wrap=True)
-    for name in _SHOWN:
-        table.add_column(f"top {name}", overflow="ellipsis", no_wrap=True, min_width=12)
+    # the only column that gives way on a narrow terminal
+    table.add_column("top products", overflow="fold", min_width=12)
     for window in windows:
         funnel = window.funnel
         cells = [
             f"{iso(window.start_ms)[:16]}{'' if _is_complete(window, complete_to) else ' …'}",
             f"{sum(window.counts.values()):,}",
-            f"{window.orders:,}",
-            ", ".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
+            "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
             f"{window.uniques.value:,.0f}",
             f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
-            *(_first_places(window.tops[name]) for name in _SHOWN),
+            _first_places(window.tops["products"]),
         ]
         # a product's name is data, not rich's markup
         table.add_row(*(Text(cell) for cell in cells))
@@ -129,5 +125,5 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
 
 
 def _first_places(top: Top) -> str:
-    told = ", ".join(f"{key} {count:,}" for key, count in top.entries[:3])
-    return told if top.exact else f"{told} (±{top.bound:,})"
+    lines = [f"{key} {count:,}" for key, count in top.entries[:3]]
+    return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])

@@ -52,7 +52,7 @@ class Uniques:
         """Raises ValueError when the bytes are no sketch."""
         try:
             self._union.update(hll_sketch.deserialize(image))
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise ValueError(f"not an HLL sketch: {error}") from error
 
     def to_bytes(self) -> bytes:

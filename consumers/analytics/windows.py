@@ -91,7 +91,7 @@ def partitions(width: int, start_ms: int, end_ms: int) -> list[str]:
     """The hash keys of all windows that start in ``[start_ms, end_ms)``, in order."""
     names: dict[str, None] = {}
     at = datetime.fromtimestamp(start_ms / 1000, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    while at.timestamp() * 1000 < end_ms:
+    while start_ms < end_ms and at.timestamp() * 1000 < end_ms:
         names[partition(width, int(at.timestamp() * 1000))] = None
         at += timedelta(days=1)
     return list(names)

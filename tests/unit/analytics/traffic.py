@@ -18,7 +18,7 @@ from clickstream.events import (
 )
 
 #: 2026-11-24T23:40Z: hours and a day end within the first half hour.
-START_MS = 1_795_563_600_000 + 40 * 60_000
+START_MS = 1_795_563_600_000
 QUERIES = ("Red Shoes", "  red   SHOES ", "straße", "STRASSE", "日本", "", "   ", "x" * 130)
 
 
