@@ -78,20 +78,24 @@ class Sessions:
         sessions, touched, stages = self._sessions, self._touched, _STAGES
         oldest = watermark - TIMEOUT
         for event, minute in zip(events, minutes, strict=True):
-            kind = type(event)
-            if kind not in stages:
+            stage = stages.get(type(event))
+            if stage is None:
                 continue
-            stage = stages[kind]
             key = (event.user_id, event.session_id)
             session = sessions.get(key)
+            if (
+                session is not None
+                and session.seen == watermark
+                and minute >= session.first
+                and session.marks >> (STAGES * (minute - session.first) + stage - 1) & 1
+            ):
+                continue  # again in the same minute, by far the most frequent case: nothing changes
             if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
                 session = sessions[key] = Session(*key, watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
                 session.first = minute
             mark = 1 << (STAGES * (minute - session.first) + stage - 1)
-            if session.marks & mark and session.seen == watermark:
-                continue  # again in the same minute: by far the most frequent case
             touched[key] = None
             session.seen = watermark
             if minute > session.last:
