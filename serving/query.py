@@ -14,6 +14,7 @@ from consumers.analytics.answers import Top, WindowView
 from consumers.analytics.views import Aggregates
 from consumers.analytics.windows import Granularity
 from serving.moments import iso, parse_moment
+from serving.present import aggregates_json
 
 
 @click.group()
@@ -63,13 +64,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     complete_to = reader.complete_to()
     windows = reader.windows(Granularity(granularity), start_ms, end_ms, top=top)
     if as_json:
-        document = {
-            "granularity": granularity,
-            "from": start_ms,
-            "to": end_ms,
-            "complete_to": complete_to,
-            "windows": [_plain(window, complete_to) for window in windows],
-        }
+        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to)
         click.echo(msgspec.json.encode(document))
     else:
         _print_table(windows, complete_to)
@@ -77,22 +72,6 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
 
 def _is_complete(window: WindowView, complete_to: int | None) -> bool:
     return complete_to is not None and window.end_ms <= complete_to
-
-
-def _plain(window: WindowView, complete_to: int | None) -> dict[str, object]:
-    return {
-        "start": window.start_ms,
-        "end": window.end_ms,
-        "complete": _is_complete(window, complete_to),
-        "events": sum(window.counts.values()),
-        "counts": window.counts,
-        "orders": window.orders,
-        "revenue": window.revenue,
-        "uniques": window.uniques,
-        "funnel": window.funnel,
-        **{name: top.entries for name, top in window.tops.items()},
-        "bounds": {name: top.bound for name, top in window.tops.items() if not top.exact},
-    }
 
 
 def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None:
