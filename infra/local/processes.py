@@ -44,20 +44,33 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
                 return  # it ended in between, which is what a signal of ours is for
 
     def last_words(self) -> str:
-        """The last line of its log that says anything, for an error message."""
+        """The last line of its log that says anything, for an error message; of a structured line the event alone."""
         try:
             lines = [line.strip() for line in Path(self.log).read_text(errors="replace").splitlines() if line.strip()]
         except FileNotFoundError:
             return ""
-        return lines[-1] if lines else ""
+        if not lines:
+            return ""
+        try:
+            return msgspec.json.decode(lines[-1], type=_LogLine).event
+        except msgspec.MsgspecError:
+            return lines[-1]
+
+
+class _LogLine(msgspec.Struct):
+    """What the platform's own programs log, one JSON object a line."""
+
+    event: str
 
 
 class Died(ClickstreamError):
     """A part ended that should not have."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, status: int | None = None) -> None:
+        """``status`` as subprocess gives it: an exit code, or a signal's number, negative."""
+        how = "" if status is None else f" with exit code {status}" if status >= 0 else f" by {signal.Signals(-status).name}"
         words = process.last_words()
-        super().__init__(f"{process.name} ended{f': {words}' if words else ''} (log: {process.log})")
+        super().__init__(f"{process.name} ended{how}{f': {words}' if words else ''} (log: {process.log})")
 
 
 class NotReady(ClickstreamError):
@@ -114,8 +127,8 @@ class Children:
     def check(self) -> None:
         """Raise Died for a child that has ended by itself."""
         for process, popen in self._started:
-            if popen.poll() is not None:
-                raise Died(process)
+            if (status := popen.poll()) is not None:
+                raise Died(process, status)
 
     def stop(self, deadline: float) -> list[Process]:
         """End all children at once; returns those that had to be killed at the deadline."""
