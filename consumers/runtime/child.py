@@ -13,6 +13,7 @@ import select
 import sys
 import threading
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -36,7 +37,8 @@ class Aws:
     def __init__(self, application: Application, settings: Settings) -> None:
         self._application = application
         self._settings = settings
-        self._clients = Clients(settings)
+        self._clients = Clients(settings, attempts=2)  # the loop's own patience does the rest, visibly
+        self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
         self.store = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
         self.dead_letters = DeadLetterQueue(self._clients, settings)
 
@@ -53,19 +55,30 @@ def load_application(name: str) -> Application:
     return application
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Serve the daemon on stdin and stdout until it closes them."""
+class Prepared(NamedTuple):
+    """What does not depend on the shard: made once, before the zygote forks."""
+
+    application: Application
+    surroundings: Aws
+    settings: Settings
+
+
+def prepare(application_name: str, settings: Settings) -> Prepared:
+    """Import the application and build the AWS clients; no connection is opened, so a fork may use them."""
+    application = load_application(application_name)
+    return Prepared(application, Aws(application, settings), settings)
+
+
+def run(prepared: Prepared) -> int:
+    """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
     wire = Wire(*_take_over_standard_streams())
-    settings = from_env()
-    _log_to_stderr(settings)
-    application = load_application(arguments[0])
+    _log_to_stderr(prepared.settings)
     loop = ShardLoop(
-        application,
-        Aws(application, settings),
+        prepared.application,
+        prepared.surroundings,
         policy=CommitPolicy(),
         dead_letter_limit=DeadLetterLimit(),
     )
-    _tune_garbage_collector()
     try:
         serve(wire, loop)
     except ClickstreamError as error:
@@ -73,6 +86,13 @@ def main(arguments: Sequence[str]) -> int:
         structlog.get_logger().error("shard process stops", reason=str(error))
         return 1
     return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """A shard's process on its own, where forking from a zygote is not possible."""
+    prepared = prepare(arguments[0], from_env())
+    tune_garbage_collector()
+    return run(prepared)
 
 
 def _take_over_standard_streams() -> tuple[int, int]:
@@ -113,7 +133,7 @@ def _log_to_stderr(settings: Settings) -> None:
     )
 
 
-def _tune_garbage_collector() -> None:
+def tune_garbage_collector() -> None:
     """Events and records hold no cycles, so the collector finds nothing in them: let it look rarely, and never at imports."""
     gc.collect()
     gc.freeze()

@@ -91,11 +91,12 @@ class ShardLoop:
 
     # the path of every record
 
-    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer) -> None:
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
         if self._gone.is_set():
             return
         try:
             self._settle(checkpointer)
+            acknowledge()  # from here on the daemon encodes the next batch beside our work
             applied = self._state.apply(batch.records)
             self._send_dead_letters(applied.rejections)
             self._dead_letter_count.add(applied.records, applied.rejected)

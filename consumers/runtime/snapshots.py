@@ -126,29 +126,30 @@ class SnapshotStore:
         old = lease.manifest.chain
         link = self._put(lease, commit)
         manifest = Manifest(chain=(link,) if commit.full else (*old, link))
-        progress = {f":{name}": {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()}
+        values: dict[str, AttributeValueTypeDef] = {
+            "position": {"S": str(commit.position)},
+            "manifest": {"S": msgspec.json.encode(manifest).decode()},
+            "ended": {"BOOL": commit.ended},
+            "behind_ms": {"N": str(commit.behind_ms)},
+            "latency": {"S": commit.latency},
+            "updated_at": {"N": str(now_ms)},
+            **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
+        }
         try:
             with translated("DynamoDB"):
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=self._key(lease.shard_id),
-                    UpdateExpression="SET #position = :position, manifest = :manifest, ended = :ended, behind_ms = :behind_ms, "
-                    "latency = :latency, updated_at = :now, "
-                    + ", ".join(f"{name} = :{name}" for name in msgspec.structs.asdict(commit.progress)),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
                     ConditionExpression="epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
-                    " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(ended) OR ended = :false)",
-                    ExpressionAttributeNames={"#position": "position"},
+                    " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
+                    # aliases for all: DynamoDB reserves many plain words
+                    ExpressionAttributeNames={f"#{name}": name for name in values},
                     ExpressionAttributeValues={
                         ":epoch": {"N": str(lease.epoch)},
-                        ":position": {"S": str(commit.position)},
-                        ":manifest": {"S": msgspec.json.encode(manifest).decode()},
-                        ":ended": {"BOOL": commit.ended},
                         ":true": {"BOOL": True},
                         ":false": {"BOOL": False},
-                        ":behind_ms": {"N": str(commit.behind_ms)},
-                        ":latency": {"S": commit.latency},
-                        ":now": {"N": str(now_ms)},
-                        **progress,
+                        **{f":{name}": value for name, value in values.items()},
                     },
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -93,8 +94,13 @@ class ShardProcessor(Protocol):
     def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
         """Called once, first."""
 
-    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer) -> None:
-        """A batch in shard order, possibly empty (the idle tick)."""
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
+        """A batch in shard order, possibly empty (the idle tick).
+
+        Calling ``acknowledge`` lets the daemon encode the next batch while this one is processed; after it no checkpoint can
+        be asked for in this call. An acknowledged batch is not a checkpointed one, so a crash before a later checkpoint
+        delivers it again. Returning acknowledges too.
+        """
 
     def lease_lost(self) -> None:
         """Another worker has the shard: write nothing any more."""
@@ -149,8 +155,10 @@ def serve(wire: Wire, processor: ShardProcessor) -> None:
     while (message := wire.receive()) is not None:
         match message:
             case ProcessRecords():
-                processor.process_records(message, wire)
-                action = "processRecords"
+                acknowledge = _Once(wire)
+                processor.process_records(message, wire, acknowledge)
+                acknowledge()
+                continue
             case Initialize():
                 processor.initialize(message.shard_id, message.sequence_number, message.sub_sequence_number)
                 action = "initialize"
@@ -166,6 +174,19 @@ def serve(wire: Wire, processor: ShardProcessor) -> None:
             case CheckpointReply():
                 raise ProtocolError("a checkpoint reply that nobody asked for")
         wire.send({"action": "status", "responseFor": action})
+
+
+class _Once:
+    """The status of one ``processRecords``, sent at the first call."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._sent = False
+
+    def __call__(self) -> None:
+        if not self._sent:
+            self._sent = True
+            self._wire.send({"action": "status", "responseFor": "processRecords"})
 
 
 def _enlarge_pipe(fd: int) -> None:

@@ -1,0 +1,75 @@
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.apache.commons.beanutils.BeanUtilsBean;
+import org.apache.commons.beanutils.ConvertUtilsBean;
+import software.amazon.kinesis.lifecycle.events.InitializationInput;
+import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
+import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
+import software.amazon.kinesis.multilang.MultiLangRecordProcessorFactory;
+import software.amazon.kinesis.multilang.config.MultiLangDaemonConfiguration;
+import software.amazon.kinesis.processor.ShardRecordProcessor;
+import software.amazon.kinesis.retrieval.KinesisClientRecord;
+import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
+
+/**
+ * One shard through KCL's own MultiLang classes into a child process, without Kinesis before it: what the pipe alone can carry.
+ *
+ * Arguments: the child's command, a file of "partition key TAB event" lines, records per batch, warm-up batches, counted batches.
+ * Prints the counted batches' records per second.
+ */
+public class PipeHarness {
+    public static void main(String[] arguments) throws Exception {
+        List<String> lines = Files.readAllLines(Path.of(arguments[1]), StandardCharsets.UTF_8);
+        int perBatch = Integer.parseInt(arguments[2]);
+        int warmUp = Integer.parseInt(arguments[3]);
+        int counted = Integer.parseInt(arguments[4]);
+
+        ExecutorService threads = Executors.newCachedThreadPool();
+        MultiLangDaemonConfiguration configuration =
+                new MultiLangDaemonConfiguration(new BeanUtilsBean(), new ConvertUtilsBean());
+        ShardRecordProcessor shard =
+                new MultiLangRecordProcessorFactory(arguments[0], threads, configuration).shardRecordProcessor();
+        shard.initialize(InitializationInput.builder()
+                .shardId("shardId-000000000000")
+                .extendedSequenceNumber(ExtendedSequenceNumber.TRIM_HORIZON)
+                .build());
+
+        List<ProcessRecordsInput> batches = new ArrayList<>();
+        for (int batch = 0; batch < warmUp + counted; batch++) batches.add(batchOf(lines, batch, perBatch));
+        long started = 0;
+        for (int batch = 0; batch < warmUp + counted; batch++) {
+            if (batch == warmUp) started = System.nanoTime();
+            shard.processRecords(batches.get(batch));
+        }
+        // a side that answers before its work is done is counted to the end of that work
+        shard.processRecords(batchOf(lines, 0, 0));
+        double seconds = (System.nanoTime() - started) / 1e9;
+        System.out.println(counted * (double) perBatch / seconds);
+        shard.leaseLost(LeaseLostInput.builder().build());
+        threads.shutdownNow();
+        System.exit(0);
+    }
+
+    private static ProcessRecordsInput batchOf(List<String> lines, int batch, int perBatch) {
+        List<KinesisClientRecord> records = new ArrayList<>(perBatch);
+        for (int n = 0; n < perBatch; n++) {
+            String line = lines.get((batch * perBatch + n) % lines.size());
+            int tab = line.indexOf('\t');
+            records.add(KinesisClientRecord.builder()
+                    .partitionKey(line.substring(0, tab))
+                    .data(ByteBuffer.wrap(line.substring(tab + 1).getBytes(StandardCharsets.UTF_8)))
+                    .sequenceNumber(String.format("4959%044d%08d", 0, batch * perBatch + n))
+                    .subSequenceNumber(0)
+                    .approximateArrivalTimestamp(Instant.now())
+                    .build());
+        }
+        return ProcessRecordsInput.builder().records(records).millisBehindLatest(0L).build();
+    }
+}

@@ -1,0 +1,53 @@
+"""``pipe``: one shard's records through KCL's own MultiLang classes into a child process, decoded there."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+import amazon_kclpy
+
+from clickstream import events
+from load.benchmarks.measure import Benchmark
+from load.benchmarks.sample import sample_events
+
+_HERE = Path(str(resources.files("load.benchmarks")))
+_JARS = Path(amazon_kclpy.__file__).parent / "jars"
+_LOGBACK = _HERE / "quiet-logback.xml"
+_PER_BATCH = 5_000
+_WARM_UP = 8
+_COUNTED = 30
+
+
+def benchmark() -> Benchmark:
+    folder = tempfile.mkdtemp(prefix="clickstream-pipe-")
+    file = Path(folder, "events.tsv")
+    with file.open("wb") as out:
+        for event in sample_events(20_000):
+            out.write(event.user_id.encode() + b"\t" + events.encode(event) + b"\n")
+    # compiled once, so that a round starts with the measured work and not with the compiler
+    subprocess.run(["javac", "-cp", f"{_JARS}/*", "-d", folder, _HERE / "PipeHarness.java"], check=True)
+
+    def run(child: str) -> float:
+        flags = ["-XX:+UseSerialGC", "-Xmx1g", "-Dfile.encoding=UTF-8", f"-Dlogback.configurationFile={_LOGBACK}"]
+        sizes = [str(_PER_BATCH), str(_WARM_UP), str(_COUNTED)]
+        command = [
+            *("java", *flags, "-cp", f"{folder}:{_JARS}/*", "PipeHarness"),
+            *(f"{sys.executable} -m load.benchmarks.children {child}", str(file), *sizes),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
+        return float(done.stdout.split()[-1])
+
+    return Benchmark(
+        id="pipe",
+        what="one shard through KCL 3.1.3's MultiLang classes into the child, 256-byte events, decoded",
+        unit="events/s",
+        aim="≥ 3x",
+        peer_name="amazon_kclpy 3.1.3's loop with json.loads",
+        fairness="The same Java side, batches and events; ours validates as well, the peer only parses.",
+        ours=lambda: run("ours"),
+        peer=lambda: run("stock"),
+    )

@@ -1,0 +1,92 @@
+"""The fork that takes over a daemon's pipes, with a real shell, real pipes and a real zygote loop."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.skipif(sys.platform != "linux", reason="pipes are handed over through /proc, which only Linux has"),
+]
+
+SHARD_SH = str(resources.files("consumers.runtime") / "shard.sh")
+
+ECHO_ZYGOTE = """
+import os, sys
+from pathlib import Path
+from consumers.runtime.zygote import end_with_parent, fork_shard, open_requests, waiting_shards
+
+def serve():
+    for line in sys.stdin:
+        if line == "exit 7\\n":
+            return 7
+        if line == "crash\\n":
+            os.kill(os.getpid(), 9)
+        os.write(1, f"{os.getpid()} {line}".encode())
+    return 0
+
+end_with_parent()
+directory = Path(sys.argv[1])
+requests = open_requests(directory)
+(directory / "ready").touch()
+for pid in waiting_shards(requests):
+    fork_shard(pid, directory, serve)
+"""
+
+
+@pytest.fixture
+def zygote(tmp_path: Path) -> Iterator[Path]:
+    with subprocess.Popen([sys.executable, "-c", ECHO_ZYGOTE, str(tmp_path)]) as process:
+        deadline = time.monotonic() + 20
+        while not (tmp_path / "ready").exists():
+            assert time.monotonic() < deadline, "the zygote does not start"
+            time.sleep(0.01)
+        yield tmp_path
+        process.kill()
+
+
+def shard(directory: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        ["/bin/sh", SHARD_SH, str(directory)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+
+
+def ask(process: subprocess.Popen[str], line: str) -> list[str]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(line + "\n")
+    return process.stdout.readline().split()
+
+
+def test_each_shard_talks_to_its_own_fork(zygote: Path) -> None:
+    with shard(zygote) as first, shard(zygote) as second:
+        [first_pid, *said] = ask(first, "hello")
+        assert said == ["hello"]
+        [second_pid, *said] = ask(second, "there")
+        assert said == ["there"]
+        assert first_pid != second_pid
+        assert ask(first, "again") == [first_pid, "again"]
+
+
+def test_the_end_of_the_pipe_ends_the_fork_and_then_the_shell(zygote: Path) -> None:
+    with shard(zygote) as process:
+        ask(process, "hello")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
+    assert sorted(path.name for path in zygote.iterdir()) == ["ready", "requests"], "nothing is left behind"
+
+
+@pytest.mark.parametrize(("line", "code"), [("exit 7", 7), ("crash", 1)])
+def test_the_forks_end_is_the_shells_end(zygote: Path, line: str, code: int) -> None:
+    with shard(zygote) as process:
+        assert process.stdin is not None
+        process.stdin.write(line + "\n")
+        assert process.wait(10) == code
