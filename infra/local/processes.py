@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -92,6 +93,14 @@ def start_time(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
+def _opened(log: Path) -> BinaryIO:
+    """A log of this run alone; the run before keeps its own beside it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log.open("ab")
+
+
 class Children:
     """A group of children of this program that live and end together; a context manager that ends whatever still runs."""
 
@@ -102,10 +111,9 @@ class Children:
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None, log: Path) -> Process:
         """Start ``command`` in a session of its own (a terminal's Ctrl-C must not reach it), tethered to this thread's life.
 
-        Its stdout and stderr are appended to ``log``; without ``environment`` it has this process's.
+        Its stdout and stderr go to ``log``; without ``environment`` it has this process's.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with _opened(log) as output:
             popen = subprocess.Popen(
                 [sys.executable, "-IS", str(_LAUNCHER), "tethered", str(os.getpid()), *command],
                 env=None if environment is None else dict(environment),
@@ -141,8 +149,7 @@ class Children:
 
 def start_detached(name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> Process:
     """Start ``command`` so that it outlives this program."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with _opened(log) as output:
         said = subprocess.run(
             [sys.executable, "-IS", str(_LAUNCHER), "detached", *command],
             env=dict(environment),
