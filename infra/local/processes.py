@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -44,20 +45,33 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
                 return  # it ended in between, which is what a signal of ours is for
 
     def last_words(self) -> str:
-        """The last line of its log that says anything, for an error message."""
+        """The last line of its log that says anything, for an error message; of a structured line the event alone."""
         try:
             lines = [line.strip() for line in Path(self.log).read_text(errors="replace").splitlines() if line.strip()]
         except FileNotFoundError:
             return ""
-        return lines[-1] if lines else ""
+        if not lines:
+            return ""
+        try:
+            return msgspec.json.decode(lines[-1], type=_LogLine).event
+        except msgspec.MsgspecError:
+            return lines[-1]
+
+
+class _LogLine(msgspec.Struct):
+    """What the platform's own programs log, one JSON object a line."""
+
+    event: str
 
 
 class Died(ClickstreamError):
     """A part ended that should not have."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process, status: int | None = None) -> None:
+        """``status`` as subprocess gives it: an exit code, or a signal's number, negative."""
+        how = "" if status is None else f" with exit code {status}" if status >= 0 else f" by {signal.Signals(-status).name}"
         words = process.last_words()
-        super().__init__(f"{process.name} ended{f': {words}' if words else ''} (log: {process.log})")
+        super().__init__(f"{process.name} ended{how}{f': {words}' if words else ''} (log: {process.log})")
 
 
 class NotReady(ClickstreamError):
@@ -79,6 +93,14 @@ def start_time(pid: int) -> str | None:
     return None if not state or state.startswith("Z") else started.strip()
 
 
+def _opened(log: Path) -> BinaryIO:
+    """A log of this run alone; the run before keeps its own beside it."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if log.exists():
+        log.replace(log.with_name(f"{log.name}.1"))
+    return log.open("ab")
+
+
 class Children:
     """A group of children of this program that live and end together; a context manager that ends whatever still runs."""
 
@@ -89,10 +111,9 @@ class Children:
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None, log: Path) -> Process:
         """Start ``command`` in a session of its own (a terminal's Ctrl-C must not reach it), tethered to this thread's life.
 
-        Its stdout and stderr are appended to ``log``; without ``environment`` it has this process's.
+        Its stdout and stderr go to ``log``; without ``environment`` it has this process's.
         """
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as output:
+        with _opened(log) as output:
             popen = subprocess.Popen(
                 [sys.executable, "-IS", str(_LAUNCHER), "tethered", str(os.getpid()), *command],
                 env=None if environment is None else dict(environment),
@@ -114,8 +135,8 @@ class Children:
     def check(self) -> None:
         """Raise Died for a child that has ended by itself."""
         for process, popen in self._started:
-            if popen.poll() is not None:
-                raise Died(process)
+            if (status := popen.poll()) is not None:
+                raise Died(process, status)
 
     def stop(self, deadline: float) -> list[Process]:
         """End all children at once; returns those that had to be killed at the deadline."""
@@ -128,8 +149,7 @@ class Children:
 
 def start_detached(name: str, command: Sequence[str], *, environment: Mapping[str, str], log: Path) -> Process:
     """Start ``command`` so that it outlives this program."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
+    with _opened(log) as output:
         said = subprocess.run(
             [sys.executable, "-IS", str(_LAUNCHER), "detached", *command],
             env=dict(environment),

@@ -45,15 +45,24 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
     assert not process.is_running()
 
 
-def test_a_child_that_ends_by_itself_is_named_with_its_log(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [
+        ("print('first'); raise SystemExit('out of luck')", "oracle ended with exit code 1: out of luck"),
+        ("pass", "oracle ended with exit code 0"),
+        ("import os; os.abort()", "oracle ended by SIGABRT"),
+        ('print(\'{"event": "lost the lease", "level": "error"}\')', "oracle ended with exit code 0: lost the lease"),
+        ("print('[1]')", "oracle ended with exit code 0: [1]"),
+    ],
+)
+def test_a_child_that_ends_by_itself_is_named_with_its_log(program: str, said: str, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with Children() as children:
-        failing = [sys.executable, "-c", "print('first'); raise SystemExit('out of luck')"]
-        process = children.start("oracle", failing, environment=None, log=log)
+        process = children.start("oracle", [sys.executable, "-c", program], environment=None, log=log)
         _eventually(lambda: not process.is_running(), "the end")
         with pytest.raises(Died) as caught:
             children.check()
-    assert str(caught.value) == f"oracle ended: out of luck (log: {log})"
+    assert str(caught.value) == f"{said} (log: {log})"
 
 
 def test_who_does_not_end_is_killed_with_its_whole_session(tmp_path: Path) -> None:
