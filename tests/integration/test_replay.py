@@ -1,4 +1,4 @@
-"""Real input through four shards and a real KCL worker: every aggregate equals batch pandas, also over a kill -9 of the worker."""
+"""Real input, four shards, a real KCL worker: every aggregate equals batch pandas, also over a kill -9 of the worker."""
 
 from __future__ import annotations
 

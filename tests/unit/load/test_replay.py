@@ -31,7 +31,7 @@ def _line(number: int, event_id: str, at_ms: int = T0) -> Line:
 
 def test_faults_and_refusals_are_reported_by_line_and_the_rest_is_sent() -> None:
     stream, faults, counts = Stream(), list[Fault](), list[int]()
-    entries = [
+    entries: list[Line | Fault] = [
         _line(1, "a"),
         Fault(line=2, path="$.type", reason="?"),
         _line(3, "huge"),
