@@ -23,12 +23,12 @@ def ask(windows: Iterable[Window]) -> dict[Window, Totals]:
     answers: dict[Window, Totals] = {}
     for granularity, width in GRANULARITIES.items():
         starts = sorted(window.start_ms for window in wanted if window.granularity == granularity)
-        for first, last in _questions(starts, width):
+        for first, last in questions(starts, width):
             answers |= _asked(granularity, first, last + width)
     return answers
 
 
-def _questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
+def questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
     """(first, last) window of each question: few questions, none over the limit, however sparse the windows are."""
     first = None
     for start, following in zip(starts, [*starts[1:], None], strict=True):
@@ -45,10 +45,11 @@ def _asked(granularity: str, from_ms: int, to_ms: int) -> dict[Window, Totals]:
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise RetryLater(f"`clickstream query aggregates` does not answer: {reason}")
-    return {Window(granularity, window["start"]): _totals(window) for window in msgspec.json.decode(done.stdout)["windows"]}
+    return {Window(granularity, window["start"]): totals_of(window) for window in msgspec.json.decode(done.stdout)["windows"]}
 
 
-def _totals(window: dict[str, Any]) -> Totals:
+def totals_of(window: dict[str, Any]) -> Totals:
+    """One window of an answer."""
     funnel = window["funnel"]
     return Totals(
         events=window["counts"],
