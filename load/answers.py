@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -31,7 +32,7 @@ def ask(windows: Iterable[Window]) -> dict[Window, Totals]:
 def questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
     """(first, last) window of each question: few questions, none over the limit, however sparse the windows are."""
     first = None
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for start, following in zip_longest(starts, starts[1:]):
         first = start if first is None else first
         if following is None or (following - first) // width >= WINDOWS_PER_QUESTION:
             yield first, start

@@ -108,7 +108,7 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
 
         events = frames.from_file(Path(file), file_format)
         expected = Expectation(
-            sent=len(events),
+            sent=tally.sent,
             put=put,
             events=events["event_id"].nunique(),
             dead_letters=0,

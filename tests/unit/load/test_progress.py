@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -37,7 +38,9 @@ def test_shards_of_one_application_are_read_and_reserved_items_are_not(dynamodb:
     _table(dynamodb)
     histogram = HdrHistogram(1, 3_600_000, 2)
     histogram.record_value(250)
-    full = {name: {"N": str(n)} for n, name in enumerate(("events", "duplicates", "dead_letters", "behind_ms"), start=5)}
+    full: dict[str, Any] = {
+        name: {"N": str(n)} for n, name in enumerate(("events", "duplicates", "dead_letters", "behind_ms"), start=5)
+    }
     full |= {"ended": {"BOOL": True}, "latency": {"S": histogram.encode().decode()}, "position": {"S": "1"}}
     for application, shard, rest in (
         ("analytics", "#topology", {}),
