@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
+from threading import Event, Timer
 
 import msgspec
 import pytest
@@ -38,7 +40,7 @@ class Stream:
 
 def _drive(plan: Plan, stream: Stream) -> tuple[Acknowledgements, list[Emission]]:
     acknowledgements, entered = Acknowledgements(), list[Emission]()
-    drive(plan, stream, acknowledgements, T0, entered.append, lambda _sent: None)
+    drive(plan, stream, acknowledgements, T0, entered.append, lambda _sent: None, Event())
     return acknowledgements, entered
 
 
@@ -58,6 +60,24 @@ def test_every_record_of_the_plan_is_entered_and_sent_in_order() -> None:
 
 def test_the_cap_on_records_holds() -> None:
     assert len(_drive(Plan(rate=1e6, duration_s=60, max_records=50), Stream())[1]) == 50
+
+
+def test_a_request_to_stop_ends_it_between_two_records_even_in_a_long_wait() -> None:
+    stop, stream, entered = Event(), Stream(), list[Emission]()
+
+    def on_sent(number: int) -> None:
+        if number == 10:
+            Timer(0.02, stop.set).start()
+
+    # after ten records at once the next one is due in hours
+    plan = Plan(rate=1e-4, duration_s=1e6)
+    first_ten = itertools.chain(range(10), itertools.repeat(10**11))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("load.driver.arrivals", lambda _seed, _rate: first_ten)
+        patch.setattr("load.driver.MAX_SECONDS", 1e9)
+        drive(plan, stream, Acknowledgements(), T0, entered.append, on_sent, stop)
+
+    assert len(entered) == len(stream.taken) == 10
 
 
 def test_a_stream_that_stops_for_a_moment_makes_all_that_were_due_late() -> None:
