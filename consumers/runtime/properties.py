@@ -109,10 +109,10 @@ def executable_name(command: Sequence[str]) -> str:
 
 
 def _without_blanks(argument: str) -> str:
-    octal = "".join(
-        character if re.fullmatch(r"[\w./=:@,+-]", character, re.ASCII) else "".join(f"\\{b:03o}" for b in character.encode())
-        for character in argument
-    )
+    """A word that a shell reads as ``argument``, itself without white space."""
+    if re.fullmatch(r"[\w./=:@,+-]+", argument, re.ASCII):
+        return argument
+    octal = "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}" for byte in argument.encode())
     return f"\"$(printf${{IFS}}'{octal}')\""
 
 
