@@ -126,7 +126,13 @@ class Record(messages.Record):  # type: ignore[misc]  # amazon_kclpy ships no ty
 
     def get(self, field: str) -> Any:
         """A field by its name on the wire, as version 1 processors read them; raises KeyError."""
-        return self.data if field == "data" else getattr(self._record, _ATTRIBUTES[field])
+        match field:
+            case "data":
+                return self.data
+            case "action":
+                return "record"
+            case _:
+                return getattr(self._record, _ATTRIBUTES[field])
 
 
 class Checkpointer:
