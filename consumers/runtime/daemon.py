@@ -92,7 +92,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
 
 def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
     """Whether the stream and the tables are there; raises Missing or UserMistake with a hint."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     hint = "clickstream local start makes them on this machine; on AWS the stack does"
     try:
@@ -107,6 +107,8 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
             ) from error
         missing = f"table {table}" if error.operation_name == "DescribeTable" else f"stream {settings.stream}"
         raise Missing(f"{missing} is not there (region {settings.region})", hint=hint) from error
+    except NoCredentialsError as error:
+        raise Missing("no AWS credentials", hint="export what `clickstream local` prints, or set AWS_PROFILE") from error
     except BotoCoreError as error:
         raise UserMistake(
             f"AWS does not answer: {error}", hint="is AWS_ENDPOINT_URL right, and `clickstream local` up?"
