@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-<<<<<<< HEAD
-=======
 from collections.abc import AsyncIterator
->>>>>>> refs/heads/serving
 from time import monotonic
 
 import anyio.to_thread
 import structlog
-<<<<<<< HEAD
-from sse_starlette import ServerSentEvent
-=======
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
->>>>>>> refs/heads/serving
 
 from clickstream.errors import ClickstreamError
 from serving.broadcast import Broadcast
@@ -28,10 +21,6 @@ log = structlog.get_logger()
 
 #: How often the stores are read, whatever the number of pages.
 PERIOD_S = 1.0
-<<<<<<< HEAD
-#: After a loss of connection a browser comes back this soon.
-RETRY_MS = 2_000
-=======
 #: A reading that takes longer is told to the pages while it lasts; less than a page's patience.
 SLOW_S = 4.0
 #: After a loss of connection a browser comes back this soon.
@@ -40,24 +29,16 @@ RETRY_MS = 2_000
 HEARTBEAT_S = 15
 #: A page that takes nothing for so long is gone, or asleep: it comes back by itself.
 STALLED_S = 30
->>>>>>> refs/heads/serving
 
 
 class Live:
     """Reads the overview on a thread, about once per period, and broadcasts each picture as one server-sent event."""
 
-<<<<<<< HEAD
-    def __init__(self, overview: Overview, clock: Clock, period_s: float = PERIOD_S) -> None:
-        self._overview = overview
-        self._clock = clock
-        self._period_s = period_s
-=======
     def __init__(self, overview: Overview, clock: Clock, period_s: float = PERIOD_S, slow_s: float = SLOW_S) -> None:
         self._overview = overview
         self._clock = clock
         self._period_s = period_s
         self._slow_s = slow_s
->>>>>>> refs/heads/serving
         self._number = 0
         self.broadcast = Broadcast()
         #: Why the last read failed; None after one that did not, and before the first.
@@ -81,20 +62,6 @@ class Live:
             self.broadcast.close()
 
     async def tick(self) -> None:
-<<<<<<< HEAD
-        """One read, and one message; a store that does not answer makes a message that says so."""
-        try:
-            await anyio.to_thread.run_sync(self._overview.read, self._clock())
-        except ClickstreamError as error:
-            if self.problem is None:
-                log.warning("the stores cannot be read", reason=str(error))
-            self.problem = str(error)
-        else:
-            if self.problem is not None:
-                log.warning("the stores can be read again")
-            self.problem = None
-            self.read_at_ms = self._clock()
-=======
         """One read and one message; messages that say so while, and after, a store does not answer."""
         began = monotonic()
         # abandoned when the server ends: that must not wait for a store
@@ -121,14 +88,11 @@ class Live:
         self.problem = problem
 
     async def _send(self) -> None:
->>>>>>> refs/heads/serving
         self._number += 1
         picture = await anyio.to_thread.run_sync(self._overview.picture, self._clock(), self.problem)
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
-<<<<<<< HEAD
-=======
 
 
 class Feed(EventSourceResponse):
@@ -151,4 +115,3 @@ async def _pictures(broadcast: Broadcast) -> AsyncIterator[bytes]:
             yield picture
     finally:
         broadcast.unsubscribe(subscription)
->>>>>>> refs/heads/serving

@@ -29,8 +29,6 @@ CADENCES: dict[Granularity, Cadence] = {
 }
 
 
-<<<<<<< HEAD
-=======
 class Asked(NamedTuple):
     """Windows to read, [start, end), of a stretch that begins at ``first`` and has the same end."""
 
@@ -39,7 +37,6 @@ class Asked(NamedTuple):
     end: int
 
 
->>>>>>> refs/heads/serving
 class Stretch:
     """Ends with the window that holds the anchor, the time that counts as now."""
 
@@ -48,23 +45,6 @@ class Stretch:
         self._width = WINDOW_MS[kind]
         self._cadence = CADENCES[kind]
         self._windows: dict[int, WindowView] = {}
-<<<<<<< HEAD
-        self._current = 0
-        self._first = 0
-        self._read_at: int | None = None
-        self._all_read_at: int | None = None
-
-    def due(self, anchor_ms: int, now_ms: int) -> tuple[int, int] | None:
-        """[start, end) to be read now, None if nothing is."""
-        current = anchor_ms // self._width * self._width
-        first = max(0, current - (self._cadence.windows - 1) * self._width)
-        moved_back = first < self._first
-        moved_on = current > self._current
-        self._current, self._first = current, first
-        if self._all_read_at is None or moved_back or now_ms - self._all_read_at >= self._cadence.all_ms:
-            return first, current + self._width
-        if not moved_on and self._read_at is not None and now_ms - self._read_at < self._cadence.newest_ms:
-=======
         self._first = 0
         self._current = 0
         self._read_at = 0
@@ -78,24 +58,11 @@ class Stretch:
         if self._all_read_at is None or first < self._first or now_ms - self._all_read_at >= self._cadence.all_ms:
             return Asked(first, first, end)
         if current == self._current and now_ms - self._read_at < self._cadence.newest_ms:
->>>>>>> refs/heads/serving
             return None
         # every window since the newest one that was seen: the data's time jumps when a replay runs at speed
         start = min(current, max(self._windows, default=current))
         if anchor_ms - current < SETTLING_MS:
             start = min(start, current - self._width)
-<<<<<<< HEAD
-        return max(first, start), current + self._width
-
-    def keep(self, asked: tuple[int, int], windows: Sequence[WindowView], now_ms: int) -> None:
-        """What was read for ``due``'s answer."""
-        start, end = asked
-        self._read_at = now_ms
-        if start <= self._first:
-            self._all_read_at = now_ms
-        kept = {at: window for at, window in self._windows.items() if self._first <= at < start}
-        self._windows = kept | {window.start_ms: window for window in windows if start <= window.start_ms < end}
-=======
         return Asked(first, max(first, start), end)
 
     def keep(self, asked: Asked, windows: Sequence[WindowView], now_ms: int) -> None:
@@ -105,7 +72,6 @@ class Stretch:
             self._all_read_at = now_ms
         kept = {at: window for at, window in self._windows.items() if asked.first <= at < asked.start}
         self._windows = kept | {window.start_ms: window for window in windows}
->>>>>>> refs/heads/serving
 
     def current(self) -> WindowView | None:
         return self._windows.get(self._current)

@@ -24,14 +24,11 @@ class Shop:
     opened_ms: int = NOW - 50 * 60_000
     pace: int = 600
     down: bool = False
-<<<<<<< HEAD
-=======
     holding: threading.Event = field(default_factory=threading.Event)
     """Until it is set, readings hang when ``hangs``."""
     hangs: bool = False
     hanging: int = 0
     """Readings that hung."""
->>>>>>> refs/heads/serving
     silent_since: int | None = None
     """When the workers stopped reporting."""
     asked: list[tuple[str, int, int]] = field(default_factory=list)
@@ -114,11 +111,8 @@ class Shop:
         )
 
     def _answer(self) -> None:
-<<<<<<< HEAD
-=======
         if self.hangs:
             self.hanging += 1
             assert self.holding.wait(30)
->>>>>>> refs/heads/serving
         if self.down:
             raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")

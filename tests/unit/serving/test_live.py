@@ -12,12 +12,8 @@ from starlette.types import Message
 
 from clickstream.errors import RetryLater
 from serving.app import create_app
-<<<<<<< HEAD
-from serving.live import Live
-=======
 from serving.broadcast import Broadcast
 from serving.live import Feed, Live
->>>>>>> refs/heads/serving
 from serving.overview import Overview
 from tests.unit.serving.shop import Shop
 
@@ -121,8 +117,6 @@ def test_a_store_that_goes_away_and_comes_back() -> None:
     assert during["series"] == before["series"]
 
 
-<<<<<<< HEAD
-=======
 def test_pages_hear_of_a_store_that_hangs_while_it_hangs() -> None:
     shop = Shop()
 
@@ -159,7 +153,6 @@ def test_the_end_does_not_wait_for_a_store_that_hangs() -> None:
         shop.holding.set()
 
 
->>>>>>> refs/heads/serving
 def test_a_fault_in_the_reader_ends_the_streams_and_refuses_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     pages = [Page(until(3))]
@@ -170,8 +163,6 @@ def test_a_fault_in_the_reader_ends_the_streams_and_refuses_new_ones(monkeypatch
     monkeypatch.setattr(shop, "progress", broken)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(watch(pages, shop, 0.01))
-<<<<<<< HEAD
-=======
 
 
 def test_a_page_that_stalls_is_let_go() -> None:
@@ -192,4 +183,3 @@ def test_a_page_that_stalls_is_let_go() -> None:
         assert len(broadcast) == 0
 
     asyncio.run(scene())
->>>>>>> refs/heads/serving
