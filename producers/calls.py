@@ -1,11 +1,10 @@
-"""PutRecords and ListShards, with every answer as a value the publisher's rules understand."""
+"""PutRecords, with every answer as a value that the publisher's rules understand."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from clickstream.errors import Missing, Rejected, RetryLater, Throttled
-from clickstream.routing import Shard
 from producers.puts import CallFailed, Placed, Put, PutResult, Refused
 
 if TYPE_CHECKING:
@@ -20,26 +19,6 @@ _THROTTLED = {
 }
 #: Refusals of a whole call that pass: credentials are renewed, keys come back, a stream is UPDATING.
 _PASSING = _THROTTLED | {"ExpiredTokenException", "RequestExpired", "ResourceInUseException", "KMSAccessDeniedException"}
-
-
-def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
-    """All shards of a stream, closed ones within its retention too.
-
-    Raises Missing when there is no such stream, RetryLater when Kinesis does not answer.
-    """
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        pages = client.get_paginator("list_shards").paginate(StreamName=stream)
-        return [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            raise Missing(
-                f"there is no stream {stream!r}", hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME"
-            ) from error
-        raise RetryLater(f"ListShards: {error}") from error
-    except BotoCoreError as error:
-        raise RetryLater(f"Kinesis does not answer: {error}") from error
 
 
 def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:

@@ -15,8 +15,9 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, RetryLater, Throttled
 from clickstream.events import Event, encode
+from clickstream.kinesis import list_shards
 from clickstream.settings import Settings
-from producers.calls import list_shards, put_records
+from producers.calls import put_records
 from producers.limits import Limits
 from producers.publisher import Publisher
 from producers.puts import Action, Counters, Failed, Put, Settled

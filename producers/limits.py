@@ -14,8 +14,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     aggregate: bool = True
     """Whether events travel many to a Kinesis record; otherwise each is a record of its own."""
     aggregate_bytes: int = 51_200
-    """Size of an aggregate. The KPL's default, and at ``shard_share`` it divides a second of one shard into 19 whole records
-    (972,800 bytes), so that no one-second window of the server's sees more than its limit."""
+    """Size of an aggregate. The KPL's default; and a second of one shard at ``shard_share`` holds 20 of them at most, which is
+    still under the limit, so that a server counting by the second refuses none."""
     linger: float = 0.1
     """How long an event waits for company before it is put."""
     time_to_live: float = 60.0
@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Data and partition key of one Kinesis record."""
     put_records: int = 500
     put_bytes: int = 5 * 1024 * 1024
-    shard_bytes_per_second: float = 1_000_000
+    shard_bytes_per_second: float = 1024 * 1024
     shard_records_per_second: float = 1_000
     shard_share: float = 0.97
     """The share of a shard's write limits that this publisher takes; several publishers divide it among them."""
