@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -79,7 +80,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     settings = from_env()
     start = parse_since(since, datetime.now(UTC))
     client = Clients(settings).kinesis
-    out = click.get_binary_stream("stdout")
+    out = sys.stdout.buffer
     written = 0
     foreign = 0
     for batch in follow(client, settings.stream, start, only=shard, forever=forever):
