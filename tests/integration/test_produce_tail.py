@@ -26,7 +26,7 @@ from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.settings import Settings
 from producers.kinesis import KinesisPublisher
 from producers.limits import Limits
-from producers.puts import Delivered, Settled
+from producers.puts import Delivered, Failed, Settled
 
 pytestmark = pytest.mark.integration
 
@@ -391,3 +391,30 @@ def test_a_shard_is_filled_without_throttling(settings: Settings, kinesis: Any) 
 def test_a_publisher_needs_its_stream(settings: Settings) -> None:
     with pytest.raises(Missing), KinesisPublisher(settings):
         pass
+
+
+def test_a_stream_that_goes_away_fails_what_is_under_way_in_its_time(settings: Settings) -> None:
+    command = [sys.executable, "-m", "infra.local.kinesis", "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stderr is not None
+        ready = re.search(r"ready on (\S+)", server.stderr.readline())
+        assert ready is not None
+        own = Settings(endpoint_url=ready.group(1), name=settings.name)
+        Clients(own).kinesis.create_stream(StreamName=own.stream, ShardCount=1)
+        settled: list[Settled] = []
+        with KinesisPublisher(own, Limits(time_to_live=1.0, backoff_limit=0.2)) as publisher:
+            publisher.put_raw("user", b"1", settled.append)
+            publisher.flush(20)
+            server.kill()
+            server.wait()
+            publisher.put_raw("user", b"2", settled.append)
+            publisher.flush(20)
+            spent = time.process_time()
+            waited = threading.Event().wait(0.5)
+            spent = time.process_time() - spent
+    first, second = settled
+    assert isinstance(first, Delivered)
+    assert isinstance(second, Failed)
+    assert isinstance(second.error, RetryLater)
+    assert not waited
+    assert spent < 0.25, "an idle publisher uses the processor"
