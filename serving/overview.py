@@ -8,9 +8,7 @@ from typing import Any
 
 import msgspec
 
-from consumers.analytics import NAME
-from consumers.analytics.answers import WindowView
-from consumers.analytics.views import ShardProgress
+from consumers.analytics.views import NAME, ShardProgress, WindowView
 from serving.periods import anchor
 from serving.present import analytics_complete_to, progress_json, window_json
 from serving.rate import Rate

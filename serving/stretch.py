@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from consumers.analytics.answers import WindowView
+from consumers.analytics.views import WindowView
 from serving.periods import WINDOW_MS
 from serving.read_model import Granularity
 

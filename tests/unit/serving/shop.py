@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from clickstream.errors import RetryLater
 from consumers.analytics.answers import Funnel, Top, WindowView
 from consumers.analytics.uniques import Estimate
-from consumers.analytics.views import ShardProgress
-from consumers.analytics.windows import Granularity
+from consumers.analytics.views import Granularity, ShardProgress
 
 #: 24 November 2026, 13:37:20 UTC
 NOW = 1_795_527_440_000
