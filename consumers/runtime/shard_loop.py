@@ -204,7 +204,7 @@ class ShardLoop:
         self._log = self._log.bind(shard=shard_id)
         shard = self._patience.call(lambda: self._io.describe(shard_id))
         lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms()))
-        self._state = ShardState(self._application.open_fold(shard_id), shard.hash_range)
+        self._state = ShardState(self._application.name, self._application.open_fold(shard_id), shard.hash_range)
         if lease.position is not None:
             self._state.restore(self._patience.call(lambda: self._io.store.read(lease)), lease.position)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from clickstream.errors import Stop, TooManyDeadLetters
@@ -325,3 +326,13 @@ def test_an_idle_shard_tells_that_it_is_caught_up() -> None:
     deliver(loop, world.checkpointer, behind_ms=0)
     item = world.store.items["shardId-0"]
     assert (item.behind_ms, item.updated_at) == (0, world.clock.now_ms)
+
+
+def test_an_event_redriven_for_another_application_is_passed_over() -> None:
+    world = World()
+    loop = started(world.loop())
+    mine, other = (
+        msgspec.structs.replace(login(event_id), redriven_for=name) for event_id, name in (("a", "counting"), ("b", "fraud"))
+    )
+    deliver(loop, world.checkpointer, record(mine, 10), record(other, 11), record(login("c"), 12))
+    assert world.row("ann") == tally("a", "c")
