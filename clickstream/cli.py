@@ -19,7 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("serving.commands:query", "Ask for aggregates from the command line."),
+    "query": ("serving.query:query", "Ask for aggregates from the command line."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "tail": ("consumers.tail:tail", "De-aggregated events of the stream as NDJSON."),

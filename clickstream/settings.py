@@ -112,3 +112,28 @@ def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] |
     return {name: value for name, value in env.items() if not name.startswith("AWS_") or name == "AWS_CA_BUNDLE"} | dict(
         overrides
     )
+
+
+#: Fields whose variables are AWS's own.
+_FROM_AWS = frozenset({"region", "profile", "endpoint_url"}) | _NEVER_FROM_ENV
+
+
+def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """A child's environment: ours, with the variables from which :func:`from_env` makes the same settings again."""
+    inherited = os.environ if environ is None else environ
+    env = {name: value for name, value in inherited.items() if not name.startswith("AWS_ENDPOINT_URL")}
+    for field in msgspec.structs.fields(Settings):
+        value = getattr(settings, field.name)
+        if value is not None and field.name not in _FROM_AWS:
+            env[f"CLICKSTREAM_{field.name.upper()}"] = str(value.absolute() if isinstance(value, Path) else value)
+    env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
+    env |= {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in settings.endpoint_urls.items()}
+    if settings.endpoint_url is not None:
+        env["AWS_ENDPOINT_URL"] = settings.endpoint_url
+    if settings.profile is not None:
+        env["AWS_PROFILE"] = settings.profile
+    if settings.credentials is not None:
+        for elsewhere in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+            env.pop(elsewhere, None)
+        env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = settings.credentials
+    return env

@@ -8,10 +8,7 @@ from __future__ import annotations
 import gc
 import importlib
 import logging
-import os
-import select
 import sys
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +25,7 @@ from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
+from consumers.runtime.standard_streams import take_over
 from consumers.runtime.wire import Wire, serve
 
 
@@ -71,7 +69,7 @@ def prepare(application_name: str, settings: Settings) -> Prepared:
 
 def run(prepared: Prepared) -> int:
     """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
-    wire = Wire(*_take_over_standard_streams())
+    wire = Wire(*take_over())
     _log_to_stderr(prepared.settings)
     loop = ShardLoop(
         prepared.application,
@@ -93,29 +91,6 @@ def main(arguments: Sequence[str]) -> int:
     prepared = prepare(arguments[0], from_env())
     tune_garbage_collector()
     return run(prepared)
-
-
-def _take_over_standard_streams() -> tuple[int, int]:
-    """Keep the protocol to ourselves: a stray ``print()`` goes to stderr, and no library can read the daemon's words.
-
-    A daemon killed with -9 closes the pipe too, but a busy or hanging child would notice only at its next read; the watcher
-    notices at once, and a child without a daemon must not go on.
-    """
-    read_fd, write_fd = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    threading.Thread(target=_exit_when_closed, args=(read_fd,), name="daemon-watch", daemon=True).start()
-    return read_fd, write_fd
-
-
-def _exit_when_closed(fd: int) -> None:
-    poll = select.poll()
-    poll.register(fd, 0)  # nothing but the hang-up is asked for
-    poll.poll()
-    os._exit(0)
 
 
 def _log_to_stderr(settings: Settings) -> None:

@@ -90,7 +90,7 @@ def deaggregate() -> Benchmark:
         unit="records/s",
         aim="≥ 4x",
         peer_name=_PEER,
-        fairness="The same aggregates; both check the MD5; the peer builds a dict per user record and encodes its data in base64 once more.",
+        fairness="The same aggregates; both check the MD5; the peer builds a dict per record, its data in base64 again.",
         ours=ours,
         peer=peer,
     )

@@ -1,0 +1,195 @@
+"""Analytics as a fold over one shard: events in, rows of the aggregates table out. Pure.
+
+Minutes and hours are accumulated; days are the readers' sums of hours. What came since the last commit is kept apart (*fresh*)
+and merged into the totals when a commit asks, so that a commit's changes are exactly the fresh partials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from clickstream.events import AnyEvent
+from consumers.analytics.partial import Columns, Partial, PartialState, capacity, columns
+from consumers.analytics.rows import Row, row
+from consumers.analytics.sessions import Sessions, SessionsState
+from consumers.analytics.windows import HOUR, MINUTE_MS, Window, window_of
+from consumers.runtime.application import Inheritance
+
+#: Hours hold many keys: without a flush their rows are due with every tenth commit only.
+HOURS_EVERY = 10
+
+
+class State(msgspec.Struct, array_like=True):
+    """The fold's state, or its changes, encoded."""
+
+    watermark: int
+    windows: list[tuple[Window, PartialState]]
+    sessions: SessionsState
+
+
+class _Accumulator:
+    __slots__ = ("fresh", "total")
+
+    def __init__(self) -> None:
+        self.total = Partial()
+        self.fresh: Partial | None = None
+
+    def growing(self) -> Partial:
+        if self.fresh is None:
+            self.fresh = Partial()
+        return self.fresh
+
+
+class AnalyticsFold:
+    """See ``consumers.runtime.application.Fold``."""
+
+    def __init__(self, shard_id: str) -> None:
+        self._shard_id = shard_id
+        self._watermark = 0
+        self._sessions = Sessions()
+        self._windows: dict[Window, _Accumulator] = {}
+        self._growing: dict[Window, _Accumulator] = {}
+        self._unsent: list[tuple[Window, Partial]] = []
+        self._due: dict[Window, None] = {}
+        """Windows that changed since their row was last given out."""
+        self._commits = 0
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        if not events:
+            return
+        minutes = [event.occurred_at // MINUTE_MS for event in events]
+        for start, stop, watermark in _steps(minutes, self._watermark):
+            self._watermark = watermark
+            if stop - start == len(events):
+                self._apply_step(events, minutes, watermark)
+            else:
+                self._apply_step(events[start:stop], minutes[start:stop], watermark)
+
+    def _apply_step(self, events: Sequence[AnyEvent], minutes: Sequence[int], watermark: int) -> None:
+        """Events of one watermark. Only the hours' tallies and the sessions care for their order across minutes."""
+        by_hour: dict[Window, list[tuple[int, Columns]]] = {}
+        for minute, group in _by_minute(events, minutes):
+            part = columns(group)
+            window = window_of(minute, 1, watermark)
+            accumulator = self._grow(window)
+            fresh = accumulator.growing()
+            fresh.add(part, accumulator.total, capacity(1))
+            fresh.uniques.add(part.users)
+            by_hour.setdefault(window.hour(), []).append((minute, part))
+        for hour, parts in by_hour.items():
+            self._add_to_hour(hour, parts, events, minutes)
+        for minute, counters in self._sessions.follow(events, minutes, watermark).items():
+            window = window_of(minute, 1, watermark)
+            self._grow(window).growing().add_funnel(counters)
+            self._grow(window.hour()).growing().add_funnel(counters)
+
+    def _add_to_hour(
+        self, hour: Window, parts: list[tuple[int, Columns]], events: Sequence[AnyEvent], minutes: Sequence[int]
+    ) -> None:
+        accumulator = self._grow(hour)
+        fresh, total = accumulator.growing(), accumulator.total
+        limit = capacity(HOUR)
+        if len(parts) > 1 and not fresh.has_room(sum(map(_keys, parts)), total, limit):
+            # a full tally admits keys in shard order, so the minutes may not be added one after the other
+            own = {minute for minute, _ in parts}
+            ordered = [event for event, minute in zip(events, minutes, strict=True) if minute in own]
+            parts = [(hour.start, columns(ordered))]
+        for _, part in parts:
+            fresh.add(part, total, limit)
+
+    def _grow(self, window: Window) -> _Accumulator:
+        accumulator = self._growing.get(window)
+        if accumulator is None:
+            accumulator = self._windows.get(window)
+            if accumulator is None:
+                accumulator = self._windows[window] = _Accumulator()
+            self._growing[window] = accumulator
+        return accumulator
+
+    def _settle(self) -> None:
+        """Merge what is fresh into the totals."""
+        growing, self._growing = self._growing, {}
+        for window, accumulator in growing.items():
+            if window.width == 1 and accumulator.fresh is not None:
+                growing[window.hour()].growing().uniques.merge(accumulator.fresh.uniques)
+        for window, accumulator in growing.items():
+            if accumulator.fresh is not None:
+                accumulator.total.merge(accumulator.fresh)
+                self._unsent.append((window, accumulator.fresh))
+                accumulator.fresh = None
+                self._due[window] = None
+
+    def effects(self, *, flush: bool) -> Sequence[Row]:
+        self._settle()
+        self._commits += 1
+        with_hours = flush or self._commits % HOURS_EVERY == 0
+        given = [window for window in self._due if with_hours or window.width == 1]
+        rows = [row(window, self._shard_id, self._windows[window].total) for window in given]
+        for window in given:
+            del self._due[window]
+        self._forget()
+        return rows
+
+    def _forget(self) -> None:
+        """Drop the windows that no event can touch again and whose rows were given out."""
+        for window in [window for window in self._windows if window.is_settled(self._watermark)]:
+            if window not in self._due and window not in self._growing:
+                del self._windows[window]
+
+    def changes(self) -> bytes:
+        self._settle()
+        unsent, self._unsent = self._unsent, []
+        windows = [(window, partial.state()) for window, partial in unsent]
+        return _encoder.encode(State(self._watermark, windows, self._sessions.changes()))
+
+    def snapshot(self) -> bytes:
+        self._settle()
+        self._unsent = []
+        windows = [(window, accumulator.total.state()) for window, accumulator in self._windows.items()]
+        return _encoder.encode(State(self._watermark, windows, self._sessions.snapshot(self._watermark)))
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        """Raises msgspec.MsgspecError when the bytes are no state of this application."""
+        decoded = _decoder.decode(state)
+        self._watermark = max(self._watermark, decoded.watermark)
+        self._sessions.restore(decoded.sessions, None if inheritance is None else inheritance.keys)
+        if inheritance is not None:
+            return  # the parent's rows stay; this shard adds its own
+        for window, partial in decoded.windows:
+            self._windows.setdefault(window, _Accumulator()).total.merge(Partial.from_state(partial))
+            if window.width == HOUR:
+                self._due[window] = None  # its row may have been held back
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(State)
+
+
+def _keys(part: tuple[int, Columns]) -> int:
+    _, by = part
+    return max(len(by.products), len(by.searches), len(by.carted), len(by.bought))
+
+
+def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:
+    """Slices ``(start, stop, watermark)`` of the events between two moves of the watermark."""
+    start = 0
+    if max(minutes) > watermark:
+        for index, minute in enumerate(minutes):
+            if minute > watermark:
+                if index > start:
+                    yield start, index, watermark
+                    start = index
+                watermark = minute
+    yield start, len(minutes), watermark
+
+
+def _by_minute(events: Sequence[AnyEvent], minutes: Sequence[int]) -> Iterator[tuple[int, Sequence[AnyEvent]]]:
+    if min(minutes) == max(minutes):
+        yield minutes[0], events
+        return
+    groups: dict[int, list[AnyEvent]] = {}
+    for event, minute in zip(events, minutes, strict=True):
+        groups.setdefault(minute, []).append(event)
+    yield from groups.items()

@@ -1,0 +1,168 @@
+"""What one shard adds to one part of one window; everything in it adds up, so partials merge in any order.
+
+| measure | definition |
+|---|---|
+| events | events by type |
+| revenue | sum of ``purchase.amount`` by currency, in minor units |
+| uniques | distinct ``user_id`` (HLL) |
+| products, categories | product_view events by ``product_id``, by ``category`` (if any) |
+| carted, bought | pieces by ``product_id``: add_to_cart's ``quantity``, a purchase's items' ``quantity`` |
+| searches | search events by normalised query (if any is left) |
+| funnel | see ``consumers.analytics.sessions`` |
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, Search
+from consumers.analytics.sessions import COUNTERS
+from consumers.analytics.tally import Tally, TallyState
+from consumers.analytics.uniques import Uniques
+from consumers.analytics.windows import HOUR
+
+#: Keys that are counted singly, per tally of a minute and of an hour.
+MINUTE_CAPACITY = 16_384
+HOUR_CAPACITY = 65_536
+#: Characters of a normalised search query that are kept.
+LONGEST_QUERY = 100
+
+TALLIES = ("products", "categories", "carted", "bought", "searches")
+
+
+def capacity(width: int) -> int:
+    return HOUR_CAPACITY if width == HOUR else MINUTE_CAPACITY
+
+
+def normalised(query: str) -> str:
+    """Search terms that differ in case or spacing alone are one."""
+    return " ".join(query.casefold().split())[:LONGEST_QUERY]
+
+
+class Columns(NamedTuple):
+    """Some events by what is counted of them; every list in shard order."""
+
+    kinds: Counter[type[Event]]
+    users: set[str]
+    products: list[str]
+    categories: list[str]
+    searches: list[str]
+    carted: list[tuple[str, int]]
+    bought: list[tuple[str, int]]
+    revenue: list[tuple[str, int]]
+
+
+def columns(events: Sequence[AnyEvent]) -> Columns:
+    kinds: Counter[type[Event]] = Counter(map(type, events))
+    searches: list[str] = []
+    carted: list[tuple[str, int]] = []
+    bought: list[tuple[str, int]] = []
+    revenue: list[tuple[str, int]] = []
+    # product views are most of the traffic: they stay out of the loop over the other types
+    views = [event for event in events if type(event) is ProductView]
+    for event in [event for event in events if type(event) is not ProductView]:
+        kind = type(event)
+        if kind is Search:
+            if query := normalised(event.query):  # type: ignore[union-attr]  # mypy does not narrow by `type(event) is`
+                searches.append(query)
+        elif kind is AddToCart:
+            carted.append((event.product_id, event.quantity))  # type: ignore[union-attr]  # as above
+        elif kind is Purchase:
+            revenue.append((event.currency, event.amount))  # type: ignore[union-attr]  # as above
+            bought += [(item.product_id, item.quantity) for item in event.items]  # type: ignore[union-attr]  # as above
+    return Columns(
+        kinds=kinds,
+        users={event.user_id for event in events},
+        products=[event.product_id for event in views],
+        categories=[event.category for event in views if event.category],
+        searches=searches,
+        carted=carted,
+        bought=bought,
+        revenue=revenue,
+    )
+
+
+class PartialState(msgspec.Struct, array_like=True):
+    """A partial, encoded whole. ``tallies`` in the order of ``TALLIES``."""
+
+    events: dict[str, int]
+    revenue: dict[str, int]
+    uniques: bytes
+    funnel: list[int]
+    tallies: list[TallyState]
+
+
+class Partial:
+    """An accumulator. A *fresh* partial holds what came since it was last merged into its ``base``."""
+
+    __slots__ = ("bought", "carted", "categories", "events", "funnel", "products", "revenue", "searches", "uniques")
+
+    def __init__(self) -> None:
+        self.events: Counter[str] = Counter()
+        self.revenue: Counter[str] = Counter()
+        self.uniques = Uniques()
+        self.funnel = [0] * COUNTERS
+        self.products = Tally()
+        self.categories = Tally()
+        self.carted = Tally()
+        self.bought = Tally()
+        self.searches = Tally()
+
+    @property
+    def tallies(self) -> tuple[Tally, ...]:
+        return (self.products, self.categories, self.carted, self.bought, self.searches)
+
+    def add(self, part: Columns, base: Partial, capacity: int) -> None:
+        """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
+        for kind, count in part.kinds.items():
+            self.events[str(kind.__struct_config__.tag)] += count
+        if part.products:
+            self.products.count(part.products, base.products, capacity)
+            self.categories.count(part.categories, base.categories, capacity)
+        if part.searches:
+            self.searches.count(part.searches, base.searches, capacity)
+        if part.carted:
+            self.carted.count_weighted(part.carted, base.carted, capacity)
+        if part.revenue:
+            for currency, amount in part.revenue:
+                self.revenue[currency] += amount
+            self.bought.count_weighted(part.bought, base.bought, capacity)
+
+    def has_room(self, keys: int, base: Partial, capacity: int) -> bool:
+        """True when this many new keys fit into every tally."""
+        return all(mine.has_room(keys, known, capacity) for mine, known in zip(self.tallies, base.tallies, strict=True))
+
+    def add_funnel(self, counters: Iterable[int]) -> None:
+        self.funnel = [mine + more for mine, more in zip(self.funnel, counters, strict=True)]
+
+    def merge(self, fresh: Partial) -> None:
+        self.events.update(fresh.events)
+        self.revenue.update(fresh.revenue)
+        self.uniques.merge(fresh.uniques)
+        self.add_funnel(fresh.funnel)
+        for mine, more in zip(self.tallies, fresh.tallies, strict=True):
+            mine.merge(more)
+
+    def state(self) -> PartialState:
+        return PartialState(
+            events=self.events,
+            revenue=self.revenue,
+            uniques=self.uniques.to_bytes(),
+            funnel=self.funnel,
+            tallies=[tally.state() for tally in self.tallies],
+        )
+
+    @classmethod
+    def from_state(cls, state: PartialState) -> Partial:
+        partial = cls()
+        partial.events.update(state.events)
+        partial.revenue.update(state.revenue)
+        partial.uniques.merge_bytes(state.uniques)
+        partial.funnel = state.funnel
+        for name, tally in zip(TALLIES, state.tallies, strict=True):
+            setattr(partial, name, Tally.from_state(tally))
+        return partial

@@ -1,0 +1,157 @@
+"""The funnel view → cart → purchase by unique sessions, exact while a session lasts. Pure.
+
+A session is (user, session id). In shard order, a product view lets it reach stage 1, a cart addition stage 2 if it had reached
+1, a purchase stage 3 if it had reached 2. An event of a stage that its session has reached counts the session in the event's
+minute, hour and day, once per window and stage.
+
+A session lasts while the shard's watermark has moved at most ``TIMEOUT`` minutes since its last such event, and its events lie
+within ``SPAN`` minutes of each other; an event outside starts it anew. Both rules are evaluated per event, so no result depends
+on when memory is reclaimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase
+from clickstream.routing import HashRange, hash_key
+from consumers.analytics.windows import DAY, HOUR
+
+TIMEOUT = 60
+SPAN = DAY
+#: Expired sessions leave memory when the watermark has moved on by this many minutes.
+_SWEEP = 10
+
+_STAGES: dict[type[Event], int] = {ProductView: 1, AddToCart: 2, Purchase: 3}
+STAGES = len(_STAGES)
+#: A funnel's counters: stages 1 to 3 of the minute, then of sessions new to the hour, then of sessions new to the day.
+COUNTERS = 3 * STAGES
+_OF_HOUR = sum(1 << (STAGES * minute) for minute in range(HOUR))
+_OF_DAY = sum(1 << (STAGES * minute) for minute in range(DAY))
+#: Minutes whose marks fit the 64-bit integers of msgpack.
+_SHORT = 64 // STAGES
+
+#: (user id, session id)
+Key = tuple[str, str]
+
+
+class Session(msgspec.Struct, array_like=True, gc=False):
+    """``marks`` has bit 3·(minute - first) + stage - 1 set where the session was counted; times are minutes."""
+
+    user_id: str
+    session_id: str
+    seen: int
+    """The watermark at its last event."""
+    first: int
+    last: int
+    stage: int = 0
+    marks: int = 0
+
+    def was_counted(self, start: int, minutes: int, stage: int) -> bool:
+        """True if it was counted at this stage in any minute of the window."""
+        bits = _OF_HOUR if minutes == HOUR else _OF_DAY
+        shift = STAGES * (start - self.first)
+        bits = bits << shift if shift >= 0 else bits >> -shift
+        return self.marks & (bits << (stage - 1)) != 0
+
+
+class SessionsState(msgspec.Struct, array_like=True):
+    """Sessions, encoded. Of the ``long`` ones the marks stand beside them, as little-endian bytes."""
+
+    short: list[Session]
+    long: list[tuple[Session, bytes]]
+
+
+class Sessions:
+    """The sessions of a shard, and which of them changed since ``changes`` was last called."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[Key, Session] = {}
+        self._touched: dict[Key, None] = {}
+        self._swept = 0
+
+    def follow(self, events: Iterable[AnyEvent], minutes: Sequence[int], watermark: int) -> dict[int, list[int]]:
+        """Move the sessions on; the funnel's counters by minute. ``minutes[i]`` is of ``events[i]``; they share a watermark."""
+        funnel: dict[int, list[int]] = {}
+        sessions, touched, stages = self._sessions, self._touched, _STAGES
+        oldest = watermark - TIMEOUT
+        for event, minute in zip(events, minutes, strict=True):
+            kind = type(event)
+            if kind not in stages:
+                continue
+            stage = stages[kind]
+            key = (event.user_id, event.session_id)
+            session = sessions.get(key)
+            if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
+                session = sessions[key] = Session(*key, watermark, minute, minute)
+            elif minute < session.first:
+                session.marks <<= STAGES * (session.first - minute)
+                session.first = minute
+            mark = 1 << (STAGES * (minute - session.first) + stage - 1)
+            if session.marks & mark and session.seen == watermark:
+                continue  # again in the same minute: by far the most frequent case
+            touched[key] = None
+            session.seen = watermark
+            if minute > session.last:
+                session.last = minute
+            if stage > session.stage:
+                if stage > session.stage + 1:
+                    continue
+                session.stage = stage
+            if session.marks & mark:
+                continue
+            counters = funnel.get(minute)
+            if counters is None:
+                counters = funnel[minute] = [0] * COUNTERS
+            counters[stage - 1] += 1
+            if not session.marks or not session.was_counted(minute - minute % HOUR, HOUR, stage):
+                counters[STAGES + stage - 1] += 1
+                if not session.marks or not session.was_counted(minute - minute % DAY, DAY, stage):
+                    counters[2 * STAGES + stage - 1] += 1
+            session.marks |= mark
+        if watermark >= self._swept + _SWEEP:
+            self._sweep(watermark)
+        return funnel
+
+    def _sweep(self, watermark: int) -> None:
+        self._swept = watermark
+        for key in [key for key, session in self._sessions.items() if watermark - session.seen > TIMEOUT]:
+            del self._sessions[key]
+
+    def changes(self) -> SessionsState:
+        """The sessions that changed since the last call, and still last; to be encoded before the next event."""
+        touched, self._touched = self._touched, {}
+        sessions = self._sessions
+        return _state([sessions[key] for key in touched if key in sessions])
+
+    def snapshot(self, watermark: int) -> SessionsState:
+        """All sessions, earlier changes among them; to be encoded before the next event."""
+        self._sweep(watermark)
+        self._touched = {}
+        return _state(list(self._sessions.values()))
+
+    def restore(self, state: SessionsState, keys: HashRange | None) -> None:
+        """Take over sessions; with ``keys``, only those of users that hash into the range."""
+        for session, marks in state.long:
+            session.marks = int.from_bytes(marks, "little")
+        for session in [*state.short, *(session for session, _ in state.long)]:
+            if keys is None or hash_key(session.user_id) in keys:
+                self._sessions[session.user_id, session.session_id] = session
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+
+def _state(sessions: list[Session]) -> SessionsState:
+    short = [session for session in sessions if session.last - session.first < _SHORT]
+    if len(short) == len(sessions):
+        return SessionsState(short, [])
+    long = [session for session in sessions if session.last - session.first >= _SHORT]
+    return SessionsState(short, [_with_marks_apart(session) for session in long])
+
+
+def _with_marks_apart(session: Session) -> tuple[Session, bytes]:
+    marks = session.marks.to_bytes((session.marks.bit_length() + 7) // 8, "little")
+    return msgspec.structs.replace(session, marks=0), marks

@@ -1,0 +1,65 @@
+"""Rows into the aggregates table (DynamoDB): absolute values, written only over older positions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from consumers.analytics.rows import Row
+from consumers.analytics.windows import HOUR
+from consumers.runtime.outages import error_code, translated
+from consumers.runtime.position import Position
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_DAY_S = 86_400
+#: DynamoDB's TTL may delete a row this long after it was last written (not after its window: replays of old events are kept).
+MINUTE_KEPT_S = 14 * _DAY_S
+HOUR_KEPT_S = 400 * _DAY_S
+#: A batch write knows no conditions, so rows go one by one; this many at a time hide the round trips.
+THREADS = 8
+
+
+class AggregatesTable:
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Row`."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str, clock_s: Callable[[], float] = time.time) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._clock_s = clock_s
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="aggregates")
+
+    def write(self, effects: Sequence[Row], position: Position) -> None:
+        """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
+        now_s = int(self._clock_s())
+        writes = [self._threads.submit(self._put, row, str(position), now_s) for row in effects]
+        failures = [failure for write in writes if (failure := write.exception()) is not None]
+        if failures:
+            raise failures[0]
+
+    def _put(self, row: Row, position: str, now_s: int) -> None:
+        kept_s = HOUR_KEPT_S if row.width == HOUR else MINUTE_KEPT_S
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item={
+                        "window": {"S": row.window},
+                        "part": {"S": row.part},
+                        "position": {"S": position},
+                        "partial": {"B": row.content},
+                        "expires_at": {"N": str(now_s + kept_s)},
+                    },
+                    ConditionExpression="attribute_not_exists(#position) OR #position < :position",
+                    ExpressionAttributeNames={"#position": "position"},
+                    ExpressionAttributeValues={":position": {"S": position}},
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            # the value of a later position is there already: ours is part of it

@@ -1,0 +1,108 @@
+"""Counts per key in bounded memory: exact for the first ``capacity`` keys, a bound for all others.
+
+The first keys to come, in shard order, are counted singly; a key that comes when the tally is full adds to one of ``BUCKETS``
+counters, chosen by its hash. Popular keys come early, so they are counted exactly. Both halves only ever add up: a tally is the
+sum of its changes, and which key is counted singly depends on the order of the events alone. (Misra-Gries and space-saving
+bound the error a little tighter, but take counts back: their result depends on when pieces are merged.)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from zlib import crc32
+
+import msgspec
+
+BUCKETS = 256
+
+
+class TallyState(msgspec.Struct, array_like=True):
+    """A tally, encoded: counts in order of the keys' first appearance; the buckets, empty if never full."""
+
+    counts: dict[str, int]
+    overflow: list[int]
+
+
+class Tally:
+    """Counts by key. Of a *fresh* tally, what came since ``base`` was last brought up to date by ``merge``."""
+
+    __slots__ = ("counts", "overflow")
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.overflow: list[int] = []
+
+    def count(self, keys: Sequence[str], base: Tally, capacity: int) -> None:
+        """Count each key once, in order; ``self`` is fresh on top of ``base``, and the two together are bounded."""
+        if self.has_room(len(keys), base, capacity):
+            self.counts.update(keys)
+        else:
+            self._count_bounded(((key, 1) for key in keys), base, capacity)
+
+    def count_weighted(self, weights: Sequence[tuple[str, int]], base: Tally, capacity: int) -> None:
+        """Count each key by its weight, in order."""
+        if self.has_room(len(weights), base, capacity):
+            counts = self.counts
+            for key, weight in weights:
+                counts[key] += weight
+        else:
+            self._count_bounded(weights, base, capacity)
+
+    def has_room(self, keys: int, base: Tally, capacity: int) -> bool:
+        """True when this many keys fit, even if all of them are new."""
+        return len(base.counts) + len(self.counts) + keys <= capacity
+
+    def _count_bounded(self, weights: Iterable[tuple[str, int]], base: Tally, capacity: int) -> None:
+        counts, known = self.counts, base.counts
+        free = capacity - len(known) - sum(key not in known for key in counts)
+        for key, weight in weights:
+            if key in counts:
+                counts[key] += weight
+            elif key in known:
+                counts[key] = weight
+            elif free > 0:
+                free -= 1
+                counts[key] = weight
+            else:
+                self._overflow()[crc32(key.encode()) % BUCKETS] += weight
+
+    def _overflow(self) -> list[int]:
+        if not self.overflow:
+            self.overflow = [0] * BUCKETS
+        return self.overflow
+
+    def merge(self, fresh: Tally) -> None:
+        """Add what another tally counted; its keys were admitted against this one."""
+        self.counts.update(fresh.counts)
+        if fresh.overflow:
+            self.overflow = [mine + more for mine, more in zip(self._overflow(), fresh.overflow, strict=True)]
+
+    def bound(self) -> int:
+        """No key that is not counted singly was counted more often than this."""
+        return max(self.overflow, default=0)
+
+    def state(self) -> TallyState:
+        return TallyState(self.counts, self.overflow)
+
+    @classmethod
+    def from_state(cls, state: TallyState) -> Tally:
+        tally = cls()
+        tally.counts.update(state.counts)
+        tally.overflow = state.overflow
+        return tally
+
+
+def leaders(counts: dict[str, int], limit: int) -> tuple[list[tuple[str, int]], int]:
+    """The first ``limit`` keys by count descending, then key ascending; and the highest count that was left out (0: none)."""
+    entries = list(counts.items())
+    left_out = 0
+    if len(entries) > limit:
+        # sorting plain ints first leaves few keys to sort by name
+        values = sorted(counts.values(), reverse=True)
+        threshold = values[limit - 1] if limit else values[0] + 1
+        left_out = values[limit]
+        entries = [entry for entry in entries if entry[1] >= threshold]
+    entries.sort()
+    entries.sort(key=lambda entry: entry[1], reverse=True)  # stable: equal counts keep the keys' order
+    return entries[:limit], left_out

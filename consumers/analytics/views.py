@@ -1,0 +1,143 @@
+"""The read model: windows merged over shards and parts, and how far the shards have come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing
+from clickstream.settings import Settings
+from consumers.analytics import NAME, rows, windows
+from consumers.analytics.answers import WindowView, answer
+from consumers.analytics.rows import RowContent
+from consumers.analytics.windows import Granularity
+from consumers.runtime.outages import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
+
+
+class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
+
+    ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
+    HdrHistogram of put-to-visible-effect milliseconds.
+    """
+
+    application: str
+    shard: str
+    position: str | None = None
+    owner: str = ""
+    ended: bool = False
+    events: int = 0
+    dead_letters: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    watermark_ms: int = 0
+    arrived_ms: int = 0
+    behind_ms: int | None = None
+    updated_at: int = 0
+    latency: str = ""
+
+
+class Aggregates:
+    """Answers from the aggregates table. Raises RetryLater when DynamoDB does not answer, Missing when there is no table."""
+
+    def __init__(self, clients: Clients, settings: Settings) -> None:
+        self._dynamodb = clients.dynamodb
+        self._aggregates = settings.aggregates_table
+        self._shards = settings.shards_table
+
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int = 100) -> list[WindowView]:
+        """The windows that overlap ``[start_ms, end_ms)`` and hold any event, in order of time, complete or not.
+
+        ``granularity``: minute, hour or day; ``top``: keys per ranking.
+        """
+        wanted = Granularity(granularity)
+        start_ms = wanted.floor_ms(start_ms)
+        end_ms = wanted.floor_ms(end_ms + wanted.ms - 1)
+        found: dict[int, list[RowContent]] = {}
+        for row_start_ms, content in self._rows(wanted, start_ms, end_ms):
+            found.setdefault(wanted.floor_ms(row_start_ms), []).append(content)
+        return [answer(wanted, window_start, found[window_start], top) for window_start in sorted(found)]
+
+    def _rows(self, granularity: Granularity, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
+        """(start of the stored window, content) of every row; days are made of the hours' rows."""
+        stored = Granularity.MINUTE if granularity is Granularity.MINUTE else Granularity.HOUR
+        for partition in windows.partitions(stored.minutes, start_ms, end_ms):
+            query: QueryInputPaginateTypeDef = {
+                "TableName": self._aggregates,
+                "KeyConditionExpression": "#window = :window AND #part BETWEEN :first AND :last",
+                "ProjectionExpression": "#part, #partial",
+                "ExpressionAttributeNames": {"#window": "window", "#part": "part", "#partial": "partial"},
+                "ExpressionAttributeValues": {
+                    ":window": {"S": partition},
+                    ":first": {"S": f"{start_ms:014d}"},
+                    # a row's key goes on with "#" after its start, so rows that start at the end sort behind it
+                    ":last": {"S": f"{end_ms:014d}"},
+                },
+                "ConsistentRead": True,  # what `complete_to` promises must be in the answer
+            }
+            for item in self._items(self._dynamodb.get_paginator("query").paginate(**query)):
+                yield windows.start_of(item["part"]["S"]), rows.decode(item["partial"]["B"])
+
+    def progress(self) -> list[ShardProgress]:
+        """Every shard that any application ever took, in order of applications and shards."""
+        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._shards, ConsistentRead=True)
+        # keys that begin with "#" are reserved for what is not a shard
+        shards = [_shard_progress(item) for item in self._items(pages) if not item["shard"]["S"].startswith("#")]
+        return sorted(shards, key=lambda shard: (shard.application, shard.shard))
+
+    def complete_to(self) -> int | None:
+        """See :func:`complete_to`; of the analytics application."""
+        return complete_to(shard for shard in self.progress() if shard.application == NAME)
+
+    def _items(self, pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        with translated("DynamoDB"):
+            try:
+                for page in pages:
+                    yield from page["Items"]
+            except self._dynamodb.exceptions.ResourceNotFoundException as error:
+                raise Missing(
+                    f"no table {self._aggregates} or {self._shards}",
+                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
+                ) from error
+
+
+def complete_to(shards: Iterable[ShardProgress]) -> int | None:
+    """Event time (ms) up to which the answers hold everything that was put so far; None when that is not known.
+
+    It is the latest event time that any shard has seen, held back by every shard that may still have older records to read:
+
+    - one that lags holds back to its own watermark, the latest event time that it has seen;
+    - one that had caught up holds back to the moment when it said so (or its watermark, if later): while it is alive that is
+      about now, but after its worker died records may wait there;
+    - one that was read to its end holds nothing back;
+    - one that has not said anything yet makes the whole unknown.
+
+    Events that are put later may still fall before it: they are late, and correct their windows.
+    """
+    limits: list[int] = []
+    latest = 0
+    for shard in shards:
+        latest = max(latest, shard.watermark_ms)
+        if shard.ended:
+            continue
+        if shard.behind_ms is None:
+            return None
+        limits.append(shard.watermark_ms if shard.behind_ms > 0 else max(shard.watermark_ms, shard.updated_at))
+    return min([latest, *limits]) or None
+
+
+def _shard_progress(item: Mapping[str, Any]) -> ShardProgress:
+    fields = {name: _plain(value) for name, value in item.items() if name in ShardProgress.__struct_fields__}
+    return msgspec.convert(fields, ShardProgress)
+
+
+def _plain(value: Mapping[str, Any]) -> str | int | bool:
+    """One attribute of DynamoDB: a number is an integer here, text and truth values stay."""
+    kind, content = next(iter(value.items()))
+    return int(content) if kind == "N" else content

@@ -1,0 +1,100 @@
+"""``clickstream worker``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import get_args
+
+import click
+import structlog
+
+from clickstream.settings import Settings, from_env
+from consumers.runtime.applications import APPLICATIONS
+from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, parse, render
+
+
+@click.command()
+@click.argument("app", type=click.Choice(sorted(APPLICATIONS)))
+@click.option(
+    "-w",
+    "--worker",
+    default="1",
+    show_default=True,
+    metavar="ID",
+    help="Tells this worker from others of APP; must be its own on every machine.",
+)
+@click.option(
+    "--retrieval",
+    type=click.Choice(get_args(Retrieval)),
+    default="polling",
+    show_default=True,
+    help="fanout: a consumer of its own with 2 MB/s per shard, at a price.",
+)
+@click.option(
+    "--from",
+    "initial_position",
+    type=click.Choice(get_args(InitialPosition)),
+    default="TRIM_HORIZON",
+    show_default=True,
+    help="Where APP begins when it runs for the first time.",
+)
+@click.option(
+    "--max-records", type=click.IntRange(1, 10_000), default=10_000, show_default=True, help="Of one read, under polling."
+)
+@click.option(
+    "--properties",
+    "overrides",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="KCL properties of your own; they win over the derived ones.",
+)
+@click.option("--print-properties", is_flag=True, help="Print what KCL would be told, and end.")
+def worker(
+    app: str,
+    worker: str,
+    retrieval: Retrieval,
+    initial_position: InitialPosition,
+    max_records: int,
+    overrides: Path | None,
+    print_properties: bool,
+) -> int:
+    """One KCL worker of APP, until SIGTERM.
+
+    It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
+    shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
+    """
+    from consumers.runtime.daemon import WorkerPlan, run, shard_command
+
+    settings = from_env()
+    application = settings.application(app)
+    plan = WorkerPlan(
+        application=application,
+        worker_id=f"{application}-{worker}",
+        command=shard_command(["consumers.runtime.child", app]),
+        retrieval=retrieval,
+        initial_position=initial_position,
+        tuning=Tuning(max_records=max_records),
+        tables=(settings.shards_table,),
+        overrides={} if overrides is None else parse(overrides.read_text(encoding="utf-8")),
+    )
+    if print_properties:
+        click.echo(render(plan.properties(settings)), nl=False)
+        return 0
+    _log_to_stderr(settings)
+    return run(plan, settings)
+
+
+def _log_to_stderr(settings: Settings) -> None:
+    """The launcher's few lines: told from INFO on, since they are the only sign of life while the shards are quiet."""
+    level = min(logging.INFO, logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO))
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

@@ -1,0 +1,61 @@
+"""The command line of KCL's MultiLangDaemon, the JVM that holds the leases and reads the shards."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+
+from clickstream.errors import Missing
+
+MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
+LOGBACK = Path(__file__).with_name("logback.xml")
+
+
+class JvmOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How the daemon's JVM is run; docs/decisions/0005-takeover.md says what was measured."""
+
+    heap_start_mb: int = 64
+    heap_limit_mb: int = 512
+    """KCL prefetches up to 8 MiB a shard and encodes a batch as one string: enough for some 16 shards."""
+    log_level: str = "WARN"
+    class_archive: Path | None = None
+    """Where the JVM keeps its loaded classes from one start to the next (application class-data sharing, Java 19)."""
+
+
+def class_path() -> list[Path]:
+    """The jars of the installed amazon_kclpy package; raises Missing."""
+    package = find_spec("amazon_kclpy")
+    folders = [] if package is None else [Path(folder) / "jars" for folder in package.submodule_search_locations or ()]
+    jars = sorted(jar for folder in folders for jar in folder.glob("*.jar"))
+    if not any(jar.name.startswith("amazon-kinesis-client-multilang-") for jar in jars):
+        raise Missing("amazon_kclpy is installed without KCL's jars", hint="uv sync --reinstall-package amazon-kclpy")
+    return jars
+
+
+def command_line(java: Path, properties: Path, options: JvmOptions) -> list[str]:
+    """The arguments of the daemon's process; raises Missing when KCL's jars are not installed."""
+    archive = options.class_archive
+    return [
+        str(java),
+        # under LC_ALL=C, common in containers, Java 17 would write partition keys as ASCII to the shard processes
+        "-Dfile.encoding=UTF-8",
+        "-Dsun.stdout.encoding=UTF-8",
+        "-Dsun.stderr.encoding=UTF-8",
+        f"-DKCL_LOG_LEVEL={options.log_level}",
+        f"-Xms{options.heap_start_mb}m",
+        f"-Xmx{options.heap_limit_mb}m",
+        # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        *([] if archive is None else ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"]),
+        "-cp",
+        ":".join(str(jar) for jar in class_path()),
+        MAIN_CLASS,
+        "--properties-file",
+        str(properties),
+        "--log-configuration",
+        str(LOGBACK),
+    ]

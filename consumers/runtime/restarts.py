@@ -1,0 +1,42 @@
+"""When a daemon that ended by itself is started again: a decision as a value, the time as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+
+class Restart(msgspec.Struct, frozen=True):
+    """Start it again after ``delay_s`` seconds."""
+
+    delay_s: float
+
+
+class GiveUp(msgspec.Struct, frozen=True):
+    """It will not live: ``starts`` of them ended within ``window_s`` seconds."""
+
+    starts: int
+    window_s: float
+
+
+class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget of starts in a sliding window.
+
+    The first failure in a while is answered at once, since a quick restart under the same worker id is the fastest takeover
+    there is; further ones wait, each twice as long as the one before.
+    """
+
+    budget: int = 5
+    window_s: float = 60.0
+    first_delay_s: float = 0.5
+    longest_delay_s: float = 10.0
+
+    def decide(self, starts: Sequence[float], now: float) -> Restart | GiveUp:
+        """After an unexpected end at ``now``; ``starts`` are the times of all starts so far, in seconds of the same clock."""
+        recent = sum(now - start < self.window_s for start in starts)
+        if recent >= self.budget:
+            return GiveUp(recent, self.window_s)
+        if recent <= 1:
+            return Restart(0.0)
+        return Restart(min(self.longest_delay_s, self.first_delay_s * 2.0 ** (recent - 2)))

@@ -1,0 +1,48 @@
+"""One worker id, one daemon: a lock file that lives as long as the JVM."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from clickstream.errors import UserMistake
+
+#: A daemon whose supervisor was killed dies a moment later.
+_PATIENCE_S = 2.0
+
+
+class WorkerLock:
+    """An flock on ``path``. The JVM inherits the descriptor, so the lock outlives a supervisor that was killed with -9.
+
+    KCL lets a worker renew leases that carry its own id; two daemons with one id would both read every shard of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises UserMistake when another process holds it for longer than a dying daemon would."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + _PATIENCE_S
+        while not self._try():
+            if time.monotonic() > deadline:
+                holder = path.read_text().strip()
+                os.close(self.fd)
+                raise UserMistake(
+                    f"worker {path.stem} is already running" + (f" (pid {holder})" if holder else ""),
+                    hint="give this one an id of its own: clickstream worker APP -w ID",
+                )
+            time.sleep(0.05)
+        os.ftruncate(self.fd, 0)
+        os.write(self.fd, str(os.getpid()).encode())
+
+    def _try(self) -> bool:
+        try:
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Give the id up. A process that inherited the descriptor still holds it."""
+        os.close(self.fd)

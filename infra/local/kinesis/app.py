@@ -1,0 +1,155 @@
+"""The ASGI application: the API, the health check and the faults' endpoint over any HTTP version that the server speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+
+from infra.local.kinesis import eventstream
+from infra.local.kinesis.api import Api, Opened, Reply, Request
+from infra.local.kinesis.fanout import Bell, events
+from infra.local.kinesis.faults import Fault
+from infra.local.kinesis.regions import Regions
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+FAULTS_PATH = "/_clickstream/faults"
+#: A call's largest body: 10 MiB of records in base64, and their keys.
+MAX_BODY_BYTES = 20 * 1024 * 1024
+
+
+def wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class KinesisApp:
+    """Answers each request once what it changed is durable."""
+
+    def __init__(
+        self,
+        regions: Regions,
+        *,
+        flush: Callable[[], Awaitable[None]] | None = None,
+        clock: Callable[[], int] = wall_clock_ms,
+    ) -> None:
+        self._regions = regions
+        self._api = Api(regions)
+        self._flush = flush
+        self._clock = clock
+        self._bell = Bell()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            await self._http(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive)
+        if body is None:
+            await _send(send, Reply(413, "text/plain", b"body too large\n"))
+            return
+        method, path = scope["method"], scope["path"]
+        if path == "/health" and method == "GET":
+            await _send(send, Reply(200, "application/json", b'{"status":"ok"}\n'))
+        elif path == FAULTS_PATH:
+            await _send(send, self._change_faults(method, body))
+        elif method != "POST":
+            await _send(send, Reply(405, "text/plain", b"POST only\n"))
+        else:
+            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+            await self._call(Request(headers, body), receive, send)
+
+    async def _call(self, request: Request, receive: Receive, send: Send) -> None:
+        if delay_ms := self._api.delay_ms(request):
+            await asyncio.sleep(delay_ms / 1000)
+        answer = self._api.answer(request, self._clock())
+        if not isinstance(answer, Reply):
+            await self._push(answer, receive, send)
+            return
+        if request.operation not in ("GetRecords", "GetShardIterator"):
+            self._bell.ring()
+            if self._flush is not None:
+                await self._flush()
+        await _send(send, answer)
+
+    async def _push(self, opened: Opened, receive: Receive, send: Send) -> None:
+        await send(_start(200, eventstream.CONTENT_TYPE, None))
+        gone = asyncio.create_task(_disconnected(receive))
+        try:
+            async with aclosing(events(opened, self._bell, self._clock)) as frames:
+                async for frame in frames:
+                    if gone.done():
+                        return
+                    await send({"type": "http.response.body", "body": frame, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+
+    def _change_faults(self, method: str, body: bytes) -> Reply:
+        faults = self._regions.faults
+        try:
+            match method:
+                case "POST":
+                    for fault in msgspec.json.decode(body, type=list[Fault]):
+                        faults.inject(fault)
+                case "DELETE":
+                    faults.clear()
+                case "GET":
+                    pass
+                case _:
+                    return Reply(405, "text/plain", b"GET, POST or DELETE\n")
+        except (msgspec.MsgspecError, ValueError) as error:
+            return Reply(400, "text/plain", f"{error}\n".encode())
+        return Reply(200, "application/json", msgspec.json.encode(faults.active))
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """The whole body, or None when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b""
+        size += len(message.get("body", b""))
+        if size <= MAX_BODY_BYTES:
+            parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts) if size <= MAX_BODY_BYTES else None
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    await send(_start(reply.status, reply.content_type, len(reply.body), reply.error))
+    await send({"type": "http.response.body", "body": reply.body})
+
+
+def _start(status: int, content_type: str, length: int | None, error: str | None = None) -> dict[str, object]:
+    headers = [(b"content-type", content_type.encode()), (b"x-amzn-requestid", str(uuid.uuid4()).encode())]
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    if error is not None:
+        headers.append((b"x-amzn-errortype", error.encode()))
+    return {"type": "http.response.start", "status": status, "headers": headers}
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        continue
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,134 @@
+"""``clickstream produce``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import monotonic, sleep
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.errors import Rejected
+from clickstream.settings import from_env
+from producers import lines
+from producers.limits import Limits
+
+if TYPE_CHECKING:
+    from producers.puts import Failed
+
+SOME_REJECTED = 3
+"""Exit code: done, but some input was rejected."""
+
+
+class Tally(msgspec.Struct):
+    """What became of the input; printed as JSON at the end."""
+
+    lines: int = 0
+    sent: int = 0
+    delivered: int = 0
+    rejected: int = 0
+    failed: int = 0
+    records: int = 0
+    seconds: float = 0.0
+
+
+@click.command()
+@click.argument("file", default="-")
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second at most (default: full speed).")
+@click.option("--dry-run", is_flag=True, help="Only check the lines; nothing is put.")
+@click.option("--json", "as_json", is_flag=True, help="Print a summary as one JSON object on stdout.")
+@click.option("--aggregate/--no-aggregate", default=True, help="Pack events into KPL aggregates (default), or put each alone.")
+@click.pass_context
+def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as_json: bool, aggregate: bool) -> None:
+    """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
+
+    A line that is not an event is reported on stderr with its number, and the rest goes on; the exit code is then 3.
+    """
+    tally = Tally()
+    started = monotonic()
+    with lines.opened(file) as source:
+        if dry_run:
+            _check(source, tally)
+        else:
+            _put(source, tally, rate, Limits(aggregate=aggregate))
+    tally.seconds = round(monotonic() - started, 3)
+    if as_json:
+        click.echo(msgspec.json.encode(tally))
+    else:
+        did = f"{tally.sent:,} valid" if dry_run else f"{tally.delivered:,} delivered in {tally.records:,} records"
+        click.echo(f"{tally.lines:,} lines: {did}, {tally.rejected:,} rejected, {tally.failed:,} failed", err=True)
+    if tally.failed:
+        ctx.exit(1)
+    if tally.rejected:
+        ctx.exit(SOME_REJECTED)
+
+
+def _check(source: lines.Source, tally: Tally) -> None:
+    for line in _reported(source, tally):
+        tally.sent += not isinstance(line.event, Rejected)
+
+
+def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
+    # boto3 is not imported for --dry-run
+    from producers.kinesis import KinesisPublisher
+
+    def on_failed(failed: Failed) -> None:
+        click.echo(f"failed: event of user {failed.key}: {failed.error}", err=True)
+
+    with KinesisPublisher(from_env(), limits, on_failed=on_failed) as publisher:
+        started = monotonic()
+        for line in _reported(source, tally):
+            if isinstance(line.event, Rejected):
+                continue
+            if rate is not None:
+                _wait_until(started + tally.sent / rate)
+            try:
+                publisher.put_raw(line.event.user_id, line.data)
+            except Rejected as error:
+                _report(line.number, error, tally)
+            else:
+                tally.sent += 1
+        publisher.flush()
+        counters = publisher.counters
+    tally.delivered, tally.failed, tally.records = counters.delivered, counters.failed, counters.records
+
+
+def _wait_until(moment: float) -> None:
+    wait = moment - monotonic()
+    if wait > 0:
+        sleep(wait)
+
+
+def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
+    """All lines, with the wrong ones reported and the progress shown."""
+    with _progress(source) as advance:
+        for line in lines.read(source.lines):
+            tally.lines += 1
+            if isinstance(line.event, Rejected):
+                _report(line.number, line.event, tally)
+            if tally.lines % 1_000 == 0:
+                advance()
+            yield line
+
+
+def _report(number: int, error: Rejected, tally: Tally) -> None:
+    tally.rejected += 1
+    click.echo(f"line {number}: {error.reason} at {error.path}", err=True)
+
+
+@contextmanager
+def _progress(source: lines.Source) -> Iterator[Callable[[], None]]:
+    """A bar on stderr when a person watches a file being read; yields what moves it on."""
+    if source.size is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=source.size)
+        yield lambda: progress.update(task, completed=source.consumed.tell())

@@ -1,0 +1,65 @@
+"""What Kinesis allows, and how much of it one publisher takes. Seconds are floats of any monotonic clock."""
+
+from __future__ import annotations
+
+import msgspec
+
+MAX_KEY_CHARACTERS = 256
+MAX_KEY_BYTES = 4 * MAX_KEY_CHARACTERS
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds. Raises ValueError when they contradict each other."""
+
+    aggregate: bool = True
+    """Whether events travel many to a Kinesis record; otherwise each is a record of its own."""
+    aggregate_bytes: int = 51_200
+    """Size of an aggregate. The KPL's default; and a second of one shard at ``shard_share`` holds 20 of them at most, which is
+    still under the limit, so that a server counting by the second refuses none."""
+    linger: float = 0.1
+    """How long an event waits for company before it is put."""
+    time_to_live: float = 60.0
+    """An event that could not be put for this long is reported as failed."""
+    buffer_bytes: int = 16 * 1024 * 1024
+    """Memory for events that are not settled; ``add`` refuses beyond it. At one shard's speed this is 16 seconds' worth,
+    well inside ``time_to_live``: waiting in a full buffer alone never expires an event."""
+    record_bytes: int = 1024 * 1024
+    """Data and partition key of one Kinesis record."""
+    put_records: int = 500
+    put_bytes: int = 5 * 1024 * 1024
+    shard_bytes_per_second: float = 1024 * 1024
+    shard_records_per_second: float = 1_000
+    shard_share: float = 0.97
+    """The share of a shard's write limits that this publisher takes; several publishers divide it among them."""
+    backoff: float = 0.05
+    """The first retry's longest wait; it doubles with every failure in a row up to ``backoff_limit``."""
+    backoff_limit: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.aggregate_bytes + MAX_KEY_BYTES > self.record_bytes:
+            raise ValueError("an aggregate and its partition key must fit into a record")
+        if self.record_bytes > min(self.put_bytes, self.buffer_bytes):
+            raise ValueError("a record must fit into a put and into the buffer")
+        if not 0 < self.shard_share <= 1:
+            raise ValueError("shard_share is a fraction of one")
+
+
+class Pace:
+    """Keeps one shard's puts at its share of the write limits.
+
+    Every put moves the moment of the next one on by the time that its bytes and records are worth, so puts are spread evenly
+    instead of coming in bursts that a server counting by the second would refuse.
+    """
+
+    #: A put that comes late may be followed sooner by this much: the average stays at the share although threads wake late.
+    CATCH_UP = 0.05
+
+    def __init__(self, limits: Limits) -> None:
+        self._seconds_per_byte = 1 / (limits.shard_bytes_per_second * limits.shard_share)
+        self._seconds_per_record = 1 / (limits.shard_records_per_second * limits.shard_share)
+        self.free_at = float("-inf")
+        """No put before this moment."""
+
+    def spend(self, records: int, size: int, now: float) -> None:
+        cost = max(records * self._seconds_per_record, size * self._seconds_per_byte)
+        self.free_at = max(self.free_at, now - self.CATCH_UP) + cost

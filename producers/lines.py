@@ -1,0 +1,66 @@
+"""NDJSON from a file or stdin: one event per line, and where a line is wrong, its number and reason."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from clickstream.errors import Missing, Rejected, RetryLater
+from clickstream.events import AnyEvent, decode
+
+
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """One line of the input that is not blank; ``event`` is what it says, or why it says nothing."""
+
+    number: int
+    data: bytes
+    event: AnyEvent | Rejected
+
+
+def read(source: Iterable[bytes]) -> Iterator[Line]:
+    """The lines of an NDJSON source, numbered from 1; blank lines are passed over."""
+    for number, raw in enumerate(source, start=1):
+        data = raw.strip()
+        if not data:
+            continue
+        try:
+            yield Line(number, data, decode(data))
+        except Rejected as error:
+            yield Line(number, data, error)
+
+
+class Source(msgspec.Struct, frozen=True):
+    """An opened input."""
+
+    lines: BinaryIO
+    consumed: BinaryIO
+    """What tells how far the reading is: the file itself, below decompression."""
+    size: int | None
+    """Bytes of the file, None for stdin."""
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Source]:
+    """Open a file by name (``-`` is stdin, ``.gz`` is decompressed); raises Missing, and RetryLater for a broken gzip file."""
+    if path == "-":
+        yield Source(sys.stdin.buffer, sys.stdin.buffer, None)
+        return
+    try:
+        file = Path(path).open("rb")  # noqa: SIM115  # closed below; the error must not be confused with one of the reader's
+    except OSError as error:
+        raise Missing(f"cannot read {path}: {error.strerror}", hint="give a file of NDJSON events, or - for stdin") from error
+    with file:
+        size = Path(path).stat().st_size
+        if not path.endswith(".gz"):
+            yield Source(file, file, size)
+            return
+        try:
+            yield Source(gzip.GzipFile(fileobj=file), file, size)  # type: ignore[arg-type]  # a BinaryIO in all that we use
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise RetryLater(f"{path} is not a whole gzip file: {error}") from error

@@ -1,0 +1,122 @@
+"""What goes between the publisher and the code that talks to Kinesis: calls to make, their results, and settled events."""
+
+from __future__ import annotations
+
+import msgspec
+
+from clickstream.errors import ClickstreamError
+
+
+class Member(msgspec.Struct, gc=False):
+    """An event on its way. ``number`` counts the events that were added, so it orders those of one user."""
+
+    number: int
+    record: tuple[str, bytes]
+    """(partition key, data)"""
+    hash_key: bytes
+    added_at: float
+    token: object
+    """What the caller gave with the event; comes back when it is settled."""
+
+
+class Parcel(msgspec.Struct, frozen=True, gc=False):
+    """One Kinesis record, plain or aggregate, and the events in it."""
+
+    shard_id: str
+    """The shard that it was made for."""
+    members: tuple[Member, ...]
+    partition_key: str
+    explicit_hash_key: str | None
+    data: bytes
+    alone: bool = False
+    """To be put in a call of its own, because a call that held it was refused as a whole."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that count towards the limits of Kinesis."""
+        return len(self.data) + len(self.partition_key.encode())
+
+
+class Put(msgspec.Struct, frozen=True):
+    """Make this PutRecords call, then tell ``Publisher.on_result``."""
+
+    parcels: tuple[Parcel, ...]
+
+
+class RefreshShardMap(msgspec.Struct, frozen=True):
+    """Make a ListShards call (all pages, closed shards too); answer ``Publisher.on_shard_map`` or ``on_shard_map_failed``."""
+
+
+Action = Put | RefreshShardMap
+
+
+class Placed(msgspec.Struct, frozen=True, gc=False):
+    """Kinesis has the record."""
+
+    shard_id: str
+    sequence_number: str
+
+
+class Refused(msgspec.Struct, frozen=True, gc=False):
+    """Kinesis refused this record of a call that succeeded otherwise."""
+
+    reason: str
+    throttled: bool = False
+
+
+class CallFailed(msgspec.Struct, frozen=True, gc=False):
+    """The call failed as a whole; what it held may or may not be in the stream."""
+
+    error: ClickstreamError
+    again: bool
+    """Whether the same call may succeed later."""
+    throttled: bool = False
+
+
+PutResult = list[Placed | Refused] | CallFailed
+
+
+class Delivered(msgspec.Struct, frozen=True, gc=False):
+    """The event is in the shard that it belongs to."""
+
+    token: object
+    shard_id: str
+    sequence_number: str
+
+
+class Failed(msgspec.Struct, frozen=True, gc=False):
+    """The event was given up; it may be in the stream nevertheless if a call about it was never answered."""
+
+    token: object
+    key: str
+    data: bytes
+    error: ClickstreamError
+
+
+Settled = Delivered | Failed
+
+
+class Counters(msgspec.Struct):
+    """Since the publisher was made. ``records`` and ``bytes`` are what Kinesis has accepted, all else is named by its fate."""
+
+    events: int = 0
+    """Events accepted by ``add``."""
+    too_large: int = 0
+    """Events refused by ``add`` because of their size."""
+    delivered: int = 0
+    """Events known to be in the right shard."""
+    failed: int = 0
+    """Events given up and reported."""
+    calls: int = 0
+    """PutRecords calls that were answered, well or ill."""
+    records: int = 0
+    bytes: int = 0
+    """Data of ``records``."""
+    throttled: int = 0
+    """Records refused because a shard was over its limits."""
+    retried: int = 0
+    """Records put again after a refusal or a failed call."""
+    mispredicted: int = 0
+    """Records that came to another shard than expected: the stream was resharded."""
+    reput: int = 0
+    """Events put again because their aggregate came to a shard that some of it does not belong to."""

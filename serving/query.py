@@ -1,0 +1,108 @@
+"""``clickstream query``: answers for a terminal or a script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import click
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.settings import from_env
+from consumers.analytics.answers import Top, WindowView
+from consumers.analytics.views import Aggregates
+from consumers.analytics.windows import Granularity
+from serving.moments import iso, parse_moment
+from serving.present import aggregates_json
+
+
+@click.group()
+def query() -> None:
+    """Ask for aggregates from the command line."""
+
+
+@query.command()
+@click.option(
+    "--granularity",
+    type=click.Choice([granularity.value for granularity in Granularity]),
+    default=Granularity.HOUR.value,
+    show_default=True,
+    help="Width of the windows (UTC).",
+)
+@click.option("--from", "start", default="24h ago", show_default=True, help='ISO time, "now", or an age: "2h ago".')
+@click.option("--to", "end", default="now", show_default=True, help="The same; windows that begin before it.")
+@click.option("--top", type=click.IntRange(0, 1000), default=10, show_default=True, help="Places per ranking.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) -> None:
+    """Counts, revenue, unique visitors, funnel and rankings per window.
+
+    \b
+    With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
+      start, end     ms since the epoch, UTC
+      complete       everything put so far is counted; later events still correct it
+      events, counts in all, and by type
+      orders, revenue   purchases; minor units by currency
+      uniques        {"value", "low", "high"}: visitors, with 95 % confidence
+      funnel         {"view", "cart", "purchase"}: unique sessions
+      products, categories, searches, carted, bought   [[key, n], ...]
+      bounds         {ranking: b}: rankings that are not exact; any count may be up to b higher
+
+    Examples:
+
+      clickstream query aggregates --granularity minute --from "30m ago"
+
+      clickstream query aggregates --granularity day --from 2026-11-01 --to 2026-12-01 --json
+    """
+    now_ms = int(time.time() * 1000)
+    start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
+    if end_ms < start_ms:
+        raise click.BadParameter("it is before --from", param_hint="--to")
+    settings = from_env()
+    reader = Aggregates(Clients(settings), settings)
+    # before the windows: what is complete now is in what is read next
+    complete_to = reader.complete_to()
+    windows = reader.windows(Granularity(granularity), start_ms, end_ms, top=top)
+    if as_json:
+        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to)
+        click.echo(msgspec.json.encode(document))
+    else:
+        _print_table(windows, complete_to)
+
+
+def _is_complete(window: WindowView, complete_to: int | None) -> bool:
+    return complete_to is not None and window.end_ms <= complete_to
+
+
+def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None:
+    # rich costs 0.1 s to import, which --json does not pay
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for name in ("window (UTC)", "events", "revenue", "uniques", "view → cart → buy"):
+        table.add_column(name, justify="left" if name.startswith("window") else "right", no_wrap=True)
+    # the only column that gives way on a narrow terminal
+    table.add_column("top products", overflow="fold", min_width=12)
+    for window in windows:
+        funnel = window.funnel
+        cells = [
+            f"{iso(window.start_ms)[:16]}{'' if _is_complete(window, complete_to) else ' …'}",
+            f"{sum(window.counts.values()):,}",
+            "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
+            f"{window.uniques.value:,.0f}",
+            f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
+            _first_places(window.tops["products"]),
+        ]
+        # a product's name is data, not rich's markup
+        table.add_row(*(Text(cell) for cell in cells))
+    console = Console()
+    console.print(table)
+    told = "unknown" if complete_to is None else iso(complete_to)
+    click.echo(f"complete to {told}; … = more may come; revenue in minor units", err=True)
+
+
+def _first_places(top: Top) -> str:
+    lines = [f"{key} {count:,}" for key, count in top.entries[:3]]
+    return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])

@@ -1,0 +1,24 @@
+"""What the page and the API read. ``consumers.analytics.views.Aggregates`` is one; tests have theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Protocol
+
+from consumers.analytics.answers import WindowView
+from consumers.analytics.views import ShardProgress
+
+Granularity = Literal["minute", "hour", "day"]
+
+Clock = Callable[[], int]
+"""Milliseconds since the epoch, now."""
+
+
+class ReadModel(Protocol):
+    """Reads of the stores; blocking, so never called on the event loop. Raises RetryLater when a store does not answer."""
+
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int) -> Sequence[WindowView]:
+        """The windows that overlap [start, end) and hold any event, oldest first; ``top`` keys per ranking."""
+
+    def progress(self) -> Sequence[ShardProgress]:
+        """Every shard that any application ever took, in order of both names."""

@@ -1,0 +1,62 @@
+"""The response headers and the host check that every answer of the server goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: The page needs nothing from anywhere else, so nothing else is allowed: a change that reaches out fails in the browser test.
+CONTENT_SECURITY_POLICY = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Security:
+    """ASGI middleware (not Starlette's response wrapper, which would hold a stream's first bytes back).
+
+    ``hosts`` are the names a request may ask for: on loopback a foreign name in ``Host`` means that some web page has
+    pointed its own name at this machine to read what is served here. None allows every name.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Set[str] | None) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers[name] = value
+                headers.setdefault("Cache-Control", "no-cache")
+            await send(message)
+
+        if self._hosts is not None and host_name(Headers(scope=scope).get("host", "")) not in self._hosts:
+            refusal = JSONResponse({"error": "this server does not answer to that host name"}, status_code=421)
+            await refusal(scope, receive, send_with_headers)
+            return
+        await self._app(scope, receive, send_with_headers)
+
+
+def host_name(header: str) -> str:
+    """The name in a ``Host`` header, without its port or the brackets of an IPv6 address."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0].lower()

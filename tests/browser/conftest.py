@@ -1,0 +1,87 @@
+"""A real server on loopback and a real Chromium; without a Chromium these tests are skipped, but in CI they fail."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from serving import server
+from serving.app import create_app
+from tests.unit.serving.shop import Shop
+
+#: Without the networking flags Chromium looks up its maker's hosts at every start.
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")  # not the session: Playwright keeps an event loop running, and other tests have their own
+def chromium() -> Iterator[Browser]:
+    path = shutil.which("chromium")
+    if path is None:
+        assert not os.environ.get("CI"), "CI installs Chromium (Debian package chromium); these tests must run there"
+        pytest.skip("no Chromium on this machine (Debian package chromium)")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def shop() -> Shop:
+    return Shop()
+
+
+class Site:
+    """The application on a free port of loopback, in a thread; can be taken down and brought back on the same port."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self._listener = server.listen("127.0.0.1", 0)
+        self.url = server.url(self._listener)
+        self.start()
+
+    def start(self) -> None:
+        app = create_app(self._shop, self._shop.clock, title="shop", period_s=0.1)
+        ready = threading.Event()
+        self._server = server.Server(app, on_ready=ready.set, on_stop=app.state.end_streams)
+        # uvicorn closes the socket that it is given
+        listener = self._listener.dup()
+        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self._thread.start()
+        assert ready.wait(10)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        assert not self._thread.is_alive()
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def site(shop: Shop) -> Iterator[Site]:
+    site = Site(shop)
+    yield site
+    site.stop()
+    site.close()
+
+
+@pytest.fixture(scope="session")
+def screenshots() -> Path:
+    folder = Path("build/screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,130 @@
+"""The codec against aws-kinesis-agg in both directions, and its size accounting to the byte."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable
+from hashlib import md5
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clickstream.aggregation import ENVELOPE_BYTES, Aggregate, UserRecord, decode, is_aggregated
+from clickstream.errors import Undecodable
+
+keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40) | st.sampled_from(["a", "ключ", "k" * 256])
+hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)
+data = st.binary(max_size=300) | st.integers(100, 20_000).map(lambda size: b"x" * size)
+records = st.lists(st.tuples(keys, hash_keys, data), max_size=60)
+
+
+@pytest.fixture(scope="module")
+def peer() -> dict[str, Any]:
+    """aws-kinesis-agg's two classes, with the import path put back as it was."""
+    path = sys.path[:]
+    from aws_kinesis_agg.aggregator import RecordAggregator
+    from aws_kinesis_agg.deaggregator import deaggregate_records
+
+    sys.path[:] = path
+    return {"aggregator": RecordAggregator, "deaggregate": deaggregate_records}
+
+
+def aggregated(user_records: list[UserRecord], limit: int = 10**9) -> Aggregate:
+    aggregate = Aggregate(limit)
+    for key, hash_key, payload in user_records:
+        assert aggregate.add(key, payload, hash_key)
+    return aggregate
+
+
+@given(records)
+def test_round_trip(user_records: list[UserRecord]) -> None:
+    encoded = aggregated(user_records).encode()
+    assert is_aggregated(encoded)
+    assert decode(encoded) == user_records
+
+
+@given(records)
+def test_the_size_is_known_to_the_byte(user_records: list[UserRecord]) -> None:
+    aggregate = Aggregate(10**9)
+    assert aggregate.size == ENVELOPE_BYTES
+    for key, hash_key, payload in user_records:
+        aggregate.add(key, payload, hash_key)
+        assert len(aggregate.encode()) == aggregate.size
+
+
+@given(records, st.integers(ENVELOPE_BYTES, 3_000))
+def test_an_aggregate_takes_exactly_what_fits(user_records: list[UserRecord], limit: int) -> None:
+    aggregate = Aggregate(limit)
+    taken: list[UserRecord] = []
+    for key, hash_key, payload in user_records:
+        fits = aggregated([*taken, (key, hash_key, payload)]).size <= limit
+        assert aggregate.add(key, payload, hash_key) == fits
+        if fits:
+            taken.append((key, hash_key, payload))
+    assert aggregate.count == len(taken)
+    assert decode(aggregate.encode()) == taken
+
+
+@given(st.lists(st.tuples(keys, data), max_size=60), st.integers(ENVELOPE_BYTES, 3_000))
+def test_filling_stops_at_the_first_that_does_not_fit(pairs: list[tuple[str, bytes]], limit: int) -> None:
+    by_one, at_once = Aggregate(limit), Aggregate(limit)
+    added = 0
+    while added < len(pairs) and by_one.add(*pairs[added]):
+        added += 1
+    assert at_once.fill(pairs) == added
+    assert at_once.encode() == by_one.encode()
+
+
+# aws-kinesis-agg has one explicit hash key for every record of an aggregate or for none: it reads entry 0 where none is set
+uniform = st.one_of(
+    st.lists(st.tuples(keys, st.none(), data), min_size=1, max_size=30),
+    st.lists(st.tuples(keys, st.integers(0, 2**128 - 1).map(str), data), min_size=1, max_size=30),
+)
+
+
+@given(uniform)
+def test_the_peer_reads_ours(peer: dict[str, Any], user_records: list[UserRecord]) -> None:
+    kinesis = {
+        "kinesisSchemaVersion": "1.0",
+        "sequenceNumber": "1",
+        "approximateArrivalTimestamp": 0,
+        "partitionKey": "a",
+        "data": base64.b64encode(aggregated(user_records).encode()),
+    }
+    read = [each["kinesis"] for each in peer["deaggregate"]([{"kinesis": kinesis}])]
+    assert [(each["partitionKey"], each["explicitHashKey"], base64.b64decode(each["data"])) for each in read] == user_records
+    assert [each["subSequenceNumber"] for each in read] == list(range(len(user_records)))
+
+
+@given(st.lists(st.tuples(keys, hash_keys, st.binary(max_size=300)), min_size=1, max_size=30))
+def test_we_read_the_peers(peer: dict[str, Any], user_records: list[UserRecord]) -> None:
+    aggregator = peer["aggregator"]()
+    for key, hash_key, payload in user_records:
+        assert aggregator.add_user_record(key, payload, hash_key) is None
+    _, _, encoded = aggregator.clear_and_get().get_contents()
+    assert decode(encoded) == user_records
+
+
+@given(records.filter(bool), st.data())
+def test_a_damaged_aggregate_is_refused_whole(user_records: list[UserRecord], draw: st.DataObject) -> None:
+    encoded = bytearray(aggregated(user_records).encode())
+    if draw.draw(st.booleans()):
+        del encoded[draw.draw(st.integers(4, len(encoded) - 1)) :]
+    else:
+        encoded[draw.draw(st.integers(0, len(encoded) - 1))] ^= draw.draw(st.integers(1, 255))
+    with pytest.raises(Undecodable):
+        decode(bytes(encoded))
+
+
+@given(st.binary(max_size=60))
+def test_any_protobuf_under_a_right_digest_is_decoded_or_refused(message: bytes) -> None:
+    sealed = b"\xf3\x89\x9a\xc2" + message + md5(message).digest()
+    decoder: Callable[[bytes], list[UserRecord]] = decode
+    try:
+        user_records = decoder(sealed)
+    except Undecodable:
+        return
+    assert all(isinstance(key, str) and isinstance(payload, bytes) for key, _, payload in user_records)

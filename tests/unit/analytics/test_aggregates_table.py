@@ -1,0 +1,263 @@
+"""Sink and read model over DynamoDB's tables (moto)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+from moto import mock_aws
+
+from clickstream.aws import Clients
+from clickstream.cli import cli
+from clickstream.errors import Missing, RetryLater, Throttled
+from clickstream.routing import hash_key
+from clickstream.settings import Settings
+from consumers.analytics import rows, sink
+from consumers.analytics.answers import WindowView
+from consumers.analytics.fold import AnalyticsFold
+from consumers.analytics.partial import Partial
+from consumers.analytics.rows import Row
+from consumers.analytics.sink import AggregatesTable
+from consumers.analytics.views import Aggregates, ShardProgress, complete_to
+from consumers.analytics.windows import HOUR, MINUTE_MS, Window
+from consumers.analytics.wiring import APPLICATION
+from consumers.runtime.position import Position
+from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
+from tests.unit.analytics.oracle import truths
+from tests.unit.analytics.traffic import START_MS, traffic
+
+NOW_S = 1_800_000_000
+SETTINGS = Settings()
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "test")
+    for variable in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "CLICKSTREAM_NAME"):
+        monkeypatch.delenv(variable, raising=False)
+    with mock_aws():
+        made = Clients(SETTINGS)
+        create_table(made, SETTINGS.aggregates_table, "window", "part")
+        create_table(made, SETTINGS.shards_table, "application", "shard")
+        made.s3.create_bucket(Bucket=SETTINGS.state_bucket)
+        yield made
+
+
+def create_table(clients: Clients, name: str, partition: str, sort: str) -> None:
+    clients.dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": partition, "KeyType": "HASH"}, {"AttributeName": sort, "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": partition, "AttributeType": "S"},
+            {"AttributeName": sort, "AttributeType": "S"},
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def stored(clients: Clients, row: Row) -> dict[str, Any]:
+    key = {"window": {"S": row.window}, "part": {"S": row.part}}
+    item: dict[str, Any] = dict(clients.dynamodb.get_item(TableName=SETTINGS.aggregates_table, Key=key)["Item"])
+    return item
+
+
+def a_row(views: int, width: int = 1) -> Row:
+    partial = Partial()
+    partial.events["product_view"] = views
+    return rows.row(Window(width, START_MS // MINUTE_MS, 0), "shardId-000000000000", partial)
+
+
+@pytest.mark.parametrize("width", [1, HOUR])
+def test_a_later_position_replaces_a_row_and_an_older_writer_is_refused(clients: Clients, width: int) -> None:
+    table = AggregatesTable(clients.dynamodb, SETTINGS.aggregates_table, lambda: NOW_S)
+    table.write([a_row(1, width)], Position(10**40, 7))
+    table.write([a_row(2, width)], Position(10**40, 8))
+    table.write([a_row(3, width)], Position(10**40, 8))
+    # a number with fewer digits is older, though it would be greater as text
+    table.write([a_row(4, width)], Position(9 * 10**39, 9))
+    item = stored(clients, a_row(0, width))
+    assert rows.decode(item["partial"]["B"]).events == {"product_view": 2}
+    assert item["position"]["S"] == str(Position(10**40, 8))
+    kept_s = sink.HOUR_KEPT_S if width == HOUR else sink.MINUTE_KEPT_S
+    assert item["expires_at"]["N"] == str(NOW_S + kept_s)
+
+
+def test_many_rows_are_written_all(clients: Clients) -> None:
+    fold = AnalyticsFold("shardId-000000000000")
+    fold.apply(traffic(1, 600))
+    effects = fold.effects(flush=True)
+    APPLICATION.open_sink("shardId-000000000000", clients, SETTINGS).write(effects, Position(1))
+    count = clients.dynamodb.scan(TableName=SETTINGS.aggregates_table, Select="COUNT")["Count"]
+    assert count == len({(row.window, row.part) for row in effects}) > 30
+
+
+def answers_with(status: int, code: str) -> Callable[..., None]:
+    def fail(**_: object) -> None:
+        raise ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "PutItem")  # type: ignore[typeddict-item]  # the keys that matter
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [("ProvisionedThroughputExceededException", 400, Throttled), ("InternalServerError", 500, RetryLater)],
+)
+def test_a_store_that_cannot_take_it_is_tried_again_later(
+    clients: Clients, code: str, status: int, error: type[RetryLater]
+) -> None:
+    # a fault injected where botocore would meet it: at the sending of the request
+    clients.dynamodb.meta.events.register("before-call.dynamodb.PutItem", answers_with(status, code))
+    with pytest.raises(error):
+        AggregatesTable(clients.dynamodb, SETTINGS.aggregates_table).write([a_row(1)], Position(1))
+
+
+@pytest.fixture
+def filled(clients: Clients) -> Clients:
+    """Traffic of two shards, written and committed as the runtime does it."""
+    events = traffic(11, 1_200, late_ms=600_000)
+    for number in range(2):
+        shard = f"shardId-{number:012d}"
+        own = [event for event in events if hash_key(event.user_id)[0] % 2 == number]
+        fold = AnalyticsFold(shard)
+        for batch in range(0, len(own), 300):
+            fold.apply(own[batch : batch + 300])
+            effects = fold.effects(flush=batch + 300 >= len(own))
+            APPLICATION.open_sink(shard, clients, SETTINGS).write(effects, Position(batch + 1))
+        store = SnapshotStore(APPLICATION.name, "worker-1", clients, SETTINGS)
+        latest = max(event.occurred_at for event in own)
+        commit = Commit(
+            position=Position(9),
+            state=fold.snapshot(),
+            full=True,
+            progress=Progress(events=len(own), watermark_ms=latest),
+            behind_ms=0,
+        )
+        store.commit(store.take(shard, START_MS), commit, START_MS + 86_400_000)
+    return clients
+
+
+@pytest.mark.parametrize("granularity", ["minute", "hour", "day"])
+def test_the_views_merge_shards_and_parts(filled: Clients, granularity: str) -> None:
+    expected = truths(traffic(11, 1_200, late_ms=600_000), granularity)
+    views = Aggregates(filled, SETTINGS).windows(granularity, START_MS - 86_400_000, START_MS + 86_400_000)
+    assert [view.start_ms for view in views] == sorted(expected)
+    for view in views:
+        truth = expected[view.start_ms]
+        assert view.counts == dict(sorted(truth.events.items()))
+        assert view.products == truth.tops["products"]
+        assert view.categories == truth.tops["categories"]
+        assert view.searches == truth.tops["searches"]
+        assert (view.funnel.view, view.funnel.cart, view.funnel.purchase) == truth.funnel
+        assert round(view.uniques.value) == truth.users
+
+
+def starts(views: list[WindowView]) -> list[int]:
+    return [(view.start_ms - START_MS) // MINUTE_MS for view in views]
+
+
+def test_a_stretch_holds_the_windows_that_it_overlaps(filled: Clients) -> None:
+    reader = Aggregates(filled, SETTINGS)
+    at = START_MS + 3 * MINUTE_MS
+    assert starts(reader.windows("minute", at, at + 2 * MINUTE_MS)) == [3, 4]
+    assert starts(reader.windows("minute", at + 1, at + 2 * MINUTE_MS + 1)) == [3, 4, 5]
+    assert starts(reader.windows("minute", at, at)) == []
+    assert starts(reader.windows("hour", at, at + 1)) == [-40]
+
+
+def test_progress_is_what_the_runtime_committed(filled: Clients) -> None:
+    reader = Aggregates(filled, SETTINGS)
+    shards = reader.progress()
+    assert [shard.shard for shard in shards] == ["shardId-000000000000", "shardId-000000000001"]
+    assert {(shard.application, shard.owner, shard.behind_ms, shard.ended) for shard in shards} == {
+        ("analytics", "worker-1", 0, False)
+    }
+    assert sum(shard.events for shard in shards) == 1_200
+    assert reader.complete_to() == max(shard.watermark_ms for shard in shards)
+
+
+def test_other_applications_and_reserved_items_do_not_matter(filled: Clients) -> None:
+    before = Aggregates(filled, SETTINGS).complete_to()
+    SnapshotStore("fraud", "w", filled, SETTINGS).take("shardId-000000000000", 1)
+    SnapshotStore(APPLICATION.name, "w", filled, SETTINGS).take("#supervisor", 1)
+    assert len(Aggregates(filled, SETTINGS).progress()) == 3
+    assert Aggregates(filled, SETTINGS).complete_to() == before
+
+
+def test_a_missing_table_is_named(clients: Clients) -> None:
+    with pytest.raises(Missing, match="elsewhere-aggregates"):
+        Aggregates(clients, Settings(name="elsewhere")).windows("minute", 0, 1)
+
+
+def shard(watermark_ms: int, behind_ms: int | None, updated_at: int = 10_000, *, ended: bool = False) -> ShardProgress:
+    return ShardProgress(
+        application="analytics",
+        shard="s",
+        watermark_ms=watermark_ms,
+        behind_ms=behind_ms,
+        updated_at=updated_at,
+        ended=ended,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shards", "expected"),
+    [
+        ([], None),
+        ([shard(0, 0)], None),
+        ([shard(500, 0)], 500),
+        # a quiet shard holds nothing back, a lagging one does
+        ([shard(500, 0), shard(100, 0)], 500),
+        ([shard(500, 0), shard(100, 7)], 100),
+        ([shard(500, 9), shard(100, 7)], 100),
+        # it was read to its end
+        ([shard(500, 0), shard(100, 7, ended=True)], 500),
+        # it had caught up at 300, and was not heard of since
+        ([shard(500, 0), shard(100, 0, updated_at=300)], 300),
+        ([shard(500, 0), shard(400, 0, updated_at=300)], 400),
+        # its first owner has not said anything
+        ([shard(500, 0), shard(0, None)], None),
+    ],
+)
+def test_complete_to_is_held_back_by_shards_with_older_records(shards: list[ShardProgress], expected: int | None) -> None:
+    assert complete_to(shards) == expected
+
+
+def query(*arguments: str) -> Any:
+    return CliRunner().invoke(cli, ["query", "aggregates", *arguments], catch_exceptions=False)
+
+
+def test_the_command_answers_in_json(filled: Clients) -> None:
+    done = query("--granularity", "day", "--from", "2026-11-24", "--to", "2026-11-27", "--top", "3", "--json")
+    assert done.exit_code == 0
+    document = json.loads(done.stdout)
+    expected = truths(traffic(11, 1_200, late_ms=600_000), "day")
+    assert [window["start"] for window in document["windows"]] == sorted(expected)
+    first = document["windows"][0]
+    truth = expected[first["start"]]
+    assert first["counts"] == truth.events
+    assert first["events"] == sum(truth.events.values())
+    assert first["products"] == [list(entry) for entry in truth.tops["products"][:3]]
+    assert first["bought"] == [list(entry) for entry in truth.tops["bought"][:3]]
+    assert first["funnel"] == dict(zip(("view", "cart", "purchase"), truth.funnel, strict=True))
+    assert first["bounds"] == {}
+    assert document["complete_to"] == max(event.occurred_at for event in traffic(11, 1_200, late_ms=600_000))
+    assert [window["complete"] for window in document["windows"]] == [
+        window["end"] <= document["complete_to"] for window in document["windows"]
+    ]
+
+
+def test_the_command_prints_a_table(filled: Clients) -> None:
+    done = query("--granularity", "hour", "--from", "2026-11-24", "--to", "2026-11-27")
+    assert done.exit_code == 0
+    assert "complete to 2026-11-2" in done.stderr
+    for start in truths(traffic(11, 1_200, late_ms=600_000), "hour"):
+        assert f"{start // 3_600_000 % 24:02d}:00" in done.stdout
+
+
+def test_a_stretch_that_ends_before_it_begins_is_wrong_usage(clients: Clients) -> None:
+    assert query("--from", "1h ago", "--to", "2h ago").exit_code == 2

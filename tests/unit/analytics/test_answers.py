@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from consumers.analytics.answers import Top, ranking
+from consumers.analytics.rows import Leaders
+
+
+@pytest.mark.parametrize(
+    ("pieces", "expected"),
+    [
+        ([Leaders({"a": 2, "b": 1}, 0), Leaders({"b": 3}, 0)], Top([("b", 4), ("a", 2)], True, 0)),
+        ([], Top([], True, 0)),
+        # what was left out is too small to change the list
+        ([Leaders({"a": 9, "b": 8}, 2), Leaders({"a": 9, "b": 8}, 3)], Top([("a", 18), ("b", 16)], True, 0)),
+        # a listed key may hold up to 2 more where it was left out
+        ([Leaders({"a": 9, "b": 8}, 0), Leaders({"a": 9}, 2)], Top([("a", 18), ("b", 8)], False, 2)),
+        # a key that nobody lists may have 5
+        ([Leaders({"a": 9, "b": 5}, 5)], Top([("a", 9), ("b", 5)], False, 5)),
+        # fewer keys than places: another may exist
+        ([Leaders({"a": 9}, 1)], Top([("a", 9)], False, 1)),
+        # c is behind by 2, and may hold 2 more and pass b, whose name is greater
+        ([Leaders({"a": 9, "x": 8, "c": 6}, 0), Leaders({"a": 3, "x": 3}, 2), Leaders({"c": 3}, 0)],
+         Top([("a", 12), ("x", 11)], False, 2)),
+        ([Leaders({"a": 9, "b": 8, "c": 6}, 0), Leaders({"a": 3, "b": 3}, 2), Leaders({"c": 3}, 0)],
+         Top([("a", 12), ("b", 11)], True, 0)),
+    ],
+)  # fmt: skip
+def test_a_ranking_knows_whether_it_is_exact(pieces: list[Leaders], expected: Top) -> None:
+    assert ranking(pieces, 2) == expected
+
+
+#: What each of some shards truly counted, and how many keys its row lists.
+shards = st.lists(
+    st.tuples(st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9), max_size=6), st.integers(0, 6)), max_size=4
+)
+
+
+@given(shards, st.integers(1, 4))
+@example([({"a": 3, "b": 3}, 1)], 1)
+def test_an_exact_ranking_is_the_truth_and_another_is_within_its_bound(
+    shards: list[tuple[dict[str, int], int]], top: int
+) -> None:
+    pieces, truth = [], Counter[str]()
+    for counts, listed in shards:
+        truth.update(counts)
+        ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        pieces.append(Leaders(dict(ranked[:listed]), max((count for _, count in ranked[listed:]), default=0)))
+    answer = ranking(pieces, top)
+    expected = sorted(truth.items(), key=lambda entry: (-entry[1], entry[0]))[:top]
+    if answer.exact:
+        assert answer.entries == expected
+    told = dict(answer.entries)
+    last = min(told.values()) if len(told) == top else 0
+    for key, count in truth.items():
+        assert count <= told.get(key, last) + answer.bound
+        assert told.get(key, 0) <= count

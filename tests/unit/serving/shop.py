@@ -1,0 +1,110 @@
+"""A small shop's read model in memory, for the tests of the server and the page."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from clickstream.errors import RetryLater
+from consumers.analytics.answers import Funnel, Top, WindowView
+from consumers.analytics.uniques import Estimate
+from consumers.analytics.views import ShardProgress
+from consumers.analytics.windows import Granularity
+
+#: 24 November 2026, 13:37:20 UTC
+NOW = 1_795_527_440_000
+
+
+@dataclass
+class Shop:
+    """``pace`` events happen per minute, from ``opened_ms`` to ``now``; the test moves ``now``."""
+
+    now: int = NOW
+    opened_ms: int = NOW - 50 * 60_000
+    pace: int = 600
+    down: bool = False
+    silent_since: int | None = None
+    """When the workers stopped reporting."""
+    asked: list[tuple[str, int, int]] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def clock(self) -> int:
+        return self.now
+
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int) -> Sequence[WindowView]:
+        self._answer()
+        with self.lock:
+            self.asked.append((granularity, start_ms, end_ms))
+        width = Granularity(granularity).ms
+        made = (self._window(granularity, at, top) for at in range(start_ms // width * width, end_ms, width))
+        return [window for window in made if window.counts]
+
+    def _window(self, granularity: str, start_ms: int, top: int) -> WindowView:
+        end_ms = start_ms + Granularity(granularity).ms
+        lived = max(0, min(end_ms, self.now) - max(start_ms, self.opened_ms))
+        # busier and quieter minutes, or the bars would all be alike
+        events = lived * (self.pace + 7 * (start_ms // 60_000 * 37 % 43)) // 60_000
+        counts = {"product_view": events * 6 // 10, "page_view": events * 3 // 10, "search": events // 20}
+        counts |= {"add_to_cart": events // 15, "purchase": events // 50}
+        views, bought = counts["product_view"] // 3, counts["purchase"]
+        products = [f"sku-{4100 + 37 * rank}" for rank in range(12)]
+        tops = {
+            "products": [(product, events // (rank + 9)) for rank, product in enumerate(products)],
+            "categories": [("Home & kitchen", events // 3), ("Books", events // 5), ("Garden", events // 8)],
+            "carted": [(product, events // (3 * rank + 60)) for rank, product in enumerate(products)],
+            "bought": [(product, bought // (rank + 4)) for rank, product in enumerate(reversed(products))],
+            "searches": [
+                ("espresso machine", events // 60),
+                ("<b>wool</b> blanket", events // 90),
+                ("süße träume", events // 140),
+            ],
+        }
+        return WindowView(
+            granularity=granularity,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            counts={kind: count for kind, count in counts.items() if count},
+            orders=bought,
+            revenue={"EUR": bought * 4_399, "USD": bought * 811} if bought else {},
+            uniques=Estimate(views * 0.8, views * 0.78, views * 0.83),
+            funnel=Funnel(views, views // 6, views // 23),
+            tops={
+                name: Top(
+                    [entry for entry in entries if entry[1]][:top],
+                    exact=name != "searches",
+                    bound=2 if name == "searches" else 0,
+                )
+                for name, entries in tops.items()
+            },
+        )
+
+    def progress(self) -> Sequence[ShardProgress]:
+        self._answer()
+        if self.now <= self.opened_ms:
+            return []
+        folded = (self.now - self.opened_ms) * self.pace // 60_000
+        return [
+            self._row("analytics", 0, folded // 2, behind_ms=0),
+            self._row("analytics", 1, folded - folded // 2, behind_ms=340),
+            self._row("fraud", 0, folded // 2 - 40, behind_ms=0),
+            self._row("fraud", 1, folded // 3, behind_ms=95_000, dead_letters=3),
+        ]
+
+    def _row(self, application: str, shard: int, events: int, *, behind_ms: int, dead_letters: int = 0) -> ShardProgress:
+        return ShardProgress(
+            application=application,
+            shard=f"shardId-{shard:012d}",
+            owner="worker-1",
+            position=f"{49_650_000_000 + events:060d}.000000",
+            behind_ms=behind_ms,
+            watermark_ms=self.now - 400 - behind_ms,
+            updated_at=(self.now if self.silent_since is None else self.silent_since) - 300,
+            events=events,
+            dead_letters=dead_letters,
+            duplicates=events // 900,
+        )
+
+    def _answer(self) -> None:
+        if self.down:
+            raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")

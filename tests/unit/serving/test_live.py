@@ -1,0 +1,128 @@
+"""The live feed as bytes on the wire, and one reading of the stores for any number of pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from starlette.types import Message
+
+from clickstream.errors import RetryLater
+from serving.app import create_app
+from serving.live import Live
+from serving.overview import Overview
+from tests.unit.serving.shop import Shop
+
+
+class Page:
+    """An ASGI client of ``/v1/live`` that keeps what it is sent, for as long as it is told to stay."""
+
+    def __init__(self, stays: Callable[[Page], bool]) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self._stays = stays
+        self._enough = asyncio.Event()
+        self._asked = False
+
+    async def receive(self) -> Message:
+        if not self._asked:
+            self._asked = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._enough.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+        else:
+            self.body += message["body"]
+        if not self._stays(self):
+            self._enough.set()
+
+    def events(self) -> list[dict[str, str]]:
+        blocks = [block for block in self.body.decode().split("\n\n") if block]
+        return [dict(line.split(": ", 1) for line in block.split("\n")) for block in blocks]
+
+
+async def watch(pages: list[Page], shop: Shop, period_s: float) -> None:
+    app = create_app(shop, shop.clock, period_s=period_s)
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": "/v1/live",
+        "raw_path": b"/v1/live",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+    }
+    async with app.router.lifespan_context(app):
+        await asyncio.wait_for(asyncio.gather(*(app(dict(scope), page.receive, page.send) for page in pages)), 30)
+
+
+def until(events: int) -> Callable[[Page], bool]:
+    return lambda page: page.body.count(b"\n\n") < events
+
+
+def test_pictures_are_server_sent_events() -> None:
+    shop = Shop()
+    page = Page(until(3))
+    asyncio.run(watch([page], shop, 0.01))
+
+    assert page.status == 200
+    assert page.headers["content-type"].startswith("text/event-stream")
+    assert page.headers["cache-control"] == "no-store"
+    assert "content-security-policy" in page.headers
+    events = page.events()
+    assert [event["event"] for event in events[:3]] == ["picture"] * 3
+    assert [event["retry"] for event in events[:3]] == ["2000"] * 3
+    numbers = [int(event["id"]) for event in events]
+    assert numbers == sorted(set(numbers))
+    assert json.loads(events[0]["data"])["progress"][0]["application"] == "analytics"
+
+
+def test_many_pages_share_one_reading_of_the_stores() -> None:
+    shop = Shop()
+    pages = [Page(until(3)) for _ in range(20)]
+    asyncio.run(watch(pages, shop, 0.02))
+
+    newest = max(int(page.events()[-1]["id"]) for page in pages)
+    readings = sum(kind == "day" for kind, _, _ in shop.asked)
+    assert all(len(page.events()) >= 3 for page in pages)
+    assert readings <= newest + 1
+
+
+def test_a_store_that_goes_away_and_comes_back() -> None:
+    shop = Shop()
+
+    async def scene() -> list[Any]:
+        live = Live(Overview(shop, "shop"), shop.clock)
+        reader = live.broadcast.subscribe()
+        for down in (False, True, False):
+            shop.down = down
+            await live.tick()
+        live.broadcast.close()
+        return [json.loads(message.decode().split("data: ")[1].split("\n")[0]) async for message in reader]
+
+    before, during, after = asyncio.run(scene())
+    assert (before["problem"], after["problem"]) == (None, None)
+    assert during["problem"] == str(RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer"))
+    assert during["series"] == before["series"]
+
+
+def test_a_fault_in_the_reader_ends_the_streams_and_refuses_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+    pages = [Page(until(3))]
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(shop, "progress", broken)
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(watch(pages, shop, 0.01))
