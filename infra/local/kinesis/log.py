@@ -10,7 +10,7 @@ from bisect import bisect_left
 import msgspec
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """A record at rest. ``gc=False``: it refers to no containers, and millions of them must not slow the collector."""
 
     counter: int

@@ -15,67 +15,112 @@ from pathlib import Path
 import hypercorn.asyncio
 import hypercorn.config
 
-from infra.local.kinesis.app import KinesisApp
-from infra.local.kinesis.limits import MAX_RECORD_KIB, MIN_RECORD_KIB
+from clickstream.errors import UserMistake
+from infra.local.kinesis.app import KinesisApp, wall_clock_ms
+from infra.local.kinesis.durable import DurableJournal
+from infra.local.kinesis.limits import MAX_RECORD_KIB, MIB, MIN_RECORD_KIB
 from infra.local.kinesis.model import ModelSettings
 from infra.local.kinesis.regions import Regions
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 could not start, 2 wrong usage."""
+    """Serve until SIGTERM or SIGINT. Exit codes: 0 stopped, 1 could not start or go on, 2 wrong usage."""
     arguments = _parser().parse_args(argv)
     try:
         listener = _listen(arguments.host, arguments.port)
+        journal = DurableJournal(arguments.state) if arguments.state else None
     except OSError as error:
-        print(f"kinesis: cannot listen on {arguments.host}:{arguments.port}: {error.strerror}", file=sys.stderr)  # noqa: T201 -- the one line that a person reads
+        place = error.filename or f"{arguments.host}:{arguments.port}"
+        _say(f"cannot use {place}: {error.strerror}")
         return 1
-    settings = ModelSettings(
+    except UserMistake as error:
+        _say(str(error))
+        return 1
+    return asyncio.run(_Server(listener, journal, arguments).run())
+
+
+class _Server:
+    """One run of the server."""
+
+    def __init__(self, listener: socket.socket, journal: DurableJournal | None, arguments: argparse.Namespace) -> None:
+        self._listener = listener
+        self._journal = journal
+        self._arguments = arguments
+        self._stop = asyncio.Event()
+        self._exit_code = 0
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        regions = Regions(_settings(self._arguments), self._journal)
+        if self._journal is not None:
+            try:
+                restored = self._journal.restore(regions, wall_clock_ms())
+            except UserMistake as error:
+                _say(f"{error}; {error.hint}")
+                return 1
+            _say(f"{restored} records of {len(regions.streams())} streams restored from {self._arguments.state}")
+        app = KinesisApp(regions, flush=self._flush if self._journal is not None else None)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at by every collection
+        host, port = self._listener.getsockname()[:2]
+        _say(f"ready on {'https' if self._arguments.certificate else 'http'}://{host}:{port}")
+        await hypercorn.asyncio.serve(app, self._config(), shutdown_trigger=self._stop.wait)  # type: ignore[arg-type]  # ours are plain dicts
+        if self._journal is not None:
+            self._journal.close()
+        return self._exit_code
+
+    async def _flush(self) -> None:
+        assert self._journal is not None
+        try:
+            await self._journal.flush()
+        except OSError as error:
+            # nothing can be promised any more, so nothing is answered any more
+            _say(f"cannot write to {self._arguments.state}: {error.strerror}; stopping")
+            self._exit_code = 1
+            self._stop.set()
+            raise
+
+    def _config(self) -> hypercorn.config.Config:
+        config = hypercorn.config.Config()
+        config.bind = [f"fd://{self._listener.fileno()}"]
+        config.accesslog = None
+        config.errorlog = None
+        config.keep_alive_timeout = 3600
+        config.keep_alive_max_requests = sys.maxsize
+        config.graceful_timeout = 1
+        config.shutdown_timeout = 2
+        config.include_server_header = False
+        config.h2_max_concurrent_streams = 1000
+        if self._arguments.certificate is not None:
+            config.certfile, config.keyfile = str(self._arguments.certificate), str(self._arguments.key)
+        return config
+
+
+def _settings(arguments: argparse.Namespace) -> ModelSettings:
+    return ModelSettings(
         seed=arguments.seed,
         enforce_limits=arguments.limits,
         shard_quota=arguments.shard_quota,
         transition_ms=arguments.transition_ms,
-        retention_bytes=arguments.retention_mib * 1024 * 1024 if arguments.retention_mib else None,
+        retention_bytes=arguments.retention_mib * MIB if arguments.retention_mib else None,
         max_record_kib=arguments.max_record_size,
     )
-    asyncio.run(_serve(listener, settings, arguments))
-    return 0
 
 
-async def _serve(listener: socket.socket, settings: ModelSettings, arguments: argparse.Namespace) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    app = KinesisApp(Regions(settings))
-    config = _config(listener, arguments.certificate, arguments.key)
-    host, port = listener.getsockname()[:2]
-    scheme = "https" if arguments.certificate else "http"
-    gc.freeze()
-    print(f"kinesis: ready on {scheme}://{host}:{port}", file=sys.stderr, flush=True)  # noqa: T201 -- the ready line
-    await hypercorn.asyncio.serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]  # hypercorn's own ASGI types
-
-
-def _config(listener: socket.socket, certificate: Path | None, key: Path | None) -> hypercorn.config.Config:
-    config = hypercorn.config.Config()
-    config.bind = [f"fd://{listener.fileno()}"]
-    config.accesslog = None
-    config.errorlog = None
-    config.keep_alive_timeout = 3600
-    config.keep_alive_max_requests = sys.maxsize
-    config.graceful_timeout = 1
-    config.shutdown_timeout = 2
-    config.include_server_header = False
-    config.h2_max_concurrent_streams = 1000
-    if certificate is not None:
-        config.certfile, config.keyfile = str(certificate), str(key)
-    return config
+def _say(line: str) -> None:
+    print(f"kinesis: {line}", file=sys.stderr, flush=True)  # noqa: T201 -- progress belongs on stderr
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((host, port))
+    try:
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
     listener.listen(512)
     listener.setblocking(False)
     return listener
@@ -88,7 +133,7 @@ def _loopback(text: str) -> str:
             return host
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a loopback address: whoever reaches this server may do anything")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a loopback address, and whoever reaches this server may do anything")
 
 
 def _record_size(text: str) -> int:
@@ -98,16 +143,17 @@ def _record_size(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.kinesis", description=__doc__)
-    parser.add_argument("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
-    parser.add_argument("--port", type=int, required=True, help="0 takes a free one and tells it in the ready line")
-    parser.add_argument("--state", type=Path, metavar="DIR", help="keep streams and records in this folder")
-    parser.add_argument("--limits", action="store_true", help="enforce the shards' write and read limits")
-    parser.add_argument("--seed", type=int, default=0, help="seals tokens and draws faults")
-    parser.add_argument("--max-record-size", type=_record_size, default=MIN_RECORD_KIB, metavar="KIB", help="of new streams")
-    parser.add_argument("--shard-quota", type=int, default=500, help="open shards of the account")
-    parser.add_argument("--transition-ms", type=int, default=0, help="how long a stream stays CREATING, UPDATING, DELETING")
-    parser.add_argument("--retention-mib", type=int, metavar="MIB", help="bytes retained per shard at most")
-    parser.add_argument("--certificate", type=Path, help="PEM file: serve TLS (HTTP/2 by ALPN)")
-    parser.add_argument("--key", type=Path, help="PEM file of the certificate's key")
+    parser = argparse.ArgumentParser(prog="python -m infra.local.kinesis", description="The embedded Kinesis.")
+    option = parser.add_argument
+    option("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
+    option("--port", type=int, required=True, help="0 takes a free one; the ready line tells which")
+    option("--state", type=Path, metavar="DIR", help="keep streams and records in this folder")
+    option("--limits", action="store_true", help="enforce the shards' write and read limits")
+    option("--seed", type=int, default=0, help="seals tokens and draws faults")
+    option("--max-record-size", type=_record_size, default=MIN_RECORD_KIB, metavar="KIB", help="of new streams")
+    option("--shard-quota", type=int, default=500, help="open shards of the account")
+    option("--transition-ms", type=int, default=0, help="how long a stream is CREATING, UPDATING or DELETING")
+    option("--retention-mib", type=int, metavar="MIB", help="bytes retained per shard at most")
+    option("--certificate", type=Path, metavar="PEM", help="serve TLS, with HTTP/2 by ALPN")
+    option("--key", type=Path, metavar="PEM", help="the certificate's key")
     return parser
