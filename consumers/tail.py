@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 import msgspec
@@ -14,35 +13,27 @@ import msgspec
 from clickstream import aggregation, events
 from clickstream.aws import Clients
 from clickstream.errors import Rejected, Undecodable
-from clickstream.routing import HASH_BYTES, HashRange, hash_key
+from clickstream.routing import HASH_BYTES, HashRange, Shard, hash_key
 from clickstream.settings import from_env
 from consumers.follow import Start, follow
-
-if TYPE_CHECKING:
-    from consumers.follow import Batch
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 
-class UserRecord(msgspec.Struct, frozen=True, gc=False):
-    """What a producer put: a Kinesis record, or the part of an aggregate with this sub-sequence number."""
+def user_records(record: dict[str, Any], home: HashRange) -> tuple[list[bytes], int]:
+    """(the data that were put, how many were passed over) of a Kinesis record of a shard with this hash range.
 
-    sub_sequence_number: int
-    data: bytes
-    foreign: bool
-    """Part of an aggregate that came to a shard it does not belong to; its publisher puts it again where it does."""
-
-
-def user_records(record: dict[str, Any], home: HashRange) -> list[UserRecord]:
-    """Take a Kinesis record (as boto3 has it) of a shard with this hash range apart; raises Undecodable."""
+    An aggregate with a member from outside of the range is passed over whole, as KCL does: a reshard overtook it, and its
+    publisher puts all of it again. Raises Undecodable. ``record`` is a dict as boto3 has it.
+    """
     data = record["Data"]
     if not aggregation.is_aggregated(data):
-        return [UserRecord(0, data, foreign=False)]
-    return [
-        UserRecord(number, member, foreign=_hash(key, explicit) not in home)
-        for number, (key, explicit, member) in enumerate(aggregation.decode(data))
-    ]
+        return [data], 0
+    members = aggregation.decode(data)
+    if all(_hash(key, explicit) in home for key, explicit, _ in members):
+        return [member for _, _, member in members], 0
+    return [], len(members)
 
 
 def _hash(key: str, explicit_hash_key: str | None) -> bytes:
@@ -81,43 +72,39 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     start = parse_since(since, datetime.now(UTC))
     client = Clients(settings).kinesis
     out = sys.stdout.buffer
-    written = 0
-    foreign = 0
+    written = passed_over = 0
     for batch in follow(client, settings.stream, start, only=shard, forever=forever):
-        for line in _lines(batch):
-            if line is None:
-                foreign += 1
-                continue
-            out.write(line + b"\n")
-            written += 1
-            if written == limit:
-                break
+        for record in batch.records:
+            lines, foreign = _lines(batch.shard, record)
+            passed_over += foreign
+            lines = lines[: limit - written if limit else None]
+            out.writelines(lines)
+            written += len(lines)
         out.flush()
         if written == limit:
             break
-    if foreign:
-        click.echo(f"{foreign:,} events were passed over: their aggregate came to a foreign shard and is put again", err=True)
+    if passed_over:
+        click.echo(f"passed over {passed_over:,} events in aggregates that a reshard overtook; they are put again", err=True)
 
 
-def _lines(batch: Batch) -> Iterator[bytes | None]:
-    """The batch's events as they were put; None for a foreign one."""
-    for record in batch.records:
+def _lines(shard: Shard, record: dict[str, Any]) -> tuple[list[bytes], int]:
+    """The record's events as lines, and how many were passed over; what is no event is reported."""
+    try:
+        members, foreign = user_records(record, shard.hash_range)
+    except Rejected as error:
+        members, foreign = [], 0
+        _report(shard, record, 0, error)
+    lines: list[bytes] = []
+    for number, data in enumerate(members):
         try:
-            members = user_records(record, batch.shard.hash_range)
+            events.decode(data)
         except Rejected as error:
-            _report(batch, record, 0, error)
-            continue
-        for member in members:
-            if member.foreign:
-                yield None
-                continue
-            try:
-                events.decode(member.data)
-            except Rejected as error:
-                _report(batch, record, member.sub_sequence_number, error)
-                continue
-            yield member.data if b"\n" not in member.data else msgspec.json.format(member.data, indent=-1)
+            _report(shard, record, number, error)
+        else:
+            # an event that was put with line breaks in it is one line here
+            lines.append((data if b"\n" not in data else msgspec.json.format(data, indent=-1)) + b"\n")
+    return lines, foreign
 
 
-def _report(batch: Batch, record: dict[str, Any], sub_sequence_number: int, error: Rejected) -> None:
-    click.echo(f"{batch.shard.shard_id} {record['SequenceNumber']}.{sub_sequence_number}: {error}", err=True)
+def _report(shard: Shard, record: dict[str, Any], sub_sequence_number: int, error: Rejected) -> None:
+    click.echo(f"{shard.shard_id} {record['SequenceNumber']}.{sub_sequence_number}: {error}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -23,15 +24,15 @@ def ask(windows: Iterable[Window]) -> dict[Window, Totals]:
     answers: dict[Window, Totals] = {}
     for granularity, width in GRANULARITIES.items():
         starts = sorted(window.start_ms for window in wanted if window.granularity == granularity)
-        for first, last in _questions(starts, width):
+        for first, last in questions(starts, width):
             answers |= _asked(granularity, first, last + width)
     return answers
 
 
-def _questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
+def questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
     """(first, last) window of each question: few questions, none over the limit, however sparse the windows are."""
     first = None
-    for start, following in zip(starts, [*starts[1:], None], strict=True):
+    for start, following in zip_longest(starts, starts[1:]):
         first = start if first is None else first
         if following is None or (following - first) // width >= WINDOWS_PER_QUESTION:
             yield first, start
@@ -45,10 +46,11 @@ def _asked(granularity: str, from_ms: int, to_ms: int) -> dict[Window, Totals]:
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
         raise RetryLater(f"`clickstream query aggregates` does not answer: {reason}")
-    return {Window(granularity, window["start"]): _totals(window) for window in msgspec.json.decode(done.stdout)["windows"]}
+    return {Window(granularity, window["start"]): totals_of(window) for window in msgspec.json.decode(done.stdout)["windows"]}
 
 
-def _totals(window: dict[str, Any]) -> Totals:
+def totals_of(window: dict[str, Any]) -> Totals:
+    """One window of an answer."""
     funnel = window["funnel"]
     return Totals(
         events=window["counts"],

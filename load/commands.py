@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: Done, but some input was rejected (see clickstream.cli).
 _SOME_REJECTED = 3
-#: Kinesis must acknowledge what was sent within this time.
-_FLUSH_S = 120.0
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on stdout.")
 _STALL = click.option(
@@ -78,6 +76,7 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
     from clickstream.settings import from_env
     from load import formats
     from load import replay as replaying
+    from load.driver import FLUSH_S
     from load.pace import Pace
     from load.terminal import progress_bar
     from producers.kinesis import KinesisPublisher
@@ -98,7 +97,7 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
             on_fault=lambda fault: click.echo(f"{file}: {fault}", err=True),
             on_sent=lambda _sent: move(source.bytes_read()),
         )
-        publisher.flush(_FLUSH_S)
+        publisher.flush(FLUSH_S)
         put = publisher.counters.delivered
     flushed_ms = _now_ms()
     click.echo(f"sent {tally.sent:,} events, {tally.rejected:,} lines rejected, {put:,} acknowledged", err=True)
@@ -108,7 +107,7 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
 
         events = frames.from_file(Path(file), file_format)
         expected = Expectation(
-            sent=len(events),
+            sent=tally.sent,
             put=put,
             events=events["event_id"].nunique(),
             dead_letters=0,

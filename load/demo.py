@@ -7,6 +7,7 @@ exits 0 only if all is exact. Without ``--seconds`` it runs until Ctrl-C. Every 
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import shlex
 import signal
@@ -22,12 +23,13 @@ from typing import IO, Any
 import click
 
 from clickstream.settings import child_environment, from_env
-from load.driver import MAX_SECONDS
+from load.driver import MAX_RECORDS, MAX_SECONDS
 
 _LOOK_S = 0.25
 #: `clickstream up` drains its workers within 30 s of its own.
 _STOP_S = 60.0
 _READY = "ready"
+_WORKER_STARTED = "started analytics"
 _CLI = (sys.executable, "-m", "clickstream.cli")
 #: `clickstream load verify`: not exact. Anything else that is not 0 is a failure of a part.
 _NOT_EXACT = 1
@@ -52,6 +54,8 @@ class Platform:
         )
         self._ready = threading.Event()
         self._exports: dict[str, str] = {}
+        self.workers_started = time.monotonic()
+        """Of the monotonic clock; until the workers start, the time of our own start."""
         self._readers = [
             threading.Thread(target=_each_line, args=(self._process.stdout, self._on_data), daemon=True),
             threading.Thread(target=_each_line, args=(self._process.stderr, self._on_log), daemon=True),
@@ -66,6 +70,8 @@ class Platform:
 
     def _on_log(self, line: str) -> None:
         click.echo(line, err=True)
+        if _WORKER_STARTED in line:
+            self.workers_started = time.monotonic()
         if line.rsplit(maxsplit=1)[-1:] == [_READY]:
             self._ready.set()
 
@@ -109,7 +115,7 @@ class FirstAggregates(threading.Thread):
     def run(self) -> None:
         while not _shows_events(self._port):
             time.sleep(_LOOK_S)
-        click.echo(f"first aggregates after {time.monotonic() - self._since:.1f} s", err=True)
+        click.echo(f"first aggregates after {time.monotonic() - self._since:.1f} s (from the workers' start)", err=True)
 
 
 def _shows_events(port: int) -> bool:
@@ -151,15 +157,19 @@ def _run(platform: Platform, arguments: Sequence[str], environment: dict[str, st
 
 
 def _demonstrate(platform: Platform, seconds: float | None, rate: float, seed: int, port: int, ledger: Path) -> int:
-    started = time.monotonic()
     environment = platform.wait_until_ready()
-    FirstAggregates(port, started).start()
-    load = ["load", "run", "--rate", str(rate), "--seed", str(seed), "--json"]
+    FirstAggregates(port, platform.workers_started).start()
+    load = ["load", "run", "--rate", str(rate), "--json"]
     if seconds is None:
         click.echo(f"{rate:g} records a second until Ctrl-C", err=True)
-        code, _ = _run(platform, [*load, "--duration", str(MAX_SECONDS), "--no-ledger"], environment)
-        return code
-    code, sent = _run(platform, [*load, "--duration", str(seconds), "--ledger", str(ledger)], environment)
+        # each run is bounded, as every run is: the next one takes over
+        for each in itertools.count(seed):
+            limits = ["--duration", str(MAX_SECONDS), "--max-records", str(MAX_RECORDS), "--no-ledger"]
+            code, _ = _run(platform, [*load, *limits, "--seed", str(each)], environment)
+            if code != 0:
+                return code
+    load += ["--duration", str(seconds), "--ledger", str(ledger), "--seed", str(seed)]
+    code, sent = _run(platform, load, environment)
     if code != 0:
         click.echo(f"the load did not get through: {sent}", err=True)
         return code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
+from threading import Event, Lock
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -22,6 +22,8 @@ from producers.puts import Delivered, Settled
 #: One run sends at most this many records and lasts at most this long, whatever it was asked for.
 MAX_RECORDS = 5_000_000
 MAX_SECONDS = 24 * 3600.0
+#: Kinesis must acknowledge what was sent within this time.
+FLUSH_S = 120.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _HIGHEST_US = 3_600_000_000
 _DIGITS = 3
@@ -86,11 +88,12 @@ def drive(
     started_ms: int,
     enter: Callable[[Emission], None],
     on_sent: Callable[[int], None],
+    stop: Event,
 ) -> None:
     """Send a plan's records, each at its intended time or, when the publisher holds us up, as soon as possible after it.
 
     Events carry their intended times, counted from ``started_ms`` (wall clock). ``enter`` hears of each record before it is
-    sent. Returns when all are handed over, not yet flushed.
+    sent. Returns when all are handed over (not yet flushed), or between two records once ``stop`` is set.
     """
     traffic = Traffic(plan.seed, plan.shop, plan.rates)
     started = time.monotonic()
@@ -98,7 +101,9 @@ def drive(
         if number > plan.max_records or offset_us >= min(plan.duration_s, MAX_SECONDS) * 1e6:
             break
         intended = started + offset_us / 1e6
-        wait_until(intended)
+        wait_until(intended, sleep=stop.wait)
+        if stop.is_set():
+            break
         emission = traffic.emit(started_ms + offset_us // 1000)
         enter(emission)
         publisher.put_raw(emission.key, emission.data, acknowledgements.of(intended))

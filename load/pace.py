@@ -20,8 +20,11 @@ class Pace(msgspec.Struct, frozen=True):
         return max(0, at_ms - first_ms) / 1000 / self.speed
 
 
-def wait_until(when: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Return at a time of the monotonic clock, or at once when it has passed: a late sender never slows the schedule."""
+def wait_until(when: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep) -> None:
+    """Return at a time of the monotonic clock, or at once when it has passed: a late sender never slows the schedule.
+
+    A ``sleep`` that ends early (an event's ``wait``) ends the waiting.
+    """
     left = when - clock()
     if left > 0:
         sleep(left)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
 
 import msgspec
 
 from clickstream.settings import Settings
-from load.driver import MAX_SECONDS, Acknowledgements, Plan, drive
+from load.driver import FLUSH_S, MAX_SECONDS, Acknowledgements, Plan, drive
 from load.faults import Emission
 from load.ledger import Book, Ledger, WindowTotals
 from load.progress import Counted
 from load.terminal import progress_bar
 from load.traffic import Traffic, arrivals
 from producers.kinesis import KinesisPublisher
-
-#: Kinesis must acknowledge what was sent within this time.
-FLUSH_S = 120.0
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -63,15 +64,11 @@ def run(plan: Plan, settings: Settings, before: Counted | None, now_ms: Callable
     """
     book = Book(keep=before is not None)
     acknowledgements = Acknowledgements()
-    interrupted = False
     started_ms = now_ms()
     expected = min(plan.max_records, int(plan.rate * min(plan.duration_s, MAX_SECONDS)))
     with KinesisPublisher(settings) as publisher:
-        try:
-            with progress_bar("sending", expected) as on_sent:
-                drive(plan, publisher, acknowledgements, started_ms, book.enter, on_sent)
-        except KeyboardInterrupt:
-            interrupted = True
+        with _interruptible() as stop, progress_bar("sending", expected) as on_sent:
+            drive(plan, publisher, acknowledgements, started_ms, book.enter, on_sent, stop)
         publisher.flush(FLUSH_S)
     latency = acknowledgements.latency
     ledger = Ledger(
@@ -96,8 +93,24 @@ def run(plan: Plan, settings: Settings, before: Counted | None, now_ms: Callable
         p50_us=latency.get_value_at_percentile(50),
         p99_us=latency.get_value_at_percentile(99),
         max_us=latency.get_max_value(),
-        interrupted=interrupted,
+        interrupted=stop.is_set(),
     )
+
+
+@contextmanager
+def _interruptible() -> Iterator[Event]:
+    """An event that the first Ctrl-C sets, so that no record is left half accounted for; a second one interrupts as usual."""
+    stop = Event()
+
+    def request(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, request)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def print_records(plan: Plan, started_ms: int) -> None:

@@ -119,7 +119,8 @@ def _compare(expected: Expectation, stores: Stores) -> list[Difference]:
 def _report(expected: Expectation, shards: Sequence[ShardProgress], wrong: list[Difference]) -> Report:
     done = progress.counted(shards) - expected.before
     lost, duplicated = max(0, expected.events - done.events), max(0, done.events - expected.events)
-    problems = list(_problems(expected, done, caught_up=progress.caught_up(shards, expected.flushed_ms)))
+    complete = done.records >= expected.put and progress.caught_up(shards, expected.flushed_ms)
+    problems = list(_problems(expected, done, complete=complete))
     problems += [str(difference) for difference in wrong[:_SHOWN]]
     latency = progress.latency(shards)
     complete_to = progress.complete_to(shards)
@@ -140,10 +141,10 @@ def _report(expected: Expectation, shards: Sequence[ShardProgress], wrong: list[
     )
 
 
-def _problems(expected: Expectation, done: Counted, *, caught_up: bool) -> Iterable[str]:
+def _problems(expected: Expectation, done: Counted, *, complete: bool) -> Iterable[str]:
     if expected.put != expected.sent:
         yield f"{expected.sent} records were sent, {expected.put} acknowledged"
-    if not caught_up:
+    if not complete:
         yield f"analytics stands still at {done.records} of {expected.put} records"
     if done.events != expected.events:
         yield f"{expected.events} events must be processed, {done.events} were"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from math import inf
 from time import monotonic
 from types import TracebackType
@@ -33,6 +34,9 @@ class KinesisPublisher:
     when there is no such stream, RetryLater when Kinesis does not answer. Failed events go to the callback that was given
     with them, else to ``on_failed``; without either, the next ``flush`` (so also leaving the block) raises.
     """
+
+    #: Seconds in which to put what was accepted when the block is left by an exception.
+    GRACE = 5.0
 
     def __init__(
         self,
@@ -77,6 +81,10 @@ class KinesisPublisher:
         try:
             if kind is None:
                 self.flush()
+            else:
+                # what was accepted before the caller's fault is not dropped with it; that fault tells more than a late flush
+                with suppress(RetryLater):
+                    self.flush(self.GRACE)
         finally:
             with self._lock:
                 self._closed = True

@@ -29,7 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     put_bytes: int = 5 * 1024 * 1024
     shard_bytes_per_second: float = 1024 * 1024
     shard_records_per_second: float = 1_000
-    shard_share: float = 0.97
+    shard_share: float = 0.976
     """The share of a shard's write limits that this publisher takes; several publishers divide it among them."""
     backoff: float = 0.05
     """The first retry's longest wait; it doubles with every failure in a row up to ``backoff_limit``."""
@@ -52,7 +52,7 @@ class Pace:
     """
 
     #: A put that comes late may be followed sooner by this much: the average stays at the share although threads wake late.
-    CATCH_UP = 0.05
+    CATCH_UP = 0.1
 
     def __init__(self, limits: Limits) -> None:
         self._seconds_per_byte = 1 / (limits.shard_bytes_per_second * limits.shard_share)

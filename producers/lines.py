@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from clickstream.errors import Missing, Rejected, RetryLater
+from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent, decode
 
 
@@ -47,7 +48,7 @@ class Source(msgspec.Struct, frozen=True):
 
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
-    """Open a file by name (``-`` is stdin, ``.gz`` is decompressed); raises Missing, and RetryLater for a broken gzip file."""
+    """Open a file by name (``-`` is stdin, ``.gz`` is decompressed); raises Missing, and UserMistake for a broken gzip file."""
     if path == "-":
         yield Source(sys.stdin.buffer, sys.stdin.buffer, None)
         return
@@ -62,5 +63,5 @@ def opened(path: str) -> Iterator[Source]:
             return
         try:
             yield Source(gzip.GzipFile(fileobj=file), file, size)  # type: ignore[arg-type]  # a BinaryIO in all that we use
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise RetryLater(f"{path} is not a whole gzip file: {error}") from error
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UserMistake(f"{path} is not a whole gzip file: {error}", hint="what came before the fault was put") from error

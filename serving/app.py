@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -20,17 +19,15 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving.live import PERIOD_S, Live
+from serving.live import PERIOD_S, Feed, Live
 from serving.moments import parse_moment
 from serving.overview import Overview
 from serving.periods import granularity, stretch
 from serving.present import aggregates_json, analytics_complete_to, progress_json
 from serving.read_model import Clock, ReadModel
-from serving.security import LOOPBACK_HOSTS, Security
+from serving.security import HEADERS, LOOPBACK_HOSTS, Security
 
 STATIC = Path(__file__).parent / "static"
-#: A heartbeat comment this often keeps proxies from closing a quiet stream.
-HEARTBEAT_S = 15
 MOST_TOP = 100
 #: Older than this, the last successful read of the stores no longer counts as ready.
 READY_MS = 10_000
@@ -140,16 +137,7 @@ class _Endpoints:
     async def live(self, request: Request) -> Response:
         if self._live.broadcast.closed:
             raise HTTPException(503, "the live feed has ended; the server's log says why")
-        return EventSourceResponse(self._pictures(), ping=HEARTBEAT_S, sep="\n", send_timeout=30)
-
-    async def _pictures(self) -> AsyncIterator[bytes]:
-        broadcast = self._live.broadcast
-        subscription = broadcast.subscribe()
-        try:
-            async for picture in subscription:
-                yield picture
-        finally:
-            broadcast.unsubscribe(subscription)
+        return Feed(self._live.broadcast)
 
 
 def _top(text: str) -> int:
@@ -177,5 +165,5 @@ async def _refusal(_: Request, error: Exception) -> Response:
 
 
 async def _fault(_: Request, __: Exception) -> Response:
-    """Starlette raises the error again after this answer, so the log has the traceback and the client has none."""
-    return _json({"error": "a fault of this server; its log says more"}, 500)
+    """Answered outside of all middleware; Starlette then raises the error again, so the log has the traceback."""
+    return _json({"error": "a fault of this server; its log says more"}, 500, HEADERS)

@@ -39,9 +39,9 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
             hint="add --allow-remote if that is meant",
         )
     surroundings = settings.from_env()
-    listener = server.listen(host, port)
     clients = aws.Clients(surroundings, attempts=2)
     tables.require(clients, surroundings)
+    listener = server.listen(host, port)
     app = create_app(
         Aggregates(clients, surroundings),
         clock=lambda: time.time_ns() // 1_000_000,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from time import monotonic
 
 import anyio.to_thread
 import structlog
-from sse_starlette import ServerSentEvent
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette.sse import SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError
 from serving.broadcast import Broadcast
@@ -18,17 +21,24 @@ log = structlog.get_logger()
 
 #: How often the stores are read, whatever the number of pages.
 PERIOD_S = 1.0
+#: A reading that takes longer is told to the pages while it lasts; less than a page's patience.
+SLOW_S = 4.0
 #: After a loss of connection a browser comes back this soon.
 RETRY_MS = 2_000
+#: A heartbeat comment this often keeps proxies from closing a quiet stream.
+HEARTBEAT_S = 15
+#: A page that takes nothing for so long is gone, or asleep: it comes back by itself.
+STALLED_S = 30
 
 
 class Live:
     """Reads the overview on a thread, about once per period, and broadcasts each picture as one server-sent event."""
 
-    def __init__(self, overview: Overview, clock: Clock, period_s: float = PERIOD_S) -> None:
+    def __init__(self, overview: Overview, clock: Clock, period_s: float = PERIOD_S, slow_s: float = SLOW_S) -> None:
         self._overview = overview
         self._clock = clock
         self._period_s = period_s
+        self._slow_s = slow_s
         self._number = 0
         self.broadcast = Broadcast()
         #: Why the last read failed; None after one that did not, and before the first.
@@ -52,20 +62,56 @@ class Live:
             self.broadcast.close()
 
     async def tick(self) -> None:
-        """One read, and one message; a store that does not answer makes a message that says so."""
+        """One read and one message; messages that say so while, and after, a store does not answer."""
+        began = monotonic()
+        # abandoned when the server ends: that must not wait for a store
+        reading = asyncio.ensure_future(
+            anyio.to_thread.run_sync(self._overview.read, self._clock(), abandon_on_cancel=True),
+        )
         try:
-            await anyio.to_thread.run_sync(self._overview.read, self._clock())
+            while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
+                self._note(f"it has not answered for {monotonic() - began:.0f} s")
+                await self._send()
+            await reading
         except ClickstreamError as error:
-            if self.problem is None:
-                log.warning("the stores cannot be read", reason=str(error))
-            self.problem = str(error)
+            self._note(str(error))
         else:
-            if self.problem is not None:
-                log.warning("the stores can be read again")
-            self.problem = None
+            self._note(None)
             self.read_at_ms = self._clock()
+        finally:
+            reading.cancel()
+        await self._send()
+
+    def _note(self, problem: str | None) -> None:
+        if (problem is None) != (self.problem is None):
+            log.warning("the stores can be read again" if problem is None else "the stores cannot be read", reason=problem)
+        self.problem = problem
+
+    async def _send(self) -> None:
         self._number += 1
         picture = await anyio.to_thread.run_sync(self._overview.picture, self._clock(), self.problem)
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
+
+
+class Feed(EventSourceResponse):
+    """One page's stream of pictures, until the page or the broadcast ends."""
+
+    def __init__(self, broadcast: Broadcast, stalled_s: float = STALLED_S) -> None:
+        super().__init__(_pictures(broadcast), ping=HEARTBEAT_S, sep="\n", send_timeout=stalled_s)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("a page has stalled and was let go")
+
+
+async def _pictures(broadcast: Broadcast) -> AsyncIterator[bytes]:
+    subscription = broadcast.subscribe()
+    try:
+        async for picture in subscription:
+            yield picture
+    finally:
+        broadcast.unsubscribe(subscription)

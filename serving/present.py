@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from consumers.analytics import NAME
-from consumers.analytics.answers import WindowView
-from consumers.analytics.views import ShardProgress, complete_to
+from consumers.analytics.views import NAME, ShardProgress, WindowView, complete_to
 
 
 def aggregates_json(

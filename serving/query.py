@@ -10,9 +10,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import from_env
-from consumers.analytics.answers import Top, WindowView
-from consumers.analytics.views import Aggregates
-from consumers.analytics.windows import Granularity
+from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
 from serving.moments import iso, parse_moment
 from serving.present import aggregates_json
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
-from consumers.analytics.answers import WindowView
-from consumers.analytics.views import ShardProgress
+from consumers.analytics.views import ShardProgress, WindowView
 
 Granularity = Literal["minute", "hour", "day"]
 

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from clickstream.errors import UserMistake
 
 #: Requests under way have this long when the end has begun; open streams are ended at once.
-DRAIN_S = 5
+DRAIN_S = 10
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -24,10 +24,14 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UserMistake(f"cannot listen on {host}: {error.strerror}", hint="see --host") from error
+    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(128)
     except OSError as error:
+        listener.close()
         if error.errno == errno.EADDRINUSE:
             raise UserMistake(f"port {port} is taken", hint="end what listens there, or choose another with --port") from error
         raise UserMistake(f"cannot listen on {host} port {port}: {error.strerror}", hint="see --host and --port") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from consumers.analytics.answers import WindowView
+from consumers.analytics.views import WindowView
 from serving.periods import WINDOW_MS
 from serving.read_model import Granularity
 
@@ -29,6 +29,14 @@ CADENCES: dict[Granularity, Cadence] = {
 }
 
 
+class Asked(NamedTuple):
+    """Windows to read, [start, end), of a stretch that begins at ``first`` and has the same end."""
+
+    first: int
+    start: int
+    end: int
+
+
 class Stretch:
     """Ends with the window that holds the anchor, the time that counts as now."""
 
@@ -37,36 +45,33 @@ class Stretch:
         self._width = WINDOW_MS[kind]
         self._cadence = CADENCES[kind]
         self._windows: dict[int, WindowView] = {}
-        self._current = 0
         self._first = 0
-        self._read_at: int | None = None
+        self._current = 0
+        self._read_at = 0
         self._all_read_at: int | None = None
 
-    def due(self, anchor_ms: int, now_ms: int) -> tuple[int, int] | None:
-        """[start, end) to be read now, None if nothing is."""
+    def due(self, anchor_ms: int, now_ms: int) -> Asked | None:
+        """What is to be read now, None if nothing is."""
         current = anchor_ms // self._width * self._width
         first = max(0, current - (self._cadence.windows - 1) * self._width)
-        moved_back = first < self._first
-        moved_on = current > self._current
-        self._current, self._first = current, first
-        if self._all_read_at is None or moved_back or now_ms - self._all_read_at >= self._cadence.all_ms:
-            return first, current + self._width
-        if not moved_on and self._read_at is not None and now_ms - self._read_at < self._cadence.newest_ms:
+        end = current + self._width
+        if self._all_read_at is None or first < self._first or now_ms - self._all_read_at >= self._cadence.all_ms:
+            return Asked(first, first, end)
+        if current == self._current and now_ms - self._read_at < self._cadence.newest_ms:
             return None
         # every window since the newest one that was seen: the data's time jumps when a replay runs at speed
         start = min(current, max(self._windows, default=current))
         if anchor_ms - current < SETTLING_MS:
             start = min(start, current - self._width)
-        return max(first, start), current + self._width
+        return Asked(first, max(first, start), end)
 
-    def keep(self, asked: tuple[int, int], windows: Sequence[WindowView], now_ms: int) -> None:
+    def keep(self, asked: Asked, windows: Sequence[WindowView], now_ms: int) -> None:
         """What was read for ``due``'s answer."""
-        start, end = asked
-        self._read_at = now_ms
-        if start <= self._first:
+        self._first, self._current, self._read_at = asked.first, asked.end - self._width, now_ms
+        if asked.start == asked.first:
             self._all_read_at = now_ms
-        kept = {at: window for at, window in self._windows.items() if self._first <= at < start}
-        self._windows = kept | {window.start_ms: window for window in windows if start <= window.start_ms < end}
+        kept = {at: window for at, window in self._windows.items() if asked.first <= at < asked.start}
+        self._windows = kept | {window.start_ms: window for window in windows}
 
     def current(self) -> WindowView | None:
         return self._windows.get(self._current)

@@ -96,7 +96,7 @@ def ranking(pieces: Sequence[Leaders], top: int) -> Top:
     counts: Counter[str] = Counter()
     for piece in pieces:
         counts.update(piece.counts)
-    entries, _ = leaders(counts, top)
+    entries = leaders(counts, top)
     bound = sum(piece.bound for piece in pieces)
     exact = bound == 0 or _is_certain(entries, counts, [piece for piece in pieces if piece.bound], bound, top)
     return Top(entries, exact, 0 if exact else bound)

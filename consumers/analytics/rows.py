@@ -7,7 +7,7 @@ import zlib
 import msgspec
 
 from consumers.analytics.partial import Partial
-from consumers.analytics.tally import Tally, leaders
+from consumers.analytics.tally import Tally, foremost
 from consumers.analytics.windows import HOUR, Window
 
 #: DynamoDB's limit for an item is 400 KiB, keys and attribute names included.
@@ -72,10 +72,8 @@ def encode(partial: Partial, width: int) -> bytes:
 
 
 def _leaders(tally: Tally, limit: int) -> Leaders:
-    if len(tally.counts) <= limit:
-        return Leaders(tally.counts, tally.bound())
-    entries, left_out = leaders(tally.counts, limit)
-    return Leaders(dict(entries), max(left_out, tally.bound()))
+    counts, left_out = foremost(tally.counts, limit)
+    return Leaders(counts, max(left_out, tally.bound()))
 
 
 def decode(data: bytes) -> RowContent:

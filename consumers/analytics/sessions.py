@@ -33,15 +33,13 @@ _OF_DAY = sum(1 << (STAGES * minute) for minute in range(DAY))
 #: Minutes whose marks fit the 64-bit integers of msgpack.
 _SHORT = 64 // STAGES
 
-#: (user id, session id)
-Key = tuple[str, str]
-
 
 class Session(msgspec.Struct, array_like=True, gc=False):
     """``marks`` has bit 3·(minute - first) + stage - 1 set where the session was counted; times are minutes."""
 
+    key: str
+    """User id, line feed, session id: one text, because a look-up by a pair waits for twice the memory."""
     user_id: str
-    session_id: str
     seen: int
     """The watermark at its last event."""
     first: int
@@ -68,8 +66,8 @@ class Sessions:
     """The sessions of a shard, and which of them changed since ``changes`` was last called."""
 
     def __init__(self) -> None:
-        self._sessions: dict[Key, Session] = {}
-        self._touched: dict[Key, None] = {}
+        self._sessions: dict[str, Session] = {}
+        self._touched: dict[str, None] = {}
         self._swept = 0
 
     def follow(self, events: Iterable[AnyEvent], minutes: Sequence[int], watermark: int) -> dict[int, list[int]]:
@@ -78,20 +76,24 @@ class Sessions:
         sessions, touched, stages = self._sessions, self._touched, _STAGES
         oldest = watermark - TIMEOUT
         for event, minute in zip(events, minutes, strict=True):
-            kind = type(event)
-            if kind not in stages:
+            stage = stages.get(type(event))
+            if stage is None:
                 continue
-            stage = stages[kind]
-            key = (event.user_id, event.session_id)
+            key = f"{event.user_id}\n{event.session_id}"
             session = sessions.get(key)
+            if (
+                session is not None
+                and session.seen == watermark
+                and minute >= session.first
+                and session.marks >> (STAGES * (minute - session.first) + stage - 1) & 1
+            ):
+                continue  # again in the same minute, by far the most frequent case: nothing changes
             if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
-                session = sessions[key] = Session(*key, watermark, minute, minute)
+                session = sessions[key] = Session(key, event.user_id, watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
                 session.first = minute
             mark = 1 << (STAGES * (minute - session.first) + stage - 1)
-            if session.marks & mark and session.seen == watermark:
-                continue  # again in the same minute: by far the most frequent case
             touched[key] = None
             session.seen = watermark
             if minute > session.last:
@@ -138,7 +140,7 @@ class Sessions:
             session.marks = int.from_bytes(marks, "little")
         for session in [*state.short, *(session for session, _ in state.long)]:
             if keys is None or hash_key(session.user_id) in keys:
-                self._sessions[session.user_id, session.session_id] = session
+                self._sessions[session.key] = session
 
     def __len__(self) -> int:
         return len(self._sessions)

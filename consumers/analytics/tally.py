@@ -93,16 +93,22 @@ class Tally:
         return tally
 
 
-def leaders(counts: dict[str, int], limit: int) -> tuple[list[tuple[str, int]], int]:
-    """The first ``limit`` keys by count descending, then key ascending; and the highest count that was left out (0: none)."""
-    entries = list(counts.items())
-    left_out = 0
-    if len(entries) > limit:
-        # sorting plain ints first leaves few keys to sort by name
-        values = sorted(counts.values(), reverse=True)
-        threshold = values[limit - 1] if limit else values[0] + 1
-        left_out = values[limit]
-        entries = [entry for entry in entries if entry[1] >= threshold]
-    entries.sort()
-    entries.sort(key=lambda entry: entry[1], reverse=True)  # stable: equal counts keep the keys' order
-    return entries[:limit], left_out
+def foremost(counts: dict[str, int], limit: int) -> tuple[dict[str, int], int]:
+    """The first ``limit`` keys by count descending, then key ascending, in no order; the highest count left out (0: none)."""
+    if len(counts) <= limit:
+        return counts, 0
+    # sorting plain ints leaves only the keys of one count to sort by name
+    values = sorted(counts.values(), reverse=True)
+    if limit == 0:
+        return {}, values[0]
+    threshold = values[limit - 1]
+    kept = {key: count for key, count in counts.items() if count > threshold}
+    ties = sorted(key for key, count in counts.items() if count == threshold)
+    kept.update((key, threshold) for key in ties[: limit - len(kept)])
+    return kept, values[limit]
+
+
+def leaders(counts: dict[str, int], limit: int) -> list[tuple[str, int]]:
+    """The first ``limit`` keys by count descending, then key ascending, in that order."""
+    kept, _ = foremost(counts, limit)
+    return sorted(kept.items(), key=lambda entry: (-entry[1], entry[0]))

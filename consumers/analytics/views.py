@@ -11,13 +11,16 @@ from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
 from consumers.analytics import NAME, rows, windows
-from consumers.analytics.answers import WindowView, answer
+from consumers.analytics.answers import Top, WindowView, answer
 from consumers.analytics.rows import RowContent
 from consumers.analytics.windows import Granularity
 from consumers.runtime.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
+
+#: what an application publishes for others to read stands behind this module alone
+__all__ = ["NAME", "Aggregates", "Granularity", "ShardProgress", "Top", "WindowView", "complete_to"]
 
 
 class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):

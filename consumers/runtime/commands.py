@@ -65,14 +65,15 @@ def worker(
     It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
     shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
     """
-    from consumers.runtime.daemon import WorkerPlan, run, shard_command
+    from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
 
     settings = from_env()
     application = settings.application(app)
+    worker_id = f"{application}-{worker}"
     plan = WorkerPlan(
         application=application,
-        worker_id=f"{application}-{worker}",
-        command=shard_command(["consumers.runtime.child", app]),
+        worker_id=worker_id,
+        shards=forked(app, folder_of(settings) / f"{worker_id}.shards"),
         retrieval=retrieval,
         initial_position=initial_position,
         tuning=Tuning(max_records=max_records),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -16,25 +17,36 @@ from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.settings import Settings, environment
 from consumers.runtime import leases, topology
 from consumers.runtime.jvm import JvmOptions, command_line
+from consumers.runtime.life import Processes
 from consumers.runtime.outages import translated
 from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, derive, render
 from consumers.runtime.restarts import RestartPolicy
-from consumers.runtime.supervisor import Supervised, Supervisor
+from consumers.runtime.supervisor import Supervisor
 from consumers.runtime.worker_lock import WorkerLock
 
 log = structlog.get_logger()
 
 #: After KCL's own grace the JVM still stops its clients and threads.
 _JVM_END_S = 10.0
+_SHARD_SH = Path(__file__).with_name("shard.sh")
+
+
+class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
+    """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
+
+    command: tuple[str, ...]
+    companion: tuple[str, ...] | None = None
+    requests: Path | None = None
+    """A directory for the two to talk in."""
 
 
 class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides what a worker does. ``command`` starts one shard's process."""
+    """Everything that decides what a worker does."""
 
     application: str
     """The KCL application, which is also its lease table."""
     worker_id: str
-    command: tuple[str, ...]
+    shards: ShardProcesses
     retrieval: Retrieval = "polling"
     initial_position: InitialPosition = "TRIM_HORIZON"
     tuning: Tuning = Tuning()
@@ -50,7 +62,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
             settings,
             application=self.application,
             worker_id=self.worker_id,
-            command=self.command,
+            command=self.shards.command,
             retrieval=self.retrieval,
             initial_position=self.initial_position,
             tuning=self.tuning,
@@ -60,12 +72,13 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 def run(plan: WorkerPlan, settings: Settings) -> int:
     """Run the worker until SIGTERM or Ctrl-C; returns the exit code. Raises UserMistake before anything is started."""
-    folder = settings.local_dir.absolute() / "workers"
+    folder = folder_of(settings)
     binary = java.find(settings)
     clients = Clients(settings)
     check(plan, clients, settings)
     lock = WorkerLock(folder / f"{plan.worker_id}.lock")
     try:
+        _prepare_requests(plan.shards.requests)
         properties = folder / f"{plan.worker_id}.properties"
         _write_private(properties, render(plan.properties(settings)))
         with translated("DynamoDB"):
@@ -77,22 +90,28 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
                 position=plan.initial_position,
             )
         log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
-        supervised = Supervised(
-            command=command_line(binary, properties, plan.jvm),
+        processes = Processes(
+            daemon=command_line(binary, properties, plan.jvm),
+            companion=plan.shards.companion,
             environment=environment(settings) | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
-            drain_s=plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S,
             inherited_fds=(lock.fd,),
         )
-        status = Supervisor(supervised, plan.restarts).run()
+        drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
+        status = Supervisor(processes, plan.restarts, drain_s=drain_s).run()
         _release(plan, clients)
         return status
     finally:
         lock.close()
 
 
+def folder_of(settings: Settings) -> Path:
+    """Where the workers of this machine keep their locks and properties."""
+    return settings.local_dir.absolute() / "workers"
+
+
 def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
     """Whether the stream and the tables are there; raises Missing or UserMistake with a hint."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     hint = "clickstream local start makes them on this machine; on AWS the stack does"
     try:
@@ -107,15 +126,32 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
             ) from error
         missing = f"table {table}" if error.operation_name == "DescribeTable" else f"stream {settings.stream}"
         raise Missing(f"{missing} is not there (region {settings.region})", hint=hint) from error
+    except NoCredentialsError as error:
+        raise Missing("no AWS credentials", hint="export what `clickstream local` prints, or set AWS_PROFILE") from error
     except BotoCoreError as error:
         raise UserMistake(
             f"AWS does not answer: {error}", hint="is AWS_ENDPOINT_URL right, and `clickstream local` up?"
         ) from error
 
 
-def shard_command(arguments: Sequence[str]) -> tuple[str, ...]:
-    """The command of a Python module that serves one shard, under this very interpreter."""
-    return (sys.executable, "-m", *arguments)
+def forked(application: str, directory: Path) -> ShardProcesses:
+    """Shard processes of an application of ours: forks of one preloaded Python where the system can, else a Python each."""
+    if sys.platform != "linux":
+        return ShardProcesses(command=(sys.executable, "-m", "consumers.runtime.child", application))
+    return ShardProcesses(
+        command=("/bin/sh", str(_SHARD_SH), str(directory)),
+        companion=(sys.executable, "-m", "consumers.runtime.zygote", application, str(directory)),
+        requests=directory,
+    )
+
+
+def _prepare_requests(directory: Path | None) -> None:
+    """The zygote's directory, empty but for its pipe: a shard that asks before the zygote is up waits at it."""
+    if directory is None:
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    os.mkfifo(directory / "requests", 0o600)
 
 
 def _release(plan: WorkerPlan, clients: Clients) -> None:

@@ -20,8 +20,6 @@ class JvmOptions(msgspec.Struct, frozen=True, kw_only=True):
     heap_limit_mb: int = 512
     """KCL prefetches up to 8 MiB a shard and encodes a batch as one string: enough for some 16 shards."""
     log_level: str = "WARN"
-    class_archive: Path | None = None
-    """Where the JVM keeps its loaded classes from one start to the next (application class-data sharing, Java 19)."""
 
 
 def class_path() -> list[Path]:
@@ -36,7 +34,6 @@ def class_path() -> list[Path]:
 
 def command_line(java: Path, properties: Path, options: JvmOptions) -> list[str]:
     """The arguments of the daemon's process; raises Missing when KCL's jars are not installed."""
-    archive = options.class_archive
     return [
         str(java),
         # under LC_ALL=C, common in containers, Java 17 would write partition keys as ASCII to the shard processes
@@ -49,8 +46,8 @@ def command_line(java: Path, properties: Path, options: JvmOptions) -> list[str]
         # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:+UseSerialGC",
+        # the second compiler costs a second of two cores at the start, and the pipe is no faster for it
         "-XX:TieredStopAtLevel=1",
-        *([] if archive is None else ["-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off"]),
         "-cp",
         ":".join(str(jar) for jar in class_path()),
         MAIN_CLASS,

@@ -128,7 +128,8 @@ class ShardLoop:
         if self._commits.in_flight:
             return
         if self._policy.commit_is_due(now, first_uncommitted_ms=self._first_uncommitted_ms, uncommitted=self._uncommitted):
-            self._start_commit(flush=self._behind_ms == 0)
+            # a shard with nothing more to do flushes at its next heartbeat
+            self._start_commit(flush=False)
         elif not self._uncommitted and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms):
             if effects := self._state.fold.effects(flush=True):
                 # held back while the shard was busy; the position is the same, so the sink may write without a commit

@@ -97,12 +97,12 @@ class SnapshotStore:
         self._bucket = settings.state_bucket
 
     def take(self, shard_id: str, now_ms: int) -> Lease:
-        """Become the owner: every older epoch is refused from now on."""
+        """Become the owner: every older epoch is refused from now on. How far the shard lags is unknown until it is read."""
         with translated("DynamoDB"):
             item = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=self._key(shard_id),
-                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now",
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now REMOVE behind_ms",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"S": self._owner}, ":now": {"N": str(now_ms)}},
                 ReturnValues="ALL_NEW",

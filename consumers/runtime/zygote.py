@@ -44,10 +44,13 @@ def waiting_shards(fd: int) -> Iterator[int]:
 
 
 def open_requests(directory: Path) -> int:
-    """The pipe that ``shard.sh`` writes to; opened for writing too, so that it does not end with its first writer."""
+    """The pipe that ``shard.sh`` writes to; opened for writing too, so that it does not end with its first writer.
+
+    The launcher makes it before both sides start: a shard that asks early waits for us.
+    """
     path = directory / "requests"
-    path.unlink(missing_ok=True)
-    os.mkfifo(path, 0o600)
+    if not path.is_fifo():
+        os.mkfifo(path, 0o600)
     return os.open(path, os.O_RDWR)
 
 

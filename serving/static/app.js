@@ -88,7 +88,7 @@ function status() {
   if (connected === null) return ["connecting", "Connecting", "", ""];
   if (connected === false) return ["disconnected", "Disconnected", "trying again", picture ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
   if (paused) return ["paused", "Paused", "", ""];
-  if (picture.problem) return ["stale", "Stale", "the store does not answer", `The store does not answer: ${picture.problem}. The figures below are the last that could be read.`];
+  if (picture.problem) return ["stale", "Stale", "the store cannot be read", `The store cannot be read: ${picture.problem}. The figures below are the last that could be read.`];
   if (picture.updated_at === null) return ["waiting", "Waiting", "no worker has committed yet", ""];
   const silent = serverNow() - picture.updated_at;
   if (silent > SILENT_MS) return ["stale", "Stale", `no worker has reported for ${format.duration(silent)}`, ""];

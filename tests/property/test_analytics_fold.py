@@ -27,12 +27,14 @@ SHARD = "shardId-000000000000"
 
 #: After so many more events, do that.
 steps = st.lists(
-    st.tuples(st.integers(0, 60), st.sampled_from(["effects", "flush", "changes", "snapshot", "restart"])), max_size=12
+    st.tuples(st.integers(0, 60), st.sampled_from(["effects", "flush", "changes", "snapshot", "restart"])),
+    min_size=4,
+    max_size=12,
 )
 streams = st.builds(
     traffic,
     st.integers(0, 2**32),
-    st.integers(0, 250),
+    st.sampled_from([1, 40, 150, 250]),
     step_ms=st.sampled_from([100, 3_000, 40_000, 400_000]),
     late_ms=st.sampled_from([1, 240_000, 6_000_000]),
 )

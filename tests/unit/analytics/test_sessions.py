@@ -59,6 +59,7 @@ def follow(sessions: Sessions, acts: list[tuple[str, int]], watermark: int = 0) 
         # other events neither count nor keep a session alive
         ([("login", 0)], {}),
         # it lasts while the watermark has moved at most TIMEOUT since
+        ([("view", 0), ("login", TIMEOUT), ("view", 0), ("cart", 2 * TIMEOUT)], {0: "100 100 100", 2 * TIMEOUT: "010 010 010"}),
         ([("view", 0), ("cart", TIMEOUT)], {0: "100 100 100", TIMEOUT: "010 010 010"}),
         ([("view", 0), ("cart", TIMEOUT + 1)], {0: "100 100 100"}),
         # … and then begins anew: here the late view counts it again in the first minute and hour

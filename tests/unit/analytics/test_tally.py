@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.analytics.tally import Tally, leaders
+from consumers.analytics.tally import Tally, foremost, leaders
 
 CAPACITY = 5
 
@@ -23,7 +23,9 @@ CAPACITY = 5
     ],
 )
 def test_leaders_are_by_count_then_key(limit: int, expected: list[tuple[str, int]], left_out: int) -> None:
-    assert leaders({"c": 3, "e": 1, "b": 3, "d": 9, "a": 3}, limit) == (expected, left_out)
+    counts = {"c": 3, "e": 1, "b": 3, "d": 9, "a": 3}
+    assert leaders(counts, limit) == expected
+    assert foremost(counts, limit) == (dict(expected), left_out)
 
 
 def test_nothing_is_bounded_while_there_is_room() -> None:

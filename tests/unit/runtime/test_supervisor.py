@@ -24,11 +24,13 @@ DEADLINE_S = 20.0
 SUPERVISOR = """
 import json, sys, structlog
 from consumers.runtime.restarts import RestartPolicy
-from consumers.runtime.supervisor import Supervised, Supervisor
+from consumers.runtime.life import Processes
+from consumers.runtime.supervisor import Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
-supervised = Supervised(command=[sys.executable, "-c", told["daemon"], told["notes"]], environment={}, drain_s=told["drain_s"])
-sys.exit(Supervisor(supervised, RestartPolicy(budget=3, first_delay_s=0.01)).run())
+def program(source): return source and [sys.executable, "-c", source, told["notes"]]
+processes = Processes(daemon=program(told["daemon"]), companion=program(told["companion"]), environment={})
+sys.exit(Supervisor(processes, RestartPolicy(budget=3, first_delay_s=0.01), drain_s=told["drain_s"]).run())
 """
 
 #: Notes its pid and the signals it gets. ``end`` says what a signal makes of it.
@@ -74,10 +76,10 @@ def is_alive(pid: int) -> bool:
 class Run:
     """One supervisor, in a session of its own as in a terminal."""
 
-    def __init__(self, folder: Path, daemon: str, drain_s: float) -> None:
+    def __init__(self, folder: Path, daemon: str, drain_s: float, companion: str | None) -> None:
         self._notes = folder / "notes"
         self._notes.touch()
-        told = json.dumps({"daemon": daemon, "notes": str(self._notes), "drain_s": drain_s})
+        told = json.dumps({"daemon": daemon, "companion": companion, "notes": str(self._notes), "drain_s": drain_s})
         self.process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, told], stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
         )
@@ -104,8 +106,8 @@ Start = Callable[..., Run]
 def start(tmp_path: Path) -> Iterator[Start]:
     runs: list[Run] = []
 
-    def begin(daemon: str, drain_s: float = DEADLINE_S) -> Run:
-        runs.append(Run(tmp_path, daemon, drain_s))
+    def begin(daemon: str, *, drain_s: float = DEADLINE_S, companion: str | None = None) -> Run:
+        runs.append(Run(tmp_path, daemon, drain_s, companion))
         return runs[-1]
 
     yield begin
@@ -175,6 +177,26 @@ def test_nothing_of_a_dead_daemon_stays_behind(start: Start) -> None:
     run = start(PARENT)
     assert run.status() == 1
     assert len(run.pids()) == 3
+    assert not any(is_alive(pid) for pid in run.pids())
+
+
+def test_daemon_and_companion_live_and_die_together(start: Start) -> None:
+    run = start(STUBBORN, companion=OBEDIENT, drain_s=0.2)
+    run.daemon(starts=2)
+    os.kill(run.pids()[0], signal.SIGKILL)
+    run.daemon(starts=4)
+    assert not any(is_alive(pid) for pid in run.pids()[:2])
+    run.process.send_signal(signal.SIGTERM)
+    assert run.status() == 1
+    assert not any(is_alive(pid) for pid in run.pids())
+
+
+def test_only_the_daemon_is_asked_to_drain(start: Start) -> None:
+    run = start(OBEDIENT, companion=STUBBORN)
+    run.daemon(starts=2)
+    run.process.send_signal(signal.SIGTERM)
+    assert run.status() == 0
+    assert run.notes()[2:] == ["SIGTERM"]
     assert not any(is_alive(pid) for pid in run.pids())
 
 

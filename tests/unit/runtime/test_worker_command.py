@@ -86,4 +86,4 @@ def test_properties_can_be_read_before_they_are_used(tmp_path: Path, monkeypatch
     assert properties["initialPositionInStream"] == "LATEST"
     assert properties["failoverTimeMillis"] == "9000"
     assert properties["maxLeasesForWorker"] == "2"
-    assert properties["executableName"].endswith("-m consumers.runtime.child analytics")
+    assert "shop-analytics-7.shards" in properties["executableName"]

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from clickstream.errors import RetryLater
 from consumers.analytics.answers import Funnel, Top, WindowView
 from consumers.analytics.uniques import Estimate
-from consumers.analytics.views import ShardProgress
-from consumers.analytics.windows import Granularity
+from consumers.analytics.views import Granularity, ShardProgress
 
 #: 24 November 2026, 13:37:20 UTC
 NOW = 1_795_527_440_000
@@ -24,6 +23,11 @@ class Shop:
     opened_ms: int = NOW - 50 * 60_000
     pace: int = 600
     down: bool = False
+    holding: threading.Event = field(default_factory=threading.Event)
+    """Until it is set, readings hang when ``hangs``."""
+    hangs: bool = False
+    hanging: int = 0
+    """Readings that hung."""
     silent_since: int | None = None
     """When the workers stopped reporting."""
     asked: list[tuple[str, int, int]] = field(default_factory=list)
@@ -106,5 +110,8 @@ class Shop:
         )
 
     def _answer(self) -> None:
+        if self.hangs:
+            self.hanging += 1
+            assert self.holding.wait(30)
         if self.down:
             raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")

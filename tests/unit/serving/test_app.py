@@ -143,6 +143,7 @@ def test_a_fault_of_ours_shows_no_traceback(shop: Shop, monkeypatch: pytest.Monk
     client = TestClient(create_app(shop, shop.clock), base_url="http://127.0.0.1", raise_server_exceptions=False)
     answer = client.get("/v1/aggregates")
     assert answer.status_code == 500
+    assert {name: answer.headers[name] for name in HEADERS} == HEADERS
     assert "secret" not in answer.text
     assert "Traceback" not in answer.text
 

@@ -12,7 +12,8 @@ from starlette.types import Message
 
 from clickstream.errors import RetryLater
 from serving.app import create_app
-from serving.live import Live
+from serving.broadcast import Broadcast
+from serving.live import Feed, Live
 from serving.overview import Overview
 from tests.unit.serving.shop import Shop
 
@@ -116,6 +117,42 @@ def test_a_store_that_goes_away_and_comes_back() -> None:
     assert during["series"] == before["series"]
 
 
+def test_pages_hear_of_a_store_that_hangs_while_it_hangs() -> None:
+    shop = Shop()
+
+    async def scene() -> None:
+        live = Live(Overview(shop, "shop"), shop.clock, slow_s=0.01)
+        await live.tick()
+        reader = live.broadcast.subscribe()
+        shop.hangs = True
+        ticking = asyncio.create_task(live.tick())
+        pictures = aiter(reader)
+        await anext(pictures)
+        told = json.loads((await asyncio.wait_for(anext(pictures), 10)).decode().split("data: ")[1].split("\n")[0])
+        assert told["problem"].startswith("it has not answered for")
+        assert told["current"]["hour"]["events"] > 0
+        shop.holding.set()
+        await ticking
+        assert live.problem is None
+
+    asyncio.run(scene())
+
+
+def test_the_end_does_not_wait_for_a_store_that_hangs() -> None:
+    shop = Shop(hangs=True)
+
+    async def scene() -> None:
+        app = create_app(shop, shop.clock)
+        async with app.router.lifespan_context(app):
+            while not shop.hanging:
+                await asyncio.sleep(0.001)
+
+    try:
+        asyncio.run(asyncio.wait_for(scene(), 10))
+    finally:
+        shop.holding.set()
+
+
 def test_a_fault_in_the_reader_ends_the_streams_and_refuses_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
     pages = [Page(until(3))]
@@ -126,3 +163,23 @@ def test_a_fault_in_the_reader_ends_the_streams_and_refuses_new_ones(monkeypatch
     monkeypatch.setattr(shop, "progress", broken)
     with pytest.raises(ZeroDivisionError):
         asyncio.run(watch(pages, shop, 0.01))
+
+
+def test_a_page_that_stalls_is_let_go() -> None:
+    async def never(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await asyncio.Event().wait()
+
+    async def silent() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def scene() -> None:
+        broadcast = Broadcast()
+        broadcast.send(b"data: 1\n\n")
+        feed = Feed(broadcast, stalled_s=0.01)
+        scope = {"type": "http", "method": "GET", "headers": []}
+        await asyncio.wait_for(feed(scope, silent, never), 10)
+        assert len(broadcast) == 0
+
+    asyncio.run(scene())

@@ -1,0 +1,26 @@
+"""Runs ``sample_processor.py`` under our launcher: ``python -m tests.integration.sample_worker WORKER NOTES LOOP``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import structlog
+
+from clickstream.settings import from_env
+from consumers.runtime.daemon import ShardProcesses, WorkerPlan, run
+
+
+def worker(worker_id: str, notes: str, loop: str) -> int:
+    settings = from_env()
+    plan = WorkerPlan(
+        application=settings.application("sample"),
+        worker_id=worker_id,
+        shards=ShardProcesses(command=(sys.executable, str(Path(__file__).with_name("sample_processor.py")), notes, loop)),
+    )
+    return run(plan, settings)
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    sys.exit(worker(*sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""The platform's side and pandas cut a file into the same sessions, whatever it holds."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from load import formats, frames
+from load.formats import Fault, Line
+
+_T0 = 1_511_658_000
+#: (user, minutes after the line before, behavior), with some lines that are none
+_LINES = st.lists(
+    st.tuples(st.integers(1, 3), st.integers(0, 40), st.sampled_from(["pv", "cart", "fav", "buy", "", "PV"])), max_size=60
+)
+
+
+@given(lines=_LINES, cut=st.integers(0, 30))
+def test_both_readings_of_any_taobao_file_agree(lines: list[tuple[int, int, str]], cut: int) -> None:
+    at = _T0
+    text = ""
+    for n, (user, minutes, behavior) in enumerate(lines):
+        at += 60 * minutes
+        text += f"{user},{n % 7},{n % 3},{behavior},{at}\n"
+    content = text.encode()[: len(text) - cut] if cut < len(text) else text.encode()
+
+    entries = list(formats.read(io.BytesIO(content), formats.FORMATS["taobao"]()))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "behaviour.csv"
+        path.write_bytes(content)
+        frame = frames.from_taobao(path)
+
+    events = [entry.event for entry in entries if isinstance(entry, Line)]
+    assert [(event.user_id, event.occurred_at, type(event).__struct_config__.tag) for event in events] == list(
+        zip(frame["user"], frame["at"], frame["type"], strict=True)
+    )
+    ours, theirs = defaultdict(list), defaultdict(list)
+    for n, (event, session) in enumerate(zip(events, frame["session"], strict=True)):
+        ours[event.session_id].append(n)
+        theirs[session].append(n)
+    assert sorted(ours.values()) == sorted(theirs.values())
+    assert len(events) + sum(isinstance(entry, Fault) for entry in entries) == content.count(b"\n") + (
+        not content.endswith(b"\n") and bool(content)
+    )

@@ -1,0 +1,129 @@
+"""The commands: exit codes, what goes to stdout, and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner, Result
+from moto import mock_aws
+
+from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.settings import Settings
+from load.commands import load
+
+GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1}\n'
+
+
+@pytest.fixture
+def stream() -> Iterator[None]:
+    with mock_aws():
+        settings = Settings()
+        boto3.client("kinesis", region_name=settings.region).create_stream(StreamName=settings.stream, ShardCount=2)
+        yield
+
+
+def _load(*arguments: str) -> Result:
+    return CliRunner().invoke(load, arguments)
+
+
+def _mistake(result: Result) -> ClickstreamError:
+    assert isinstance(result.exception, ClickstreamError), result.output
+    return result.exception
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_file_with_wrong_lines_is_replayed_with_exit_code_3(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text("".join(GOOD % (n, n) for n in range(50)) + "nonsense\n" + GOOD % (50, 50))
+
+    result = _load("replay", str(path), "--json")
+
+    assert result.exit_code == 3, result.output
+    assert json.loads(result.stdout) == {"sent": 51, "put": 51, "rejected": 1}
+    assert f"{path}: line 51: not JSON" in result.stderr
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_cut_tail_is_told_and_does_not_fail(tmp_path: Path) -> None:
+    path = tmp_path / "behaviour.csv"
+    path.write_text("1,2,3,pv,1511658000\n4,5,6,buy,15116")
+
+    result = _load("replay", str(path), "--format", "taobao", "--json")
+
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["sent"] == 1
+    assert "line 2" in result.stderr
+    assert "cut here" in result.stderr
+
+
+@mock_aws
+def test_a_missing_stream_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text(GOOD % (1, 1))
+
+    assert isinstance(_mistake(_load("replay", str(path))), Missing)
+
+
+@mock_aws
+def test_verification_needs_the_platforms_table(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_text(GOOD % (1, 1))
+
+    assert "no table clickstream-shards" in str(_mistake(_load("replay", str(path), "--verify")))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert isinstance(_mistake(_load("replay", str(tmp_path / "none"))), Missing)
+
+
+def test_stdin_cannot_be_verified() -> None:
+    assert "second time" in str(_mistake(_load("replay", "-", "--verify")))
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "fast", "nan"])
+def test_a_speed_is_max_or_a_positive_number(speed: str) -> None:
+    result = _load("replay", "x", "--speed", speed)
+
+    assert result.exit_code == 2
+    assert "max" in result.stderr
+
+
+@pytest.mark.parametrize("option", [["--rate", "0"], ["--duration", "-1"], ["--max-records", "6000000"]])
+def test_a_run_has_hard_caps(option: list[str]) -> None:
+    assert _load("run", *option).exit_code == 2
+
+
+def test_a_run_against_aws_itself_is_refused() -> None:
+    refused = _mistake(_load("run", "--rate", "1", "--duration", "1"))
+
+    assert isinstance(refused, UserMistake)
+    assert "not on this machine" in str(refused)
+
+
+def test_a_dry_run_prints_the_same_records_for_the_same_seed_at_once() -> None:
+    first, again = (
+        _load("run", "--rate", "200", "--duration", "600", "--max-records", "500", "--no-faults", "--dry-run", "--seed", "9")
+        for _ in range(2)
+    )
+
+    def without_times(result: Result) -> list[tuple[str, str]]:
+        return [(event["type"], event["user_id"]) for event in map(json.loads, result.stdout.splitlines())]
+
+    assert len(without_times(first)) == 500
+    assert without_times(first) == without_times(again)
+
+
+def test_a_ledger_of_another_stream_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.json"
+    path.write_text(
+        json.dumps(
+            {"stream": "other", "seed": 1, "rate": 1, "started_ms": 1, "flushed_ms": 1, "sent": 1, "put": 1, "events": 1}
+            | {"retries": 0, "late": 0, "malformed": 0, "before": {}, "windows": []}
+        )
+    )
+
+    assert "of the stream other" in str(_mistake(_load("verify", "--ledger", str(path))))

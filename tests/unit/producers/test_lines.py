@@ -1,0 +1,50 @@
+"""NDJSON input: numbers, reasons, compression."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from clickstream.errors import InvalidEvent, Missing, Undecodable, UserMistake
+from clickstream.events import Login
+from producers import lines
+
+GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":5,"new_field":1}'
+
+
+def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
+    good, broken, wrong = lines.read([GOOD + b"\r\n", b"\n", b"  \n", b"{\n", GOOD.replace(b'"u"', b"7")])
+    assert (good.number, good.data, type(good.event)) == (1, GOOD, Login)
+    assert (broken.number, type(broken.event)) == (4, Undecodable)
+    assert wrong.number == 5
+    assert isinstance(wrong.event, InvalidEvent)
+    assert wrong.event.path == "$.user_id"
+
+
+@pytest.mark.parametrize("name", ["plain.ndjson", "packed.ndjson.gz"])
+def test_a_file_is_opened_by_its_suffix(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(GOOD) if name.endswith(".gz") else GOOD)
+    with lines.opened(str(path)) as source:
+        assert [line.data for line in lines.read(source.lines)] == [GOOD]
+        assert source.size == source.consumed.tell() == path.stat().st_size
+
+
+def test_a_file_that_is_not_there_is_missing() -> None:
+    with pytest.raises(Missing), lines.opened("/no/such/file"):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(GOOD * 100)[:-10], gzip.compress(GOOD)[:20] + bytes(99)])
+def test_a_broken_gzip_file_is_said_to_be_one(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.gz"
+    path.write_bytes(content)
+
+    def read_all() -> None:
+        with lines.opened(str(path)) as source:
+            list(lines.read(source.lines))
+
+    with pytest.raises(UserMistake, match="gzip"):
+        read_all()

@@ -1,0 +1,93 @@
+"""What ``clickstream tail`` reads, when, and how it takes records apart."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import click
+import pytest
+
+from clickstream.aggregation import Aggregate
+from clickstream.errors import Undecodable
+from clickstream.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
+from consumers.follow import Lineage, Start
+from consumers.tail import parse_since, user_records
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("TRIM_HORIZON", Start("TRIM_HORIZON")),
+        ("latest", Start("LATEST")),
+        ("90s", Start("AT_TIMESTAMP", NOW - timedelta(seconds=90))),
+        ("10m", Start("AT_TIMESTAMP", NOW - timedelta(minutes=10))),
+        ("2h", Start("AT_TIMESTAMP", NOW - timedelta(hours=2))),
+        ("7d", Start("AT_TIMESTAMP", NOW - timedelta(days=7))),
+        ("2026-11-24T10:00:00Z", Start("AT_TIMESTAMP", datetime(2026, 11, 24, 10, tzinfo=UTC))),
+        ("2026-11-24T10:00", Start("AT_TIMESTAMP", datetime(2026, 11, 24, 10, tzinfo=UTC))),
+        ("2026-11-24T10:00+02:00", Start("AT_TIMESTAMP", datetime(2026, 11, 24, 10, tzinfo=timezone(timedelta(hours=2))))),
+    ],
+)
+def test_since(text: str, start: Start) -> None:
+    assert parse_since(text, NOW) == start
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "yesterday", "-5m"])
+def test_an_unreadable_since_is_wrong_usage(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        parse_since(text, NOW)
+
+
+def shard(name: str, *parents: str) -> Shard:
+    return Shard(shard_id=name, hash_range=WHOLE_SPACE, parents=parents)
+
+
+def readable(lineage: Lineage) -> list[str]:
+    return [each.shard_id for each in lineage.take_readable()]
+
+
+def test_a_child_waits_for_all_its_parents() -> None:
+    lineage = Lineage([shard("a"), shard("b"), shard("ab", "a", "b"), shard("c", "long gone")])
+    assert readable(lineage) == ["a", "b", "c"]
+    lineage.ended("a")
+    assert readable(lineage) == []
+    lineage.ended("b")
+    assert readable(lineage) == ["ab"]
+    assert readable(lineage) == []
+
+
+def test_both_parents_tell_of_a_merged_child_and_it_is_read_once() -> None:
+    lineage = Lineage([shard("a"), shard("b")])
+    assert readable(lineage) == ["a", "b"]
+    for parent in ("a", "b"):
+        lineage.ended(parent)
+        lineage.learn([shard("ab", "a", "b")])
+    assert readable(lineage) == ["ab"]
+    lineage.learn([shard("a"), shard("ab", "a", "b")])
+    assert readable(lineage) == []
+
+
+def aggregate(*hash_keys: int) -> bytes:
+    built = Aggregate(10_000)
+    for number, key in enumerate(hash_keys):
+        built.add("k", b"%d" % number, str(key))
+    return built.encode()
+
+
+def test_a_plain_record_is_what_it_is() -> None:
+    assert user_records({"Data": b"{}"}, HashRange.of(0, 1)) == ([b"{}"], 0)
+
+
+def test_an_aggregate_is_taken_apart_or_passed_over_whole() -> None:
+    assert user_records({"Data": aggregate(0, 99)}, HashRange.of(0, 99)) == ([b"0", b"1"], 0)
+    assert user_records({"Data": aggregate(0, 100, 1)}, HashRange.of(0, 99)) == ([], 3)
+
+
+@pytest.mark.parametrize("hash_key", ["x", "-1", str(MAX_HASH_KEY + 1)])
+def test_an_impossible_hash_key_makes_an_aggregate_undecodable(hash_key: str) -> None:
+    built = Aggregate(1_000)
+    built.add("k", b"", hash_key)
+    with pytest.raises(Undecodable):
+        user_records({"Data": built.encode()}, WHOLE_SPACE)
