@@ -43,7 +43,7 @@ class Parts:
         Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
         """
         if "serve" in self._names:
-            claim((port, "--port"))
+            (port,) = claim((port, "--port"))
         stack = None
         environment = None
         if "aws" in self._names:
