@@ -258,7 +258,9 @@ class ShardLoop:
             self._log.info("shard ended", position=str(self._state.position))
 
     def lease_lost(self) -> None:
-        self._stand_still("lease lost")
+        if not self._gone.is_set():
+            self._gone.set()
+            self._log.info("lease lost")
 
     def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
         """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
@@ -274,7 +276,7 @@ class ShardLoop:
     def _stand_still(self, why: str) -> None:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
-        self._log.warning("no longer the owner", why=why)
+        self._log.warning("no longer the owner: standing still", why=why)
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:
         if attempt == 1 or attempt % 10 == 0:

@@ -24,7 +24,8 @@ from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scrat
 APPLICATIONS = ("analytics",)
 NAMES = ("aws", *APPLICATIONS, "serve")
 READY_SECONDS = 60.0
-STOP_SECONDS = 30.0
+#: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
+STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.25
 
 
