@@ -15,7 +15,7 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
-from clickstream.routing import Shard
+from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
 from infra.local import resources
 from infra.local.processes import Children, Process, wait_until
@@ -98,8 +98,7 @@ class Parts:
 
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
-    pages = clients.kinesis.get_paginator("list_shards").paginate(StreamName=settings.stream)
-    shards = [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
+    shards = list_shards(clients.kinesis, settings.stream)
     rows = clients.dynamodb.get_paginator("query").paginate(
         TableName=settings.shards_table,
         KeyConditionExpression="application = :application",
