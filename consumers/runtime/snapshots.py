@@ -168,7 +168,8 @@ class SnapshotStore:
             # the first try had arrived and only its answer was lost
         lease.position, lease.manifest, lease.ended = commit.position, manifest, commit.ended
         if commit.full:
-            self._delete([obsolete.key for obsolete in old])
+            # when this is a repetition (the deletion went unanswered), the old chain is the new one already
+            self._delete([obsolete.key for obsolete in old if obsolete not in manifest.chain])
 
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
         """Tell that the shard is alive and how far it lags, without moving its position."""
@@ -216,11 +217,16 @@ class SnapshotStore:
         return zlib.decompress(body)
 
     def _sweep(self, lease: Lease) -> None:
-        """Delete what earlier owners left behind without committing it."""
+        """Delete what earlier owners left behind without committing it.
+
+        A newer owner may have come meanwhile: what it has written is not in our manifest, and none of our business.
+        """
         named = {link.key for link in lease.manifest.chain}
+        ours = f"{self._prefix(lease.shard_id)}{lease.epoch:010d}"
         with translated("S3"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(lease.shard_id))
-            self._delete([entry["Key"] for page in pages for entry in page.get("Contents", []) if entry["Key"] not in named])
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            self._delete([key for key in keys if key < ours and key not in named])
 
     def _delete(self, keys: list[str]) -> None:
         for start in range(0, len(keys), 1000):
