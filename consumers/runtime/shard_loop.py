@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from math import inf
 from threading import Event as Flag
 from typing import Protocol
 
@@ -82,7 +83,7 @@ class ShardLoop:
         #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
         self._gone = gone or Flag()
         self._patience = Patience(stop=self._gone, report=self._report_outage)
-        self._gone_since = 0.0
+        self._fenced_since = inf
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
         self._behind_ms = 0
@@ -309,12 +310,12 @@ class ShardLoop:
     def _stand_still(self, why: str) -> None:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
-        self._gone_since = self._monotonic_s()
+        self._fenced_since = self._monotonic_s()
         self._log.warning("no longer the owner: standing still", why=why)
 
     def _leave_if_still_served(self) -> None:
         """Standing still helps nobody when the lease is ours after all: a new process takes a newer epoch than the zombie's."""
-        if self._monotonic_s() - self._gone_since > FENCED_S:
+        if self._monotonic_s() - self._fenced_since > FENCED_S:
             raise Fenced(
                 f"{self._shard_id}: fenced {FENCED_S:g} s ago, but KCL has left us the lease: a new process must take it"
             )

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -90,9 +91,18 @@ class Lease(msgspec.Struct, kw_only=True):
 class SnapshotStore:
     """One application's snapshots. Raises RetryLater when a store does not answer, Fenced when a newer owner is there."""
 
-    def __init__(self, application: str, owner: str, clients: Clients, settings: Settings) -> None:
+    def __init__(
+        self,
+        application: str,
+        owner: str,
+        clients: Clients,
+        settings: Settings,
+        *,
+        readers: Callable[[], Executor] = lambda: ThreadPoolExecutor(_READERS, thread_name_prefix="snapshots"),
+    ) -> None:
         self._application = application
         self._owner = owner
+        self._readers = readers
         self._dynamodb = clients.dynamodb
         self._s3 = clients.s3
         self._table = settings.shards_table
@@ -122,7 +132,7 @@ class SnapshotStore:
     def read(self, lease: Lease) -> list[bytes]:
         """The chain's contents, oldest first. A missing or altered object raises Stop: guessing would be wrong answers."""
         # side by side: a chain of 65 objects one after the other would be most of a shard's recovery
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="snapshots") as readers:
+        with self._readers() as readers:
             return list(readers.map(self._get, lease.manifest.chain))
 
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
