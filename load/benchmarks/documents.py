@@ -54,8 +54,8 @@ def plot(results: Mapping[str, Result], path: Path) -> None:
         axes.annotate(f" {result.ratio:.2f}x", (max(high, ratio), row), va="center", fontsize=8)
     axes.axvline(1, color="black", linestyle="--", linewidth=1)
     axes.set_xscale("log", base=2)
-    axes.set_xlim(left=0.25)
-    axes.margins(x=0.15)
+    # room for the figure beside the longest bar
+    axes.set_xlim(0.25, 1.4 * max([1.0, *(result.spread[1] / result.least for result in results.values())]))
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("ratio to the peer, over the aim (dashed: the aim reached)", fontsize=8)
     figure.savefig(path, dpi=110, metadata={"Software": None})

@@ -41,6 +41,7 @@ def benchmark() -> Benchmark:
         unit="MB/s",
         aim="≥ 3.5x, ≥ 90 % of the limit, < 1 % throttled",
         least=3.5,
+        within={"ours % of the limit": (90, 100), "ours % throttled": (0, 1)},
         peer_name="boto3 PutRecords of single events, 500 a call",
         fairness=f"The same events and server; both put as fast as they are let, {_COUNTED_S:.0f} s after "
         f"{_WARM_UP_S:.0f} s that are not counted. The peer puts what was refused again, before anything new, after a wait "

@@ -21,7 +21,7 @@ _COUNT = 100_000
 #: Folded before, uncounted: the shard is in the middle of its life, its visitors and their sessions are mostly known.
 _EARLIER = 60_000
 _PER_BATCH = 2_000
-#: A commit takes the effects and the state's changes this often (consumers.runtime.checkpointing).
+#: A commit takes the effects and the state's changes this often at full speed (consumers.runtime.checkpointing).
 _PER_COMMIT = 20_000
 #: At the sample's 2,000 events a second, some six events a minute of each visitor: about what people do.
 _USERS = 20_000
@@ -40,7 +40,7 @@ def of(application: Application, *, id: str, aim: str, least: float) -> Benchmar
     decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
     def ours() -> Reading:
-        state = ShardState(application.open_fold("shardId-000000000000"), WHOLE_SPACE)
+        state = ShardState(application.name, application.open_fold("shardId-000000000000"), WHOLE_SPACE)
         fold(state, decoder, earlier)
         reading = _with_the_childs_collector(lambda: fold(state, decoder, lines))
         assert state.progress.events == _EARLIER + _COUNT

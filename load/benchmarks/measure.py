@@ -35,6 +35,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     aim: str
     least: float
     """The ratio that the aim asks for."""
+    within: Mapping[str, tuple[float, float]] = {}
+    """What else the aim asks for: least and most, by the name in ``Result.extra``."""
     peer_name: str
     fairness: str
     """What each side does and does not do."""
@@ -56,6 +58,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     spread: tuple[float, float]
     aim: str
     least: float
+    within: Mapping[str, tuple[float, float]]
     peer_name: str
     what: str
     fairness: str
@@ -68,7 +71,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def reached(self) -> bool:
-        return self.ratio >= self.least
+        """Whether the aim is, in every respect."""
+        return self.ratio >= self.least and all(low <= self.extra[name] <= high for name, (low, high) in self.within.items())
 
 
 def cpu_rate(count: int, work: Callable[[], object]) -> Reading:
@@ -118,6 +122,7 @@ def measure(
         spread=(min(ratios), max(ratios)),
         aim=benchmark.aim,
         least=benchmark.least,
+        within=benchmark.within,
         peer_name=benchmark.peer_name,
         what=benchmark.what,
         fairness=benchmark.fairness,

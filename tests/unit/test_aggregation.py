@@ -15,18 +15,14 @@ import pytest
 from clickstream.aggregation import MAGIC, decode, is_aggregated
 from clickstream.errors import Undecodable
 from clickstream.routing import hash_key
-from clickstream.settings import from_env
 
 
-def vectors(name: str) -> Any:
-    path = from_env().datasets / "kpl_vectors" / name
-    if not path.exists():
-        pytest.skip(f"no {path}: set CLICKSTREAM_DATASETS to the folder of data sets")
-    return json.loads(path.read_text())
+def vectors(datasets: Path, name: str) -> Any:
+    return json.loads((datasets / "kpl_vectors" / name).read_text())
 
 
-def test_records_of_the_real_kpl() -> None:
-    for vector in vectors("DERIVED_kpl_vectors.json"):
+def test_records_of_the_real_kpl(datasets: Path) -> None:
+    for vector in vectors(datasets, "DERIVED_kpl_vectors.json"):
         data = base64.b64decode(vector["data_base64"])
         assert is_aggregated(data) == vector["aggregated"], vector["name"]
         if vector["aggregated"]:
@@ -36,8 +32,8 @@ def test_records_of_the_real_kpl() -> None:
             assert decode(data) == expected, vector["name"]
 
 
-def test_hash_keys_of_the_real_kpl() -> None:
-    for vector in vectors("DERIVED_hash_key_vectors.json")["partition_key_md5"]:
+def test_hash_keys_of_the_real_kpl(datasets: Path) -> None:
+    for vector in vectors(datasets, "DERIVED_hash_key_vectors.json")["partition_key_md5"]:
         assert hash_key(vector["partition_key"]).hex() == vector["md5_hex"]
 
 

@@ -22,14 +22,8 @@ from infra.local.kinesis.limits import (
     SUBSCRIPTION_TAKEOVER_MS,
     Bucket,
 )
-from infra.local.kinesis.record_operations import (
-    ITERATOR_TYPES,
-    ReadRecord,
-    RecordOperations,
-    StartingPosition,
-    millis_behind,
-    read_records,
-)
+from infra.local.kinesis.record_operations import RecordOperations, millis_behind, read_records
+from infra.local.kinesis.records import ITERATOR_TYPES, ReadRecord, StartingPosition
 from infra.local.kinesis.registry import ACCOUNT_ID, Journal, ModelSettings, operation
 from infra.local.kinesis.shards import Shard
 from infra.local.kinesis.stream_operations import StreamOperations
@@ -103,7 +97,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
         )
         consumers[name] = consumer
         if tags:
-            self._tag(found.state.consumer_tags.setdefault(consumer.arn, {}), tags)
+            self.tag(found.state.consumer_tags.setdefault(consumer.arn, {}), tags)
         self.journal.changed(found)
         return consumer
 
@@ -211,7 +205,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
         log = stream.logs.get(shard.index)
         if log is None or self.streams.get(stream.state.name) is not stream:
             return True
-        return log.next_counter > subscription.counter or self.at_end(stream, shard, subscription.counter)
+        return log.peek(subscription.counter) is not None or self.at_end(stream, shard, subscription.counter)
 
     def _find_consumer(
         self, stream_arn: str | None, name: str | None, consumer_arn: str | None, now_ms: int

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
@@ -77,6 +78,14 @@ def test_a_slow_benchmark_says_its_own_number_of_rounds_and_what_else_was_seen_i
     assert len(calls) == 4
     assert result.extra == {"ours doubled": 6, "peer doubled": 4}
     assert result.load_average == (0.5, 1.25)
+
+
+@pytest.mark.parametrize(("bounds", "reached"), [((5, 6), True), ((0, 5.9), False), ((6.1, 9), False)])
+def test_an_aim_is_reached_only_in_every_respect(bounds: tuple[float, float], reached: bool) -> None:
+    result, _ = _measured([1, 3], [1, 1], rounds=1)
+
+    assert msgspec.structs.replace(result, within={"ours doubled": bounds}).reached is reached
+    assert not msgspec.structs.replace(result, within={"ours doubled": bounds}, ratio=1.0).reached
 
 
 def test_a_rate_is_of_work_that_ran_once_with_the_collector_as_it_was() -> None:

@@ -1,0 +1,50 @@
+"""Small shard maps, and what a caller of the publisher does with its calls."""
+
+from __future__ import annotations
+
+from clickstream.aggregation import decode, is_aggregated
+from clickstream.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
+from producers.publisher import Publisher
+from producers.puts import Parcel, Placed, Put
+
+MIDDLE = (MAX_HASH_KEY + 1) // 2
+
+
+def shard(name: str, start: int = 0, end: int = MAX_HASH_KEY, *parents: str, is_open: bool = True) -> Shard:
+    return Shard(shard_id=name, hash_range=HashRange.of(start, end), parents=parents, is_open=is_open)
+
+
+ONE = [shard("whole")]
+TWO = [shard("low", 0, MIDDLE - 1), shard("high", MIDDLE, MAX_HASH_KEY)]
+SPLIT = [
+    shard("whole", is_open=False),
+    shard("low", 0, MIDDLE - 1, "whole"),
+    shard("high", MIDDLE, MAX_HASH_KEY, "whole"),
+]
+MERGED = [
+    shard("low", 0, MIDDLE - 1, is_open=False),
+    shard("high", MIDDLE, MAX_HASH_KEY, is_open=False),
+    shard("whole", 0, MAX_HASH_KEY, "low", "high"),
+]
+
+LOW = [key for key in map(str, range(200)) if int.from_bytes(hash_key(key), "big") < MIDDLE]
+HIGH = [key for key in map(str, range(200)) if int.from_bytes(hash_key(key), "big") >= MIDDLE]
+
+
+def puts(publisher: Publisher, now: float) -> list[Put]:
+    actions = publisher.due(now)
+    assert all(isinstance(action, Put) for action in actions)
+    return [action for action in actions if isinstance(action, Put)]
+
+
+def the_put(publisher: Publisher, now: float) -> Put:
+    (put,) = puts(publisher, now)
+    return put
+
+
+def events(parcel: Parcel) -> list[bytes]:
+    return [data for _, _, data in decode(parcel.data)] if is_aggregated(parcel.data) else [parcel.data]
+
+
+def accept(publisher: Publisher, put: Put, now: float) -> None:
+    publisher.on_result(put, [Placed(parcel.shard_id, "1") for parcel in put.parcels], now)
