@@ -84,11 +84,11 @@ class KinesisApp:
     async def _push(self, opened: Opened, receive: Receive, send: Send) -> None:
         await send(_start(200, eventstream.CONTENT_TYPE, None))
         gone = asyncio.create_task(_disconnected(receive))
+        # at once, not with the next heartbeat: a reader that reconnects must not be told that it is still there
+        gone.add_done_callback(lambda _: opened.kinesis.unsubscribe(opened.subscription))
         try:
             async with aclosing(events(opened, self._bell, self._clock)) as frames:
                 async for frame in frames:
-                    if gone.done():
-                        return
                     await send({"type": "http.response.body", "body": frame, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         finally:

@@ -211,7 +211,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
         log = stream.logs.get(shard.index)
         if log is None or self.streams.get(stream.state.name) is not stream:
             return True
-        return log.next_counter > subscription.counter or self.at_end(stream, shard, subscription.counter)
+        return log.peek(subscription.counter) is not None or self.at_end(stream, shard, subscription.counter)
 
     def _find_consumer(
         self, stream_arn: str | None, name: str | None, consumer_arn: str | None, now_ms: int

@@ -54,8 +54,9 @@ class DurableJournal:
                 for entry in segment.read(is_last=segment is self._segments[-1]):
                     restored += _apply(regions, entry)
         for stream in regions.streams():
-            for log in stream.logs.values():
-                log.next_counter += RESTART_GAP
+            for index, log in stream.logs.items():
+                if stream.graph.shards[index].is_open:
+                    log.next_counter += RESTART_GAP
                 log.trim(stream.horizon_ms(now_ms), regions.settings.retention_bytes)
         self._regions = regions
         return restored

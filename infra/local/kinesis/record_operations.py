@@ -222,7 +222,7 @@ class RecordOperations(Registry):
 
     def at_end(self, stream: Stream, shard: Shard, counter: int) -> bool:
         """Whether nothing comes any more at or after this counter."""
-        return not shard.is_open and counter >= stream.logs[shard.index].next_counter
+        return not shard.is_open and stream.logs[shard.index].peek(counter) is None
 
     def locate(self, stream: Stream, shard: Shard, position: StartingPosition, now_ms: int) -> int:
         """Counter of the first record to read from a position on."""

@@ -1,0 +1,150 @@
+"""Consumers and subscriptions on the model."""
+
+from __future__ import annotations
+
+import pytest
+
+from infra.local.kinesis.consumer_operations import Subscription
+from infra.local.kinesis.errors import (
+    InvalidArgumentException,
+    LimitExceededException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+    ValidationException,
+)
+from infra.local.kinesis.model import Kinesis, ModelSettings, PutEntry, StartingPosition
+
+FIRST = "shardId-000000000000"
+QUARTER = str(2**126)
+
+
+def subscribe(kinesis: Kinesis, now: int, kind: str = "TRIM_HORIZON", number: str | None = None) -> Subscription:
+    arn = kinesis.stream_arn("clicks")
+    try:
+        _, consumer = kinesis.describe_consumer(now, stream_arn=arn, name="app")
+    except ResourceNotFoundException:
+        consumer = kinesis.register_consumer(arn, "app", now)
+    return kinesis.subscribe(consumer.arn, FIRST, StartingPosition(kind, number), now)
+
+
+def put(kinesis: Kinesis, now: int, data: bytes) -> None:
+    kinesis.put_record("clicks", PutEntry("k", data, "0"), now)
+
+
+def test_pushes_what_is_there_then_what_comes(kinesis: Kinesis, now: int) -> None:
+    put(kinesis, now, b"a")
+    subscription = subscribe(kinesis, now)
+    assert kinesis.has_news(subscription)
+    event = kinesis.next_event(subscription, now + 5)
+    assert [record.data for record in event.records] == [b"a"]
+    assert not kinesis.has_news(subscription)
+    assert kinesis.next_event(subscription, now + 5).records == []
+    put(kinesis, now + 6, b"b")
+    assert kinesis.has_news(subscription)
+
+
+def test_goes_on_after_the_continuation_sequence_number(kinesis: Kinesis, now: int) -> None:
+    subscription = subscribe(kinesis, now)
+    for text in (b"a", b"b"):
+        put(kinesis, now, text)
+        event = kinesis.next_event(subscription, now)
+        assert [record.data for record in event.records] == [text]
+    heartbeat = kinesis.next_event(subscription, now)
+    put(kinesis, now, b"c")
+    again = subscribe(kinesis, now + 5000, "AFTER_SEQUENCE_NUMBER", heartbeat.continuation_sequence_number)
+    assert [record.data for record in kinesis.next_event(again, now + 5000).records] == [b"c"]
+
+
+def test_an_empty_shard_has_a_continuation_too(kinesis: Kinesis, now: int) -> None:
+    heartbeat = kinesis.next_event(subscribe(kinesis, now), now)
+    put(kinesis, now, b"a")
+    again = subscribe(kinesis, now + 5000, "AFTER_SEQUENCE_NUMBER", heartbeat.continuation_sequence_number)
+    assert [record.data for record in kinesis.next_event(again, now + 5000).records] == [b"a"]
+
+
+def test_a_closed_shard_ends_with_children_and_no_continuation(kinesis: Kinesis, now: int) -> None:
+    subscription = subscribe(kinesis, now)
+    put(kinesis, now, b"a")
+    kinesis.split_shard("clicks", FIRST, QUARTER, now)
+    event = kinesis.next_event(subscription, now)
+    assert [record.data for record in event.records] == [b"a"]
+    assert event.continuation_sequence_number is None
+    assert [child.index for child in event.child_shards] == [2, 3]
+    assert not subscription.is_open
+
+
+def test_a_second_subscription_waits_five_seconds_then_takes_over(kinesis: Kinesis, now: int) -> None:
+    first = subscribe(kinesis, now)
+    with pytest.raises(ResourceInUseException, match="Another active subscription"):
+        subscribe(kinesis, now + 4999)
+    second = subscribe(kinesis, now + 5000)
+    assert not first.is_open
+    assert second.is_open
+    kinesis.unsubscribe(first)  # its reader hears of it late
+    with pytest.raises(ResourceInUseException):
+        subscribe(kinesis, now + 5001)
+
+
+def test_a_reader_that_went_away_may_come_back_at_once(kinesis: Kinesis, now: int) -> None:
+    kinesis.unsubscribe(subscribe(kinesis, now))
+    assert subscribe(kinesis, now + 1).is_open
+
+
+def test_with_limits_a_subscription_gets_two_megabytes_a_second(now: int) -> None:
+    kinesis = Kinesis(ModelSettings(enforce_limits=True))
+    kinesis.create_stream("clicks", now, shard_count=1)
+    for second in range(8):
+        put(kinesis, now + 1000 * second, bytes(1_000_000))
+    at = now + 10_000
+    subscription = subscribe(kinesis, at)
+    received = sum(len(kinesis.next_event(subscription, at + 10 * tick).records) for tick in range(100))
+    assert 3 <= received <= 5
+
+
+def test_deregistering_ends_subscriptions(kinesis: Kinesis, now: int) -> None:
+    subscription = subscribe(kinesis, now)
+    kinesis.deregister_consumer(now, consumer_arn=subscription.consumer_arn)
+    assert not subscription.is_open
+    with pytest.raises(ResourceNotFoundException):
+        kinesis.subscribe(subscription.consumer_arn, FIRST, StartingPosition("LATEST"), now)
+
+
+def test_a_deleted_stream_ends_subscriptions_with_an_error(kinesis: Kinesis, now: int) -> None:
+    subscription = subscribe(kinesis, now)
+    kinesis.delete_stream("clicks", now, enforce_consumer_deletion=True)
+    assert kinesis.has_news(subscription)
+    with pytest.raises(ResourceNotFoundException):
+        kinesis.next_event(subscription, now)
+
+
+def test_consumer_refusals(kinesis: Kinesis, now: int) -> None:
+    arn = kinesis.stream_arn("clicks")
+    kinesis.register_consumer(arn, "app", now)
+    with pytest.raises(ResourceInUseException):
+        kinesis.register_consumer(arn, "app", now)
+    with pytest.raises(ValidationException):
+        kinesis.register_consumer(arn, "no spaces", now)
+    with pytest.raises(ResourceNotFoundException):
+        kinesis.describe_consumer(now, stream_arn=arn, name="other")
+    with pytest.raises(InvalidArgumentException):
+        kinesis.describe_consumer(now)
+    with pytest.raises(ResourceInUseException, match="consumers"):
+        kinesis.delete_stream("clicks", now)
+    for number in range(19):
+        kinesis.register_consumer(arn, f"app-{number}", now)
+    with pytest.raises(LimitExceededException):
+        kinesis.register_consumer(arn, "one-too-many", now)
+
+
+def test_a_consumer_is_creating_then_active_then_deleting(now: int) -> None:
+    kinesis = Kinesis(ModelSettings(transition_ms=1000))
+    kinesis.create_stream("clicks", now, shard_count=1)
+    ready = now + 1000
+    consumer = kinesis.register_consumer(kinesis.stream_arn("clicks"), "app", ready)
+    with pytest.raises(ResourceInUseException, match="CREATING"):
+        kinesis.subscribe(consumer.arn, FIRST, StartingPosition("LATEST"), ready)
+    assert consumer.status(ready + 1000) == "ACTIVE"
+    kinesis.deregister_consumer(ready + 1000, consumer_arn=consumer.arn)
+    assert kinesis.describe_consumer(ready + 1001, consumer_arn=consumer.arn)[1].status(ready + 1001) == "DELETING"
+    with pytest.raises(ResourceNotFoundException):
+        kinesis.describe_consumer(ready + 2000, consumer_arn=consumer.arn)
