@@ -16,6 +16,7 @@ from clickstream.errors import ClickstreamError, UserMistake
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from clickstream import upcasting
 from clickstream.errors import InvalidEvent, Undecodable
@@ -55,6 +55,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type
     occurred_at: Millis
     schema_version: Version = SCHEMA_VERSION
     context: Context = NO_CONTEXT
+    redriven_for: Name | UnsetType = UNSET
+    """The application that had rejected this event and gets it again (``clickstream dlq redrive``); the others pass it over."""
 
 
 class PageView(Event, frozen=True, kw_only=True, gc=False, tag="page_view"):

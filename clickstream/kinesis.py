@@ -19,8 +19,13 @@ def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        pages = client.get_paginator("list_shards").paginate(StreamName=stream)
-        return [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
+        page = client.list_shards(StreamName=stream)
+        shards = page["Shards"]
+        # not botocore's paginator: it names the stream beside the token, which Kinesis refuses
+        while token := page.get("NextToken"):
+            page = client.list_shards(NextToken=token)
+            shards += page["Shards"]
+        return [Shard.from_api(dict(shard)) for shard in shards]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise Missing(

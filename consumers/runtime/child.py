@@ -15,10 +15,10 @@ from typing import NamedTuple
 import structlog
 
 from clickstream.aws import Clients
-from clickstream.errors import ClickstreamError
+from clickstream.errors import ClickstreamError, RetryLater
+from clickstream.kinesis import list_shards
 from clickstream.routing import Shard
 from clickstream.settings import Settings, from_env
-from consumers.runtime import topology
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.checkpointing import CommitPolicy
@@ -41,7 +41,10 @@ class Aws:
         self.dead_letters = DeadLetterQueue(self._clients, settings)
 
     def describe(self, shard_id: str) -> Shard:
-        return topology.describe(shard_id, self._clients, self._settings)
+        for shard in list_shards(self._kinesis, self._settings.stream):
+            if shard.shard_id == shard_id:
+                return shard
+        raise RetryLater(f"Kinesis: ListShards does not show {shard_id}")
 
     def open_sink(self, shard_id: str) -> Sink:
         return self._application.open_sink(shard_id, self._clients, self._settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from pathlib import Path
 from typing import get_args
@@ -10,9 +11,15 @@ from typing import get_args
 import click
 import structlog
 
+from clickstream.errors import UserMistake
 from clickstream.settings import Settings, from_env
 from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, parse, render
+
+#: A worker id names files and stands in KCL's tables.
+_WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: The lock and the leases go by these: `-w` and CLICKSTREAM_NAME set them.
+_NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 
 
 @click.command()
@@ -67,6 +74,8 @@ def worker(
     """
     from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
 
+    if _WORKER_ID.fullmatch(worker) is None:
+        raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
     settings = from_env()
     application = settings.application(app)
     worker_id = f"{application}-{worker}"
@@ -78,13 +87,20 @@ def worker(
         initial_position=initial_position,
         tuning=Tuning(max_records=max_records),
         tables=(settings.shards_table,),
-        overrides={} if overrides is None else parse(overrides.read_text(encoding="utf-8")),
+        overrides={} if overrides is None else _own_properties(overrides),
     )
     if print_properties:
         click.echo(render(plan.properties(settings)), nl=False)
         return 0
     _log_to_stderr(settings)
     return run(plan, settings)
+
+
+def _own_properties(file: Path) -> dict[str, str]:
+    properties = parse(file.read_text(encoding="utf-8"))
+    if fixed := sorted(_NOT_TO_OVERRIDE & properties.keys()):
+        raise UserMistake(f"{file} sets {', '.join(fixed)}", hint="-w sets the worker's id, CLICKSTREAM_NAME the names")
+    return properties
 
 
 def _log_to_stderr(settings: Settings) -> None:

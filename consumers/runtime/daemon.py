@@ -14,8 +14,9 @@ import structlog
 from clickstream import java
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime import leases, topology
+from consumers.runtime import leases
 from consumers.runtime.jvm import JvmOptions, command_line
 from consumers.runtime.life import Processes
 from consumers.runtime.outages import translated
@@ -85,7 +86,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             seeded = leases.prepare(
                 plan.application,
                 plan.worker_id,
-                topology.all_shards(clients, settings),
+                list_shards(clients.kinesis, settings.stream),
                 clients,
                 position=plan.initial_position,
             )

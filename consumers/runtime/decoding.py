@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from clickstream import events
+from clickstream.aggregation import is_aggregated
 from clickstream.errors import InvalidEvent, Rejected, Undecodable
 from clickstream.events import AnyEvent
 from consumers.runtime.position import Position
@@ -14,8 +15,6 @@ from consumers.runtime.wire import Record
 
 #: A clock this far ahead of Kinesis's is believed; beyond it the event would move the watermark past its own time.
 MAX_AHEAD_MS = 5 * 60_000
-
-_AGGREGATE_MAGIC = b"\xf3\x89\x9a\xc2"
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -83,7 +82,7 @@ def _decode(record: Record) -> AnyEvent:
     try:
         event = events.decode(record.data)
     except Undecodable as error:
-        if record.data.startswith(_AGGREGATE_MAGIC):
+        if is_aggregated(record.data):
             # KCL hands an aggregate that it cannot open to us as one plain record
             raise Undecodable("a KPL aggregate with a bad checksum or a broken body") from error
         raise

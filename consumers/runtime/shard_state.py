@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET
 
 from clickstream.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
@@ -38,8 +39,9 @@ NOTHING = Applied(0)
 class ShardState:
     """``state(p) = fold(events up to p)``, with the duplicates' ids and the counters that belong to the same position."""
 
-    def __init__(self, fold: Fold, hash_range: HashRange) -> None:
+    def __init__(self, application: str, fold: Fold, hash_range: HashRange) -> None:
         self.fold = fold
+        self._application = application
         self.position = START
         self.progress = Progress()
         self._seen = SeenEvents()
@@ -53,7 +55,8 @@ class ShardState:
             return NOTHING
         decoded = decode_batch(fresh)
         mine = self._at_home(decoded)
-        new = self._seen.only_new(mine.events, mine.arrived_ms)
+        ours = self._not_for_others(mine)
+        new = self._seen.only_new(ours.events, ours.arrived_ms)
         self.fold.apply(new)
         self.position = position_of(fresh[-1])
         was = self.progress
@@ -95,9 +98,15 @@ class ShardState:
         foreign = self._home.foreign(decoded.users)
         if not foreign:
             return decoded
-        kept = [n for n, user in enumerate(decoded.users) if user not in foreign]
-        return Decoded(
-            [decoded.events[n] for n in kept],
-            [decoded.arrived_ms[n] for n in kept],
-            [decoded.users[n] for n in kept],
-        )
+        return _only(decoded, [n for n, user in enumerate(decoded.users) if user not in foreign])
+
+    def _not_for_others(self, decoded: Decoded) -> Decoded:
+        """Without the events that are redriven for another application: here they have taken effect already."""
+        marks = [event.redriven_for for event in decoded.events]
+        if marks.count(UNSET) == len(marks):
+            return decoded
+        return _only(decoded, [n for n, mark in enumerate(marks) if mark in (UNSET, self._application)])
+
+
+def _only(decoded: Decoded, kept: list[int]) -> Decoded:
+    return Decoded([decoded.events[n] for n in kept], [decoded.arrived_ms[n] for n in kept], [decoded.users[n] for n in kept])

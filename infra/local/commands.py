@@ -106,7 +106,7 @@ def status(as_json: bool) -> None:
 @click.command()
 @click.option("--only", default=",".join(together.NAMES), show_default=True, metavar="NAME,…", help="Start these parts alone.")
 @_SHARDS
-@click.option("--port", default=8080, show_default=True, help="The dashboard's.")
+@click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
 @click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
 def up(only: str, shards: int, port: int, aws_port: int, kinesis_port: int) -> None:

@@ -15,7 +15,7 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
-from clickstream.routing import Shard
+from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
 from infra.local import resources
 from infra.local.processes import Children, Process, wait_until
@@ -24,7 +24,8 @@ from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scrat
 APPLICATIONS = ("analytics",)
 NAMES = ("aws", *APPLICATIONS, "serve")
 READY_SECONDS = 60.0
-STOP_SECONDS = 30.0
+#: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
+STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.25
 
 
@@ -43,7 +44,7 @@ class Parts:
         Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
         """
         if "serve" in self._names:
-            claim((port, "--port"))
+            (port,) = claim((port, "--port"))
         stack = None
         environment = None
         if "aws" in self._names:
@@ -97,8 +98,7 @@ class Parts:
 
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
-    pages = clients.kinesis.get_paginator("list_shards").paginate(StreamName=settings.stream)
-    shards = [Shard.from_api(dict(shard)) for page in pages for shard in page["Shards"]]
+    shards = list_shards(clients.kinesis, settings.stream)
     rows = clients.dynamodb.get_paginator("query").paginate(
         TableName=settings.shards_table,
         KeyConditionExpression="application = :application",

@@ -25,7 +25,7 @@ def benchmark() -> Benchmark:
     decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
     def ours() -> float:
-        state = ShardState(APPLICATION.open_fold("shardId-000000000000"), WHOLE_SPACE)
+        state = ShardState(APPLICATION.name, APPLICATION.open_fold("shardId-000000000000"), WHOLE_SPACE)
         started = time.perf_counter()
         for number, line in enumerate(lines, 1):
             batch = decoder.decode(line)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -47,7 +48,7 @@ class Server:
         self.said: list[str] = []
         for line in self.process.stderr:
             self.said.append(line)
-            if match := re.search(r"ready on (http://127\.0\.0\.1:(\d+))$", line):
+            if match := re.search(r"ready on (https?://127\.0\.0\.1:(\d+))$", line):
                 self.url, self.port = match.group(1), int(match.group(2))
                 return
         raise AssertionError(f"did not start: {self.said}")
@@ -206,6 +207,25 @@ def test_fan_out_pushes_over_http2_and_ends_with_the_shard(start: Start) -> None
         assert [child["ParentShards"] for child in end["ChildShards"]] == [[FIRST], [FIRST]]
         assert list(events) == []
     assert fanout.ended
+
+
+def test_tls_offers_http2_by_alpn(start: Start, tmp_path: Path) -> None:
+    authority = certificate(tmp_path)
+    server = start("--certificate", str(tmp_path / "certificate.pem"), "--key", str(tmp_path / "key.pem"))
+    headers = server.headers("ListStreams", "application/x-amz-json-1.1")
+    for http2, version in ((True, "HTTP/2"), (False, "HTTP/1.1")):
+        with httpx.Client(http2=http2, verify=authority) as client:
+            answer = client.post(server.url, content=b"{}", headers=headers)
+        assert (answer.http_version, answer.json()["StreamNames"]) == (version, [])
+
+
+def certificate(folder: Path) -> ssl.SSLContext:
+    """A self-signed certificate of this machine's loopback address in ``folder``, and who trusts it."""
+    name = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "certificate.pem")]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *name, *files]
+    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    return ssl.create_default_context(cafile=folder / "certificate.pem")
 
 
 def test_what_was_acknowledged_is_there_after_kill_9(start: Start, tmp_path: Path) -> None:

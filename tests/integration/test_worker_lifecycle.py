@@ -186,3 +186,18 @@ def test_leases_are_assigned_without_a_leader_and_the_log_shows_no_payload(fleet
     assert "Leader" not in items
     log = worker.log.read_text()
     assert not any(text in log or base64.b64encode(text.encode()).decode() in log for text in data)
+
+
+def test_after_a_split_the_parent_is_ended_and_its_children_are_read(fleet: Fleet) -> None:
+    fleet.start("w1", "ours")
+    fleet.wait_for(fleet.put(20))
+    kinesis, stream = fleet.clients.kinesis, fleet.settings.stream
+    parent = kinesis.list_shards(StreamName=stream)["Shards"][0]
+    keys = parent["HashKeyRange"]
+    middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
+    kinesis.split_shard(StreamName=stream, ShardToSplit=parent["ShardId"], NewStartingHashKey=str(middle))
+    kinesis.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+    fleet.wait_for(fleet.put(40))
+    assert [note["shard"] for note in fleet.notes("shard ended")] == [parent["ShardId"]]
+    assert len({note["shard"] for note in fleet.notes("initialize")}) == 4
+    assert len(fleet.notes("record")) == 60

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from infra.local.kinesis.consumer_operations import FanoutEvent
-from infra.local.kinesis.record_operations import GetRecordsResult, ReadRecord
+from infra.local.kinesis.records import GetRecordsResult, ReadRecord
+from infra.local.kinesis.setting_operations import MetricsChange
 from infra.local.kinesis.shards import Shard, key_number, shard_id
-from infra.local.kinesis.stream_operations import MetricsChange, StreamShards
+from infra.local.kinesis.stream_operations import StreamShards
 from infra.local.kinesis.streams import Consumer, Stream
 from infra.local.kinesis.wire import Timestamp
 

@@ -19,7 +19,7 @@ from infra.local.kinesis.errors import (
 )
 from infra.local.kinesis.model import Kinesis, PutEntry, StartingPosition
 from infra.local.kinesis.operations import OPERATIONS
-from infra.local.kinesis.record_operations import PutRecordsResult, PutResult
+from infra.local.kinesis.records import PutRecordsResult, PutResult
 from infra.local.kinesis.regions import DEFAULT_REGION, Regions
 from infra.local.kinesis.wire import Parameters, Wire, wire_for
 

@@ -22,14 +22,8 @@ from infra.local.kinesis.limits import (
     SUBSCRIPTION_TAKEOVER_MS,
     Bucket,
 )
-from infra.local.kinesis.record_operations import (
-    ITERATOR_TYPES,
-    ReadRecord,
-    RecordOperations,
-    StartingPosition,
-    millis_behind,
-    read_records,
-)
+from infra.local.kinesis.record_operations import RecordOperations, millis_behind, read_records
+from infra.local.kinesis.records import ITERATOR_TYPES, ReadRecord, StartingPosition
 from infra.local.kinesis.registry import ACCOUNT_ID, Journal, ModelSettings, operation
 from infra.local.kinesis.shards import Shard
 from infra.local.kinesis.stream_operations import StreamOperations
@@ -103,7 +97,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
         )
         consumers[name] = consumer
         if tags:
-            self._tag(found.state.consumer_tags.setdefault(consumer.arn, {}), tags)
+            self.tag(found.state.consumer_tags.setdefault(consumer.arn, {}), tags)
         self.journal.changed(found)
         return consumer
 

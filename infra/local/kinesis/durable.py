@@ -36,7 +36,7 @@ class DurableJournal:
         except OSError:
             self._lock.close()
             raise UserMistake(f"{folder} is in use by another server") from None
-        self._segments = [Segment(path) for path in sorted(folder.glob("*.log"))] or [Segment(self._path(0))]
+        self._segments = [Segment(path) for path in sorted(folder.glob("*.log"))]
         self._regions: Regions | None = None
         self._frames: list[bytes] = []
         self._records: list[Appended] = []
@@ -50,15 +50,19 @@ class DurableJournal:
         """Fill the models from the log, and journal them from now on; the number of records restored."""
         restored = 0
         for segment in self._segments:
-            if segment.path.exists():
-                for entry in segment.read(is_last=segment is self._segments[-1]):
-                    restored += _apply(regions, entry)
+            for entry in segment.read(is_last=segment is self._segments[-1]):
+                restored += _apply(regions, entry)
         for stream in regions.streams():
             for index, log in stream.logs.items():
                 if stream.graph.shards[index].is_open:
                     log.next_counter += RESTART_GAP
                 log.trim(stream.horizon_ms(now_ms), regions.settings.retention_bytes)
         self._regions = regions
+        # a segment of its own, so that a torn opening of the last one is never relied upon
+        following = self._following()
+        following.append(self._opening())
+        self._segments.append(following)
+        self._drop_unneeded()
         return restored
 
     def appended(self, stream: Stream, records: list[tuple[int, Record]]) -> None:
@@ -97,7 +101,7 @@ class DurableJournal:
         following, opening = None, b""
         if segment.size + len(data) > self._segment_bytes:
             # taken at the same instant as the frames: the state that they lead to
-            following, opening = Segment(self._path(_number(segment.path) + 1)), self._opening()
+            following, opening = self._following(), self._opening()
         await asyncio.to_thread(segment.append, data)
         self._durable, self._in_commit = self._durable + self._in_commit, 0
         if following is not None:
@@ -120,12 +124,9 @@ class DurableJournal:
         ):
             self._segments.pop(0).path.unlink()
 
-    def _path(self, number: int) -> Path:
-        return self._folder / f"{number:08d}.log"
-
-
-def _number(path: Path) -> int:
-    return int(path.stem)
+    def _following(self) -> Segment:
+        number = int(self._segments[-1].path.stem) + 1 if self._segments else 0
+        return Segment(self._folder / f"{number:08d}.log")
 
 
 def _region(stream: Stream) -> str:

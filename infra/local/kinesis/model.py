@@ -7,7 +7,7 @@ time, and the server on the real one. Operations return values and raise :class:
 from __future__ import annotations
 
 from infra.local.kinesis.consumer_operations import ConsumerOperations
-from infra.local.kinesis.record_operations import PutEntry, StartingPosition
+from infra.local.kinesis.records import PutEntry, StartingPosition
 from infra.local.kinesis.registry import ModelSettings
 from infra.local.kinesis.reshard_operations import ShardFilter
 
@@ -19,7 +19,8 @@ class Kinesis(ConsumerOperations):
 
     Records: ``put_record``, ``put_records``, ``get_shard_iterator``, ``get_records`` (record_operations.py).
     Shards: ``split_shard``, ``merge_shards``, ``update_shard_count``, ``list_shards`` (reshard_operations.py).
-    Streams: ``create_stream`` … ``delete_stream``, settings, tags, policies (stream_operations.py).
+    Streams: ``create_stream`` … ``delete_stream``, descriptions (stream_operations.py); retention, mode, record size,
+    encryption, monitoring (setting_operations.py); tags, policies (tag_operations.py).
     Fan-out: ``register_consumer``, ``subscribe``, ``next_event`` … (consumer_operations.py).
     Faults: ``faults.inject``.
     """

@@ -60,6 +60,9 @@ class _Server:
             except UserMistake as error:
                 _say(f"{error}; {error.hint}")
                 return 1
+            except OSError as error:
+                _say(f"cannot use {error.filename}: {error.strerror}")
+                return 1
             _say(f"{restored} records of {len(regions.streams())} streams restored from {self._arguments.state}")
         app = KinesisApp(regions, flush=self._flush if self._journal is not None else None)
         gc.collect()

@@ -10,6 +10,7 @@ from infra.local.kinesis.shards import Shard, ShardGraph
 
 PROVISIONED = "PROVISIONED"
 ON_DEMAND = "ON_DEMAND"
+MODES = (PROVISIONED, ON_DEMAND)
 HOUR_MS = 3_600_000
 
 

@@ -125,6 +125,27 @@ def test_a_torn_end_is_cut_off(opened: Open, tmp_path: Path, now: int, cut: int)
     assert opened(tmp_path, now).read() == ["a", "c"]
 
 
+def test_a_torn_opening_of_a_new_segment_loses_nothing(opened: Open, tmp_path: Path, now: int) -> None:
+    before = opened(tmp_path, now, segment_bytes=2_000)
+    before.kinesis.create_stream("clicks", now, shard_count=2)
+    before.kinesis.create_stream("other", now, shard_count=2)
+    before.flush()
+    while len(list(tmp_path.glob("*.log"))) < 3:
+        before.put("x" * 100)
+        before.flush()
+    before.journal.close()
+    newest = max(tmp_path.glob("*.log"))
+    newest.write_bytes(newest.read_bytes()[:30])  # as if the crash came while it was begun
+
+    for _ in range(2):
+        after = opened(tmp_path, now, segment_bytes=2_000, retention_bytes=300)
+        assert {stream.state.name for stream in after.kinesis.list_streams(now).streams} == {"clicks", "other"}
+        after.put("y" * 100)
+        after.flush()
+        after.journal.close()
+    assert opened(tmp_path, now).read()[-1] == "y" * 100
+
+
 def test_damage_elsewhere_is_reported_not_skipped(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now, segment_bytes=200)
     before.kinesis.create_stream("clicks", now, shard_count=1)

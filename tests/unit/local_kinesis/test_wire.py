@@ -11,7 +11,7 @@ from botocore.eventstream import EventStreamBuffer, EventStreamMessage
 
 from infra.local.kinesis import eventstream
 from infra.local.kinesis.errors import InvalidArgumentException, SerializationException
-from infra.local.kinesis.record_operations import PutEntry
+from infra.local.kinesis.records import PutEntry
 from infra.local.kinesis.wire import CBOR, JSON, CborWire, JsonWire, Parameters, Timestamp, wire_for
 
 

@@ -87,3 +87,15 @@ def test_properties_can_be_read_before_they_are_used(tmp_path: Path, monkeypatch
     assert properties["failoverTimeMillis"] == "9000"
     assert properties["maxLeasesForWorker"] == "2"
     assert "shop-analytics-7.shards" in properties["executableName"]
+
+
+def test_an_id_that_could_name_another_file_is_refused() -> None:
+    assert "letters, digits" in str(worker("analytics", "-w", "../1", "--print-properties").exception)
+
+
+def test_what_the_lock_and_the_leases_go_by_cannot_be_overridden(tmp_path: Path) -> None:
+    own = tmp_path / "own.properties"
+    own.write_text("workerId=other\n")
+    error = worker("analytics", "--properties", str(own), "--print-properties").exception
+    assert isinstance(error, UserMistake)
+    assert str(error) == f"{own} sets workerId"

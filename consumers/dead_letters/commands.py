@@ -1,0 +1,184 @@
+"""``clickstream dlq``: look at rejected records, and give them another try."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+from msgspec import UNSET
+
+from clickstream import aggregation, events
+from clickstream.errors import Rejected, UserMistake
+from clickstream.settings import Settings, from_env
+from consumers.dead_letters.letters import Queue, Received, reading
+from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put, decide
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+    from clickstream.aws import Clients
+
+
+@click.group()
+def dlq() -> None:
+    """Records that were no events, and why; and their way back once the cause is mended."""
+
+
+def _filters(command: click.Command) -> click.Command:
+    for option in (
+        click.option("--id", "ids", multiple=True, help="Only this letter (as `list` shows it), or this event id."),
+        click.option("--since", help="Only what arrived since: 10m (s, m, h, d) or an ISO time."),
+        click.option("--reason", help="Only letters whose reason contains this text."),
+        click.option("--app", help="Only this application's letters."),
+    ):
+        command = option(command)
+    return command
+
+
+@dlq.command("list")
+@_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def list_letters(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], as_json: bool) -> None:
+    """One line per letter, oldest first. Letters stay in the queue."""
+    clients, settings = _surroundings()
+    with reading(clients, settings) as queue:
+        for each in _chosen(queue, app, reason, since, ids):
+            letter = each.letter
+            arrived = datetime.fromtimestamp(letter.arrived_ms / 1000, UTC).isoformat(timespec="milliseconds")
+            if as_json:
+                _print_json(_described(each))
+            else:
+                place = f"{letter.shard} {letter.application}"
+                click.echo(f"{each.id}  {arrived}  {place}  {letter.event_id or '-'}  {letter.reason} at {letter.path}")
+
+
+@dlq.command()
+@click.argument("letter")
+def show(letter: str) -> None:
+    """Everything about one LETTER (its id, or its event's), the raw bytes as text or base64."""
+    clients, settings = _surroundings()
+    with reading(clients, settings) as queue:
+        found = _chosen(queue, None, None, None, [letter])
+        if not found:
+            raise UserMistake(f"no dead letter {letter!r} is visible", hint="clickstream dlq list; others may be reading it")
+        for each in found:
+            _print_json(_described(each) | _raw(each.letter.data))
+
+
+@dlq.command()
+@_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
+@click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per letter.")
+def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], dry_run: bool, as_json: bool) -> int:
+    """Put letters that are events by today's code back on the stream, for the application that had rejected them.
+
+    An event that was applied meanwhile is not put again. Exit code 3 when letters stay because they are still no events.
+    """
+    clients, settings = _surroundings()
+    counts = {"put": 0, "dropped": 0, "kept": 0}
+    with reading(clients, settings) as queue:
+        letters = _chosen(queue, app, reason, since, ids)
+        stream = _later_in_stream(clients.kinesis, settings.stream, letters) if letters else ()
+        for decision in decide(letters, stream):
+            word = _carry_out(decision, clients.kinesis, settings.stream, queue, dry_run=dry_run)
+            counts[word] += 1
+            if as_json:
+                _print_json({"letter": decision.received.id, "decision": word, "why": _why(decision)})
+            else:
+                click.echo(f"{decision.received.id}  {word}  {_why(decision)}")
+    said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
+    click.echo(f"{'would be: ' if dry_run else ''}{said}", err=True)
+    return 3 if counts["kept"] else 0
+
+
+def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Queue, *, dry_run: bool) -> str:
+    match decision:
+        case Keep():
+            return "kept"
+        case Drop(received=received):
+            word = "dropped"
+        case Put(received=received, event=event):
+            word = "put"
+            if not dry_run:
+                from consumers.runtime.outages import translated
+
+                with translated("Kinesis"):
+                    kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
+    if not dry_run:
+        # only after Kinesis has the event: a crash in between finds it in the stream at the next redrive
+        queue.delete([received])
+    return word
+
+
+def _why(decision: Decision) -> str:
+    return decision.event.event_id if isinstance(decision, Put) else decision.why
+
+
+def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
+    from consumers.tail import parse_since
+
+    after = parse_since(since, datetime.now(UTC)).timestamp if since else None
+    return [
+        each
+        for each in queue.receive()
+        if (app is None or each.letter.application == app)
+        and (reason is None or reason.lower() in each.letter.reason.lower())
+        and (after is None or each.letter.arrived_ms >= after.timestamp() * 1000)
+        and (not ids or each.id in ids or each.letter.event_id in ids)
+    ]
+
+
+def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
+    """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
+    from consumers.follow import Start, follow
+
+    oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
+    for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):
+        for record in batch.records:
+            for sub, data in enumerate(_members(record["Data"])):
+                try:
+                    event = events.decode(data)
+                except Rejected:
+                    continue
+                yield InStream(
+                    event.event_id, record["SequenceNumber"], sub, "" if event.redriven_for is UNSET else event.redriven_for
+                )
+
+
+def _members(data: bytes) -> list[bytes]:
+    if not aggregation.is_aggregated(data):
+        return [data]
+    try:
+        return [member for _, _, member in aggregation.decode(data)]
+    except Rejected:
+        return []
+
+
+def _surroundings() -> tuple[Clients, Settings]:
+    from clickstream.aws import Clients
+
+    settings = from_env()
+    return Clients(settings), settings
+
+
+def _described(each: Received) -> dict[str, Any]:
+    letter = each.letter
+    names = ("application", "shard", "position", "partition_key", "arrived_ms", "reason", "path", "event_id", "code_version")
+    return {"letter": each.id} | {name: getattr(letter, name) for name in names} | {"bytes": len(letter.data)}
+
+
+def _raw(data: bytes) -> dict[str, str]:
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        import base64
+
+        return {"base64": base64.b64encode(data).decode()}
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")

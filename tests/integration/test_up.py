@@ -1,0 +1,125 @@
+"""``clickstream up``: every real part at once, and what happens when one of them goes."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from clickstream.aws import Clients
+from clickstream.settings import child_environment, from_env
+from infra.local import ministack, stack, together
+from infra.local.processes import start_time
+
+pytestmark = [pytest.mark.integration, pytest.mark.java]
+
+
+@contextmanager
+def _up(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """The program with a local_dir of its own; stopped, and its streams closed, at the end."""
+    home = from_env().local_dir.absolute()
+    ministack.install(home, stack.quiet)
+    (folder / "ministack").symlink_to(home / "ministack")
+    ports = ("--port", "0", "--aws-port", "0", "--kinesis-port", "0")
+    with subprocess.Popen(
+        [sys.executable, "-m", "clickstream.cli", "up", *ports, *arguments],
+        env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.send_signal(signal.SIGTERM)
+            program.communicate(timeout=60)
+
+
+def _said_until_ready(program: subprocess.Popen[str]) -> str:
+    assert program.stderr is not None
+    said = ""
+    for line in program.stderr:
+        said += line
+        if line == "clickstream: ready\n":
+            break
+    return said
+
+
+def _children(pid: int) -> dict[str, int]:
+    """Command line → process id of the direct children."""
+    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return {Path(f"/proc/{child}/cmdline").read_text().replace("\0", " "): int(child) for child in pids}
+
+
+def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
+    with _up(tmp_path, "--shards", "2") as program:
+        said = _said_until_ready(program)
+        found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+        assert found, said
+        assert stack.answers(int(found.group(1)), "/healthz")
+
+        assert program.stdout is not None
+        exports = [program.stdout.readline() for _ in range(6)]
+        settings = from_env(dict(line.strip().removeprefix("export ").split("=", 1) for line in exports))
+        settings = msgspec.structs.replace(settings, credentials=stack.CREDENTIALS)
+        assert together.owns_every_shard(Clients(settings), settings, "analytics", since_ms=0)
+
+        parts = _children(program.pid)
+        assert len(parts) == 4, parts
+        began = time.monotonic()
+        program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=60)
+        assert (program.returncode, out, err) == (0, "", "")
+        assert time.monotonic() - began < together.STOP_SECONDS
+        assert [pid for pid in parts.values() if start_time(pid) is not None] == []
+
+
+def test_a_part_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
+    with _up(tmp_path, "--only", "aws,analytics", "--shards", "1") as program:
+        _said_until_ready(program)
+        parts = _children(program.pid)
+        (worker,) = (pid for command, pid in parts.items() if "worker analytics" in command)
+        os.kill(worker, signal.SIGKILL)
+        _, err = program.communicate(timeout=60)
+        assert program.returncode == 1
+        assert err.startswith("clickstream: analytics ended by SIGKILL")
+        assert err.endswith(f"(log: {tmp_path / 'logs' / 'analytics.log'})\n")
+        assert len(err.splitlines()) == 1
+        assert [pid for pid in parts.values() if start_time(pid) is not None] == []
+
+
+def test_an_interrupt_before_ready_is_an_interrupt(tmp_path: Path) -> None:
+    with _up(tmp_path, "--only", "aws,analytics") as program:
+        assert program.stderr is not None
+        line = program.stderr.readline()
+        while "started analytics" not in line:
+            line = program.stderr.readline()
+            assert line, "ended too early"
+        parts = _children(program.pid)
+        program.send_signal(signal.SIGINT)
+        program.communicate(timeout=60)
+        assert program.returncode == 130
+        assert [pid for pid in parts.values() if start_time(pid) is not None] == []
+
+
+def test_a_taken_dashboard_port_stops_it_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        with _up(tmp_path, "--port", str(port)) as program:
+            out, err = program.communicate(timeout=60)
+    assert (program.returncode, out) == (1, "")
+    assert err.splitlines()[0] == f"clickstream: port {port} is taken"
+    assert err.splitlines()[1].startswith("hint: choose another with --port")
+    assert not (tmp_path / "logs").exists()

@@ -1,0 +1,79 @@
+"""What becomes of a dead letter: one row per rule."""
+
+from __future__ import annotations
+
+import pytest
+
+from clickstream import events
+from clickstream.events import Login
+from consumers.dead_letters.letters import Received
+from consumers.dead_letters.redriving import Drop, InStream, Keep, Put, decide
+from consumers.runtime.dead_letters import dead_letter
+from consumers.runtime.position import Position
+
+
+def received(data: bytes, sequence: int = 10, application: str = "analytics") -> Received:
+    letter = dead_letter(
+        application=application,
+        shard="shardId-0",
+        position=Position(sequence, 2),
+        partition_key="u",
+        arrived_ms=1_000,
+        reason="of another day",
+        path="$",
+        data=data,
+    )
+    return Received(letter, (f"receipt-{sequence}",))
+
+
+def login(event_id: str = "e1") -> bytes:
+    return events.encode(Login(event_id=event_id, user_id="u", session_id="s", occurred_at=1))
+
+
+def in_stream(event_id: str = "e1", sequence: int = 99, sub: int = 0, redriven_for: str = "") -> InStream:
+    return InStream(event_id, str(sequence), sub, redriven_for)
+
+
+def test_what_is_an_event_today_is_put_for_its_application() -> None:
+    [decision] = decide([received(login())], [])
+    assert isinstance(decision, Put)
+    assert (decision.event.event_id, decision.event.redriven_for) == ("e1", "analytics")
+
+
+def test_what_still_is_no_event_stays_with_the_reason_of_today() -> None:
+    [decision] = decide([received(b'{"type":"login"}')], [])
+    assert isinstance(decision, Keep)
+    assert "event_id" in decision.why
+
+
+@pytest.mark.parametrize(
+    ("seen", "kind"),
+    [
+        (in_stream(), Drop),  # the shop sent it again, corrected
+        (in_stream(redriven_for="analytics"), Drop),  # somebody redrove it before
+        (in_stream(redriven_for="fraud"), Put),  # for another application
+        (in_stream("e2"), Put),  # another event
+        (in_stream(sequence=10, sub=2), Put),  # the rejected record itself
+        (in_stream(sequence=10, sub=3), Drop),  # its neighbour in the same aggregate
+    ],
+)
+def test_what_was_applied_meanwhile_is_not_put_again(seen: InStream, kind: type) -> None:
+    [decision] = decide([received(login())], [seen])
+    assert type(decision) is kind
+
+
+def test_two_letters_of_one_event_put_it_once() -> None:
+    first, second = decide([received(login()), received(login(), 11)], [])
+    assert isinstance(first, Put)
+    assert isinstance(second, Drop)
+
+
+def test_two_applications_each_get_their_own() -> None:
+    decisions = decide([received(login()), received(login(), 10, "fraud")], [])
+    assert [decision.event.redriven_for for decision in decisions if isinstance(decision, Put)] == ["analytics", "fraud"]
+
+
+def test_a_letters_name_is_its_application_and_place() -> None:
+    assert received(login()).id == received(b"other bytes").id
+    assert received(login()).id != received(login(), 11).id
+    assert received(login()).id != received(login(), 10, "fraud").id
