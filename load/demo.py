@@ -26,9 +26,11 @@ from clickstream.settings import child_environment, from_env
 from load.driver import MAX_RECORDS, MAX_SECONDS
 
 _LOOK_S = 0.25
-#: `clickstream up` drains its workers within 30 s of its own.
+#: `clickstream up` drains its workers within 45 s of its own.
 _STOP_S = 60.0
 _READY = "ready"
+#: Without these a child would find another AWS, or none.
+_EXPORTED = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _WORKER_STARTED = "started analytics"
 _CLI = (sys.executable, "-m", "clickstream.cli")
 #: `clickstream load verify`: not exact. Anything else that is not 0 is a failure of a part.
@@ -53,6 +55,7 @@ class Platform:
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         self._ready = threading.Event()
+        self._exported = threading.Event()
         self._exports: dict[str, str] = {}
         self.workers_started = time.monotonic()
         """Of the monotonic clock; until the workers start, the time of our own start."""
@@ -67,6 +70,8 @@ class Platform:
         for word in shlex.split(line)[1:] if line.startswith("export ") else ():
             name, _, value = word.partition("=")
             self._exports[name] = value
+        if self._exports.keys() >= _EXPORTED:
+            self._exported.set()
 
     def _on_log(self, line: str) -> None:
         click.echo(line, err=True)
@@ -77,7 +82,8 @@ class Platform:
 
     def wait_until_ready(self) -> dict[str, str]:
         """The environment that leads a child to this platform; raises PartEnded."""
-        while not self._ready.wait(_LOOK_S):
+        # two pipes, two readers: "ready" on the one says nothing of how far the other has been read
+        while not (self._ready.wait(_LOOK_S) and self._exported.wait(_LOOK_S)):
             self.check()
         return child_environment(self._exports)
 

@@ -6,13 +6,16 @@ import msgspec
 
 
 class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """How much work a crash may repeat, against how often the stores are written.
+    """How late an answer may be and how much work a crash may repeat, against how often the stores are written.
 
-    A commit writes effects, one snapshot object and one conditional item; KCL's checkpoint only saves redelivery (records up to
+    Effects alone may be written more often than state: they are idempotent, and a crash in between only writes them again. A
+    commit writes effects, one snapshot object and one conditional item; KCL's checkpoint only saves redelivery (records up to
     the snapshot's position are dropped anyway), so it follows at its own, slower pace.
     """
 
-    interval_ms: int = 500
+    effects_interval_ms: int = 200
+    """Effects are written at most this often; the first after a pause at once."""
+    interval_ms: int = 1_000
     """A commit starts at most this long after the first uncommitted record."""
     max_records: int = 20_000
     """… or as soon as this many records are uncommitted."""
@@ -24,6 +27,9 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def commit_is_due(self, now_ms: int, *, first_uncommitted_ms: int, uncommitted: int) -> bool:
         return uncommitted > 0 and (uncommitted >= self.max_records or now_ms - first_uncommitted_ms >= self.interval_ms)
+
+    def effects_are_due(self, now_ms: int, *, last_written_ms: int, unwritten: int) -> bool:
+        return unwritten > 0 and now_ms - last_written_ms >= self.effects_interval_ms
 
     def must_wait(self, *, not_durable: int) -> bool:
         return not_durable >= self.window_records

@@ -10,8 +10,11 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from typing import Any, Protocol
 
+import msgspec
+
 from consumers.runtime.application import Sink
 from consumers.runtime.outages import Patience
+from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease
 
 
@@ -25,8 +28,17 @@ class Store(Protocol):
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
 
 
+class Written(msgspec.Struct, frozen=True):
+    """Effects up to this position are visible; the state that belongs to them is not durable yet."""
+
+    position: Position
+
+
+Landed = Commit | Written | None
+
+
 class Commits:
-    """The commit in flight, if any. All methods belong to the shard loop's thread."""
+    """The commit, or effects alone, or heartbeat in flight, if any. All methods belong to the shard loop's thread."""
 
     def __init__(self, *, lease: Lease, store: Store, sink: Sink, patience: Patience, executor: Executor) -> None:
         self._lease = lease
@@ -34,7 +46,7 @@ class Commits:
         self._sink = sink
         self._patience = patience
         self._executor = executor
-        self._future: Future[Commit | None] | None = None
+        self._future: Future[Landed] | None = None
 
     @property
     def in_flight(self) -> bool:
@@ -49,17 +61,22 @@ class Commits:
         assert self._future is None
         self._future = self._executor.submit(self._run, commit, effects, now_ms)
 
+    def start_effects(self, effects: Sequence[Any], position: Position) -> None:
+        """Write effects ahead of the commit that will cover them."""
+        assert self._future is None
+        self._future = self._executor.submit(self._write, effects, position)
+
     def start_heartbeat(self, behind_ms: int, now_ms: int) -> None:
         assert self._future is None
         self._future = self._executor.submit(self._beat, behind_ms, now_ms)
 
-    def finished(self) -> Commit | None:
-        """The commit that became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
+    def finished(self) -> Landed:
+        """What became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
         if self._future is None or not self._future.done():
             return None
         return self.wait(timeout_s=None)
 
-    def wait(self, timeout_s: float | None) -> Commit | None:
+    def wait(self, timeout_s: float | None) -> Landed:
         """Like ``finished``, after waiting for the flight to end. Raises TimeoutError."""
         if self._future is None:
             return None
@@ -72,6 +89,10 @@ class Commits:
             self._patience.call(lambda: self._sink.write(effects, commit.position))
         self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
         return commit
+
+    def _write(self, effects: Sequence[Any], position: Position) -> Written:
+        self._patience.call(lambda: self._sink.write(effects, position))
+        return Written(position)
 
     def _beat(self, behind_ms: int, now_ms: int) -> None:
         self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, now_ms))

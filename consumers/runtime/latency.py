@@ -14,7 +14,7 @@ _SAMPLES_PER_BATCH = 16
 
 
 class LatencySamples:
-    """Arrival times (ms, Kinesis's clock) of some records of each batch; latencies once their effects are durable."""
+    """Arrival times (ms, Kinesis's clock) of some records of each batch; latencies once their effects are written."""
 
     def __init__(self) -> None:
         self._histogram = HdrHistogram(1, _HIGHEST_MS, _DIGITS)
@@ -25,10 +25,10 @@ class LatencySamples:
         step = max(1, len(records) // _SAMPLES_PER_BATCH)
         self._waiting += [record.approximate_arrival_timestamp for record in records[::step]]
 
-    def commit_started(self) -> None:
+    def write_started(self) -> None:
         self._in_flight, self._waiting = self._waiting, []
 
-    def commit_ended(self, now_ms: int) -> None:
+    def write_ended(self, now_ms: int) -> None:
         for arrived_ms in self._in_flight:
             self._histogram.record_value(min(_HIGHEST_MS, max(1, now_ms - arrived_ms)))
         self._in_flight = []

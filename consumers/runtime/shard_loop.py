@@ -17,7 +17,7 @@ from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.routing import Shard
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.commits import Commits, Store
+from consumers.runtime.commits import Commits, Landed, Store
 from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLetterLimit, dead_letter
 from consumers.runtime.decoding import Rejection, position_of
 from consumers.runtime.latency import LatencySamples
@@ -79,6 +79,8 @@ class ShardLoop:
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
         self._behind_ms = 0
+        self._unwritten = 0
+        self._last_effects_ms = 0
         self._uncommitted = 0
         self._in_flight_records = 0
         self._first_uncommitted_ms = 0
@@ -119,6 +121,7 @@ class ShardLoop:
             if not self._uncommitted:
                 self._first_uncommitted_ms = self._clock_ms()
             self._uncommitted += applied
+            self._unwritten += applied
             self._latency.arrived(batch.records)
 
     def _commit_if_due(self) -> None:
@@ -130,12 +133,20 @@ class ShardLoop:
         if self._policy.commit_is_due(now, first_uncommitted_ms=self._first_uncommitted_ms, uncommitted=self._uncommitted):
             # a shard with nothing more to do flushes at its next heartbeat
             self._start_commit(flush=False)
+        elif self._policy.effects_are_due(now, last_written_ms=self._last_effects_ms, unwritten=self._unwritten):
+            self._start_effects(now)
         elif not self._uncommitted and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms):
             if effects := self._state.fold.effects(flush=True):
                 # held back while the shard was busy; the position is the same, so the sink may write without a commit
                 self._patience.call(lambda: self._sink.write(effects, self._state.position))
             self._last_write_ms = now
             self._commits.start_heartbeat(self._behind_ms, now)
+
+    def _start_effects(self, now: int) -> None:
+        """Show what was folded without waiting for the next commit."""
+        self._unwritten, self._last_effects_ms = 0, now
+        self._latency.write_started()
+        self._commits.start_effects(self._state.fold.effects(flush=False), self._state.position)
 
     def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
         now = self._clock_ms()
@@ -149,16 +160,17 @@ class ShardLoop:
             latency=self._latency.encoded(),
             ended=ended,
         )
-        self._latency.commit_started()
-        self._in_flight_records, self._uncommitted = self._uncommitted, 0
-        self._last_write_ms = now
+        self._latency.write_started()
+        self._in_flight_records, self._uncommitted, self._unwritten = self._uncommitted, 0, 0
+        self._last_write_ms = self._last_effects_ms = now
         self._commits.start(commit, self._state.fold.effects(flush=flush), now)
 
-    def _landed(self, commit: Commit | None) -> None:
-        if commit is not None:
-            self._durable = commit.position
+    def _landed(self, landed: Landed) -> None:
+        if landed is not None:
+            self._latency.write_ended(self._clock_ms())
+        if isinstance(landed, Commit):
+            self._durable = landed.position
             self._in_flight_records = 0
-            self._latency.commit_ended(self._clock_ms())
 
     def _send_dead_letters(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:

@@ -302,7 +302,7 @@ def test_shutdown_commits_and_checkpoints_everything() -> None:
     world = World()
     loop = started(world.loop(policy=CommitPolicy(interval_ms=3_600_000)))
     deliver(loop, world.checkpointer, record(login("a"), 10))
-    assert world.rows.rows == {}
+    assert world.store.items["shardId-0"].position is None
     loop.shutdown_requested(world.checkpointer)
     assert world.row("ann") == tally("a")
     assert world.checkpointer.positions == [Position(10)]
@@ -336,3 +336,28 @@ def test_an_event_redriven_for_another_application_is_passed_over() -> None:
     )
     deliver(loop, world.checkpointer, record(mine, 10), record(other, 11), record(login("c"), 12))
     assert world.row("ann") == tally("a", "c")
+
+
+def test_effects_are_visible_before_the_commit_that_covers_them() -> None:
+    world = World()
+    policy = CommitPolicy(effects_interval_ms=200, interval_ms=60_000, checkpoint_interval_ms=0)
+    loop = started(world.loop(policy=policy))
+    deliver(loop, world.checkpointer, record(login("a"), 10))
+    assert world.row("ann") == tally("a")
+    assert world.store.items["shardId-0"].position is None
+    deliver(loop, world.checkpointer, record(login("b"), 11))
+    assert world.row("ann") == tally("a"), "not more often than the interval says"
+    world.clock.now_ms += 200
+    deliver(loop, world.checkpointer)
+    assert world.row("ann") == tally("a", "b")
+    assert world.checkpointer.positions == [], "KCL hears only of what is committed"
+
+
+def test_a_crash_between_effects_and_commit_writes_the_same_effects_again() -> None:
+    world = World()
+    policy = CommitPolicy(effects_interval_ms=0, interval_ms=60_000)
+    deliver(started(world.loop(policy=policy)), world.checkpointer, record(login("a"), 10), record(login("b"), 11))
+    again = started(world.loop("second", policy=policy))
+    deliver(again, world.checkpointer, record(login("a"), 10))
+    deliver(again, world.checkpointer, record(login("b"), 11), record(login("c"), 12))
+    assert world.row("ann") == tally("a", "b", "c")
