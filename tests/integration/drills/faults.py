@@ -1,4 +1,4 @@
-"""What can be done to a site, each as one function: it does the harm, and says what must be repaired and when the clock starts."""
+"""What can be done to a site, a function each: it does the harm, says how to repair it and when the clock starts."""
 
 from __future__ import annotations
 

@@ -32,8 +32,8 @@ def table(outcomes: Sequence[Outcome]) -> str:
 def told(account: Account) -> str:
     report = account.report
     return (
-        f"sent {report['sent']:,}, processed {report['processed']:,}, lost {report['lost']}, duplicated {report['duplicated']}, "
-        f"{report['windows']} windows compared, {report['wrong']} aggregates wrong; "
+        f"sent {report['sent']:,}, processed {report['processed']:,}, lost {report['lost']}, "
+        f"duplicated {report['duplicated']}, {report['windows']} windows compared, {report['wrong']} aggregates wrong; "
         f"{account.rejected} records were no events: {account.missing} without a dead letter, {account.strange} strange, "
         f"{account.letters} dead letters in all and {account.repeated} messages repeated: "
         + ("exact" if account.exact else f"NOT exact: {report['problems']}")
