@@ -70,6 +70,7 @@ class ShardLoop:
     ) -> None:
         self._application = application
         self._io = surroundings
+        self._shard_id = ""
         self._policy = policy
         self._clock_ms = clock_ms
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
@@ -103,6 +104,16 @@ class ShardLoop:
             self._send_dead_letters(applied.rejections)
             self._dead_letter_count.add(applied.records, applied.rejected)
             self._note(batch, applied.records)
+            self._commit_if_due()
+        except Fenced as fenced:
+            self._stand_still(str(fenced))
+
+    def idle(self) -> None:
+        """What is due is due also while no batch comes: effects, a commit, the flush and the heartbeat of a quiet shard."""
+        if self._gone.is_set() or not self._shard_id:
+            return
+        try:
+            self._landed(self._commits.finished())
             self._commit_if_due()
         except Fenced as fenced:
             self._stand_still(str(fenced))

@@ -26,6 +26,9 @@ class DecodingShard:
         decoded = decode_batch(batch.records)
         assert not decoded.rejections
 
+    def idle(self) -> None:
+        pass
+
     def lease_lost(self) -> None:
         pass
 
