@@ -65,6 +65,9 @@ class KclpyProcessor:
         )
         self._dispatch(message, checkpointer)
 
+    def idle(self) -> None:
+        """The processor of amazon_kclpy knows no such turn."""
+
     def lease_lost(self) -> None:
         self._processor.lease_lost(messages.LeaseLostInput({"action": "leaseLost"}))
 

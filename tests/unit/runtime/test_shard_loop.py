@@ -361,3 +361,22 @@ def test_a_crash_between_effects_and_commit_writes_the_same_effects_again() -> N
     deliver(again, world.checkpointer, record(login("a"), 10))
     deliver(again, world.checkpointer, record(login("b"), 11), record(login("c"), 12))
     assert world.row("ann") == tally("a", "b", "c")
+
+
+def test_what_is_due_is_done_while_no_batch_comes() -> None:
+    """Under enhanced fan-out KCL calls an idle shard every five seconds only."""
+    world = World()
+    loop = started(world.loop(policy=CommitPolicy(interval_ms=1_000, effects_interval_ms=60_000_000)))
+    deliver(loop, world.checkpointer, record(login("a"), 10))
+    deliver(loop, world.checkpointer, record(login("b"), 11))
+    assert world.store.items["shardId-0"].progress.events == 0
+    world.clock.now_ms += 1_000
+    loop.idle()
+    assert world.store.items["shardId-0"].position == Position(11)
+    assert world.row("ann") == tally("a", "b")
+
+
+def test_idle_before_the_lease_is_harmless() -> None:
+    world = World()
+    world.loop().idle()
+    assert world.store.items == {}

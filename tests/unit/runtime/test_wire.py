@@ -58,6 +58,9 @@ class Recorder:
         if batch.records:
             acknowledge()  # early; the status must still be sent once only
 
+    def idle(self) -> None:
+        pass
+
     def lease_lost(self) -> None:
         self.calls.append(("lease_lost",))
 
@@ -143,3 +146,28 @@ def test_a_checkpoint_answered_by_something_else_ends_the_process(daemon: Daemon
     daemon.say({"action": "processRecords", "records": [], "millisBehindLatest": 0}, {"action": "leaseLost"})
     with pytest.raises(ProtocolError, match="LeaseLost"):
         serve(Wire(daemon.child_reads, daemon.child_writes), Recorder(checkpoint=("1", 0)))
+
+
+def test_a_silent_daemon_gives_the_processor_its_turn(daemon: Daemon) -> None:
+    class Turn(Recorder):
+        def idle(self) -> None:
+            self.calls.append(("idle",))
+            daemon.hang_up()
+
+    recorder = Turn()
+    serve(Wire(daemon.child_reads, daemon.child_writes), recorder)
+    assert recorder.calls == [("idle",)]
+
+
+def test_a_message_may_come_in_pieces_and_two_at_once(daemon: Daemon) -> None:
+    first, second = (json.dumps({"action": action}).encode() + b"\n" for action in ("shutdownRequested", "leaseLost"))
+
+    class Rest(Recorder):
+        def idle(self) -> None:
+            daemon.say_raw(first[10:] + second)
+            daemon.hang_up()
+
+    daemon.say_raw(first[:10])
+    recorder = Rest()
+    serve(Wire(daemon.child_reads, daemon.child_writes), recorder)
+    assert recorder.calls == [("shutdown_requested",), ("lease_lost",)]
