@@ -79,6 +79,7 @@ def _count(events: int, bounds: Bounds) -> None:
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 
 
 def _too_deep(document: bytes, depth: int) -> Undecodable | None:
@@ -88,9 +89,9 @@ def _too_deep(document: bytes, depth: int) -> Undecodable | None:
     if b"\\" in document:
         document = _ESCAPE.sub(b"", document)
     # without escapes every second piece between quotes is text, whose brackets do not count
-    brackets = b"".join(document.split(b'"')[::2]).translate(None, _ALL_BUT_BRACKETS)
+    brackets = b"".join(document.split(b'"')[::2]).translate(_ONE_KIND, _ALL_BUT_BRACKETS)
     for _ in range(depth):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
+        brackets = brackets.replace(b"[]", b"")  # the innermost level
     if brackets:
         return Undecodable(f"nested deeper than {depth}, or its brackets do not match")
     return None
