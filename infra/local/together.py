@@ -95,7 +95,7 @@ class Parts:
             self._check()
 
     def stop(self) -> list[Process]:
-        """End all by one deadline, the collector first, then the workers (both drain), the AWS last; returns what was killed."""
+        """End all by one deadline: the collector, then the workers (both drain), the AWS last; returns what was killed."""
         deadline = time.monotonic() + STOP_SECONDS
         killed = [process for group in self._groups for process in group.stop(deadline)]
         remove_scratch(self._settings.local_dir)

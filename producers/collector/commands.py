@@ -55,6 +55,7 @@ def collect(
     from producers.kinesis import KinesisPublisher
     from producers.limits import Limits
 
+    allowed, trusted = _origins(origins), [_network(text) for text in proxies]
     local = is_loopback(host)
     if not local and not allow_remote:
         raise UserMistake(f"{host} can be reached from other machines", hint="add --allow-remote if that is meant")
@@ -64,7 +65,6 @@ def collect(
         )
     settings = from_env()
     known = None if keys_file is None else keys.read(keys_file)
-    trusted = [_network(text) for text in proxies]
     fingerprints = Fingerprints(hash_key.load(settings, may_generate=local))
     server.configure_logs(settings.log_level)
     listener = listen(host, port, backlog=server.MOST_CONNECTIONS)
@@ -76,7 +76,7 @@ def collect(
             fingerprints,
             Clocks(monotonic=time.monotonic, wall_ms=lambda: time.time_ns() // 1_000_000),
             keys=known,
-            origins=_origins(origins),
+            origins=allowed,
             trusted=trusted,
         )
         address = url(listener)
