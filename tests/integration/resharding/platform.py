@@ -84,5 +84,9 @@ class Platform:
             time.sleep(0.1)
 
     def errors_of_kcl(self) -> list[str]:
-        """The daemon's lines at ERROR, each with the line that follows: the exception, if there is one."""
-        return _ERROR_OF_KCL.findall(self.log.read_text(encoding="utf-8"))
+        return errors_of_kcl(self.log.read_text(encoding="utf-8"))
+
+
+def errors_of_kcl(log: str) -> list[str]:
+    """The daemon's lines at ERROR, each with the line that follows: the exception, if there is one."""
+    return _ERROR_OF_KCL.findall(log)
