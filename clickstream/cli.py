@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "query": ("serving.query:query", "Ask for aggregates from the command line."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
+    "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),
     "tail": ("consumers.tail:tail", "De-aggregated events of the stream as NDJSON."),
     "up": ("infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("consumers.runtime.commands:worker", "One application's KCL worker, until SIGTERM."),
