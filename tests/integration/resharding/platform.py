@@ -51,14 +51,15 @@ class Platform:
         )
 
     @contextmanager
-    def worker(self, retrieval: str = "polling") -> Iterator[subprocess.Popen[bytes]]:
-        """A worker of analytics that owns every shard; killed at the end, since a drain right after a reshard takes long.
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker of analytics that owns every shard; ``options`` are the command's.
 
+        It is killed at the end, since a drain right after a reshard takes long.
         (KCL's poller of an ended shard sits there for 60 s more, and a SIGTERM waits for it as long as KCL's grace allows.)
         """
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "clickstream.cli", "worker", "analytics", "--retrieval", retrieval],
+                [sys.executable, "-m", "clickstream.cli", "worker", "analytics", *options],
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
