@@ -1,4 +1,4 @@
-"""A stream under analytics: the commands of a person who runs it, what the worker's log says, and what was counted."""
+"""A stream under analytics: its worker, what the worker's log says, and what was counted."""
 
 from __future__ import annotations
 
@@ -33,22 +33,6 @@ class Platform:
         self.clients = Clients(settings)
         self.kinesis: Any = self.clients.kinesis
         self.log = folder / "worker.log"
-
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``clickstream …`` to its end."""
-        with self.begin(*arguments) as process:
-            out, err = process.communicate(timeout=DEADLINE_S)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "clickstream.cli", *arguments],
-            env=environment(self.settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
 
     @contextmanager
     def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
