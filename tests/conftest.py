@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,11 @@ from infra.local import resources, stack
 
 ROOT = Path(__file__).parent.parent
 _OURS = ("CLICKSTREAM_DATASETS", "CLICKSTREAM_LOCAL_DIR")
+
+# A shell starts what it puts in the background with Ctrl-C ignored, and every child would inherit that: the commands that tests
+# interrupt would never hear it. A handler of our own, unlike "ignore", does not survive into a child.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
