@@ -19,6 +19,8 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
+    "collect": "load.benchmarks.collect:batches",
+    "collect-one": "load.benchmarks.collect:singles",
 }
 _BUSY = 1.0
 
