@@ -33,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_dir: Path = Path(".local")
     """Where the embedded AWS keeps its environment, logs and state (``CLICKSTREAM_LOCAL_DIR``)."""
     log_level: str = "WARNING"
+    hung_after_s: float = 300.0
+    """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
     worker_id: str = ""
     """The KCL worker that a shard's process belongs to (``CLICKSTREAM_WORKER_ID``, set by the launcher)."""
     hash_key: str = ""

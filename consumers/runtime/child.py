@@ -9,7 +9,9 @@ import gc
 import importlib
 import logging
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -19,14 +21,19 @@ from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.kinesis import list_shards
 from clickstream.routing import Shard
 from clickstream.settings import Settings, from_env
+from consumers.runtime import watchdog
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.applications import APPLICATIONS
+from consumers.runtime.breakers import Breakers
 from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.standard_streams import take_over
 from consumers.runtime.wire import Wire, serve
+
+#: How often the breakers' states are compared with what the shard's item says.
+_BREAKERS_S = 1.0
 
 
 class Aws:
@@ -37,6 +44,10 @@ class Aws:
         self._settings = settings
         self._clients = Clients(settings, attempts=2)  # the loop's own patience does the rest, visibly
         self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
+        self.breakers = Breakers()
+        self.breakers.guard("DynamoDB", self._clients.dynamodb)
+        self.breakers.guard("S3", self._clients.s3)
+        self.breakers.guard("SQS", self._clients.sqs)
         self.store = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
         self.dead_letters = DeadLetterQueue(self._clients, settings)
 
@@ -74,19 +85,43 @@ def run(prepared: Prepared) -> int:
     """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
     wire = Wire(*take_over())
     log_to_stderr(prepared.settings)
+    watch = watchdog.Watch(prepared.settings.hung_after_s)
     loop = ShardLoop(
         prepared.application,
         prepared.surroundings,
         policy=CommitPolicy(),
         dead_letter_limit=DeadLetterLimit(),
+        executor=watchdog.WatchedExecutor(watch, "commit"),
     )
+    breakers = prepared.surroundings.breakers
+    watchdog.start(watch, lambda: breakers.last_trouble)
+    _tell_breakers(breakers, prepared.surroundings.store)
     try:
-        serve(wire, loop)
+        serve(wire, watchdog.Watched(loop, watch))
     except ClickstreamError as error:
         # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
         structlog.get_logger().error("shard process stops", reason=str(error))
         return 1
     return 0
+
+
+def _tell_breakers(breakers: Breakers, store: SnapshotStore) -> None:
+    """Keep the shard's item up with the breakers' states, on a thread of its own: the loop's threads wait just then."""
+
+    def run() -> None:
+        told: Mapping[str, str] = {}
+        while True:
+            time.sleep(_BREAKERS_S)
+            states = breakers.states()
+            if states == told:
+                continue
+            try:
+                store.tell_breakers(states)
+                told = states
+            except RetryLater:
+                continue  # DynamoDB itself is down; told once it is back
+
+    threading.Thread(target=run, name="breakers", daemon=True).start()
 
 
 def main(arguments: Sequence[str]) -> int:

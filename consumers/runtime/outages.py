@@ -18,7 +18,8 @@ from clickstream.errors import RetryLater, Throttled
 
 T = TypeVar("T")
 
-_THROTTLING = frozenset(
+#: Error codes that say "slower".
+THROTTLING = frozenset(
     {
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
@@ -47,10 +48,18 @@ def translated(dependency: str) -> Iterator[None]:
         code = error_code(error)
         if code in _FINAL:
             raise
-        kind = Throttled if code in _THROTTLING else RetryLater
+        kind = Throttled if code in THROTTLING else RetryLater
         raise kind(f"{dependency}: {code}: {error}") from error
     except BotoCoreError as error:
         raise RetryLater(f"{dependency}: {error}") from error
+
+
+class CircuitOpen(RetryLater):
+    """The call was not made: its dependency is known to be down. The next is let through after ``retry_after_s`` seconds."""
+
+    def __init__(self, dependency: str, retry_after_s: float) -> None:
+        super().__init__(f"{dependency}: known to be down, asked again in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
 
 
 class Patience:
@@ -81,6 +90,11 @@ class Patience:
             except RetryLater as error:
                 attempt += 1
                 self._report(error, attempt)
-                wait = random.uniform(0, min(self._most_s, self._first_s * 2**attempt))
-                if self._stop.wait(wait):
+                if self._stop.wait(self._wait_s(error, attempt)):
                     raise
+
+    def _wait_s(self, error: RetryLater, attempt: int) -> float:
+        if isinstance(error, CircuitOpen):
+            # nobody is let through before, and all that wait are let through at once
+            return error.retry_after_s + random.uniform(0, self._first_s)
+        return random.uniform(0, min(self._most_s, self._first_s * 2**attempt))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
@@ -107,6 +107,7 @@ class SnapshotStore:
         self._s3 = clients.s3
         self._table = settings.shards_table
         self._bucket = settings.state_bucket
+        self._taken: Lease | None = None
 
     def take(self, shard_id: str, now_ms: int) -> Lease:
         """Become the owner: every older epoch is refused from now on. How far the shard lags is unknown until it is read."""
@@ -114,13 +115,14 @@ class SnapshotStore:
             item = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=self._key(shard_id),
-                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now REMOVE behind_ms",
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now REMOVE behind_ms, breakers",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"S": self._owner}, ":now": {"N": str(now_ms)}},
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         lease = _lease(shard_id, item)
         self._sweep(lease)
+        self._taken = lease
         return lease
 
     def look(self, shard_id: str) -> Lease | None:
@@ -200,6 +202,29 @@ class SnapshotStore:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's") from error
+
+    def tell_breakers(self, states: Mapping[str, str]) -> None:
+        """Show in the item of the shard taken last which dependencies are down (``breakers``: dependency → state).
+
+        Safe from another thread than the shard loop's. Nothing happens before a shard is taken or after it was lost.
+        """
+        if self._taken is None:
+            return
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=self._key(self._taken.shard_id),
+                    UpdateExpression="SET breakers = :breakers",
+                    ConditionExpression="epoch = :epoch",
+                    ExpressionAttributeValues={
+                        ":epoch": {"N": str(self._taken.epoch)},
+                        ":breakers": {"M": {dependency: {"S": state} for dependency, state in states.items()}},
+                    },
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
 
     def _key(self, shard_id: str) -> dict[str, AttributeValueTypeDef]:
         return {"application": {"S": self._application}, "shard": {"S": shard_id}}

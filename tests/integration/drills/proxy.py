@@ -136,13 +136,17 @@ class Proxy:
 
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while chunk := await reader.read(_CHUNK):
-            weather = self._weather
-            wait = weather.latency_s + (len(chunk) / weather.bytes_per_s if weather.bytes_per_s else 0.0)
-            if wait:
-                await asyncio.sleep(wait)
-            await self._clear.wait()
-            writer.write(chunk)
-            await writer.drain()
+            if self._weather.latency_s:
+                await asyncio.sleep(self._weather.latency_s)
+            while chunk:
+                # piece by piece, so that the pace is the weather's of now
+                pace = self._weather.bytes_per_s
+                piece, chunk = (chunk, b"") if pace is None else (chunk[: int(pace / 10) + 1], chunk[int(pace / 10) + 1 :])
+                if pace is not None:
+                    await asyncio.sleep(len(piece) / pace)
+                await self._clear.wait()
+                writer.write(piece)
+                await writer.drain()
         if writer.can_write_eof() and not writer.is_closing():
             writer.write_eof()
 
