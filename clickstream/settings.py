@@ -54,9 +54,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-aggregates"
 
     @property
+    def recommendations_table(self) -> str:
+        """One item per user (what to show next), and what is counted of it."""
+        return f"{self.name}-recommendations"
+
+    @property
     def state_bucket(self) -> str:
         """Snapshots' bucket."""
         return f"{self.name}-state"
+
+    @property
+    def models_bucket(self) -> str:
+        """The model registry's bucket."""
+        return f"{self.name}-models"
 
     @property
     def dead_letter_queue(self) -> str:

@@ -29,8 +29,10 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _stream(clients, settings.stream, shards)
     _table(clients, settings.shards_table, "application", "shard")
     _table(clients, settings.aggregates_table, "window", "part")
+    _table(clients, settings.recommendations_table, "subject", "part")
     _queue(clients, settings.dead_letter_queue)
     _bucket(clients, settings.state_bucket, settings.region)
+    _bucket(clients, settings.models_bucket, settings.region)
     _wait(clients, settings)
 
 
@@ -89,7 +91,7 @@ def _bucket(clients: Clients, name: str, region: str) -> None:
 
 
 def _wait(clients: Clients, settings: Settings) -> None:
-    tables = (settings.shards_table, settings.aggregates_table)
+    tables = (settings.shards_table, settings.aggregates_table, settings.recommendations_table)
     try:
         clients.kinesis.get_waiter("stream_exists").wait(
             StreamName=settings.stream, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS}

@@ -1,0 +1,77 @@
+"""A program that serves a model follows the registry's pointer: it looks now and then, and swaps the model between two uses.
+
+What cannot be used changes nothing: the model at hand goes on, and the log says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, Protocol, TypeVar
+
+import structlog
+
+from clickstream.errors import RetryLater
+from models.registry.manifest import UnusableModel, Version
+from models.registry.s3 import Pointer
+
+T = TypeVar("T")
+
+log = structlog.get_logger()
+
+#: A promotion is picked up within this time (ms).
+LOOK_EVERY_MS = 5_000
+
+
+class Versions(Protocol):
+    """What is needed of :class:`models.registry.s3.Registry`."""
+
+    def current(self, model: str) -> Pointer | None: ...
+    def load(self, model: str, version: str) -> Version: ...
+
+
+class Followed(Generic[T]):
+    """The model in use. ``make`` builds it from a version's files and may raise UnusableModel. Not for several threads."""
+
+    def __init__(
+        self,
+        versions: Versions,
+        model: str,
+        make: Callable[[Version], T],
+        *,
+        every_ms: int = LOOK_EVERY_MS,
+    ) -> None:
+        self._versions = versions
+        self._model = model
+        self._make = make
+        self._every_ms = every_ms
+        self._looked_ms: int | None = None
+        self._refused: str | None = None
+        self.version: str | None = None
+        self.value: T | None = None
+        """None until a version was promoted."""
+
+    def look(self, now_ms: int) -> bool:
+        """Load what the pointer names if it is time to look and it is another version; True when the model was swapped.
+
+        Call it where a swap does no harm: between two commits. ``now_ms``: the wall clock.
+        """
+        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < self._every_ms:
+            return False
+        self._looked_ms = now_ms
+        wanted: str | None = None
+        try:
+            pointer = self._versions.current(self._model)
+            if pointer is None or pointer.version in (self.version, self._refused):
+                return False
+            wanted = pointer.version
+            made = self._make(self._versions.load(self._model, wanted))
+        except UnusableModel as error:
+            self._refused = wanted  # asking for it again cannot mend it
+            log.error("model refused", model=self._model, refused=wanted, goes_on_with=self.version, reason=str(error))
+            return False
+        except RetryLater as error:
+            log.warning("registry does not answer", model=self._model, goes_on_with=self.version, error=str(error))
+            return False
+        self.value, self.version, self._refused = made, wanted, None
+        log.info("model loaded", model=self._model, version=wanted)
+        return True

@@ -1,0 +1,185 @@
+"""The registry on S3.
+
+    models/MODEL/versions/VERSION/manifest.json    written last, and only if absent
+    models/MODEL/versions/VERSION/FILE …           what the manifest names
+    models/MODEL/current.json                      the pointer: which version serves, and which did before it
+
+A version never changes. The pointer moves by a conditional put: of two people who promote at once, one is told to look again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from clickstream.errors import Missing, RetryLater, UserMistake
+from models.registry import manifest as manifests
+from models.registry.manifest import Description, Manifest, Version
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Versions that the pointer remembers to roll back to.
+REMEMBERED = 20
+_MANIFEST = "manifest.json"
+#: S3 has a key already, or another content than the one the condition named.
+_CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+
+
+class Pointer(msgspec.Struct, frozen=True, kw_only=True):
+    """The version that serves, since ``promoted_at`` (ms); ``previous`` are those before it, the latest first."""
+
+    version: str
+    promoted_at: int
+    previous: tuple[str, ...] = ()
+
+
+class Registry:
+    """Raises RetryLater when S3 does not answer, Missing for what is not there, UnusableModel for what is damaged."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def publish(self, model: str, files: Mapping[str, bytes], description: Description, *, now_ms: int) -> Manifest:
+        """Store a new version; it serves nobody until it is promoted. The same content in the same second is stored once."""
+        manifest = manifests.manifest_of(model, files, description, now_ms)
+        if _MANIFEST in files:
+            raise ValueError(f"{_MANIFEST} is the registry's own file")
+        for name, data in files.items():
+            # unconditional: the key holds the content's digest, so whoever wrote it before wrote the same
+            self._put(self._key(model, manifest.version, name), data)
+        with _translated():
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=self._key(model, manifest.version, _MANIFEST),
+                    Body=manifests.encode(manifest),
+                    IfNoneMatch="*",
+                )
+            except self._s3.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] not in _CONFLICTS:
+                    raise
+                return self.manifest(model, manifest.version)
+        return manifest
+
+    def versions(self, model: str) -> list[str]:
+        """Every published version, the newest first."""
+        prefix = f"models/{model}/versions/"
+        with _translated():
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+        return sorted((key.split("/")[-2] for key in keys if key.endswith(f"/{_MANIFEST}")), reverse=True)
+
+    def manifest(self, model: str, version: str) -> Manifest:
+        data = self._get(self._key(model, version, _MANIFEST))
+        if data is None:
+            raise Missing(f"there is no version {version} of {model}", hint=f"`clickstream models list {model}` shows them")
+        manifest = manifests.decode(data[0])
+        if (manifest.model, manifest.version) != (model, version):
+            raise manifests.UnusableModel(f"{model} {version}: its manifest is of {manifest.model} {manifest.version}")
+        return manifest
+
+    def load(self, model: str, version: str) -> Version:
+        """A version with its files, each compared with the manifest."""
+        manifest = self.manifest(model, version)
+        files: dict[str, bytes] = {}
+        for name in manifest.files:
+            stored = self._get(self._key(model, version, name))
+            if stored is None:
+                raise manifests.UnusableModel(f"{model} {version}: its file {name} is missing")
+            manifests.check(manifest, name, stored[0])
+            files[name] = stored[0]
+        return Version(manifest, files)
+
+    def current(self, model: str) -> Pointer | None:
+        """Which version serves; None when none was ever promoted."""
+        found = self._pointer(model)
+        return None if found is None else found[0]
+
+    def promote(self, model: str, version: str, *, now_ms: int) -> Pointer:
+        """Let a version serve. Raises UserMistake when somebody else moved the pointer at the same time."""
+        self.load(model, version)  # a version that cannot be loaded must not be pointed at
+        found = self._pointer(model)
+        if found is None:
+            return self._move(model, Pointer(version=version, promoted_at=now_ms), None)
+        pointer, etag = found
+        if pointer.version == version:
+            return pointer
+        previous = (pointer.version, *pointer.previous)[:REMEMBERED]
+        return self._move(model, Pointer(version=version, promoted_at=now_ms, previous=previous), etag)
+
+    def rollback(self, model: str, *, now_ms: int) -> Pointer:
+        """Let the version serve that did before the current one. Raises UserMistake when there is none."""
+        found = self._pointer(model)
+        if found is None or not found[0].previous:
+            raise UserMistake(
+                f"{model} has no earlier version to go back to", hint=f"`clickstream models list {model}` shows all"
+            )
+        pointer, etag = found
+        before, *older = pointer.previous
+        self.load(model, before)
+        return self._move(model, Pointer(version=before, promoted_at=now_ms, previous=tuple(older)), etag)
+
+    def _move(self, model: str, pointer: Pointer, etag: str | None) -> Pointer:
+        body, key = msgspec.json.encode(pointer), _pointer_key(model)
+        with _translated():
+            try:
+                if etag is None:
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
+                else:
+                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag)
+            except self._s3.exceptions.ClientError as error:
+                if error.response["Error"]["Code"] not in _CONFLICTS:
+                    raise
+                raise UserMistake(
+                    f"somebody else moved {model}'s pointer at the same time", hint="look with `clickstream models list`"
+                ) from error
+        return pointer
+
+    def _pointer(self, model: str) -> tuple[Pointer, str] | None:
+        stored = self._get(_pointer_key(model))
+        if stored is None:
+            return None
+        try:
+            return msgspec.json.decode(stored[0], type=Pointer), stored[1]
+        except msgspec.MsgspecError as error:
+            raise manifests.UnusableModel(f"{model}: its pointer is damaged: {error}") from error
+
+    def _key(self, model: str, version: str, name: str) -> str:
+        return f"models/{model}/versions/{version}/{name}"
+
+    def _put(self, key: str, data: bytes) -> None:
+        with _translated():
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data)
+
+    def _get(self, key: str) -> tuple[bytes, str] | None:
+        """The object's content and ETag; None when there is no such key."""
+        with _translated():
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+            except self._s3.exceptions.NoSuchKey:
+                return None
+            except self._s3.exceptions.NoSuchBucket as error:
+                raise Missing(
+                    f"there is no bucket {self._bucket}", hint="`clickstream local start` makes it on a laptop"
+                ) from error
+            return answer["Body"].read(), answer["ETag"]
+
+
+def _pointer_key(model: str) -> str:
+    return f"models/{model}/current.json"
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """botocore's errors as RetryLater."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except (BotoCoreError, ClientError) as error:
+        raise RetryLater(f"S3: {error}") from error
