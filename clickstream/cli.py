@@ -16,6 +16,7 @@ from clickstream.errors import ClickstreamError, UserMistake
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),

@@ -1,8 +1,8 @@
 """A benchmark is two sides of one piece of work, measured in turn in one run, and said as a ratio.
 
-Two clocks. A side that is one thread of this process is rated by that thread's CPU time (``cpu_rate``): what else the machine
-does then hardly matters, and its ratio is the one to trust. A side with processes of its own, or that waits, can only be rated
-by the wall clock; it reports its CPU time beside, and its ratio is to be read together with the load average.
+Two clocks. A side that is one thread of this process is rated by that thread's CPU time (``cpu_rate``): the turns of other
+processes are then not counted. Their pressure on caches still is, on both sides; the ratio is what to trust. A side with
+processes of its own, or that waits, can only be rated by the wall clock, to be read together with the load average.
 """
 
 from __future__ import annotations

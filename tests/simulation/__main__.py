@@ -80,7 +80,10 @@ def _many(seeds: range, processes: int) -> int:
     total = Summary()
     with ProcessPoolExecutor(processes) as pool:
         for future in as_completed([pool.submit(run_chunk, chunk) for chunk in _chunks(seeds)]):
-            total.add(future.result())
+            part = future.result()
+            for seed in part.failures:
+                click.echo(f"seed {seed} fails: make simulate SEED={seed}", err=True)
+            total.add(part)
             _progress(total, len(seeds), started)
     click.echo(err=True)
     for seed in sorted(total.failures)[:3]:

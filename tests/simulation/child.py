@@ -118,6 +118,8 @@ class Child:
     ) -> None:
         self.process = process
         self.wire = SimulatedWire(scheduler, daemon)
+        self.gone = VirtualFlag(scheduler)
+        """Set when the loop has been fenced, or told that its lease is lost."""
         self._scheduler = scheduler
         self._loop = ShardLoop(
             application,
@@ -132,7 +134,7 @@ class Child:
             clock_ms=process.clock_ms,
             monotonic_s=lambda: scheduler.now / 1000,
             executor=VirtualExecutor(scheduler, process),
-            gone=VirtualFlag(scheduler),
+            gone=self.gone,
         )
         process.spawn(self._main)
 

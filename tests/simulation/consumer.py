@@ -85,6 +85,10 @@ class Consumer:
             self._hand_over()
             self._ask(LeaseLost())
 
+    def caught_up_since(self, ms: int) -> bool:
+        """Whether everything put up to a moment is with a child that still writes."""
+        return self.caught_up_ms > ms and self._child is not None and not self._child.gone.is_set()
+
     @property
     def _must_go(self) -> bool:
         return self.lost or self.leaving or self.worker.leaving

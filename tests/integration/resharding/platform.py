@@ -1,4 +1,4 @@
-"""A stream under analytics: the commands of a person who runs it, what the worker's log says, and what was counted."""
+"""A stream under analytics: its worker, what the worker's log says, and what was counted."""
 
 from __future__ import annotations
 
@@ -34,31 +34,16 @@ class Platform:
         self.kinesis: Any = self.clients.kinesis
         self.log = folder / "worker.log"
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """``clickstream …`` to its end."""
-        with self.begin(*arguments) as process:
-            out, err = process.communicate(timeout=DEADLINE_S)
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "clickstream.cli", *arguments],
-            env=environment(self.settings),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
     @contextmanager
-    def worker(self, retrieval: str = "polling") -> Iterator[subprocess.Popen[bytes]]:
-        """A worker of analytics that owns every shard; killed at the end, since a drain right after a reshard takes long.
+    def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker of analytics that owns every shard; ``options`` are the command's.
 
+        It is killed at the end, since a drain right after a reshard takes long.
         (KCL's poller of an ended shard sits there for 60 s more, and a SIGTERM waits for it as long as KCL's grace allows.)
         """
         with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "clickstream.cli", "worker", "analytics", "--retrieval", retrieval],
+                [sys.executable, "-m", "clickstream.cli", "worker", "analytics", *options],
                 env=environment(self.settings),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -84,5 +69,9 @@ class Platform:
             time.sleep(0.1)
 
     def errors_of_kcl(self) -> list[str]:
-        """The daemon's lines at ERROR, each with the line that follows: the exception, if there is one."""
-        return _ERROR_OF_KCL.findall(self.log.read_text(encoding="utf-8"))
+        return errors_of_kcl(self.log.read_text(encoding="utf-8"))
+
+
+def errors_of_kcl(log: str) -> list[str]:
+    """The daemon's lines at ERROR, each with the line that follows: the exception, if there is one."""
+    return _ERROR_OF_KCL.findall(log)

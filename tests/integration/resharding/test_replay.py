@@ -106,7 +106,7 @@ def test_a_replay_through_seven_reshards_equals_pandas(
     platform: Platform, traffic: Input, retrieval: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = time.monotonic()
-    with platform.worker(retrieval) as worker:
+    with platform.worker("--retrieval", retrieval) as worker:
         up = time.monotonic()
         recording, counters = publish(platform, traffic, worker)
         put = time.monotonic()
