@@ -77,7 +77,7 @@ def test_our_model_is_better_than_each_published_one(weeks: Weeks) -> None:
     assert result.cost < result.cost_of_approving_all / 2
 
 
-def test_the_ratios_are_those_of_the_engine(weeks: Weeks) -> None:
+def test_ratios_to_the_customers_own_history(weeks: Weeks) -> None:
     """By hand for some rows: amount over the mean of the others, missing where there are none."""
     rows = weeks.train.iloc[::5_000]
     for days in (1, 7, 30):
