@@ -66,6 +66,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-state"
 
     @property
+    def decisions_table(self) -> str:
+        """One item per purchase: its fraud decision."""
+        return f"{self.name}-decisions"
+
+    @property
+    def alerts_topic(self) -> str:
+        """Where purchases to be reviewed, or blocked, are told of."""
+        return f"{self.name}-alerts"
+
+    @property
+    def alerts_queue(self) -> str:
+        """The alerts topic's subscriber: what waits for a reviewer."""
+        return f"{self.name}-alerts"
+
+    @property
     def models_bucket(self) -> str:
         """The model registry's bucket."""
         return f"{self.name}-models"

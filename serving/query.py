@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.errors import Missing
 from clickstream.settings import from_env
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
 from serving.moments import iso, parse_moment
@@ -17,7 +18,7 @@ from serving.present import aggregates_json
 
 @click.group()
 def query() -> None:
-    """Ask for aggregates from the command line."""
+    """Ask for aggregates and decisions from the command line."""
 
 
 @query.command()
@@ -104,3 +105,40 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
 def _first_places(top: Top) -> str:
     lines = [f"{key} {count:,}" for key, count in top.entries[:3]]
     return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])
+
+
+@query.command()
+@click.argument("event_id")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def decision(event_id: str, as_json: bool) -> None:
+    """What was decided about a purchase, why, and by which model.
+
+    \b
+    With --json: {"event_id", "order_id", "user_id", "occurred_at", "decided_at", "amount", "currency", "verdict", "score",
+      "reasons", "source", "model_version", "features"}
+      verdict        approve, review or block
+      score          the probability of fraud; with source "unsupervised" how strange it is, with "rules" the rule's weight
+      reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
+      source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
+      features       {name: value or null}, as they were when it was decided
+    """
+    # the model's libraries cost half a second to import, which the other queries do not pay
+    from consumers.fraud import views
+
+    settings = from_env()
+    found = views.Decisions(Clients(settings), settings).of(event_id)
+    if found is None:
+        raise Missing(
+            f"no decision on {event_id}",
+            hint="it may not be a purchase, or not be decided yet: `clickstream tail` shows what is on the stream",
+        )
+    document = views.as_json(found)
+    if as_json:
+        click.echo(msgspec.json.encode(document))
+        return
+    click.echo(f"{found.verdict.value}  score {found.score:.4f}  by {found.source.value} {found.model_version}")
+    click.echo(
+        f"order {found.order_id} of {found.user_id}, {found.amount:,} {found.currency} (minor units), {iso(found.occurred_at)}"
+    )
+    for reason in found.reasons:
+        click.echo(f"  {reason.feature} = {reason.value:g}  ({reason.effect:+.2f})")
