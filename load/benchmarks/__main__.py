@@ -17,6 +17,7 @@ BENCHMARKS = {
     "aggregate": "load.benchmarks.aggregation:aggregate",
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
+    "recommend": "load.benchmarks.recommend:benchmark",
 }
 
 
