@@ -16,7 +16,7 @@ help:
 	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
 	@echo 'make test        lint, types and every test that needs no more than this machine'
 	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json'
-	@echo 'make simulate    the fleet simulator (SEEDS=20000)'
+	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
 	@echo 'make lint        ruff and mypy alone'
 	@echo 'make clean       delete everything that was built, local AWS included'
 
@@ -56,7 +56,7 @@ bench: bytecode
 	@$(RUN)/python -m load.benchmarks
 
 simulate: bytecode
-	@$(RUN)/python -m tests.simulation --seeds $(or $(SEEDS),20000)
+	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
 
 # after a change of infra/local/ministack-requirements.in
 ministack-requirements: setup

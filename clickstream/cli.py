@@ -16,6 +16,7 @@ from clickstream.errors import ClickstreamError, UserMistake
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
@@ -24,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "query": ("serving.query:query", "Ask for aggregates from the command line."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
+    "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),
     "tail": ("consumers.tail:tail", "De-aggregated events of the stream as NDJSON."),
     "up": ("infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("consumers.runtime.commands:worker", "One application's KCL worker, until SIGTERM."),

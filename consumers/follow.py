@@ -15,7 +15,7 @@ import msgspec
 
 from clickstream.errors import RetryLater
 from clickstream.kinesis import list_shards
-from clickstream.routing import HashRange, Shard
+from clickstream.routing import Shard
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -51,9 +51,15 @@ class Lineage:
         self._unfinished = set(self._waiting)
 
     def learn(self, shards: Iterable[Shard]) -> None:
-        """More shards, known ones among them or not."""
-        for shard in shards:
-            if shard.shard_id not in self._known:
+        """All that ListShards has: the descendants of known shards are added, others are older than what is to be read.
+
+        The whole listing, because a merged shard is told of when one of its parents ends, while the other one may itself be
+        a child that nobody has told of yet.
+        """
+        unknown = {shard.shard_id: shard for shard in shards if shard.shard_id not in self._known}
+        while found := [shard for shard in unknown.values() if not self._known.isdisjoint(shard.parents)]:
+            for shard in found:
+                del unknown[shard.shard_id]
                 self._known.add(shard.shard_id)
                 self._unfinished.add(shard.shard_id)
                 self._waiting[shard.shard_id] = shard
@@ -110,23 +116,12 @@ def follow(client: KinesisClient, stream: str, start: Start, *, only: str | None
             readings.remove(reading)
             lineage.ended(reading.shard.shard_id)
             if only is None:
-                lineage.learn(_children(response) or list_shards(client, stream))
+                lineage.learn(list_shards(client, stream))
                 readings += (
                     _Reading(shard, start if shard.shard_id in first else TRIM_HORIZON) for shard in lineage.take_readable()
                 )
         elif not forever and response.get("MillisBehindLatest", 0) == 0:
             readings.remove(reading)
-
-
-def _children(response: dict[str, Any]) -> list[Shard]:
-    return [
-        Shard(
-            shard_id=child["ShardId"],
-            hash_range=HashRange.of(int(child["HashKeyRange"]["StartingHashKey"]), int(child["HashKeyRange"]["EndingHashKey"])),
-            parents=tuple(child["ParentShards"]),
-        )
-        for child in response.get("ChildShards", ())
-    ]
 
 
 def _get_records(client: KinesisClient, stream: str, reading: _Reading) -> dict[str, Any] | None:

@@ -98,9 +98,15 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
             on_sent=lambda _sent: move(source.bytes_read()),
         )
         publisher.flush(FLUSH_S)
-        put = publisher.counters.delivered
+        counters = publisher.counters
+        put = counters.delivered
     flushed_ms = _now_ms()
     click.echo(f"sent {tally.sent:,} events, {tally.rejected:,} lines rejected, {put:,} acknowledged", err=True)
+    if counters.mispredicted:
+        click.echo(
+            f"the stream was resharded: {counters.mispredicted:,} records came elsewhere, {counters.reput:,} events put again",
+            err=True,
+        )
     if before is not None:
         from load import frames, oracle
         from load.verification import Expectation

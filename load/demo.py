@@ -49,7 +49,8 @@ class Platform:
     """``clickstream up`` as a child: started, awaited, ended."""
 
     def __init__(self, shards: int, port: int) -> None:
-        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), "--aws-port", "0", "--kinesis-port", "0"]
+        free = ("--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
+        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), *free]
         # a session of its own: Ctrl-C reaches us alone, and the load ends before what it talks to
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True

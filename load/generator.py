@@ -22,8 +22,8 @@ from clickstream.events import (
     RemoveFromCart,
     Search,
 )  # fmt: skip
+from clickstream.identifiers import ENTROPY_BITS, uuid7
 from load.catalogue import Catalogue, Product
-from load.identifiers import ENTROPY_BITS, uuid7
 
 CURRENCIES = ("EUR", "EUR", "EUR", "USD", "GBP")
 _COUNTRIES = ("DE", "FR", "NL", "US", "GB")

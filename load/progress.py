@@ -27,6 +27,8 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Valid events folded once."""
     duplicates: int = 0
     dead_letters: int = 0
+    foreign: int = 0
+    """Events refused because they belong to another shard: their publisher put them again after a reshard."""
     behind_ms: int = 0
     watermark_ms: int = 0
     updated_at: int = 0

@@ -19,7 +19,7 @@ import msgspec
 
 from clickstream.errors import InvalidEvent, Undecodable
 from clickstream.events import AddToCart, AnyEvent, Item, PageView, ProductView, Purchase
-from load.identifiers import ENTROPY_BITS, uuid7
+from clickstream.identifiers import ENTROPY_BITS, uuid7
 
 CURRENCY = "CNY"
 SESSION_GAP_S = 30 * 60

@@ -103,13 +103,19 @@ def _wait(
         shards = stores.look()
         done = progress.counted(shards) - expected.before
         on_progress(min(done.records, expected.sent))
-        if done.records >= expected.put and progress.caught_up(shards, expected.flushed_ms):
+        if _is_complete(expected, done, shards):
             return shards
         if done != latest:
             latest, moved_at = done, timer.clock()
         elif timer.clock() - moved_at > stall_s:
             return shards
         timer.sleep(_LOOK_S)
+
+
+def _is_complete(expected: Expectation, done: Counted, shards: Sequence[ShardProgress]) -> bool:
+    # records alone would not do: after a reshard events come twice, and stand in for others that are still on their way
+    everything = done.events >= expected.events and done.dead_letters >= expected.dead_letters and done.records >= expected.put
+    return everything and progress.caught_up(shards, expected.flushed_ms)
 
 
 def _compare(expected: Expectation, stores: Stores) -> list[Difference]:
@@ -119,7 +125,7 @@ def _compare(expected: Expectation, stores: Stores) -> list[Difference]:
 def _report(expected: Expectation, shards: Sequence[ShardProgress], wrong: list[Difference]) -> Report:
     done = progress.counted(shards) - expected.before
     lost, duplicated = max(0, expected.events - done.events), max(0, done.events - expected.events)
-    complete = done.records >= expected.put and progress.caught_up(shards, expected.flushed_ms)
+    complete = _is_complete(expected, done, shards)
     problems = list(_problems(expected, done, complete=complete))
     problems += [str(difference) for difference in wrong[:_SHOWN]]
     latency = progress.latency(shards)

@@ -32,6 +32,14 @@ class Tally(msgspec.Struct):
     rejected: int = 0
     failed: int = 0
     records: int = 0
+    throttled: int = 0
+    """Records that a shard over its limits refused; they were put again."""
+    retried: int = 0
+    """Records put again after a refusal or a failed call."""
+    mispredicted: int = 0
+    """Records that came to another shard than expected: the stream was resharded."""
+    reput: int = 0
+    """Events put again because a reshard overtook their aggregate."""
     seconds: float = 0.0
 
 
@@ -93,7 +101,8 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
                 tally.sent += 1
         publisher.flush()
         counters = publisher.counters
-    tally.delivered, tally.failed, tally.records = counters.delivered, counters.failed, counters.records
+    for name in ("delivered", "failed", "records", "throttled", "retried", "mispredicted", "reput"):
+        setattr(tally, name, getattr(counters, name))
 
 
 def _wait_until(moment: float) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import logging
 import signal
 import socket
@@ -13,43 +11,12 @@ from collections.abc import Callable
 import uvicorn
 from starlette.types import ASGIApp
 
-from clickstream.errors import UserMistake
+from clickstream.listening import is_loopback, listen, url
+
+__all__ = ["DRAIN_S", "Server", "is_loopback", "listen", "run", "url"]
 
 #: Requests under way have this long when the end has begun; open streams are ended at once.
 DRAIN_S = 10
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises UserMistake when it cannot be had."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise UserMistake(f"cannot listen on {host}: {error.strerror}", hint="see --host") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(128)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise UserMistake(f"port {port} is taken", hint="end what listens there, or choose another with --port") from error
-        raise UserMistake(f"cannot listen on {host} port {port}: {error.strerror}", hint="see --host and --port") from error
-    return listener
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def url(listener: socket.socket) -> str:
-    """The address to open in a browser."""
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 class Server(uvicorn.Server):

@@ -28,8 +28,10 @@ _STAGES: dict[type[Event], int] = {ProductView: 1, AddToCart: 2, Purchase: 3}
 STAGES = len(_STAGES)
 #: A funnel's counters: stages 1 to 3 of the minute, then of sessions new to the hour, then of sessions new to the day.
 COUNTERS = 3 * STAGES
-_OF_HOUR = sum(1 << (STAGES * minute) for minute in range(HOUR))
-_OF_DAY = sum(1 << (STAGES * minute) for minute in range(DAY))
+#: By stage (the first is 0): a mark in every minute of the window.
+_OF_HOUR, _OF_DAY = (
+    [sum(1 << (STAGES * minute + stage) for minute in range(width)) for stage in range(STAGES)] for width in (HOUR, DAY)
+)
 #: Minutes whose marks fit the 64-bit integers of msgpack.
 _SHORT = 64 // STAGES
 
@@ -47,12 +49,11 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     stage: int = 0
     marks: int = 0
 
-    def was_counted(self, start: int, minutes: int, stage: int) -> bool:
-        """True if it was counted at this stage in any minute of the window."""
-        bits = _OF_HOUR if minutes == HOUR else _OF_DAY
+    def was_counted(self, start: int, window: int) -> bool:
+        """True if it was counted in the window from minute ``start`` on; ``window`` has the bits of its marks at a stage."""
         shift = STAGES * (start - self.first)
-        bits = bits << shift if shift >= 0 else bits >> -shift
-        return self.marks & (bits << (stage - 1)) != 0
+        # whichever shift makes the shorter number
+        return (self.marks >> shift & window if shift >= 0 else self.marks & window >> -shift) != 0
 
 
 class SessionsState(msgspec.Struct, array_like=True):
@@ -108,9 +109,9 @@ class Sessions:
             if counters is None:
                 counters = funnel[minute] = [0] * COUNTERS
             counters[stage - 1] += 1
-            if not session.marks or not session.was_counted(minute - minute % HOUR, HOUR, stage):
+            if not session.marks or not session.was_counted(minute - minute % HOUR, _OF_HOUR[stage - 1]):
                 counters[STAGES + stage - 1] += 1
-                if not session.marks or not session.was_counted(minute - minute % DAY, DAY, stage):
+                if not session.marks or not session.was_counted(minute - minute % DAY, _OF_DAY[stage - 1]):
                     counters[2 * STAGES + stage - 1] += 1
             session.marks |= mark
         if watermark >= self._swept + _SWEEP:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -28,11 +28,17 @@ THREADS = 8
 class AggregatesTable:
     """See ``consumers.runtime.application.Sink``; its effects are :class:`Row`."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, clock_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table: str,
+        clock_s: Callable[[], float] = time.time,
+        threads: Executor | None = None,
+    ) -> None:
         self._dynamodb = dynamodb
         self._table = table
         self._clock_s = clock_s
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="aggregates")
+        self._threads = threads or ThreadPoolExecutor(THREADS, thread_name_prefix="aggregates")
 
     def write(self, effects: Sequence[Row], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""

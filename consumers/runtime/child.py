@@ -73,7 +73,7 @@ def prepare(application_name: str, settings: Settings) -> Prepared:
 def run(prepared: Prepared) -> int:
     """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
     wire = Wire(*take_over())
-    _log_to_stderr(prepared.settings)
+    log_to_stderr(prepared.settings)
     loop = ShardLoop(
         prepared.application,
         prepared.surroundings,
@@ -96,7 +96,8 @@ def main(arguments: Sequence[str]) -> int:
     return run(prepared)
 
 
-def _log_to_stderr(settings: Settings) -> None:
+def log_to_stderr(settings: Settings) -> None:
+    """Structured lines to what stderr is now."""
     level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.WARNING)
     structlog.configure(
         processors=[

@@ -53,6 +53,11 @@ class Commits:
         return self._future is not None
 
     @property
+    def ended(self) -> bool:
+        """Whether the end of the shard is committed, by us or by an owner before us; only asked while none is in flight."""
+        return self._lease.ended
+
+    @property
     def wants_full(self) -> bool:
         """Whether the next commit should carry the whole state; only asked while none is in flight."""
         return self._lease.manifest.wants_full

@@ -61,6 +61,9 @@ def derive(
         "initialPositionInStream": initial_position,
         # an empty batch is the idle tick on which a shard flushes effects and moves its watermark
         "callProcessRecordsEvenForEmptyRecordList": "true",
+        # Turns KCL's own hash range filter off for good. The filter asks ListShards when its cache cannot answer, and when that
+        # call fails KCL skips the batch (docs/decisions/0009); our shard loop refuses what is foreign itself.
+        "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
         # what KCL falls back to where the pin of consumers.runtime.leases is missing
         "clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",
         "failoverTimeMillis": str(tuning.failover_ms),

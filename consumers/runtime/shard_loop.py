@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from math import inf
 from threading import Event as Flag
 from typing import Protocol
 
@@ -31,6 +32,9 @@ log = structlog.get_logger()
 
 #: Everything that a shutdown does must fit in here; KCL's own grace is longer (consumers.runtime.properties).
 DRAIN_S = 20.0
+#: KCL tells a worker that its lease is gone within a second or two. One that is still served so long after it was fenced does
+#: own the shard: what fenced it was a zombie that took its epoch late.
+FENCED_S = 10.0
 
 
 class DeadLetters(Protocol):
@@ -65,6 +69,7 @@ class ShardLoop:
         policy: CommitPolicy,
         dead_letter_limit: DeadLetterLimit,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic_s: Callable[[], float] = time.monotonic,
         executor: Executor | None = None,
         gone: Flag | None = None,
     ) -> None:
@@ -73,10 +78,12 @@ class ShardLoop:
         self._shard_id = ""
         self._policy = policy
         self._clock_ms = clock_ms
+        self._monotonic_s = monotonic_s
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
         #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
         self._gone = gone or Flag()
         self._patience = Patience(stop=self._gone, report=self._report_outage)
+        self._fenced_since = inf
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
         self._behind_ms = 0
@@ -96,6 +103,7 @@ class ShardLoop:
 
     def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
         if self._gone.is_set():
+            self._leave_if_still_served()
             return
         try:
             self._settle(checkpointer)
@@ -270,14 +278,17 @@ class ShardLoop:
 
     def shard_ended(self, checkpointer: Checkpointer) -> None:
         if self._gone.is_set():
+            self._leave_if_still_served()
             return
         try:
-            # without a deadline: the children may only start from what is committed here
-            self._drain(ended=True, deadline_s=None)
+            # An owner that died between this commit and KCL's checkpoint leaves a shard that ends once more.
+            if not self._commits.ended:
+                # without a deadline: the children may only start from what is committed here
+                self._drain(ended=True, deadline_s=None)
+            self._patience.call(lambda: _checkpoint_the_end(checkpointer))
         except Fenced as fenced:
             self._stand_still(str(fenced))
         else:
-            self._patience.call(lambda: _checkpoint_the_end(checkpointer))
             self._log.info("shard ended", position=str(self._state.position))
 
     def lease_lost(self) -> None:
@@ -287,11 +298,11 @@ class ShardLoop:
 
     def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
         """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
-        started = time.monotonic()
+        started = self._monotonic_s()
         self._landed(self._commits.wait(deadline_s))
         if self._uncommitted or ended:
             self._start_commit(flush=True, ended=ended)
-            left_s = None if deadline_s is None else max(0.0, deadline_s - (time.monotonic() - started))
+            left_s = None if deadline_s is None else max(0.0, deadline_s - (self._monotonic_s() - started))
             self._landed(self._commits.wait(left_s))
         elif effects := self._state.fold.effects(flush=True):
             self._patience.call(lambda: self._sink.write(effects, self._state.position))
@@ -299,7 +310,15 @@ class ShardLoop:
     def _stand_still(self, why: str) -> None:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
+        self._fenced_since = self._monotonic_s()
         self._log.warning("no longer the owner: standing still", why=why)
+
+    def _leave_if_still_served(self) -> None:
+        """Standing still helps nobody when the lease is ours after all: a new process takes a newer epoch than the zombie's."""
+        if self._monotonic_s() - self._fenced_since > FENCED_S:
+            raise Fenced(
+                f"{self._shard_id}: fenced {FENCED_S:g} s ago, but KCL has left us the lease: a new process must take it"
+            )
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:
         if attempt == 1 or attempt % 10 == 0:
@@ -310,4 +329,4 @@ def _checkpoint_the_end(checkpointer: Checkpointer) -> None:
     try:
         checkpointer.checkpoint(None, None)
     except CheckpointFailed as failed:
-        raise RetryLater(str(failed)) from failed
+        raise (Fenced if failed.lease_is_gone else RetryLater)(str(failed)) from failed

@@ -65,7 +65,7 @@ class ShardState:
             dead_letters=was.dead_letters + len(decoded.rejections),
             duplicates=was.duplicates + len(mine.events) - len(new),
             foreign=was.foreign + len(decoded.events) - len(mine.events),
-            watermark_ms=max([was.watermark_ms, *(event.occurred_at for event in new)]),
+            watermark_ms=max([was.watermark_ms, *[event.occurred_at for event in new]]),
             arrived_ms=max(was.arrived_ms, fresh[-1].approximate_arrival_timestamp),
         )
         return Applied(len(fresh), decoded.rejections, decoded.rejected)

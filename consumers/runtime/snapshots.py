@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -90,9 +91,18 @@ class Lease(msgspec.Struct, kw_only=True):
 class SnapshotStore:
     """One application's snapshots. Raises RetryLater when a store does not answer, Fenced when a newer owner is there."""
 
-    def __init__(self, application: str, owner: str, clients: Clients, settings: Settings) -> None:
+    def __init__(
+        self,
+        application: str,
+        owner: str,
+        clients: Clients,
+        settings: Settings,
+        *,
+        readers: Callable[[], Executor] = lambda: ThreadPoolExecutor(_READERS, thread_name_prefix="snapshots"),
+    ) -> None:
         self._application = application
         self._owner = owner
+        self._readers = readers
         self._dynamodb = clients.dynamodb
         self._s3 = clients.s3
         self._table = settings.shards_table
@@ -122,7 +132,7 @@ class SnapshotStore:
     def read(self, lease: Lease) -> list[bytes]:
         """The chain's contents, oldest first. A missing or altered object raises Stop: guessing would be wrong answers."""
         # side by side: a chain of 65 objects one after the other would be most of a shard's recovery
-        with ThreadPoolExecutor(_READERS, thread_name_prefix="snapshots") as readers:
+        with self._readers() as readers:
             return list(readers.map(self._get, lease.manifest.chain))
 
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
@@ -168,7 +178,8 @@ class SnapshotStore:
             # the first try had arrived and only its answer was lost
         lease.position, lease.manifest, lease.ended = commit.position, manifest, commit.ended
         if commit.full:
-            self._delete([obsolete.key for obsolete in old])
+            # when this is a repetition (the deletion went unanswered), the old chain is the new one already
+            self._delete([obsolete.key for obsolete in old if obsolete not in manifest.chain])
 
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
         """Tell that the shard is alive and how far it lags, without moving its position."""
@@ -216,11 +227,16 @@ class SnapshotStore:
         return zlib.decompress(body)
 
     def _sweep(self, lease: Lease) -> None:
-        """Delete what earlier owners left behind without committing it."""
+        """Delete what earlier owners left behind without committing it.
+
+        A newer owner may have come meanwhile: what it has written is not in our manifest, and none of our business.
+        """
         named = {link.key for link in lease.manifest.chain}
+        ours = f"{self._prefix(lease.shard_id)}{lease.epoch:010d}"
         with translated("S3"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(lease.shard_id))
-            self._delete([entry["Key"] for page in pages for entry in page.get("Contents", []) if entry["Key"] not in named])
+            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+            self._delete([key for key in keys if key < ours and key not in named])
 
     def _delete(self, keys: list[str]) -> None:
         for start in range(0, len(keys), 1000):

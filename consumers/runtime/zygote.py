@@ -13,9 +13,15 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
+import structlog
+
+from clickstream.errors import ClickstreamError
 from clickstream.settings import from_env
 from consumers.runtime import child
+
+log = structlog.get_logger()
 
 _PR_SET_PDEATHSIG = 1
 
@@ -26,13 +32,41 @@ def main(arguments: Sequence[str]) -> int:
     end_with_parent()
     prepared = child.prepare(application_name, from_env())
     child.tune_garbage_collector()
+    child.log_to_stderr(prepared.settings)
     requests = open_requests(directory)
-    # dead forks are reaped by the kernel: their exit code reaches the daemon through shard.sh
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     (directory / "ready").touch()
-    for pid in waiting_shards(requests):
-        fork_shard(pid, directory, lambda: child.run(prepared))
-    return 0
+    return fork_until_one_dies(requests, directory, lambda: child.run(prepared))
+
+
+def fork_until_one_dies(requests: int, directory: Path, serve: Callable[[], int]) -> int:
+    """Fork a shard's process per request; returns 1 when one of them ends other than well.
+
+    KCL gives up then, all shards of the worker with it, but only after its whole shutdown grace: it waits for the dead one to
+    drain. Our own end makes the supervisor start everything again at once, half a minute earlier.
+    """
+    signal.signal(signal.SIGCHLD, _reap)
+    try:
+        for pid in waiting_shards(requests):
+            fork_shard(pid, directory, serve)
+    except ShardProcessDied as died:
+        log.error("the worker must start again", reason=str(died))
+    return 1
+
+
+class ShardProcessDied(ClickstreamError):
+    """A fork was killed, or ended with an exit code that is not 0 (it has said why)."""
+
+
+def _reap(_number: int, _frame: FrameType | None) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return  # no forks are left
+        if pid == 0:
+            return
+        if status != 0:
+            raise ShardProcessDied(f"shard process {pid} ended with status {os.waitstatus_to_exitcode(status)}")
 
 
 def waiting_shards(fd: int) -> Iterator[int]:
@@ -55,12 +89,17 @@ def open_requests(directory: Path) -> int:
 
 
 def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
-    """Fork a process that takes over the pipes of process ``pid`` and serves the daemon on them."""
+    """Fork a process that takes over the pipes of process ``pid`` and serves the daemon on them; it ends when we do."""
+    zygote = os.getpid()
     if os.fork():
         return
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # the pipe's end would tell it too, but not while it waits for a store that is down
+        end_with_parent()
+        if os.getppid() != zygote:
+            return  # which ends it, below
         for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
             pipe = os.open(f"/proc/{pid}/fd/{fd}", mode)
             os.dup2(pipe, fd)

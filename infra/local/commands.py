@@ -107,10 +107,11 @@ def status(as_json: bool) -> None:
 @click.option("--only", default=",".join(together.NAMES), show_default=True, metavar="NAME,…", help="Start these parts alone.")
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
+@click.option("--collect-port", default=8081, show_default=True, help="The collector's; 0 takes a free port.")
 @click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
-def up(only: str, shards: int, port: int, aws_port: int, kinesis_port: int) -> None:
-    """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the dashboard.
+def up(only: str, shards: int, port: int, collect_port: int, aws_port: int, kinesis_port: int) -> None:
+    """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the collector, the dashboard.
 
     Says "ready" on stderr once every part answers, and prints the variables to export for other terminals. Without the part
     "aws" the parts use the AWS of the environment.
@@ -127,7 +128,11 @@ def up(only: str, shards: int, port: int, aws_port: int, kinesis_port: int) -> N
     with together.stop_requested() as requested:
         try:
             stack = parts.start(
-                shards=shards, port=port, ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port), requested=requested
+                shards=shards,
+                port=port,
+                collect_port=collect_port,
+                ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port),
+                requested=requested,
             )
             if stack is not None:
                 click.echo("\n".join(_exports(stack, around)))

@@ -1,6 +1,7 @@
 """Every part of the platform at once: started in order, watched, and ended in the opposite order.
 
-The AWS comes first and goes last; the workers drain before the dashboard goes, so a reader sees their last answers.
+The AWS comes first and goes last. The collector goes first, so that what it answered for is read; the workers drain
+before the dashboard goes, so a reader sees their last answers.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from infra.local.processes import Children, Process, wait_until
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
 APPLICATIONS = ("analytics",)
-NAMES = ("aws", *APPLICATIONS, "serve")
+NAMES = ("aws", *APPLICATIONS, "collect", "serve")
 READY_SECONDS = 60.0
 #: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
 STOP_SECONDS = 45.0
@@ -36,15 +37,19 @@ class Parts:
         self._settings = settings
         self._names = names
         self._say = say
-        self._aws, self._serving, self._workers = Children(), Children(), Children()
+        self._collecting, self._workers, self._serving, self._aws = Children(), Children(), Children(), Children()
+        self._groups = (self._collecting, self._workers, self._serving, self._aws)
+        """In the order in which they end."""
 
-    def start(self, *, shards: int, port: int, ports: Ports, requested: Event) -> Stack | None:
+    def start(self, *, shards: int, port: int, collect_port: int, ports: Ports, requested: Event) -> Stack | None:
         """Start everything and wait until every part answers; returns the embedded AWS if it is a part.
 
         Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
         """
         if "serve" in self._names:
             (port,) = claim((port, "--port"))
+        if "collect" in self._names:
+            (collect_port,) = claim((collect_port, "--collect-port"))
         stack = None
         environment = None
         if "aws" in self._names:
@@ -62,6 +67,8 @@ class Parts:
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
             begin(self._workers, name, "worker", name)
+        if "collect" in self._names:
+            begin(self._collecting, "collect", "collect", "--port", str(collect_port))
         if "serve" in self._names:
             begin(self._serving, "serve", "serve", "--port", str(port))
 
@@ -74,6 +81,9 @@ class Parts:
         if "serve" in self._names:
             wait_until(lambda: answers(port, "/healthz"), "serve", deadline, check=check)
             self._say(f"the dashboard is at http://127.0.0.1:{port}")
+        if "collect" in self._names:
+            wait_until(lambda: answers(collect_port, "/healthz"), "collect", deadline, check=check)
+            self._say(f"events go to http://127.0.0.1:{collect_port}/v1/events")
         for name in workers:
             owned = partial(owns_every_shard, clients, self._settings, name, since_ms)
             wait_until(owned, name, deadline, check=check)
@@ -85,14 +95,14 @@ class Parts:
             self._check()
 
     def stop(self) -> list[Process]:
-        """End all, the workers (which drain) first and the AWS last, by one deadline; returns what had to be killed."""
+        """End all by one deadline: the collector, then the workers (both drain), the AWS last; returns what was killed."""
         deadline = time.monotonic() + STOP_SECONDS
-        killed = [process for group in (self._workers, self._serving, self._aws) for process in group.stop(deadline)]
+        killed = [process for group in self._groups for process in group.stop(deadline)]
         remove_scratch(self._settings.local_dir)
         return killed
 
     def _check(self) -> None:
-        for group in (self._workers, self._serving, self._aws):
+        for group in self._groups:
             group.check()
 
 

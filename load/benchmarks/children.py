@@ -1,11 +1,16 @@
-"""The two children of the ``pipe`` benchmark: ``python -m load.benchmarks.children ours|stock``."""
+"""The two children of the ``pipe`` benchmark: ``python -m load.benchmarks.children ours|stock FILE``.
+
+When the lease is lost, each writes the seconds of CPU time that it has used since ``initialize`` to the file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 from amazon_kclpy import kcl, messages
 from amazon_kclpy.v3 import processor
@@ -15,11 +20,28 @@ from consumers.runtime.decoding import decode_batch
 from consumers.runtime.wire import Checkpointer, ProcessRecords, Wire, serve
 
 
+class Spent:
+    """CPU time of this process between two calls."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._started = 0.0
+
+    def start(self) -> None:
+        self._started = time.process_time()
+
+    def write(self) -> None:
+        self._file.write_text(str(time.process_time() - self._started))
+
+
 class DecodingShard:
     """Our loop's first half: acknowledged as the shard loop does it, decoded and validated; nothing else."""
 
+    def __init__(self, spent: Spent) -> None:
+        self._spent = spent
+
     def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
-        pass
+        self._spent.start()
 
     def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
         acknowledge()
@@ -30,7 +52,7 @@ class DecodingShard:
         pass
 
     def lease_lost(self) -> None:
-        pass
+        self._spent.write()
 
     def shard_ended(self, checkpointer: Checkpointer) -> None:
         pass
@@ -42,15 +64,18 @@ class DecodingShard:
 class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy ships no types
     """A consumer as amazon_kclpy's sample writes it, parsing JSON."""
 
+    def __init__(self, spent: Spent) -> None:
+        self._spent = spent
+
     def initialize(self, initialize_input: messages.InitializeInput) -> None:
-        pass
+        self._spent.start()
 
     def process_records(self, process_records_input: messages.ProcessRecordsInput) -> None:
         for record in process_records_input.records:
             json.loads(record.binary_data)
 
     def lease_lost(self, lease_lost_input: messages.LeaseLostInput) -> None:
-        pass
+        self._spent.write()
 
     def shard_ended(self, shard_ended_input: messages.ShardEndedInput) -> None:
         pass
@@ -60,8 +85,9 @@ class StockProcessor(processor.RecordProcessorBase):  # type: ignore[misc]  # am
 
 
 if __name__ == "__main__":
+    spent = Spent(Path(sys.argv[2]))
     if sys.argv[1] == "ours":
         tune_garbage_collector()
-        serve(Wire(os.dup(0), os.dup(1)), DecodingShard())
+        serve(Wire(os.dup(0), os.dup(1)), DecodingShard(spent))
     else:
-        kcl.KCLProcess(StockProcessor()).run()
+        kcl.KCLProcess(StockProcessor(spent)).run()

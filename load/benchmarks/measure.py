@@ -1,30 +1,51 @@
-"""A benchmark is two sides of one piece of work, measured in turn in one run, and said as a ratio."""
+"""A benchmark is two sides of one piece of work, measured in turn in one run, and said as a ratio.
+
+Two clocks. A side that is one thread of this process is rated by that thread's CPU time (``cpu_rate``): the turns of other
+processes are then not counted. Their pressure on caches still is, on both sides; the ratio is what to trust. A side with
+processes of its own, or that waits, can only be rated by the wall clock, to be read together with the load average.
+"""
 
 from __future__ import annotations
 
+import gc
 import statistics
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
 
-#: One measurement of one side, in the benchmark's unit.
-Side = Callable[[], float]
+
+class Reading(msgspec.Struct, frozen=True):
+    """One measurement of one side: the figure in the benchmark's unit, and what else it showed, by name."""
+
+    figure: float
+    extra: Mapping[str, float] = {}
+
+
+Side = Callable[[], Reading]
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
-    """What is compared with what; the ratio is ours to the peer's, and ``better`` says which way a figure wins."""
+    """What is compared with what; ``ratio`` is ours to the peer's, and a larger figure wins."""
 
     id: str
     what: str
     unit: str
     aim: str
+    least: float
+    """The ratio that the aim asks for."""
+    within: Mapping[str, tuple[float, float]] = {}
+    """What else the aim asks for: least and most, by the name in ``Result.extra``."""
     peer_name: str
     fairness: str
     """What each side does and does not do."""
+    clock: Literal["CPU", "wall"]
+    """Whose seconds the figures are per."""
     ours: Side
     peer: Side
-    better: Literal["larger", "smaller"] = "larger"
+    rounds: int | None = None
+    """Counted pairs where the usual number would take too long."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,18 +57,53 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float
     spread: tuple[float, float]
     aim: str
+    least: float
+    within: Mapping[str, tuple[float, float]]
     peer_name: str
     what: str
     fairness: str
+    clock: Literal["CPU", "wall"]
     rounds: int
+    load_average: tuple[float, float]
+    """Of the minute before the first round and before the end."""
+    extra: dict[str, float]
+    """Medians of what else the sides showed, as ``ours <name>`` and ``peer <name>``."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the aim is, in every respect."""
+        return self.ratio >= self.least and all(low <= self.extra[name] <= high for name, (low, high) in self.within.items())
 
 
-def measure(benchmark: Benchmark, *, rounds: int, report: Callable[[int, float, float], None]) -> Result:
+def cpu_rate(count: int, work: Callable[[], object]) -> Reading:
+    """``count`` per second of this thread's CPU time that ``work`` takes; the wall clock's rate stands beside as ``wall``.
+
+    The harness's own objects are frozen meanwhile, so that no side pays for the collector walking over them.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        work()
+        cpu, wall = time.thread_time() - cpu, time.perf_counter() - wall
+    finally:
+        gc.unfreeze()
+    return Reading(count / cpu, {"wall": count / wall})
+
+
+def measure(
+    benchmark: Benchmark,
+    *,
+    rounds: int,
+    report: Callable[[int, Reading, Reading], None],
+    load_average: Callable[[], float],
+) -> Result:
     """Both sides in turn, after a round that is not counted; a drift of the machine hits both alike."""
+    before = load_average()
     benchmark.ours()
     benchmark.peer()
-    pairs: list[tuple[float, float]] = []
-    for number in range(rounds):
+    pairs: list[tuple[Reading, Reading]] = []
+    for number in range(benchmark.rounds or rounds):
         # the side that goes first changes, so that neither always runs on the other's warm or busy machine
         if number % 2:
             peer = benchmark.peer()
@@ -57,16 +113,25 @@ def measure(benchmark: Benchmark, *, rounds: int, report: Callable[[int, float, 
             peer = benchmark.peer()
         pairs.append((ours, peer))
         report(number, ours, peer)
-    ratios = [ours / peer for ours, peer in pairs]
+    ratios = [ours.figure / peer.figure for ours, peer in pairs]
     return Result(
-        ours=statistics.median(ours for ours, _ in pairs),
-        peer=statistics.median(peer for _, peer in pairs),
+        ours=statistics.median(ours.figure for ours, _ in pairs),
+        peer=statistics.median(peer.figure for _, peer in pairs),
         unit=benchmark.unit,
         ratio=statistics.median(ratios),
         spread=(min(ratios), max(ratios)),
         aim=benchmark.aim,
+        least=benchmark.least,
+        within=benchmark.within,
         peer_name=benchmark.peer_name,
         what=benchmark.what,
         fairness=benchmark.fairness,
-        rounds=rounds,
+        clock=benchmark.clock,
+        rounds=len(pairs),
+        load_average=(round(before, 2), round(load_average(), 2)),
+        extra=_medians("ours", [ours for ours, _ in pairs]) | _medians("peer", [peer for _, peer in pairs]),
     )
+
+
+def _medians(side: str, readings: list[Reading]) -> dict[str, float]:
+    return {f"{side} {name}": statistics.median(reading.extra[name] for reading in readings) for name in readings[0].extra}

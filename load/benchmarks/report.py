@@ -18,12 +18,8 @@ _PACKAGES = ("amazon-kclpy", "aws-kinesis-agg", "boto3", "datasketches", "msgspe
 
 def machine() -> dict[str, object]:
     """Processor, cores, memory and the versions that the figures depend on."""
-    cpu = next(
-        (line.split(":", 1)[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
-        platform.processor(),
-    )
     return {
-        "cpu": cpu,
+        "cpu": _cpu(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
         "load_average": [round(value, 1) for value in os.getloadavg()],
@@ -32,27 +28,46 @@ def machine() -> dict[str, object]:
     }
 
 
+def machine_line() -> str:
+    """The same, for people."""
+    memory = round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30)
+    return f"{os.cpu_count()} × {_cpu()}, {memory} GiB, {platform.system()}, Python {platform.python_version()}"
+
+
+def _cpu() -> str:
+    info = Path("/proc/cpuinfo")  # Linux only
+    lines = info.read_text().splitlines() if info.exists() else []
+    return next((line.split(":", 1)[1].strip() for line in lines if "model name" in line), platform.processor())
+
+
 def write_json(results: Mapping[str, Result], path: Path) -> None:
     """``{"id": {"ours", "peer", "unit", "ratio", "aim", "peer_name", …}}``, with the machine under ``"machine"``."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {name: msgspec.to_builtins(result) for name, result in results.items()} | {"machine": machine()}
-    path.write_text(json.dumps(content, indent=2) + "\n")
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def table(results: Mapping[str, Result]) -> str:
-    """A Markdown table, a line per benchmark."""
+    """A Markdown table, a line per benchmark, and below it what else was measured."""
     lines = [
-        "| id | what | ours | peer | ratio (least–most) | aim | peer's name |",
-        "|---|---|---|---|---|---|---|",
+        "| id | what | ours | peer | ratio (least–most) | aim | reached | per | load | peer's name |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
         low, high = result.spread
         lines.append(
-            f"| {name} | {result.what} | {_figure(result.ours)} {result.unit} | {_figure(result.peer)} {result.unit} "
-            f"| **{result.ratio:.2f}** ({low:.2f}–{high:.2f}) | {result.aim} | {result.peer_name} |"
+            f"| {name} | {result.what} | {figure(result.ours)} {result.unit} | {figure(result.peer)} {result.unit} "
+            f"| **{result.ratio:.2f}** ({low:.2f}–{high:.2f}) | {result.aim} | {'yes' if result.reached else 'no'} "
+            f"| {result.clock} s | {max(result.load_average):.1f} | {result.peer_name} |"
         )
-    return "\n".join(lines)
+    further = [f"- {name}: {_extra(result.extra)}" for name, result in results.items() if result.extra]
+    return "\n".join([*lines, "", *further] if further else lines)
 
 
-def _figure(value: float) -> str:
+def _extra(extra: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {figure(value)}" for name, value in extra.items())
+
+
+def figure(value: float) -> str:
+    """Three digits at least, no more decimals than they need."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

@@ -13,8 +13,19 @@ _START_MS = 1_764_000_000_000
 _WORDS = ("shoe", "red", "running", "summer", "dress", "phone", "case", "coffee", "grinder", "lamp")
 
 
-def sample_events(count: int, *, users: int = 5_000, products: int = 5_000, seed: int = 7) -> list[AnyEvent]:
-    """``count`` events of a mixed day: mostly product views, a few purchases, two per millisecond."""
+def sample_events(
+    count: int,
+    *,
+    users: int = 5_000,
+    products: int = 5_000,
+    before_the_minute_ms: int = 0,
+    late_ms: float = 0.0,
+    seed: int = 7,
+) -> list[AnyEvent]:
+    """``count`` events of a mixed day: mostly product views, a few purchases, two per millisecond.
+
+    They begin this long before a full minute, and come late by ``late_ms`` in the mean (exponentially), so out of order.
+    """
     rng = random.Random(seed)
     sample: list[AnyEvent] = []
     for n in range(count):
@@ -24,7 +35,7 @@ def sample_events(count: int, *, users: int = 5_000, products: int = 5_000, seed
             "event_id": f"0193{rng.getrandbits(32):08x}-7{rng.getrandbits(12):03x}-7000-8000-{n:012x}",
             "user_id": f"user-{user}",
             "session_id": f"session-{user}-1",
-            "occurred_at": _START_MS + n // 2,
+            "occurred_at": _START_MS - before_the_minute_ms + n // 2 - round(rng.expovariate(1 / late_ms) if late_ms else 0),
             "context": Context(ip=f"{user:016x}", device=f"{user * 7:016x}", country="DE"),
         }
         category = f"category-{hash_of(product) % 40}"

@@ -178,3 +178,26 @@ def test_what_a_crash_left_is_swept(store_of: Owners) -> None:
         listing = Clients(Settings()).s3.list_objects_v2(Bucket=Settings().state_bucket)
         keys = [entry["Key"] for entry in listing.get("Contents", [])]
     assert keys == [link.key for link in new.manifest.chain]
+
+
+def test_a_zombies_late_sweep_spares_what_a_newer_owner_has_committed(store_of: Owners) -> None:
+    zombie = store_of("zombie")
+    if not isinstance(zombie, SnapshotStore):
+        pytest.skip("takes and sweeps in one step")
+    late = zombie.take(SHARD, now_ms=1)
+    owner = store_of("owner")
+    lease = owner.take(SHARD, now_ms=2)
+    owner.commit(lease, commit(10, b"all", full=True), now_ms=3)
+    zombie._sweep(late)  # it was stopped between its two steps
+    assert owner.read(lease) == [b"all"]
+
+
+def test_a_repeated_commit_does_not_delete_its_own_snapshot(store_of: Owners) -> None:
+    """The commit was made, and only the deletion of the old chain went unanswered: the whole commit is called again."""
+    store = store_of("a")
+    if not isinstance(store, SnapshotStore):
+        pytest.skip("memory answers always come")
+    lease = store.take(SHARD, now_ms=1)
+    store.commit(lease, commit(10, b"all", full=True), now_ms=2)
+    store.commit(lease, commit(10, b"all", full=True), now_ms=3)
+    assert store.read(lease) == [b"all"]

@@ -30,7 +30,7 @@ def _up(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     home = from_env().local_dir.absolute()
     ministack.install(home, stack.quiet)
     (folder / "ministack").symlink_to(home / "ministack")
-    ports = ("--port", "0", "--aws-port", "0", "--kinesis-port", "0")
+    ports = ("--port", "0", "--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
     with subprocess.Popen(
         [sys.executable, "-m", "clickstream.cli", "up", *ports, *arguments],
         env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder)}),
@@ -67,6 +67,9 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert found, said
         assert stack.answers(int(found.group(1)), "/healthz")
+        collecting = re.search(r"http://127\.0\.0\.1:(\d+)/v1/events", said)
+        assert collecting, said
+        assert stack.answers(int(collecting.group(1)), "/readyz")
 
         assert program.stdout is not None
         exports = [program.stdout.readline() for _ in range(6)]
@@ -75,7 +78,7 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         assert together.owns_every_shard(Clients(settings), settings, "analytics", since_ms=0)
 
         parts = _children(program.pid)
-        assert len(parts) == 4, parts
+        assert len(parts) == 5, parts
         began = time.monotonic()
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=60)

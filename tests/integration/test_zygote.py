@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.local.processes import start_time
+
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="pipes are handed over through /proc, which only Linux has"),
@@ -19,14 +21,17 @@ pytestmark = [
 SHARD_SH = str(resources.files("consumers.runtime") / "shard.sh")
 
 ECHO_ZYGOTE = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
-from consumers.runtime.zygote import end_with_parent, fork_shard, open_requests, waiting_shards
+from consumers.runtime.zygote import end_with_parent, fork_until_one_dies, open_requests
 
 def serve():
     for line in sys.stdin:
         if line == "exit 7\\n":
             return 7
+        if line == "wait\\n":
+            os.write(1, f"{os.getpid()} waits\\n".encode())
+            signal.pause()
         if line == "crash\\n":
             os.kill(os.getpid(), 9)
         os.write(1, f"{os.getpid()} {line}".encode())
@@ -36,20 +41,24 @@ end_with_parent()
 directory = Path(sys.argv[1])
 requests = open_requests(directory)
 (directory / "ready").touch()
-for pid in waiting_shards(requests):
-    fork_shard(pid, directory, serve)
+sys.exit(fork_until_one_dies(requests, directory, serve))
 """
 
 
 @pytest.fixture
-def zygote(tmp_path: Path) -> Iterator[Path]:
+def zygote_process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen([sys.executable, "-c", ECHO_ZYGOTE, str(tmp_path)]) as process:
         deadline = time.monotonic() + 20
         while not (tmp_path / "ready").exists():
             assert time.monotonic() < deadline, "the zygote does not start"
             time.sleep(0.01)
-        yield tmp_path
+        yield process
         process.kill()
+
+
+@pytest.fixture
+def zygote(zygote_process: subprocess.Popen[bytes], tmp_path: Path) -> Path:
+    return tmp_path
 
 
 def shard(directory: Path) -> subprocess.Popen[str]:
@@ -90,3 +99,35 @@ def test_the_forks_end_is_the_shells_end(zygote: Path, line: str, code: int) -> 
         assert process.stdin is not None
         process.stdin.write(line + "\n")
         assert process.wait(10) == code
+
+
+@pytest.mark.parametrize("line", ["exit 7", "crash"])
+def test_a_forks_bad_end_ends_the_zygote_and_the_other_forks(
+    zygote_process: subprocess.Popen[bytes], zygote: Path, line: str
+) -> None:
+    with shard(zygote) as bystander, shard(zygote) as process:
+        ask(bystander, "hello")
+        assert process.stdin is not None
+        process.stdin.write(line + "\n")
+        assert zygote_process.wait(10) == 1
+        assert bystander.wait(10) == 1
+
+
+def test_forks_end_with_their_zygote_even_while_they_do_not_read(zygote_process: subprocess.Popen[bytes], zygote: Path) -> None:
+    with shard(zygote) as process:
+        [pid, said] = ask(process, "wait")
+        assert said == "waits"
+        zygote_process.kill()
+        assert process.wait(10) == 1
+        assert start_time(int(pid)) is None
+
+
+def test_a_fork_that_ends_well_ends_nobody_else(zygote_process: subprocess.Popen[bytes], zygote: Path) -> None:
+    with shard(zygote) as process:
+        ask(process, "hello")
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(10) == 0
+    with shard(zygote) as later:
+        assert ask(later, "hello")[1:] == ["hello"]
+    assert zygote_process.poll() is None

@@ -106,12 +106,14 @@ def shard_loop(
     limit: DeadLetterLimit | None = None,
 ) -> ShardLoop:
     """A loop as a worker's child would have it; by default it commits every batch at once."""
+    clock = clock or Clock()
     return ShardLoop(
         application,
         MemorySurroundings(application, shards, store, dead_letters or MemoryDeadLetters()),
         policy=policy or CommitPolicy(interval_ms=0, checkpoint_interval_ms=0),
         dead_letter_limit=limit or DeadLetterLimit(),
-        clock_ms=clock or Clock(),
+        clock_ms=clock,
+        monotonic_s=lambda: clock.now_ms / 1000,
         executor=executor or Held(),
     )
 

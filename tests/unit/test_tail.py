@@ -58,6 +58,30 @@ def test_a_child_waits_for_all_its_parents() -> None:
     assert readable(lineage) == []
 
 
+def test_a_merged_child_waits_for_a_parent_that_is_itself_a_child_not_heard_of_yet() -> None:
+    """c was split into c1 and c2, then a merged with c1. What a's last read names is the merged shard alone."""
+    listing = [shard("a"), shard("c"), shard("c1", "c"), shard("c2", "c"), shard("a+c1", "a", "c1")]
+    lineage = Lineage(listing[:2])
+    assert readable(lineage) == ["a", "c"]
+    lineage.ended("a")
+    lineage.learn(listing)
+    assert readable(lineage) == []
+    lineage.ended("c")
+    lineage.learn(listing)
+    assert readable(lineage) == ["c1", "c2"]
+    lineage.ended("c1")
+    assert readable(lineage) == ["a+c1"]
+
+
+def test_what_is_older_than_the_beginning_is_not_read() -> None:
+    """From LATEST on only open shards are known at first; the listing has their closed ancestors too."""
+    lineage = Lineage([shard("new")])
+    assert readable(lineage) == ["new"]
+    lineage.ended("new")
+    lineage.learn([shard("old"), shard("new", "old"), shard("newest", "new"), shard("sibling", "old")])
+    assert readable(lineage) == ["newest"]
+
+
 def test_both_parents_tell_of_a_merged_child_and_it_is_read_once() -> None:
     lineage = Lineage([shard("a"), shard("b")])
     assert readable(lineage) == ["a", "b"]

@@ -83,6 +83,13 @@ def test_it_waits_for_shards_that_are_behind_or_have_not_spoken_since_the_flush(
     assert report.ok
 
 
+def test_events_that_came_twice_do_not_stand_in_for_those_still_on_their_way() -> None:
+    """A reshard's second puts make the number of records whole too early."""
+    report = Shop([_changed(0, events=3, duplicates=3), DONE], [{WINDOW: TOTALS}]).verify()
+
+    assert report.ok
+
+
 def test_slow_progress_is_waited_for_but_a_standstill_is_not() -> None:
     slow = [[ShardProgress(shard="0", events=count, updated_at=2_000)] for count in range(9) for _ in range(15)]
     shop = Shop([*slow, DONE], [{WINDOW: TOTALS}])

@@ -1,0 +1,42 @@
+"""The socket that an HTTP server of ours listens on."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+
+from clickstream.errors import UserMistake
+
+
+def listen(host: str, port: int, *, backlog: int = 128) -> socket.socket:
+    """A listening socket; port 0 takes a free one. Raises UserMistake when it cannot be had."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise UserMistake(f"cannot listen on {host}: {error.strerror}", hint="see --host") from error
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(backlog)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UserMistake(f"port {port} is taken", hint="end what listens there, or choose another with --port") from error
+        raise UserMistake(f"cannot listen on {host} port {port}: {error.strerror}", hint="see --host and --port") from error
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def url(listener: socket.socket) -> str:
+    """The address to open in a browser."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

@@ -1,0 +1,1 @@
+"""Is a purchase fraud: features, training, scoring, decisions."""

@@ -1,0 +1,133 @@
+"""The collector's client for Python programs: sends events until each is accepted or rejected, always under the same id."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from random import Random
+from typing import Any
+
+import msgspec
+
+from clickstream.errors import RetryLater, UserMistake
+from clickstream.identifiers import ENTROPY_BITS, uuid7
+
+MOST_EVENTS = 500
+"""Of one request."""
+_LONGEST_WAIT = 10.0
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one event; ``errors`` (path and reason) only for a rejected one."""
+
+    event_id: str | None
+    status: str
+    errors: tuple[dict[str, str], ...] = ()
+
+
+class _Answer(msgspec.Struct):
+    events: list[Outcome] = []
+
+
+class CollectorClient:
+    """``CollectorClient("http://127.0.0.1:8081").send([{"type": "page_view", …}])``.
+
+    ``url`` is the collector's root. Not bound to a connection; may be used from many threads.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str = "",
+        *,
+        timeout: float = 15.0,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url = url.rstrip("/") + "/v1/events"
+        self._headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+        if key:
+            self._headers["Authorization"] = f"Bearer {key}"
+        self._timeout = timeout
+        self._sleep = sleep
+        self._clock = clock
+        self._random = Random()
+
+    def send(self, events: Sequence[Mapping[str, Any]], deadline: float = 60.0) -> list[Outcome]:
+        """The fate of each event, in order: ``accepted`` or ``rejected``.
+
+        Waits and repeats while the collector says 429 or 503 or cannot be reached, at most ``deadline`` seconds; then raises
+        RetryLater. An event without an ``event_id`` is given one before it is sent first, so repeating never counts it twice.
+        Raises UserMistake when the collector refuses a request as a whole (a wrong key, say).
+        """
+        named = [{**event, "event_id": event.get("event_id") or _new_id()} for event in events]
+        until = self._clock() + deadline
+        return [outcome for part in _parts(named) for outcome in self._send_part(part, until)]
+
+    def _send_part(self, events: list[dict[str, Any]], until: float) -> list[Outcome]:
+        outcomes: list[Outcome | None] = [None] * len(events)
+        failures = 0
+        while missing := [place for place, outcome in enumerate(outcomes) if outcome is None]:
+            answers, wait = self._post([events[place] for place in missing])
+            for place, answer in zip(missing, answers, strict=False):
+                if answer.status != "retry":
+                    outcomes[place] = answer
+            if None not in outcomes:
+                break
+            failures += 1
+            backoff = min(_LONGEST_WAIT, 0.2 * 2**failures)
+            # spread, so that many clients that were turned away together do not come back together
+            pause = max(wait, backoff) * self._random.uniform(1.0, 1.5)
+            if self._clock() + pause > until:
+                raise RetryLater(f"the collector did not take {len(missing)} events in time")
+            self._sleep(pause)
+        return [outcome for outcome in outcomes if outcome is not None]
+
+    def _post(self, events: list[dict[str, Any]]) -> tuple[list[Outcome], float]:
+        """The answers (none when the request got through to nobody) and the seconds that the collector asks to wait."""
+        body = gzip.compress(msgspec.json.encode(events), compresslevel=1)
+        request = urllib.request.Request(self._url, body, self._headers)
+        try:
+            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+                return _outcomes(response.read()), 0.0
+        except urllib.error.HTTPError as error:
+            with error:
+                content = error.read()
+            if error.code == 422:
+                return _outcomes(content), 0.0
+            if error.code in (408, 429) or error.code >= 500:
+                asked = error.headers.get("Retry-After") or ""
+                return _outcomes(content), float(asked) if asked.isdecimal() else 0.0
+            raise UserMistake(f"the collector refuses: {error.code} {_error(content)}", hint="see the answer") from error
+        except (OSError, http.client.HTTPException):
+            # refused, reset, timed out: it may have been taken, and the same ids make sending again harmless
+            return [], 0.0
+
+
+def _outcomes(content: bytes) -> list[Outcome]:
+    try:
+        return msgspec.json.decode(content, type=_Answer).events
+    except msgspec.MsgspecError:
+        return []  # a proxy's own page
+
+
+def _error(content: bytes) -> str:
+    try:
+        said = msgspec.json.decode(content, type=dict[str, str])
+    except msgspec.MsgspecError:
+        return ""
+    return said.get("error", "")
+
+
+def _new_id() -> str:
+    return uuid7(time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
+
+
+def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for start in range(0, len(events), MOST_EVENTS):
+        yield events[start : start + MOST_EVENTS]

@@ -1,0 +1,1 @@
+"""The HTTP collector: events from browsers and servers, answered only once Kinesis has them."""

@@ -1,0 +1,243 @@
+"""The web application. :meth:`_Endpoints.events` is the path of one request from its first byte to its answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from clickstream.errors import Rejected
+from clickstream.events import AnyEvent, encode
+from clickstream.identifiers import ENTROPY_BITS, uuid7
+from producers.collector import addresses
+from producers.collector.admission import Admission, Sender
+from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
+from producers.collector.bodies import Bounds, Form, TooMany, split
+from producers.collector.delivery import Fate, Puts, deliver
+from producers.collector.fingerprints import Fingerprints
+from producers.collector.health import StreamHealth
+from producers.collector.keys import ApiKey
+from producers.collector.memory import Budget
+from producers.collector.reading import form_of, read_body
+from producers.collector.reception import Problem, Refusal, receive
+from producers.collector.refusals import Refused
+
+STATIC = Path(__file__).parent / "static"
+_JSON = "application/json"
+log = structlog.get_logger()
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the application gets the time from."""
+
+    monotonic: Callable[[], float]
+    """Seconds."""
+    wall_ms: Callable[[], int]
+    """Milliseconds since the epoch."""
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds."""
+
+    body: float = 10.0
+    """For a request's body to arrive."""
+    acknowledgement: float = 10.0
+    """For Kinesis to answer for all events of a request."""
+
+
+def create_app(
+    puts: Puts,
+    fingerprints: Fingerprints,
+    clocks: Clocks,
+    *,
+    keys: Iterable[ApiKey] | None,
+    origins: Sequence[str] = (),
+    trusted: Sequence[addresses.Network] = (),
+    bounds: Bounds | None = None,
+    timeouts: Timeouts | None = None,
+    memory: int = 64 * 1024 * 1024,
+) -> Starlette:
+    """The application over an open publisher.
+
+    ``keys`` None serves this machine alone. ``origins`` are those of pages that may send (CORS); ``trusted`` the networks of
+    proxies whose X-Forwarded-For counts; ``memory`` the bytes of bodies that may be on their way in at once.
+    ``app.state.drain()`` makes /readyz say that the end has begun.
+    """
+    endpoints = _Endpoints(
+        puts,
+        fingerprints,
+        clocks,
+        Admission(keys, trusted, clocks.monotonic()),
+        bounds or Bounds(),
+        timeouts or Timeouts(),
+        Budget(memory),
+    )
+    app = Starlette(
+        routes=[
+            Route("/v1/events", endpoints.events, methods=["POST"]),
+            Route("/clickstream.js", endpoints.snippet),
+            Route("/healthz", endpoints.healthz),
+            Route("/readyz", endpoints.readyz),
+        ],
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=origins,
+                allow_methods=["POST"],
+                allow_headers=["Authorization", "Content-Encoding", "Content-Type", "X-Api-Key"],
+                expose_headers=["Retry-After"],
+                # not that any cookie is read: a browser's beacon always counts as a request with credentials
+                allow_credentials=True,
+            )
+        ],
+        exception_handlers={Refused: _refused, HTTPException: _http, Exception: _fault},
+    )
+    app.state.drain = endpoints.drain
+    return app
+
+
+class _Endpoints:
+    def __init__(
+        self,
+        puts: Puts,
+        fingerprints: Fingerprints,
+        clocks: Clocks,
+        admission: Admission,
+        bounds: Bounds,
+        timeouts: Timeouts,
+        budget: Budget,
+    ) -> None:
+        self._puts = puts
+        self._fingerprints = fingerprints
+        self._clocks = clocks
+        self._admission = admission
+        self._bounds = bounds
+        self._timeouts = timeouts
+        self._budget = budget
+        self._health = StreamHealth()
+        self._draining = False
+
+    async def events(self, request: Request) -> Response:
+        sender = self._admission.admit(request, self._clocks.monotonic())
+        form = form_of(request)
+        body = await read_body(request, self._bounds, self._budget, self._timeouts.body)
+        documents = self._documents(body, form, sender)
+        received = self._receive(documents, sender)
+        accepted = [event for event in received if not isinstance(event, Refusal)]
+        # nothing larger than the encoded events is kept while Kinesis is waited for
+        del body, documents
+        fates = await self._deliver([(event.user_id, encode(event)) for event in accepted])
+        status, answer = sum_up(_answers(received, fates))
+        headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
+        return _json(answer, status, headers)
+
+    def _documents(self, body: bytes, form: Form, sender: Sender) -> list[bytes | Rejected]:
+        """Raises Refused (400, 413, 429); a body that is refused costs its sender one event."""
+        try:
+            documents = split(body, form, self._bounds)
+        except Rejected as error:
+            sender.charge(1, self._clocks.monotonic())
+            raise Refused(413 if isinstance(error, TooMany) else 400, error.reason) from error
+        sender.charge(len(documents), self._clocks.monotonic())
+        return documents
+
+    def _receive(self, documents: Sequence[bytes | Rejected], sender: Sender) -> list[AnyEvent | Refusal]:
+        address = self._fingerprints.ip(sender.address)
+        received: list[AnyEvent | Refusal] = []
+        for document in documents:
+            if isinstance(document, Rejected):
+                received.append(Refusal.of(document))
+                continue
+            event = receive(document, self._new_id)
+            if not isinstance(event, Refusal):
+                visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
+                event = self._fingerprints.hide(event, visitor)
+            received.append(event)
+        return received
+
+    async def _deliver(self, records: Sequence[tuple[str, bytes]]) -> list[Fate]:
+        if not records:
+            return []
+        fates = await deliver(self._puts, records, self._timeouts.acknowledgement)
+        delivered = "retry" not in fates
+        if self._health.note(delivered=delivered, now=self._clocks.monotonic()):
+            if delivered:
+                log.info("the stream takes events again")
+            else:
+                log.warning("the stream does not take every event; clients are told to send them again")
+        return fates
+
+    def _new_id(self) -> str:
+        return uuid7(self._clocks.wall_ms(), secrets.randbits(ENTROPY_BITS))
+
+    async def snippet(self, request: Request) -> Response:
+        headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
+        # a script that any shop's page may load
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return FileResponse(STATIC / "clickstream.js", media_type="text/javascript", headers=headers)
+
+    async def healthz(self, request: Request) -> Response:
+        """This process answers."""
+        return _json({"status": "ok"})
+
+    async def readyz(self, request: Request) -> Response:
+        """Whether to send traffic here; if not, says which side is stuck."""
+        if self._draining:
+            return _json({"status": "not ready", "stuck": "collector", "reason": "it is ending"}, 503)
+        if not self._health.ready(self._clocks.monotonic()):
+            return _json({"status": "not ready", "stuck": "stream", "reason": "the last put was not acknowledged"}, 503)
+        return _json({"status": "ready"})
+
+    def drain(self) -> None:
+        self._draining = True
+
+
+def _normal(ip: str) -> str:
+    """One text for every way to write an address; what is none is hashed as it is."""
+    address = addresses.parse(ip)
+    return ip if address is None else str(address)
+
+
+def _answers(received: Sequence[AnyEvent | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
+    answers: list[EventAnswer] = []
+    told = iter(fates)
+    for event in received:
+        if isinstance(event, Refusal):
+            answers.append(EventAnswer(event.event_id, "rejected", event.errors))
+            continue
+        fate = next(told)
+        if isinstance(fate, Rejected):
+            answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
+        else:
+            answers.append(EventAnswer(event.event_id, "accepted" if fate == "delivered" else "retry"))
+    return answers
+
+
+def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(value), status, headers, _JSON)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return _json({"error": str(error), "hint": error.hint}, error.status, error.headers)
+
+
+async def _http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return _json({"error": error.detail, "hint": "events go to POST /v1/events"}, error.status_code, error.headers)
+
+
+async def _fault(_: Request, __: Exception) -> Response:
+    """Answered outside of all middleware; Starlette then raises the error again, so the log has the traceback."""
+    return _json({"error": "a fault of this server; its log says more", "hint": ""}, 500)

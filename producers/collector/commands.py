@@ -1,0 +1,170 @@
+"""``clickstream collect`` and the keys that its clients present."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from pathlib import Path
+
+import click
+
+from clickstream.errors import Missing, UserMistake
+
+_DEFAULT_KEYS = Path("collector-keys.json")
+
+
+@click.group(
+    invoke_without_command=True, epilog="Example: clickstream collect --keys collector-keys.json --origin https://shop.example"
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--keys",
+    "keys_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="API keys; without, this machine alone is served.",
+)
+@click.option("--origin", "origins", multiple=True, help="A page's origin that may send (CORS), like https://shop.example.")
+@click.option("--trusted-proxy", "proxies", multiple=True, metavar="NETWORK", help="Proxies whose X-Forwarded-For counts.")
+@click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach; needs --keys.")
+@click.pass_context
+def collect(
+    context: click.Context,
+    host: str,
+    port: int,
+    keys_file: Path | None,
+    origins: tuple[str, ...],
+    proxies: tuple[str, ...],
+    allow_remote: bool,
+) -> None:
+    """The HTTP collector, until Ctrl-C or SIGTERM, which lets the requests under way be answered.
+
+    \b
+    POST /v1/events    one event, a JSON array of them, or NDJSON; gzip too. 200: Kinesis has them all
+    /clickstream.js    the browser's side
+    /healthz /readyz
+    """
+    if context.invoked_subcommand is not None:
+        return
+    # --help must not wait for the imports of a web server and of boto3
+    from clickstream.listening import is_loopback, listen, url
+    from clickstream.settings import from_env
+    from producers.collector import hash_key, keys, server
+    from producers.collector.app import Clocks, create_app
+    from producers.collector.fingerprints import Fingerprints
+    from producers.kinesis import KinesisPublisher
+    from producers.limits import Limits
+
+    allowed, trusted = _origins(origins), [_network(text) for text in proxies]
+    local = is_loopback(host)
+    if not local and not allow_remote:
+        raise UserMistake(f"{host} can be reached from other machines", hint="add --allow-remote if that is meant")
+    if not local and keys_file is None:
+        raise UserMistake(
+            "a collector that others can reach needs API keys", hint="clickstream collect keys add NAME --keys FILE"
+        )
+    settings = from_env()
+    known = None if keys_file is None else keys.read(keys_file)
+    fingerprints = Fingerprints(hash_key.load(settings, may_generate=local))
+    server.configure_logs(settings.log_level)
+    listener = listen(host, port, backlog=server.MOST_CONNECTIONS)
+    # a request waits for its events, so they linger but briefly; a batch fills its aggregate by itself
+    limits = Limits(linger=0.01, time_to_live=8.0)
+    with listener, KinesisPublisher(settings, limits) as publisher:
+        app = create_app(
+            publisher,
+            fingerprints,
+            Clocks(monotonic=time.monotonic, wall_ms=lambda: time.time_ns() // 1_000_000),
+            keys=known,
+            origins=allowed,
+            trusted=trusted,
+        )
+        address = url(listener)
+        ready = server.Server(
+            app, on_ready=lambda: click.echo(f"collecting on {address}v1/events", err=True), on_stop=app.state.drain
+        )
+        server.run(ready, listener)
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}", param_hint="--trusted-proxy") from error
+
+
+def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    for origin in origins:
+        scheme, separator, host = origin.partition("://")
+        if scheme not in ("http", "https") or not separator or not host or "/" in host or "*" in host:
+            raise click.BadParameter(f"{origin!r} is not like https://shop.example", param_hint="--origin")
+    return origins
+
+
+_KEYS = click.option(
+    "--keys",
+    "keys_file",
+    default=_DEFAULT_KEYS,
+    show_default=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file.",
+)
+
+
+@collect.group("keys")
+def keys_group() -> None:
+    """The API keys of the collector's clients; a running collector reads them at its start."""
+
+
+@keys_group.command("add")
+@click.argument("name")
+@_KEYS
+@click.option(
+    "--rate", default=1_000.0, show_default=True, type=click.FloatRange(min=0, min_open=True), help="Events per second."
+)
+@click.option("--burst", default=5_000.0, show_default=True, type=click.FloatRange(min=1), help="Events at once.")
+@click.option("--relay", is_flag=True, help="For a server: the ip in its events' context counts, not its own.")
+def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> None:
+    """Make a key and print it, once: the file keeps its hash alone.
+
+    \b
+    Example:
+      clickstream collect keys add shop-web --rate 2000
+    """
+    from producers.collector import keys
+    from producers.collector.buckets import Rate
+
+    known = keys.read(keys_file) if keys_file.exists() else []
+    if any(key.name == name for key in known):
+        raise UserMistake(f"there is a key named {name}", hint=f"clickstream collect keys remove {name} --keys {keys_file}")
+    key, entry = keys.generate(name, Rate(rate=rate, burst=burst), relay=relay)
+    keys.write(keys_file, [*known, entry])
+    click.echo(key)
+    click.echo(f"clickstream: {keys_file} knows {name}; the key is shown this once", err=True)
+
+
+@keys_group.command("list")
+@_KEYS
+def list_keys(keys_file: Path) -> None:
+    """Names and rates, as NDJSON."""
+    import msgspec
+
+    from producers.collector import keys
+
+    for key in keys.read(keys_file):
+        entry = {name: value for name, value in msgspec.to_builtins(key).items() if name != "sha256"}
+        click.echo(msgspec.json.encode(entry).decode())
+
+
+@keys_group.command("remove")
+@click.argument("name")
+@_KEYS
+def remove(name: str, keys_file: Path) -> None:
+    """Forget a key; collectors that run refuse it after their next start."""
+    from producers.collector import keys
+
+    known = keys.read(keys_file)
+    left = [key for key in known if key.name != name]
+    if len(left) == len(known):
+        raise Missing(f"no key named {name} in {keys_file}", hint=f"clickstream collect keys list --keys {keys_file}")
+    keys.write(keys_file, left)

@@ -1,0 +1,64 @@
+"""A request's body into memory: no more of it than is allowed, no longer than is allowed."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+
+from clickstream.errors import TooLarge, Undecodable
+from producers.collector.bodies import FORMS, Bounds, Form, inflate
+from producers.collector.memory import Budget, Lease
+from producers.collector.refusals import Refused, busy
+
+
+def form_of(request: Request) -> Form:
+    """Raises Refused (415) for a content type or encoding that is not taken."""
+    form = FORMS.get(request.headers.get("content-type", "").partition(";")[0].strip().lower())
+    if form is None:
+        raise Refused(415, "a body of another type", f"send Content-Type: {' or '.join(FORMS)}")
+    if request.headers.get("content-encoding", "identity").strip().lower() not in ("identity", "gzip"):
+        raise Refused(415, "a body in an unknown encoding", "send it plain or with Content-Encoding: gzip")
+    return form
+
+
+async def read_body(request: Request, bounds: Bounds, budget: Budget, timeout: float) -> bytes:
+    """The body, inflated. Raises Refused: 400, 408, 413, or 503 when the memory for bodies is used up.
+
+    The budget holds the compressed bytes while they trickle in. What follows (inflating, parsing, putting) never waits, so
+    only one inflated body exists at a time.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > bounds.body_bytes:
+        raise _too_large(bounds)
+    with budget.lease() as lease:
+        try:
+            async with asyncio.timeout(timeout):
+                body = await _read(request, bounds, lease)
+        except TimeoutError as error:
+            raise Refused(408, f"the body did not come within {timeout:g} seconds") from error
+        except ClientDisconnect as error:
+            raise Refused(400, "the client left before its body was here") from error
+    if request.headers.get("content-encoding", "").strip().lower() != "gzip":
+        return body
+    try:
+        return inflate(body, bounds)
+    except TooLarge as error:
+        raise Refused(413, error.reason) from error
+    except Undecodable as error:
+        raise Refused(400, error.reason) from error
+
+
+async def _read(request: Request, bounds: Bounds, lease: Lease) -> bytes:
+    chunks: list[bytes] = []
+    async for chunk in request.stream():
+        if lease.held + len(chunk) > bounds.body_bytes:
+            raise _too_large(bounds)
+        if not lease.grow(len(chunk)):
+            raise busy()
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _too_large(bounds: Bounds) -> Refused:
+    return Refused(413, f"a body of more than {bounds.body_bytes:,} bytes", "send fewer events at once, or with gzip")

@@ -1,0 +1,114 @@
+"""Runs the collector in this process until a signal, and keeps slow clients from holding it up."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import structlog
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+#: Requests under way have this long when the end has begun: a body to arrive and Kinesis to answer.
+DRAIN_S = 20
+#: Connections at once; beyond, the answer is 503. Each costs a few kilobytes and at most 64 KiB of unread body.
+MOST_CONNECTIONS = 2_000
+#: For a connection to send the whole head of its next request.
+HEAD_S = 5.0
+_HEAD_BYTES = 16 * 1024
+
+
+class DeadlineProtocol(H11Protocol):
+    """Closes a connection on which ``HEAD_S`` after its first byte no request is under way.
+
+    uvicorn's own keep-alive time-out ends with the first byte that comes, so a client that sends its head byte by byte, or goes
+    on sending the body of a request that was refused, could stay for ever.
+    """
+
+    _idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
+        super().connection_made(transport)
+        self._idle = self.loop.call_later(HEAD_S, self._give_up)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._cancel()
+        elif self._idle is None:
+            self._idle = self.loop.call_later(HEAD_S, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._cancel()
+        super().connection_lost(exc)
+
+    def _cancel(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+    def _give_up(self) -> None:
+        self._idle = None
+        # abort, not close: a peer that reads nothing must not keep what is unsent in memory
+        self.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """Calls ``on_ready`` once requests are answered, and ``on_stop`` when the end begins."""
+
+    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=DeadlineProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,  # a request's line may hold a key
+                server_header=False,
+                # whose X-Forwarded-For counts is decided in addresses.py
+                proxy_headers=False,
+                limit_concurrency=MOST_CONNECTIONS,
+                h11_max_incomplete_event_size=_HEAD_BYTES,
+                timeout_keep_alive=60,
+                timeout_graceful_shutdown=DRAIN_S,
+            )
+        )
+        self._on_ready = on_ready
+        self._on_stop = on_stop
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._on_stop()
+        await super().shutdown(sockets)
+
+
+def run(server: Server, listener: socket.socket) -> None:
+    """Serve until SIGTERM (returns, with every request answered) or Ctrl-C (raises KeyboardInterrupt)."""
+    # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
+    signal.signal(signal.SIGTERM, lambda _, __: None)
+    server.run(sockets=[listener])
+
+
+def configure_logs(level: str) -> None:
+    """One line an event on stderr: JSON, or readable on a terminal. No line ever holds what a client sent."""
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )

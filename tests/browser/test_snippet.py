@@ -1,0 +1,138 @@
+"""The collector's browser snippet, in a real Chromium on a shop's page of another origin, against the real application."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from clickstream.identifiers import uuid7
+from clickstream.listening import listen
+from producers.collector import keys
+from producers.collector import server as web
+from producers.collector.app import Clocks, create_app
+from producers.collector.buckets import Rate
+from producers.collector.fingerprints import Fingerprints
+from tests.unit.collector.conftest import Site
+from tests.unit.collector.stream import Stream
+
+pytestmark = pytest.mark.browser
+
+KEY, ENTRY = keys.generate("page", Rate())
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+class Shop:
+    """A page that loads the snippet from a collector on another port, and the stream behind it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.stream = Stream()
+        listener = listen("127.0.0.1", 0)
+        collector = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._pages = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+        self.url = f"http://127.0.0.1:{self._pages.server_address[1]}"
+        script = f'<script src="{collector}/clickstream.js" data-key="{KEY}"></script>'
+        (folder / "index.html").write_text(f'<!doctype html><link rel="icon" href="data:,"><title>shop</title>{script}')
+        (folder / "next.html").write_text('<!doctype html><link rel="icon" href="data:,"><title>next</title>')
+        app = create_app(
+            self.stream,
+            Fingerprints(b"a secret of the test"),
+            Clocks(monotonic=time.monotonic, wall_ms=lambda: 0),
+            keys=[ENTRY],
+            origins=[self.url],
+        )
+        ready = threading.Event()
+        self._server = web.Server(app, on_ready=ready.set, on_stop=app.state.drain)
+        self._threads = [
+            threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}),
+            threading.Thread(target=self._pages.serve_forever, args=(0.05,)),
+        ]
+        for thread in self._threads:
+            thread.start()
+        assert ready.wait(10)
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._pages.shutdown()
+        for thread in self._threads:
+            thread.join(20)
+        self._pages.server_close()
+
+    def taken(self) -> list[dict[str, object]]:
+        site = Site()
+        site.stream = self.stream
+        return site.taken()
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    shop = Shop(tmp_path)
+    yield shop
+    shop.stop()
+
+
+@pytest.fixture
+def page(chromium: Browser, shop: Shop) -> Iterator[Page]:
+    page = chromium.new_page()
+    problems: list[str] = []
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(shop.url)
+    yield page
+    page.close()
+    assert problems == []
+
+
+def until(page: Page, condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 15
+    while not condition():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(20)
+
+
+def test_events_arrive_with_the_ids_that_the_page_gave_them(page: Page, shop: Shop) -> None:
+    given = page.evaluate(
+        "clickstream.identify('u-7'); [clickstream.track('page_view', {url: '/a'}), clickstream.track('login')]"
+    )
+    until(page, lambda: len(shop.stream.records) == 2)
+    assert [event["event_id"] for event in shop.taken()] == given
+    assert [event["type"] for event in shop.taken()] == ["page_view", "login"]
+    assert {event["user_id"] for event in shop.taken()} == {"u-7"}
+    assert all(len(str(event_id)) == len(uuid7(0, 0)) and str(event_id)[14] == "7" for event_id in given)
+
+
+def test_what_the_stream_does_not_take_is_sent_again_under_the_same_id(page: Page, shop: Shop) -> None:
+    shop.stream.room = 1
+    given = page.evaluate("[1, 2, 3].map((n) => clickstream.track('page_view', {url: `/${n}`}))")
+    until(page, lambda: len(shop.stream.records) == 1)
+    shop.stream.room = None
+    shop.stream.mood = "takes"
+    until(page, lambda: len(shop.stream.records) == 3)
+    assert [event["event_id"] for event in shop.taken()] == given
+
+
+def test_leaving_the_page_sends_what_waits(page: Page, shop: Shop) -> None:
+    given = page.evaluate(
+        f"const id = clickstream.track('page_view', {{url: '/last'}}); location.href = '{shop.url}/next.html'; id"
+    )
+    until(page, lambda: len(shop.stream.records) == 1)
+    assert [event["event_id"] for event in shop.taken()] == [given]
+
+
+def test_a_visitor_and_a_session_stay_over_pages(page: Page, shop: Shop) -> None:
+    page.evaluate("clickstream.track('page_view')")
+    until(page, lambda: len(shop.stream.records) == 1)
+    page.reload()
+    page.evaluate("clickstream.track('page_view')")
+    until(page, lambda: len(shop.stream.records) == 2)
+    first, second = shop.taken()
+    assert (first["user_id"], first["session_id"]) == (second["user_id"], second["session_id"])

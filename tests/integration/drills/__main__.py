@@ -1,0 +1,61 @@
+"""``python -m tests.integration.drills --faults 100 --seed 1``: real faults, one after the other, over one continuous load.
+
+A line per fault on stderr; at the end the table (Markdown) on stderr and one JSON object on stdout. Exit code 0 only if
+nothing was lost, doubled or wrong. ``--only`` takes kinds by a part of their names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from clickstream.settings import from_env
+from tests.integration.drills import report
+from tests.integration.drills.account import settle
+from tests.integration.drills.drill import Outcome, run, sequence
+from tests.integration.drills.faults import FAULTS
+from tests.integration.drills.site import opened
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.integration.drills", description=__doc__)
+    parser.add_argument("--faults", type=int, default=100, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed is the same sequence")
+    parser.add_argument("--only", default="", help="kinds, separated by commas; a part of a name is enough")
+    parser.add_argument("--rate", type=float, default=200.0, help="records a second")
+    parser.add_argument("--folder", type=Path, help="logs and state; default: drills in the local directory")
+    options = parser.parse_args(arguments)
+    kinds = [kind for kind in FAULTS if not options.only or any(part in kind for part in options.only.split(","))]
+    if not kinds:
+        parser.error(f"--only must match some of: {', '.join(FAULTS)}")
+    home = from_env().local_dir.absolute()
+    folder = (options.folder or home / "drills").absolute()
+    began = time.monotonic()
+
+    def say(line: str) -> None:
+        print(f"{time.monotonic() - began:7.1f} s  {line}", file=sys.stderr, flush=True)  # noqa: T201  progress
+
+    def tell(outcome: Outcome) -> None:
+        say(
+            f"{outcome.number:3}  {outcome.kind:22} {outcome.what:45} moved after {outcome.moved_s:5.1f} s, "
+            f"after the repair {outcome.settled_s:4.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
+        )
+
+    with opened(folder, home=home, rate=options.rate, seed=options.seed) as site:
+        say(f"ready, logs in {folder}")
+        outcomes = run(site, list(sequence(kinds, options.faults, options.seed)), seed=options.seed, tell=tell)
+        account = settle(site)
+        restarts = site.restarts_of_dead
+    print(report.table(outcomes), file=sys.stderr)  # noqa: T201  for people
+    say(report.told(account))
+    result = report.as_json(outcomes, account, seed=options.seed, restarts_of_dead=restarts)
+    print(json.dumps(result))  # noqa: T201  the result
+    return 0 if account.exact else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Faults that strike processes and the stream at moments of their own: crashes, stops, reshards, outages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import TYPE_CHECKING
+
+from infra.local.kinesis.errors import KinesisError
+from infra.local.kinesis.shards import Shard, key_number
+from tests.simulation.scheduler import Process
+from tests.simulation.shoppers import SENDING_MS
+from tests.simulation.stream import NAME
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+#: Faults go on for a while after the last event was sent.
+STORM_MS = SENDING_MS + 10_000
+
+
+class Chaos:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._random = Random(f"chaos {world.plan.seed}")
+        self._process = Process(world.scheduler, "chaos")
+        self._stopped: list[Process] = []
+        plan = world.plan
+        for count, strike in (
+            (plan.crashes, self._crash),
+            (plan.stops, self._stop),
+            (plan.reshards, self._reshard),
+            (plan.outages, self._outage),
+            (plan.publisher_crashes, self._crash_publisher),
+        ):
+            for _ in range(count):
+                self._at(self._random.randrange(500, STORM_MS), strike)
+
+    def end(self) -> None:
+        """Everything that was stopped goes on, everything that was down is up."""
+        self._world.weather.down.clear()
+        for process in self._stopped:
+            process.go_on()
+
+    def crash_here(self, process: Process) -> None:
+        """The process that is making a call dies, or its worker with it, or the whole fleet."""
+        which = self._random.random()
+        world = self._world
+        if which < 0.85:
+            process.kill()
+        elif which < 0.95:
+            for worker in world.workers.values():
+                if process.name.startswith(f"{worker.name}/"):
+                    worker.process.kill()
+        else:
+            self._crash_all()
+        world.scheduler.check_alive()
+
+    def _at(self, after_ms: int, strike: Callable[[], None]) -> None:
+        def run() -> None:
+            self._world.scheduler.sleep(after_ms)
+            if self._world.chance.on:
+                strike()
+
+        self._process.spawn(run, strike.__name__)
+
+    def _count(self, fault: str, *what: object) -> None:
+        self._world.chance.counts[fault] += 1
+        self._world.scheduler.note("chaos", fault, *what)
+
+    def _crash(self) -> None:
+        which = self._random.random()
+        processes = self._world.children if which < 0.4 else [worker.process for worker in self._world.workers.values()]
+        alive = [process for process in processes if process.alive]
+        if which > 0.9:
+            self._count("crash of the fleet")
+            self._crash_all()
+        elif alive:
+            process = self._random.choice(alive)
+            self._count("crash of a child" if which < 0.4 else "crash of a worker", process.name)
+            process.kill()
+
+    def _crash_all(self) -> None:
+        for worker in self._world.workers.values():
+            with self._world.scheduler.unbroken():
+                worker.process.kill()
+
+    def _crash_publisher(self) -> None:
+        machine = self._random.choice(self._world.publishers)
+        self._count("crash of a publisher")
+        machine.process.kill()
+
+    def _stop(self) -> None:
+        """A child, a daemon, or a machine with both; some sleep longer than an iterator lives."""
+        workers = [worker for worker in self._world.workers.values() if worker.process.alive]
+        if not workers:
+            return
+        worker = self._random.choice(workers)
+        children = [child for child in self._world.children if child.alive and child.name.startswith(f"{worker.name}/")]
+        which = self._random.random()
+        if which < 0.4 and children:
+            stopped = [self._random.choice(children)]
+        elif which < 0.7:
+            stopped = [worker.process]
+        else:
+            stopped = [worker.process, *children]
+        self._count("stop", *(process.name for process in stopped))
+        for process in stopped:
+            process.stop()
+        self._stopped += stopped
+        self._world.scheduler.sleep(self._random.choice((2_000, 6_000, 12_000, 30_000)))
+        for process in stopped:
+            process.go_on()
+
+    def _reshard(self) -> None:
+        """A split or a merge, often followed at once by another of its children."""
+        for _ in range(self._random.choice((1, 1, 2))):
+            if self._world.chance.on:
+                self._split_or_merge()
+            self._world.scheduler.sleep(self._random.choice((5, 300, 3_000)))
+
+    def _split_or_merge(self) -> None:
+        model, now = self._world.stream.model, self._world.scheduler.now
+        open_shards: list[Shard] = model.streams[NAME].graph.open_shards
+        try:
+            if len(open_shards) < 2 or (len(open_shards) < 5 and self._random.random() < 0.55):
+                shard = self._random.choice(open_shards)
+                first, last = key_number(shard.start), key_number(shard.end)
+                at = first + int((last - first) * self._random.uniform(0.2, 0.8))
+                model.split_shard(NAME, shard.shard_id, str(at), now)
+                self._count("split", shard.shard_id)
+            else:
+                lower = self._random.randrange(len(open_shards) - 1)
+                pair = open_shards[lower], open_shards[lower + 1]
+                model.merge_shards(NAME, pair[0].shard_id, pair[1].shard_id, now)
+                self._count("merge", pair[0].shard_id, pair[1].shard_id)
+        except KinesisError as error:
+            self._world.scheduler.note("chaos", "the reshard was refused:", error.message)
+
+    def _outage(self) -> None:
+        store = self._random.choice(("dynamodb", "s3", "sqs"))
+        self._count("outage", store)
+        self._world.weather.down.add(store)
+        self._world.scheduler.sleep(self._random.choice((1_000, 5_000, 15_000)))
+        self._world.weather.down.discard(store)

@@ -1,0 +1,220 @@
+"""The verdict on a world that has come to rest: what was sent against what its applications have made of it.
+
+It reads the stream's log and the stores as they are, with parsers of its own, and shares no code with what it judges.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from infra.local.kinesis.model import StartingPosition
+from infra.local.kinesis.records import ReadRecord
+from tests.simulation.deaggregation import deaggregate
+from tests.simulation.stream import NAME
+
+if TYPE_CHECKING:
+    from tests.simulation.ledger import Sent
+    from tests.simulation.world import World
+
+Place = tuple[str, int, int]
+"""(shard id, sequence number, sub-sequence number)"""
+
+
+class Found(NamedTuple):
+    """What the stream holds, as every reader must take it and as some may."""
+
+    must: set[str]
+    """Event ids at home in records that KCL never drops."""
+    may: set[str]
+    """… and those that are at home in an aggregate that KCL drops or not."""
+    poison: dict[Place, bytes]
+    poison_maybe: dict[Place, bytes]
+
+
+def judge(world: World) -> list[str]:
+    """Every broken promise, in a line each."""
+    found = _read_stream(world)
+    problems = [*_acknowledged(world, found), *_dead_letters(world, found), *_shards(world)]
+    if world.plan.application == "history":
+        return [*problems, *_histories(world, found), *_decisions(world, found)]
+    return [*problems, *_aggregates(world, found)]
+
+
+def _read_stream(world: World) -> Found:
+    found = Found(set(), set(), {}, {})
+    for shard in world.stream.shards():
+        keys = world.stream.range_of(shard.shard_id)
+        for record in _records(world, shard.shard_id):
+            is_aggregate, members = deaggregate(record.partition_key, record.data)
+            whole = not is_aggregate or all(keys.holds(member.hashes_to) for member in members)
+            for sub, member in enumerate(members):
+                place = (shard.shard_id, int(record.sequence_number), sub)
+                sent = world.ledger.by_data.get(member.data)
+                if sent is None:
+                    assert member.data in world.ledger.poison, f"nobody has sent {member.data!r}"
+                    (found.poison if whole else found.poison_maybe)[place] = member.data
+                elif keys.holds(member.hashes_to):
+                    found.may.add(sent.event_id)
+                    if whole:
+                        found.must.add(sent.event_id)
+    return found
+
+
+def _records(world: World, shard_id: str) -> Iterator[ReadRecord]:
+    model, now = world.stream.model, world.scheduler.now
+    iterator: str | None = model.get_shard_iterator(NAME, shard_id, StartingPosition("TRIM_HORIZON"), now)
+    while iterator is not None:
+        page = model.get_records(iterator, now)
+        yield from page.records
+        iterator = page.next_iterator if page.records else None
+
+
+def _acknowledged(world: World, found: Found) -> Iterator[str]:
+    for sent in world.ledger.events.values():
+        if sent.acknowledged and sent.event_id not in found.must:
+            yield f"{sent.event_id} was acknowledged but is in no record that every reader takes"
+
+
+def _histories(world: World, found: Found) -> Iterator[str]:
+    counted: Counter[str] = Counter()
+    for item in world.stores.tables["users"].values():
+        user, history = item["user"]["S"], list(item["event_ids"]["L"])
+        counted.update(history)
+        known = [world.ledger.events[event_id] for event_id in history if event_id in world.ledger.events]
+        if len(known) < len(history) or any(sent.user_id != user for sent in known):
+            yield f"the history of {user} has events that it never sent: {history}"
+        numbers = [sent.number for sent in known if sent.acknowledged]
+        if numbers != sorted(numbers):
+            yield f"the order of {user} is not kept: {numbers}"
+    yield from _exactly_once(counted, found)
+
+
+def _exactly_once(counted: Mapping[str, int], found: Found) -> Iterator[str]:
+    for event_id in sorted(found.must - counted.keys()):
+        yield f"{event_id} is lost"
+    for event_id, count in sorted(counted.items()):
+        if count > 1:
+            yield f"{event_id} took effect {count} times"
+        if event_id not in found.may:
+            yield f"{event_id} took effect but is not in the stream at home"
+
+
+def _decisions(world: World, found: Found) -> Iterator[str]:
+    # whether such an event counts depends on KCL's filter at the time, so two runs may number what follows differently
+    in_doubt = {world.ledger.events[event_id].user_id for event_id in found.may - found.must}
+    ordinals: dict[str, set[int]] = {}
+    for decision in world.decisions:
+        ordinals.setdefault(decision.event_id, set()).add(decision.ordinal)
+    stored = {item["event_id"]["S"]: int(item["ordinal"]["N"]) for item in world.stores.tables["decisions"].values()}
+    places = {
+        event_id: place
+        for item in world.stores.tables["users"].values()
+        for place, event_id in enumerate(item["event_ids"]["L"], start=1)
+    }
+    for event_id, place in sorted(places.items()):
+        sent = world.ledger.events[event_id]
+        if sent.kind != "purchase" or sent.user_id in in_doubt:
+            continue
+        if stored.get(event_id) != place:
+            yield f"the decision on {event_id} is {stored.get(event_id)}, not {place}"
+        if ordinals.get(event_id, set()) - {place}:
+            yield f"{event_id} was decided in several ways: {sorted(ordinals[event_id])}"
+
+
+def _dead_letters(world: World, found: Found) -> Iterator[str]:
+    letters: dict[Place, bytes] = {}
+    for message in world.stores.messages:
+        letter = json.loads(message)
+        place = (letter["shard"], int(letter["sequence_number"]), letter["sub_sequence_number"])
+        data = base64.b64decode(letter["data"])
+        if letters.setdefault(place, data) != data:
+            yield f"two dead letters of {place} differ"
+    for place, data in found.poison.items():
+        if letters.get(place) != data:
+            yield f"the poison at {place} has no dead letter: {data!r}"
+    for place in letters.keys() - found.poison.keys() - found.poison_maybe.keys():
+        yield f"a dead letter was sent of a sound record at {place}"
+
+
+def _shards(world: World) -> Iterator[str]:
+    items = {key[1]: item for key, item in world.stores.tables["shards"].items()}
+    for shard in world.stream.shards():
+        item, lease = items.get(shard.shard_id), world.leases.rows[shard.shard_id]
+        if item is None:
+            yield f"{shard.shard_id} was never taken"
+            continue
+        if not shard.is_open and not item.get("ended", {}).get("BOOL"):
+            yield f"{shard.shard_id} is closed and was read to its end, but its end is not committed"
+        if lease.checkpointed > position(item):
+            yield f"{shard.shard_id}: KCL's checkpoint leads the commit"
+        for link in json.loads(item["manifest"]["S"])["chain"] if "manifest" in item else ():
+            if link["key"] not in world.stores.objects:
+                yield f"{shard.shard_id}: its manifest names {link['key']}, which is gone"
+
+
+def position(item: Mapping[str, Any]) -> tuple[int, int]:
+    """The committed position of an item of the shards table; (-1, 0) when there is none."""
+    if "position" not in item:
+        return -1, 0
+    sequence, _, sub = item["position"]["S"].partition(".")
+    return int(sequence), int(sub)
+
+
+def _aggregates(world: World, found: Found) -> Iterator[str]:
+    """The rows of all shards, added up, against one count over the events."""
+    rows: dict[tuple[str, int], Counter[str]] = {}
+    for item in world.stores.tables["aggregates"].values():
+        width, _, _ = item["window"]["S"].partition("#")
+        start = int(item["part"]["S"].partition("#")[0]) // 60_000
+        rows.setdefault((width, start), Counter()).update(_measures(item["partial"]["B"]))
+    least = _counts(world.ledger.events[event_id] for event_id in found.must)
+    most = _counts(world.ledger.events[event_id] for event_id in found.may)
+    for window in sorted(rows.keys() | most.keys()):
+        got, low, high = rows.get(window, Counter()), least.get(window, Counter()), most.get(window, Counter())
+        for measure in sorted(got.keys() | high.keys()):
+            if not low[measure] <= got[measure] <= high[measure]:
+                yield f"{measure} of {window} is {got[measure]}, not {low[measure]} to {high[measure]}"
+
+
+def _measures(partial: bytes) -> Counter[str]:
+    raw = zlib.decompress(partial) if partial[:1] == b"\x78" else partial
+    events, revenue, _, _, tallies = msgspec.msgpack.decode(raw)
+    measures = Counter({f"events {kind}": count for kind, count in events.items()})
+    measures.update({f"revenue {currency}": amount for currency, amount in revenue.items()})
+    measures.update({f"views {product}": count for product, count in tallies[0][0].items()})
+    return measures
+
+
+def _counts(events: Iterator[Sent]) -> dict[tuple[str, int], Counter[str]]:
+    windows: dict[tuple[str, int], Counter[str]] = {}
+    for sent in events:
+        for window in (("minute", sent.minute), ("hour", sent.minute - sent.minute % 60)):
+            measures = windows.setdefault(window, Counter())
+            measures[f"events {sent.kind}"] += 1
+            if sent.kind == "purchase":
+                measures["revenue EUR"] += sent.amount
+            if sent.kind == "product_view":
+                measures[f"views {sent.product}"] += 1
+    return windows
+
+
+def standstill(world: World) -> str:
+    """What it waits for."""
+    waits = []
+    if not world.shoppers.done:
+        waits.append("users still send")
+    waits += [f"{machine.process.name} has {machine.pending} events" for machine in world.publishers if machine.pending]
+    for shard in world.stream.shards():
+        lease = world.leases.rows.get(shard.shard_id)
+        if lease is None:
+            waits.append(f"{shard.shard_id} has no lease")
+        elif shard.is_open or not lease.ended:
+            waits.append(f"{shard.shard_id} of {lease.owner} stands at {lease.checkpoint[-12:]}")
+    return "; ".join(waits)

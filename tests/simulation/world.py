@@ -1,0 +1,257 @@
+"""One simulated world from its seed to its verdict."""
+
+from __future__ import annotations
+
+import gc
+import random
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging import CRITICAL
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import msgspec
+import structlog
+
+from clickstream.routing import Shard
+from consumers.analytics.fold import AnalyticsFold
+from consumers.analytics.sink import AggregatesTable
+from consumers.runtime import snapshots
+from consumers.runtime.application import Application, Fold, Sink
+from producers.limits import Limits
+from tests.simulation import judge
+from tests.simulation.access import Access, Weather
+from tests.simulation.chance import Chance
+from tests.simulation.chaos import STORM_MS, Chaos
+from tests.simulation.child import Child, Surroundings
+from tests.simulation.consumer import Consumer
+from tests.simulation.history import Decision, HistoryApplication
+from tests.simulation.leases import LeaseTable
+from tests.simulation.ledger import Ledger
+from tests.simulation.plan import Plan
+from tests.simulation.publishing import PublisherMachine
+from tests.simulation.scheduler import Process, Scheduler, Stuck
+from tests.simulation.shoppers import Shoppers
+from tests.simulation.stores import SimulatedClients, Stores
+from tests.simulation.stream import Stream
+from tests.simulation.threads import InlineExecutor
+from tests.simulation.worker import Worker
+
+#: Virtual time that the drain may take: far more than it needs, so that only a standstill reaches it.
+DRAIN_MS = 600_000
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """``problems`` is empty when every promise was kept."""
+
+    plan: Plan
+    problems: list[str]
+    faults: dict[str, int]
+    events: int
+    steps: int
+    trace: list[str] = []
+
+
+class Violation(Exception):
+    """A promise was broken while the world ran."""
+
+
+class AnalyticsApplication:
+    """``consumers.analytics.wiring`` with a sink that needs no threads."""
+
+    name = "analytics"
+
+    def open_fold(self, shard_id: str) -> Fold:
+        return AnalyticsFold(shard_id)
+
+    def open_sink(self, shard_id: str, clients: Any, settings: Any) -> Sink:
+        return AggregatesTable(clients.dynamodb, settings.aggregates_table, clock_s=lambda: 0.0, threads=InlineExecutor())
+
+
+class World:
+    """See ``worker.Fleet`` and ``shoppers.Shop`` for what its inhabitants take from it."""
+
+    def __init__(self, plan: Plan, *, trace: bool = False) -> None:
+        self.plan = plan
+        self.chance = Chance(plan)
+        self._random = Random(f"world {plan.seed}")
+        # now and then the border of a generation of duplicates lies within the run
+        start_ms = 1_700_000_100_000 + self._random.randrange(300_000)
+        self.scheduler = Scheduler(Random(f"order {plan.seed}"), start_ms)
+        if trace:
+            self.scheduler.trace = []
+        self.weather = Weather()
+        self.stores = Stores()
+        self.leases = LeaseTable()
+        self.ledger = Ledger()
+        self.stream = Stream(self.scheduler, self.chance)
+        self.decisions: list[Decision] = []
+        self.application: Application = (
+            HistoryApplication(self.decisions) if plan.application == "history" else AnalyticsApplication()
+        )
+        for shard in self.stream.shards():
+            self.leases.create(shard.shard_id)
+        self._supervisor = Process(self.scheduler, "supervisor")
+        self._limits = Limits(
+            aggregate=plan.aggregate,
+            aggregate_bytes=self._random.choice((600, 2_000, 51_200)),
+            linger=self._random.choice((0.0, 0.1, 1.0)),
+            time_to_live=self._random.choice((5.0, 60.0)),
+            put_records=self._random.choice((1, 3, 500)),
+        )
+        self.publishers = [self._publisher(slot) for slot in range(plan.publishers)]
+        self.children: list[Process] = []
+        self.workers: dict[str, Worker] = {}
+        for number in range(plan.workers):
+            self._start_worker(f"worker-{number}")
+        self.shoppers = Shoppers(self)
+        self.chaos = Chaos(self)
+        self._leaving = False
+        self._storm_over = self._at_rest = False
+        self._supervisor.spawn(self._watch, "watch")
+
+    def run(self) -> Outcome:
+        problems: list[str] = []
+        scheduler = self.scheduler
+        try:
+            scheduler.run_until(lambda: self._storm_over, scheduler.now + 2 * STORM_MS)
+            scheduler.run_until(lambda: self._at_rest, scheduler.now + DRAIN_MS)
+            self._leave()
+            scheduler.run_until(lambda: not self._alive(), scheduler.now + DRAIN_MS)
+            problems = judge.judge(self)
+        except Violation as violation:
+            problems = [str(violation)]
+        except Stuck as stuck:
+            problems = [f"{stuck}: {judge.standstill(self)}"]
+        except Exception as error:  # noqa: BLE001  # whatever the code under test raised is the verdict
+            problems = [_where(error)]
+        finally:
+            scheduler.close()
+        return Outcome(
+            plan=self.plan,
+            problems=problems,
+            faults=dict(self.chance.counts),
+            events=len(self.ledger.events),
+            steps=scheduler.steps,
+            trace=scheduler.trace or [],
+        )
+
+    # the course of the world
+
+    def _watch(self) -> None:
+        self.scheduler.sleep(STORM_MS)
+        self.chance.on = False
+        self.chaos.end()
+        self._storm_over = True
+        self.scheduler.note("world", "the faults are over")
+        # twice, with a heartbeat in between: an owner that a zombie has fenced learns of it there
+        at_rest = 0
+        while at_rest < 2:
+            self.scheduler.sleep(1_500)
+            at_rest = at_rest + 1 if self._drained() else 0
+        self._at_rest = True
+
+    def _drained(self) -> bool:
+        if not self.shoppers.done or self.stream.in_flight or any(publisher.pending for publisher in self.publishers):
+            return False
+        return all(self._is_drained(shard) for shard in self.stream.shards())
+
+    def _is_drained(self, shard: Shard) -> bool:
+        """Whether everything in the shard was read since the last put, and is committed."""
+        lease = self.leases.rows.get(shard.shard_id)
+        if lease is None or not shard.is_open:
+            return lease is not None and lease.ended
+        worker = self.workers.get(lease.owner or "")
+        consumer = worker.consumers.get(shard.shard_id) if worker is not None and worker.process.alive else None
+        if consumer is None or not consumer.caught_up_since(self.stream.last_put_ms):
+            return False
+        return consumer.delivered <= self.committed(shard.shard_id)[0]
+
+    def _leave(self) -> None:
+        self._leaving = True
+        for worker in self.workers.values():
+            worker.leave()
+
+    def _alive(self) -> bool:
+        return any(process.alive for process in [*self.children, *(worker.process for worker in self.workers.values())])
+
+    # processes
+
+    def _publisher(self, slot: int) -> PublisherMachine:
+        seed = self._random.randrange(2**32)
+        process = Process(self.scheduler, f"publisher-{slot}")
+        machine = PublisherMachine(self.scheduler, self.stream, process, self._limits, seed)
+
+        def restart() -> None:
+            self.scheduler.sleep(self._random.randrange(500, 4_000))
+            self.publishers[slot] = self._publisher(slot)
+
+        self._when_dead(process, restart)
+        return machine
+
+    def _start_worker(self, name: str) -> None:
+        skew_ms = self._random.randint(-self.plan.skew_ms, self.plan.skew_ms)
+        process = Process(self.scheduler, name, skew_ms=skew_ms)
+
+        def restart() -> None:
+            # now and then so late that others take its leases
+            self.scheduler.sleep(self._random.choice((1_000, 2_000, 5_000, 15_000)))
+            if not self._leaving:
+                self._start_worker(name)
+
+        self._when_dead(process, restart)
+        self.workers[name] = Worker(self, name, process, Random(self._random.random()))
+
+    def _when_dead(self, process: Process, restart: Callable[[], None]) -> None:
+        def died() -> None:
+            self._supervisor.spawn(restart, process.name)
+
+        process.when_dead.append(died)
+
+    def start_child(self, consumer: Consumer) -> Child:
+        worker = consumer.worker
+        process = Process(self.scheduler, f"{worker.name}/{consumer.shard_id}", skew_ms=worker.process.skew_ms)
+        self.children = [*(child for child in self.children if child.alive), process]
+        access = Access(self.scheduler, self.chance, self.weather, process, self.chaos.crash_here)
+        clients = SimulatedClients.of(self.stores, access)
+        surroundings = Surroundings(self.application, worker.name, clients, self.stream.list_shards)
+        return Child(self.scheduler, process, consumer, self.application, surroundings, self.plan)
+
+    # what is promised while it runs
+
+    def committed(self, shard_id: str) -> tuple[tuple[int, int], bool]:
+        item = self.stores.tables["shards"].get((self.application.name, shard_id), {})
+        return judge.position(item), bool(item.get("ended", {}).get("BOOL", False))
+
+    def violated(self, what: str) -> None:
+        raise Violation(what)
+
+
+def _where(error: BaseException) -> str:
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {error} ({Path(frame.filename).name}:{frame.lineno})"
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """The runtime's log is off, the garbage collector (which finds little) looks rarely; all is put back at the end."""
+    before, state, thresholds = structlog.get_config(), random.getstate(), gc.get_threshold()
+    longest_chain = snapshots.LONGEST_CHAIN
+    gc.set_threshold(50_000, 20, 100)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        random.setstate(state)
+        gc.set_threshold(*thresholds)
+        snapshots.LONGEST_CHAIN = longest_chain
+
+
+def simulate(plan: Plan, *, trace: bool = False) -> Outcome:
+    """Run one world; call it within ``quiet``."""
+    random.seed(plan.seed)
+    snapshots.LONGEST_CHAIN = plan.longest_chain
+    return World(plan, trace=trace).run()

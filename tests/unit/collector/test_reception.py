@@ -1,0 +1,79 @@
+"""One document: the event, or all the reasons at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from clickstream.events import PageView, Purchase
+from producers.collector.reception import MOST_ERRORS, Problem, Refusal, receive
+from tests.unit.collector.conftest import event, purchase
+
+
+def received(fields: object) -> Any:
+    return receive(json.dumps(fields).encode(), lambda: "new")
+
+
+def refused(fields: object) -> dict[str, str]:
+    refusal = received(fields)
+    assert isinstance(refusal, Refusal)
+    return {problem.path: problem.reason for problem in refusal.errors}
+
+
+def test_an_event_keeps_its_id_and_gets_one_where_it_has_none() -> None:
+    assert received(event()) == PageView(event_id="e-1", user_id="u-1", session_id="s-1", occurred_at=1)
+    for without in ({}, {"event_id": None}, {"event_id": ""}):
+        fields = {name: value for name, value in event().items() if name != "event_id"} | without
+        assert received(fields).event_id == "new"
+
+
+def test_an_event_of_an_old_version_is_brought_to_the_latest() -> None:
+    old = purchase(schema_version=1, items=[{"sku": "p-9", "price": "1.50"}], amount="1.50")
+    bought = received(old)
+    assert isinstance(bought, Purchase)
+    assert (bought.amount, bought.items[0].product_id, bought.items[0].price, bought.schema_version) == (150, "p-9", 150, 2)
+
+
+def test_all_problems_at_once_with_their_paths() -> None:
+    wrong = purchase(amount=-1, currency="euro", user_id="", context={"ip": 5}, items=[{"product_id": "p"}, {"price": "1"}, 7])
+    del wrong["order_id"]
+    assert set(refused(wrong)) == {
+        "$.user_id",
+        "$.context.ip",
+        "$.order_id",
+        "$.items[1].product_id",
+        "$.items[1].price",
+        "$.items[2]",
+        "$.amount",
+        "$.currency",
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({}, "$"),
+        ([], "$"),
+        (5, "$"),
+        (event(type="nonsense"), "$.type"),
+        (event(type=5), "$.type"),
+        (event(schema_version=99), "$.schema_version"),
+        (purchase(items=[]), "$.items"),
+        (purchase(schema_version=1, amount=12), "$.amount"),
+        (event(redriven_for="analytics"), "$.redriven_for"),
+    ],
+)
+def test_where_it_is_wrong(fields: object, path: str) -> None:
+    assert path in refused(fields)
+
+
+def test_a_refusal_names_the_event_as_far_as_it_can() -> None:
+    assert received(event(user_id=5)).event_id == "e-1"
+    assert received(event(event_id=5)).event_id is None
+    assert receive(b"{", lambda: "new") == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
+
+
+def test_the_reasons_are_bounded() -> None:
+    assert len(received(purchase(items=[{}] * 400)).errors) == MOST_ERRORS
