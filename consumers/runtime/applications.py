@@ -2,4 +2,5 @@
 
 APPLICATIONS: dict[str, str] = {
     "analytics": "consumers.analytics.wiring",
+    "recommendations": "consumers.recommendations.wiring",
 }

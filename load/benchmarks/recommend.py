@@ -14,11 +14,11 @@ from collections.abc import Callable, Sequence
 import click
 import numpy as np
 
-from load.benchmarks.measure import Benchmark
+from load.benchmarks.measure import Benchmark, Reading
 from models.recommender.clicks import Clicks
 from models.recommender.index import Index, build
 from models.recommender.parameters import Parameters
-from models.recommender.scoring import Own, Scorer
+from models.recommender.scoring import Neighbourhood, Own, Scorer
 
 SESSIONS = 1_000_000
 ITEMS = 50_000
@@ -92,37 +92,41 @@ class PlainNeighbours:
 def benchmark() -> Benchmark:
     clicks, parameters = synthetic(SESSIONS, ITEMS), Parameters()
     index = build(clicks, parameters)
-    scorer, plain = Scorer(index, parameters), PlainNeighbours(index, parameters)
+    scorer = Scorer([Neighbourhood(index, parameters)], parameters)
+    plain = PlainNeighbours(index, parameters)
     asked = queries(clicks, _QUERIES)
 
-    def ours() -> float:
-        return _p99_ms(lambda session: scorer.recommend(own(session), _LENGTH), asked)
+    def ours() -> Reading:
+        return _reading(lambda session: scorer.recommend(own(session), _LENGTH), asked)
 
-    def peer() -> float:
-        return _p99_ms(lambda session: plain.recommend(session, _LENGTH), asked)
+    def peer() -> Reading:
+        return _reading(lambda session: plain.recommend(session, _LENGTH), asked)
 
     return Benchmark(
         id="recommend",
-        what=f"one recommendation, p99 of {_QUERIES:,}, {SESSIONS:,} sessions of {ITEMS:,} items, one core",
-        unit="ms",
-        aim="≤ 1 ms",
+        what=f"recommendations of {_LENGTH} items, {SESSIONS:,} sessions of {ITEMS:,} items, one core",
+        unit="recommendations/s",
+        aim="≥ 1, p99 ≤ 1 ms",
+        least=1.0,
+        within={"ours p99 ms": (0.0, 1.0)},
         peer_name="V-SKNN in plain Python",
         fairness="The same postings, the same number of neighbours; ours adds rules, popularity and each item's reason.",
+        clock="CPU",
         ours=ours,
         peer=peer,
-        better="smaller",
     )
 
 
-def _p99_ms(recommend: object, asked: Sequence[Sequence[int]]) -> float:
-    assert callable(recommend)
-    return float(np.percentile(_latencies_ms(recommend, asked), 99))
+def _reading(recommend: Callable[[Sequence[int]], object], asked: Sequence[Sequence[int]]) -> Reading:
+    spent = _latencies_ms(recommend, asked, time.thread_time_ns)
+    return Reading(1000 * len(spent) / sum(spent), {"p99 ms": float(np.percentile(spent, 99))})
 
 
 def _latencies_ms(
-    recommend: object, asked: Sequence[Sequence[int]], clock_ns: Callable[[], int] = time.perf_counter_ns
+    recommend: Callable[[Sequence[int]], object],
+    asked: Sequence[Sequence[int]],
+    clock_ns: Callable[[], int] = time.perf_counter_ns,
 ) -> list[float]:
-    assert callable(recommend)
     spent = []
     for session in asked:
         started = clock_ns()
@@ -146,7 +150,7 @@ def main(sessions: int, items: int, recent: int) -> None:
     index = build(clicks, parameters)
     built_s = time.perf_counter() - started
     peak_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib) / 1024
-    scorer = Scorer(index, parameters)
+    scorer = Scorer([Neighbourhood(index, parameters)], parameters)
     asked = queries(clicks, 5_000)
     _latencies_ms(lambda session: scorer.recommend(own(session), _LENGTH), asked[:200])
     clocks = {"elapsed": time.perf_counter_ns, "on the processor": time.thread_time_ns}  # apart on a busy machine

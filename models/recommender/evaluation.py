@@ -21,7 +21,7 @@ from models.recommender.baselines import Recommender as Baseline
 from models.recommender.clicks import Clicks, Ints
 from models.recommender.index import build
 from models.recommender.parameters import Parameters
-from models.recommender.scoring import Own, Scorer
+from models.recommender.scoring import Neighbourhood, Own, Scorer
 
 #: Items per list.
 LENGTH = 20
@@ -130,7 +130,7 @@ def ranked(baseline: Baseline) -> Ranker:
 
 def ours(training: Clicks, parameters: Parameters) -> Ranker:
     """The model that the platform serves."""
-    scorer = Scorer(build(training, parameters), parameters)
+    scorer = Scorer([Neighbourhood(build(training, parameters), parameters)], parameters)
 
     def rank(past: Sequence[int], count: int) -> Sequence[int]:
         own = [item for item in dict.fromkeys(reversed(past)) if item != UNKNOWN][: parameters.window]

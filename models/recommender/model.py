@@ -14,7 +14,7 @@ import numpy.typing as npt
 from models.recommender.clicks import Clicks
 from models.recommender.index import Index, build
 from models.recommender.parameters import Parameters
-from models.recommender.scoring import POPULAR, Own, Scorer
+from models.recommender.scoring import POPULAR, Neighbourhood, Own, Scorer
 from models.registry.manifest import UnusableModel, Version
 
 INDEX_FILE = "index.npz"
@@ -49,13 +49,25 @@ def train(clicks: Clicks, parameters: Parameters) -> Model:
 
 
 class Recommender:
-    """Answers of a model, and of a live index whose vocabulary continues the model's. For one thread."""
+    """Answers of one index, or of several over one item space, whose ids ``places`` and ``vocabulary`` tell. For one thread."""
 
-    def __init__(self, model: Model, live: Index | None = None, live_vocabulary: Sequence[str] = ()) -> None:
-        self._vocabulary = [*model.vocabulary, *live_vocabulary]
-        self._places = {item: place for place, item in enumerate(self._vocabulary)}
-        self._window = model.parameters.window
-        self._scorer = Scorer(model.index, model.parameters, live)
+    def __init__(
+        self,
+        neighbourhoods: Sequence[Neighbourhood],
+        vocabulary: Sequence[str],
+        places: Mapping[str, int],
+        parameters: Parameters,
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._places = places
+        self._window = parameters.window
+        self._scorer = Scorer(neighbourhoods, parameters)
+
+    @classmethod
+    def of(cls, model: Model) -> Recommender:
+        """Answers of a model alone."""
+        places = {item: place for place, item in enumerate(model.vocabulary)}
+        return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
 
     def recommend(self, session: Sequence[Seen], count: int, without: frozenset[str] = frozenset()) -> list[Recommended]:
         """The best ``count`` items for a session (the latest click last), best first; a stranger's session is empty."""

@@ -6,6 +6,7 @@ without any model has recommendations after its first visitors. Nothing here is 
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from models.recommender.clicks import Clicks
 from models.recommender.index import build
 from models.recommender.model import Model, Recommender
 from models.recommender.parameters import Parameters
+from models.recommender.scoring import Neighbourhood
 
 #: The latest sessions that are remembered.
 SESSIONS = 4_000
@@ -23,9 +25,15 @@ class Overlay:
     """The latest sessions, by key. ``recommender`` makes the index: some milliseconds, so call it now and then."""
 
     def __init__(self, model: Model | None, most: int = SESSIONS) -> None:
-        self._model = model or EMPTY
         self._most = most
         self._sessions: dict[str, tuple[Sequence[str], float]] = {}
+        self.rebase(model or EMPTY)
+
+    def rebase(self, model: Model) -> None:
+        """Go on over another model."""
+        self._model = model
+        self._places = {item: place for place, item in enumerate(model.vocabulary)}
+        self._neighbourhood = Neighbourhood(model.index, model.parameters)
 
     def put(self, key: str, items: Sequence[str], at_s: float) -> None:
         """A session as it is now, replacing what it was; ``at_s``: its latest click, in seconds since the epoch."""
@@ -34,25 +42,28 @@ class Overlay:
         if len(self._sessions) > self._most:
             del self._sessions[next(iter(self._sessions))]
 
-    def rebase(self, model: Model) -> None:
-        """Go on over another model."""
-        self._model = model
-
     def recommender(self) -> Recommender:
-        """Answers of the model and the sessions so far."""
-        model = self._model
-        places = {item: place for place, item in enumerate(model.vocabulary)}
-        known = len(places)
+        """Answers of the model and the sessions so far. It shares the model's working space: the one before must not be used."""
+        model, known = self._model, self._places
+        launched: dict[str, int] = {}
         ordered = sorted(self._sessions.values(), key=lambda session: session[1])
-        items = [places.setdefault(item, len(places)) for session, _ in ordered for item in session]
+        items = [
+            known[item] if item in known else launched.setdefault(item, len(known) + len(launched))
+            for session, _ in ordered
+            for item in session
+        ]
         clicks = Clicks(
-            list(places),
+            [*model.vocabulary, *launched],
             np.cumsum([0, *(len(session) for session, _ in ordered)], dtype=np.int32),
             np.array(items, dtype=np.int32),
             np.array([at_s for _, at_s in ordered], dtype=np.float64),
             ordered[0][1] if ordered else 0.0,
         )
-        return Recommender(model, build(clicks, model.parameters), clicks.vocabulary[known:])
+        index = build(clicks, model.parameters)
+        # an item that only the live sessions know is as rare as any
+        rarity = np.concatenate([model.index.idf, np.full(len(launched), model.index.idf.max(initial=1.0), np.float32)])
+        live = Neighbourhood(index, model.parameters, rarity.astype(np.float32))
+        return Recommender([self._neighbourhood, live], clicks.vocabulary, ChainMap(launched, known), model.parameters)
 
 
 def _empty() -> Model:

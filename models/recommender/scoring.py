@@ -48,12 +48,15 @@ _NONE = Votes(np.empty(0, np.int32), np.empty(0, np.float32), np.empty(0, np.int
 
 
 class Neighbourhood:
-    """Sessions of one index that are like another. Keeps working space of the index's size: it belongs to one thread."""
+    """Sessions of one index that are like another. Keeps working space of the index's size: it belongs to one thread.
 
-    def __init__(self, index: Index, item_weights: Floats, parameters: Parameters) -> None:
-        self._index = index
+    ``rarity``: what to take for the items' idf, by default the index's own; a small index knows it badly.
+    """
+
+    def __init__(self, index: Index, parameters: Parameters, rarity: Floats | None = None) -> None:
+        self.index = index
         self._parameters = parameters
-        self._item_weights = item_weights
+        self._item_weights = ((index.idf if rarity is None else rarity) ** parameters.idf_power).astype(np.float32)
         self._similarity = np.zeros(index.sessions, np.float32)
         self._shared_at = np.zeros(index.sessions, np.uint8)
         self._shared_age = np.zeros(index.sessions, np.uint8)
@@ -64,7 +67,7 @@ class Neighbourhood:
 
     def votes(self, own: Own) -> Votes:
         """Every click of the most similar sessions as a vote; an item may come many times."""
-        index = self._index
+        index = self.index
         sessions, strength = self._similar(own)
         if not len(sessions):
             return _NONE
@@ -77,7 +80,7 @@ class Neighbourhood:
 
     def _similar(self, own: Own) -> tuple[Ints, Floats]:
         """The most similar sessions, in no order, and how similar they are."""
-        index, parameters = self._index, self._parameters
+        index, parameters = self.index, self._parameters
         similarity = self._similarity
         found: list[Ints] = []
         for age in range(len(own.items) - 1, -1, -1):  # the latest item last: what it shares is what counts
@@ -103,13 +106,12 @@ class Neighbourhood:
 
 
 class Scorer:
-    """Answers over an index and, if given, a second one of what happened since (in one item space). For one thread."""
+    """Answers over one index, or over several whose items have the same numbers as far as they go. For one thread."""
 
-    def __init__(self, index: Index, parameters: Parameters, live: Index | None = None) -> None:
+    def __init__(self, neighbourhoods: Sequence[Neighbourhood], parameters: Parameters) -> None:
         self._parameters = parameters
-        self._indexes = [index] if live is None else [index, live]
-        weights = item_weights(index, live, parameters)
-        self._neighbourhoods = [Neighbourhood(each, weights, parameters) for each in self._indexes]
+        self._neighbourhoods = neighbourhoods
+        self._indexes = [neighbourhood.index for neighbourhood in neighbourhoods]
         self._popular = _popular(self._indexes, parameters)
 
     def recommend(self, own: Own, count: int) -> Answer:
@@ -159,16 +161,6 @@ class Scorer:
             np.array([share * decay**age for age in ages], np.float32),
             np.array(ages, np.int32),
         )
-
-
-def item_weights(index: Index, live: Index | None, parameters: Parameters) -> Floats:
-    """What sharing an item is worth. One that only the live index knows is as rare as any."""
-    rarity = index.idf
-    if live is not None and live.items > index.items:
-        rarest = rarity.max(initial=1.0)
-        rarity = np.concatenate([rarity, np.full(live.items - index.items, rarest, np.float32)])
-    weights: Floats = (rarity**parameters.idf_power).astype(np.float32)
-    return weights
 
 
 def ranges(starts: Ints, lengths: Ints) -> Ints:

@@ -32,7 +32,7 @@ def shop(*sessions: str) -> clicks.Clicks:
 
 
 def recommender(*sessions: str, parameters: Parameters = PARAMETERS) -> Recommender:
-    return Recommender(model.train(shop(*sessions), parameters))
+    return Recommender.of(model.train(shop(*sessions), parameters))
 
 
 def seen(items: str) -> list[Seen]:
@@ -91,7 +91,7 @@ def test_an_older_session_counts_less() -> None:
         Click(name, item, at_s + place) for name, items, at_s in sessions for place, item in enumerate(items)
     )
     parameters = msgspec.structs.replace(ONLY_NEIGHBOURS, age_days=PARAMETERS.age_days)
-    answer = Recommender(model.train(grouped, parameters)).recommend(seen("a"), 10)
+    answer = Recommender.of(model.train(grouped, parameters)).recommend(seen("a"), 10)
     scores = {each.item: each.score for each in answer}
     assert scores["x"] == pytest.approx(scores["y"] / math.e, rel=1e-3)
 
@@ -165,7 +165,7 @@ def test_the_files_hold_the_model() -> None:
     for name, array in loaded.index._asdict().items():
         assert array.dtype == theirs[name].dtype
         assert np.array_equal(array, theirs[name])
-    assert Recommender(loaded).recommend(seen("b"), 4) == Recommender(trained).recommend(seen("b"), 4)
+    assert Recommender.of(loaded).recommend(seen("b"), 4) == Recommender.of(trained).recommend(seen("b"), 4)
 
 
 def stored(files: dict[str, bytes], parameters: object = PARAMETERS) -> Version:
