@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
+    "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("serving.query:query", "Ask for aggregates from the command line."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),

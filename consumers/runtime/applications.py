@@ -3,4 +3,5 @@
 APPLICATIONS: dict[str, str] = {
     "analytics": "consumers.analytics.wiring",
     "fraud": "consumers.fraud.wiring",
+    "recommendations": "consumers.recommendations.wiring",
 }

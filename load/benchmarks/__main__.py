@@ -19,6 +19,7 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
+    "recommend": "load.benchmarks.recommend:benchmark",
 }
 _BUSY = 1.0
 

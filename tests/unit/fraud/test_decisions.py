@@ -25,7 +25,7 @@ def rows(count: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
     table = pd.DataFrame({name: chance.integers(0, 3, count).astype(float) for name in PURCHASES.names})
     table["amount"] = chance.lognormal(8, 1, count)
     table["hour"], table["weekday"] = chance.integers(0, 24, count), chance.integers(0, 7, count)
-    table["new_device_7d"] = chance.random(count) < 0.2
+    table["new_device_7d"] = (chance.random(count) < 0.2).astype(float)
     table = table.mask(chance.random(table.shape) < 0.1)
     fraud = (table["amount"] > 8_000) & (table["new_device_7d"] >= 1)
     return table, fraud
