@@ -20,6 +20,8 @@ BENCHMARKS = {
     "fold": "load.benchmarks.fold:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
+    "collect": "load.benchmarks.collect:batches",
+    "collect-one": "load.benchmarks.collect:singles",
 }
 _BUSY = 1.0
 

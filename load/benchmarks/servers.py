@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.settings import Settings, child_environment
+from clickstream.settings import Settings, child_environment, environment
 from infra.local import ministack
 from infra.local.processes import Children, Process, wait_until
 
@@ -92,6 +92,12 @@ class Starter:
         }
         command = ["sh", "-c", f'cd "{self._folder}" && exec "$@"', "sh", "node", str(package / "main.js")]
         return self._start("kinesis-mock", command, port, "/healthcheck", environment)
+
+    def program(self, name: str, before_port: Sequence[str], after_port: Sequence[str], settings: Settings) -> Server:
+        """A Python program of ours that serves ``/healthz`` on the port it is given, with ``settings`` as its environment."""
+        port = _free_port()
+        command = [sys.executable, *before_port, str(port), *after_port]
+        return self._start(name, command, port, "/healthz", environment(settings, {"PYTHONPATH": str(_ROOT)}))
 
     def _start(self, name: str, command: Sequence[str], port: int, health: str, environment: Mapping[str, str]) -> Server:
         process = self._children.start(
