@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 #: Model → (module, its verbs: commands of that name in the module).
 MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "fraud": ("models.fraud.commands", ("train", "evaluate")),
     "recommender": ("models.recommender.commands", ("train", "evaluate")),
 }
 

@@ -59,13 +59,13 @@ def train(rows: pd.DataFrame, frauds: pd.Series, users: pd.Series, features: Fea
         )
     margins = np.empty(len(labels))
     for seen, unseen in GroupKFold(_FOLDS).split(matrix, labels, groups):
-        margins[unseen] = _boosting(seed).fit(matrix[seen], labels[seen]).decision_function(matrix[unseen])
+        margins[unseen] = _boosted(matrix[seen], labels[seen], seed).decision_function(matrix[unseen])
     calibration = LogisticRegression(C=np.inf).fit(margins[:, None], labels)
     slope, offset = float(calibration.coef_[0, 0]), float(calibration.intercept_[0])
     if slope <= 0:
         raise UserMistake("the features say nothing about these frauds", hint="check that labels and purchases belong together")
     held_out = 1.0 / (1.0 + np.exp(-(slope * margins + offset)))
-    classifier = _boosting(seed).fit(matrix, labels)
+    classifier = _boosted(matrix, labels, seed)
     card = Card(
         features=tuple(rows.columns),
         signature=features.signature,
@@ -96,8 +96,10 @@ def train_unsupervised(rows: pd.DataFrame, features: FeatureSet, costs: Costs, *
     return Trained(card, None, forest, held_out)
 
 
-def _boosting(seed: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(random_state=seed, **_PARAMETERS)
+def _boosted(matrix: NDArray[np.float64], labels: NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
+    # scikit-learn cannot bin a feature that every row lacks; of a constant it learns nothing, which is what there is to learn
+    known = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
+    return HistGradientBoostingClassifier(random_state=seed, **_PARAMETERS).fit(known, labels)
 
 
 def parameters() -> dict[str, Any]:
