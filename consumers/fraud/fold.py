@@ -14,7 +14,7 @@ from clickstream.events import AnyEvent, Purchase
 from consumers.runtime.application import Inheritance
 from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
-from models.fraud.rows import row_of
+from models.fraud.rows import ROWS
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -37,12 +37,12 @@ class FraudFold:
         self._undecided: list[Candidate] = []
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        engine = self._engine
+        engine, makers = self._engine, ROWS
         for event in events:
-            seen = row_of(event)
-            if seen is None:
+            make = makers.get(type(event))
+            if make is None:
                 continue
-            kind, row = seen
+            kind, row = make(event)
             if isinstance(event, Purchase):
                 vector = tuple(engine.vector(kind, event.occurred_at, row))
                 self._undecided.append(

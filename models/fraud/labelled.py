@@ -15,7 +15,7 @@ from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent, Purchase
 from models.features.engine import Engine
 from models.fraud.purchases import PURCHASES
-from models.fraud.rows import row_of
+from models.fraud.rows import ROWS
 
 #: Of a file without a split, the latest purchases are the test.
 TEST_SHARE = 0.2
@@ -51,10 +51,10 @@ def read(path: Path, labels: Path | None) -> Purchases:
     engine = Engine(PURCHASES, durable=False)
     vectors, facts = [], []
     for event in _events(path, digest):
-        seen = row_of(event)
-        if seen is None:
+        make = ROWS.get(type(event))
+        if make is None:
             continue
-        kind, row = seen
+        kind, row = make(event)
         if not isinstance(event, Purchase):
             engine.observe(kind, event.occurred_at, row)
             continue

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from models.features.definitions import DAY_MS, HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine, Row, State, calendar
+from models.features.engine import Engine, Row, State
+from models.features.plans import CALENDAR
 
 NOON = 1_780_000_000_000
 LIMIT = 4
@@ -113,7 +114,7 @@ def test_tracks_that_mean_something_else_now_start_empty() -> None:
 def test_calendar(part: Calendar.Part, expected: list[float]) -> None:
     # Thursday 2026-05-28 20:26:40, Saturday 06:59:59.999, Sunday 07:00 (UTC)
     times = [NOON, 1_780_124_399_999, 1_780_210_800_000]
-    assert [calendar(part, time_ms) for time_ms in times] == expected
+    assert [CALENDAR[part](time_ms) for time_ms in times] == expected
 
 
 def test_a_definition_that_refers_to_nothing_is_refused() -> None:
