@@ -18,6 +18,7 @@ BENCHMARKS = {
     "aggregate": "load.benchmarks.aggregation:aggregate",
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
+    "fold-fraud": "load.benchmarks.fold:fraud",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
     "collect": "load.benchmarks.collect:batches",
