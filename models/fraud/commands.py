@@ -49,12 +49,14 @@ def _costs(command: Callable[..., None]) -> Callable[..., None]:
     help="handbook, or a file of events (NDJSON) whose latest fifth of purchases is the test; that needs --labels.",
 )
 @_LABELS
+@click.option("--test", nargs=2, type=_FILE, metavar="EVENTS LABELS", help="Judge on these instead of on the latest fifth.")
 @click.option("--plots", type=_FILE, help="Draw precision-recall, calibration and cost curves into this PNG or SVG.")
 @_costs
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def evaluate(
     dataset: str,
     labels: Path | None,
+    test: tuple[Path, Path] | None,
     plots: Path | None,
     missed_fraud: float,
     false_block: float,
@@ -65,7 +67,8 @@ def evaluate(
     """Train on the earlier part of a data set, and judge the scores of the later part.
 
     \b
-    With --json: {"dataset", "thresholds", "costs", "model": R, "unsupervised": R, "published": {name: {...}}}, R being
+    With --json: {"dataset", "thresholds", "costs", "model": R, "unsupervised": R, "published": {name: {...}},
+      "kinds": {kind: {"frauds", "share_of_money", "caught", "money_caught"}} at 1 % false alarms}, R being
       auc, average_precision, card_precision (at 100 cards a day), brier
       reviewed, blocked          shares of all purchases
       caught, money_caught       shares of the frauds, and of their amount
@@ -86,7 +89,7 @@ def evaluate(
     if dataset == "handbook":
         trial = trials.handbook(from_env().datasets, costs)
     else:
-        trial = trials.of_file(Path(dataset), labels, costs)
+        trial = trials.of_files(Path(dataset), labels, test, costs)
     if plots is not None:
         drawing.draw(plots, trial.scores, trial.frauds, trial.thresholds, costs, title=f"fraud, {dataset}")
         click.echo(f"drew {plots}", err=True)
@@ -97,6 +100,7 @@ def evaluate(
             "costs": costs,
             "model": trial.model,
             "unsupervised": trial.unsupervised,
+            "kinds": trial.kinds,
             "published": handbook_data.PUBLISHED if dataset == "handbook" else {},
         }
         click.echo(msgspec.json.encode(document))
@@ -119,7 +123,16 @@ def _print_table(trial: Trial, *, published: bool) -> None:
     if published:
         for name, figures in handbook_data.PUBLISHED.items():
             table.add_row(name, f"{figures.auc:.3f}", f"{figures.average_precision:.3f}", f"{figures.card_precision:.3f}")
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    kinds = Table(box=None, header_style="bold", pad_edge=False, title="by kind, at 1 % false alarms", title_justify="left")
+    kinds.add_column("", no_wrap=True)
+    for name in ("frauds", "share of money", "caught", "money caught"):
+        kinds.add_column(name, justify="right")
+    for name, kind in trial.kinds.items():
+        shares = (kind.share_of_money, kind.caught, kind.money_caught)
+        kinds.add_row(name, f"{kind.frauds:,}", *(f"{share:.1%}" for share in shares))
+    console.print(kinds)
     result = trial.model
     saved = f"approving all would cost {result.cost_of_approving_all:,.0f}"
     click.echo(f"{result.purchases:,} purchases, {result.frauds:,} frauds; {saved}", err=True)

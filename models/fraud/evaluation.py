@@ -71,6 +71,36 @@ def report(
     )
 
 
+class KindReport(msgspec.Struct, frozen=True):
+    """Of one kind of fraud: how many, their share of all stolen money, and what was caught of them."""
+
+    frauds: int
+    share_of_money: float
+    caught: float
+    money_caught: float
+
+
+def by_kind(
+    scores: NDArray[np.float64], kinds: pd.Series, amounts: NDArray[np.float64], *, false_alarms: float
+) -> dict[str, KindReport]:
+    """At the threshold that so large a share of the genuine purchases reach; ``kinds`` is "" for those. "all" sums up."""
+    frauds = (kinds != "").to_numpy()
+    alarms = scores > np.quantile(scores[~frauds], 1 - false_alarms)
+    stolen = float(amounts[frauds].sum())
+
+    def of(chosen: NDArray[np.bool_]) -> KindReport:
+        money = float(amounts[chosen].sum())
+        return KindReport(
+            frauds=int(chosen.sum()),
+            share_of_money=money / stolen if stolen else 0.0,
+            caught=float(alarms[chosen].mean()),
+            money_caught=float(amounts[chosen & alarms].sum()) / money if money else 0.0,
+        )
+
+    found = {str(kind): of((kinds == kind).to_numpy()) for kind in sorted(kinds[frauds].unique())}
+    return {**found, "all": of(frauds)}
+
+
 def card_precision(scores: NDArray[np.float64], frauds: NDArray[np.bool_], users: pd.Series, days: pd.Series) -> float:
     """The handbook's card precision: of the 100 cards with the highest scores of a day, the share with a fraud that day.
 

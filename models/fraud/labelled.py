@@ -26,10 +26,15 @@ class Purchases(msgspec.Struct, frozen=True):
 
     features: pd.DataFrame
     facts: pd.DataFrame
-    frauds: pd.Series | None
-    """Truth values; None without labels."""
+    kinds: pd.Series | None
+    """What kind of fraud, "" for a genuine purchase; None without labels."""
     sha256: str
     """Of the events' file and of the labels."""
+
+    @property
+    def frauds(self) -> pd.Series | None:
+        """Truth values; None without labels."""
+        return None if self.kinds is None else self.kinds != ""
 
     def split(self) -> tuple[Purchases, Purchases]:
         """By time: the earlier four fifths, and the latest fifth."""
@@ -38,12 +43,12 @@ class Purchases(msgspec.Struct, frozen=True):
         return self._only(order[:cut]), self._only(order[cut:])
 
     def _only(self, rows: pd.Index) -> Purchases:
-        frauds = None if self.frauds is None else self.frauds.loc[rows]
-        return Purchases(self.features.loc[rows], self.facts.loc[rows], frauds, self.sha256)
+        kinds = None if self.kinds is None else self.kinds.loc[rows]
+        return Purchases(self.features.loc[rows], self.facts.loc[rows], kinds, self.sha256)
 
 
 def read(path: Path, labels: Path | None) -> Purchases:
-    """Events as NDJSON (``clickstream tail``), and a CSV with the columns event_id and fraud (0 or 1).
+    """Events as NDJSON (``clickstream tail``), and a CSV with the columns event_id and fraud (0 or 1), perhaps kind.
 
     A purchase without label counts as genuine: nobody complained. Raises Missing, or UserMistake for what is no such file.
     """
@@ -63,15 +68,15 @@ def read(path: Path, labels: Path | None) -> Purchases:
     if not vectors:
         raise UserMistake(f"{path} holds no purchases")
     table = pd.DataFrame(facts, columns=["event_id", "user_id", "occurred_at", "amount"])
-    frauds = None
+    kinds = None
     if labels is not None:
-        frauds = table["event_id"].isin(_frauds(labels, digest))
-        if not frauds.any():
+        kinds = table["event_id"].map(_kinds(labels, digest)).fillna("")
+        if not (kinds != "").any():
             raise UserMistake(
                 f"no fraud of {labels} is among the purchases of {path}", hint="do the two files belong together?"
             )
     features = pd.DataFrame(vectors, columns=list(PURCHASES.names), dtype="float64")
-    return Purchases(features, table, frauds, digest.hexdigest())
+    return Purchases(features, table, kinds, digest.hexdigest())
 
 
 def _events(path: Path, digest: hashlib._Hash) -> Iterator[AnyEvent]:
@@ -92,7 +97,8 @@ def _events(path: Path, digest: hashlib._Hash) -> Iterator[AnyEvent]:
         raise Missing(f"no file {path}") from error
 
 
-def _frauds(labels: Path, digest: hashlib._Hash) -> set[str]:
+def _kinds(labels: Path, digest: hashlib._Hash) -> dict[str, str]:
+    """The frauds' kinds by event id; "fraud" for those of no kind."""
     try:
         text = labels.read_bytes()
     except FileNotFoundError as error:
@@ -102,10 +108,10 @@ def _frauds(labels: Path, digest: hashlib._Hash) -> set[str]:
     if not {"event_id", "fraud"} <= set(rows.fieldnames or ()):
         raise UserMistake(f"{labels} has no columns event_id and fraud")
     known = {"0": False, "1": True}
-    frauds = set()
+    kinds = {}
     for number, row in enumerate(rows, 2):
         if row["fraud"] not in known:
             raise UserMistake(f"{labels}, line {number}: fraud is {row['fraud']!r}, not 0 or 1")
         if known[row["fraud"]]:
-            frauds.add(row["event_id"])
-    return frauds
+            kinds[row["event_id"]] = row.get("kind") or "fraud"
+    return kinds

@@ -16,7 +16,7 @@ from clickstream.errors import UserMistake
 from models.features.definitions import FeatureSet, Own
 from models.fraud import scoring, training
 from models.fraud.costs import Costs
-from models.fraud.evaluation import card_precision
+from models.fraud.evaluation import KindReport, by_kind, card_precision
 from models.fraud.scoring import Card, FraudModel, Thresholds, Verdict
 from models.fraud.training import Trained
 from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
@@ -216,3 +216,13 @@ def test_card_precision_counts_a_card_once() -> None:
     cards, days = pd.Series([1, 1, 2, 1, 3]), pd.Series([0, 0, 0, 1, 1])
     # card 1 is found on day 0 and not looked at on day 1, where card 3 is the only other one
     assert card_precision(scores, frauds, cards, days) == pytest.approx((1 + 1) / 2 / 100)
+
+
+def test_kinds_are_compared_at_one_rate_of_false_alarms() -> None:
+    scores = np.concatenate([np.linspace(0, 0.99, 100), [0.995, 0.5, 0.999]])
+    kinds = pd.Series([""] * 100 + ["guess", "guess", "test"])
+    amounts = np.concatenate([np.full(100, 7.0), [30.0, 10.0, 60.0]])
+    found = by_kind(scores, kinds, amounts, false_alarms=0.01)
+    assert found["guess"] == KindReport(frauds=2, share_of_money=0.4, caught=0.5, money_caught=0.75)
+    assert found["test"] == KindReport(frauds=1, share_of_money=0.6, caught=1.0, money_caught=1.0)
+    assert found["all"].money_caught == pytest.approx(0.9)
