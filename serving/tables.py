@@ -12,7 +12,7 @@ from clickstream.settings import Settings
 def require(clients: Clients, settings: Settings) -> None:
     """Raises Missing for a table that is not there, UserMistake when DynamoDB cannot be asked."""
     place = settings.endpoint("dynamodb") or f"AWS in {settings.region}"
-    for table in (settings.shards_table, settings.aggregates_table, settings.recommendations_table):
+    for table in (settings.shards_table, settings.aggregates_table):
         try:
             clients.dynamodb.describe_table(TableName=table)
         except clients.dynamodb.exceptions.ResourceNotFoundException as error:
