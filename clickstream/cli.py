@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("serving.query:query", "Ask for aggregates from the command line."),
+    "query": ("serving.query:query", "Ask for aggregates or recommendations from the command line."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),

@@ -57,8 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def recommendations_table(self) -> str:
-        """One item per user (what to show next), and what is counted of it."""
-        return f"{self.name}-recommendations"
+        """One item per user: what to show next. Named unlike the application, whose name is its lease table's."""
+        return f"{self.name}-offers"
 
     @property
     def state_bucket(self) -> str:

@@ -12,13 +12,15 @@ from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import from_env
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
+from consumers.recommendations.views import LENGTH, Recommendations
 from serving.moments import iso, parse_moment
 from serving.present import aggregates_json
+from serving.recommendations import reason, recommendations_json
 
 
 @click.group()
 def query() -> None:
-    """Ask for aggregates and decisions from the command line."""
+    """Ask for aggregates, decisions or recommendations from the command line."""
 
 
 @query.command()
@@ -67,6 +69,37 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
         click.echo(msgspec.json.encode(document))
     else:
         _print_table(windows, complete_to)
+
+
+@query.command()
+@click.argument("user_id")
+@click.option("--count", type=click.IntRange(1, LENGTH), default=LENGTH, show_default=True, help="Items.")
+@click.option("--without", default="", metavar="PRODUCT,…", help="Products to leave out: not to be had, say.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def recommendations(user_id: str, count: int, without: str, as_json: bool) -> None:
+    """What to show a visitor next; a stranger gets what is popular.
+
+    \b
+    With --json: {"user_id", "personal", "model", "made_at": ms, "items": [...]}, an item being
+      product_id, score   best first
+      because             the visitor's item that speaks most for it, or null
+      reason              the same in words
+
+    Example: clickstream query recommendations u000123 --json
+    """
+    settings = from_env()
+    view = Recommendations(Clients(settings), settings).of(
+        user_id, count=count, without=frozenset(filter(None, without.split(",")))
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(recommendations_json(view)))
+        return
+    for place, each in enumerate(view.items, 1):
+        click.echo(f"{place:>3}  {each.item}  {each.score:.3f}  {reason(each.because)}")
+    if not view.personal:
+        click.echo(
+            f"nothing is known of {user_id}: this is what is popular" if view.items else "nothing to recommend yet", err=True
+        )
 
 
 def _is_complete(window: WindowView, complete_to: int | None) -> bool:

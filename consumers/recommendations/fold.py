@@ -20,7 +20,7 @@ _ABOUT_PRODUCTS: frozenset[type[Event]] = frozenset({ProductView, AddToCart, Rem
 
 
 class Visit(msgspec.Struct, frozen=True):
-    """An effect: a visitor as of now. ``clicked``: the products clicked since the last effect, in order; ``at_ms``: event time."""
+    """An effect: a visitor as of now. ``clicked``: products clicked since the last effect, in order; ``at_ms``: event time."""
 
     user_id: str
     items: tuple[tuple[str, float], ...]

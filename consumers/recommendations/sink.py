@@ -7,24 +7,28 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
+from clickstream.errors import RetryLater
 from consumers.recommendations import rows
 from consumers.recommendations.fold import Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
-from consumers.runtime.outages import error_code, translated
+from consumers.runtime.outages import translated
 from consumers.runtime.position import START, Position
 from models.recommender.model import Model
 from models.registry.following import Followed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+
+    Row = Mapping[str, AttributeValueTypeDef]
 
 #: DynamoDB's TTL may delete a visitor's offer so long after it was made.
 KEPT_S = 30 * 86_400
-#: A batch write knows no conditions, so rows go one by one; this many at a time hide the round trips.
-THREADS = 8
+#: A batch write knows no conditions and single puts are five times dearer here, so rows go in transactions of this many.
+PER_TRANSACTION = 50
+#: Transactions under way at once.
+THREADS = 4
+_OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
@@ -38,6 +42,7 @@ class RecommendationsTable:
         model: Followed[Model],
         *,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        threads: int = THREADS,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
@@ -47,7 +52,7 @@ class RecommendationsTable:
         self._offers = Offers()
         self._hit_rate: HitRate | None = None
         self._counted = START
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recommendations")
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
 
     def write(self, effects: Sequence[Visit], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
@@ -55,10 +60,11 @@ class RecommendationsTable:
         if self._model.look(now_ms) and self._model.value is not None:
             self._offers.use(self._model.value)
         hit_rate = self._count(effects, position)
-        offers = self._offers.answer(effects, now_ms)
-        writes = [self._threads.submit(self._put_offer, offer, position, now_ms) for offer in offers]
+        made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]
         if hit_rate is not None:
-            writes.append(self._threads.submit(self._put_hit_rate, hit_rate, position))
+            made.append(self._counts(hit_rate))
+        chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
+        writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
         failures = [failure for write in writes if (failure := write.exception()) is not None]
         if failures:
             raise failures[0]
@@ -77,42 +83,51 @@ class RecommendationsTable:
         self._hit_rate += counted
         return self._hit_rate
 
-    def _put_offer(self, offer: Offer, position: Position, now_ms: int) -> None:
-        stranger = offer.user_id is None
-        self._put(
-            rows.POPULAR if offer.user_id is None else rows.subject(offer.user_id),
-            self._shard_id if stranger else rows.OFFER,
-            position,
-            {
-                "items": {"B": rows.encode(offer.items)},
-                "version": {"S": self._model.version or ""},
-                "made_at": {"N": str(now_ms)},
-                "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
-            },
-        )
+    def _write(self, chunk: Sequence[Row], position: Position) -> None:
+        """One transaction: all or none, so rows that hold a later position are left out and the rest is tried again."""
+        left = list(chunk)
+        while left:
+            try:
+                with translated("DynamoDB"):
+                    self._dynamodb.transact_write_items(TransactItems=[self._guarded(row, position) for row in left])
+                return
+            except self._dynamodb.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+                if refused := {code for code in codes if code not in ("None", _OLDER)}:
+                    raise RetryLater(f"DynamoDB: transaction cancelled: {', '.join(sorted(refused))}") from error
+                # what is there was made of more events than ours
+                left = [row for row, code in zip(left, codes, strict=True) if code != _OLDER]
 
-    def _put_hit_rate(self, hit_rate: HitRate, position: Position) -> None:
-        counts: dict[str, AttributeValueTypeDef] = {
+    def _guarded(self, row: Row, position: Position) -> TransactWriteItemTypeDef:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {"position": {"S": str(position)}, **row},
+                "ConditionExpression": "attribute_not_exists(#position) OR #position < :position",
+                "ExpressionAttributeNames": {"#position": "position"},
+                "ExpressionAttributeValues": {":position": {"S": str(position)}},
+            }
+        }
+
+    def _offer(self, offer: Offer, now_ms: int) -> Row:
+        stranger = offer.user_id is None
+        return {
+            "subject": {"S": rows.POPULAR if offer.user_id is None else rows.subject(offer.user_id)},
+            "part": {"S": self._shard_id if stranger else rows.OFFER},
+            "items": {"B": rows.encode(offer.items)},
+            "version": {"S": self._model.version or ""},
+            "made_at": {"N": str(now_ms)},
+            "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
+        }
+
+    def _counts(self, hit_rate: HitRate) -> Row:
+        return {
+            "subject": {"S": rows.HIT_RATE},
+            "part": {"S": self._shard_id},
             "clicks": {"N": str(hit_rate.clicks)},
             "hits": {"N": str(hit_rate.hits)},
             "popular_hits": {"N": str(hit_rate.popular_hits)},
         }
-        self._put(rows.HIT_RATE, self._shard_id, position, counts)
-
-    def _put(self, subject: str, part: str, position: Position, content: Mapping[str, AttributeValueTypeDef]) -> None:
-        try:
-            with translated("DynamoDB"):
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item={"subject": {"S": subject}, "part": {"S": part}, "position": {"S": str(position)}, **content},
-                    ConditionExpression="attribute_not_exists(#position) OR #position < :position",
-                    ExpressionAttributeNames={"#position": "position"},
-                    ExpressionAttributeValues={":position": {"S": str(position)}},
-                )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            # what is there was made of more events than ours
 
     def _stored_hit_rate(self) -> tuple[HitRate, Position]:
         key: dict[str, AttributeValueTypeDef] = {"subject": {"S": rows.HIT_RATE}, "part": {"S": self._shard_id}}

@@ -43,7 +43,7 @@ class Overlay:
             del self._sessions[next(iter(self._sessions))]
 
     def recommender(self) -> Recommender:
-        """Answers of the model and the sessions so far. It shares the model's working space: the one before must not be used."""
+        """Answers of the model and the sessions so far. It shares working space with those before it."""
         model, known = self._model, self._places
         launched: dict[str, int] = {}
         ordered = sorted(self._sessions.values(), key=lambda session: session[1])

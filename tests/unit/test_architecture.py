@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.cli import COMMANDS
+from clickstream.settings import Settings
 from consumers.runtime.applications import APPLICATIONS
 from infra.local import together
 
@@ -127,3 +128,9 @@ def test_up_runs_every_application() -> None:
 def test_every_command_of_the_table_exists(command: str) -> None:
     module, attribute = COMMANDS[command][0].split(":")
     assert hasattr(importlib.import_module(module), attribute)
+
+
+def test_no_table_is_named_as_a_lease_table() -> None:
+    settings = Settings()
+    tables = {getattr(settings, name) for name in dir(Settings) if name.endswith("_table")}
+    assert tables.isdisjoint({settings.application(application) for application in APPLICATIONS})
