@@ -173,5 +173,5 @@ def decision(event_id: str, as_json: bool) -> None:
     click.echo(
         f"order {found.order_id} of {found.user_id}, {found.amount:,} {found.currency} (minor units), {iso(found.occurred_at)}"
     )
-    for reason in found.reasons:
-        click.echo(f"  {reason.feature} = {reason.value:g}  ({reason.effect:+.2f})")
+    for moved in found.reasons:
+        click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
