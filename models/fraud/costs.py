@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fraud.scoring import Thresholds, Verdict
+from models.fraud.scoring import Thresholds
 
 Scores = NDArray[np.float64]
 
@@ -41,15 +41,6 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
             # the score of the first purchase for which no place is left must stay outside
             review = min(block, float(np.nextafter(below_block[-places - 1], np.inf)))
         return Thresholds(review, block)
-
-    def of(self, verdict: Verdict, *, is_fraud: bool) -> float:
-        match verdict:
-            case Verdict.APPROVE:
-                return self.missed_fraud if is_fraud else 0.0
-            case Verdict.REVIEW:
-                return self.review
-            case Verdict.BLOCK:
-                return 0.0 if is_fraud else self.false_block
 
     def total(self, scores: Scores, frauds: NDArray[np.bool_], thresholds: Thresholds) -> float:
         """What deciding these purchases so would have cost."""
