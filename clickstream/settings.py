@@ -59,13 +59,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def recommendations_table(self) -> str:
-        """One item per user (what to show next), and what is counted of it."""
-        return f"{self.name}-recommendations"
+        """One item per user: what to show next. Named unlike the application, whose name is its lease table's."""
+        return f"{self.name}-offers"
 
     @property
     def state_bucket(self) -> str:
         """Snapshots' bucket."""
         return f"{self.name}-state"
+
+    @property
+    def decisions_table(self) -> str:
+        """One item per purchase: its fraud decision."""
+        return f"{self.name}-decisions"
+
+    @property
+    def alerts_topic(self) -> str:
+        """Where purchases to be reviewed, or blocked, are told of."""
+        return f"{self.name}-alerts"
+
+    @property
+    def alerts_queue(self) -> str:
+        """The alerts topic's subscriber: what waits for a reviewer."""
+        return f"{self.name}-alerts"
 
     @property
     def models_bucket(self) -> str:

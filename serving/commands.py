@@ -22,12 +22,14 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
     /                  the page
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
+    /v1/recommendations/USER_ID   ?count=&without=
     /v1/live           server-sent events
     /healthz /readyz
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
     from consumers.analytics.views import Aggregates
+    from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
     from serving.security import LOOPBACK_HOSTS
@@ -47,6 +49,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
         clock=lambda: time.time_ns() // 1_000_000,
         title=surroundings.name,
         hosts=LOOPBACK_HOSTS if local else None,
+        offers=Recommendations(clients, surroundings),
     )
     address = server.url(listener)
 

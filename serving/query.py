@@ -9,15 +9,18 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.errors import Missing
 from clickstream.settings import from_env
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
+from consumers.recommendations.views import LENGTH, Recommendations
 from serving.moments import iso, parse_moment
 from serving.present import aggregates_json
+from serving.recommendations import reason, recommendations_json
 
 
 @click.group()
 def query() -> None:
-    """Ask for aggregates from the command line."""
+    """Ask for aggregates, decisions or recommendations from the command line."""
 
 
 @query.command()
@@ -68,6 +71,37 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
         _print_table(windows, complete_to)
 
 
+@query.command()
+@click.argument("user_id")
+@click.option("--count", type=click.IntRange(1, LENGTH), default=LENGTH, show_default=True, help="Items.")
+@click.option("--without", default="", metavar="PRODUCT,…", help="Products to leave out: not to be had, say.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def recommendations(user_id: str, count: int, without: str, as_json: bool) -> None:
+    """What to show a visitor next; a stranger gets what is popular.
+
+    \b
+    With --json: {"user_id", "personal", "model", "made_at": ms, "items": [...]}, an item being
+      product_id, score   best first
+      because             the visitor's item that speaks most for it, or null
+      reason              the same in words
+
+    Example: clickstream query recommendations u000123 --json
+    """
+    settings = from_env()
+    view = Recommendations(Clients(settings), settings).of(
+        user_id, count=count, without=frozenset(filter(None, without.split(",")))
+    )
+    if as_json:
+        click.echo(msgspec.json.encode(recommendations_json(view)))
+        return
+    for place, each in enumerate(view.items, 1):
+        click.echo(f"{place:>3}  {each.item}  {each.score:.3f}  {reason(each.because)}")
+    if not view.personal:
+        click.echo(
+            f"nothing is known of {user_id}: this is what is popular" if view.items else "nothing to recommend yet", err=True
+        )
+
+
 def _is_complete(window: WindowView, complete_to: int | None) -> bool:
     return complete_to is not None and window.end_ms <= complete_to
 
@@ -104,3 +138,40 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
 def _first_places(top: Top) -> str:
     lines = [f"{key} {count:,}" for key, count in top.entries[:3]]
     return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])
+
+
+@query.command()
+@click.argument("event_id")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def decision(event_id: str, as_json: bool) -> None:
+    """What was decided about a purchase, why, and by which model.
+
+    \b
+    With --json: {"event_id", "order_id", "user_id", "occurred_at", "decided_at", "amount", "currency", "verdict", "score",
+      "reasons", "source", "model_version", "features"}
+      verdict        approve, review or block
+      score          the probability of fraud; with source "unsupervised" how strange it is, with "rules" the rule's weight
+      reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
+      source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
+      features       {name: value or null}, as they were when it was decided
+    """
+    # the model's libraries cost half a second to import, which the other queries do not pay
+    from consumers.fraud import views
+
+    settings = from_env()
+    found = views.Decisions(Clients(settings), settings).of(event_id)
+    if found is None:
+        raise Missing(
+            f"no decision on {event_id}",
+            hint="it may not be a purchase, or not be decided yet: `clickstream tail` shows what is on the stream",
+        )
+    document = views.as_json(found)
+    if as_json:
+        click.echo(msgspec.json.encode(document))
+        return
+    click.echo(f"{found.verdict.value}  score {found.score:.4f}  by {found.source.value} {found.model_version}")
+    click.echo(
+        f"order {found.order_id} of {found.user_id}, {found.amount:,} {found.currency} (minor units), {iso(found.occurred_at)}"
+    )
+    for moved in found.reasons:
+        click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")

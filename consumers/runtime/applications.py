@@ -2,4 +2,6 @@
 
 APPLICATIONS: dict[str, str] = {
     "analytics": "consumers.analytics.wiring",
+    "fraud": "consumers.fraud.wiring",
+    "recommendations": "consumers.recommendations.wiring",
 }

@@ -6,6 +6,7 @@ for whoever has no deployed stack.
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, WaiterError
@@ -30,7 +31,9 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _table(clients, settings.shards_table, "application", "shard")
     _table(clients, settings.aggregates_table, "window", "part")
     _table(clients, settings.recommendations_table, "subject", "part")
+    _table(clients, settings.decisions_table, "event_id")
     _queue(clients, settings.dead_letter_queue)
+    _alerts(clients, settings)
     _bucket(clients, settings.state_bucket, settings.region)
     _bucket(clients, settings.models_bucket, settings.region)
     _wait(clients, settings)
@@ -49,16 +52,15 @@ def _stream(clients: Clients, name: str, shards: int) -> None:
             raise
 
 
-def _table(clients: Clients, name: str, hash_key: str, range_key: str) -> None:
-    schema: list[KeySchemaElementTypeDef] = [
-        {"AttributeName": hash_key, "KeyType": "HASH"},
-        {"AttributeName": range_key, "KeyType": "RANGE"},
-    ]
+def _table(clients: Clients, name: str, hash_key: str, range_key: str | None = None) -> None:
+    schema: list[KeySchemaElementTypeDef] = [{"AttributeName": hash_key, "KeyType": "HASH"}]
+    if range_key is not None:
+        schema.append({"AttributeName": range_key, "KeyType": "RANGE"})
     try:
         clients.dynamodb.create_table(
             TableName=name,
             KeySchema=schema,
-            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in (hash_key, range_key)],
+            AttributeDefinitions=[{"AttributeName": key["AttributeName"], "AttributeType": "S"} for key in schema],
             BillingMode="PAY_PER_REQUEST",
         )
     except ClientError as error:
@@ -73,6 +75,30 @@ def _queue(clients: Clients, name: str) -> None:
         # exists with attributes that somebody chose
         if _code(error) not in {"QueueAlreadyExists", "QueueNameExists"}:
             raise
+
+
+def _alerts(clients: Clients, settings: Settings) -> None:
+    """The topic that fraud decisions are told to, and a queue that listens to it."""
+    _queue(clients, settings.alerts_queue)
+    url = clients.sqs.get_queue_url(QueueName=settings.alerts_queue)["QueueUrl"]
+    queue = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    topic = clients.sns.create_topic(Name=settings.alerts_topic)["TopicArn"]
+    policy = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Principal": {"Service": "sns.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue,
+                "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+            }
+        ],
+    }
+    clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
+    clients.sns.subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"}, ReturnSubscriptionArn=True
+    )
 
 
 def _bucket(clients: Clients, name: str, region: str) -> None:
@@ -91,7 +117,12 @@ def _bucket(clients: Clients, name: str, region: str) -> None:
 
 
 def _wait(clients: Clients, settings: Settings) -> None:
-    tables = (settings.shards_table, settings.aggregates_table, settings.recommendations_table)
+    tables = (
+        settings.shards_table,
+        settings.aggregates_table,
+        settings.recommendations_table,
+        settings.decisions_table,
+    )
     try:
         clients.kinesis.get_waiter("stream_exists").wait(
             StreamName=settings.stream, WaiterConfig={"Delay": 1, "MaxAttempts": WAIT_SECONDS}

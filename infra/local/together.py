@@ -22,7 +22,7 @@ from infra.local import resources
 from infra.local.processes import Children, Process, wait_until
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
-APPLICATIONS = ("analytics",)
+APPLICATIONS = ("analytics", "fraud", "recommendations")
 NAMES = ("aws", *APPLICATIONS, "collect", "serve")
 READY_SECONDS = 60.0
 #: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).

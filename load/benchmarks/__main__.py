@@ -18,7 +18,9 @@ BENCHMARKS = {
     "aggregate": "load.benchmarks.aggregation:aggregate",
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
+    "fold-fraud": "load.benchmarks.fold:fraud",
     "fill": "load.benchmarks.fill:benchmark",
+    "recommend": "load.benchmarks.recommend:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
 }

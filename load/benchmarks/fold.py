@@ -9,6 +9,7 @@ import msgspec
 
 from clickstream.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
+from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.runtime.application import Application
 from consumers.runtime.child import tune_garbage_collector
 from consumers.runtime.shard_state import ShardState
@@ -32,6 +33,10 @@ _LATE_MS = 500.0
 
 def benchmark() -> Benchmark:
     return of(APPLICATION, id="fold", aim="≥ 0.40 of the limit", least=0.40)
+
+
+def fraud() -> Benchmark:
+    return of(FRAUD, id="fold-fraud", aim="≥ 0.25 of the limit", least=0.25)
 
 
 def of(application: Application, *, id: str, aim: str, least: float) -> Benchmark:

@@ -1,85 +1,45 @@
-"""What becomes of the observations in a window: one function per aggregate. Pure.
+"""What becomes of the values in a window: one function per aggregate of values. Pure.
 
 Sums are exactly rounded (``math.fsum``), so that they depend neither on the order of equal times nor on how the state was cut.
+Counts and times since need no values; the engine takes them from the window's bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import fsum
-from typing import NamedTuple
 
 from models.features.definitions import Aggregate
-from models.features.history import History
+
+Values = list[float]
+"""What a window holds of a column, without the missing; at least one."""
 
 
-class Slice(NamedTuple):
-    """Observations ``start`` to ``stop`` of a history, as one row at ``time_ms`` sees them.
-
-    ``own`` is the row's own value of the column (NaN without); ``holds_own``: the row is the slice's last observation.
-    """
-
-    history: History
-    width: int
-    column: int
-    start: int
-    stop: int
-    time_ms: int
-    own: float
-    holds_own: bool
-
-    def values(self) -> list[float]:
-        return self.history.column(self.column, self.width, self.start, self.stop)
-
-    def earlier(self) -> list[float]:
-        return self.history.column(self.column, self.width, self.start, self.stop - self.holds_own)
+def _mean(values: Values) -> float:
+    return fsum(values) / len(values)
 
 
-Reduction = Callable[[Slice], float | None]
-"""None when there is nothing to aggregate."""
+def _distinct(values: Values) -> float:
+    return float(len(set(values)))
 
 
-def _count(seen: Slice) -> float | None:
-    return float(seen.stop - seen.start) if seen.stop > seen.start else None
+def _ratio(earlier: Values, own: float) -> float | None:
+    usual = fsum(earlier) / len(earlier)
+    return own / usual if usual > 0 else None
 
 
-def _sum(seen: Slice) -> float | None:
-    values = seen.values()
-    return fsum(values) if values else None
+def _novel(earlier: Values, own: float) -> float | None:
+    return float(own not in earlier)
 
 
-def _mean(seen: Slice) -> float | None:
-    values = seen.values()
-    return fsum(values) / len(values) if values else None
-
-
-def _distinct(seen: Slice) -> float | None:
-    values = seen.values()
-    return float(len(set(values))) if values else None
-
-
-def _since(seen: Slice) -> float | None:
-    last = seen.stop - 1 - seen.holds_own
-    return (seen.time_ms - seen.history.times[last]) / 1000 if last >= seen.start else None
-
-
-def _ratio(seen: Slice) -> float | None:
-    values = seen.earlier()
-    usual = fsum(values) / len(values) if values else 0.0
-    return seen.own / usual if usual > 0 else None
-
-
-def _novel(seen: Slice) -> float | None:
-    values = seen.earlier()
-    return float(seen.own not in values) if values and seen.own == seen.own else None
-
-
-REDUCTIONS: dict[Aggregate, Reduction] = {
-    Aggregate.COUNT: _count,
-    Aggregate.SUM: _sum,
+#: Of all values, the row's own among them.
+OF_ALL: dict[Aggregate, Callable[[Values], float]] = {
+    Aggregate.SUM: fsum,
     Aggregate.MEAN: _mean,
     Aggregate.DISTINCT: _distinct,
-    Aggregate.SINCE: _since,
+}
+#: Of the row's own value beside the earlier ones; None when that says nothing.
+OF_OWN: dict[Aggregate, Callable[[Values, float], float | None]] = {
     Aggregate.RATIO: _ratio,
     Aggregate.NOVEL: _novel,
 }

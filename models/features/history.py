@@ -38,15 +38,15 @@ class History:
         self.times: array[int] = array("q") if times is None else times
         self.values: array[float] = array("d") if values is None else values
 
+    @classmethod
+    def of(cls, time_ms: int, values: Sequence[float]) -> History:
+        """A first observation."""
+        return cls(array("q", (time_ms,)), array("d", values))
+
     def insert(self, time_ms: int, values: Sequence[float]) -> None:
         """Add an observation behind those of the same time."""
-        times = self.times
-        if not times or time_ms >= times[-1]:
-            times.append(time_ms)
-            self.values.extend(values)
-            return
-        index = bisect_right(times, time_ms)
-        times.insert(index, time_ms)
+        index = bisect_right(self.times, time_ms)
+        self.times.insert(index, time_ms)
         at = index * len(values)
         self.values[at:at] = array("d", values)
 
@@ -58,10 +58,6 @@ class History:
         drop = max(bisect_right(times, cutoff_ms), len(times) - most)
         del times[:drop]
         del self.values[: drop * width]
-
-    def between(self, after_ms: int, to_ms: int) -> tuple[int, int]:
-        """The slice of observations in ``(after_ms, to_ms]``."""
-        return bisect_right(self.times, after_ms), bisect_right(self.times, to_ms)
 
     def column(self, column: int, width: int, start: int, stop: int) -> list[float]:
         """The values of one column in a slice, without the missing ones."""

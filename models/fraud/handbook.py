@@ -6,12 +6,12 @@ share of frauds among them, over the same windows ending 7 days ago, because a f
 
 from __future__ import annotations
 
-from models.features.definitions import DAY_MS, Aggregate, Calendar, Feature, FeatureSet, Rolling, Track
+from models.features.definitions import DAY_MS, Aggregate, Calendar, Feature, FeatureSet, Own, Rolling, Track
 
 TRANSACTION = "transaction"
 #: How long it takes until a transaction is known to have been a fraud.
 LABEL_DELAY_DAYS = 7
-_WINDOWS_DAYS = (1, 7, 30)
+WINDOWS_DAYS = (1, 7, 30)
 
 
 def _customer(days: int) -> tuple[Feature, ...]:
@@ -61,16 +61,41 @@ CUSTOMER = FeatureSet(
     features=(
         Calendar(name="TX_DURING_WEEKEND", part=Calendar.Part.WEEKEND),
         Calendar(name="TX_DURING_NIGHT", part=Calendar.Part.NIGHT),
-        *(feature for days in _WINDOWS_DAYS for feature in _customer(days)),
+        *(feature for days in WINDOWS_DAYS for feature in _customer(days)),
     ),
 )
 TERMINAL = FeatureSet(
     name="handbook-terminal",
     tracks=(Track(name="terminal", key="TERMINAL_ID", kinds=(TRANSACTION,), columns=("TX_FRAUD",), limit=1024),),
-    features=tuple(feature for days in _WINDOWS_DAYS for feature in _terminal(days)),
+    features=tuple(feature for days in WINDOWS_DAYS for feature in _terminal(days)),
 )
 HANDBOOK = FeatureSet(
     name="handbook",
     tracks=(*CUSTOMER.tracks, *TERMINAL.tracks),
     features=(*CUSTOMER.features, *TERMINAL.features),
+)
+
+
+def ratio_name(days: int) -> str:
+    return f"CUSTOMER_ID_AMOUNT_RATIO_{days}DAY_WINDOW"
+
+
+#: What our model is given: the published features, the amount, and the amount over the mean of the customer's earlier ones.
+MODEL_FEATURES = FeatureSet(
+    name="handbook-model",
+    tracks=HANDBOOK.tracks,
+    features=(
+        Own(name="TX_AMOUNT", field="TX_AMOUNT"),
+        *HANDBOOK.features,
+        *(
+            Rolling(
+                name=ratio_name(days),
+                track="customer",
+                aggregate=Aggregate.RATIO,
+                column="TX_AMOUNT",
+                window_ms=days * DAY_MS,
+            )
+            for days in WINDOWS_DAYS
+        ),
+    ),
 )

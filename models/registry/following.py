@@ -10,7 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import structlog
 
-from clickstream.errors import RetryLater
+from clickstream.errors import Missing, RetryLater
 from models.registry.manifest import UnusableModel, Version
 from models.registry.s3 import Pointer
 
@@ -69,7 +69,7 @@ class Followed(Generic[T]):
             self._refused = wanted  # asking for it again cannot mend it
             log.error("model refused", model=self._model, refused=wanted, goes_on_with=self.version, reason=str(error))
             return False
-        except RetryLater as error:
+        except (RetryLater, Missing) as error:
             log.warning("registry does not answer", model=self._model, goes_on_with=self.version, error=str(error))
             return False
         self.value, self.version, self._refused = made, wanted, None

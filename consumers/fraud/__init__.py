@@ -1,0 +1,3 @@
+"""Is this purchase fraud: approve, review or block, with the score, the reasons and the model that said so."""
+
+NAME = "fraud"

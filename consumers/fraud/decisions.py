@@ -1,0 +1,128 @@
+"""Purchases and a model in, decisions out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+import numpy as np
+
+from consumers.fraud.fold import Candidate
+from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
+from models.fraud.purchases import PURCHASES
+from models.fraud.scoring import FraudModel, Reason, Verdict
+
+#: The model version of decisions that no model made.
+RULES_VERSION = "rules-1"
+
+
+class Source(StrEnum):
+    """Who decided."""
+
+    MODEL = "model"
+    """A model trained on labels; the score is a probability."""
+    UNSUPERVISED = "unsupervised"
+    """A model trained without; the score tells how strange the purchase is, from 0 to 1."""
+    RULES = "rules"
+    SAFEGUARD = "safeguard"
+    """A person must look, whatever the model's score, which is kept."""
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one purchase. ``decided_at`` in milliseconds, of the wall clock."""
+
+    event_id: str
+    order_id: str
+    user_id: str
+    occurred_at: int
+    decided_at: int
+    amount: int
+    currency: str
+    verdict: Verdict
+    score: float
+    reasons: list[Reason]
+    source: Source
+    model_version: str
+    vector: tuple[float, ...]
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """The model that serves, and its version."""
+
+    model: FraudModel
+    version: str
+
+
+def decide(candidates: Sequence[Candidate], serving: Serving | None, now_ms: int) -> list[Decision]:
+    """One decision per purchase; the model scores all of them in one call."""
+    if not candidates:
+        return []
+    if serving is None:
+        return [_by_rules(candidate, now_ms) for candidate in candidates]
+    scores = serving.model.score(np.array([candidate.vector for candidate in candidates], np.float64))
+    return [_by_model(candidate, serving, float(score), now_ms) for candidate, score in zip(candidates, scores, strict=True)]
+
+
+def _by_rules(candidate: Candidate, now_ms: int) -> Decision:
+    named = _named(candidate)
+    found = max(judge(COLD_START, named), safeguard(named), key=lambda found: found.score)
+    return _decision(
+        candidate, RULE_THRESHOLDS.verdict(found.score), found.score, found.reasons, Source.RULES, RULES_VERSION, now_ms
+    )
+
+
+def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int) -> Decision:
+    model = serving.model
+    verdict = model.card.thresholds.verdict(score)
+    source = Source.MODEL if model.is_supervised else Source.UNSUPERVISED
+    over = _overruling(model, candidate)
+    if over is not None and _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
+        verdict = RULE_THRESHOLDS.verdict(over.score)
+        source = Source.SAFEGUARD if model.is_supervised else Source.RULES
+        reasons = over.reasons
+    else:
+        reasons = [] if verdict is Verdict.APPROVE else model.reasons(np.array(candidate.vector))
+    return _decision(candidate, verdict, score, reasons, source, serving.version, now_ms)
+
+
+def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore | None:
+    """The rules that count beside this model, if one fires."""
+    named = _named(candidate)
+    found = safeguard(named)
+    if not model.is_supervised:
+        found = max(found, judge(COLD_START, named), key=lambda found: found.score)
+    return found if found.score > 0 else None
+
+
+_SEVERITY = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
+
+
+def _named(candidate: Candidate) -> dict[str, float]:
+    return dict(zip(PURCHASES.names, candidate.vector, strict=True))
+
+
+def _decision(
+    candidate: Candidate,
+    verdict: Verdict,
+    score: float,
+    reasons: list[Reason],
+    source: Source,
+    version: str,
+    now_ms: int,
+) -> Decision:
+    return Decision(
+        event_id=candidate.event_id,
+        order_id=candidate.order_id,
+        user_id=candidate.user_id,
+        occurred_at=candidate.occurred_at,
+        decided_at=now_ms,
+        amount=candidate.amount,
+        currency=candidate.currency,
+        verdict=verdict,
+        score=score,
+        reasons=reasons,
+        source=source,
+        model_version=version,
+        vector=candidate.vector,
+    )

@@ -1,0 +1,77 @@
+"""Fraud as a fold over one shard: events in, purchases to be decided out. Pure.
+
+A purchase's features are computed in its place in the shard's order and travel with the effect, so a replay asks the same
+question again. The answer is the sink's: a model is outside data and may not touch the state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from clickstream.events import AnyEvent, Purchase
+from consumers.runtime.application import Inheritance
+from models.features.engine import Engine, State
+from models.fraud.purchases import PURCHASES
+from models.fraud.rows import ROWS
+
+
+class Candidate(msgspec.Struct, frozen=True, gc=False):
+    """A purchase to be decided. ``vector`` is in the order of :data:`models.fraud.purchases.PURCHASES`, NaN for missing."""
+
+    event_id: str
+    order_id: str
+    user_id: str
+    occurred_at: int
+    amount: int
+    currency: str
+    vector: tuple[float, ...]
+
+
+class FraudFold:
+    """See ``consumers.runtime.application.Fold``."""
+
+    def __init__(self) -> None:
+        self._engine = Engine(PURCHASES)
+        self._undecided: list[Candidate] = []
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        engine, makers = self._engine, ROWS
+        for event in events:
+            make = makers.get(type(event))
+            if make is None:
+                continue
+            kind, row = make(event)
+            if isinstance(event, Purchase):
+                vector = tuple(engine.vector(kind, event.occurred_at, row))
+                self._undecided.append(
+                    Candidate(
+                        event.event_id,
+                        event.order_id,
+                        event.user_id,
+                        event.occurred_at,
+                        event.amount,
+                        event.currency,
+                        vector,
+                    )
+                )
+            else:
+                engine.observe(kind, event.occurred_at, row)
+
+    def effects(self, *, flush: bool) -> Sequence[Candidate]:
+        undecided, self._undecided = self._undecided, []
+        return undecided
+
+    def changes(self) -> bytes:
+        return msgspec.msgpack.encode(self._engine.changes())
+
+    def snapshot(self) -> bytes:
+        return msgspec.msgpack.encode(self._engine.snapshot())
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        """Raises msgspec.MsgspecError when the bytes are no state of this application."""
+        self._engine.restore(_decoder.decode(state), None if inheritance is None else inheritance.keys)
+
+
+_decoder = msgspec.msgpack.Decoder(State)

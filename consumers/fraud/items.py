@@ -1,0 +1,51 @@
+"""A decision as an item of the decisions table, and back. Pure.
+
+The key is ``event_id``. ``decision`` holds everything, as msgpack (JSON has no NaN); beside it stand the attributes that an
+export or a console reads.
+``alert`` is the outbox: "pending" from the same write as the decision, "sent" once the topic has it; absent for an approval.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumers.fraud.decisions import Decision
+from models.fraud.scoring import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+#: DynamoDB's TTL may delete a decision after this time: chargebacks come within months.
+KEPT_S = 400 * 86_400
+PENDING, SENT = "pending", "sent"
+
+
+def item_of(decision: Decision) -> dict[str, AttributeValueTypeDef]:
+    item: dict[str, AttributeValueTypeDef] = {
+        "event_id": {"S": decision.event_id},
+        "user_id": {"S": decision.user_id},
+        "order_id": {"S": decision.order_id},
+        "occurred_at": {"N": str(decision.occurred_at)},
+        "verdict": {"S": decision.verdict.value},
+        "score": {"N": repr(decision.score)},
+        "model_version": {"S": decision.model_version},
+        "decision": {"B": msgspec.msgpack.encode(decision)},
+        "expires_at": {"N": str(decision.decided_at // 1000 + KEPT_S)},
+    }
+    if decision.verdict is not Verdict.APPROVE:
+        item["alert"] = {"S": PENDING}
+    return item
+
+
+def decision_of(item: dict[str, Any]) -> Decision:
+    """Raises msgspec.MsgspecError when it is no decision's item."""
+    return _decoder.decode(item["decision"]["B"])
+
+
+def alert_is_due(item: dict[str, Any]) -> bool:
+    return bool(item.get("alert") == {"S": PENDING})
+
+
+_decoder = msgspec.msgpack.Decoder(Decision)

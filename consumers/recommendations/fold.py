@@ -1,0 +1,108 @@
+"""Recommendations as a fold over one shard: events in, the visitors whose next offer has changed out. Pure.
+
+What to offer is no part of the state: it depends on the model, so the sink works it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart
+from clickstream.routing import hash_key
+from consumers.recommendations.visitors import Visitor, stranger
+from consumers.runtime.application import Inheritance
+
+#: Forgotten visitors leave memory when the watermark has moved on by so much (ms).
+_SWEEP_MS = 60_000
+_ABOUT_PRODUCTS: frozenset[type[Event]] = frozenset({ProductView, AddToCart, RemoveFromCart, Purchase})
+
+
+class Visit(msgspec.Struct, frozen=True):
+    """An effect: a visitor as of now. ``clicked``: products clicked since the last effect, in order; ``at_ms``: event time."""
+
+    user_id: str
+    items: tuple[tuple[str, float], ...]
+    bought: frozenset[str]
+    clicked: tuple[str, ...]
+    at_ms: int
+
+
+class State(msgspec.Struct, array_like=True):
+    """The fold's state, or its changes, encoded."""
+
+    watermark: int
+    visitors: list[Visitor]
+
+
+class RecommendationsFold:
+    """See ``consumers.runtime.application.Fold``."""
+
+    def __init__(self) -> None:
+        self._watermark = 0
+        self._swept = 0
+        self._visitors: dict[str, Visitor] = {}
+        self._clicked: dict[str, list[str]] = {}
+        """By visitors who were touched since the last effects."""
+        self._changed: dict[str, None] = {}
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        visitors, watermark = self._visitors, self._watermark
+        for event in events:
+            if event.occurred_at > watermark:
+                watermark = event.occurred_at
+            if type(event) not in _ABOUT_PRODUCTS:
+                continue
+            user_id = event.user_id
+            visitor = visitors.get(user_id)
+            if visitor is None:
+                visitor = visitors[user_id] = stranger(user_id, watermark)
+            product = visitor.follow(event, watermark)
+            self._changed[user_id] = None
+            clicked = self._clicked.setdefault(user_id, [])
+            if product is not None:
+                clicked.append(product)
+        self._watermark = watermark
+        if watermark >= self._swept + _SWEEP_MS:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self._swept = self._watermark
+        for user_id in [user for user, visitor in self._visitors.items() if visitor.is_forgotten(self._watermark)]:
+            if user_id not in self._clicked:  # its effect is still to be given out
+                del self._visitors[user_id]
+
+    def effects(self, *, flush: bool) -> Sequence[Visit]:
+        touched, self._clicked = self._clicked, {}
+        visitors = self._visitors
+        return [
+            Visit(user_id, tuple(visitor.items.items()), frozenset(visitor.bought), tuple(clicked), visitor.seen)
+            for user_id, clicked in touched.items()
+            for visitor in [visitors[user_id]]
+        ]
+
+    def changes(self) -> bytes:
+        changed, self._changed = self._changed, {}
+        visitors = self._visitors
+        return _encoder.encode(State(self._watermark, [visitors[user] for user in changed if user in visitors]))
+
+    def snapshot(self) -> bytes:
+        self._sweep()
+        self._changed = {}
+        return _encoder.encode(State(self._watermark, list(self._visitors.values())))
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        """Raises msgspec.MsgspecError when the bytes are no state of this application."""
+        decoded = _decoder.decode(state)
+        self._watermark = max(self._watermark, decoded.watermark)
+        for visitor in decoded.visitors:
+            if inheritance is None or hash_key(visitor.user_id) in inheritance.keys:
+                self._visitors[visitor.user_id] = visitor
+
+    def __len__(self) -> int:
+        return len(self._visitors)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(State)

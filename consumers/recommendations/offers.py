@@ -1,0 +1,99 @@
+"""From visits to offers: one computation per visitor that was touched, and whether what was shown before was clicked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from consumers.recommendations.fold import Visit
+from models.recommender.model import Model, Recommended, Seen
+from models.recommender.overlay import Overlay
+
+#: Items of an offer.
+LENGTH = 20
+#: The live index is made anew at most this often (ms).
+REFRESH_MS = 1_000
+#: What is popular is written at most this often (ms).
+POPULAR_EVERY_MS = 5_000
+#: Visitors whose last offer is remembered, to see what they click.
+REMEMBERED = 50_000
+
+
+class HitRate(msgspec.Struct, frozen=True, kw_only=True):
+    """Of ``clicks`` by visitors who had an offer, ``hits`` were on an item of it, and ``popular_hits`` on a popular one."""
+
+    clicks: int = 0
+    hits: int = 0
+    popular_hits: int = 0
+
+    def __add__(self, other: HitRate) -> HitRate:
+        return HitRate(
+            clicks=self.clicks + other.clicks,
+            hits=self.hits + other.hits,
+            popular_hits=self.popular_hits + other.popular_hits,
+        )
+
+
+class Offer(msgspec.Struct, frozen=True):
+    """What to show a visitor; ``user_id`` None: to a stranger."""
+
+    user_id: str | None
+    items: Sequence[Recommended]
+
+
+class Offers:
+    """Keeps the model, the live sessions, and what was shown; none of it is state that must survive. Time: wall clock, ms."""
+
+    def __init__(self, refresh_ms: int = REFRESH_MS) -> None:
+        self._refresh_ms = refresh_ms
+        self._overlay = Overlay(None)
+        self._recommender = self._overlay.recommender()
+        self._refreshed_ms: int | None = None
+        self._popular_ms: int | None = None
+        self._popular: frozenset[str] = frozenset()
+        self._shown: dict[str, frozenset[str]] = {}
+
+    def use(self, model: Model) -> None:
+        """Go on with another model."""
+        self._overlay.rebase(model)
+        self._refreshed_ms = self._popular_ms = None
+
+    def count(self, visits: Sequence[Visit]) -> HitRate:
+        """How many of the clicks were on what had been shown."""
+        clicks = hits = popular_hits = 0
+        for visit in visits:
+            shown = self._shown.get(visit.user_id)
+            if shown is None:
+                continue  # there was nothing that a click could have followed
+            clicks += len(visit.clicked)
+            hits += sum(product in shown for product in visit.clicked)
+            popular_hits += sum(product in self._popular for product in visit.clicked)
+        return HitRate(clicks=clicks, hits=hits, popular_hits=popular_hits)
+
+    def answer(self, visits: Sequence[Visit], now_ms: int) -> list[Offer]:
+        """An offer for each visitor, and now and then one for strangers."""
+        for visit in visits:
+            self._overlay.put(visit.user_id, [item for item, _ in visit.items], visit.at_ms / 1000)
+        if _is_due(self._refreshed_ms, now_ms, self._refresh_ms):
+            self._recommender, self._refreshed_ms = self._overlay.recommender(), now_ms
+        offers: list[Offer] = []
+        if _is_due(self._popular_ms, now_ms, POPULAR_EVERY_MS):
+            popular = self._recommender.recommend([], LENGTH)
+            if popular:
+                self._popular_ms = now_ms
+                self._popular = frozenset(each.item for each in popular)
+                offers.append(Offer(None, popular))
+        for visit in visits:
+            session = [Seen(item, weight) for item, weight in visit.items]
+            items = self._recommender.recommend(session, LENGTH, without=visit.bought)
+            offers.append(Offer(visit.user_id, items))
+            self._shown.pop(visit.user_id, None)
+            self._shown[visit.user_id] = frozenset(each.item for each in items)
+        while len(self._shown) > REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+        return offers
+
+
+def _is_due(last_ms: int | None, now_ms: int, every_ms: int) -> bool:
+    return last_ms is None or not 0 <= now_ms - last_ms < every_ms

@@ -1,0 +1,32 @@
+"""The keys and contents of the recommendations table. Pure.
+
+subject               part      what
+user#USER_ID          offer     what to show this visitor
+popular               SHARD     what to show a stranger, as that shard's visitors have it
+hit-rate              SHARD     how often a click was on what had been shown
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from models.recommender.model import Recommended
+
+POPULAR = "popular"
+HIT_RATE = "hit-rate"
+OFFER = "offer"
+
+
+def subject(user_id: str) -> str:
+    return f"user#{user_id}"
+
+
+def encode(items: Sequence[Recommended]) -> bytes:
+    return msgspec.msgpack.encode(items)
+
+
+def decode(content: bytes) -> list[Recommended]:
+    """Raises msgspec.MsgspecError."""
+    return msgspec.msgpack.decode(content, type=list[Recommended])

@@ -1,0 +1,139 @@
+"""Offers into the recommendations table (DynamoDB), written only over older positions; the model comes from the registry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from clickstream.errors import RetryLater
+from consumers.recommendations import rows
+from consumers.recommendations.fold import Visit
+from consumers.recommendations.offers import HitRate, Offer, Offers
+from consumers.runtime.outages import translated
+from consumers.runtime.position import START, Position
+from models.recommender.model import Model
+from models.registry.following import Followed
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+
+    Row = Mapping[str, AttributeValueTypeDef]
+
+#: DynamoDB's TTL may delete a visitor's offer so long after it was made.
+KEPT_S = 30 * 86_400
+#: A batch write knows no conditions and single puts are five times dearer here, so rows go in transactions of this many.
+PER_TRANSACTION = 50
+#: Transactions under way at once.
+THREADS = 4
+_OLDER = "ConditionalCheckFailed"
+
+
+class RecommendationsTable:
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
+
+    def __init__(
+        self,
+        dynamodb: DynamoDBClient,
+        table: str,
+        shard_id: str,
+        model: Followed[Model],
+        *,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        threads: int = THREADS,
+    ) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._shard_id = shard_id
+        self._model = model
+        self._clock_ms = clock_ms
+        self._offers = Offers()
+        self._hit_rate: HitRate | None = None
+        self._counted = START
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
+
+    def write(self, effects: Sequence[Visit], position: Position) -> None:
+        """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
+        now_ms = self._clock_ms()
+        if self._model.look(now_ms) and self._model.value is not None:
+            self._offers.use(self._model.value)
+        hit_rate = self._count(effects, position)
+        made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]
+        if hit_rate is not None:
+            made.append(self._counts(hit_rate))
+        chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
+        writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
+        failures = [failure for write in writes if (failure := write.exception()) is not None]
+        if failures:
+            raise failures[0]
+
+    def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
+        """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before
+        us had counted up to its last row."""
+        if self._hit_rate is None:
+            self._hit_rate, self._counted = self._stored_hit_rate()
+        if position <= self._counted:
+            return self._hit_rate  # its row may not have arrived; if it has, the position refuses it
+        counted = self._offers.count(effects)
+        self._counted = position
+        if not counted.clicks:
+            return None
+        self._hit_rate += counted
+        return self._hit_rate
+
+    def _write(self, chunk: Sequence[Row], position: Position) -> None:
+        """One transaction: all or none, so rows that hold a later position are left out and the rest is tried again."""
+        left = list(chunk)
+        while left:
+            try:
+                with translated("DynamoDB"):
+                    self._dynamodb.transact_write_items(TransactItems=[self._guarded(row, position) for row in left])
+                return
+            except self._dynamodb.exceptions.TransactionCanceledException as error:
+                codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
+                if refused := {code for code in codes if code not in ("None", _OLDER)}:
+                    raise RetryLater(f"DynamoDB: transaction cancelled: {', '.join(sorted(refused))}") from error
+                # what is there was made of more events than ours
+                left = [row for row, code in zip(left, codes, strict=True) if code != _OLDER]
+
+    def _guarded(self, row: Row, position: Position) -> TransactWriteItemTypeDef:
+        return {
+            "Put": {
+                "TableName": self._table,
+                "Item": {"position": {"S": str(position)}, **row},
+                "ConditionExpression": "attribute_not_exists(#position) OR #position < :position",
+                "ExpressionAttributeNames": {"#position": "position"},
+                "ExpressionAttributeValues": {":position": {"S": str(position)}},
+            }
+        }
+
+    def _offer(self, offer: Offer, now_ms: int) -> Row:
+        stranger = offer.user_id is None
+        return {
+            "subject": {"S": rows.POPULAR if offer.user_id is None else rows.subject(offer.user_id)},
+            "part": {"S": self._shard_id if stranger else rows.OFFER},
+            "items": {"B": rows.encode(offer.items)},
+            "version": {"S": self._model.version or ""},
+            "made_at": {"N": str(now_ms)},
+            "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
+        }
+
+    def _counts(self, hit_rate: HitRate) -> Row:
+        return {
+            "subject": {"S": rows.HIT_RATE},
+            "part": {"S": self._shard_id},
+            "clicks": {"N": str(hit_rate.clicks)},
+            "hits": {"N": str(hit_rate.hits)},
+            "popular_hits": {"N": str(hit_rate.popular_hits)},
+        }
+
+    def _stored_hit_rate(self) -> tuple[HitRate, Position]:
+        key: dict[str, AttributeValueTypeDef] = {"subject": {"S": rows.HIT_RATE}, "part": {"S": self._shard_id}}
+        with translated("DynamoDB"):
+            item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        if item is None:
+            return HitRate(), START
+        counts = {name: int(item[name]["N"]) for name in HitRate.__struct_fields__}
+        return HitRate(**counts), Position.parse(item["position"]["S"])

@@ -1,0 +1,28 @@
+"""The recommendations application, as the consumer runtime runs it."""
+
+from __future__ import annotations
+
+from clickstream.aws import Clients
+from clickstream.settings import Settings
+from consumers.recommendations import NAME
+from consumers.recommendations.fold import RecommendationsFold
+from consumers.recommendations.sink import RecommendationsTable
+from consumers.runtime.application import Application, Fold, Sink
+from models import recommender
+from models.recommender.model import decode
+from models.registry.following import Followed
+from models.registry.s3 import Registry
+
+
+class Recommendations:
+    name = NAME
+
+    def open_fold(self, shard_id: str) -> Fold:
+        return RecommendationsFold()
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
+        return RecommendationsTable(clients.dynamodb, settings.recommendations_table, shard_id, model)
+
+
+APPLICATION: Application = Recommendations()

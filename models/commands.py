@@ -1,0 +1,122 @@
+"""``clickstream models``: what every model has in common, and a table of where each keeps its own verbs."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.settings import from_env
+
+if TYPE_CHECKING:
+    from models.registry.s3 import Pointer, Registry
+
+#: Model → (module, its verbs: commands of that name in the module).
+MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "fraud": ("models.fraud.commands", ("train", "evaluate")),
+    "recommender": ("models.recommender.commands", ("train", "evaluate")),
+}
+
+
+class ByModel(click.Group):
+    """A verb whose sub-commands are the models that have it; a model's module is imported only when it is asked."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(model for model, (_, verbs) in MODELS.items() if self.name in verbs)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        assert self.name is not None
+        command = getattr(importlib.import_module(MODELS[cmd_name][0]), self.name)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group()
+def models() -> None:
+    """Train and evaluate models, and say which version serves."""
+
+
+@models.group(cls=ByModel, subcommand_metavar="MODEL [ARGS]…")
+def train() -> None:
+    """Train a model and publish it as a new version."""
+
+
+@models.group(cls=ByModel, subcommand_metavar="MODEL [ARGS]…")
+def evaluate() -> None:
+    """Measure how good a model is."""
+
+
+_MODEL = click.argument("model", type=click.Choice(sorted(MODELS)))
+_JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change.")
+
+
+@models.command("list")
+@_MODEL
+@_JSON
+def list_versions(model: str, as_json: bool) -> None:
+    """Every version, newest first; the one that serves is marked.
+
+    With --json: one object per line, a version's manifest and "serving": true or false.
+    """
+    registry = _registry()
+    pointer = registry.current(model)
+    for version in registry.versions(model):
+        manifest = registry.manifest(model, version)
+        serving = pointer is not None and pointer.version == version
+        if as_json:
+            click.echo(msgspec.json.encode({**msgspec.to_builtins(manifest), "serving": serving}))
+        else:
+            figures = "  ".join(f"{name} {figure:.4g}" for name, figure in manifest.description.metrics.items())
+            training = manifest.description.training
+            click.echo(f"{'*' if serving else ' '} {version}  {training.rows:,} rows of {training.source}  {figures}".rstrip())
+
+
+@models.command()
+@_MODEL
+@click.argument("version")
+@_DRY_RUN
+def promote(model: str, version: str, dry_run: bool) -> None:
+    """Let VERSION serve; workers take it up within seconds, between two commits."""
+    registry = _registry()
+    if dry_run:
+        registry.load(model, version)
+        click.echo(f"{version} would serve", err=True)
+        return
+    _say(registry.promote(model, version, now_ms=_now_ms()))
+
+
+@models.command()
+@_MODEL
+@_DRY_RUN
+def rollback(model: str, dry_run: bool) -> None:
+    """Let the version serve again that did before the current one."""
+    registry = _registry()
+    if dry_run:
+        pointer = registry.current(model)
+        before = pointer.previous[0] if pointer is not None and pointer.previous else "nothing: there is no earlier version"
+        click.echo(f"would go back to {before}", err=True)
+        return
+    _say(registry.rollback(model, now_ms=_now_ms()))
+
+
+def _say(pointer: Pointer) -> None:
+    click.echo(pointer.version)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _registry() -> Registry:
+    from clickstream.aws import Clients
+    from models.registry.s3 import Registry
+
+    settings = from_env()
+    return Registry(Clients(settings).s3, settings.models_bucket)

@@ -1,0 +1,121 @@
+"""A feature set, compiled for the engine: what to do per track, and per window of it. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+from models.features.aggregates import OF_ALL, OF_OWN, Values
+from models.features.definitions import Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+
+#: Histories expire in steps of this part of their reach.
+_STEPS = 16
+_MS_PER_HOUR = 3_600_000
+_DAY_HOURS = 24
+#: 1970-01-01 was a Thursday.
+_WEEKDAY_OF_EPOCH = 3
+
+
+class Column(NamedTuple):
+    """The features of one column in one window, by their places in the vector."""
+
+    column: int
+    field: str
+    of_all: tuple[tuple[int, Callable[[Values], float]], ...]
+    of_own: tuple[tuple[int, Callable[[Values, float], float | None]], ...]
+
+
+class Span(NamedTuple):
+    """The features that share a window, by their places in the vector."""
+
+    window_ms: int
+    delay_ms: int
+    counts: tuple[int, ...]
+    sinces: tuple[int, ...]
+    columns: tuple[Column, ...]
+
+
+class TrackPlan(NamedTuple):
+    place: int
+    track: Track
+    width: int
+    """Columns."""
+    reach_ms: int
+    """How far back any window looks, and how late a row may come."""
+    step_ms: int
+    """What the watermark moves by until histories are trimmed again."""
+    spans: tuple[Span, ...]
+
+
+class VectorPlan(NamedTuple):
+    """What a vector holds before any history is read: ``empty`` values, and how to fill what the row itself tells."""
+
+    empty: tuple[float, ...]
+    own: tuple[tuple[int, str], ...]
+    calendar: tuple[tuple[int, Callable[[int], float]], ...]
+
+
+def track_plan(features: FeatureSet, place: int) -> TrackPlan:
+    track = features.tracks[place]
+    by_window: dict[tuple[int, int], list[tuple[int, Rolling]]] = {}
+    for at, feature in enumerate(features.features):
+        if isinstance(feature, Rolling) and feature.track == track.name:
+            by_window.setdefault((feature.window_ms, feature.delay_ms), []).append((at, feature))
+    reach_ms = max((window_ms + delay_ms for window_ms, delay_ms in by_window), default=0) + features.lateness_ms
+    return TrackPlan(
+        place=place,
+        track=track,
+        width=len(track.columns),
+        reach_ms=reach_ms,
+        step_ms=max(reach_ms // _STEPS, 1),
+        spans=tuple(
+            Span(
+                window_ms,
+                delay_ms,
+                tuple(at for at, feature in reads if feature.aggregate is Aggregate.COUNT),
+                tuple(at for at, feature in reads if feature.aggregate is Aggregate.SINCE),
+                tuple(column for name in track.columns if (column := _column(track, name, reads)) is not None),
+            )
+            for (window_ms, delay_ms), reads in by_window.items()
+        ),
+    )
+
+
+def _column(track: Track, name: str, reads: list[tuple[int, Rolling]]) -> Column | None:
+    mine = [(at, feature.aggregate) for at, feature in reads if feature.column == name]
+    of_all = tuple((at, OF_ALL[aggregate]) for at, aggregate in mine if aggregate in OF_ALL)
+    of_own = tuple((at, OF_OWN[aggregate]) for at, aggregate in mine if aggregate in OF_OWN)
+    return Column(track.columns.index(name), name, of_all, of_own) if of_all or of_own else None
+
+
+def vector_plan(features: FeatureSet) -> VectorPlan:
+    empty, own, calendar = [], [], []
+    for at, feature in enumerate(features.features):
+        empty.append(math.nan)
+        match feature:
+            case Rolling():
+                is_count = feature.aggregate is Aggregate.COUNT and math.isnan(feature.empty)
+                empty[at] = 0.0 if is_count else feature.empty
+            case Own():
+                own.append((at, feature.field))
+            case Calendar():
+                calendar.append((at, CALENDAR[feature.part]))
+    return VectorPlan(tuple(empty), tuple(own), tuple(calendar))
+
+
+def _hour(time_ms: int) -> float:
+    return float(time_ms // _MS_PER_HOUR % _DAY_HOURS)
+
+
+def _weekday(time_ms: int) -> float:
+    return float((time_ms // _MS_PER_HOUR // _DAY_HOURS + _WEEKDAY_OF_EPOCH) % 7)
+
+
+#: Numbers out of a time (ms, UTC), see :class:`models.features.definitions.Calendar.Part`.
+CALENDAR: dict[Calendar.Part, Callable[[int], float]] = {
+    Calendar.Part.HOUR: _hour,
+    Calendar.Part.WEEKDAY: _weekday,
+    Calendar.Part.WEEKEND: lambda time_ms: float(_weekday(time_ms) >= 5),
+    Calendar.Part.NIGHT: lambda time_ms: float(_hour(time_ms) <= 6),
+}

@@ -1,0 +1,243 @@
+"""``clickstream models train|evaluate fraud``."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.errors import UserMistake
+from clickstream.settings import from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from models.fraud.costs import Costs
+    from models.fraud.evaluation import Report
+    from models.fraud.labelled import Purchases
+    from models.fraud.trials import Trial
+    from models.registry.manifest import Training
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_LABELS = click.option("--labels", type=_FILE, help="CSV with the columns event_id and fraud (0 or 1).")
+
+
+def _costs(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of money and people."""
+    for name, default, text in reversed(
+        (
+            ("missed-fraud", 100.0, "What an approved fraud costs."),
+            ("false-block", 30.0, "What a blocked genuine purchase costs."),
+            ("review", 3.0, "What looking at a purchase costs."),
+            ("capacity", 0.02, "The share of purchases that people can review."),
+        )
+    ):
+        command = click.option(f"--{name}", type=float, default=default, show_default=True, help=text)(command)
+    return command
+
+
+@click.command()
+@click.option(
+    "--dataset",
+    default="handbook",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="handbook, or a file of events (NDJSON) whose latest fifth of purchases is the test; that needs --labels.",
+)
+@_LABELS
+@click.option("--test", nargs=2, type=_FILE, metavar="EVENTS LABELS", help="Judge on these instead of on the latest fifth.")
+@click.option("--plots", type=_FILE, help="Draw precision-recall, calibration and cost curves into this PNG or SVG.")
+@_costs
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def evaluate(
+    dataset: str,
+    labels: Path | None,
+    test: tuple[Path, Path] | None,
+    plots: Path | None,
+    missed_fraud: float,
+    false_block: float,
+    review: float,
+    capacity: float,
+    as_json: bool,
+) -> None:
+    """Train on the earlier part of a data set, and judge the scores of the later part.
+
+    \b
+    With --json: {"dataset", "thresholds", "costs", "model": R, "unsupervised": R, "published": {name: {...}},
+      "kinds": {kind: {"frauds", "share_of_money", "caught", "money_caught"}} at 1 % false alarms}, R being
+      auc, average_precision, card_precision (at 100 cards a day), brier
+      reviewed, blocked          shares of all purchases
+      caught, money_caught       shares of the frauds, and of their amount
+      false_alarms, precision    shares of the genuine purchases, and of the alarms
+      cost, cost_of_approving_all
+
+    Examples:
+
+      clickstream models evaluate fraud --json
+
+      clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
+    """
+    from models.fraud import handbook_data, trials
+    from models.fraud import plots as drawing
+
+    costs = _costs_of(missed_fraud, false_block, review, capacity)
+    click.echo(f"training and scoring on {dataset}", err=True)
+    if dataset == "handbook":
+        trial = trials.handbook(from_env().datasets, costs)
+    else:
+        trial = trials.of_files(Path(dataset), labels, test, costs)
+    if plots is not None:
+        drawing.draw(plots, trial.scores, trial.frauds, trial.thresholds, costs, title=f"fraud, {dataset}")
+        click.echo(f"drew {plots}", err=True)
+    if as_json:
+        document = {
+            "dataset": dataset,
+            "thresholds": trial.thresholds,
+            "costs": costs,
+            "model": trial.model,
+            "unsupervised": trial.unsupervised,
+            "kinds": trial.kinds,
+            "published": handbook_data.PUBLISHED if dataset == "handbook" else {},
+        }
+        click.echo(msgspec.json.encode(document))
+    else:
+        _print_table(trial, published=dataset == "handbook")
+
+
+def _print_table(trial: Trial, *, published: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from models.fraud import handbook_data
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in ("AUC", "average precision", "card precision@100", "caught", "money", "false alarms", "cost"):
+        table.add_column(name, justify="right")
+    for name, result in (("ours", trial.model), ("ours, without labels", trial.unsupervised)):
+        table.add_row(name, *_figures(result))
+    if published:
+        for name, figures in handbook_data.PUBLISHED.items():
+            table.add_row(name, f"{figures.auc:.3f}", f"{figures.average_precision:.3f}", f"{figures.card_precision:.3f}")
+    console = Console()
+    console.print(table)
+    kinds = Table(box=None, header_style="bold", pad_edge=False, title="by kind, at 1 % false alarms", title_justify="left")
+    kinds.add_column("", no_wrap=True)
+    for name in ("frauds", "share of money", "caught", "money caught"):
+        kinds.add_column(name, justify="right")
+    for name, kind in trial.kinds.items():
+        shares = (kind.share_of_money, kind.caught, kind.money_caught)
+        kinds.add_row(name, f"{kind.frauds:,}", *(f"{share:.1%}" for share in shares))
+    console.print(kinds)
+    result = trial.model
+    saved = f"approving all would cost {result.cost_of_approving_all:,.0f}"
+    click.echo(f"{result.purchases:,} purchases, {result.frauds:,} frauds; {saved}", err=True)
+
+
+def _figures(result: Report) -> list[str]:
+    return [
+        f"{result.auc:.3f}",
+        f"{result.average_precision:.3f}",
+        f"{result.card_precision:.3f}",
+        f"{result.caught:.1%}",
+        f"{result.money_caught:.1%}",
+        f"{result.false_alarms:.2%}",
+        f"{result.cost:,.0f}",
+    ]
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@_LABELS
+@_costs
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
+@click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
+def train(
+    file: Path,
+    labels: Path | None,
+    missed_fraud: float,
+    false_block: float,
+    review: float,
+    capacity: float,
+    seed: int,
+    promoted: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train on the events of FILE (NDJSON) and publish a version.
+
+    With --labels it is a gradient-boosted model whose figures are measured on the latest fifth of the purchases, before it is
+    trained on all of them. Without, for the cold start, an isolation forest that sends the strangest purchases to review.
+
+    Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
+    """
+    from clickstream.aws import Clients
+    from models.fraud import labelled, scoring, training, trials
+    from models.fraud.purchases import PURCHASES
+    from models.registry.manifest import Description, manifest_of
+    from models.registry.s3 import Registry
+
+    costs = _costs_of(missed_fraud, false_block, review, capacity)
+    purchases = labelled.read(file, labels)
+    metrics: dict[str, float] = {}
+    if purchases.frauds is None:
+        click.echo(f"training on {len(purchases.facts):,} purchases without labels", err=True)
+        trained = training.train_unsupervised(purchases.features, PURCHASES, costs, seed=seed)
+        parameters = {"model": "IsolationForest"}
+    else:
+        click.echo("evaluating on the latest fifth", err=True)
+        metrics = {name: float(figure) for name, figure in msgspec.structs.asdict(trials.of(purchases, costs).model).items()}
+        click.echo(f"training on {len(purchases.facts):,} purchases, {int(purchases.frauds.sum()):,} frauds", err=True)
+        trained = training.train(purchases.features, purchases.frauds, purchases.facts["user_id"], PURCHASES, costs, seed=seed)
+        parameters = training.parameters()
+    description = Description(
+        training=_training(file, purchases),
+        parameters={
+            **parameters,
+            "seed": seed,
+            "costs": msgspec.to_builtins(costs),
+            "thresholds": msgspec.to_builtins(trained.card.thresholds),
+        },
+        features=list(PURCHASES.names),
+        metrics=metrics,
+        libraries={name: version(name) for name in ("numpy", "pandas", "scikit-learn", "treelite")},
+    )
+    files = scoring.encode(trained.card, trained.trees)
+    now_ms = int(time.time() * 1000)
+    if dry_run:
+        manifest = manifest_of(scoring.MODEL, files, description, now_ms)
+    else:
+        settings = from_env()
+        registry = Registry(Clients(settings).s3, settings.models_bucket)
+        manifest = registry.publish(scoring.MODEL, files, description, now_ms=now_ms)
+        if promoted:
+            registry.promote(scoring.MODEL, manifest.version, now_ms=now_ms)
+    click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)
+
+
+def _training(file: Path, purchases: Purchases) -> Training:
+    from models.registry.manifest import Training
+
+    times = purchases.facts["occurred_at"]
+    return Training(
+        source=file.name,
+        from_ms=int(times.min()),
+        to_ms=int(times.max()),
+        rows=len(times),
+        sha256=purchases.sha256,
+    )
+
+
+def _costs_of(missed_fraud: float, false_block: float, review: float, capacity: float) -> Costs:
+    from models.fraud.costs import Costs
+
+    try:
+        return Costs(missed_fraud=missed_fraud, false_block=false_block, review=review, capacity=capacity)
+    except ValueError as error:
+        raise UserMistake(str(error)) from error

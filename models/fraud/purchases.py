@@ -1,0 +1,75 @@
+"""What is known of a purchase when it is decided: features of the user's own last seven days."""
+
+from __future__ import annotations
+
+import math
+
+from models.features.definitions import (
+    DAY_MS,
+    HOUR_MS,
+    Aggregate,
+    Calendar,
+    Feature,
+    FeatureSet,
+    Own,
+    Rolling,
+    Track,
+)
+from models.fraud.rows import CART, FAILED_LOGIN, PURCHASE, VIEW
+
+_WEEK_MS = 7 * DAY_MS
+_WINDOWS = {"1h": HOUR_MS, "24h": DAY_MS, "7d": _WEEK_MS}
+
+
+def _of(track: str, aggregate: Aggregate, name: str, window: str, column: str = "", empty: float = math.nan) -> Feature:
+    return Rolling(
+        name=f"{name}_{window}",
+        track=track,
+        aggregate=aggregate,
+        column=column,
+        window_ms=_WINDOWS[window],
+        empty=empty,
+    )
+
+
+PURCHASES = FeatureSet(
+    name="purchases",
+    tracks=(
+        Track(
+            name="purchases",
+            key="user",
+            kinds=(PURCHASE,),
+            columns=("amount", "device", "country", "ip", "payment"),
+            limit=64,
+        ),
+        Track(name="failed_logins", key="user", kinds=(FAILED_LOGIN,), limit=64),
+        Track(name="carts", key="user", kinds=(CART,), limit=64),
+        Track(name="views", key="user", kinds=(VIEW,), limit=128),
+    ),
+    features=(
+        Own(name="amount", field="amount"),
+        Own(name="pieces", field="pieces"),
+        Own(name="lines", field="lines"),
+        Calendar(name="hour", part=Calendar.Part.HOUR),
+        Calendar(name="weekday", part=Calendar.Part.WEEKDAY),
+        *(_of("purchases", Aggregate.COUNT, "purchases", window) for window in _WINDOWS),
+        *(_of("purchases", Aggregate.SUM, "spent", window, "amount", empty=0.0) for window in ("1h", "24h", "7d")),
+        _of("purchases", Aggregate.RATIO, "amount_to_usual", "7d", "amount"),
+        _of("purchases", Aggregate.SINCE, "since_purchase", "7d"),
+        *(
+            _of("purchases", Aggregate.DISTINCT, name, window, column, empty=0.0)
+            for name, column in (("devices", "device"), ("countries", "country"), ("payments", "payment"), ("ips", "ip"))
+            for window in ("24h", "7d")
+        ),
+        *(
+            _of("purchases", Aggregate.NOVEL, f"new_{column}", "7d", column)
+            for column in ("device", "country", "payment", "ip")
+        ),
+        *(_of("failed_logins", Aggregate.COUNT, "failed_logins", window) for window in ("1h", "24h")),
+        _of("failed_logins", Aggregate.SINCE, "since_failed_login", "24h"),
+        *(_of("views", Aggregate.COUNT, "views", window) for window in ("1h", "24h")),
+        _of("carts", Aggregate.COUNT, "carts", "1h"),
+        _of("carts", Aggregate.SINCE, "since_cart", "24h"),
+        _of("views", Aggregate.SINCE, "since_view", "24h"),
+    ),
+)

@@ -1,0 +1,151 @@
+"""``clickstream models train|evaluate recommender``."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.errors import UserMistake
+from clickstream.settings import from_env
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from models.recommender.evaluation import Result
+
+
+@click.command()
+@click.option(
+    "--dataset",
+    default="yoochoose",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="yoochoose, or a file of clicks or of events whose last fifth of sessions is the test.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def evaluate(dataset: str, as_json: bool) -> None:
+    """The recommender and the field's simple methods on the same next clicks.
+
+    \b
+    With --json: {"dataset", "training": {...}, "parameters": {...}, "results": {method: {"all": Q, "unseen": Q}}}, Q being
+      positions          next clicks that were asked for
+      recall, mrr, ndcg  at 20
+      coverage           share of the items that were ever listed
+      novelty            bits per listed item
+    "unseen" counts only next clicks that are new to their session, and lists only new items.
+
+    Examples:
+
+      clickstream models evaluate recommender --json
+
+      clickstream models evaluate recommender --dataset events.ndjson
+    """
+    from models.recommender import clicks, datasets, evaluation
+    from models.recommender.baselines import BASELINES
+    from models.recommender.parameters import Parameters
+
+    split = datasets.load(dataset, from_env().datasets)
+    parameters = Parameters()
+    training, test = clicks.group(split.training), clicks.group(split.test)
+    if not training.sessions or not test.sessions:
+        raise UserMistake(f"{dataset} holds too few sessions to train on one part and test on another")
+    results: dict[str, Result] = {}
+    for name in (*BASELINES, evaluation.OURS):
+        click.echo(f"evaluating {name}", err=True)
+        results |= evaluation.evaluate(training, test, parameters, [name])
+    if as_json:
+        document = {
+            "dataset": split.name,
+            "training": {
+                "sessions": training.sessions,
+                "clicks": len(training.items),
+                "items": len(training.vocabulary),
+                "sha256": clicks.data_digest(split.training),
+            },
+            "parameters": parameters,
+            "results": results,
+        }
+        click.echo(msgspec.json.encode(document))
+    else:
+        _print_table(results)
+
+
+def _print_table(results: Mapping[str, Result]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    table.add_column("at 20", no_wrap=True)
+    for name in ("recall", "mrr", "ndcg", "coverage", "novelty", "unseen", "unseen mrr"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, result in results.items():
+        every, unseen = result.all, result.unseen
+        figures = (every.recall, every.mrr, every.ndcg, every.coverage, every.novelty, unseen.recall, unseen.mrr)
+        table.add_row(name, *(f"{figure:.4f}" for figure in figures))
+    Console().print(table)
+    positions = next(iter(results.values())).all.positions
+    click.echo(f"{positions:,} positions", err=True)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
+@click.option(
+    "--skip-evaluation", is_flag=True, help="Publish without figures (they cost a training on the first four fifths)."
+)
+@click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
+def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_json: bool) -> None:
+    """Train on FILE (clicks as yoochoose has them, or events as NDJSON) and publish a version.
+
+    The version's figures are measured on the last fifth of the sessions, before it is trained on all of them.
+
+    Example: clickstream models train recommender events.ndjson --promote
+    """
+    from clickstream.aws import Clients
+    from models.recommender import NAME, clicks, datasets, evaluation, model
+    from models.recommender.parameters import Parameters
+    from models.registry.manifest import Description, Training, manifest_of
+    from models.registry.s3 import Registry
+
+    every = datasets.read(file)
+    if not every:
+        raise UserMistake(f"{file} holds no clicks")
+    parameters = Parameters()
+    metrics: dict[str, float] = {}
+    if not skip_evaluation:
+        click.echo("evaluating on the last fifth", err=True)
+        split = datasets.split(str(file), every)
+        groups = clicks.group(split.training), clicks.group(split.test)
+        results = evaluation.evaluate(*groups, parameters, [evaluation.OURS])
+        metrics = {name: float(figure) for name, figure in msgspec.structs.asdict(results[evaluation.OURS].all).items()}
+    grouped = clicks.group(every)
+    click.echo(f"training on {grouped.sessions:,} sessions", err=True)
+    files = model.encode(model.train(grouped, parameters))
+    description = Description(
+        training=Training(
+            source=file.name,
+            from_ms=int(grouped.began_s * 1000),
+            to_ms=int(grouped.ended_s.max() * 1000),
+            rows=len(every),
+            sha256=clicks.data_digest(every),
+        ),
+        parameters=msgspec.to_builtins(parameters),
+        metrics=metrics,
+        libraries={"numpy": version("numpy")},
+    )
+    now_ms = int(time.time() * 1000)
+    if dry_run:
+        manifest = manifest_of(NAME, files, description, now_ms)
+    else:
+        settings = from_env()
+        registry = Registry(Clients(settings).s3, settings.models_bucket)
+        manifest = registry.publish(NAME, files, description, now_ms=now_ms)
+        if promoted:
+            registry.promote(NAME, manifest.version, now_ms=now_ms)
+    click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)

@@ -1,0 +1,140 @@
+"""How good recommendations are, by the field's next-item protocol. Pure.
+
+For each session of the test and each of its clicks but the first, a recommender sees the clicks before it and lists the best
+``LENGTH`` items; the next click counts by its place in the list. All positions weigh the same.
+
+- An item that was never in the training cannot be recommended: a position whose next click is one is a miss, not left out.
+- Of items with equal scores the one that comes first in the vocabulary (ids in order of text) is listed first.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+
+import msgspec
+import numpy as np
+
+from models.recommender.baselines import BASELINES
+from models.recommender.baselines import Recommender as Baseline
+from models.recommender.clicks import Clicks, Ints
+from models.recommender.index import build
+from models.recommender.parameters import Parameters
+from models.recommender.scoring import Neighbourhood, Own, Scorer
+
+#: Items per list.
+LENGTH = 20
+UNKNOWN = -1
+#: Whoever answers as this project does, in a report.
+OURS = "neighbours"
+
+Ranker = Callable[[Sequence[int], int], Sequence[int]]
+"""(clicks so far, the latest last; how many) → items, best first. ``UNKNOWN`` stands for items outside the training."""
+
+
+class Quality(msgspec.Struct, frozen=True, kw_only=True):
+    """Means over ``positions``; every figure but novelty lies in [0, 1].
+
+    ``recall``: the next click is in the list; ``mrr``: 1/place, 0 outside; ``ndcg``: 1/log2(place + 1), 0 outside.
+    ``coverage``: share of the training's items that any list held; ``novelty``: bits, -log2 of an item's share of the
+    training's clicks, over all listed items.
+    """
+
+    positions: int
+    recall: float
+    mrr: float
+    ndcg: float
+    coverage: float
+    novelty: float
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """``all``: every position. ``unseen``: positions whose next click is new to its session, with only new items listed."""
+
+    all: Quality
+    unseen: Quality
+
+
+class _Tally:
+    def __init__(self, bits: Sequence[float]) -> None:
+        self._bits = bits
+        self._places: list[int] = []
+        self._listed: set[int] = set()
+        self._novelty = 0.0
+        self._shown = 0
+
+    def add(self, listed: Sequence[int], target: int) -> None:
+        self._places.append(listed.index(target) + 1 if target in listed else 0)
+        self._listed.update(listed)
+        self._novelty += sum(self._bits[item] for item in listed)
+        self._shown += len(listed)
+
+    def quality(self) -> Quality:
+        positions = max(1, len(self._places))
+        hits = [place for place in self._places if place]
+        return Quality(
+            positions=len(self._places),
+            recall=len(hits) / positions,
+            mrr=sum(1 / place for place in hits) / positions,
+            ndcg=sum(1 / math.log2(place + 1) for place in hits) / positions,
+            coverage=len(self._listed) / max(1, len(self._bits)),
+            novelty=self._novelty / max(1, self._shown),
+        )
+
+
+def measure(ranker: Ranker, sessions: Sequence[Sequence[int]], clicked: Sequence[int]) -> Result:
+    """``sessions`` of the test, in the training's items; ``clicked``: clicks per item in the training."""
+    total = sum(clicked)
+    bits = [-math.log2(count / total) for count in clicked]
+    everything, unseen = _Tally(bits), _Tally(bits)
+    for session in sessions:
+        for place in range(1, len(session)):
+            past, target = session[:place], session[place]
+            seen = set(past)
+            listed = ranker(past, LENGTH + len(seen))
+            everything.add(listed[:LENGTH], target)
+            if target not in seen:
+                unseen.add([item for item in listed if item not in seen][:LENGTH], target)
+    return Result(all=everything.quality(), unseen=unseen.quality())
+
+
+def evaluate(training: Clicks, test: Clicks, parameters: Parameters, names: Sequence[str] = ()) -> Mapping[str, Result]:
+    """Ours and the baselines on the same positions; ``names`` restricts them, by default all."""
+    clicked = np.bincount(training.items, minlength=len(training.vocabulary)).tolist()
+    sessions = in_items_of(training, test)
+    results: dict[str, Result] = {}
+    for name in names or (*BASELINES, OURS):
+        ranker = ours(training, parameters) if name == OURS else ranked(BASELINES[name](training))
+        results[name] = measure(ranker, sessions, clicked)
+    return results
+
+
+def in_items_of(training: Clicks, test: Clicks) -> list[list[int]]:
+    """The test's sessions as places in the training's vocabulary, ``UNKNOWN`` for what is not in it."""
+    places = {item: place for place, item in enumerate(training.vocabulary)}
+    numbers: Ints = np.array([places.get(item, UNKNOWN) for item in test.vocabulary], np.int32)
+    items, starts = numbers[test.items].tolist() if len(test.items) else [], test.starts.tolist()
+    return [items[start:end] for start, end in pairwise(starts)]
+
+
+def ranked(baseline: Baseline) -> Ranker:
+    """A baseline's scores as a list."""
+
+    def rank(past: Sequence[int], count: int) -> Sequence[int]:
+        answer = baseline(past)
+        return sorted(answer, key=lambda item: (-answer[item], item))[:count]
+
+    return rank
+
+
+def ours(training: Clicks, parameters: Parameters) -> Ranker:
+    """The model that the platform serves."""
+    scorer = Scorer([Neighbourhood(build(training, parameters), parameters)], parameters)
+
+    def rank(past: Sequence[int], count: int) -> Sequence[int]:
+        own = [item for item in dict.fromkeys(reversed(past)) if item != UNKNOWN][: parameters.window]
+        listed: list[int] = scorer.recommend(Own(own, [1.0] * len(own)), count).items.tolist()
+        return listed
+
+    return rank

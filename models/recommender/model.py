@@ -1,0 +1,132 @@
+"""The recommender as the shop uses it: item ids in, item ids out; and as the registry keeps it: two files without pickle."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from models.recommender.clicks import Clicks
+from models.recommender.index import Index, build
+from models.recommender.parameters import Parameters
+from models.recommender.scoring import POPULAR, Neighbourhood, Own, Scorer
+from models.registry.manifest import UnusableModel, Version
+
+INDEX_FILE = "index.npz"
+VOCABULARY_FILE = "vocabulary.msgpack"
+
+
+class Seen(NamedTuple):
+    """An item of the visitor's session; ``weight`` 1 for a view."""
+
+    item: str
+    weight: float = 1.0
+
+
+class Recommended(NamedTuple):
+    """``because``: the item of the session that speaks most for this one; None when it is popular and no more."""
+
+    item: str
+    score: float
+    because: str | None
+
+
+class Model(msgspec.Struct, frozen=True):
+    """An index with the ids of its items."""
+
+    vocabulary: Sequence[str]
+    index: Index
+    parameters: Parameters
+
+
+def train(clicks: Clicks, parameters: Parameters) -> Model:
+    return Model(clicks.vocabulary, build(clicks, parameters), parameters)
+
+
+class Recommender:
+    """Answers of one index, or of several over one item space, whose ids ``places`` and ``vocabulary`` tell. For one thread."""
+
+    def __init__(
+        self,
+        neighbourhoods: Sequence[Neighbourhood],
+        vocabulary: Sequence[str],
+        places: Mapping[str, int],
+        parameters: Parameters,
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._places = places
+        self._window = parameters.window
+        self._scorer = Scorer(neighbourhoods, parameters)
+
+    @classmethod
+    def of(cls, model: Model) -> Recommender:
+        """Answers of a model alone."""
+        places = {item: place for place, item in enumerate(model.vocabulary)}
+        return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
+
+    def recommend(self, session: Sequence[Seen], count: int, without: frozenset[str] = frozenset()) -> list[Recommended]:
+        """The best ``count`` items for a session (the latest click last), best first; a stranger's session is empty."""
+        answer = self._scorer.recommend(self.own(session), count + len(without))
+        listed = zip(answer.items.tolist(), answer.scores.tolist(), answer.because.tolist(), strict=True)
+        vocabulary = self._vocabulary
+        named = [
+            Recommended(vocabulary[item], score, None if because == POPULAR else vocabulary[because])
+            for item, score, because in listed
+        ]
+        return [each for each in named if each.item not in without][:count]
+
+    def own(self, session: Sequence[Seen]) -> Own:
+        """The session as the scorer takes it; items that no index knows are passed over."""
+        weights: dict[int, float] = {}
+        for item, weight in reversed(session):
+            place = self._places.get(item)
+            if place is not None:
+                if place not in weights and len(weights) == self._window:
+                    break
+                weights[place] = max(weights.get(place, 0.0), weight)
+        return Own(list(weights), list(weights.values()))
+
+
+def encode(model: Model) -> dict[str, bytes]:
+    """The registry's files of a model; its parameters stand in the manifest."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **model.index._asdict())
+    return {INDEX_FILE: buffer.getvalue(), VOCABULARY_FILE: msgspec.msgpack.encode(list(model.vocabulary))}
+
+
+def decode(version: Version) -> Model:
+    """Raises UnusableModel when the files are not what this code reads."""
+    try:
+        parameters = msgspec.convert(version.manifest.description.parameters, Parameters)
+        vocabulary = msgspec.msgpack.decode(version.files[VOCABULARY_FILE], type=list[str])
+        with np.load(io.BytesIO(version.files[INDEX_FILE]), allow_pickle=False) as stored:
+            arrays: Mapping[str, npt.NDArray[np.generic]] = {name: stored[name] for name in Index._fields}
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile, msgspec.MsgspecError) as error:
+        raise UnusableModel(f"not a recommender of this code: {error}") from error
+    index = Index(**arrays)  # type: ignore[arg-type]  # their types are checked next
+    _check(index, len(vocabulary), parameters)
+    return Model(vocabulary, index, parameters)
+
+
+def _check(index: Index, items: int, parameters: Parameters) -> None:
+    """The digests say that the file is the trainer's; this says that the trainer's code and ours agree on what is in it."""
+    expected = dict.fromkeys(("session_weights", "rule_weights", "idf", "popularity"), np.float32)
+    for name, array in index._asdict().items():
+        kind = expected.get(name, np.uint8 if name == "posting_places" else np.int32)
+        if array.dtype != kind or array.ndim != 1:
+            raise UnusableModel(f"the index's {name} is {array.dtype} in {array.ndim} dimensions")
+    lists = (
+        (index.posting_starts, index.posting_sessions, items),
+        (index.session_starts, index.session_items, index.sessions),
+        (index.rule_starts, index.rule_items, items),
+    )
+    fits = all(len(starts) == count + 1 and starts[-1] == len(content) for starts, content, count in lists)
+    counts_fit = index.items == len(index.popularity) == len(index.popular) == items
+    lengths_fit = np.diff(index.session_starts).max(initial=0) <= parameters.session_length <= 255
+    if not (fits and counts_fit and lengths_fit):
+        raise UnusableModel("the index's arrays do not fit together")

@@ -1,0 +1,76 @@
+"""What happened since the model was trained: the latest sessions as a second, small index. Pure.
+
+So an item that was launched a minute ago is recommended as soon as some sessions have shown what goes with it, and a shop
+without any model has recommendations after its first visitors. Nothing here is state that must survive: it refills itself.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Sequence
+
+import numpy as np
+
+from models.recommender.clicks import Clicks
+from models.recommender.index import build
+from models.recommender.model import Model, Recommender
+from models.recommender.parameters import Parameters
+from models.recommender.scoring import Neighbourhood
+
+#: The latest sessions that are remembered.
+SESSIONS = 4_000
+
+
+class Overlay:
+    """The latest sessions, by key. ``recommender`` makes the index: some milliseconds, so call it now and then."""
+
+    def __init__(self, model: Model | None, most: int = SESSIONS) -> None:
+        self._most = most
+        self._sessions: dict[str, tuple[Sequence[str], float]] = {}
+        self.rebase(model or EMPTY)
+
+    def rebase(self, model: Model) -> None:
+        """Go on over another model."""
+        self._model = model
+        self._places = {item: place for place, item in enumerate(model.vocabulary)}
+        self._neighbourhood = Neighbourhood(model.index, model.parameters)
+
+    def put(self, key: str, items: Sequence[str], at_s: float) -> None:
+        """A session as it is now, replacing what it was; ``at_s``: its latest click, in seconds since the epoch."""
+        self._sessions.pop(key, None)
+        self._sessions[key] = (items, at_s)
+        if len(self._sessions) > self._most:
+            del self._sessions[next(iter(self._sessions))]
+
+    def recommender(self) -> Recommender:
+        """Answers of the model and the sessions so far. It shares working space with those before it."""
+        model, known = self._model, self._places
+        launched: dict[str, int] = {}
+        ordered = sorted(self._sessions.values(), key=lambda session: session[1])
+        items = [
+            known[item] if item in known else launched.setdefault(item, len(known) + len(launched))
+            for session, _ in ordered
+            for item in session
+        ]
+        clicks = Clicks(
+            [*model.vocabulary, *launched],
+            np.cumsum([0, *(len(session) for session, _ in ordered)], dtype=np.int32),
+            np.array(items, dtype=np.int32),
+            np.array([at_s for _, at_s in ordered], dtype=np.float64),
+            ordered[0][1] if ordered else 0.0,
+        )
+        index = build(clicks, model.parameters)
+        # an item that only the live sessions know is as rare as any
+        rarity = np.concatenate([model.index.idf, np.full(len(launched), model.index.idf.max(initial=1.0), np.float32)])
+        live = Neighbourhood(index, model.parameters, rarity.astype(np.float32))
+        return Recommender([self._neighbourhood, live], clicks.vocabulary, ChainMap(launched, known), model.parameters)
+
+
+def _empty() -> Model:
+    nothing = Clicks([], np.zeros(1, np.int32), np.empty(0, np.int32), np.empty(0, np.float64), 0.0)
+    parameters = Parameters()
+    return Model([], build(nothing, parameters), parameters)
+
+
+#: The model of a shop that has none yet.
+EMPTY = _empty()

@@ -1,0 +1,79 @@
+"""``clickstream models`` from training to rollback, over S3 (moto)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from moto import mock_aws
+
+from clickstream import events
+from clickstream.aws import Clients
+from clickstream.cli import cli
+from clickstream.settings import Settings
+from models.commands import MODELS
+from models.recommender import model
+from models.recommender.model import Recommender, Seen
+from models.registry.s3 import Registry
+from tests.unit.recommendations.traffic import traffic
+
+SETTINGS = Settings()
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with mock_aws():
+        s3 = Clients(SETTINGS).s3
+        s3.create_bucket(Bucket=SETTINGS.models_bucket)
+        yield Registry(s3, SETTINGS.models_bucket)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(b"".join(events.encode(event) + b"\n" for event in traffic(1, 400, users=40)))
+    return path
+
+
+def run(*arguments: str) -> str:
+    answer = CliRunner().invoke(cli, ["models", *arguments], catch_exceptions=False)
+    assert answer.exit_code == 0, answer.output
+    return answer.stdout
+
+
+def test_from_training_to_rollback(registry: Registry, file: Path) -> None:
+    first = run("train", "recommender", str(file), "--promote").strip()
+    assert registry.versions("recommender") == [first]
+    manifest = registry.manifest("recommender", first)
+    assert manifest.description.training.rows == sum(
+        b'"product_view"' in line or b'"add_to_cart"' in line for line in file.read_bytes().splitlines()
+    )
+    assert 0 < manifest.description.metrics["recall"] <= 1
+    loaded = model.decode(registry.load("recommender", first))
+    assert Recommender.of(loaded).recommend([Seen("p1")], 3)
+
+    file.write_bytes(file.read_bytes()[: file.read_bytes().rindex(b"\n", 0, -1) + 1])
+    second = json.loads(run("train", "recommender", str(file), "--skip-evaluation", "--json"))["version"]
+    listed = [json.loads(line) for line in run("list", "recommender", "--json").splitlines()]
+    assert {entry["version"]: entry["serving"] for entry in listed} == {first: True, second: False}
+    run("promote", "recommender", second, "--dry-run")
+    assert registry.current("recommender").version == first  # type: ignore[union-attr]  # it was promoted
+    assert run("promote", "recommender", second).strip() == second
+    assert f"* {second}" in run("list", "recommender")
+    run("rollback", "recommender", "--dry-run")
+    assert run("rollback", "recommender").strip() == first
+
+
+def test_a_dry_run_publishes_nothing(registry: Registry, file: Path) -> None:
+    run("train", "recommender", str(file), "--skip-evaluation", "--dry-run")
+    assert registry.versions("recommender") == []
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_verb_of_the_table_is_a_command(model: str) -> None:
+    for verb in MODELS[model][1]:
+        assert "Usage:" in run(verb, model, "--help")
+    assert CliRunner().invoke(cli, ["models", "train", "no-such-model"]).exit_code == 2

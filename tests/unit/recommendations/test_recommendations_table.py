@@ -1,0 +1,269 @@
+"""Sink, read model, API and command over DynamoDB's and S3's likes (moto)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pytest
+from botocore.exceptions import ClientError
+from click.testing import CliRunner
+from moto import mock_aws
+from starlette.testclient import TestClient
+
+from clickstream.aws import Clients
+from clickstream.cli import cli
+from clickstream.errors import Missing, RetryLater
+from clickstream.events import AnyEvent
+from clickstream.settings import Settings
+from consumers.recommendations.fold import RecommendationsFold, Visit
+from consumers.recommendations.offers import LENGTH, HitRate
+from consumers.recommendations.sink import RecommendationsTable
+from consumers.recommendations.views import Recommendations
+from consumers.recommendations.wiring import APPLICATION
+from consumers.runtime.position import Position
+from models import recommender
+from models.recommender import clicks, model
+from models.recommender.clicks import Click
+from models.recommender.parameters import Parameters
+from models.registry.following import LOOK_EVERY_MS, Followed
+from models.registry.manifest import Description, Training
+from models.registry.s3 import Registry
+from serving.app import create_app
+from tests.unit.recommendations.traffic import buy, cart, view
+from tests.unit.serving.shop import Shop
+
+SETTINGS = Settings()
+SHARD = "shardId-000000000000"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_ms = 1_800_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+def clients() -> Iterator[Clients]:
+    with mock_aws():
+        made = Clients(SETTINGS)
+        made.dynamodb.create_table(
+            TableName=SETTINGS.recommendations_table,
+            KeySchema=[{"AttributeName": "subject", "KeyType": "HASH"}, {"AttributeName": "part", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "subject", "AttributeType": "S"},
+                {"AttributeName": "part", "AttributeType": "S"},
+            ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        made.s3.create_bucket(Bucket=SETTINGS.models_bucket)
+        yield made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def open_sink(clients: Clients, clock: Clock, shard: str = SHARD) -> RecommendationsTable:
+    model_of_now = Followed(Registry(clients.s3, SETTINGS.models_bucket), recommender.NAME, model.decode)
+    # one thread: moto copies its tables in a transaction, and a second transaction may change them meanwhile
+    table = SETTINGS.recommendations_table
+    return RecommendationsTable(clients.dynamodb, table, shard, model_of_now, clock_ms=clock, threads=1)
+
+
+def visits(*events: AnyEvent) -> list[Visit]:
+    fold = RecommendationsFold()
+    fold.apply(events)
+    return list(fold.effects(flush=True))
+
+
+def publish(clients: Clients, *sessions: str, promote: bool = True) -> str:
+    grouped = clicks.group(Click(f"s{n}", item, n * 1000 + i) for n, text in enumerate(sessions) for i, item in enumerate(text))
+    description = Description(
+        training=Training(source="test", from_ms=0, to_ms=0, rows=0, sha256=""), parameters=msgspec.to_builtins(Parameters())
+    )
+    registry = Registry(clients.s3, SETTINGS.models_bucket)
+    files = model.encode(model.train(grouped, Parameters()))
+    version = registry.publish(recommender.NAME, files, description, now_ms=1_700_000_000_000).version
+    if promote:
+        registry.promote(recommender.NAME, version, now_ms=1_700_000_000_001)
+    return version
+
+
+def shown(clients: Clients, user: str, **options: Any) -> list[str]:
+    return [each.item for each in Recommendations(clients, SETTINGS).of(user, **options).items]
+
+
+def test_an_offer_follows_the_click_with_the_models_version_and_its_reason(clients: Clients, clock: Clock) -> None:
+    version = publish(clients, "ab", "ab", "cd")
+    open_sink(clients, clock).write(visits(view("u", "a")), Position(1))
+    answer = Recommendations(clients, SETTINGS).of("u")
+    assert (answer.personal, answer.version, answer.made_at) == (True, version, clock.now_ms)
+    reasons = {each.item: each.because for each in answer.items}
+    assert reasons["b"] == "a"
+    assert {"a", "b"} == set(shown(clients, "u")[:2])
+
+
+def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(clients: Clients, clock: Clock) -> None:
+    publish(clients, "abcd", "abdc")
+    open_sink(clients, clock).write(visits(view("u", "a"), buy("u", "b")), Position(1))
+    assert "b" not in shown(clients, "u")[:3]
+    assert "d" not in shown(clients, "u", without={"d"})
+    assert len(shown(clients, "u", count=2)) == 2
+
+
+def test_a_stranger_gets_what_is_popular_over_all_shards(clients: Clients, clock: Clock) -> None:
+    assert Recommendations(clients, SETTINGS).of("nobody").items == []
+    publish(clients, "aab", "ac")
+    open_sink(clients, clock).write(visits(view("u", "c")), Position(1))
+    open_sink(clients, clock, "shardId-000000000001").write(visits(view("v", "a")), Position(1))
+    answer = Recommendations(clients, SETTINGS).of("nobody")
+    assert (answer.personal, answer.items[0].item) == (False, "a")
+    assert {each.because for each in answer.items} == {None}
+
+
+def test_without_a_model_the_live_visits_are_one(clients: Clients, clock: Clock) -> None:
+    sink = open_sink(clients, clock)
+    sink.write(visits(view("u1", "a"), view("u1", "b"), view("u2", "a"), view("u2", "b")), Position(1))
+    clock.now_ms += 2_000
+    sink.write(visits(view("u3", "a")), Position(2))
+    assert "b" in shown(clients, "u3")
+    assert Recommendations(clients, SETTINGS).of("u3").version == ""
+
+
+def test_a_promotion_is_taken_up_between_two_writes_and_a_damaged_one_is_not(clients: Clients, clock: Clock) -> None:
+    first = publish(clients, "ab")
+    sink = open_sink(clients, clock)
+    sink.write(visits(view("u", "a")), Position(1))
+    second = publish(clients, "az", "az")
+    clock.now_ms += LOOK_EVERY_MS
+    sink.write(visits(view("u", "a")), Position(2))
+    answer = Recommendations(clients, SETTINGS).of("u")
+    assert first != second == answer.version
+    assert "z" in [each.item for each in answer.items]
+
+    third = publish(clients, "ay", "ay", "ay")
+    clients.s3.put_object(Bucket=SETTINGS.models_bucket, Key=f"models/recommender/versions/{third}/index.npz", Body=b"cut")
+    clock.now_ms += LOOK_EVERY_MS
+    sink.write(visits(view("u", "a")), Position(3))
+    assert Recommendations(clients, SETTINGS).of("u").version == second
+
+
+def test_an_older_writer_changes_nothing_and_its_newer_rows_arrive(clients: Clients, clock: Clock) -> None:
+    publish(clients, "ab", "cd")
+    open_sink(clients, clock).write(visits(view("u", "a")), Position(10**40, 7))
+    before = Recommendations(clients, SETTINGS).of("u")
+    # fewer digits: older, though greater as text
+    open_sink(clients, clock).write(visits(view("u", "c"), view("v", "c")), Position(9 * 10**39))
+    assert Recommendations(clients, SETTINGS).of("u") == before
+    assert Recommendations(clients, SETTINGS).of("v").personal
+    open_sink(clients, clock).write(visits(view("u", "c")), Position(10**40, 8))
+    assert Recommendations(clients, SETTINGS).of("u") != before
+
+
+def test_more_visitors_than_a_transaction_holds(clients: Clients, clock: Clock) -> None:
+    open_sink(clients, clock).write(visits(*(view(f"u{n}", "a") for n in range(130))), Position(1))
+    count = clients.dynamodb.scan(TableName=SETTINGS.recommendations_table, Select="COUNT")["Count"]
+    assert count == 131
+
+
+@pytest.mark.parametrize(
+    ("code", "reasons"),
+    [("InternalServerError", None), ("TransactionCanceledException", [{"Code": "TransactionConflict"}, {"Code": "None"}])],
+)
+def test_a_store_that_cannot_take_it_is_tried_again_later(
+    clients: Clients, clock: Clock, code: str, reasons: list[dict[str, str]] | None
+) -> None:
+    def fail(**_: object) -> None:
+        answer: Any = {"Error": {"Code": code}, "CancellationReasons": reasons}
+        kind: Any = clients.dynamodb.exceptions.TransactionCanceledException if reasons else ClientError
+        raise kind(answer, "TransactWriteItems")
+
+    sink = open_sink(clients, clock)
+    clients.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", fail)
+    with pytest.raises(RetryLater):
+        sink.write(visits(view("u", "a")), Position(1))
+    clients.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", fail)
+    sink.write(visits(view("u", "a")), Position(1))
+    assert Recommendations(clients, SETTINGS).of("u").personal
+
+
+def test_hits_are_counted_once_also_by_the_next_owner(clients: Clients, clock: Clock) -> None:
+    publish(clients, "ab", "ab", *["xy"] * LENGTH, *[f"{c}{c}" for c in "qrstuvw"])
+    reader = Recommendations(clients, SETTINGS)
+    sink = open_sink(clients, clock)
+    sink.write(visits(view("u", "a")), Position(1))
+    assert reader.hit_rate() == HitRate()  # nothing had been shown
+    clicked = visits(view("u", "b"), view("u", "never-heard-of"), cart("stranger", "b"))
+    sink.write(clicked, Position(2))
+    expected = HitRate(clicks=2, hits=1, popular_hits=1)
+    assert reader.hit_rate() == expected
+    sink.write(clicked, Position(2))  # called again after an outage
+    assert reader.hit_rate() == expected
+    heir = open_sink(clients, clock)
+    heir.write(clicked, Position(2))  # replayed after a crash
+    assert reader.hit_rate() == expected
+    heir.write(visits(view("u", "b")), Position(3))
+    assert reader.hit_rate() == HitRate(clicks=3, hits=2, popular_hits=2)
+
+
+def test_the_wiring_makes_a_sink_that_writes(clients: Clients) -> None:
+    fold = APPLICATION.open_fold(SHARD)
+    fold.apply([view("u", "a")])
+    APPLICATION.open_sink(SHARD, clients, SETTINGS).write(fold.effects(flush=True), Position(1))
+    assert shown(clients, "u") == ["a"]
+
+
+@pytest.fixture
+def browser(clients: Clients, clock: Clock) -> Iterator[TestClient]:
+    publish(clients, "ab", "ab", "cd")
+    open_sink(clients, clock).write(visits(view("a/b?", "a")), Position(1))
+    shop = Shop()
+    app = create_app(shop, shop.clock, offers=Recommendations(clients, SETTINGS))
+    with TestClient(app, base_url="http://localhost") as client:
+        yield client
+
+
+def test_the_api_answers_and_a_second_time_with_the_tag_alone(browser: TestClient) -> None:
+    answer = browser.get("/v1/recommendations/a%2Fb%3F?count=2")
+    document = answer.json()
+    assert answer.status_code == 200
+    assert (document["user_id"], document["personal"], len(document["items"])) == ("a/b?", True, 2)
+    assert {item["product_id"] for item in document["items"]} == {"a", "b"}
+    assert document["items"][1]["reason"] == "because you viewed a"
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    tag = answer.headers["ETag"]
+    again = browser.get("/v1/recommendations/a%2Fb%3F?count=2", headers={"If-None-Match": f'"x", W/{tag}'})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    other = browser.get("/v1/recommendations/a%2Fb%3F?count=1", headers={"If-None-Match": tag})
+    assert (other.status_code, other.headers["ETag"] != tag) == (200, True)
+
+
+def test_the_api_has_an_answer_for_a_stranger_and_for_nonsense(browser: TestClient) -> None:
+    answer = browser.get("/v1/recommendations/nobody")
+    assert (answer.json()["personal"], answer.headers["Cache-Control"]) == (False, "private, max-age=10")
+    assert "a" not in [item["product_id"] for item in browser.get("/v1/recommendations/nobody?without=a,b").json()["items"]]
+    for bad in ("count=0", "count=21", "count=x", f"without={','.join(map(str, range(501)))}"):
+        assert browser.get(f"/v1/recommendations/u?{bad}").status_code == 400
+
+
+def test_the_command_for_people_and_for_machines(clients: Clients, clock: Clock) -> None:
+    publish(clients, "ab", "ab")
+    open_sink(clients, clock).write(visits(view("u", "a")), Position(1))
+    runner = CliRunner()
+    answer = runner.invoke(cli, ["query", "recommendations", "u", "--json"], catch_exceptions=False)
+    assert [item["product_id"] for item in json.loads(answer.stdout)["items"]] == shown(clients, "u")
+    answer = runner.invoke(cli, ["query", "recommendations", "u", "--count", "1"], catch_exceptions=False)
+    assert answer.stdout.split()[:2] == ["1", shown(clients, "u")[0]]
+    answer = runner.invoke(cli, ["query", "recommendations", "nobody"], catch_exceptions=False)
+    assert "popular" in answer.stderr
+
+
+def test_a_missing_table_is_said(clients: Clients) -> None:
+    with pytest.raises(Missing):
+        Recommendations(clients, Settings(name="elsewhere")).of("u")

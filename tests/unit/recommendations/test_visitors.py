@@ -1,0 +1,74 @@
+"""What the fold knows of a visitor, one rule each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from clickstream.events import AnyEvent
+from consumers.recommendations.fold import RecommendationsFold, Visit
+from consumers.recommendations.visitors import BOUGHT, BOUGHT_KEPT_MS, CARTED, MOST_ITEMS, REMOVED, VIEWED, VISIT_GAP_MS
+from tests.unit.recommendations.traffic import START_MS, buy, cart, page, uncart, view
+
+
+def visit_after(events: Sequence[AnyEvent]) -> Visit:
+    fold = RecommendationsFold()
+    fold.apply(events)
+    (visit,) = fold.effects(flush=False)
+    return visit
+
+
+def test_items_in_order_of_the_last_touch_weighted_by_what_was_done() -> None:
+    visit = visit_after([view("u", "a"), cart("u", "b"), view("u", "c"), uncart("u", "b"), view("u", "a")])
+    assert visit.items == (("c", VIEWED), ("b", REMOVED), ("a", VIEWED))
+    assert visit.clicked == ("a", "b", "c", "a")
+    assert visit_after([cart("u", "a"), view("u", "a")]).items == (("a", CARTED),)
+
+
+def test_what_was_bought_is_told_and_forgotten_after_its_time() -> None:
+    later = START_MS + BOUGHT_KEPT_MS
+    bought: list[AnyEvent] = [view("u", "a"), buy("u", "a", "b")]
+    assert visit_after(bought).items == (("a", BOUGHT), ("b", BOUGHT))
+    assert visit_after(bought).bought == {"a", "b"}
+    assert visit_after([*bought, view("u", "c", later)]).bought == {"a", "b"}
+    assert visit_after([*bought, view("u", "c", later + 1)]).bought == frozenset()
+    # bought again: the time begins anew
+    assert visit_after([*bought, buy("u", "a", at_ms=later), view("u", "c", later + 1)]).bought == {"a"}
+
+
+def test_a_visit_ends_with_a_pause() -> None:
+    begun = view("u", "a")
+    assert visit_after([begun, view("u", "b", START_MS + VISIT_GAP_MS)]).items == (("a", VIEWED), ("b", VIEWED))
+    assert visit_after([begun, view("u", "b", START_MS + VISIT_GAP_MS + 1)]).items == (("b", VIEWED),)
+
+
+def test_an_event_that_comes_late_belongs_to_the_visit_that_goes_on() -> None:
+    events = [view("u", "a"), view("other", "x", START_MS + VISIT_GAP_MS), view("u", "b", START_MS - 5)]
+    fold = RecommendationsFold()
+    fold.apply(events)
+    visits = {visit.user_id: visit for visit in fold.effects(flush=True)}
+    assert [item for item, _ in visits["u"].items] == ["a", "b"]
+
+
+def test_the_last_items_are_remembered() -> None:
+    visit = visit_after([view("u", f"p{n}", START_MS + n) for n in range(MOST_ITEMS + 3)])
+    assert [item for item, _ in visit.items] == [f"p{n}" for n in range(3, MOST_ITEMS + 3)]
+
+
+def test_what_is_not_about_products_changes_no_offer_and_effects_come_once() -> None:
+    fold = RecommendationsFold()
+    fold.apply([page("u", START_MS)])
+    assert fold.effects(flush=True) == []
+    fold.apply([view("u", "a")])
+    assert len(fold.effects(flush=False)) == 1
+    assert fold.effects(flush=True) == []
+
+
+def test_memory_holds_visitors_of_now_and_buyers_of_late() -> None:
+    fold = RecommendationsFold()
+    fold.apply([view("guest", "a"), buy("buyer", "a")])
+    fold.effects(flush=False)
+    fold.apply([view("now", "a", START_MS + VISIT_GAP_MS + 60_001)])
+    assert len(fold) == 2
+    fold.effects(flush=False)
+    fold.apply([view("new", "a", START_MS + BOUGHT_KEPT_MS + 60_001)])
+    assert len(fold) == 1
