@@ -1,8 +1,8 @@
 """``python -m tests.integration.drills.soak --minutes 20``: steady load, no fault, and the memory of every process over time.
 
 PSS (shared pages divided among their sharers), sampled and fitted by a line. The first fifth is warm-up and left out. Exit code
-0 only if no supervisor, zygote or JVM grows by more than ``--most`` MB an hour and the account is exact. Shard processes are told,
-not judged: their state fills for as long as windows are kept, which is hours (``python -m tests.integration.drills.plateau``).
+0 only if no supervisor, zygote or JVM grows by more than ``--most`` MB an hour and the account is exact. Shard processes are
+told, not judged: their state fills for as long as windows are kept, which is hours (see ``tests.integration.drills.plateau``).
 """
 
 from __future__ import annotations
