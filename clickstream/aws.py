@@ -9,9 +9,11 @@ from clickstream.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class Clients:
@@ -65,6 +67,14 @@ class Clients:
     @property
     def dynamodb(self) -> DynamoDBClient:
         return self._client("dynamodb")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def lambda_(self) -> LambdaClient:
+        return self._client("lambda")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        return self._client("stepfunctions")  # type: ignore[return-value]  # one cache for all services
 
     @property
     def s3(self) -> S3Client:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+import msgspec
 from aws_lambda_powertools import Logger, Tracer
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
@@ -19,7 +20,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, from_env
-from consumers.orders.messages import Message, Step, decode, encode, name_of
+from consumers.orders.messages import Message, Order, encode, name_of
 from consumers.orders.steps import Steps, steps
 from consumers.orders.topic import OrdersTopic
 
@@ -42,22 +43,22 @@ class Workflow:
         self.topic = OrdersTopic(self.clients.sns, settings.orders_topic)
         self._store = DynamoDBPersistenceLayer(settings.order_repeats_table, boto3_client=self.clients.dynamodb)
         self._config = IdempotencyConfig(
-            event_key_jmespath="[step, order.order_id]", expires_after_seconds=_REPEATED_WITHIN_S, raise_on_no_idempotency_key=True
+            event_key_jmespath="[step, order.order_id]",
+            expires_after_seconds=_REPEATED_WITHIN_S,
+            raise_on_no_idempotency_key=True,
         )
 
-    def batch(self, event: Event, context: LambdaContext, handle: Callable[[Message], Message | None]) -> PartialItemFailureResponse:
+    def batch(
+        self, event: Event, context: LambdaContext, handle: Callable[[Message], Message | None]
+    ) -> PartialItemFailureResponse:
         """Handle each message of an SQS batch once; those that failed come back, and end in the dead-letter queue."""
         self._config.register_lambda_context(context)
 
         def once(message: Event) -> Event:
-            outcome = handle(decode(encode(message)))
+            outcome = handle(msgspec.convert(message, Message))
             return {} if outcome is None else {"step": outcome.step.value}
 
-        # one function per step: its name is part of the idempotency key
-        once.__qualname__ = context.function_name
-        guarded = idempotent_function(
-            once, data_keyword_argument="message", persistence_store=self._store, config=self._config
-        )
+        guarded = idempotent_function(once, data_keyword_argument="message", persistence_store=self._store, config=self._config)
 
         def each(record: SQSRecord) -> None:
             message = record.json_body
@@ -125,12 +126,12 @@ def start(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler
-def task(event: Event, context: LambdaContext) -> Event:
+def task(event: Event, context: LambdaContext) -> Event:  # noqa: ARG001  # Lambda passes it
     """Orchestration: one step, named by ``do``, of the order in ``order``; answers ``{"step", "order", "reason"}``.
 
     What it raises is named by its class in the state machine's Retry and Catch.
     """
-    order = decode(encode({"step": Step.PLACED, "order": event["order"]})).order
+    order = msgspec.convert(event["order"], Order)
     taken = workflow().steps
     match event["do"]:
         case "reserve":
@@ -143,11 +144,5 @@ def task(event: Event, context: LambdaContext) -> Event:
             outcome = taken.notify(order)
         case unknown:
             raise ValueError(f"no step {unknown!r}")
-    answer: Event = decode_plain(encode(outcome))
+    answer: Event = msgspec.to_builtins(outcome)
     return answer
-
-
-def decode_plain(data: bytes) -> Any:
-    import json
-
-    return json.loads(data)

@@ -1,17 +1,16 @@
 """What the parts of the order workflow tell each other. Pure.
 
-A message says which step an order has come to; its attribute ``step`` is what queues filter by. Times are milliseconds since the
-epoch, amounts integer minor units.
+A message says which step an order has come to; its attribute ``step`` is what queues filter by. Times are milliseconds since
+the epoch, amounts integer minor units.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 
 import msgspec
-
-from clickstream.errors import Undecodable
 
 
 class Step(StrEnum):
@@ -55,13 +54,5 @@ def name_of(order_id: str) -> str:
     return sha256(order_id.encode()).hexdigest()
 
 
-encode = msgspec.json.Encoder().encode
-_decoder = msgspec.json.Decoder(Message)
-
-
-def decode(body: str | bytes) -> Message:
-    """Raises Undecodable."""
-    try:
-        return _decoder.decode(body)
-    except msgspec.MsgspecError as error:
-        raise Undecodable(f"no message of the order workflow: {error}") from error
+encode: Callable[[Message], bytes] = msgspec.json.Encoder().encode
+"""A message's body, JSON."""

@@ -1,7 +1,7 @@
 """The orders and inventory tables (DynamoDB): every change is one conditional write, so a repetition changes nothing.
 
-An order moves from step to step by a write that names the step it comes from. Goods are taken from the inventory, or given back,
-in the same transaction as that write: there is no moment in which one has happened and the other not.
+An order moves from step to step by a write that names the step it comes from. Goods are taken from the inventory, or given
+back, in the same transaction as that write: there is no moment in which one has happened and the other not.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ class OrdersTable:
         }
         with translated("DynamoDB"):
             try:
-                self._dynamodb.put_item(
-                    TableName=self._orders, Item=item, ConditionExpression="attribute_not_exists(order_id)"
-                )
+                self._dynamodb.put_item(TableName=self._orders, Item=item, ConditionExpression="attribute_not_exists(order_id)")
                 return _stored(item)
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 return self.read(order.order_id)
