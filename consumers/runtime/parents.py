@@ -1,4 +1,4 @@
-"""A child shard's parents: their last snapshots are needed until every child has a commit of its own, and garbage from then on."""
+"""A child shard's parents: their last snapshots are needed until every child has a commit of its own, and garbage after it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Parents:
 
 
 def _complete(children: Sequence[Shard], store: Store) -> bool:
-    """Whether all children of one shard start from commits of their own. A split has two of them, a merge one with two parents."""
+    """Whether all children of one shard have commits of their own: a split's two, or a merge's one, which has two parents."""
     if len(children) < 2 and not any(len(child.parents) == 2 for child in children):
         return False
     leases = [store.look(child.shard_id) for child in children]
