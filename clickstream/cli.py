@@ -17,6 +17,7 @@ import click
 COMMANDS: dict[str, tuple[str, str]] = {
     "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
+    "explain": ("serving.explain:explain", "One event's whole life: put, processed, decided, dead-lettered."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
