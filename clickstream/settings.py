@@ -7,8 +7,10 @@ with :func:`from_env`, and pass the value on: no other module touches ``os.envir
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -125,11 +127,34 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
         **own,
     }
     try:
-        return msgspec.convert(
+        settings = msgspec.convert(
             values, Settings, strict=False, dec_hook=lambda kind, value: kind(value) if kind is Path else value
         )
     except msgspec.ValidationError as error:
-        raise UserMistake(f"bad setting: {error}", hint="see `clickstream --help` for the variables") from error
+        reason, _, field = str(error).partition(" - at `$.")
+        name = field.rstrip("`")
+        variable = f"CLICKSTREAM_{name.upper()}" if name in own else name
+        raise UserMistake(f"bad setting {variable}: {reason}", hint="see `clickstream --help` for the variables") from error
+    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(prefix))):
+        if variable in env and not _is_url(env[variable]):
+            raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
+    if not _REGION.fullmatch(settings.region):
+        raise UserMistake(f"AWS_REGION is no region: {settings.region!r}", hint="like us-east-1")
+    if settings.log_level.upper() not in LOG_LEVELS:
+        raise UserMistake(f"CLICKSTREAM_LOG_LEVEL is no level: {settings.log_level!r}", hint=f"one of {', '.join(LOG_LEVELS)}")
+    return settings
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_REGION = re.compile(r"[a-zA-Z0-9-]{1,63}")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return False
 
 
 def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
