@@ -48,12 +48,19 @@ class Api:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def of(self, user_id: str) -> Answer:
-        self._http.request("GET", f"/v1/recommendations/{quote(user_id, safe='')}")
-        answer = self._http.getresponse()
+        try:
+            answer = self._ask(user_id)
+        except http.client.RemoteDisconnected:  # a server closes a connection that was idle for some seconds
+            self._http.close()
+            answer = self._ask(user_id)
         body = answer.read()
         if answer.status != http.client.OK:
             raise RuntimeError(f"the API answers {answer.status}: {body[:200]!r}")
         return msgspec.json.decode(body, type=Answer)
+
+    def _ask(self, user_id: str) -> http.client.HTTPResponse:
+        self._http.request("GET", f"/v1/recommendations/{quote(user_id, safe='')}")
+        return self._http.getresponse()
 
     def close(self) -> None:
         self._http.close()

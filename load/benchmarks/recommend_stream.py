@@ -186,9 +186,7 @@ def _rounds(all_walks: Sequence[Walk], active: int) -> Iterator[list[Walk]]:
 
 
 def _viewed(user_id: str, number: int, item: str, at_ms: int) -> ProductView:
-    return ProductView(
-        event_id=f"{user_id}-{number}", user_id=user_id, session_id=user_id, occurred_at=at_ms, product_id=item
-    )
+    return ProductView(event_id=f"{user_id}-{number}", user_id=user_id, session_id=user_id, occurred_at=at_ms, product_id=item)
 
 
 def _mean(figures: Sequence[float]) -> float:
