@@ -44,6 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
     worker_id: str = ""
     """The KCL worker that a shard's process belongs to (``CLICKSTREAM_WORKER_ID``, set by the launcher)."""
+    consumables: str = ""
+    """Categories, comma-separated, whose products are offered again to who has bought them (``CLICKSTREAM_CONSUMABLES``)."""
     hash_key: str = ""
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
     java_home: Path | None = None
@@ -70,6 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def recommendations_table(self) -> str:
         """One item per user: what to show next. Named unlike the application, whose name is its lease table's."""
         return f"{self.name}-offers"
+
+    @property
+    def consumable_categories(self) -> frozenset[str]:
+        return frozenset(filter(None, map(str.strip, self.consumables.split(","))))
 
     @property
     def state_bucket(self) -> str:
