@@ -17,6 +17,7 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment, environment
 from consumers.recommendations import NAME
+from consumers.recommendations.views import HitRate, Recommendations
 from infra.local import resources, stack
 from infra.local.processes import Children, Process, wait_until
 from load import progress
@@ -121,6 +122,10 @@ class Site:
     def folded(self) -> int:
         """Events that the application has committed, their effects visible."""
         return progress.counted(self.shards()).events
+
+    def hit_rate(self) -> HitRate:
+        """As the application counts it."""
+        return Recommendations(self.clients, self.settings).hit_rate()
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         wait_until(condition, what, time.monotonic() + _PATIENCE_S, check=self._children.check)
