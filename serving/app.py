@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving import openapi, pages, recommendations
+from serving import explain_api, openapi, pages, recommendations
 from serving.api import Api, json
 from serving.feeds import Feeds
 from serving.fleet import Fleet
@@ -41,12 +41,14 @@ def create_app(
     period_s: float = PERIOD_S,
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
+    lives: explain_api.Lives | None = None,
     token: str | None = None,
 ) -> Starlette:
     """The application over the read models.
 
     ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of a live feed.
-    Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud.
+    Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
+    ``lives`` none about single events.
     With a ``token``, nothing but health is told to who does not know it.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
@@ -83,6 +85,8 @@ def create_app(
     ]
     if offers is not None:
         routes.append(Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers)))
+    if lives is not None:
+        routes += explain_api.routes(lives)
     if login is not None:
         routes.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
     paths = [route.path for route in routes if isinstance(route, Route)]

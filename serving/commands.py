@@ -25,6 +25,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/progress       every application on every shard
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
+    /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
 
@@ -35,6 +36,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
     from consumers.analytics.views import Aggregates
+    from consumers.explain.views import Explainer
     from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
@@ -63,6 +65,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         title=surroundings.name,
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
+        lives=Explainer(clients, surroundings),
         token=token,
     )
     address = server.url(listener)

@@ -69,11 +69,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def open_sink(clients: Clients, clock: Clock, shard: str = SHARD) -> RecommendationsTable:
+def open_sink(
+    clients: Clients, clock: Clock, shard: str = SHARD, consumables: frozenset[str] = frozenset()
+) -> RecommendationsTable:
     model_of_now = Followed(Registry(clients.s3, SETTINGS.models_bucket), recommender.NAME, model.decode)
     # one thread: moto copies its tables in a transaction, and a second transaction may change them meanwhile
     table = SETTINGS.recommendations_table
-    return RecommendationsTable(clients.dynamodb, table, shard, model_of_now, clock_ms=clock, threads=1)
+    return RecommendationsTable(
+        clients.dynamodb, table, shard, model_of_now, consumables=consumables, clock_ms=clock, threads=1
+    )
 
 
 def visits(*events: AnyEvent) -> list[Visit]:
@@ -115,6 +119,15 @@ def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(cl
     assert "b" not in shown(clients, "u")[:3]
     assert "d" not in shown(clients, "u", without={"d"})
     assert len(shown(clients, "u", count=2)) == 2
+
+
+def test_consumables_are_offered_again_to_who_has_bought_them(clients: Clients, clock: Clock) -> None:
+    publish(clients, "abcd", "abdc")
+    bought = visits(view("u", "a"), buy("u", "b", category="coffee"))
+    open_sink(clients, clock, consumables=frozenset({"coffee"})).write(bought, Position(1))
+    assert "b" in shown(clients, "u")[:3]
+    open_sink(clients, clock, consumables=frozenset({"tea"})).write(bought, Position(2))
+    assert "b" not in shown(clients, "u")[:3]
 
 
 def test_a_stranger_gets_what_is_popular_over_all_shards(clients: Clients, clock: Clock) -> None:
