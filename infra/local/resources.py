@@ -32,6 +32,8 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _table(clients, settings.aggregates_table, "window", "part")
     _table(clients, settings.recommendations_table, "subject", "part")
     _table(clients, settings.decisions_table, "event_id")
+    _table(clients, settings.outcomes_table, "window", "part")
+    _table(clients, settings.sightings_table, "seen")
     _queue(clients, settings.dead_letter_queue)
     _alerts(clients, settings)
     _bucket(clients, settings.state_bucket, settings.region)
@@ -122,6 +124,8 @@ def _wait(clients: Clients, settings: Settings) -> None:
         settings.aggregates_table,
         settings.recommendations_table,
         settings.decisions_table,
+        settings.outcomes_table,
+        settings.sightings_table,
     )
     try:
         clients.kinesis.get_waiter("stream_exists").wait(
