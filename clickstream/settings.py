@@ -90,6 +90,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-decisions"
 
     @property
+    def outcomes_table(self) -> str:
+        """What was decided, by hour, and what became known of it: one small item per decision, alert and label."""
+        return f"{self.name}-outcomes"
+
+    @property
+    def sightings_table(self) -> str:
+        """One item per address, device and card: what each shard saw of it lately."""
+        return f"{self.name}-sightings"
+
+    @property
     def alerts_topic(self) -> str:
         """Where purchases to be reviewed, or blocked, are told of."""
         return f"{self.name}-alerts"

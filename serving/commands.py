@@ -37,6 +37,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from clickstream import aws, settings
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
+    from consumers.fraud.views import Decisions
     from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
@@ -65,6 +66,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         title=surroundings.name,
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
+        risk=Decisions(clients, surroundings),
         lives=Explainer(clients, surroundings),
         token=token,
     )
