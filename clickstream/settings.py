@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Categories, comma-separated, whose products are offered again to who has bought them (``CLICKSTREAM_CONSUMABLES``)."""
     hash_key: str = ""
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
+    dashboard_token: str = ""
+    """The token to log in to the dashboard with (``CLICKSTREAM_DASHBOARD_TOKEN``)."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
     order_workflow: OrderWorkflow = "choreography"
@@ -86,6 +88,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def decisions_table(self) -> str:
         """One item per purchase: its fraud decision."""
         return f"{self.name}-decisions"
+
+    @property
+    def outcomes_table(self) -> str:
+        """What was decided, by hour, and what became known of it: one small item per decision, alert and label."""
+        return f"{self.name}-outcomes"
+
+    @property
+    def sightings_table(self) -> str:
+        """One item per address, device and card: what each shard saw of it lately."""
+        return f"{self.name}-sightings"
 
     @property
     def alerts_topic(self) -> str:

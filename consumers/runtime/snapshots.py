@@ -149,6 +149,7 @@ class SnapshotStore:
             "behind_ms": {"N": str(commit.behind_ms)},
             "latency": {"S": commit.latency},
             "updated_at": {"N": str(now_ms)},
+            "committed_at": {"N": str(now_ms)},
             **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
         }
         try:
