@@ -41,6 +41,8 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     device: Name = ""
     country: Annotated[str, Meta(max_length=2)] = ""
     referrer: Text = ""
+    traceparent: Name | UnsetType = UNSET
+    """W3C trace context of the span that put a sampled event; Kinesis has no headers to carry it. See docs/telemetry.md."""
 
 
 NO_CONTEXT = Context()
