@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving import explain_api, recommendations
+from serving import explain_api, metrics, recommendations
 from serving.live import PERIOD_S, Feed, Live
 from serving.moments import parse_moment
 from serving.overview import Overview
@@ -74,6 +74,7 @@ def create_app(
             Route("/v1/live", endpoints.live),
             *([Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers))] if offers is not None else []),
             *(explain_api.routes(lives) if lives is not None else []),
+            metrics.route(views, clock),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Security, hosts=hosts)],

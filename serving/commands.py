@@ -25,10 +25,12 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live           server-sent events
+    /metrics           for Prometheus: one series per application and shard
     /healthz /readyz
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.telemetry import logs
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
     from consumers.recommendations.views import Recommendations
@@ -43,6 +45,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
             hint="add --allow-remote if that is meant",
         )
     surroundings = settings.from_env()
+    logs.to_stderr(surroundings.log_level)
     clients = aws.Clients(surroundings, attempts=2)
     tables.require(clients, surroundings)
     listener = server.listen(host, port)

@@ -27,7 +27,8 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
 
     ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
-    HdrHistogram of put-to-visible-effect milliseconds.
+    HdrHistogram of put-to-visible-effect milliseconds. ``committed_at`` is the last commit's time, where ``updated_at`` is also
+    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``.
     """
 
     application: str
@@ -43,7 +44,9 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     arrived_ms: int = 0
     behind_ms: int | None = None
     updated_at: int = 0
+    committed_at: int = 0
     latency: str = ""
+    breakers: dict[str, str] = {}
 
 
 class Aggregates:
@@ -140,7 +143,9 @@ def _shard_progress(item: Mapping[str, Any]) -> ShardProgress:
     return msgspec.convert(fields, ShardProgress)
 
 
-def _plain(value: Mapping[str, Any]) -> str | int | bool:
+def _plain(value: Mapping[str, Any]) -> Any:
     """One attribute of DynamoDB: a number is an integer here, text and truth values stay."""
     kind, content = next(iter(value.items()))
+    if kind == "M":
+        return {name: _plain(inner) for name, inner in content.items()}
     return int(content) if kind == "N" else content
