@@ -109,8 +109,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
-#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form.
-_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials"})
+#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.
+_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint"})
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -182,7 +182,7 @@ def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] |
     )
 
 
-#: Fields whose variables are AWS's own.
+#: Fields whose variables are not ours.
 _FROM_AWS = frozenset({"region", "profile", "endpoint_url"}) | _NEVER_FROM_ENV
 
 
@@ -194,6 +194,7 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
         value = getattr(settings, field.name)
         if value is not None and field.name not in _FROM_AWS:
             env[f"CLICKSTREAM_{field.name.upper()}"] = str(value.absolute() if isinstance(value, Path) else value)
+    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
     env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
     env |= {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in settings.endpoint_urls.items()}
     if settings.endpoint_url is not None:

@@ -7,6 +7,7 @@ that marks all its requests as sampled is not obeyed. Everybody after follows.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from clickstream.errors import Missing
@@ -54,6 +55,8 @@ class Tracing:
             resource=Resource.create({"service.name": service, "service.namespace": settings.name}),
             shutdown_on_exit=False,  # a shard's process is a fork and runs no exit handlers: `close` is called
         )
+        # a backend that is down is worth a line per batch, not one per attempt
+        logging.getLogger("opentelemetry").setLevel(logging.ERROR)
         sender = exporter or OTLPSpanExporter(endpoint=f"{settings.otlp_endpoint.rstrip('/')}/v1/traces", timeout=5)
         self._provider.add_span_processor(BatchSpanProcessor(sender, schedule_delay_millis=_EXPORT_EVERY_MS))
         self._tracer = self._provider.get_tracer("clickstream")
@@ -70,9 +73,13 @@ class Tracing:
         """A span, to be ended by its ``end``."""
         return self._tracer.start_span(name, parent, kind, dict(attributes), start_time=start_ns)
 
-    def close(self) -> None:
+    def flush(self) -> None:
         """Send what waits, for two seconds at most."""
         self._provider.force_flush(_FLUSH_MS)
+
+    def close(self) -> None:
+        """The same, for the last time."""
+        self.flush()
         self._provider.shutdown()
 
 

@@ -6,7 +6,8 @@ and ``effect`` (until they are durable). What the runtime does knows nothing of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import UNSET
@@ -17,11 +18,14 @@ from clickstream.errors import ClickstreamError
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
+from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, under
 from consumers.runtime.application import Application, Fold, Inheritance, Sink
 from consumers.runtime.position import Position
 
-#: A batch of replayed events must not make more spans than the exporter takes; the rest goes untraced.
+#: Of one shard's process. A stream that is read again, or a catch-up at full speed, would make thousands of spans a second.
+MOST_PER_SECOND = 20.0
+#: While the store is down.
 MOST_WAITING = 512
 
 
@@ -31,8 +35,11 @@ class Journeys:
     ``folded`` and ``taken`` belong to the shard loop's thread, ``written`` to the thread that writes; never two at a time.
     """
 
-    def __init__(self, tracing: Tracing, application: str, shard_id: str) -> None:
+    def __init__(
+        self, tracing: Tracing, application: str, shard_id: str, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tracing = tracing
+        self._pace = Pace(MOST_PER_SECOND, clock_s)
         self._attributes: dict[str, str | int] = {
             "messaging.system": "aws_kinesis",
             "clickstream.application": application,
@@ -43,12 +50,14 @@ class Journeys:
         self._taken: list[tuple[Span, Span]] = []
 
     def folded(self, events: Sequence[AnyEvent]) -> None:
-        for event in events:
-            if event.context.traceparent is UNSET:
-                continue
+        if self._pace.spent:
+            return  # not even a look at each event
+        for event in [event for event in events if event.context.traceparent is not UNSET]:
             parent = traceparent.parse(event.context.traceparent)
-            if parent is None or not parent.sampled or len(self._folded) + len(self._taken) >= MOST_WAITING:
+            if parent is None or not parent.sampled:
                 continue
+            if len(self._folded) + len(self._taken) >= MOST_WAITING or not self._pace.take():
+                return
             # the time since the event occurred is in no span: clocks of shoppers differ from ours
             attributes = {
                 **self._attributes,
@@ -125,7 +134,8 @@ class TracedSink:
 class TracedApplication:
     """See :class:`consumers.runtime.application.Application`; the same one, seen through spans."""
 
-    def __init__(self, application: Application, settings: Settings) -> None:
+    def __init__(self, application: Application, settings: Settings, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
         self._application = application
         self._settings = settings
         self.name = application.name
@@ -136,11 +146,15 @@ class TracedApplication:
         if self._tracing is None:
             # only now: a shard's process is forked, and the exporter's thread would not be in the fork
             self._tracing = Tracing(self._settings, f"clickstream-{self.name}")
-        journeys = self._journeys[shard_id] = Journeys(self._tracing, self.name, shard_id)
+        journeys = self._journeys[shard_id] = Journeys(self._tracing, self.name, shard_id, self._clock_s)
         return TracedFold(self._application.open_fold(shard_id), journeys)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return TracedSink(self._application.open_sink(shard_id, clients, settings), self._journeys[shard_id])
+        return TracedSink(self._application.open_sink(shard_id, clients, settings), self.journeys(shard_id))
+
+    def journeys(self, shard_id: str) -> Journeys:
+        """Those of a fold that was opened."""
+        return self._journeys[shard_id]
 
     def close(self) -> None:
         """Send the last spans; a shard's process ends without exit handlers."""

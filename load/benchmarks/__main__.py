@@ -23,6 +23,8 @@ BENCHMARKS = {
     "recommend": "load.benchmarks.recommend:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
+    "telemetry": "load.benchmarks.telemetry:shard",
+    "telemetry-collect": "load.benchmarks.telemetry:collector",
 }
 _BUSY = 1.0
 

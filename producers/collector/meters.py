@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Callable, Iterator
 
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
-from producers.collector.answers import EventAnswer
+from producers.collector.answers import Answer
 from producers.puts import Counters
 
-#: Where events come in; other paths are not counted.
+#: Where events come in.
 EVENTS = "/v1/events"
 
 #: Publisher's counter → its metric.
@@ -38,7 +35,7 @@ class Meter:
         self._counters = counters
         self._pending = pending
         self._requests: Counter[int] = Counter()
-        self._outcomes: Counter[str] = Counter({"accepted": 0, "rejected": 0, "retry": 0})
+        self._accepted = self._rejected = self._retry = 0
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
 
@@ -48,15 +45,16 @@ class Meter:
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
         self._seconds += seconds
 
-    def events(self, answers: Sequence[EventAnswer]) -> None:
+    def events(self, answer: Answer) -> None:
         """What its events came to."""
-        for answer in answers:
-            self._outcomes[answer.status] += 1
+        self._accepted += answer.accepted
+        self._rejected += answer.rejected
+        self._retry += answer.retry
 
     def samples(self) -> Iterator[Sample]:
         for status, count in sorted(self._requests.items()):
             yield Sample("clickstream_collector_requests_total", count, (str(status),))
-        for outcome, count in self._outcomes.items():
+        for outcome, count in (("accepted", self._accepted), ("rejected", self._rejected), ("retry", self._retry)):
             yield Sample("clickstream_collector_events_total", count, (outcome,))
         yield Sample("clickstream_collector_answer_seconds", self._histogram())
         if self._counters is not None:
@@ -74,29 +72,3 @@ class Meter:
             below += count
             buckets.append((bound, below))
         return Histogram(tuple(buckets), sum(self._buckets), self._seconds)
-
-
-class Metered:
-    """ASGI middleware: counts every request for events by its status, with its time; also the refused ones."""
-
-    def __init__(self, app: ASGIApp, *, meter: Meter) -> None:
-        self._app = app
-        self._meter = meter
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != EVENTS:
-            await self._app(scope, receive, send)
-            return
-        began = time.perf_counter()
-        status = 500  # what a fault of ours is answered with, further out
-
-        async def sending(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, sending)
-        finally:
-            self._meter.request(status, time.perf_counter() - began)

@@ -7,6 +7,7 @@ of ``put`` travels in the events, so each application's work on them hangs below
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -15,10 +16,14 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clickstream.events import AnyEvent
+from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, parent_of, traceparent_of
 from producers.collector.app import TRACE
 from producers.collector.delivery import Fate
 from producers.collector.meters import EVENTS
+
+#: Traced requests of one collector.
+MOST_PER_SECOND = 10.0
 
 
 class RequestTrace:
@@ -30,7 +35,12 @@ class RequestTrace:
         self._put: Span | None = None
 
     def mark(self, events: Sequence[AnyEvent], stream: str) -> list[AnyEvent]:
-        """The same events with the context of the span that puts them, which begins now."""
+        """The same events, the first with the context of the span that puts them, which begins now.
+
+        One event stands for its request: a batch of hundreds must not make thousands of spans behind the stream.
+        """
+        if not events:
+            return []
         attributes: dict[str, str | int] = {
             "messaging.system": "aws_kinesis",
             "messaging.destination.name": stream,
@@ -38,9 +48,10 @@ class RequestTrace:
         }
         self._put = self._tracing.start("put", SpanKind.PRODUCER, inside(self._request), attributes)
         traceparent = str(traceparent_of(self._put))
+        first, *others = events
         return [
-            msgspec.structs.replace(event, context=msgspec.structs.replace(event.context, traceparent=traceparent))
-            for event in events
+            msgspec.structs.replace(first, context=msgspec.structs.replace(first.context, traceparent=traceparent)),
+            *others,
         ]
 
     def delivered(self, fates: Sequence[Fate]) -> None:
@@ -61,16 +72,28 @@ class RequestTrace:
 
 
 class Traced:
-    """ASGI middleware: begins a trace for a ``share`` (0 to 1) of the requests for events, drawn by ``chance``."""
+    """ASGI middleware: begins a trace for a ``share`` (0 to 1) of the requests for events, drawn by ``chance``.
 
-    def __init__(self, app: ASGIApp, *, tracing: Tracing, share: float, chance: Callable[[], float] = random.random) -> None:
+    At most ``MOST_PER_SECOND``, whatever the share: traces are examples, and their cost must not grow with the traffic.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        tracing: Tracing,
+        share: float,
+        chance: Callable[[], float] = random.random,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._app = app
         self._tracing = tracing
         self._share = share
         self._chance = chance
+        self._pace = Pace(MOST_PER_SECOND, clock_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != EVENTS or self._chance() >= self._share:
+        if scope["type"] != "http" or scope["path"] != EVENTS or self._chance() >= self._share or not self._pace.take():
             await self._app(scope, receive, send)
             return
         attributes = {"http.request.method": scope["method"], "url.path": EVENTS}
