@@ -57,6 +57,14 @@ class Clients:
             )
         return self._made[service]
 
+    def credentials(self) -> tuple[str | None, str | None, str | None] | None:
+        """Access key, secret and session token as they are now, for a client that is not boto3's; None when there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            return None
+        frozen = found.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
+
     @property
     def kinesis(self) -> KinesisClient:
         return self._client("kinesis")  # type: ignore[return-value]  # one cache for all services

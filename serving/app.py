@@ -72,7 +72,7 @@ def create_app(
             Route("/v1/aggregates", endpoints.aggregates),
             Route("/v1/progress", endpoints.progress),
             Route("/v1/live", endpoints.live),
-            *([Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers))] if offers is not None else []),
+            *(recommendations.routes(offers) if offers is not None else []),
             *(explain_api.routes(lives) if lives is not None else []),
             metrics.route(views, clock),
             Mount("/static", StaticFiles(directory=STATIC)),

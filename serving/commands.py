@@ -23,6 +23,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/recommendations/USER_ID   ?count=&without=
+    /v1/recommendations           ?viewed=&count=&without=
     /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live           server-sent events
     /metrics           for Prometheus: one series per application and shard
