@@ -30,7 +30,8 @@ def to_stderr(level: str, *, readable: bool | None = None) -> None:
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # stderr as it is when a line is written: a fork has another, and so has a test
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     root = logging.getLogger()
     for handler in [each for each in root.handlers if isinstance(each, _ToStructlog)]:
