@@ -84,7 +84,7 @@ def create_app(
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     if offers is not None:
-        routes.append(Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers)))
+        routes += recommendations.routes(offers)
     if lives is not None:
         routes += explain_api.routes(lives)
     if login is not None:

@@ -22,6 +22,7 @@ BENCHMARKS = {
     "fold-recommendations": "load.benchmarks.fold:recommendations",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
+    "recommend-api": "load.benchmarks.recommend_api:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
 }

@@ -19,8 +19,6 @@ KEPT_MS = 1_800_000
 OVER_MS = 60_000
 #: Of what is popular.
 LENGTH = 10
-#: A visitor who cannot be: ids are not empty.
-STRANGER = ""
 
 
 class Clicks(Protocol):
@@ -75,7 +73,7 @@ class Recommendations:
     def read(self, now_ms: int) -> None:
         seen = self._fleet.read(now_ms)
         ever = self._offers.hit_rate()
-        stranger = self._offers.of(STRANGER, count=LENGTH, without=frozenset())
+        stranger = self._offers.popular()
         with self._lock:
             self._seen, self._stranger = seen, stranger
             self._note(ever, now_ms)
@@ -98,6 +96,7 @@ class Recommendations:
     def picture(self, now_ms: int, problem: str | None = None) -> bytes:
         with self._lock:
             stranger, counts = self._stranger, self._counts
+            popular = [] if stranger is None else stranger.items[:LENGTH]
             return msgspec.json.encode(
                 Shown(
                     head=head(self._title, self._seen, now_ms, problem),
@@ -106,7 +105,9 @@ class Recommendations:
                     ever=counts[-1][1] if counts else None,
                     lately=_since(counts[0][1], counts[-1][1]) if counts else None,
                     line=list(self._line),
-                    popular=[Popular(each.item, each.score) for each in stranger.items] if stranger is not None else [],
+                    popular=[Popular(each.item, each.score) for each in stranger.items[:LENGTH]]
+                    if stranger is not None
+                    else [],
                 )
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -125,14 +125,23 @@ class Window:
         clicks = max(0, self.shop.now - self.shop.opened_ms) // 50
         return HitRate(clicks=clicks, hits=clicks * 37 // 100, popular_hits=clicks * 8 // 100)
 
-    def of(self, user_id: str, *, count: int = 20, without: Set[str] = frozenset()) -> RecommendationsView:
+    def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]:
         self._answer()
-        known = user_id.startswith("u")
-        items = [Recommended(f"sku-{4100 + 37 * n}", 9.5 - n / 3, "sku-77" if known and n < 3 else None) for n in range(count)]
+        return {user_id: self._view(user_id) for user_id in user_ids if user_id.startswith("u")}
+
+    def popular(self) -> RecommendationsView:
+        self._answer()
+        return self._view("")
+
+    def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None:
+        return None
+
+    def _view(self, user_id: str) -> RecommendationsView:
+        items = [Recommended(f"sku-{4100 + 37 * n}", 9.5 - n / 3, "sku-77" if user_id and n < 3 else None) for n in range(20)]
         return RecommendationsView(
             user_id=user_id,
-            personal=known,
-            items=[item for item in items if item.item not in without],
+            personal=bool(user_id),
+            items=items,
             version="20261124-080000-9bd2",
             made_at=self.shop.now - 4_000,
         )
