@@ -105,9 +105,7 @@ class Recommendations:
                     ever=counts[-1][1] if counts else None,
                     lately=_since(counts[0][1], counts[-1][1]) if counts else None,
                     line=list(self._line),
-                    popular=[Popular(each.item, each.score) for each in stranger.items[:LENGTH]]
-                    if stranger is not None
-                    else [],
+                    popular=[Popular(each.item, each.score) for each in popular],
                 )
             )
 
