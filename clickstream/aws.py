@@ -8,11 +8,14 @@ from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class Clients:
@@ -66,12 +69,24 @@ class Clients:
         return frozen.access_key, frozen.secret_key, frozen.token
 
     @property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self._client("cloudwatch")  # type: ignore[return-value]  # one cache for all services
+
+    @property
     def kinesis(self) -> KinesisClient:
         return self._client("kinesis")  # type: ignore[return-value]  # one cache for all services
 
     @property
     def dynamodb(self) -> DynamoDBClient:
         return self._client("dynamodb")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def lambda_(self) -> LambdaClient:
+        return self._client("lambda")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        return self._client("stepfunctions")  # type: ignore[return-value]  # one cache for all services
 
     @property
     def s3(self) -> S3Client:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
+    "orders": ("consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),

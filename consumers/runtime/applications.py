@@ -4,5 +4,6 @@ APPLICATIONS: dict[str, str] = {
     "archive": "consumers.archive.wiring",
     "analytics": "consumers.analytics.wiring",
     "fraud": "consumers.fraud.wiring",
+    "orders": "consumers.orders.wiring",
     "recommendations": "consumers.recommendations.wiring",
 }

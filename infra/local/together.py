@@ -18,7 +18,7 @@ from types import FrameType
 from clickstream.aws import Clients
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
-from infra.local import resources
+from infra.local import functions, resources
 from infra.local.processes import Children, Process, wait_until
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
@@ -67,6 +67,8 @@ class Parts:
             self._say(f"started {name} (log: {log})")
 
         since_ms = int(time.time() * 1000)
+        if "orders" in self._names and "aws" in self._names:
+            functions.deploy(clients, self._settings)
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
             begin(self._workers, name, "worker", name)

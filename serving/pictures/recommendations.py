@@ -67,15 +67,15 @@ class Recommendations:
         self._seen = fleet.newest()
         self._counts: deque[tuple[int, HitRate]] = deque()
         self._line: deque[Point] = deque()
-        self._stranger: RecommendationsView | None = None
+        self._popular: RecommendationsView | None = None
         self._lock = threading.Lock()
 
     def read(self, now_ms: int) -> None:
         seen = self._fleet.read(now_ms)
         ever = self._offers.hit_rate()
-        stranger = self._offers.popular()
+        popular = self._offers.popular()
         with self._lock:
-            self._seen, self._stranger = seen, stranger
+            self._seen, self._popular = seen, popular
             self._note(ever, now_ms)
 
     def _note(self, ever: HitRate, now_ms: int) -> None:
@@ -95,17 +95,16 @@ class Recommendations:
 
     def picture(self, now_ms: int, problem: str | None = None) -> bytes:
         with self._lock:
-            stranger, counts = self._stranger, self._counts
-            popular = [] if stranger is None else stranger.items[:LENGTH]
+            popular, counts = self._popular, self._counts
             return msgspec.json.encode(
                 Shown(
                     head=head(self._title, self._seen, now_ms, problem),
-                    model=(stranger.version or None) if stranger is not None else None,
-                    made_at=None if stranger is None else stranger.made_at,
+                    model=(popular.version or None) if popular is not None else None,
+                    made_at=None if popular is None else popular.made_at,
                     ever=counts[-1][1] if counts else None,
                     lately=_since(counts[0][1], counts[-1][1]) if counts else None,
                     line=list(self._line),
-                    popular=[Popular(each.item, each.score) for each in popular],
+                    popular=[Popular(each.item, each.score) for each in popular.items[:LENGTH]] if popular is not None else [],
                 )
             )
 

@@ -127,23 +127,19 @@ class Window:
 
     def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]:
         self._answer()
-        return {user_id: self._view(user_id) for user_id in user_ids if user_id.startswith("u")}
+        return {user_id: self._view(user_id, "sku-77") for user_id in user_ids if user_id.startswith("u")}
 
     def popular(self) -> RecommendationsView:
         self._answer()
-        return self._view("")
+        return self._view("", None)
 
     def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None:
         return None
 
-    def _view(self, user_id: str) -> RecommendationsView:
-        items = [Recommended(f"sku-{4100 + 37 * n}", 9.5 - n / 3, "sku-77" if user_id and n < 3 else None) for n in range(20)]
+    def _view(self, user_id: str, because: str | None) -> RecommendationsView:
+        items = [Recommended(f"sku-{4100 + 37 * n}", 9.5 - n / 3, because if n < 3 else None) for n in range(20)]
         return RecommendationsView(
-            user_id=user_id,
-            personal=bool(user_id),
-            items=items,
-            version="20261124-080000-9bd2",
-            made_at=self.shop.now - 4_000,
+            user_id=user_id, personal=bool(user_id), items=items, version="20261124-080000-9bd2", made_at=self.shop.now - 4_000
         )
 
     def _answer(self) -> None:
