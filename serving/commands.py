@@ -26,6 +26,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/recommendations           ?viewed=&count=&without=
+    /v1/recommendations           ?viewed=&count=&without=
     /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
