@@ -1,11 +1,11 @@
-"""Deliberate faults, each at its own rate: what clients, networks and attackers make of a stream of good events. Pure, seeded."""
+"""Deliberate faults, each at its own rate: what clients and networks make of a stream of good events. Pure and seeded."""
 
 from __future__ import annotations
 
 import heapq
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any, Literal
 from zlib import crc32
@@ -24,7 +24,7 @@ _LATEST_MS = 5 * 60_000
 #: A delayed event comes up to this much after the others of its session, which are on the stream before it.
 _DELAYED_MS = 5_000
 #: Clocks are wrong by a constant: behind by up to the one, ahead by up to the other.
-_BEHIND_MS, _AHEAD_MS = 10 * 60_000, 2 * 60_000
+_BEHIND_MS, AHEAD_MS = 10 * 60_000, 20_000
 _DAY_MS = 86_400_000
 #: More than one Kinesis record holds, which no publisher may accept.
 OVERSIZED_BYTES = 1_100_000
@@ -66,7 +66,8 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
 class Faults:
     """Turns a stream of good events into one that a real shop would send."""
 
-    def __init__(self, seed: int, rates: Rates) -> None:
+    def __init__(self, seed: int, rates: Rates, malformed: Spoilers) -> None:
+        self._spoilers = tuple(malformed.values())
         self._random = Random(f"faults {seed}")
         self._rates = rates
         self._recent: deque[AnyEvent] = deque(maxlen=_RECENT)
@@ -102,11 +103,12 @@ class Faults:
         kind: Kind = "event"
         if self._skewed and (hashed := crc32(event.user_id.encode())) % _MILLION < self._skewed:
             kind = "skewed"
-            wrong = hashed // _MILLION * 997 % (_BEHIND_MS + _AHEAD_MS) - _BEHIND_MS
+            wrong = hashed // _MILLION * 997 % (_BEHIND_MS + AHEAD_MS) - _BEHIND_MS
             event = msgspec.structs.replace(event, occurred_at=event.occurred_at + wrong)
         if chance < self._delayed:
             if chance < self._malformed:
-                return _malformed(event, self._random)
+                spoil = self._spoilers[int(self._random.random() * len(self._spoilers))]
+                return Emission("malformed", *spoil(event, events.encode(event)))
             if chance < self._oversized:
                 return Emission("oversized", event.user_id, _with_url(event, OVERSIZED_BYTES))
             if chance < self._late:
@@ -157,12 +159,6 @@ def _with_url(event: AnyEvent, length: int) -> bytes:
     return json.dumps(envelope | {"url": "/" + "x" * length}).encode()
 
 
-def _malformed(event: AnyEvent, random: Random) -> Emission:
-    spoil = _SPOILERS[int(random.random() * len(_SPOILERS))]
-    key, data = spoil(event, events.encode(event))
-    return Emission("malformed", key, data)
-
-
 def _with(changed: dict[str, Any]) -> Callable[[AnyEvent, bytes], tuple[str, bytes]]:
     def spoil(event: AnyEvent, _encoded: bytes) -> tuple[str, bytes]:
         return event.user_id, json.dumps(msgspec.to_builtins(event) | changed).encode()
@@ -170,8 +166,10 @@ def _with(changed: dict[str, Any]) -> Callable[[AnyEvent, bytes], tuple[str, byt
     return spoil
 
 
-#: Name → (an event, its bytes) to (partition key, bytes that are no event).
-MALFORMED: dict[str, Callable[[AnyEvent, bytes], tuple[str, bytes]]] = {
+Spoilers = Mapping[str, Callable[[AnyEvent, bytes], tuple[str, bytes]]]
+"""Name → (an event, its bytes) to (partition key, bytes that are no event)."""
+
+MALFORMED: Spoilers = {
     "not JSON": lambda event, _encoded: (event.user_id, b"\xff\xfe\x00 this was never JSON"),
     "cut": lambda event, encoded: (event.user_id, encoded[: len(encoded) // 2]),
     "deep": lambda event, _encoded: (event.user_id, b'{"type":"page_view","context":' + b"[" * 5_000),
@@ -188,4 +186,5 @@ MALFORMED: dict[str, Callable[[AnyEvent, bytes], tuple[str, bytes]]] = {
     ),
     "foreign key": lambda event, encoded: (f"not-{event.user_id}", encoded),
 }
-_SPOILERS = tuple(MALFORMED.values())
+#: Those that a collector sees: it makes the partition key itself, and does not judge clocks.
+AT_THE_DOOR: Spoilers = {name: spoil for name, spoil in MALFORMED.items() if name not in ("future", "foreign key")}

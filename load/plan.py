@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from load.arrivals import arrivals, shaped, traced
-from load.faults import NONE, Emission
+from load.arrivals import RateAt, arrivals, shaped, traced
+from load.faults import AT_THE_DOOR, MALFORMED, NONE, Emission
 from load.generator import Season, Shop, shop_for
 from load.profiles import PROFILES, Profile
 from load.traffic import Traffic
@@ -33,6 +33,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     trace: Sequence[float] = ()
     """Records per second, second by second, in place of the rate and the profile's curve."""
     trace_times: float = 1.0
+    is_checked_at_the_door: bool = False
+    """What is sent passes a collector, which refuses what is no event; so what only a reader can refuse is left out."""
     part: int = 0
     parts: int = 1
 
@@ -67,12 +69,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         season = Season(
             attacks=profile.attacks, hot=profile.hot, sale=profile.sale, sale_from_ms=begin, sale_to_ms=end
         )  # fmt: skip
-        return Traffic(self.seed, shop, profile.rates if self.faults else NONE, season)
+        rates = profile.rates if self.faults else NONE
+        return Traffic(self.seed, shop, rates, season, AT_THE_DOOR if self.is_checked_at_the_door else MALFORMED)
 
     def offsets_us(self) -> Iterator[int]:
         """Intended send times in microseconds after the start; ends with the run."""
         if self.trace:
-            rate = traced(self.trace, self.trace_times)
+            rate: float | RateAt = traced(self.trace, self.trace_times)
         else:
             rate = shaped(self.rate, self._profile.curve, self.seconds, self.ramp_s)
         limit_us = self.seconds * 1e6

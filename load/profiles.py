@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import msgspec
 
 from load.faults import Rates
@@ -24,7 +26,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 def _curve(*weights: float) -> Curve:
     """Equally long stretches between weights, brought to a mean of 1."""
-    mean = sum((one + next_one) / 2 for one, next_one in zip(weights, weights[1:], strict=False)) / (len(weights) - 1)
+    mean = sum((one + next_one) / 2 for one, next_one in pairwise(weights)) / (len(weights) - 1)
     return tuple((place / (len(weights) - 1), weight / mean) for place, weight in enumerate(weights))
 
 
@@ -35,7 +37,7 @@ PROFILES: dict[str, Profile] = {
     "steady": Profile(about="the same rate throughout, with a few adversaries and faults"),
     "day": Profile(about="a day's tide in the time of the run: quiet at night, busiest in the evening", curve=_curve(*_DAY)),
     "black-friday": Profile(
-        about="doors open to twice the mean rate, one product on sale, a crawler on one key, many adversaries, every fault doubled",
+        about="doors open, one product on sale, a crawler on one key, many adversaries, every fault doubled",
         curve=_curve(5, 6, 9, 20, 18, 15, 13, 12, 10, 9),
         rates=Rates(retry=0.02, late=0.02, malformed=0.004, delayed=0.01, skewed=0.02, old=0.02, oversized=0.000_04),
         attacks=0.01,
