@@ -11,28 +11,29 @@ from load.profiles import Curve
 RateAt = Callable[[float], float]
 """Seconds after the start → records per second."""
 
-#: The rate is looked at anew after so many seconds, or at the next arrival.
+#: A changing rate is looked at anew after so many seconds.
 _STEP_S = 0.05
-#: A rate is never lower than this, so that there is always a next arrival.
-_LOWEST = 0.01
 #: A ramp begins at this share of the rate.
 _RAMP_FROM = 0.02
 
 
 def arrivals(seed: int | str, rate: float | RateAt) -> Iterator[int]:
-    """Intended send times in microseconds after the start, endless."""
+    """Intended send times in microseconds after the start, endless as long as the rate is not zero for ever."""
     random = Random(f"arrivals {seed}")
     at = 0.0
     if not callable(rate):
         while True:
             at += exponential(random) / rate
             yield int(at * 1_000_000)
-    look_at = now = 0.0
+    number, now = 1, rate(0.0)
     while True:
-        if at >= look_at:
-            now = max(_LOWEST, rate(at))
-            look_at = at + _STEP_S
-        at += exponential(random) / now
+        # a Poisson process in a time that runs as fast as the rate says
+        left = exponential(random)
+        while left > (until_next := (number * _STEP_S - at) * now):
+            left -= max(0.0, until_next)
+            at = number * _STEP_S
+            number, now = number + 1, rate(at)
+        at += left / now if left else 0.0
         yield int(at * 1_000_000)
 
 

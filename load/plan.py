@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import msgspec
 
@@ -30,7 +30,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     profile: str = "steady"
     faults: bool = True
     max_records: int = MAX_RECORDS
-    trace: Sequence[float] = ()
+    trace: tuple[float, ...] = ()
     """Records per second, second by second, in place of the rate and the profile's curve."""
     trace_times: float = 1.0
     is_checked_at_the_door: bool = False

@@ -95,7 +95,7 @@ def run(
 
         counts = read(trace, int(duration) + 1)
         mean = max(sum(counts) / len(counts) * times, 1.0)
-        plan = msgspec.structs.replace(plan, rate=mean, trace=counts, trace_times=times)
+        plan = msgspec.structs.replace(plan, rate=mean, trace=tuple(counts), trace_times=times)
     # the command's other imports cost 0.3 s, which a dry run does not pay
     from load import runs
 

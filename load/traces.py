@@ -16,9 +16,12 @@ _BZIP2 = b"BZh"
 
 
 def read(path: Path, seconds: int) -> list[float]:
-    """The first ``seconds`` numbers. Raises UserMistake, naming the line that is none."""
+    """The first ``seconds`` numbers, not all of them zero. Raises UserMistake, naming the line that is none."""
     with _opened(path) as lines:
-        return [_number(path, place, line) for place, line in enumerate(itertools.islice(lines, seconds), start=1)]
+        rates = [_number(path, place, line) for place, line in enumerate(itertools.islice(lines, seconds), start=1)]
+    if not any(rates):
+        raise UserMistake(f"{path}: no requests in the first {seconds} seconds")
+    return rates
 
 
 def _number(path: Path, place: int, line: bytes) -> float:
