@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,15 +26,21 @@ class Clients:
         # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
         import boto3
         from botocore.config import Config
+        from botocore.exceptions import ProfileNotFound
 
         self._settings = settings
         access_key, secret_key = settings.credentials or (None, None)
-        self._session = boto3.Session(
-            profile_name=settings.profile,
-            region_name=settings.region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-        )
+        try:
+            self._session = boto3.Session(
+                profile_name=settings.profile,
+                region_name=settings.region,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+            )
+        except ProfileNotFound as error:
+            raise UserMistake(
+                f"there is no AWS profile {settings.profile!r}", hint="see AWS_PROFILE and `aws configure list-profiles`"
+            ) from error
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=3,
@@ -49,6 +56,14 @@ class Clients:
                 service, endpoint_url=self._settings.endpoint(service), config=self._config
             )
         return self._made[service]
+
+    def credentials(self) -> tuple[str | None, str | None, str | None] | None:
+        """Access key, secret and session token as they are now, for a client that is not boto3's; None when there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            return None
+        frozen = found.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
 
     @property
     def kinesis(self) -> KinesisClient:

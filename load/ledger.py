@@ -38,13 +38,13 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Visited(msgspec.Struct, frozen=True, kw_only=True):
-    """A visitor who must have an offer: products touched and products bought, in order of the first time."""
+    """A visitor who must have an offer: products touched in order of the first time; products bought, with their categories."""
 
     user_id: str
     sent_ms: int
     """Of the last event about a product."""
     touched: list[str]
-    bought: list[str]
+    bought: dict[str, str]
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,13 +125,13 @@ def purchases(entries: Iterable[Entry], adversaries: Mapping[str, str]) -> list[
 def visitors(entries: Iterable[Entry]) -> list[Visited]:
     """Who did something with a product."""
     touched: dict[str, dict[str, None]] = {}
-    bought: dict[str, dict[str, None]] = {}
+    bought: dict[str, dict[str, str]] = {}
     latest: dict[str, int] = {}
     for entry in entries:
         event = entry.event
         if isinstance(event, Purchase):
             products = [item.product_id for item in event.items]
-            bought.setdefault(event.user_id, {}).update(dict.fromkeys(products))
+            bought.setdefault(event.user_id, {}).update({item.product_id: item.category for item in event.items})
         elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
             products = [event.product_id]
         else:
@@ -139,7 +139,7 @@ def visitors(entries: Iterable[Entry]) -> list[Visited]:
         touched.setdefault(event.user_id, {}).update(dict.fromkeys(products))
         latest[event.user_id] = entry.sent_ms
     return [
-        Visited(user_id=user, sent_ms=latest[user], touched=list(products), bought=list(bought.get(user, ())))
+        Visited(user_id=user, sent_ms=latest[user], touched=list(products), bought=bought.get(user, {}))
         for user, products in touched.items()
     ]
 

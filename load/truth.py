@@ -72,6 +72,7 @@ def subjects(ledger: Ledger, clients: Clients, settings: Settings, applications:
                 ledger.next_clicks,
                 started_ms=ledger.started_ms,
                 is_first=ledger.is_first,
+                consumables=settings.consumable_categories,
             ),
             before=_before(ledger, "recommendations"),
         ),

@@ -19,7 +19,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving import recommendations
+from serving import explain_api, recommendations
 from serving.live import PERIOD_S, Feed, Live
 from serving.moments import parse_moment
 from serving.overview import Overview
@@ -42,11 +42,12 @@ def create_app(
     hosts: Set[str] | None = LOOPBACK_HOSTS,
     period_s: float = PERIOD_S,
     offers: recommendations.Offers | None = None,
+    lives: explain_api.Lives | None = None,
 ) -> Starlette:
     """The application over a read model.
 
     ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of the live feed.
-    Without ``offers`` there is no answer about recommendations.
+    Without ``offers`` there is no answer about recommendations, without ``lives`` none about single events.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
     live = Live(Overview(views, title), clock, period_s)
@@ -71,7 +72,8 @@ def create_app(
             Route("/v1/aggregates", endpoints.aggregates),
             Route("/v1/progress", endpoints.progress),
             Route("/v1/live", endpoints.live),
-            *([Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers))] if offers is not None else []),
+            *(recommendations.routes(offers) if offers is not None else []),
+            *(explain_api.routes(lives) if lives is not None else []),
             Mount("/static", StaticFiles(directory=STATIC)),
         ],
         middleware=[Middleware(Security, hosts=hosts)],

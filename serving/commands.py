@@ -23,12 +23,15 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/recommendations/USER_ID   ?count=&without=
+    /v1/recommendations           ?viewed=&count=&without=
+    /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live           server-sent events
     /healthz /readyz
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
     from consumers.analytics.views import Aggregates
+    from consumers.explain.views import Explainer
     from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
@@ -50,6 +53,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
         title=surroundings.name,
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
+        lives=Explainer(clients, surroundings),
     )
     address = server.url(listener)
 

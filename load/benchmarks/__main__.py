@@ -19,8 +19,10 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fold-fraud": "load.benchmarks.fold:fraud",
+    "fold-recommendations": "load.benchmarks.fold:recommendations",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
+    "recommend-api": "load.benchmarks.recommend_api:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
 }

@@ -7,8 +7,8 @@ from load.ledger import Visited
 from load.offers import Offered, compare
 
 VISITORS = [
-    Visited(user_id="u1", sent_ms=5_000, touched=["p1", "p2"], bought=["p2"]),
-    Visited(user_id="u2", sent_ms=5_000, touched=["p3"], bought=[]),
+    Visited(user_id="u1", sent_ms=5_000, touched=["p1", "p2"], bought={"p2": "mug"}),
+    Visited(user_id="u2", sent_ms=5_000, touched=["p3"], bought={}),
 ]
 OFFERS = [
     Offered(user_id="u1", items=["p3", "p9"], because=["p1"], made_at=5_400),
@@ -59,3 +59,5 @@ def test_what_was_bought_must_not_be_offered_again() -> None:
     again = [Offered(user_id="u1", items=["p2"], because=["p1"], made_at=5_400), OFFERS[1]]
 
     assert _compare(again).problems == ["recommendations offers 1 visitors what they bought: u1"]
+    mugs_wear_out = compare(VISITORS, again, {}, started_ms=5_000, is_first=True, consumables={"mug"})
+    assert mugs_wear_out.is_exact
