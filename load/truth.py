@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+import msgspec
+
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from load import answers, decisions, diagnosis, letters, offers, progress, stores
@@ -16,6 +18,8 @@ from load.progress import Counted
 from load.verification import Expectation, Subject
 
 APPLICATIONS = ("analytics", "fraud", "recommendations")
+#: Decisions, and offers, that are asked for by a command each.
+_ASKED = 3
 
 
 def counted(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, Counted]:
@@ -51,31 +55,63 @@ def analytics(
     )
 
 
+def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """All decisions from the table, a few of them asked for by ``clickstream query decision``."""
+
+    def compare() -> Compared:
+        stored = {each.event_id: each for each in stores.decisions(clients, settings)}
+        for asked in _few([each.event_id for each in ledger.purchases if each.event_id in stored]):
+            answer = answers.decision(asked)
+            told = {name: answer[name] for name in ("order_id", "user_id", "amount", "currency", "occurred_at", "verdict")}
+            stored[asked] = msgspec.structs.replace(stored[asked], **told)
+        return decisions.compare(ledger.purchases, list(stored.values()), started_ms=ledger.started_ms)
+
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "fraud"), compare=compare, before=_before(ledger, "fraud")
+    )
+
+
+def recommendations(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """All offers from the table, a few of them asked for by ``clickstream query recommendations``."""
+
+    def compare() -> Compared:
+        stored = {each.user_id: each for each in stores.offers(clients, settings)}
+        for asked in _few([each.user_id for each in ledger.visitors if each.user_id in stored]):
+            answer = answers.recommendations(asked)
+            if answer["personal"]:
+                reasons = [item["because"] for item in answer["items"] if item["because"] is not None]
+                stored[asked] = msgspec.structs.replace(stored[asked], because=reasons)
+            elif stored[asked].items:
+                del stored[asked]  # it is there, and nobody gets it
+        return offers.compare(
+            ledger.visitors,
+            list(stored.values()),
+            ledger.next_clicks,
+            started_ms=ledger.started_ms,
+            is_first=ledger.is_first,
+            consumables=settings.consumable_categories,
+        )
+
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "recommendations"),
+        compare=compare,
+        before=_before(ledger, "recommendations"),
+    )
+
+
+def _few(names: Sequence[str]) -> Sequence[str]:
+    """A process for each of thousands would take hours; a few show that people are told what the table says."""
+    return names[:: max(1, -(-len(names) // _ASKED))]
+
+
 def subjects(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> dict[str, Subject]:
     """By application, the comparison with the ledger."""
     made: dict[str, Callable[[], Subject]] = {
         "analytics": lambda: analytics(
             clients, settings, _windows(ledger), foreign=foreign(ledger), before=_before(ledger, "analytics")
         ),
-        "fraud": lambda: Subject(
-            look=partial(progress.read, clients.dynamodb, settings, "fraud"),
-            compare=lambda: decisions.compare(
-                ledger.purchases, stores.decisions(clients, settings), started_ms=ledger.started_ms
-            ),
-            before=_before(ledger, "fraud"),
-        ),
-        "recommendations": lambda: Subject(
-            look=partial(progress.read, clients.dynamodb, settings, "recommendations"),
-            compare=lambda: offers.compare(
-                ledger.visitors,
-                stores.offers(clients, settings),
-                ledger.next_clicks,
-                started_ms=ledger.started_ms,
-                is_first=ledger.is_first,
-                consumables=settings.consumable_categories,
-            ),
-            before=_before(ledger, "recommendations"),
-        ),
+        "fraud": lambda: fraud(ledger, clients, settings),
+        "recommendations": lambda: recommendations(ledger, clients, settings),
     }
     return {name: made[name]() for name in applications}
 
