@@ -5,6 +5,7 @@ It is worked out from what was sent, by rules written here and in ``load.oracle`
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,10 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Visited(msgspec.Struct, frozen=True, kw_only=True):
-    """A visitor who must have an offer: products touched in order of the first time; products bought, with their categories."""
+    """A visitor who must have an offer: products touched in order of the first time; products bought once, with categories.
+
+    What is bought again is used up, and may be offered.
+    """
 
     user_id: str
     sent_ms: int
@@ -126,12 +130,14 @@ def visitors(entries: Iterable[Entry]) -> list[Visited]:
     """Who did something with a product."""
     touched: dict[str, dict[str, None]] = {}
     bought: dict[str, dict[str, str]] = {}
+    orders: Counter[tuple[str, str]] = Counter()
     latest: dict[str, int] = {}
     for entry in entries:
         event = entry.event
         if isinstance(event, Purchase):
             products = [item.product_id for item in event.items]
             bought.setdefault(event.user_id, {}).update({item.product_id: item.category for item in event.items})
+            orders.update({(event.user_id, product) for product in products})
         elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
             products = [event.product_id]
         else:
@@ -139,7 +145,12 @@ def visitors(entries: Iterable[Entry]) -> list[Visited]:
         touched.setdefault(event.user_id, {}).update(dict.fromkeys(products))
         latest[event.user_id] = entry.sent_ms
     return [
-        Visited(user_id=user, sent_ms=latest[user], touched=list(products), bought=bought.get(user, {}))
+        Visited(
+            user_id=user,
+            sent_ms=latest[user],
+            touched=list(products),
+            bought={product: kind for product, kind in bought.get(user, {}).items() if orders[user, product] == 1},
+        )
         for user, products in touched.items()
     ]
 

@@ -1,7 +1,7 @@
 """Recommendations beside the visitors who were there: each has an offer, made of what that visitor did and nobody else. Pure.
 
 What an offer holds is the model's business, with two exceptions: the reason it gives must be a product that this visitor
-touched, and what the visitor bought is not offered again. How often the next click was in the offer is told as a figure.
+touched, and what the visitor bought once is not offered again. How often the next click was in the offer is told as a figure.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def compare(
     is_first: bool,
     consumables: Set[str] = frozenset(),
 ) -> Compared:
-    """``is_first``: nobody visited before this run; otherwise an offer may name what was touched then.
+    """``is_first``: nobody visited before this run; otherwise an offer may follow from what was touched or bought then.
 
     ``consumables``: categories whose products are offered again to who has bought them.
     """
@@ -66,14 +66,14 @@ def compare(
             compared.problems.append(
                 f"recommendations swapped visitors: {len(mixed_up):,} offers have reasons that others gave: {some(mixed_up)}"
             )
-    again = [
-        visitor.user_id
-        for visitor, offer in pairs
-        if any(product in offer.items for product, category in visitor.bought.items() if category not in consumables)
-    ]
-    if again:
-        compared.wrong += len(again)
-        compared.problems.append(f"recommendations offers {len(again):,} visitors what they bought: {some(again)}")
+        again = [
+            visitor.user_id
+            for visitor, offer in pairs
+            if any(product in offer.items for product, category in visitor.bought.items() if category not in consumables)
+        ]
+        if again:
+            compared.wrong += len(again)
+            compared.problems.append(f"recommendations offers {len(again):,} visitors what they bought: {some(again)}")
     return compared
 
 

@@ -34,7 +34,7 @@ _DAY_S = 24 * 3600.0
 @click.option(
     "--trace",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Arrivals as recorded, one number a line for each second (plain, bz2, or in a tar), in place of --rate.",
+    help="Arrivals as recorded, a number for each second (plain, bz2, or in a tar), in place of --rate.",
 )
 @click.option(
     "--times", default=1.0, show_default=True, type=click.FloatRange(0, min_open=True), help="The trace's rate, so many times."

@@ -1,4 +1,4 @@
-"""Recorded request rates: a file with one number a line, for each second one; as text, bzip2, or inside of a tar of either."""
+"""Recorded request rates: one number for each second, between blanks or line ends; as text, bzip2, or in a tar of either."""
 
 from __future__ import annotations
 
@@ -16,21 +16,22 @@ _BZIP2 = b"BZh"
 
 
 def read(path: Path, seconds: int) -> list[float]:
-    """The first ``seconds`` numbers, not all of them zero. Raises UserMistake, naming the line that is none."""
+    """The first ``seconds`` numbers, not all of them zero. Raises UserMistake, naming what is none."""
     with _opened(path) as lines:
-        rates = [_number(path, place, line) for place, line in enumerate(itertools.islice(lines, seconds), start=1)]
+        words = (word for line in lines for word in line.split())
+        rates = [_number(path, place, word) for place, word in enumerate(itertools.islice(words, seconds), start=1)]
     if not any(rates):
         raise UserMistake(f"{path}: no requests in the first {seconds} seconds")
     return rates
 
 
-def _number(path: Path, place: int, line: bytes) -> float:
+def _number(path: Path, place: int, word: bytes) -> float:
     try:
-        number = float(line)
+        number = float(word)
     except ValueError:
         number = -1.0
     if not 0 <= number < float("inf"):
-        raise UserMistake(f"{path}, line {place} is no rate: {line[:40]!r}")
+        raise UserMistake(f"{path}: number {place} is no rate: {word[:40]!r}")
     return number
 
 

@@ -77,7 +77,7 @@ def test_a_trace_gives_each_second_its_own_rate_at_k_times() -> None:
 
 def test_a_trace_is_read_plain_packed_or_from_an_archive(tmp_path: Path) -> None:
     plain, packed, archive = tmp_path / "a.txt", tmp_path / "a.bz2", tmp_path / "a.tbz2"
-    plain.write_text("12\n0\n7.5\n99\n")
+    plain.write_text("12 0\n7.5\n99\n")
     packed.write_bytes(bz2.compress(plain.read_bytes()))
     with tarfile.open(archive, "w:bz2") as tar:
         tar.add(plain, "workload.txt")
@@ -86,9 +86,9 @@ def test_a_trace_is_read_plain_packed_or_from_an_archive(tmp_path: Path) -> None
         assert traces.read(path, 3) == [12, 0, 7.5]
 
 
-@pytest.mark.parametrize("line", ["many", "-1", "nan", "inf"])
-def test_a_line_that_is_no_rate_is_named(tmp_path: Path, line: str) -> None:
-    (tmp_path / "t").write_text(f"1\n{line}\n")
+@pytest.mark.parametrize("word", ["many", "-1", "nan", "inf"])
+def test_what_is_no_rate_is_named(tmp_path: Path, word: str) -> None:
+    (tmp_path / "t").write_text(f"1\n{word}\n")
 
-    with pytest.raises(UserMistake, match="line 2 is no rate"):
+    with pytest.raises(UserMistake, match="number 2 is no rate"):
         traces.read(tmp_path / "t", 10)

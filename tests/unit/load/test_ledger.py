@@ -106,6 +106,10 @@ def test_each_visitor_is_there_with_what_was_touched_and_bought(sent: list[Emiss
     assert {each.user_id: set(each.touched) for each in found} == touched
     assert all(set(each.bought) <= set(each.touched) for each in found)
     assert any(each.bought for each in found)
+    bots = {entry.event.user_id for entry in book.entries if book.adversaries.get(entry.event.event_id) == "bot"}
+    again = [each for each in found if each.user_id in bots]
+    assert again
+    assert not any(each.bought for each in again), "they buy the same again and again"
 
 
 def test_a_book_that_keeps_nothing_still_counts(sent: list[Emission], book: Book) -> None:
