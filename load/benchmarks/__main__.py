@@ -19,10 +19,14 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fold-fraud": "load.benchmarks.fold:fraud",
+    "fold-recommendations": "load.benchmarks.fold:recommendations",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
+    "recommend-api": "load.benchmarks.recommend_api:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
+    "telemetry": "load.benchmarks.telemetry:shard",
+    "telemetry-collect": "load.benchmarks.telemetry:collector",
 }
 _BUSY = 1.0
 
