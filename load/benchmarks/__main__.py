@@ -19,6 +19,7 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fold-fraud": "load.benchmarks.fold:fraud",
+    "score": "load.benchmarks.score:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
     "collect": "load.benchmarks.collect:batches",

@@ -51,14 +51,17 @@ class Engine:
         self.features = features
         self._durable = durable
         self._plans = tuple(track_plan(features, place) for place in range(len(features.tracks)))
-        self._by_kind: dict[str, tuple[tuple[int, str, tuple[str, ...]], ...]] = {
-            kind: tuple((place, track.key, track.columns) for place, track in enumerate(features.tracks) if kind in track.kinds)
+        self._by_kind: dict[str, tuple[tuple[int, str, tuple[str, ...], bool], ...]] = {
+            kind: tuple(
+                (place, track.key, track.columns, track.crosses)
+                for place, track in enumerate(features.tracks)
+                if kind in track.kinds
+            )
             for kinds in (track.kinds for track in features.tracks)
             for kind in kinds
         }
         self._limits = [track.limit for track in features.tracks]
         self._read = tuple(plan for plan in self._plans if not (shard and plan.track.crosses))
-        self._crossing = [track.crosses for track in features.tracks]
         self._vector = vector_plan(features, missing={track.name for track in features.tracks if shard and track.crosses})
         self._touched: set[tuple[int, str]] = set()
         self._headers = tuple(TrackHeader(track.name, track.columns) for track in features.tracks)
@@ -73,14 +76,14 @@ class Engine:
         """Take a row into the histories."""
         if time_ms > self._watermark_ms:
             self._advance(time_ms)
-        for place, key_field, columns in self._by_kind.get(kind, ()):
+        for place, key_field, columns, crosses in self._by_kind.get(kind, ()):
             key = row.get(key_field)
             if isinstance(key, str) and key:
                 values = tuple([number(row.get(column)) for column in columns]) if columns else ()
                 self._insert(place, key, time_ms, values)
                 if self._durable:
                     self._unsaved.append((place, key, time_ms, values))
-                    if self._crossing[place]:
+                    if crosses:
                         self._touched.add((place, key))
 
     def vector(self, kind: str, time_ms: int, row: Row) -> list[float]:
@@ -164,7 +167,7 @@ class Engine:
         places = {header: place for place, header in enumerate(self._headers)}
         mine = [places.get(header) for header in state.tracks]
         if keys is not None:
-            mine = [None if place is None or self._crossing[place] else place for place in mine]
+            mine = [None if place is None or self.features.tracks[place].crosses else place for place in mine]
         for place, histories in zip(mine, state.histories, strict=False):  # changes carry no histories
             if place is not None:
                 self._histories[place].update(
