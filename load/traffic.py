@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from random import Random
 
@@ -15,8 +14,23 @@ def arrivals(seed: int, rate: float) -> Iterator[int]:
     random = Random(f"arrivals {seed}")
     at = 0.0
     while True:
-        at -= math.log(1.0 - random.random()) / rate
+        at += exponential(random) / rate
         yield int(at * 1_000_000)
+
+
+def exponential(random: Random) -> float:
+    """One draw of mean 1 by von Neumann's comparisons: a logarithm may differ in its last bit between machines."""
+    draw = random.random
+    whole = 0
+    while True:
+        first = lowest = draw()
+        falling = 1
+        while (following := draw()) < lowest:
+            lowest = following
+            falling += 1
+        if falling % 2:
+            return whole + first
+        whole += 1
 
 
 class Traffic:

@@ -20,8 +20,10 @@ BENCHMARKS = {
     "fold": "load.benchmarks.fold:benchmark",
     "fold-fraud": "load.benchmarks.fold:fraud",
     "score": "load.benchmarks.score:benchmark",
+    "fold-recommendations": "load.benchmarks.fold:recommendations",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
+    "recommend-api": "load.benchmarks.recommend_api:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
 }

@@ -10,6 +10,7 @@ import msgspec
 from clickstream.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
 from consumers.fraud.wiring import APPLICATION as FRAUD
+from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
 from consumers.runtime.application import Application
 from consumers.runtime.child import tune_garbage_collector
 from consumers.runtime.shard_state import ShardState
@@ -37,6 +38,10 @@ def benchmark() -> Benchmark:
 
 def fraud() -> Benchmark:
     return of(FRAUD, id="fold-fraud", aim="≥ 0.25 of the limit", least=0.25)
+
+
+def recommendations() -> Benchmark:
+    return of(RECOMMENDATIONS, id="fold-recommendations", aim="≥ 0.15 of the limit", least=0.15)
 
 
 def of(application: Application, *, id: str, aim: str, least: float) -> Benchmark:

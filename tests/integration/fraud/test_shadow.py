@@ -39,7 +39,7 @@ def command(fraud: Fraud, *arguments: str) -> str:
 
 
 def test_a_candidate_is_compared_and_then_promoted(fraud: Fraud, tmp_path: Path) -> None:
-    shop = history(5, people=120, days=21, start_ms=START_MS)
+    shop = history(5, people=250, days=28, start_ms=START_MS)
     vectors = vectors_of(shop.events)
     live = fraud.publish(model_files(shop, vectors, 0))
     candidate = fraud.publish(second := model_files(shop, vectors, 1))
@@ -54,7 +54,7 @@ def test_a_candidate_is_compared_and_then_promoted(fraud: Fraud, tmp_path: Path)
         fraud.platform.wait_until(lambda: fraud.counted()[1] == len(shop.events), "all events are committed", worker)
         before = fraud.decided()
         told = len(fraud.alerts())
-        middle_ms = START_MS + 10 * 86_400_000
+        middle_ms = START_MS + 14 * 86_400_000
         since = datetime.fromtimestamp(middle_ms / 1000, UTC).isoformat()
         found: dict[str, Any] = json.loads(
             command(fraud, "shadow", candidate, "--from", since, "--labels", str(labels), "--json")

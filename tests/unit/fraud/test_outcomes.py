@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import Missing
+from clickstream.events import Context
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.views import DecidedMinute, Truth, Verdict
@@ -55,11 +56,11 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
 
 def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
     caught, missed, alarm, fine, unknown = (
-        purchase("ann", START_MS, amount=2_100_000),
-        purchase("bob", START_MS, amount=50_000),
-        purchase("eve", START_MS, amount=2_200_000),
-        purchase("kim", START_MS),
-        purchase("joe", START_MS, amount=2_500_000),
+        purchase("ann", START_MS, amount=2_100_000, context=Context(device="ann")),
+        purchase("bob", START_MS, amount=50_000, context=Context(device="bob")),
+        purchase("eve", START_MS, amount=2_200_000, context=Context(device="eve")),
+        purchase("kim", START_MS, context=Context(device="kim")),
+        purchase("joe", START_MS, amount=2_500_000, context=Context(device="joe")),
     )
     shop.sink.write(effects(caught, missed, alarm, fine, unknown), AT)
     table = OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table)
