@@ -5,6 +5,7 @@ After each batch it writes how many records it has handled to a file of the shar
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -21,7 +22,7 @@ _CHECKPOINT_S = 60.0
 
 
 class FoldingProcessor(processor.RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy ships no types
-    """Decode, fold, make the effects, and only then return."""
+    """Parse as the sample does, check, fold, make the effects, and only then return."""
 
     def __init__(self, prepared: child.Prepared, folder: Path) -> None:
         self._prepared = prepared
@@ -36,7 +37,7 @@ class FoldingProcessor(processor.RecordProcessorBase):  # type: ignore[misc]  # 
     def process_records(self, process_records_input: messages.ProcessRecordsInput) -> None:
         records = process_records_input.records
         if records:
-            self._fold.apply([events.decode(record.binary_data) for record in records])
+            self._fold.apply([events.from_builtins(json.loads(record.binary_data)) for record in records])
             self._fold.effects(flush=False)
             self._handled += len(records)
             (self._folder / self._shard).write_text(str(self._handled))
