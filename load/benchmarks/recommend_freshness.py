@@ -1,7 +1,7 @@
 """From a click to a changed recommendation, seen from outside: ``python -m load.benchmarks.recommend_freshness``.
 
-Generated traffic runs through a site; probes, each a visitor nobody has seen, put one product view on the stream and ask the API
-until it has an offer of their own. The time counts from the moment that the view was to be put.
+Generated traffic runs through a site; probes, each a visitor nobody has seen, put one product view on the stream and ask the
+API until it has an offer of their own. The time counts from the moment that the view was to be put.
 """
 
 from __future__ import annotations
