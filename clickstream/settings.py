@@ -7,14 +7,21 @@ with :func:`from_env`, and pass the value on: no other module touches ``os.envir
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from clickstream.errors import UserMistake
 
 DEFAULT_REGION = "us-east-1"
+
+OrderWorkflow = Literal["choreography", "orchestration"]
+#: The queues of the order workflow, by the step of an order that their messages tell; each has a dead-letter queue.
+ORDER_QUEUES = ("placed", "reserved", "settled")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +48,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Categories, comma-separated, whose products are offered again to who has bought them (``CLICKSTREAM_CONSUMABLES``)."""
     hash_key: str = ""
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
+    dashboard_token: str = ""
+    """The token to log in to the dashboard with (``CLICKSTREAM_DASHBOARD_TOKEN``)."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
+    order_workflow: OrderWorkflow = "choreography"
+    """Who leads an order through its steps (``CLICKSTREAM_ORDER_WORKFLOW``): the steps' own messages, or a state machine."""
+    autoscale: bool = False
+    """Whether the scheduled auto-scaler changes shards (``CLICKSTREAM_AUTOSCALE``), or only says what it would do."""
     credentials: tuple[str, str] | None = None
     """Access key and secret for the embedded AWS, which takes any; None leaves the search to boto3."""
 
@@ -79,6 +92,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-decisions"
 
     @property
+    def outcomes_table(self) -> str:
+        """What was decided, by hour, and what became known of it: one small item per decision, alert and label."""
+        return f"{self.name}-outcomes"
+
+    @property
+    def sightings_table(self) -> str:
+        """One item per address, device and card: what each shard saw of it lately."""
+        return f"{self.name}-sightings"
+
+    @property
     def alerts_topic(self) -> str:
         """Where purchases to be reviewed, or blocked, are told of."""
         return f"{self.name}-alerts"
@@ -96,6 +119,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dead_letter_queue(self) -> str:
         return f"{self.name}-dead-letters"
+
+    @property
+    def archive_bucket(self) -> str:
+        """Every event once, as Parquet."""
+        return f"{self.name}-archive"
+
+    @property
+    def orders_table(self) -> str:
+        """One item per order: its step and its lines. Named unlike the application, whose name is its lease table's."""
+        return f"{self.name}-order-states"
+
+    @property
+    def inventory_table(self) -> str:
+        """One item per product: how many are available."""
+        return f"{self.name}-inventory"
+
+    @property
+    def order_repeats_table(self) -> str:
+        """Powertools' idempotency records."""
+        return f"{self.name}-order-repeats"
+
+    @property
+    def orders_topic(self) -> str:
+        """What happens to orders, for the queues of the workflow and whoever else listens; attribute ``step`` filters."""
+        return f"{self.name}-order-events"
+
+    def order_queue(self, step: str) -> str:
+        """The queue whose messages say that an order has come to ``step``, one of ORDER_QUEUES."""
+        return f"{self.name}-order-{step}"
+
+    def order_dead_letter_queue(self, step: str) -> str:
+        return f"{self.name}-order-{step}-dead"
+
+    @property
+    def order_notifications_topic(self) -> str:
+        """What customers are told: FIFO, because SNS then drops a repetition by its id."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_notifications_queue(self) -> str:
+        """The notifications' subscriber: what waits for a mail service."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_state_machine(self) -> str:
+        return f"{self.name}-order"
 
     def application(self, app: str) -> str:
         """The KCL application's name, which is also its lease table's."""
@@ -131,11 +200,34 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
         **own,
     }
     try:
-        return msgspec.convert(
+        settings = msgspec.convert(
             values, Settings, strict=False, dec_hook=lambda kind, value: kind(value) if kind is Path else value
         )
     except msgspec.ValidationError as error:
-        raise UserMistake(f"bad setting: {error}", hint="see `clickstream --help` for the variables") from error
+        reason, _, field = str(error).partition(" - at `$.")
+        name = field.rstrip("`")
+        variable = f"CLICKSTREAM_{name.upper()}" if name in own else name
+        raise UserMistake(f"bad setting {variable}: {reason}", hint="see `clickstream --help` for the variables") from error
+    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(prefix))):
+        if variable in env and not _is_url(env[variable]):
+            raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
+    if not _REGION.fullmatch(settings.region):
+        raise UserMistake(f"AWS_REGION is no region: {settings.region!r}", hint="like us-east-1")
+    if settings.log_level.upper() not in LOG_LEVELS:
+        raise UserMistake(f"CLICKSTREAM_LOG_LEVEL is no level: {settings.log_level!r}", hint=f"one of {', '.join(LOG_LEVELS)}")
+    return settings
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_REGION = re.compile(r"[a-zA-Z0-9-]{1,63}")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return False
 
 
 def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:

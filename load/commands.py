@@ -59,12 +59,15 @@ def load() -> None:
     epilog="Exit code 3: some lines were no events (each is reported). With --verify, 1: an answer is not what it must be."
 )
 @click.argument("file", metavar="FILE")
-@click.option("--format", "file_format", default="ndjson", show_default=True, type=click.Choice(["ndjson", "taobao"]))
+@click.option(
+    "--format", "file_format", default="ndjson", show_default=True, type=click.Choice(["ndjson", "taobao"]), help="Of FILE."
+)
 @click.option("--speed", default="max", show_default=True, type=Speed(), help="N times the original pace, or max.")
 @click.option("--verify", is_flag=True, help="Wait for the answers and compare every one with batch pandas over the file.")
 @_STALL
+@click.option("--dry-run", is_flag=True, help="Only check the lines; nothing is sent.")
 @_JSON
-def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: float, as_json: bool) -> None:
+def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: float, dry_run: bool, as_json: bool) -> None:
     """Put the events of FILE on the stream (plain or gzip; - is stdin).
 
     \b
@@ -82,6 +85,11 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
     from load.terminal import progress_bar
     from producers.kinesis import KinesisPublisher
 
+    if dry_run:
+        if verify:
+            raise click.UsageError("--dry-run sends nothing that --verify could wait for")
+        _check(file, file_format, as_json=as_json)
+        return
     if verify and file == formats.STDIN:
         raise UserMistake("--verify reads the file a second time, which stdin cannot give", hint="name a file")
     settings = from_env()
@@ -128,6 +136,27 @@ def replay(file: str, file_format: str, speed: float, verify: bool, stall_s: flo
     if put != tally.sent:
         raise click.exceptions.Exit(1)
     if tally.rejected:
+        raise click.exceptions.Exit(_SOME_REJECTED)
+
+
+def _check(file: str, file_format: str, *, as_json: bool) -> None:
+    """What a replay would send, and every line that it would not."""
+    from load import formats
+    from load.terminal import progress_bar
+
+    sent = rejected = 0
+    with formats.opened(file) as source, progress_bar("checking (bytes)", source.size) as move:
+        for entry in formats.read(source.lines, formats.FORMATS[file_format]()):
+            if isinstance(entry, formats.Line):
+                sent += 1
+                move(source.bytes_read())
+            else:
+                rejected += not entry.tail
+                click.echo(f"{file}: {entry}", err=True)
+    click.echo(f"would send {sent:,} events; {rejected:,} lines rejected", err=True)
+    if as_json:
+        click.echo(msgspec.json.encode({"sent": sent, "rejected": rejected}).decode())
+    if rejected:
         raise click.exceptions.Exit(_SOME_REJECTED)
 
 
@@ -257,8 +286,8 @@ def _now_ms() -> int:
 @load.command()
 @click.argument("events", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("labels", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--people", default=3_000, show_default=True, type=click.IntRange(1, 100_000))
-@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 400))
+@click.option("--people", default=3_000, show_default=True, type=click.IntRange(1, 100_000), help="Visitors.")
+@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 400), help="Length.")
 @click.option("--seed", default=1, show_default=True, help="The same seed is the same history.")
 @click.option(
     "--from", "start", default="2026-09-01", show_default=True, type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC."

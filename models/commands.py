@@ -64,6 +64,10 @@ def list_versions(model: str, as_json: bool) -> None:
     """Every version, newest first; the one that serves is marked.
 
     With --json: one object per line, a version's manifest and "serving": true or false.
+
+    \b
+    Example:
+      clickstream models list fraud
     """
     registry = _registry()
     pointer = registry.current(model)
@@ -83,7 +87,12 @@ def list_versions(model: str, as_json: bool) -> None:
 @click.argument("version")
 @_DRY_RUN
 def promote(model: str, version: str, dry_run: bool) -> None:
-    """Let VERSION serve; workers take it up within seconds, between two commits."""
+    """Let VERSION serve; workers take it up within seconds, between two commits.
+
+    \b
+    Example:
+      clickstream models promote fraud 20261124T101500-3fb2c1 --dry-run
+    """
     registry = _registry()
     if dry_run:
         registry.load(model, version)
@@ -96,7 +105,12 @@ def promote(model: str, version: str, dry_run: bool) -> None:
 @_MODEL
 @_DRY_RUN
 def rollback(model: str, dry_run: bool) -> None:
-    """Let the version serve again that did before the current one."""
+    """Let the version serve again that did before the current one.
+
+    \b
+    Example:
+      clickstream models rollback fraud
+    """
     registry = _registry()
     if dry_run:
         pointer = registry.current(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -11,7 +12,10 @@ import numpy as np
 from consumers.fraud.fold import Candidate
 from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import FraudModel, Reason, Verdict
+from models.fraud.verdicts import Reason, Verdict
+
+if TYPE_CHECKING:
+    from models.fraud.scoring import FraudModel
 
 #: The model version of decisions that no model made.
 RULES_VERSION = "rules-1"

@@ -18,6 +18,7 @@ from clickstream.errors import Missing
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
+from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
@@ -69,6 +70,7 @@ class DecisionsTable:
         dynamodb: DynamoDBClient,
         table: str,
         alerts: Alerts,
+        outcomes: OutcomesTable,
         followed: Followed[FraudModel] | None,
         clock_s: Callable[[], float] = time.time,
         executor: Executor | None = None,
@@ -76,6 +78,7 @@ class DecisionsTable:
         self._dynamodb = dynamodb
         self._table = table
         self._alerts = alerts
+        self._outcomes = outcomes
         self._followed = followed
         self._clock_s = clock_s
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="decisions")
@@ -90,6 +93,7 @@ class DecisionsTable:
         failures = [failure for write in writes if (failure := write.exception()) is not None]
         if failures:
             raise failures[0]
+        self._outcomes.write(write.result() for write in writes)
 
     def _serving(self, now_ms: int) -> Serving | None:
         followed = self._followed
@@ -103,7 +107,8 @@ class DecisionsTable:
             return None
         return Serving(followed.value, followed.version)
 
-    def _put(self, decision: Decision) -> None:
+    def _put(self, decision: Decision) -> Decision:
+        """The decision that stands: this one, or the one that was made before it."""
         item: dict[str, Any] = dict(item_of(decision))
         with translated("DynamoDB"):
             try:
@@ -118,9 +123,11 @@ class DecisionsTable:
                 # decided before: by us, or by the owner before us
                 stood: dict[str, Any] | None = refused.response.get("Item")  # type: ignore[assignment]  # not in the stubs
                 first = stood or self._read(decision.event_id)
+        stands = decision_of(first)
         if alert_is_due(first):
-            self._alerts.send(decision_of(first))
+            self._alerts.send(stands)
             self._mark_sent(decision.event_id)
+        return stands
 
     def _read(self, event_id: str) -> dict[str, Any]:
         """For stores that do not return what stood in the way."""

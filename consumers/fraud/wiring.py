@@ -8,6 +8,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.fold import FraudFold
+from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.runtime.application import Application, Fold, Sink
 from models.fraud import scoring
@@ -25,7 +26,13 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, settings.models_bucket)
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        return DecisionsTable(clients.dynamodb, settings.decisions_table, Alerts(clients.sns, settings.alerts_topic), followed)
+        return DecisionsTable(
+            clients.dynamodb,
+            settings.decisions_table,
+            Alerts(clients.sns, settings.alerts_topic),
+            OutcomesTable(clients.dynamodb, settings.outcomes_table),
+            followed,
+        )
 
 
 APPLICATION: Application = Fraud()

@@ -57,6 +57,9 @@ class Aws:
                 return shard
         raise RetryLater(f"Kinesis: ListShards does not show {shard_id}")
 
+    def children_of(self, shard_id: str) -> list[Shard]:
+        return [shard for shard in list_shards(self._kinesis, self._settings.stream) if shard_id in shard.parents]
+
     def open_sink(self, shard_id: str) -> Sink:
         return self._application.open_sink(shard_id, self._clients, self._settings)
 

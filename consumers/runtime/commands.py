@@ -71,6 +71,11 @@ def worker(
 
     It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
     shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
+
+    \b
+    Example:
+      clickstream worker analytics
+      clickstream worker analytics -w 2
     """
     from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
 

@@ -23,6 +23,7 @@ from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLett
 from consumers.runtime.decoding import Rejection, position_of
 from consumers.runtime.latency import LatencySamples
 from consumers.runtime.outages import Patience
+from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.snapshots import Commit
@@ -54,6 +55,9 @@ class Surroundings(Protocol):
 
     def describe(self, shard_id: str) -> Shard:
         """The shard's hash range and parents."""
+
+    def children_of(self, shard_id: str) -> Sequence[Shard]:
+        """The shards that a split or a merge has made of this one."""
 
     def open_sink(self, shard_id: str) -> Sink: ...
 
@@ -244,7 +248,12 @@ class ShardLoop:
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
         self._sink = self._io.open_sink(shard_id)
         self._commits = Commits(
-            lease=lease, store=self._io.store, sink=self._sink, patience=self._patience, executor=self._executor
+            lease=lease,
+            parents=Parents(shard, self._io.store, self._io.children_of),
+            store=self._io.store,
+            sink=self._sink,
+            patience=self._patience,
+            executor=self._executor,
         )
         self._log.info("lease taken", epoch=lease.epoch, position=str(self._state.position))
 
@@ -254,6 +263,8 @@ class ShardLoop:
             return  # the application never read the parent: it began later, or the parent's records had expired
         if not lease.ended:
             raise Stop(f"{self._shard_id} starts before its parent {parent} has committed its end")
+        if not lease.manifest.chain:
+            raise Stop(f"{self._shard_id} has no commit of its own, but its parent's snapshots are deleted: {parent}")
         self._state.inherit(self._patience.call(lambda: self._io.store.read(lease)))
 
     def _refuse_a_leading_checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:

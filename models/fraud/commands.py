@@ -154,7 +154,7 @@ def _figures(result: Report) -> list[str]:
 @click.argument("file", type=_FILE)
 @_LABELS
 @_costs
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed is the same model.")
 @click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
 @click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")

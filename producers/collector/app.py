@@ -18,9 +18,9 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from clickstream.errors import Rejected
-from clickstream.events import AnyEvent, encode
+from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from producers.collector import addresses
+from producers.collector import addresses, devices
 from producers.collector.admission import Admission, Sender
 from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split
@@ -133,7 +133,9 @@ class _Endpoints:
         form = form_of(request)
         body = await read_body(request, self._bounds, self._budget, self._timeouts.body)
         documents = self._documents(body, form, sender)
-        received = self._receive(documents, sender)
+        # a relay's own User-Agent says nothing of its visitors
+        kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
+        received = self._receive(documents, sender, kind)
         accepted = [event for event in received if not isinstance(event, Refusal)]
         # nothing larger than the encoded events is kept while Kinesis is waited for
         del body, documents
@@ -152,7 +154,9 @@ class _Endpoints:
         sender.charge(len(documents), self._clocks.monotonic())
         return documents
 
-    def _receive(self, documents: Sequence[bytes | Rejected], sender: Sender) -> list[AnyEvent | Refusal]:
+    def _receive(
+        self, documents: Sequence[bytes | Rejected], sender: Sender, device_kind: DeviceKind | None
+    ) -> list[AnyEvent | Refusal]:
         address = self._fingerprints.ip(sender.address)
         received: list[AnyEvent | Refusal] = []
         for document in documents:
@@ -162,7 +166,7 @@ class _Endpoints:
             event = receive(document, self._new_id)
             if not isinstance(event, Refusal):
                 visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
-                event = self._fingerprints.hide(event, visitor)
+                event = self._fingerprints.hide(devices.named(event, device_kind), visitor)
             received.append(event)
         return received
 

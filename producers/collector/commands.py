@@ -146,7 +146,12 @@ def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> N
 @keys_group.command("list")
 @_KEYS
 def list_keys(keys_file: Path) -> None:
-    """Names and rates, as NDJSON."""
+    """Names and rates, as NDJSON.
+
+    \b
+    Example:
+      clickstream collect keys list
+    """
     import msgspec
 
     from producers.collector import keys
@@ -160,7 +165,12 @@ def list_keys(keys_file: Path) -> None:
 @click.argument("name")
 @_KEYS
 def remove(name: str, keys_file: Path) -> None:
-    """Forget a key; collectors that run refuse it after their next start."""
+    """Forget a key; collectors that run refuse it after their next start.
+
+    \b
+    Example:
+      clickstream collect keys remove shop-web
+    """
     from producers.collector import keys
 
     known = keys.read(keys_file)

@@ -12,7 +12,7 @@ from consumers.fraud.fold import FraudFold
 from models.fraud import scoring, training
 from models.fraud.costs import Costs
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import Thresholds, Verdict
+from models.fraud.verdicts import Thresholds, Verdict
 from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, login, purchase
 
 NOW_MS = START_MS + 5

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from serving.rate import KEPT_MS, SMOOTHING_MS, Rate
+from serving.meters import KEPT_MS, SMOOTHING_MS, Meter, Rate
 
 
 def test_a_steady_counter_has_its_rate() -> None:
@@ -45,3 +45,22 @@ def test_the_history_is_bounded() -> None:
     times = [at for at, _ in rate.points()]
     assert times[-1] == 1_999_000
     assert times[0] == 1_999_000 - KEPT_MS
+
+
+def test_what_waits_is_the_lag_at_the_density_of_arrival() -> None:
+    meter = Meter()
+    meter.add(0, 1_000, arrived_ms=100_000)
+    # two seconds of work went through ten seconds of the stream, at 50 events a second
+    meter.add(2_000, 1_500, arrived_ms=110_000)
+    assert meter.waiting(60_000) == 3_000
+    assert meter.waiting(0) == 0
+    assert meter.waiting(None) is None
+    assert meter.per_second() == 250.0
+
+
+def test_what_waits_is_unknown_while_nothing_moves() -> None:
+    meter = Meter()
+    meter.add(0, 1_000, arrived_ms=100_000)
+    meter.add(5_000, 1_000, arrived_ms=100_000)
+    assert meter.waiting(60_000) is None
+    assert meter.per_second() == 0.0
