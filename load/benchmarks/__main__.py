@@ -25,6 +25,8 @@ BENCHMARKS = {
     "recommend-api": "load.benchmarks.recommend_api:benchmark",
     "collect": "load.benchmarks.collect:batches",
     "collect-one": "load.benchmarks.collect:singles",
+    "telemetry": "load.benchmarks.telemetry:shard",
+    "telemetry-collect": "load.benchmarks.telemetry:collector",
 }
 _BUSY = 1.0
 
