@@ -24,6 +24,7 @@ BENCHMARKS = {
     "deaggregate": "load.benchmarks.aggregation:deaggregate",
     "fold": "load.benchmarks.fold:benchmark",
     "fold-fraud": "load.benchmarks.fold:fraud",
+    "score": "load.benchmarks.score:benchmark",
     "fold-recommendations": "load.benchmarks.fold:recommendations",
     "overhead": "load.benchmarks.overhead:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
