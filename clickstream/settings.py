@@ -9,12 +9,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from clickstream.errors import UserMistake
 
 DEFAULT_REGION = "us-east-1"
+
+OrderWorkflow = Literal["choreography", "orchestration"]
+#: The queues of the order workflow, by the step of an order that their messages tell; each has a dead-letter queue.
+ORDER_QUEUES = ("placed", "reserved", "settled")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
+    order_workflow: OrderWorkflow = "choreography"
+    """Who leads an order through its steps (``CLICKSTREAM_ORDER_WORKFLOW``): the steps' own messages, or a state machine."""
     credentials: tuple[str, str] | None = None
     """Access key and secret for the embedded AWS, which takes any; None leaves the search to boto3."""
 
@@ -90,6 +97,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def dead_letter_queue(self) -> str:
         return f"{self.name}-dead-letters"
+
+    @property
+    def archive_bucket(self) -> str:
+        """Every event once, as Parquet."""
+        return f"{self.name}-archive"
+
+    @property
+    def orders_table(self) -> str:
+        """One item per order: its step and its lines. Named unlike the application, whose name is its lease table's."""
+        return f"{self.name}-order-states"
+
+    @property
+    def inventory_table(self) -> str:
+        """One item per product: how many are available."""
+        return f"{self.name}-inventory"
+
+    @property
+    def order_repeats_table(self) -> str:
+        """Powertools' idempotency records."""
+        return f"{self.name}-order-repeats"
+
+    @property
+    def orders_topic(self) -> str:
+        """What happens to orders, for the queues of the workflow and whoever else listens; attribute ``step`` filters."""
+        return f"{self.name}-order-events"
+
+    def order_queue(self, step: str) -> str:
+        """The queue whose messages say that an order has come to ``step``, one of ORDER_QUEUES."""
+        return f"{self.name}-order-{step}"
+
+    def order_dead_letter_queue(self, step: str) -> str:
+        return f"{self.name}-order-{step}-dead"
+
+    @property
+    def order_notifications_topic(self) -> str:
+        """What customers are told: FIFO, because SNS then drops a repetition by its id."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_notifications_queue(self) -> str:
+        """The notifications' subscriber: what waits for a mail service."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_state_machine(self) -> str:
+        return f"{self.name}-order"
 
     def application(self, app: str) -> str:
         """The KCL application's name, which is also its lease table's."""
