@@ -1,9 +1,10 @@
 """What each program may do on AWS: one :class:`Role` per program, as data.
 
-Every grant here answers calls that were seen: ``tests/infra/recorded/calls.json`` holds what each program called on the local
-AWS, and a test compares in both directions. What no local run can show (KMS, CloudWatch) stands in ``unseen``, each with its reason.
+Every grant in ``seen`` answers calls that were seen: ``tests/infra/recorded/calls.json`` holds what each program called on the
+local AWS, and a test compares in both directions. What no local run can show (KMS, CloudWatch, faults) stands in ``unseen``,
+each with its reason.
 
-A resource is ``service:tail``, where the tail is what follows region and account in an ARN (``dynamodb:table/clickstream-shards``).
+A resource is ``service:tail``; the tail is what follows region and account in an ARN (``dynamodb:table/clickstream-shards``).
 """
 
 from __future__ import annotations
@@ -21,29 +22,47 @@ class Grant(msgspec.Struct, frozen=True):
     resource: str
     reason: str = ""
     """Why it is needed although no local run shows it; empty for what runs show."""
+    conditions: dict[str, dict[str, str]] = {}
+    """IAM's conditions, for actions that know no resources."""
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
-    """What one program may do, beyond what ECS needs to start it."""
+    """What one program may do, beyond what ECS or Lambda needs to start it."""
 
     name: str
     seen: tuple[Grant, ...]
     unseen: tuple[Grant, ...] = ()
     """Each with a ``reason``."""
-    decrypts: bool = True
-    """Whether what it touches is encrypted with the platform's key: then it needs the key, too."""
+    uses_key: bool = True
+    """Whether what it touches is encrypted with the platform's key: Kinesis, S3, SQS and SNS then ask KMS in its name."""
 
 
 def _actions(service: str, names: str) -> tuple[str, ...]:
     return tuple(f"{service}:{name}" for name in names.split())
 
 
-def _table(name: str, actions: str) -> Grant:
-    return Grant(_actions("dynamodb", actions), f"dynamodb:table/{name}")
+def _table(name: str, actions: str, reason: str = "") -> Grant:
+    return Grant(_actions("dynamodb", actions), f"dynamodb:table/{name}", reason)
 
 
-def _stream(settings: Settings, actions: str) -> Grant:
-    return Grant(_actions("kinesis", actions), f"kinesis:stream/{settings.stream}")
+def _stream(settings: Settings, actions: str, reason: str = "") -> Grant:
+    return Grant(_actions("kinesis", actions), f"kinesis:stream/{settings.stream}", reason)
+
+
+def _objects(bucket: str, prefix: str, actions: str, reason: str = "") -> Grant:
+    return Grant(_actions("s3", actions), f"s3:{bucket}/{prefix}*", reason)
+
+
+def _listing(bucket: str, reason: str = "") -> Grant:
+    return Grant(("s3:ListBucket",), f"s3:{bucket}", reason)
+
+
+def _queue(name: str, actions: str, reason: str = "") -> Grant:
+    return Grant(_actions("sqs", actions), f"sqs:{name}", reason)
+
+
+def _topic(name: str, actions: str = "Publish", reason: str = "") -> Grant:
+    return Grant(_actions("sns", actions), f"sns:{name}", reason)
 
 
 def lease_tables(settings: Settings, application: str) -> tuple[str, str, str]:
@@ -59,23 +78,88 @@ def worker(settings: Settings, application: str) -> Role:
         name=application,
         seen=(
             _stream(settings, "DescribeStreamSummary ListShards GetShardIterator GetRecords"),
-            _table(leases, "DescribeTable Scan GetItem PutItem UpdateItem"),
-            _table(coordinator, "DescribeTable GetItem PutItem"),
+            _table(leases, "DescribeTable Scan PutItem UpdateItem"),
+            _table(coordinator, "DescribeTable PutItem"),
             _table(metrics, "DescribeTable"),
-            _table(settings.shards_table, "DescribeTable GetItem UpdateItem Query"),
-            Grant(("s3:GetObject", "s3:PutObject"), f"s3:{settings.state_bucket}/{application}/*"),
+            _table(settings.shards_table, "DescribeTable GetItem UpdateItem"),
+            _objects(settings.state_bucket, f"{application}/", "GetObject PutObject DeleteObject"),
+            _listing(settings.state_bucket),
+            _queue(settings.dead_letter_queue, "GetQueueUrl SendMessage"),
             *_sinks(settings, application),
         ),
         unseen=(
+            _table(
+                leases,
+                "GetItem DeleteItem",
+                "a lease that another worker wrote meanwhile; the lease of a closed shard that has expired",
+            ),
+            _table(
+                coordinator,
+                "GetItem Scan UpdateItem DeleteItem",
+                "the pin's value at a second start; KCL 3's leader, once the pin is lifted",
+            ),
+            _table(
+                metrics, "GetItem Scan PutItem UpdateItem DeleteItem", "KCL 3's own lease assignment, once the pin is lifted"
+            ),
+            _table(f"{leases}/index/*", "Query", "KCL 3's own lease assignment, once the pin is lifted"),
+            _objects(
+                settings.state_bucket,
+                f"dead-letters/{application}/",
+                "PutObject",
+                "a record that is no event and too large for a message",
+            ),
             Grant(
-                ("sqs:GetQueueUrl", "sqs:SendMessage"),
-                f"sqs:{settings.dead_letter_queue}",
-                "only for a record that is no event",
+                ("cloudwatch:PutMetricData",),
+                "*",
+                "KCL's own metrics, which an embedded AWS is not sent; the action knows no resources",
+                {"StringEquals": {"cloudwatch:namespace": leases}},
             ),
         ),
     )
 
 
 def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
-    """Where an application's answers go."""
-    return ()
+    """Where an application's answers go, and what it looks up."""
+    grants: dict[str, tuple[Grant, ...]] = {
+        "analytics": (_table(settings.aggregates_table, "PutItem"),),
+        "fraud": (
+            _table(settings.decisions_table, "PutItem"),
+            _topic(settings.alerts_topic),
+            _objects(settings.models_bucket, "models/fraud/", "GetObject"),
+        ),
+        "recommendations": (
+            _table(settings.recommendations_table, "PutItem"),
+            _objects(settings.models_bucket, "models/recommender/", "GetObject"),
+        ),
+        "archive": (_objects(settings.archive_bucket, "date=", "PutObject"),),
+        "orders": (_topic(settings.orders_topic),),
+    }
+    return grants[application]
+
+
+def collector(settings: Settings) -> Role:
+    """Puts events on the stream."""
+    return Role(name="collector", seen=(_stream(settings, "ListShards PutRecords"),))
+
+
+def generator(settings: Settings) -> Role:
+    """The load generator: it writes as the collector does, and reads nothing."""
+    return Role(name="generator", seen=(_stream(settings, "ListShards PutRecords"),))
+
+
+def serving(settings: Settings) -> Role:
+    """The read API and the dashboard."""
+    return Role(
+        name="serving",
+        seen=(
+            _table(settings.aggregates_table, "DescribeTable Query"),
+            _table(settings.shards_table, "DescribeTable Scan"),
+            _table(settings.recommendations_table, "DescribeTable GetItem Query"),
+        ),
+        uses_key=False,
+    )
+
+
+def order_function(settings: Settings, name: str) -> Role:
+    """One Lambda function of the order workflow. What Lambda itself needs to read its queue comes with the event source."""
+    return Role(name=f"order-{name}", seen=())

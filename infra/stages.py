@@ -99,4 +99,16 @@ def local(settings: Settings, upstream: Upstream) -> Stage:
     )
 
 
-__all__ = ["APPLICATIONS", "PRODUCTION", "STAGES", "STAGING", "STOP_TIMEOUT_S", "Size", "Stage", "StreamPlan", "Traffic", "Upstream", "local"]
+__all__ = [
+    "APPLICATIONS",
+    "PRODUCTION",
+    "STAGES",
+    "STAGING",
+    "STOP_TIMEOUT_S",
+    "Size",
+    "Stage",
+    "StreamPlan",
+    "Traffic",
+    "Upstream",
+    "local",
+]
