@@ -9,9 +9,11 @@ from clickstream.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
 
 
 class Clients:
@@ -50,6 +52,14 @@ class Clients:
             )
         return self._made[service]
 
+    def credentials(self) -> tuple[str | None, str | None, str | None] | None:
+        """Access key, secret and session token as they are now, for a client that is not boto3's; None when there are none."""
+        found = self._session.get_credentials()
+        if found is None:
+            return None
+        frozen = found.get_frozen_credentials()
+        return frozen.access_key, frozen.secret_key, frozen.token
+
     @property
     def kinesis(self) -> KinesisClient:
         return self._client("kinesis")  # type: ignore[return-value]  # one cache for all services
@@ -57,6 +67,14 @@ class Clients:
     @property
     def dynamodb(self) -> DynamoDBClient:
         return self._client("dynamodb")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def lambda_(self) -> LambdaClient:
+        return self._client("lambda")  # type: ignore[return-value]  # one cache for all services
+
+    @property
+    def stepfunctions(self) -> SFNClient:
+        return self._client("stepfunctions")  # type: ignore[return-value]  # one cache for all services
 
     @property
     def s3(self) -> S3Client:

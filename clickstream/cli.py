@@ -16,13 +16,15 @@ from clickstream.errors import ClickstreamError, UserMistake
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "archive": ("consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
     "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
+    "orders": ("consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("serving.query:query", "Ask for aggregates or recommendations from the command line."),
+    "query": ("serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),

@@ -104,7 +104,13 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--only", default=",".join(together.NAMES), show_default=True, metavar="NAME,…", help="Start these parts alone.")
+@click.option(
+    "--only",
+    default=",".join(together.DEFAULT),
+    show_default=True,
+    metavar="NAME,…",
+    help="Start these parts alone; also archive and orders.",
+)
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
 @click.option("--collect-port", default=8081, show_default=True, help="The collector's; 0 takes a free port.")
