@@ -30,6 +30,8 @@ from infra.stacks.workers import WorkersStack
 from infra.stages import APPLICATIONS, STAGES, Stage
 
 RELEASES = "clickstream-releases"
+#: Access logs are let into their bucket by its policy, not by an ACL.
+_FLAGS = {"@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True}
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,7 @@ def build_delivery(source: Source, stages: list[Stage], outdir: Path, *, checked
 
 
 def _app(outdir: Path, checked: bool) -> cdk.App:
-    app = cdk.App(outdir=str(outdir), analytics_reporting=False)
+    app = cdk.App(outdir=str(outdir), analytics_reporting=False, context=_FLAGS)
     if checked:
         cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return app

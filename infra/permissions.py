@@ -13,6 +13,9 @@ import msgspec
 
 from clickstream.settings import Settings
 
+#: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
+OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
+
 
 class Grant(msgspec.Struct, frozen=True):
     """These actions on this one resource."""
@@ -61,7 +64,7 @@ def _queue(name: str, actions: str, reason: str = "") -> Grant:
     return Grant(_actions("sqs", actions), f"sqs:{name}", reason)
 
 
-def _topic(name: str, actions: str = "Publish", reason: str = "") -> Grant:
+def _topic(name: str, actions: str, reason: str = "") -> Grant:
     return Grant(_actions("sns", actions), f"sns:{name}", reason)
 
 
@@ -78,30 +81,21 @@ def worker(settings: Settings, application: str) -> Role:
         name=application,
         seen=(
             _stream(settings, "DescribeStreamSummary ListShards GetShardIterator GetRecords"),
-            _table(leases, "DescribeTable Scan PutItem UpdateItem"),
-            _table(coordinator, "DescribeTable PutItem"),
+            _table(leases, "DescribeTable Scan GetItem PutItem UpdateItem"),
+            _table(coordinator, "DescribeTable GetItem PutItem"),
             _table(metrics, "DescribeTable"),
             _table(settings.shards_table, "DescribeTable GetItem UpdateItem"),
-            _objects(settings.state_bucket, f"{application}/", "GetObject PutObject DeleteObject"),
+            _objects(settings.state_bucket, f"{application}/", "GetObject PutObject"),
             _listing(settings.state_bucket),
             _queue(settings.dead_letter_queue, "GetQueueUrl SendMessage"),
             *_sinks(settings, application),
         ),
         unseen=(
-            _table(
-                leases,
-                "GetItem DeleteItem",
-                "a lease that another worker wrote meanwhile; the lease of a closed shard that has expired",
-            ),
-            _table(
-                coordinator,
-                "GetItem Scan UpdateItem DeleteItem",
-                "the pin's value at a second start; KCL 3's leader, once the pin is lifted",
-            ),
-            _table(
-                metrics, "GetItem Scan PutItem UpdateItem DeleteItem", "KCL 3's own lease assignment, once the pin is lifted"
-            ),
-            _table(f"{leases}/index/*", "Query", "KCL 3's own lease assignment, once the pin is lifted"),
+            _table(leases, "DeleteItem", "the lease of a closed shard, once its records have expired"),
+            _table(coordinator, "Scan UpdateItem DeleteItem", "the leader of KCL 3, once the pin on KCL 2's way is lifted"),
+            _table(metrics, "GetItem Scan PutItem UpdateItem DeleteItem", "KCL 3's own lease assignment, as above"),
+            _table(f"{leases}/index/{OWNER_INDEX}", "Query", "KCL 3's own lease assignment, as above"),
+            _objects(settings.state_bucket, f"{application}/", "DeleteObject", "snapshots that no manifest names any more"),
             _objects(
                 settings.state_bucket,
                 f"dead-letters/{application}/",
@@ -114,8 +108,15 @@ def worker(settings: Settings, application: str) -> Role:
                 "KCL's own metrics, which an embedded AWS is not sent; the action knows no resources",
                 {"StringEquals": {"cloudwatch:namespace": leases}},
             ),
+            *_unseen_lookups(settings, application),
         ),
     )
+
+
+def _unseen_lookups(settings: Settings, application: str) -> tuple[Grant, ...]:
+    if application in ("fraud", "recommendations"):
+        return (_listing(settings.models_bucket, "else S3 answers 403, not 404, while no model was published"),)
+    return ()
 
 
 def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
@@ -124,15 +125,18 @@ def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
         "analytics": (_table(settings.aggregates_table, "PutItem"),),
         "fraud": (
             _table(settings.decisions_table, "PutItem"),
-            _topic(settings.alerts_topic),
+            _topic(settings.alerts_topic, "CreateTopic Publish"),
             _objects(settings.models_bucket, "models/fraud/", "GetObject"),
         ),
         "recommendations": (
-            _table(settings.recommendations_table, "PutItem"),
+            _table(settings.recommendations_table, "GetItem PutItem"),
             _objects(settings.models_bucket, "models/recommender/", "GetObject"),
         ),
-        "archive": (_objects(settings.archive_bucket, "date=", "PutObject"),),
-        "orders": (_topic(settings.orders_topic),),
+        "archive": (_objects(settings.archive_bucket, "date=", "GetObject PutObject"),),
+        "orders": (
+            _table(settings.orders_table, "PutItem UpdateItem"),
+            _topic(settings.orders_topic, "CreateTopic Publish"),
+        ),
     }
     return grants[application]
 
@@ -142,11 +146,6 @@ def collector(settings: Settings) -> Role:
     return Role(name="collector", seen=(_stream(settings, "ListShards PutRecords"),))
 
 
-def generator(settings: Settings) -> Role:
-    """The load generator: it writes as the collector does, and reads nothing."""
-    return Role(name="generator", seen=(_stream(settings, "ListShards PutRecords"),))
-
-
 def serving(settings: Settings) -> Role:
     """The read API and the dashboard."""
     return Role(
@@ -154,7 +153,7 @@ def serving(settings: Settings) -> Role:
         seen=(
             _table(settings.aggregates_table, "DescribeTable Query"),
             _table(settings.shards_table, "DescribeTable Scan"),
-            _table(settings.recommendations_table, "DescribeTable GetItem Query"),
+            _table(settings.recommendations_table, "GetItem Query"),
         ),
         uses_key=False,
     )
@@ -162,4 +161,27 @@ def serving(settings: Settings) -> Role:
 
 def order_function(settings: Settings, name: str) -> Role:
     """One Lambda function of the order workflow. What Lambda itself needs to read its queue comes with the event source."""
-    return Role(name=f"order-{name}", seen=())
+    orders = _table(settings.orders_table, "GetItem UpdateItem")
+    decisions = _table(settings.decisions_table, "GetItem")
+    inventory = _table(settings.inventory_table, "UpdateItem")
+    tells = _topic(settings.orders_topic, "CreateTopic Publish")
+    notifies = _topic(settings.order_notifications_topic, "CreateTopic Publish")
+    starts = Grant(("states:StartExecution",), f"states:stateMachine:{settings.order_state_machine}")
+    repeats = _table(settings.order_repeats_table, "PutItem UpdateItem")
+    failed = _table(settings.order_repeats_table, "DeleteItem", "a message whose handling failed must be free to come again")
+    gives_back = _table(settings.inventory_table, "UpdateItem", "a cancelled order gives back what it has reserved")
+    seen, unseen = {
+        "reserve": ((repeats, inventory, orders, tells), (failed,)),
+        "confirm": ((repeats, decisions, orders, tells), (failed, gives_back)),
+        "notify": ((repeats, orders, notifies), (failed,)),
+        "start": ((repeats, starts), (failed,)),
+        "task": ((inventory, orders, decisions, notifies), ()),
+    }[name]
+    return Role(name=f"order-{name}", seen=seen, unseen=unseen)
+
+
+def roles(settings: Settings, applications: tuple[str, ...]) -> list[Role]:
+    """Of every program there is, both order workflows' functions included."""
+    functions = [order_function(settings, name) for name in ("reserve", "confirm", "notify", "start", "task")]
+    web = [collector(settings), serving(settings)]
+    return [*(worker(settings, application) for application in applications), *web, *functions]

@@ -78,5 +78,4 @@ def metric(alarm: Alarm) -> cloudwatch.IMetric:
         dimensions_map=alarm.dimensions,
         statistic=alarm.statistic,
         period=period,
-        label=alarm.name,
     )

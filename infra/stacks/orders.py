@@ -6,12 +6,16 @@ orchestration one function starts a state machine that calls the same steps in t
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from aws_cdk import CfnParameter, Duration, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda_event_sources as sources
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as states
 from constructs import Construct
 
 from clickstream.settings import ORDER_QUEUES, Settings
@@ -24,7 +28,9 @@ from infra.stacks.stores import table
 _RECEIVES = 5
 #: Fraud decides within a second: whoever asks for its decision comes a little later.
 _DELAYS_S = {"reserved": 2}
-_TIMEOUT = Duration.seconds(5)
+_TIMEOUT = Duration.seconds(10)
+#: Read as data: infra imports nothing of the consumers.
+STATE_MACHINE = Path(__file__).parents[2] / "consumers" / "orders" / "state_machine.json"
 #: Function → the queue that it listens to when the steps lead themselves.
 CHOREOGRAPHY = {"reserve": "placed", "confirm": "reserved", "notify": "settled"}
 
@@ -45,7 +51,7 @@ class OrdersStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         self._settings, self._key, self._removal = settings, key, removal
-        table(self, "Orders", settings.orders_table, "order_id", removal=removal)
+        table(self, "Orders", settings.orders_table, "order_id", expires="expires_at", removal=removal)
         table(self, "Inventory", settings.inventory_table, "product_id", removal=removal)
         table(self, "Repeats", settings.order_repeats_table, "id", expires="expiration", removal=removal)
         self.topic = sns.Topic(self, "Events", topic_name=settings.orders_topic, master_key=key, enforce_ssl=True)
@@ -57,7 +63,10 @@ class OrdersStack(Stack):
         parameter = CfnParameter(self, "Release", description="The functions' archive: the commit it was built from")
         self._release = Release(self, "Code", bucket=releases, release=parameter.value_as_string)
         self.functions: dict[str, Function] = {}
-        self._choreography()
+        if settings.order_workflow == "choreography":
+            self._choreography()
+        else:
+            self._orchestration()
 
     def _step_queue(self, step: str) -> sqs.Queue:
         queue = sqs.Queue(
@@ -125,6 +134,36 @@ class OrdersStack(Stack):
 
     def _choreography(self) -> None:
         for name, step in CHOREOGRAPHY.items():
-            self._function(name).function.add_event_source(
-                sources.SqsEventSource(self.queues[step], batch_size=10, report_batch_item_failures=True)
-            )
+            self._listening(name, step)
+
+    def _orchestration(self) -> None:
+        """One function starts the state machine, which calls another for every step."""
+        task = self._function("task").function
+        machine = states.StateMachine(
+            self,
+            "Machine",
+            state_machine_name=self._settings.order_state_machine,
+            definition_body=states.DefinitionBody.from_string(STATE_MACHINE.read_text(encoding="utf-8")),
+            definition_substitutions={"TaskFunctionArn": task.function_arn},
+            tracing_enabled=True,
+            logs=states.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "MachineLogs",
+                    log_group_name=f"/aws/vendedlogs/states/{self._settings.order_state_machine}",
+                    retention=logs.RetentionDays.ONE_MONTH,
+                ),
+                level=states.LogLevel.ALL,
+            ),
+        )
+        task.grant_invoke(machine)
+        accept(machine, "IAM5[Resource::*]", "Step Functions' log deliveries and X-Ray's actions know no resources")
+        accept(
+            self, f"IAM5[Resource::<{self.get_logical_id(task.node.default_child)}.Arn>:*]", "any version of the one function"
+        )  # type: ignore[arg-type]  # a function has one
+        self._listening("start", "placed")
+
+    def _listening(self, name: str, step: str) -> None:
+        self._function(name).function.add_event_source(
+            sources.SqsEventSource(self.queues[step], batch_size=10, report_batch_item_failures=True)
+        )

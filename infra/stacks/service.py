@@ -27,6 +27,7 @@ class Service(Construct):
     """``service``, ``security_group`` and ``task_role`` of a program in a container.
 
     ``image`` names the repository ``clickstream/<image>``; its tag is the release, the commit that the pipeline built.
+    ``health`` is what infra/images/healthy.py looks at: ECS does not read the image's own HEALTHCHECK.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Service(Construct):
         size: Size,
         settings: Settings,
         key: kms.IKey,
+        health: str,
         port: int | None = None,
         secrets: Mapping[str, ecs.Secret] | None = None,
     ) -> None:
@@ -77,6 +79,12 @@ class Service(Construct):
             stop_timeout=Duration.seconds(STOP_TIMEOUT_S),
             readonly_root_filesystem=True,
             linux_parameters=ecs.LinuxParameters(self, "Linux", init_process_enabled=True),
+            health_check=ecs.HealthCheck(
+                command=["CMD", ".venv/bin/python", "healthy.py", health],
+                interval=Duration.seconds(10),
+                timeout=Duration.seconds(5),
+                start_period=Duration.seconds(60),
+            ),
             port_mappings=[] if port is None else [ecs.PortMapping(container_port=port)],
         )
         container.add_mount_points(

@@ -16,13 +16,11 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from clickstream.settings import Settings
-from infra.permissions import lease_tables
+from infra.permissions import OWNER_INDEX, lease_tables
 from infra.stacks.exceptions import accept
 
 _STRING = dynamodb.AttributeType.STRING
 _KEPT = Duration.days(14)
-#: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
-_OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 
 def table(
@@ -89,7 +87,7 @@ class StoresStack(Stack):
         title = application.capitalize()
         made = table(self, f"{title}Leases", leases, "leaseKey", removal=self._removal)
         made.add_global_secondary_index(
-            index_name=_OWNER_INDEX,
+            index_name=OWNER_INDEX,
             partition_key=dynamodb.Attribute(name="leaseOwner", type=_STRING),
             sort_key=dynamodb.Attribute(name="leaseKey", type=_STRING),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,

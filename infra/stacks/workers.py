@@ -36,6 +36,7 @@ class WorkersStack(Stack):
                 image="worker",
                 release=release.value_as_string,
                 command=[application],
+                health=".local/workers",
                 role=permissions.worker(stage.settings, application),
                 size=stage.size(application),
                 settings=stage.settings,
