@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_lambda import LambdaClient
@@ -59,6 +60,10 @@ class Clients:
             return None
         frozen = found.get_frozen_credentials()
         return frozen.access_key, frozen.secret_key, frozen.token
+
+    @property
+    def cloudwatch(self) -> CloudWatchClient:
+        return self._client("cloudwatch")  # type: ignore[return-value]  # one cache for all services
 
     @property
     def kinesis(self) -> KinesisClient:

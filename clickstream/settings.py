@@ -48,6 +48,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
     order_workflow: OrderWorkflow = "choreography"
     """Who leads an order through its steps (``CLICKSTREAM_ORDER_WORKFLOW``): the steps' own messages, or a state machine."""
+    autoscale: bool = False
+    """Whether the scheduled auto-scaler changes shards (``CLICKSTREAM_AUTOSCALE``), or only says what it would do."""
     credentials: tuple[str, str] | None = None
     """Access key and secret for the embedded AWS, which takes any; None leaves the search to boto3."""
 
