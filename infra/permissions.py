@@ -124,7 +124,7 @@ def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
     grants: dict[str, tuple[Grant, ...]] = {
         "analytics": (_table(settings.aggregates_table, "PutItem"),),
         "fraud": (
-            _table(settings.decisions_table, "PutItem"),
+            _table(settings.decisions_table, "PutItem UpdateItem"),
             _topic(settings.alerts_topic, "CreateTopic Publish"),
             _objects(settings.models_bucket, "models/fraud/", "GetObject"),
         ),
