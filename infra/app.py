@@ -17,6 +17,7 @@ from cdk_nag import AwsSolutionsChecks
 
 from infra import watching
 from infra.stacks.alarms import AlarmsStack
+from infra.stacks.autoscaler import AutoscalerStack
 from infra.stacks.catalogue import CatalogueStack
 from infra.stacks.delivery import DeliveryStack
 from infra.stacks.gateway import GatewayStack
@@ -86,6 +87,9 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
     StoresStack(app, named("stores"), env=env, settings=settings, applications=APPLICATIONS, key=stream.key, removal=removal)
     OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal)
     CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal)
+    AutoscalerStack(
+        app, named("autoscaler"), env=env, settings=settings, key=stream.key, releases=RELEASES, acts=stage.autoscales
+    )
     alarms = watching.plain(stage, APPLICATIONS)
     target: Any = stage.upstream
     if stage.upstream is None:

@@ -180,8 +180,21 @@ def order_function(settings: Settings, name: str) -> Role:
     return Role(name=f"order-{name}", seen=seen, unseen=unseen)
 
 
+def autoscaler(settings: Settings) -> Role:
+    """The function that splits and merges shards."""
+    return Role(
+        name="autoscaler",
+        seen=(
+            _stream(settings, "DescribeStreamSummary ListShards GetShardIterator GetRecords MergeShards"),
+            _table(settings.shards_table, "Scan"),
+            Grant(("cloudwatch:GetMetricStatistics",), "*"),  # it knows no resources
+        ),
+        unseen=(_stream(settings, "SplitShard", "only for a shard at its limit"),),
+    )
+
+
 def roles(settings: Settings, applications: tuple[str, ...]) -> list[Role]:
     """Of every program there is, both order workflows' functions included."""
     functions = [order_function(settings, name) for name in ("reserve", "confirm", "notify", "start", "task")]
-    web = [collector(settings), serving(settings)]
-    return [*(worker(settings, application) for application in applications), *web, *functions]
+    others = [collector(settings), serving(settings), autoscaler(settings)]
+    return [*(worker(settings, application) for application in applications), *others, *functions]

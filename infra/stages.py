@@ -62,6 +62,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     nat_gateways: int = 1
     keeps_data: bool = True
     """Whether what is stored outlives the stack, and cannot be deleted by mistake."""
+    autoscales: bool = False
+    """Whether shards are split and merged without asking; else the advice is only logged. Not for on-demand streams."""
     lag_s: int = 60
     """How far behind an application may be before somebody is told."""
     upstream: Upstream | None = None
@@ -75,6 +77,7 @@ STAGING = Stage(
     name="staging",
     settings=Settings(name="clickstream-staging"),
     stream=StreamPlan(shards=2, retention_hours=24),
+    autoscales=True,
     worker=Size(cpu=256, memory_mib=1024, least=1, most=2),
     collector=Size(cpu=256, memory_mib=512, least=1, most=2),
     serving=Size(cpu=256, memory_mib=512, least=1, most=2),

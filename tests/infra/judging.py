@@ -24,6 +24,8 @@ PLATFORM = {
     "xray:PutTraceSegments": "*",
     "xray:PutTelemetryRecords": "*",
 }
+#: Actions that IAM cannot confine to a resource; they must be seen like any other.
+UNCONFINED = frozenset({"cloudwatch:GetMetricStatistics"})
 
 
 def findings(allowed: Collection[Permission], seen: Iterable[Call], unseen: Collection[Permission]) -> list[str]:
@@ -50,7 +52,10 @@ def findings(allowed: Collection[Permission], seen: Iterable[Call], unseen: Coll
     loose = [
         f"too wide: {permission.action} on everything may not be allowed"
         for permission in sorted(allowed)
-        if permission.resource == "*" and not permission.condition and PLATFORM.get(permission.action) != "*"
+        if permission.resource == "*"
+        and not permission.condition
+        and permission.action not in UNCONFINED
+        and PLATFORM.get(permission.action) != "*"
     ]
     return [*narrow, *wide, *stale, *loose]
 

@@ -25,7 +25,7 @@ from tests.infra.templates import Template, read
 pytestmark = pytest.mark.integration
 
 NAME = "deployed"
-ORDER = ("stream", "stores", "orders", "catalogue", "gateway", "alarms")
+ORDER = ("stream", "stores", "orders", "catalogue", "autoscaler", "gateway", "alarms")
 _PATIENCE_S = 120.0
 
 

@@ -25,6 +25,8 @@ OUTPUT = Path(__file__).parents[1] / "recorded" / "calls.json"
 
 
 def main() -> int:
+    """``--only autoscaler`` records that one again and keeps the others as they were."""
+    only = sys.argv[2] if sys.argv[1:2] == ["--only"] else None
     found: dict[str, set[Call]] = defaultdict(set)
 
     def seen(request: Request) -> None:
@@ -45,7 +47,10 @@ def main() -> int:
         scenario = Scenario(aws.region, proxy.url, f"http://{HOST}:{port}", Path(folder))
         scenario.wait(lambda: stack.answers(port, "/health"), "our Kinesis", time.monotonic() + 60)
         try:
-            scenario.run()
+            if only is None:
+                scenario.run()
+            else:
+                scenario.autoscale()
         finally:
             for line in log.read_text().splitlines():
                 if "\t" in line:
@@ -59,8 +64,10 @@ def main() -> int:
                         )
                     )
     OUTPUT.parent.mkdir(exist_ok=True)
-    text = {program: [msgspec.to_builtins(call) for call in sorted(found[program])] for program in sorted(found)}
-    OUTPUT.write_text(json.dumps(text, indent=1) + "\n")
+    text = {program: [msgspec.to_builtins(call) for call in sorted(found[program])] for program in found}
+    if only is not None:
+        text = json.loads(OUTPUT.read_text()) | text
+    OUTPUT.write_text(json.dumps(text, indent=1, sort_keys=True) + "\n")
     sys.stderr.write(f"{sum(map(len, found.values()))} permissions of {len(found)} programs in {OUTPUT}\n")
     return 0
 

@@ -64,6 +64,8 @@ def calls(service: str, request: Request, stream: str) -> set[Call]:
             form = parse_qs(request.body.decode())
             name = form["Name"][0] if "Name" in form else form["TopicArn"][0].rsplit(":", 1)[-1]
             return {Call(f"sns:{_action(form['Action'][0])}", f"sns:{name}")}
+        case "monitoring":
+            return {Call(f"cloudwatch:{_operation(request)}", "*")}
         case "states":
             body = msgspec.json.decode(request.body)
             name = str(body["stateMachineArn"]).rsplit(":", 1)[-1]

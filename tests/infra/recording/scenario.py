@@ -80,6 +80,18 @@ class Scenario:
             self._read(serving)
         self._choreography()
         self._orchestration()
+        self.autoscale()
+
+    def autoscale(self) -> None:
+        """An idle stream, over many shards: the function merges two of them."""
+        resources.create(self._clients, self._settings, shards=2)
+        module = "clickstream.autoscaler"
+        program = f"from {module} import handler; handler({{}}, None)"
+        command = [sys.executable, "-c", program]
+        environment = self._environment("autoscaler") | {"CLICKSTREAM_AUTOSCALE": "true"}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
+        sys.stderr.write(done.stdout)
 
     def wait(self, condition: Callable[[], bool], what: str, deadline: float | None = None) -> None:
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} waiting for {what}\n")
