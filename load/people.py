@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from clickstream.events import Context
+from clickstream.events import Context, DeviceKind
 from load.catalogue import CATEGORIES
 
 COUNTRIES = ("DE", "FR", "NL", "US", "GB", "DE", "FR", "AT", "ES", "IT")
@@ -12,6 +12,7 @@ CURRENCIES = {"US": "USD", "GB": "GBP"}
 _REFERRERS = ("", "", "https://search.example/", "https://social.example/feed", "https://news.example/deals", "newsletter")
 _DEVICES = 3
 _CARDS = 2
+_KINDS: tuple[DeviceKind, ...] = ("phone", "phone", "phone", "desktop", "desktop", "tablet")
 #: A category's share of a person's visits, by favourite, in percent; the rest is any category.
 _FAVOURITES = (55, 80, 95)
 #: A multiplier and a prime that spread neighbouring numbers over everything: a person's traits are independent of each other.
@@ -48,7 +49,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
         country = COUNTRIES[int(chance * 100_000) % len(COUNTRIES)] if away else self.country
         name = f"{self.traits:08x}{device}"
         referrer = _REFERRERS[int(chance * 10_000) % len(_REFERRERS)]
-        return Context(ip=f"ip{name}{country}", device=f"d{name}", country=country, referrer=referrer)
+        kind = _KINDS[_mixed(self.traits, 11 + device) % len(_KINDS)]
+        return Context(ip=f"ip{name}{country}", device=f"d{name}", country=country, referrer=referrer, device_kind=kind)
 
     def card(self, chance: float) -> str:
         """The fingerprint of the card of this purchase; some people have two."""

@@ -82,10 +82,10 @@ class Live:
 
     async def tick(self) -> None:
         """One read and one message; messages that say so while, and after, a store does not answer."""
-        began = monotonic()
+        began, now = monotonic(), self._clock()
         # abandoned when the server ends: that must not wait for a store
         reading = asyncio.ensure_future(
-            anyio.to_thread.run_sync(self._picture.read, self._clock(), abandon_on_cancel=True),
+            anyio.to_thread.run_sync(self._picture.read, now, abandon_on_cancel=True),
         )
         try:
             while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
@@ -96,7 +96,7 @@ class Live:
             self._note(str(error))
         else:
             self._note(None)
-            self.read_at_ms = self._clock()
+            self.read_at_ms = now
         finally:
             reading.cancel()
         await self._send()

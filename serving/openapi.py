@@ -26,9 +26,9 @@ class Item(msgspec.Struct, frozen=True):
 
 
 class RecommendationsAnswer(msgspec.Struct, frozen=True):
-    """What to show a visitor. ``personal`` is false for a stranger, who gets what is popular; ``made_at``: ms."""
+    """What to show. ``personal`` is false for a stranger, who gets what is popular; ``made_at``: ms."""
 
-    user_id: str
+    user_id: str | None
     personal: bool
     model: str | None
     made_at: int | None
@@ -40,6 +40,7 @@ class Parameter(NamedTuple):
     schema: Schema
     description: str
     place: str = "query"
+    needed: bool = False
 
 
 class Operation(NamedTuple):
@@ -66,6 +67,11 @@ _FORMAT = (
 def _count(name: str, default: int, most: int, description: str) -> Parameter:
     return Parameter(name, {"type": "integer", "minimum": 1, "maximum": most, "default": default}, description)
 
+
+_OFFERED = (
+    _count("count", LENGTH, LENGTH, "items"),
+    Parameter("without", {"type": "string"}, "product ids that cannot be had, with commas between"),
+)
 
 OPERATIONS = (
     Operation(
@@ -109,6 +115,30 @@ OPERATIONS = (
         RecommendationsAnswer,
         (
             Parameter("user_id", {"type": "string", "minLength": 1}, "the visitor", "path"),
+            *_OFFERED,
+        ),
+        is_table=False,
+    ),
+    Operation(
+        "/v1/recommendations",
+        "/v1/recommendations",
+        "What to show in a session that the asker tells",
+        RecommendationsAnswer,
+        (
+            Parameter(
+                "viewed", {"type": "string", "minLength": 1}, "product ids, the latest last, with commas between", needed=True
+            ),
+            *_OFFERED,
+        ),
+        is_table=False,
+    ),
+    Operation(
+        "/v1/recommendations",
+        "/v1/recommendations",
+        "What to show next to somebody who has viewed these products, from the model that serves",
+        RecommendationsAnswer,
+        (
+            Parameter("viewed", {"type": "string", "minLength": 1}, "product ids, the latest last, with commas between"),
             _count("count", LENGTH, LENGTH, "items"),
             Parameter("without", {"type": "string"}, "product ids that cannot be had, with commas between"),
         ),
@@ -158,13 +188,13 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
         parameters += _FORMAT
     statuses = sorted({*operation.statuses, *((401,) if with_login else ())})
     return {
-        "operationId": operation.path.removeprefix("/v1/").split("/{")[0].replace("/", "-"),
+        "operationId": operation.path.removeprefix("/v1/").replace("/{", "-by-").replace("}", "").replace("/", "-"),
         "summary": operation.summary,
         "parameters": [
             {
                 "name": each.name,
                 "in": each.place,
-                "required": each.place == "path",
+                "required": each.needed or each.place == "path",
                 "description": each.description,
                 "schema": each.schema,
             }
