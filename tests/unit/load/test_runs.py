@@ -12,8 +12,8 @@ from hdrh.log import HistogramLogReader
 from load.book import Book
 from load.driver import empty
 from load.live import Now, line
+from load.outcome import Sent, joined, summary, told, write_hdr_log
 from load.plan import Plan
-from load.runs import Sent, joined, summary, told, write_hdr_log
 from load.speed import per_second
 
 T0 = 1_700_000_000_000
