@@ -1,4 +1,4 @@
-"""What a run came to: one sender's work, or several senders' as one, told to people, to machines and to HdrHistogram's tools."""
+"""What a run came to: one sender's work, or several senders' as one, told to people, machines and HdrHistogram's tools."""
 
 from __future__ import annotations
 
