@@ -70,8 +70,14 @@ class Aws:
 
 
 def load_application(name: str) -> Application:
-    """The application's wiring, imported only now: a process carries what its own application needs."""
-    application: Application = importlib.import_module(APPLICATIONS[name]).APPLICATION
+    """The application's wiring, imported only now: a process carries what its own application needs.
+
+    ``name``: one of :data:`APPLICATIONS`, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
+    module's ``application(ARGUMENT)``.
+    """
+    module, made, argument = name.partition("@")
+    wiring = importlib.import_module(APPLICATIONS.get(module, module))
+    application: Application = wiring.application(argument) if made else wiring.APPLICATION
     return application
 
 
