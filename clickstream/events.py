@@ -46,6 +46,8 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     country: Annotated[str, Meta(max_length=2)] = ""
     referrer: Text = ""
     device_kind: DeviceKind | UnsetType = UNSET
+    traceparent: Name | UnsetType = UNSET
+    """W3C trace context of the span that put a sampled event; Kinesis has no headers to carry it. See docs/telemetry.md."""
 
 
 NO_CONTEXT = Context()

@@ -42,6 +42,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "WARNING"
     hung_after_s: float = 300.0
     """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
+    trace_sampling: float = 0.0
+    """Share of the collector's requests that are traced, 0 to 1; 0 is off (``CLICKSTREAM_TRACE_SAMPLING``)."""
+    otlp_endpoint: str = "http://127.0.0.1:4318"
+    """Where spans go (``OTEL_EXPORTER_OTLP_ENDPOINT``): OTLP over HTTP, ``/v1/traces`` is added."""
+    metrics: Literal["off", "emf"] = "off"
+    """``emf``: workers log their metrics for CloudWatch once a minute (``CLICKSTREAM_METRICS``). Prometheus asks `serve`."""
     worker_id: str = ""
     """The KCL worker that a shard's process belongs to (``CLICKSTREAM_WORKER_ID``, set by the launcher)."""
     consumables: str = ""
@@ -175,8 +181,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
-#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form.
-_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials"})
+#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.
+_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint"})
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -197,6 +203,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
         },
         "java_home": env.get("JAVA_HOME") or None,
+        **({"otlp_endpoint": env["OTEL_EXPORTER_OTLP_ENDPOINT"]} if "OTEL_EXPORTER_OTLP_ENDPOINT" in env else {}),
         **own,
     }
     try:
@@ -213,6 +220,12 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
     if not _REGION.fullmatch(settings.region):
         raise UserMistake(f"AWS_REGION is no region: {settings.region!r}", hint="like us-east-1")
+    if not 0.0 <= settings.trace_sampling <= 1.0:
+        raise UserMistake(f"CLICKSTREAM_TRACE_SAMPLING is no share: {settings.trace_sampling:g}", hint="from 0 (off) to 1")
+    if not _is_url(settings.otlp_endpoint):
+        raise UserMistake(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is no URL: {settings.otlp_endpoint!r}", hint="like http://127.0.0.1:4318"
+        )
     if settings.log_level.upper() not in LOG_LEVELS:
         raise UserMistake(f"CLICKSTREAM_LOG_LEVEL is no level: {settings.log_level!r}", hint=f"one of {', '.join(LOG_LEVELS)}")
     return settings
@@ -241,7 +254,7 @@ def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] |
     )
 
 
-#: Fields whose variables are AWS's own.
+#: Fields whose variables are not ours.
 _FROM_AWS = frozenset({"region", "profile", "endpoint_url"}) | _NEVER_FROM_ENV
 
 
@@ -253,6 +266,7 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
         value = getattr(settings, field.name)
         if value is not None and field.name not in _FROM_AWS:
             env[f"CLICKSTREAM_{field.name.upper()}"] = str(value.absolute() if isinstance(value, Path) else value)
+    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
     env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
     env |= {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in settings.endpoint_urls.items()}
     if settings.endpoint_url is not None:

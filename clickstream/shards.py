@@ -152,6 +152,10 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
 
     \b
     With --json: {"advice": [{"kind", "what", "reason", "cost": $ a month, "applies": bool}, ...], "applied": bool}
+
+    \b
+    Example:
+      clickstream shards advise --window 60
     """
     from clickstream import advice
     from clickstream.aws import Clients

@@ -15,10 +15,15 @@ from clickstream.settings import from_env
 if TYPE_CHECKING:
     from models.registry.s3 import Pointer, Registry
 
-#: Model → (module, its verbs: commands of that name in the module).
-MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "fraud": ("models.fraud.commands", ("train", "evaluate")),
-    "recommender": ("models.recommender.commands", ("train", "evaluate")),
+#: Model → its verbs → the module with a command of that name. By name: what runs on the stream is above models.
+MODELS: Mapping[str, Mapping[str, str]] = {
+    "fraud": {
+        "train": "models.fraud.commands",
+        "evaluate": "models.fraud.commands",
+        "shadow": "consumers.fraud.commands",
+        "label": "consumers.fraud.commands",
+    },
+    "recommender": {"train": "models.recommender.commands", "evaluate": "models.recommender.commands"},
 }
 
 
@@ -26,13 +31,13 @@ class ByModel(click.Group):
     """A verb whose sub-commands are the models that have it; a model's module is imported only when it is asked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(model for model, (_, verbs) in MODELS.items() if self.name in verbs)
+        return sorted(model for model, verbs in MODELS.items() if self.name in verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
         assert self.name is not None
-        command = getattr(importlib.import_module(MODELS[cmd_name][0]), self.name)
+        command = getattr(importlib.import_module(MODELS[cmd_name][self.name]), self.name)
         assert isinstance(command, click.Command)
         return command
 
@@ -50,6 +55,23 @@ def train() -> None:
 @models.group(cls=ByModel, subcommand_metavar="MODEL [ARGS]…")
 def evaluate() -> None:
     """Measure how good a model is."""
+
+
+class OfFraud(ByModel):
+    """Of one model only, so that its name may be left out."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in MODELS else ["fraud", *args])
+
+
+@models.group(cls=OfFraud, subcommand_metavar="[fraud] VERSION [ARGS]…")
+def shadow() -> None:
+    """Compare a version with the live one on the stream, deciding nothing."""
+
+
+@models.group(cls=ByModel, subcommand_metavar="MODEL [ARGS]…")
+def label() -> None:
+    """Note what became known of decided purchases."""
 
 
 _MODEL = click.argument("model", type=click.Choice(sorted(MODELS)))

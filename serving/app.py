@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving import explain_api, openapi, pages, recommendations
+from serving import explain_api, metrics, openapi, pages, recommendations
 from serving.api import Api, json
 from serving.feeds import Feeds
 from serving.fleet import Fleet
@@ -81,6 +81,7 @@ def create_app(
         Route("/readyz", own.readyz),
         Route("/v1/live/{feed}", own.live),
         *api.routes(),
+        metrics.route(views, clock),
         Mount("/static", StaticFiles(directory=STATIC)),
     ]
     if offers is not None:

@@ -43,3 +43,25 @@ class Coalesced(Generic[T]):
             if self._gathering is batch:
                 self._gathering = None
             return await run_in_threadpool(self._look, list(batch.keys))
+
+
+class Remembered(Generic[T]):
+    """One value that many ask for, read at most every ``for_s`` seconds; ``read`` may block and is called on a thread."""
+
+    def __init__(self, read: Callable[[], T], for_s: float, clock_s: Callable[[], float]) -> None:
+        self._reads = Coalesced(lambda _: {_THE_ONE: read()}, at_once=1, most=2)
+        self._for_s = for_s
+        self._clock_s = clock_s
+        self._known: tuple[T, float] | None = None
+
+    async def value(self) -> T:
+        now_s = self._clock_s()
+        if self._known is not None and now_s - self._known[1] < self._for_s:
+            return self._known[0]
+        value = await self._reads.of(_THE_ONE)
+        assert value is not None
+        self._known = value, now_s
+        return value
+
+
+_THE_ONE = ""

@@ -30,6 +30,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
+    /metrics           for Prometheus: one series per application and shard
 
     \b
     The login's token is CLICKSTREAM_DASHBOARD_TOKEN; without it, one is made and told on stderr.
@@ -37,6 +38,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.telemetry import logs
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
     from consumers.fraud.views import Decisions
@@ -53,6 +55,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
             hint="add --allow-remote if that is meant; the pages then need a login",
         )
     surroundings = settings.from_env()
+    logs.to_stderr(surroundings.log_level)
     given = surroundings.dashboard_token
     if given and len(given) < LEAST_CHARACTERS:
         raise UserMistake(

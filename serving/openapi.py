@@ -132,6 +132,18 @@ OPERATIONS = (
         ),
         is_table=False,
     ),
+    Operation(
+        "/v1/recommendations",
+        "/v1/recommendations",
+        "What to show next to somebody who has viewed these products, from the model that serves",
+        RecommendationsAnswer,
+        (
+            Parameter("viewed", {"type": "string", "minLength": 1}, "product ids, the latest last, with commas between"),
+            _count("count", LENGTH, LENGTH, "items"),
+            Parameter("without", {"type": "string"}, "product ids that cannot be had, with commas between"),
+        ),
+        is_table=False,
+    ),
 )
 
 _STATUSES = {

@@ -18,12 +18,13 @@ from starlette.routing import Route
 
 from clickstream.errors import UserMistake
 from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, shown, suffices
-from serving.coalescing import Coalesced
+from serving.coalescing import Coalesced, Remembered
 
 #: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
 POPULAR_FOR_S = 10
-#: What is popular is read at most this often (s).
+#: What is popular, and what is sold out, is read at most this often (s).
 _POPULAR_READ_S = 2.0
+_SOLD_OUT_READ_S = 5.0
 _MOST_WITHOUT = 500
 _MOST_VIEWED = 50
 #: Calls to DynamoDB under way at once; visitors who come meanwhile share the next.
@@ -33,16 +34,17 @@ _AT_ONCE = 2
 class Offers(Protocol):
     """What is read of ``consumers.recommendations.views.Recommendations``. Raises RetryLater, Missing.
 
-    ``stored`` and ``popular`` may block; ``for_session`` does not, and is asked from one thread.
+    ``for_session`` does not block, and is asked from one thread; the others may.
     """
 
     def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]: ...
     def popular(self) -> RecommendationsView: ...
+    def sold_out(self) -> frozenset[str]: ...
     def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None: ...
 
 
 def routes(offers: Offers, clock_s: Callable[[], float] = time.monotonic) -> list[Route]:
-    """Both with ``?count=1..20`` items, and ``?without=a,b``: what the shop cannot sell just now."""
+    """Both with ``?count=1..20`` items, and ``?without=a,b``: not these, beside what the inventory has none of."""
     endpoints = _Endpoints(offers, clock_s)
     return [
         Route("/v1/recommendations", endpoints.of_session),
@@ -53,21 +55,19 @@ def routes(offers: Offers, clock_s: Callable[[], float] = time.monotonic) -> lis
 class _Endpoints:
     def __init__(self, offers: Offers, clock_s: Callable[[], float]) -> None:
         self._offers = offers
-        self._clock_s = clock_s
         self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE)
-        self._popular_lists = Coalesced(lambda _: {"": offers.popular()}, at_once=1, most=2)
-        self._popular: RecommendationsView | None = None
-        self._popular_at = 0.0
+        self._popular = Remembered(offers.popular, _POPULAR_READ_S, clock_s)
+        self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
 
     async def of_visitor(self, request: Request) -> Response:
-        count, without = _asked(request)
+        count, without = await self._asked(request)
         user_id = request.path_params["user_id"]
         found = await self._stored.of(user_id)
-        popular = None if suffices(found, count, without) else await self._what_is_popular()
+        popular = None if suffices(found, count, without) else await self._popular.value()
         return _answer(request, shown(user_id, found, popular, count, without))
 
     async def of_session(self, request: Request) -> Response:
-        count, without = _asked(request)
+        count, without = await self._asked(request)
         viewed = [item for item in request.query_params.get("viewed", "").split(",") if item]
         if not 1 <= len(viewed) <= _MOST_VIEWED:
             raise UserMistake(
@@ -76,22 +76,16 @@ class _Endpoints:
             )
         view = self._offers.for_session(viewed, count=count, without=without)
         if view is None:  # no model yet
-            view = shown("", None, await self._what_is_popular(), count, without)
+            view = shown("", None, await self._popular.value(), count, without)
         return _answer(request, view, POPULAR_FOR_S)
 
-    async def _what_is_popular(self) -> RecommendationsView | None:
-        if self._popular is None or self._clock_s() - self._popular_at >= _POPULAR_READ_S:
-            self._popular = await self._popular_lists.of("")
-            self._popular_at = self._clock_s()
-        return self._popular
-
-
-def _asked(request: Request) -> tuple[int, frozenset[str]]:
-    query = request.query_params
-    without = frozenset(item for item in query.get("without", "").split(",") if item)
-    if len(without) > _MOST_WITHOUT:
-        raise UserMistake(f"{len(without)} products in without", hint=f"at most {_MOST_WITHOUT}")
-    return _count(query.get("count", str(LENGTH))), without
+    async def _asked(self, request: Request) -> tuple[int, frozenset[str]]:
+        """How many items, and which not."""
+        query = request.query_params
+        without = frozenset(item for item in query.get("without", "").split(",") if item)
+        if len(without) > _MOST_WITHOUT:
+            raise UserMistake(f"{len(without)} products in without", hint=f"at most {_MOST_WITHOUT}")
+        return _count(query.get("count", str(LENGTH))), without | await self._sold_out.value()
 
 
 def _answer(request: Request, view: RecommendationsView, fresh_s: int | None = None) -> Response:

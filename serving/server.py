@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 
@@ -49,11 +46,6 @@ class Server(uvicorn.Server):
 
 def run(server: Server, listener: socket.socket) -> None:
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt)."""
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
     signal.signal(signal.SIGTERM, lambda _, __: None)
     server.run(sockets=[listener])

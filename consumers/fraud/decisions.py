@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -56,6 +57,10 @@ class Serving(msgspec.Struct, frozen=True):
 
     model: FraudModel
     version: str
+
+
+#: Beside any verdict's own reasons, where the features of keys that cross shards are missing.
+PARTIAL = Reason("keys_across_shards", math.nan, 0.0)
 
 
 def decide(candidates: Sequence[Candidate], serving: Serving | None, now_ms: int) -> list[Decision]:
@@ -115,6 +120,8 @@ def _decision(
     version: str,
     now_ms: int,
 ) -> Decision:
+    if candidate.is_partial:
+        reasons = [*reasons, PARTIAL]
     return Decision(
         event_id=candidate.event_id,
         order_id=candidate.order_id,

@@ -1,7 +1,7 @@
-"""Fraud as a fold over one shard: events in, purchases to be decided out. Pure.
+"""Fraud as a fold over one shard: events in, purchases to be decided out, and what the shard saw of keys that others see. Pure.
 
 A purchase's features are computed in its place in the shard's order and travel with the effect, so a replay asks the same
-question again. The answer is the sink's: a model is outside data and may not touch the state.
+question again. The answer is the sink's: a model, and what other shards saw, are outside data and may not touch the state.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.events import AnyEvent, Purchase
 from consumers.runtime.application import Inheritance
+from models.features.crossing import Crossing, Part
 from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
@@ -27,13 +28,20 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     amount: int
     currency: str
     vector: tuple[float, ...]
+    keys: tuple[str, ...] = ()
+    """The address, device and card, by the names that their histories have in the sightings table."""
+    is_partial: bool = False
+    """Whether the features of these keys are missing because the other shards' parts could not be had in time."""
+
+
+CROSSING = Crossing(PURCHASES)
 
 
 class FraudFold:
     """See ``consumers.runtime.application.Fold``."""
 
     def __init__(self) -> None:
-        self._engine = Engine(PURCHASES)
+        self._engine = Engine(PURCHASES, shard=True)
         self._undecided: list[Candidate] = []
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
@@ -54,14 +62,15 @@ class FraudFold:
                         event.amount,
                         event.currency,
                         vector,
+                        CROSSING.keys(row),
                     )
                 )
             else:
                 engine.observe(kind, event.occurred_at, row)
 
-    def effects(self, *, flush: bool) -> Sequence[Candidate]:
+    def effects(self, *, flush: bool) -> Sequence[Candidate | Part]:
         undecided, self._undecided = self._undecided, []
-        return undecided
+        return [*undecided, *self._engine.parts()]
 
     def changes(self) -> bytes:
         return msgspec.msgpack.encode(self._engine.changes())

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from consumers.fraud.decisions import Decision
+from models.fraud.labels import GENUINE
 from models.fraud.rows import EURO_CENTS
 from models.fraud.verdicts import Verdict
 
@@ -27,8 +28,6 @@ MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
 #: DynamoDB's TTL may delete an item after this time; the decisions themselves are kept longer.
 KEPT_S = 90 * 86_400
-#: The kind of a purchase that is known to be no fraud.
-GENUINE = "genuine"
 _DECIDED, _LABEL = "decided", "label"
 
 
@@ -100,9 +99,13 @@ def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
     return [counted, alert]
 
 
+def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
+    return _key(decision, _LABEL)
+
+
 def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, AttributeValueTypeDef]:
     """``kind``: of fraud, or :data:`GENUINE`. A newer label replaces an older one."""
-    return {**_key(decision, _LABEL), "kind": {"S": kind}, "expires_at": {"N": str(now_s + KEPT_S)}}
+    return {**label_key(decision), "kind": {"S": kind}, "expires_at": {"N": str(now_s + KEPT_S)}}
 
 
 def _key(decision: Decision, what: str) -> dict[str, AttributeValueTypeDef]:

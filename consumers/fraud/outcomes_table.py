@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clickstream.errors import Throttled
@@ -24,13 +24,14 @@ class OutcomesTable:
 
     def write(self, decisions: Iterable[Decision]) -> None:
         """Note decisions that stand in the decisions table. Raises RetryLater when some may not be written; repeat them all."""
-        self._put([item for decision in decisions for item in outcomes.items_of(decision)])
+        self.put([item for decision in decisions for item in outcomes.items_of(decision)])
 
     def label(self, labelled: Iterable[tuple[Decision, str]], now_s: int) -> None:
         """Note what became known of decided purchases: (decision, kind of fraud or GENUINE). Raises as ``write`` does."""
-        self._put([outcomes.label_item(decision, kind, now_s) for decision, kind in labelled])
+        self.put([outcomes.label_item(decision, kind, now_s) for decision, kind in labelled])
 
-    def _put(self, items: list[Any]) -> None:
+    def put(self, items: Sequence[Any]) -> None:
+        """Write items whose later writers write the same or better. Raises RetryLater, some then being written."""
         # one request may not name a key twice
         by_key = {(item["window"]["S"], item["part"]["S"]): item for item in items}
         requests: list[Any] = [{"PutRequest": {"Item": item}} for item in by_key.values()]

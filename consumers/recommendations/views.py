@@ -12,6 +12,7 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
+from consumers.orders.views import inventory
 from consumers.recommendations import NAME, rows
 from consumers.recommendations.answers import SessionAnswers
 from consumers.recommendations.offers import LENGTH, HitRate
@@ -66,12 +67,14 @@ class Recommendations:
     ) -> None:
         self._dynamodb = clients.dynamodb
         self._table = settings.recommendations_table
+        self._inventory = inventory(clients, settings)
         model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
         self._answers = SessionAnswers(model, clock_ms)
 
     def of(self, user_id: str, *, count: int = LENGTH, without: Set[str] = frozenset()) -> RecommendationsView:
-        """At most ``count`` items, none of ``without`` (what is not to be had, say); filled up with what is popular."""
+        """At most ``count`` items, none sold out and none of ``without``; filled up with what is popular."""
         found = self.stored([user_id]).get(user_id)
+        without = without | self.sold_out()
         popular = None if suffices(found, count, without) else self.popular()
         return shown(user_id, found, popular, count, without)
 
@@ -104,6 +107,10 @@ class Recommendations:
             return None
         items, version = answer
         return RecommendationsView(user_id="", personal=True, items=items, version=version)
+
+    def sold_out(self) -> frozenset[str]:
+        """Products that the inventory has none of."""
+        return self._inventory.sold_out()
 
     def hit_rate(self) -> HitRate:
         """Over all shards, since the application first ran."""

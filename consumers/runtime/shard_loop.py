@@ -228,7 +228,7 @@ class ShardLoop:
             if failed.lease_is_gone:
                 raise Fenced(str(failed)) from failed
             # nothing is lost: the next checkpoint covers it, and a restart drops what the snapshot has
-            self._log.warning("checkpoint failed, trying again later", error=failed.error)
+            self._log.warning("checkpoint failed, trying again later", error=failed.error, position=str(position))
         else:
             self._checkpointed = position
 
@@ -305,7 +305,7 @@ class ShardLoop:
     def lease_lost(self) -> None:
         if not self._gone.is_set():
             self._gone.set()
-            self._log.info("lease lost")
+            self._log.info("lease lost", **self._place())
 
     def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
         """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
@@ -322,7 +322,7 @@ class ShardLoop:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
         self._fenced_since = self._monotonic_s()
-        self._log.warning("no longer the owner: standing still", why=why)
+        self._log.warning("no longer the owner: standing still", why=why, **self._place())
 
     def _leave_if_still_served(self) -> None:
         """Standing still helps nobody when the lease is ours after all: a new process takes a newer epoch than the zombie's."""
@@ -333,7 +333,12 @@ class ShardLoop:
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:
         if attempt == 1 or attempt % 10 == 0:
-            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt)
+            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt, **self._place())
+
+    def _place(self) -> dict[str, str]:
+        """Where the shard stands, for a log line; nothing before its state is there."""
+        state = getattr(self, "_state", None)
+        return {} if state is None else {"position": str(state.position)}
 
 
 def _checkpoint_the_end(checkpointer: Checkpointer) -> None:

@@ -129,7 +129,7 @@ def _visitors() -> list[str]:
 async def load(url: str, paths: Sequence[str], rate: float, seconds: float) -> list[float]:
     """Open loop: latencies in ms from each request's intended time, whatever happened to those before it."""
     address = urlsplit(url)
-    idle: asyncio.LifoQueue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.LifoQueue()
+    idle: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
     for _ in range(_CONNECTIONS):
         idle.put_nowait(await asyncio.open_connection(address.hostname, address.port))
     heads = itertools.cycle([f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths])

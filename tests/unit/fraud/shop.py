@@ -13,12 +13,16 @@ import pandas as pd
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings
+from consumers.fraud import NAME
 from consumers.fraud.decisions import Decision
 from consumers.fraud.fold import Candidate, FraudFold
+from consumers.fraud.freshness import OtherShards
 from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.sightings import SightingsTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.fraud.views import Decisions
 from consumers.runtime.position import Position
+from models.features.crossing import Part
 from models.features.definitions import FeatureSet
 from models.fraud import scoring, training
 from models.fraud.costs import Costs
@@ -73,13 +77,19 @@ class Shop:
         self.sink = self.open_sink()
         self.decisions = Decisions(clients, SETTINGS, lambda: int(self.clock.now_s * 1000))
 
-    def open_sink(self, alerts: Alerts | None = None) -> DecisionsTable:
+    @property
+    def now_ms(self) -> int:
+        return int(self.clock() * 1000)
+
+    def open_sink(self, alerts: Alerts | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
         followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
         return DecisionsTable(
             self.clients.dynamodb,
             SETTINGS.decisions_table,
             alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
             OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
+            SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
+            OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
             followed,
             self.clock,
         )
@@ -108,7 +118,8 @@ class Shop:
         return version
 
 
-def candidates(*events: AnyEvent) -> Sequence[Candidate]:
+def effects(*events: AnyEvent) -> Sequence[Candidate | Part]:
+    """What a fresh fold makes of these events."""
     fold = FraudFold()
     fold.apply(events)
     return fold.effects(flush=True)

@@ -11,8 +11,9 @@ from clickstream.events import AnyEvent, Context
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.runtime.application import Inheritance
+from models.features.crossing import Part
 from models.fraud.purchases import PURCHASES
-from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, cart, login, page, purchase, view
+from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, cart, login, page, purchase, undecided, view
 
 
 def named(candidate: Candidate) -> dict[str, float]:
@@ -22,7 +23,7 @@ def named(candidate: Candidate) -> dict[str, float]:
 def candidates(*events: AnyEvent) -> list[Candidate]:
     fold = FraudFold()
     fold.apply(events)
-    return list(fold.effects(flush=False))
+    return undecided(fold)
 
 
 def test_a_purchase_tells_what_its_user_did() -> None:
@@ -118,7 +119,7 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
     parent.apply(events[:200])
     chain = [parent.snapshot()]
     parent.apply(events[200:300])
-    ours += parent.effects(flush=True)
+    ours += undecided(parent)
     chain.append(parent.changes())
     parent.apply(events[300:310])  # lost in the crash, with the effects that it had not given out
 
@@ -126,7 +127,7 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
     for link in chain:
         again.restore(link, None)
     again.apply(events[300:500])
-    ours += again.effects(flush=True)
+    ours += undecided(again)
     chain.append(again.changes())
 
     children = [FraudFold() for _ in halves]
@@ -136,7 +137,7 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
             child.restore(link, Inheritance(keys))
         first = child.snapshot()
         child.apply([event for event in events[500:700] if hash_key(event.user_id) in keys])
-        ours += child.effects(flush=True)
+        ours += undecided(child)
         ends.append([first, child.changes()])
 
     merged = FraudFold()
@@ -144,7 +145,7 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
         for link in end:
             merged.restore(link, Inheritance(HashRange.of(0, MAX_HASH_KEY)))
     merged.apply(events[700:])
-    ours += merged.effects(flush=True)
+    ours += undecided(merged)
 
     by_id = {candidate.event_id: repr(candidate) for candidate in ours}  # NaN equals itself as text
     assert len(by_id) == len(ours)
@@ -154,5 +155,5 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
 def test_effects_are_given_once() -> None:
     fold = FraudFold()
     fold.apply([purchase("ann", START_MS)])
-    assert len(fold.effects(flush=False)) == 1
+    assert [type(effect) for effect in fold.effects(flush=False)] == [Candidate, Part, Part, Part]
     assert fold.effects(flush=True) == []

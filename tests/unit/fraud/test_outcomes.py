@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import Missing
-from consumers.fraud.outcomes import GENUINE, HOUR_MS, MINUTE_MS
+from clickstream.events import Context
+from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.views import DecidedMinute, Truth, Verdict
-from tests.unit.fraud.shop import AT, SETTINGS, Shop, candidates
+from models.fraud.labels import GENUINE
+from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
 from tests.unit.fraud.shopping import START_MS, purchase
 
 #: The beginning of the minute in which a shop's clock starts.
@@ -17,9 +19,9 @@ MINUTE = START_MS // MINUTE_MS * MINUTE_MS
 
 def test_decisions_are_counted_by_minute_and_a_replay_counts_nothing_twice(shop: Shop) -> None:
     first, strange = purchase("ann", START_MS, amount=1_000), purchase("bob", START_MS, amount=700, currency="XXX")
-    shop.sink.write(candidates(first, strange), AT)
+    shop.sink.write(effects(first, strange), AT)
     shop.clock.now_s += 60
-    shop.sink.write(candidates(first, strange, purchase("eve", START_MS, amount=3_000_000, currency="USD")), AT)
+    shop.sink.write(effects(first, strange, purchase("eve", START_MS, amount=3_000_000, currency="USD")), AT)
     assert shop.decisions.minutes(MINUTE, MINUTE + HOUR_MS) == [
         DecidedMinute(
             start_ms=MINUTE,
@@ -42,10 +44,10 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
 
     event = purchase("ann", START_MS)
     assert asked() == []
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     assert asked() == [1]
     shop.clock.now_s += 2 * HOUR_MS / 1000
-    shop.sink.write(candidates(purchase("bob", START_MS)), AT)
+    shop.sink.write(effects(purchase("bob", START_MS)), AT)
     assert asked() == [1, 1]
     OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table).label([(shop.of(event), GENUINE)], START_MS // 1000)
     shop.clock.now_s += 31
@@ -54,13 +56,13 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
 
 def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
     caught, missed, alarm, fine, unknown = (
-        purchase("ann", START_MS, amount=2_100_000),
-        purchase("bob", START_MS, amount=50_000),
-        purchase("eve", START_MS, amount=2_200_000),
-        purchase("kim", START_MS),
-        purchase("joe", START_MS, amount=2_500_000),
+        purchase("ann", START_MS, amount=2_100_000, context=Context(device="ann")),
+        purchase("bob", START_MS, amount=50_000, context=Context(device="bob")),
+        purchase("eve", START_MS, amount=2_200_000, context=Context(device="eve")),
+        purchase("kim", START_MS, context=Context(device="kim")),
+        purchase("joe", START_MS, amount=2_500_000, context=Context(device="joe")),
     )
-    shop.sink.write(candidates(caught, missed, alarm, fine, unknown), AT)
+    shop.sink.write(effects(caught, missed, alarm, fine, unknown), AT)
     table = OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table)
     table.label(
         [(shop.of(caught), "takeover"), (shop.of(missed), "insider"), (shop.of(alarm), "takeover"), (shop.of(fine), GENUINE)],
@@ -78,7 +80,7 @@ def test_alerts_come_with_their_reasons_the_latest_first(shop: Shop) -> None:
     for hour in range(3):
         for n in range(2):
             events.append(purchase("ann", START_MS + hour, currency="XXX", amount=10 * hour + n))
-            shop.sink.write(candidates(events[-1], purchase("bob", START_MS)), AT)
+            shop.sink.write(effects(events[-1], purchase("bob", START_MS)), AT)
             shop.clock.now_s += HOUR_MS / 2000
     latest = [event.event_id for event in reversed(events)]
     assert [alert.event_id for alert in shop.decisions.alerts()] == latest

@@ -19,7 +19,7 @@ from models.features.definitions import FeatureSet
 from models.fraud import scoring
 from models.fraud.purchases import PURCHASES
 from models.fraud.verdicts import Verdict
-from tests.unit.fraud.shop import AT, SETTINGS, Shop, candidates, files_of
+from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects, files_of
 from tests.unit.fraud.shopping import START_MS, purchase
 
 #: More than the time within which a promotion must be seen.
@@ -28,7 +28,7 @@ LATER_S = 10
 
 def test_without_a_model_the_rules_decide(shop: Shop) -> None:
     event = purchase("ann", START_MS)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     decision = shop.of(event)
     assert (decision.verdict, decision.source, decision.model_version) == (Verdict.APPROVE, Source.RULES, RULES_VERSION)
     assert decision.order_id == event.order_id
@@ -38,12 +38,12 @@ def test_without_a_model_the_rules_decide(shop: Shop) -> None:
 
 def test_the_first_decision_stays(shop: Shop, good: dict[str, bytes]) -> None:
     event = purchase("ann", START_MS, amount=90_000)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     first = shop.of(event)
     version = shop.publish(good)
     shop.clock.now_s += LATER_S
     new = purchase("bob", START_MS, amount=90_000)
-    shop.sink.write(candidates(event, new), AT)  # the replay after a crash comes with another model
+    shop.sink.write(effects(event, new), AT)  # the replay after a crash comes with another model
     assert repr(shop.of(event)) == repr(first)
     assert shop.of(new).model_version == version
     assert shop.of(new).verdict is Verdict.BLOCK
@@ -51,10 +51,10 @@ def test_the_first_decision_stays(shop: Shop, good: dict[str, bytes]) -> None:
 
 def test_an_older_owner_changes_nothing(shop: Shop) -> None:
     event = purchase("ann", START_MS, currency="XXX")
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     first = shop.of(event)
     shop.clock.now_s += 1
-    shop.open_sink().write(candidates(event), Position(0, 0))
+    shop.open_sink().write(effects(event), Position(0, 0))
     assert repr(shop.of(event)) == repr(first)
     assert len(shop.alerts()) == 1
 
@@ -71,7 +71,7 @@ def test_a_promotion_and_a_rollback_are_seen_between_commits(shop: Shop, good: d
         versions.append(change())
         shop.clock.now_s += LATER_S
         event = purchase("ann", START_MS)
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
         assert shop.of(event).model_version == versions[-1]
     assert versions[2] == versions[0] != versions[1]
 
@@ -81,7 +81,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     shop: Shop, good: dict[str, bytes], damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = shop.publish(good)
-    shop.sink.write(candidates(purchase("ann", START_MS)), AT)
+    shop.sink.write(effects(purchase("ann", START_MS)), AT)
     shop.clock.now_s += LATER_S
     others = files_of(FeatureSet(name="x", tracks=(), features=PURCHASES.features[:1]), seed=1)
     bad = shop.publish({"other features": others, "not a model": {scoring.CARD_FILE: b"?"}}.get(damage, files_of(PURCHASES, 3)))
@@ -92,7 +92,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
         shop.clients.s3.put_object(Bucket=SETTINGS.models_bucket, Key=key, Body=body)
     for _ in range(2):
         event = purchase("ann", START_MS)
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
         assert shop.of(event).model_version == version
         shop.clock.now_s += LATER_S
     said = capsys.readouterr().out
@@ -103,14 +103,14 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
 def test_a_shop_without_registry_decides_by_rules(shop: Shop) -> None:
     shop.clients.s3.delete_bucket(Bucket=SETTINGS.models_bucket)
     event = purchase("ann", START_MS)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     assert shop.of(event).source is Source.RULES
 
 
 def test_an_alert_tells_the_decision_once(shop: Shop) -> None:
     event = purchase("ann", START_MS, currency="XXX", amount=77)
     for _ in range(3):
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
     (alert,) = shop.alerts()
     assert (alert["event_id"], alert["order_id"], alert["verdict"]) == (event.event_id, event.order_id, "review")
     assert alert["reasons"][0] == {"feature": "amount", "value": None, "effect": 0.5}
@@ -134,10 +134,10 @@ def test_an_alert_that_failed_is_sent_with_the_next_try(shop: Shop) -> None:
     event, other = purchase("ann", START_MS, currency="XXX"), purchase("bob", START_MS)
     sink = shop.open_sink(Broken(shop.clients, failures=1))
     with pytest.raises(RetryLater):
-        sink.write(candidates(event, other), AT)
+        sink.write(effects(event, other), AT)
     assert shop.of(other).verdict is Verdict.APPROVE, "the others are written"
     first = shop.of(event)
-    sink.write(candidates(event, other), AT)
+    sink.write(effects(event, other), AT)
     assert [alert["event_id"] for alert in shop.alerts()] == [event.event_id]
     assert repr(shop.of(event)) == repr(first)
 
@@ -146,7 +146,7 @@ def test_a_table_that_does_not_answer_is_told_as_such(clients: Clients) -> None:
     shop = Shop(clients)
     clients.dynamodb.delete_table(TableName=SETTINGS.decisions_table)
     with pytest.raises(RetryLater, match="DynamoDB"):
-        shop.sink.write(candidates(purchase("ann", START_MS)), AT)
+        shop.sink.write(effects(purchase("ann", START_MS)), AT)
 
 
 def test_the_wiring_writes_what_the_query_finds(clients: Clients) -> None:

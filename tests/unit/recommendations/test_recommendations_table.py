@@ -19,6 +19,7 @@ from clickstream.cli import cli
 from clickstream.errors import Missing, RetryLater
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
+from consumers.orders.views import inventory
 from consumers.recommendations.fold import RecommendationsFold, Visit
 from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.recommendations.sink import RecommendationsTable
@@ -59,6 +60,12 @@ def clients() -> Iterator[Clients]:
                 {"AttributeName": "subject", "AttributeType": "S"},
                 {"AttributeName": "part", "AttributeType": "S"},
             ],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        made.dynamodb.create_table(
+            TableName=SETTINGS.inventory_table,
+            KeySchema=[{"AttributeName": "product_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "product_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
         made.s3.create_bucket(Bucket=SETTINGS.models_bucket)
@@ -256,6 +263,14 @@ def test_the_api_answers_and_a_second_time_with_the_tag_alone(browser: TestClien
     assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
     other = browser.get("/v1/recommendations/a%2Fb%3F?count=1", headers={"If-None-Match": tag})
     assert (other.status_code, other.headers["ETag"] != tag) == (200, True)
+
+
+def test_what_is_sold_out_is_shown_to_nobody(browser: TestClient, clients: Clients) -> None:
+    inventory(clients, SETTINGS).add({"a": 0, "b": 3})
+    assert shown(clients, "a/b?")[0] == "b"
+    assert "a" not in shown(clients, "a/b?") + shown(clients, "nobody")
+    for path in ("/v1/recommendations/a%2Fb%3F", "/v1/recommendations/nobody"):
+        assert "a" not in [item["product_id"] for item in browser.get(path).json()["items"]]
 
 
 def test_the_api_has_an_answer_for_a_stranger_and_for_nonsense(browser: TestClient) -> None:

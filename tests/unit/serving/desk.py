@@ -133,6 +133,9 @@ class Window:
         self._answer()
         return self._view("", None)
 
+    def sold_out(self) -> frozenset[str]:
+        return frozenset()
+
     def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None:
         return None
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from serving.coalescing import Coalesced
+from serving.coalescing import Coalesced, Remembered
 
 
 class Store:
@@ -76,3 +76,21 @@ def test_a_failure_is_its_own_callers_and_nobody_elses() -> None:
         return await lookups.of("a")
 
     assert asyncio.run(ask()) == "A"
+
+
+def test_what_many_ask_for_is_read_once_in_a_while() -> None:
+    now_s, reads = [100.0], [0]
+
+    def read() -> int:
+        reads[0] += 1
+        return reads[0]
+
+    async def ask() -> list[int]:
+        remembered = Remembered(read, 5.0, lambda: now_s[0])
+        first = await asyncio.gather(*(remembered.value() for _ in range(4)))
+        now_s[0] = 104.9
+        again = await remembered.value()
+        now_s[0] = 105.0
+        return [*first, again, await remembered.value()]
+
+    assert asyncio.run(ask()) == [1, 1, 1, 1, 1, 2]
