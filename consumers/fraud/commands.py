@@ -39,9 +39,9 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     Example: clickstream models shadow fraud 20261124T180000Z-0a1b2c3d --from 2h --labels labels.csv
     """
     from clickstream.aws import Clients
+    from clickstream.telemetry import logs
     from consumers.fraud import decided_table
     from consumers.fraud.shadow import comparison, running
-    from clickstream.telemetry import logs
     from models.fraud import labels as label_files
     from models.fraud import scoring
     from models.fraud.purchases import PURCHASES
