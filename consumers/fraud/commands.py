@@ -39,9 +39,9 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     Example: clickstream models shadow fraud 20261124T180000Z-0a1b2c3d --from 2h --labels labels.csv
     """
     from clickstream.aws import Clients
+    from clickstream.telemetry import logs
     from consumers.fraud import decided_table
     from consumers.fraud.shadow import comparison, running
-    from consumers.runtime.child import log_to_stderr
     from models.fraud import labels as label_files
     from models.fraud import scoring
     from models.fraud.purchases import PURCHASES
@@ -54,7 +54,7 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     known = None if labels is None else label_files.parse(label_files.read(labels), labels)
     # before anything starts: a version that cannot serve cannot be compared either
     scoring.load(Registry(clients.s3, settings.models_bucket).load(scoring.MODEL, version), PURCHASES)
-    log_to_stderr(settings)
+    logs.to_stderr(settings.log_level)
     click.echo(f"reading the stream with {version}", err=True)
     if not running.follow(version, clients, settings, until_ms=now_ms):
         raise click.Abort
