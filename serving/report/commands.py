@@ -44,7 +44,8 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
     from serving.moments import iso, parse_moment
 
     now_ms = int(time.time() * 1000)
-    start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
+    # whole seconds, to be read by people
+    start_ms, end_ms = (moment - moment % 1_000 for moment in (parse_moment(start, now_ms), parse_moment(end, now_ms)))
     if end_ms <= start_ms:
         raise click.BadParameter("it is not after --from", param_hint="--to")
     for file in files:

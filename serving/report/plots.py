@@ -20,20 +20,20 @@ def pictures(report: Report) -> list[tuple[str, str]]:
     """(title, SVG) of what the report has data for. Raises Missing when matplotlib is not installed."""
     windows, decisions = report.windows, report.decisions
     found = []
+    width = pd.Timedelta(f"1 {report.granularity}")
     if not windows.empty:
         kinds = [name for name in windows.columns if name.startswith("events_")]
         found.append(
-            ("Events by type", _stacked(windows[kinds].rename(columns=lambda name: name.removeprefix("events_")), None))
+            ("Events by type", _stacked(windows[kinds].rename(columns=lambda name: name.removeprefix("events_")), width, None))
         )
         if money := [name for name in windows.columns if name.startswith("revenue_")]:
-            # minor units are hundredths in all but a few currencies; the axis says what it shows
             found.append(("Revenue, minor units", _lines(windows[money].rename(columns=lambda name: name[-3:]))))
         found.append(("Unique visitors, with 95 % confidence", _band(windows)))
         funnel = windows[["sessions_view", "sessions_cart", "sessions_purchase"]]
         funnel = funnel.rename(columns=lambda name: name.removeprefix("sessions_"))
         found.append(("Sessions that viewed, added to the cart, purchased", _lines(funnel)))
     if not decisions.empty:
-        found.append(("Fraud decisions", _stacked(decisions[list(_VERDICTS)], list(_VERDICTS.values()))))
+        found.append(("Fraud decisions", _stacked(decisions[list(_VERDICTS)], width, list(_VERDICTS.values()))))
         if decisions["frauds"].any():
             found.append(("Frauds known from labels, and caught", _lines(decisions[["frauds", "caught"]])))
     return found
@@ -48,18 +48,18 @@ def _figure() -> tuple[Any, Any]:
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(axis="y", alpha=0.3)
-    axes.set_ylim(bottom=0)
+    axes.set_axisbelow(True)
     return figure, axes
 
 
-def _stacked(frame: pd.DataFrame, colours: list[str] | None) -> str:
+def _stacked(frame: pd.DataFrame, width: pd.Timedelta, colours: list[str] | None) -> str:
+    """Bars as wide as a window: a window's count holds for all of it, and a gap between two is a gap."""
     figure, axes = _figure()
     below = pd.Series(0, index=frame.index)
     for number, name in enumerate(frame.columns):
-        above = below + frame[name]
-        # steps, not slopes: a window's count holds for all of it, and a gap is no ramp
-        axes.fill_between(frame.index, below, above, step="post", label=name, color=colours[number] if colours else None)
-        below = above
+        colour = colours[number] if colours else f"C{number}"
+        axes.bar(frame.index, frame[name], width, below, align="edge", label=name, color=colour)
+        below = below + frame[name]
     return _svg(figure, axes)
 
 

@@ -115,6 +115,10 @@ def test_pictures_show_the_data(report: Report) -> None:
     told = dict(plots.pictures(report))
     assert re.search(r">\s*purchase\s*<", told["Events by type"])
     assert re.search(r">\s*block\s*<", told["Fraud decisions"])
+    ticks = [float(text) for text in re.findall(r">\s*([\d.]+)\s*</text>", told["Revenue, minor units"])]
+    assert 700 <= max(ticks) <= 1_000, "the axis spans the values"
+    fills = set(re.findall(r"fill: (#[0-9a-f]{6})", told["Events by type"])) - {"#ffffff"}
+    assert len(fills) >= 2, "a colour for each type"
     assert plots.pictures(report) == plots.pictures(report), "the same data give the same bytes"
 
 
