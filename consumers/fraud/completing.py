@@ -6,7 +6,7 @@ The others' are read for every batch of purchases. They count only while it is k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -15,7 +15,6 @@ from clickstream.errors import RetryLater
 from consumers.fraud.fold import CROSSING, Candidate
 from consumers.fraud.freshness import STALENESS_MS, OtherShards
 from consumers.fraud.sightings import SightingsTable
-from models.features.crossing import Part
 
 log = structlog.get_logger()
 
@@ -27,22 +26,18 @@ class Completing:
         self._sightings = sightings
         self._shards = shards
 
-    def completed(self, candidates: Sequence[Candidate], own: Sequence[Part], now_ms: int) -> list[Candidate]:
-        """``own``: this shard's parts of at least the keys of these candidates, as of now."""
+    def completed(self, candidates: Sequence[Candidate], now_ms: int) -> list[Candidate]:
         try:
             told_ms = self._shards.told_up_to(now_ms)
-            others = self._sightings.others(key for candidate in candidates for key in candidate.keys if key)
+            others = self._sightings.others(part.seen for candidate in candidates for part in candidate.own if part.seen)
         except RetryLater as error:
             log.warning("deciding without what other shards saw", reason=str(error))
             return [replace(candidate, is_partial=True) for candidate in candidates]
-        parts: dict[str, list[bytes]] = {name: list(theirs) for name, theirs in others.items()}
-        for part in own:
-            parts.setdefault(part.seen, []).append(part.content)
-        return [self._complete(candidate, parts, told_ms, now_ms) for candidate in candidates]
+        return [_complete(candidate, others, told_ms, now_ms) for candidate in candidates]
 
-    def _complete(self, candidate: Candidate, parts: dict[str, list[bytes]], told_ms: float, now_ms: int) -> Candidate:
-        # a clock that is ahead waits for nobody
-        if told_ms < min(candidate.occurred_at, now_ms) - STALENESS_MS:
-            return replace(candidate, is_partial=True)
-        vector = CROSSING.filled(candidate.vector, candidate.keys, candidate.occurred_at, parts)
-        return replace(candidate, vector=vector)
+
+def _complete(candidate: Candidate, others: Mapping[str, Sequence[bytes]], told_ms: float, now_ms: int) -> Candidate:
+    # a clock that is ahead waits for nobody
+    if told_ms < min(candidate.occurred_at, now_ms) - STALENESS_MS:
+        return replace(candidate, is_partial=True)
+    return replace(candidate, vector=CROSSING.filled(candidate.vector, candidate.own, candidate.occurred_at, others))

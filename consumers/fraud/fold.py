@@ -12,7 +12,7 @@ import msgspec
 
 from clickstream.events import AnyEvent, Purchase
 from consumers.runtime.application import Inheritance
-from models.features.crossing import Crossing, Part
+from models.features.crossing import NO_PART, Crossing, Part
 from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
@@ -28,8 +28,8 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     amount: int
     currency: str
     vector: tuple[float, ...]
-    keys: tuple[str, ...] = ()
-    """The address, device and card, by the names that their histories have in the sightings table."""
+    own: tuple[Part, ...] = ()
+    """What this shard had seen of the address, device and card by then."""
     is_partial: bool = False
     """Whether the features of these keys are missing because the other shards' parts could not be had in time."""
 
@@ -43,9 +43,10 @@ class FraudFold:
     def __init__(self) -> None:
         self._engine = Engine(PURCHASES, shard=True)
         self._undecided: list[Candidate] = []
+        self._parts: dict[str, Part] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        engine, makers = self._engine, ROWS
+        engine, makers, parts = self._engine, ROWS, self._parts
         for event in events:
             make = makers.get(type(event))
             if make is None:
@@ -53,6 +54,9 @@ class FraudFold:
             kind, row = make(event)
             if isinstance(event, Purchase):
                 vector = tuple(engine.vector(kind, event.occurred_at, row))
+                own = engine.parts_of(row)
+                for part in own:
+                    parts[part.seen] = part
                 self._undecided.append(
                     Candidate(
                         event.event_id,
@@ -62,7 +66,7 @@ class FraudFold:
                         event.amount,
                         event.currency,
                         vector,
-                        CROSSING.keys(row),
+                        own,
                     )
                 )
             else:
@@ -70,7 +74,11 @@ class FraudFold:
 
     def effects(self, *, flush: bool) -> Sequence[Candidate | Part]:
         undecided, self._undecided = self._undecided, []
-        return [*undecided, *self._engine.parts()]
+        parts, self._parts = self._parts, {}
+        # what was added to a key after the purchase that it was told with
+        parts |= {part.seen: part for part in self._engine.parts()}
+        parts.pop(NO_PART.seen, None)
+        return [*undecided, *parts.values()]
 
     def changes(self) -> bytes:
         return msgspec.msgpack.encode(self._engine.changes())

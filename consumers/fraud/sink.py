@@ -95,7 +95,7 @@ class DecisionsTable:
         """Raises RetryLater when anything could not be written; the rest is, and decisions stay as they are."""
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         parts = [effect for effect in effects if isinstance(effect, Part)]
-        writes = [self._threads.submit(self._put, decision) for decision in self._decided(candidates, parts)]
+        writes = [self._threads.submit(self._put, decision) for decision in self._decided(candidates)]
         trouble: list[BaseException] = []
         try:
             self._sightings.write(parts, position)  # meanwhile: no decision waits for them
@@ -106,12 +106,12 @@ class DecisionsTable:
         if trouble:
             raise trouble[0]
 
-    def _decided(self, candidates: Sequence[Candidate], parts: Sequence[Part]) -> list[Decision]:
+    def _decided(self, candidates: Sequence[Candidate]) -> list[Decision]:
         if not candidates:
             return []
         now_ms = int(self._clock_s() * 1000)
         serving = self._serving(now_ms)
-        return decide(self._completing.completed(candidates, parts, now_ms), serving, now_ms)
+        return decide(self._completing.completed(candidates, now_ms), serving, now_ms)
 
     def _serving(self, now_ms: int) -> Serving | None:
         followed = self._followed

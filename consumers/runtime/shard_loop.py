@@ -90,7 +90,8 @@ class ShardLoop:
         self._fenced_since = inf
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
-        self._behind_ms = 0
+        #: None until KCL has delivered a batch, empty or not: whoever has read nothing yet does not say that he caught up.
+        self._behind_ms: int | None = None
         self._unwritten = 0
         self._last_effects_ms = 0
         self._uncommitted = 0
@@ -158,7 +159,11 @@ class ShardLoop:
             self._start_commit(flush=False)
         elif self._policy.effects_are_due(now, last_written_ms=self._last_effects_ms, unwritten=self._unwritten):
             self._start_effects(now)
-        elif not self._uncommitted and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms):
+        elif (
+            self._behind_ms is not None
+            and not self._uncommitted
+            and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms)
+        ):
             if effects := self._state.fold.effects(flush=True):
                 # held back while the shard was busy; the position is the same, so the sink may write without a commit
                 self._patience.call(lambda: self._sink.write(effects, self._state.position))
@@ -179,7 +184,7 @@ class ShardLoop:
             state=self._state.snapshot() if full else self._state.changes(),
             full=full,
             progress=self._state.progress,
-            behind_ms=self._behind_ms,
+            behind_ms=self._behind_ms or 0,
             latency=self._latency.encoded(),
             ended=ended,
         )

@@ -7,7 +7,6 @@ parts answers as of any row's time, whatever else the shards have seen since, an
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -25,8 +24,13 @@ class Part(msgspec.Struct, frozen=True, gc=False):
     content: bytes
 
 
-def part_of(track: Track, key: str, history: History) -> Part:
-    return Part(seen(track, key), msgspec.msgpack.encode(history.encoded()))
+#: Of a row that has no such key.
+NO_PART = Part("", b"")
+
+
+def part_of(prefix: str, key: str, history: History) -> Part:
+    """``prefix``: the :func:`seen` of no key."""
+    return Part(prefix + key, msgspec.msgpack.encode(history.encoded()))
 
 
 def seen(track: Track, key: str) -> str:
@@ -43,7 +47,6 @@ class Crossing:
 
     def __init__(self, features: FeatureSet) -> None:
         self._plans = [track_plan(features, place) for place, track in enumerate(features.tracks) if track.crosses]
-        self._prefixes = [(plan.track.key, seen(plan.track, "")) for plan in self._plans]
         names = {plan.track.name for plan in self._plans}
         #: The places of the crossing features in a vector.
         self.places = [
@@ -51,23 +54,21 @@ class Crossing:
         ]
         self._empty = [vector_plan(features).empty[at] for at in self.places]
 
-    def keys(self, row: Row) -> tuple[str, ...]:
-        """What a row asks for, one name per crossing track; "" where the row has no such key."""
-        return tuple(f"{prefix}{key}" if (key := row.get(field)) else "" for field, prefix in self._prefixes)
-
     def filled(
-        self, vector: Sequence[float], keys: Sequence[str], time_ms: int, parts: Mapping[str, Sequence[bytes]]
+        self, vector: Sequence[float], own: Sequence[Part], time_ms: int, others: Mapping[str, Sequence[bytes]]
     ) -> tuple[float, ...]:
-        """The vector with its crossing features as of ``time_ms``; ``parts``: by name, of every shard that has any.
+        """The vector with its crossing features as of ``time_ms``.
 
+        ``own``: what ``Engine.parts_of`` gave for the row in its place; ``others``: the other shards' parts, by name.
         Raises msgspec.MsgspecError for a part that is none.
         """
         whole = list(vector)
         for at, empty in zip(self.places, self._empty, strict=True):
             whole[at] = empty
-        for plan, key in zip(self._plans, keys, strict=True):
-            if mine := parts.get(key):
-                read(plan, merged(mine, plan.width), -plan.reach_ms, time_ms, _NO_ROW, False, whole)
+        for plan, part in zip(self._plans, own, strict=True):
+            if part.seen:
+                history = merged([part.content, *others.get(part.seen, ())], plan.width)
+                read(plan, history, -plan.reach_ms, time_ms, _NO_ROW, False, whole)
         return tuple(whole)
 
 
@@ -86,9 +87,3 @@ def merged(parts: Sequence[bytes], width: int) -> History:
         for n, time_ms in enumerate(history.times):
             whole.insert(time_ms, history.values[n * width : (n + 1) * width])
     return whole
-
-
-def missing(vector: Sequence[float], places: Sequence[int]) -> tuple[float, ...]:
-    """The vector with those features missing."""
-    unknown = set(places)
-    return tuple(math.nan if at in unknown else value for at, value in enumerate(vector))

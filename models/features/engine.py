@@ -11,9 +11,9 @@ from __future__ import annotations
 import msgspec
 
 from clickstream.routing import HashRange, hash_key
-from models.features.crossing import Part, part_of
+from models.features.crossing import NO_PART, Part, part_of, seen
 from models.features.definitions import HOUR_MS, FeatureSet
-from models.features.history import History, number
+from models.features.history import History, Value, number
 from models.features.plans import track_plan, vector_plan
 from models.features.reading import Row, read
 
@@ -63,6 +63,8 @@ class Engine:
         self._limits = [track.limit for track in features.tracks]
         self._read = tuple(plan for plan in self._plans if not (shard and plan.track.crosses))
         self._vector = vector_plan(features, missing={track.name for track in features.tracks if shard and track.crosses})
+        self._crossing = [(place, track.key) for place, track in enumerate(features.tracks) if track.crosses]
+        self._prefixes = [seen(track, "") for track in features.tracks]
         self._touched: set[tuple[int, str]] = set()
         self._headers = tuple(TrackHeader(track.name, track.columns) for track in features.tracks)
         self._histories: tuple[dict[str, History], ...] = tuple({} for _ in features.tracks)
@@ -136,11 +138,22 @@ class Engine:
                 del histories[key]
         self._next_step_ms = min(steps, default=0)
 
+    def parts_of(self, row: Row) -> tuple[Part, ...]:
+        """This shard's parts of the row's crossing histories, one per crossing track; NO_PART where it has no such key."""
+        return tuple([self._part_of(place, row.get(field)) for place, field in self._crossing])
+
+    def _part_of(self, place: int, key: Value) -> Part:
+        history = self._histories[place].get(key) if isinstance(key, str) else None
+        if history is None or not isinstance(key, str):
+            return NO_PART
+        self._touched.discard((place, key))
+        return part_of(self._prefixes[place], key, history)
+
     def parts(self) -> list[Part]:
-        """This shard's parts of the crossing histories that were added to since the last call."""
+        """The parts that were added to since the last call, but for those that ``parts_of`` has given since."""
         touched, self._touched = self._touched, set()
         return [
-            part_of(self.features.tracks[place], key, history)
+            part_of(self._prefixes[place], key, history)
             for place, key in sorted(touched)
             if (history := self._histories[place].get(key)) is not None
         ]

@@ -72,9 +72,11 @@ class Told:
                 self.parts.setdefault(effect.seen, {})[shard] = effect.content
         return [effect for effect in effects if isinstance(effect, Candidate)]
 
-    def complete(self, candidate: Candidate) -> str:
-        parts = {name: list(shards.values()) for name, shards in self.parts.items()}
-        return repr(CROSSING.filled(candidate.vector, candidate.keys, candidate.occurred_at, parts))
+    def complete(self, shard: str, candidate: Candidate) -> str:
+        others = {
+            name: [content for teller, content in shards.items() if teller != shard] for name, shards in self.parts.items()
+        }
+        return repr(CROSSING.filled(candidate.vector, candidate.own, candidate.occurred_at, others))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -86,14 +88,24 @@ def test_the_parts_of_two_shards_say_what_one_engine_says(seed: int) -> None:
     parent = FraudFold()
     for event in events[:150]:
         parent.apply([event])
-        found |= {candidate.event_id: told.complete(candidate) for candidate in told.take("parent", parent)}
+        found |= {candidate.event_id: told.complete("parent", candidate) for candidate in told.take("parent", parent)}
     children = [FraudFold() for _ in HALVES]
     for child, keys in zip(children, HALVES, strict=True):
         child.restore(parent.snapshot(), Inheritance(keys))
     for event in events[150:]:
         child = children[home(event)]
         child.apply([event])
-        found |= {candidate.event_id: told.complete(candidate) for candidate in told.take(SHARDS[home(event)], child)}
+        shard = SHARDS[home(event)]
+        found |= {candidate.event_id: told.complete(shard, candidate) for candidate in told.take(shard, child)}
+    assert found == whole_vectors(events)
+
+
+def test_a_shard_that_catches_up_answers_as_of_each_purchase() -> None:
+    """Weeks within one batch: by its end the first purchases' histories have expired, and their windows still hold them."""
+    events: list[AnyEvent] = [purchase(f"user-{n}", START_MS + n * 12 * 60 * MINUTE_MS) for n in range(40)]
+    fold, told = FraudFold(), Told()
+    fold.apply(events)
+    found = {candidate.event_id: told.complete("mine", candidate) for candidate in told.take("mine", fold)}
     assert found == whole_vectors(events)
 
 
@@ -104,7 +116,7 @@ def test_the_state_holds_nothing_of_other_shards() -> None:
         fold.apply(ring(9, 50))
     told = Told()
     for candidate in told.take("mine", folds[0]):
-        told.complete(candidate)
+        told.complete("mine", candidate)
     assert folds[0].snapshot() == folds[1].snapshot()
 
 

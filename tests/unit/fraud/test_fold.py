@@ -6,6 +6,7 @@ import math
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from clickstream.events import AnyEvent, Context
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
@@ -147,9 +148,12 @@ def test_a_crash_and_a_resharding_change_no_candidate() -> None:
     merged.apply(events[700:])
     ours += undecided(merged)
 
-    by_id = {candidate.event_id: repr(candidate) for candidate in ours}  # NaN equals itself as text
-    assert len(by_id) == len(ours)
-    assert by_id == {candidate.event_id: repr(candidate) for candidate in expected}
+    def told(candidates: list[Candidate]) -> dict[str, str]:
+        """Without the parts of what crosses shards: children begin those anew. NaN equals itself as text."""
+        return {candidate.event_id: repr(replace(candidate, own=())) for candidate in candidates}
+
+    assert len(told(ours)) == len(ours)
+    assert told(ours) == told(expected)
 
 
 def test_effects_are_given_once() -> None:

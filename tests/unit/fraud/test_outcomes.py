@@ -56,11 +56,11 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
 
 def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
     caught, missed, alarm, fine, unknown = (
-        purchase("ann", START_MS, amount=2_100_000, context=Context(device="ann")),
-        purchase("bob", START_MS, amount=50_000, context=Context(device="bob")),
-        purchase("eve", START_MS, amount=2_200_000, context=Context(device="eve")),
-        purchase("kim", START_MS, context=Context(device="kim")),
-        purchase("joe", START_MS, amount=2_500_000, context=Context(device="joe")),
+        purchase("ann", START_MS, amount=2_100_000, card="ann", context=Context(device="ann")),
+        purchase("bob", START_MS, amount=50_000, card="bob", context=Context(device="bob")),
+        purchase("eve", START_MS, amount=2_200_000, card="eve", context=Context(device="eve")),
+        purchase("kim", START_MS, card="kim", context=Context(device="kim")),
+        purchase("joe", START_MS, amount=2_500_000, card="joe", context=Context(device="joe")),
     )
     shop.sink.write(effects(caught, missed, alarm, fine, unknown), AT)
     table = OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table)

@@ -21,7 +21,6 @@ from clickstream.errors import ClickstreamError, UserMistake
 from clickstream.events import AnyEvent, Context, Item, Login, Purchase, encode
 from clickstream.settings import Settings
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
-from models.features.crossing import Part
 from models.fraud import labelled, scoring
 from models.fraud.purchases import PURCHASES
 from models.registry.s3 import Registry
@@ -87,17 +86,12 @@ def run(*arguments: object) -> Result:
 def test_training_computes_what_serving_computes(files: tuple[Path, Path]) -> None:
     events, _ = shoppers()
     fold = FraudFold()
-    parts: dict[str, list[bytes]] = {}
-    served = []
-    for event in events:  # one by one: a part must not know what comes after
-        fold.apply([event])
-        effects = fold.effects(flush=True)
-        parts |= {effect.seen: [effect.content] for effect in effects if isinstance(effect, Part)}
-        served += [
-            CROSSING.filled(effect.vector, effect.keys, effect.occurred_at, parts)
-            for effect in effects
-            if isinstance(effect, Candidate)
-        ]
+    fold.apply(events)
+    served = [
+        CROSSING.filled(effect.vector, effect.own, effect.occurred_at, {})
+        for effect in fold.effects(flush=True)
+        if isinstance(effect, Candidate)
+    ]
     trained = labelled.read(files[0], None).features
     assert tuple(trained.columns) == PURCHASES.names
     assert [repr(tuple(row)) for row in trained.to_numpy().tolist()] == [repr(vector) for vector in served]
