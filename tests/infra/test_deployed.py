@@ -110,8 +110,8 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 def _notifications(shop: Shop) -> int:
     sqs = Clients(shop.settings).sqs
     url = sqs.get_queue_url(QueueName=shop.settings.order_notifications_queue)["QueueUrl"]
-    count = "ApproximateNumberOfMessages"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[count])["Attributes"][count])
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    return int(found["ApproximateNumberOfMessages"])
 
 
 def _stands(shop: Shop, order: str) -> str:

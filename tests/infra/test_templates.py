@@ -33,7 +33,9 @@ def test_the_templates_are_the_checked_in_ones(templates: Templates) -> None:
 
 
 def test_cfn_lint_finds_nothing(assemblies: dict[str, Path]) -> None:
-    files = [str(path) for folder in assemblies.values() for path in sorted(folder.glob("*.template.json"))]
+    files = [str(path) for stage in ("production", "delivery") for path in sorted(assemblies[stage].glob("*.template.json"))]
+    # staging differs in numbers, and in who leads an order
+    files += [str(path) for path in assemblies["staging"].glob("*-orders.template.json")]
     command = [str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", _IGNORED, "--template", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr

@@ -164,9 +164,13 @@ class Scenario:
         archive = self._settings.archive_bucket
         self.wait(lambda: self._clients.s3.list_objects_v2(Bucket=archive)["KeyCount"] > 0, archive)
         url = self._clients.sqs.get_queue_url(QueueName=self._settings.dead_letter_queue)["QueueUrl"]
-        count = "ApproximateNumberOfMessages"
         self.wait(
-            lambda: self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[count])["Attributes"][count] != "0",
+            lambda: (
+                self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])[
+                    "Attributes"
+                ]["ApproximateNumberOfMessages"]
+                != "0"
+            ),
             "a dead letter",
         )
 
