@@ -43,7 +43,7 @@ bytecode: setup
 demo: bytecode
 	@$(RUN)/python -m load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
-# the CDK, for the tests of infra alone: 330 MB that a demo does without
+# the CDK, for the types and the tests of infra: 470 MB that a demo does without
 .venv/infra: .venv/synced
 	$(UV) sync --quiet --frozen --inexact --all-extras --no-extra java --group infra
 	@touch $@
@@ -52,7 +52,7 @@ test: .venv/infra lint bytecode
 	$(RUN)/clickstream schema check
 	$(RUN)/python -m pytest $(PYTEST_ARGS)
 
-lint: setup
+lint: .venv/infra
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy $(SOURCES)
@@ -66,7 +66,7 @@ simulate: bytecode
 
 # the AWS stacks of every stage, without credentials; see docs/deploy.md
 synth: .venv/infra
-	@for stage in staging production delivery; do $(RUN)/python -m infra.app $$stage 2>/dev/null || exit 1; done
+	@for stage in staging production delivery; do $(RUN)/python -m infra.app $$stage || exit 1; done
 
 # after a change of infra/local/ministack-requirements.in
 ministack-requirements: setup

@@ -19,13 +19,12 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
 from infra.local import functions, stack
 from infra.local.processes import Children, wait_until
-from tests.infra.deployment import Deployment
+from tests.infra.deployment import ORDER, Deployment
 from tests.infra.templates import Template, read
 
 pytestmark = pytest.mark.integration
 
 NAME = "deployed"
-ORDER = ("stream", "stores", "orders", "catalogue", "autoscaler", "gateway", "alarms")
 _PATIENCE_S = 120.0
 
 

@@ -15,6 +15,7 @@ from consumers.runtime.properties import Tuning
 from infra.local.together import APPLICATIONS
 from infra.stacks.catalogue import COLUMNS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
+from tests.infra.deployment import ORDER, kinds
 from tests.infra.snapshots import SNAPSHOTS, text_of
 from tests.infra.templates import Template, of_type
 
@@ -105,3 +106,16 @@ def test_a_release_is_a_parameter(templates: Templates, stage: str) -> None:
     stacks = {name.rsplit("-", 1)[-1]: template for name, template in templates[stage].items()}
     for part in ("workers", "web", "orders", "autoscaler"):
         assert "Release" in stacks[part]["Parameters"]
+
+
+def test_the_docs_say_what_the_embedded_aws_does_not_take(templates: Templates) -> None:
+    """By family (``AWS::ECS``), and each stack with its number of resources."""
+    text = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    stacks = {name.removeprefix("clickstream-"): found for name, found in templates["production"].items()}
+    deployed = {kind for part in ORDER for kind in kinds({part: stacks[part]})}
+    for kind in (kinds(stacks) | kinds(templates["delivery"])) - deployed:
+        family = kind.rpartition("::")[0]
+        assert f"`{family}`" in text or family in {"AWS::CodeBuild", "AWS::ECR", "AWS::EC2"}, kind
+    stacks["delivery"] = templates["delivery"]["clickstream-delivery"]
+    for name, template in stacks.items():
+        assert f"| {name} | {len(template['Resources'])} |" in text, name
