@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
@@ -28,15 +29,21 @@ class Clients:
         # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
         import boto3
         from botocore.config import Config
+        from botocore.exceptions import ProfileNotFound
 
         self._settings = settings
         access_key, secret_key = settings.credentials or (None, None)
-        self._session = boto3.Session(
-            profile_name=settings.profile,
-            region_name=settings.region,
-            aws_access_key_id=access_key,
-            aws_secret_access_key=secret_key,
-        )
+        try:
+            self._session = boto3.Session(
+                profile_name=settings.profile,
+                region_name=settings.region,
+                aws_access_key_id=access_key,
+                aws_secret_access_key=secret_key,
+            )
+        except ProfileNotFound as error:
+            raise UserMistake(
+                f"there is no AWS profile {settings.profile!r}", hint="see AWS_PROFILE and `aws configure list-profiles`"
+            ) from error
         self._config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
             connect_timeout=3,

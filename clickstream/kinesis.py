@@ -24,11 +24,13 @@ def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
 
     try:
         page = client.list_shards(StreamName=stream)
-        shards = page["Shards"]
+        shards = page.get("Shards", [])
         # not botocore's paginator: it names the stream beside the token, which Kinesis refuses
         while token := page.get("NextToken"):
             page = client.list_shards(NextToken=token)
-            shards += page["Shards"]
+            shards += page.get("Shards", [])
+        if not shards:
+            raise RetryLater("ListShards: the answer broke off")
         return [Shard.from_api(dict(shard)) for shard in shards]
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":

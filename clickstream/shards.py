@@ -28,7 +28,7 @@ _WAIT_S = 1800.0
 Place = int | Literal["middle"]
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
-_APPLY = click.option("--apply", is_flag=True, help="Do it. Without it, only what would be done is shown.")
+_APPLY = click.option("--apply/--dry-run", default=False, help="Do it, or only show what would be done (the default).")
 
 
 class HashKey(click.ParamType[Place]):
@@ -67,7 +67,12 @@ def shards() -> None:
 @click.option("--graph", is_flag=True, help="As a tree of parents and children.")
 @_JSON
 def list_command(graph: bool, as_json: bool) -> None:
-    """All shards within the stream's retention: state, hash range, share of the key space, parents."""
+    """All shards within the stream's retention: state, hash range, share of the key space, parents.
+
+    \b
+    Example:
+      clickstream shards list --graph
+    """
     if graph and as_json:
         raise click.UsageError("--graph is for people, --json for machines: choose one")
     settings = from_env()
@@ -86,7 +91,13 @@ def list_command(graph: bool, as_json: bool) -> None:
 @_APPLY
 @_JSON
 def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
-    """Divide an open shard in two."""
+    """Divide an open shard in two.
+
+    \b
+    Example:
+      clickstream shards split 3
+      clickstream shards split 3 --at 0x60000000000000000000000000000000 --apply
+    """
     stream = from_env().stream
     step = resharding.split(list_shards(_client(), stream), shard, None if at == "middle" else at)
     _carry_out(stream, [step], apply=apply, as_json=as_json)
@@ -98,7 +109,12 @@ def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
 @_APPLY
 @_JSON
 def merge(shard: str, neighbour: str, apply: bool, as_json: bool) -> None:
-    """Make one shard of two open ones whose hash ranges touch."""
+    """Make one shard of two open ones whose hash ranges touch.
+
+    \b
+    Example:
+      clickstream shards merge 4 5 --apply
+    """
     stream = from_env().stream
     _carry_out(stream, [resharding.merge(list_shards(_client(), stream), shard, neighbour)], apply=apply, as_json=as_json)
 
@@ -112,6 +128,10 @@ def scale(count: int, apply: bool, as_json: bool) -> None:
 
     Kinesis takes at most twice and at least half of the open shards in one call, and ten calls in 24 hours: a longer way goes
     in steps.
+
+    \b
+    Example:
+      clickstream shards scale 8 --apply
     """
     stream = from_env().stream
     current = sum(shard.is_open for shard in list_shards(_client(), stream))
@@ -132,6 +152,10 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
 
     \b
     With --json: {"advice": [{"kind", "what", "reason", "cost": $ a month, "applies": bool}, ...], "applied": bool}
+
+    \b
+    Example:
+      clickstream shards advise --window 60
     """
     from clickstream import advice
     from clickstream.aws import Clients

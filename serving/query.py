@@ -154,6 +154,10 @@ def decision(event_id: str, as_json: bool) -> None:
       reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
       source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
       features       {name: value or null}, as they were when it was decided
+
+    \b
+    Example:
+      clickstream query decision 0193f0a2-7c1e-7d3b-9a41-5f2c8e6b7d10 --json
     """
     # the model's libraries cost half a second to import, which the other queries do not pay
     from consumers.fraud import views

@@ -24,6 +24,10 @@ def compact(dry_run: bool, as_json: bool) -> None:
 
     \b
     With --json: {"applied": bool, "merges": [{"target": key, "sources": [key, ...]}], "deleted": [key, ...]}
+
+    \b
+    Example:
+      clickstream archive compact --dry-run
     """
     try:
         from consumers.archive.compaction import Compactor, Merging, plan

@@ -47,21 +47,30 @@ SCHEMA = _PARSED.set(_TIME, pa.field("occurred_at", pa.timestamp("us")))
 shard is in the file's name, the date and hour in its path."""
 
 
+#: Events of a row group: what is parsed and held as columns at a time. Compaction makes large row groups of them.
+ROWS = 4_000
+
+
 def encode(lines: Sequence[bytes]) -> bytes:
     """One Parquet file of these events (JSON objects), in their order."""
-    data = b"\n".join(lines)
+    file = pa.BufferOutputStream()
+    with pyarrow.parquet.ParquetWriter(file, SCHEMA, compression="zstd") as writer:
+        for start in range(0, len(lines), ROWS):
+            writer.write_table(_parsed(b"\n".join(lines[start : start + ROWS])))
+    encoded: bytes = file.getvalue().to_pybytes()
+    del file
+    # a shard's process writes a file now and then: what Arrow keeps for the next one would be a third of its memory
+    pa.default_memory_pool().release_unused()
+    return encoded
+
+
+def _parsed(data: bytes) -> pa.Table:
     table = pyarrow.json.read_json(
         io.BytesIO(data),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=_PARSED, unexpected_field_behavior="ignore"),
     )
-    file = pa.BufferOutputStream()
-    pyarrow.parquet.write_table(_with_times(table), file, compression="zstd")
-    encoded: bytes = file.getvalue().to_pybytes()
-    del table, file
-    # a shard's process writes a file now and then: what Arrow keeps for the next one would be a third of its memory
-    pa.default_memory_pool().release_unused()
-    return encoded
+    return _with_times(table)
 
 
 def _with_times(table: pa.Table) -> pa.Table:

@@ -24,7 +24,7 @@ from consumers.runtime.position import Position
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-#: Files under way at once: their puts hide the round trips, Parquet itself is made one file after the other.
+#: Files under way at once, to hide the round trips.
 THREADS = 4
 #: The object metadata that tells how many events a version has.
 EVENTS = "events"
@@ -50,6 +50,7 @@ class ArchiveBucket:
         self._open: dict[str, Version] = {}
         """Key → what we last saw of a file that may still grow."""
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="archive")
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="parquet")
 
     def write(self, effects: Sequence[Part], position: Position) -> None:
         """Raises RetryLater when any file could not be written; the others are, and stay as they are.
@@ -68,7 +69,8 @@ class ArchiveBucket:
         there = self._open.get(key)
         for _ in range(_ATTEMPTS):
             if there is None or there.events < len(part.lines):
-                body = body or parquet.encode(part.lines)
+                # on one thread: Arrow keeps memory for each that it has worked on
+                body = body or self._encoder.submit(parquet.encode, part.lines).result()
                 written = self._put(key, body, len(part.lines), there)
                 if written is None:
                     there = self._look(key)

@@ -28,7 +28,12 @@ def orders() -> None:
 @click.argument("deliveries", nargs=-1, metavar="[PRODUCT=QUANTITY]…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: product → available.")
 def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
-    """Add deliveries to the inventory, and show what is available."""
+    """Add deliveries to the inventory, and show what is available.
+
+    \b
+    Example:
+      clickstream orders stock sku-1=100 sku-2=20
+    """
     from clickstream.aws import Clients
     from consumers.orders.views import inventory
 
@@ -59,6 +64,10 @@ def show(order_id: str, as_json: bool) -> None:
     With --json: {"order": {...}, "step", "reason", "told", "notified"}
       step       placed, reserved, confirmed, rejected or cancelled
       notified   the step that the customer was last told of
+
+    \b
+    Example:
+      clickstream orders show o-4711 --json
     """
     from clickstream.aws import Clients
     from consumers.orders.views import order
@@ -79,10 +88,15 @@ def show(order_id: str, as_json: bool) -> None:
 
 @orders.command()
 @click.argument("order_id")
-@click.option("--reason", default="by hand", show_default=True)
+@click.option("--reason", default="by hand", show_default=True, help="What its customer is told.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 def cancel(order_id: str, reason: str, dry_run: bool) -> None:
-    """Cancel an order: its goods are available again, and its customer is told."""
+    """Cancel an order: its goods are available again, and its customer is told.
+
+    \b
+    Example:
+      clickstream orders cancel o-4711 --reason "asked by phone" --dry-run
+    """
     from clickstream.aws import Clients
     from consumers.orders.messages import Step
     from consumers.orders.steps import steps

@@ -55,8 +55,10 @@ class Workflow:
         self._config.register_lambda_context(context)
 
         def once(message: Event) -> Event:
-            outcome = handle(msgspec.convert(message, Message))
-            return {} if outcome is None else {"step": outcome.step.value}
+            said = msgspec.convert(message, Message)
+            outcome = handle(said) or said
+            # never empty: Powertools answers a repetition with what is kept of the first time, and with None for nothing
+            return {"step": outcome.step.value}
 
         guarded = idempotent_function(once, data_keyword_argument="message", persistence_store=self._store, config=self._config)
 

@@ -200,6 +200,21 @@ class Inventory:
             pages = self._dynamodb.get_paginator("scan").paginate(TableName=self._table, ConsistentRead=True)
             return {item["product_id"]["S"]: int(item["available"]["N"]) for page in pages for item in page["Items"]}
 
+    def sold_out(self) -> frozenset[str]:
+        """Products of which nothing is left; without the table, and of what was never delivered, nobody counts."""
+        paginator = self._dynamodb.get_paginator("scan")
+        with translated("DynamoDB"):
+            try:
+                pages = paginator.paginate(
+                    TableName=self._table,
+                    FilterExpression="available <= :nothing",
+                    ExpressionAttributeValues={":nothing": {"N": "0"}},
+                    ProjectionExpression="product_id",
+                )
+                return frozenset(item["product_id"]["S"] for page in pages for item in page["Items"])
+            except self._dynamodb.exceptions.ResourceNotFoundException:
+                return frozenset()
+
 
 def _stored(item: Mapping[str, Any]) -> Stored:
     return Stored(

@@ -24,7 +24,8 @@ _OURS = ("clickstream", "consumers/orders", "consumers/runtime")
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
 _ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
 _RUNTIME: RuntimeType = "python3.12"
-_TIMEOUT_S = 10
+#: Three times that of the CDK app: here every environment of a function starts on the same few cores.
+_TIMEOUT_S = 30
 
 
 class Function(NamedTuple):

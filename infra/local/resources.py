@@ -40,6 +40,8 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _table(clients, settings.orders_table, "order_id")
     _table(clients, settings.inventory_table, "product_id")
     _table(clients, settings.order_repeats_table, "id")
+    _table(clients, settings.outcomes_table, "window", "part")
+    _table(clients, settings.sightings_table, "seen")
     _queue(clients, settings.dead_letter_queue)
     _alerts(clients, settings)
     _orders(clients, settings)
@@ -166,6 +168,8 @@ def _wait(clients: Clients, settings: Settings) -> None:
         settings.orders_table,
         settings.inventory_table,
         settings.order_repeats_table,
+        settings.outcomes_table,
+        settings.sightings_table,
     )
     try:
         clients.kinesis.get_waiter("stream_exists").wait(

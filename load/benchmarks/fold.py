@@ -10,6 +10,7 @@ import msgspec
 from clickstream.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
 from consumers.fraud.wiring import APPLICATION as FRAUD
+from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
 from consumers.runtime.application import Application
 from consumers.runtime.child import tune_garbage_collector
 from consumers.runtime.shard_state import ShardState
@@ -18,12 +19,12 @@ from load.benchmarks.decode import decode_alone
 from load.benchmarks.measure import Benchmark, Reading, cpu_rate
 from load.benchmarks.sample import daemon_lines, sample_events
 
-_COUNT = 100_000
+COUNT = 100_000
 #: Folded before, uncounted: the shard is in the middle of its life, its visitors and their sessions are mostly known.
 _EARLIER = 60_000
 _PER_BATCH = 2_000
 #: A commit takes the effects and the state's changes this often at full speed (consumers.runtime.checkpointing).
-_PER_COMMIT = 20_000
+PER_COMMIT = 20_000
 #: At the sample's 2,000 events a second, some six events a minute of each visitor: about what people do.
 _USERS = 20_000
 #: The counted part crosses a minute in its middle, with events on both sides of it in one batch.
@@ -39,6 +40,10 @@ def fraud() -> Benchmark:
     return of(FRAUD, id="fold-fraud", aim="≥ 0.25 of the limit", least=0.25)
 
 
+def recommendations() -> Benchmark:
+    return of(RECOMMENDATIONS, id="fold-recommendations", aim="≥ 0.15 of the limit", least=0.15)
+
+
 def of(application: Application, *, id: str, aim: str, least: float) -> Benchmark:
     """Any application's fold against the limit."""
     earlier, lines = sample_lines()
@@ -47,12 +52,12 @@ def of(application: Application, *, id: str, aim: str, least: float) -> Benchmar
     def ours() -> Reading:
         state = ShardState(application.name, application.open_fold("shardId-000000000000"), WHOLE_SPACE)
         fold(state, decoder, earlier)
-        reading = _with_the_childs_collector(lambda: fold(state, decoder, lines))
-        assert state.progress.events == _EARLIER + _COUNT
+        reading = with_the_childs_collector(lambda: cpu_rate(COUNT, lambda: fold(state, decoder, lines)))
+        assert state.progress.events == _EARLIER + COUNT
         return reading
 
     def peer() -> Reading:
-        return _with_the_childs_collector(lambda: decode_alone(decoder, lines))
+        return with_the_childs_collector(lambda: cpu_rate(COUNT, lambda: decode_alone(decoder, lines)))
 
     return Benchmark(
         id=id,
@@ -71,7 +76,7 @@ def of(application: Application, *, id: str, aim: str, least: float) -> Benchmar
 
 def sample_lines() -> tuple[list[bytes], list[bytes]]:
     """The daemon's lines: those folded before, and those that count."""
-    count = _EARLIER + _COUNT
+    count = _EARLIER + COUNT
     sample = sample_events(count, users=_USERS, before_the_minute_ms=_BEFORE_THE_MINUTE_MS, late_ms=_LATE_MS)
     lines = daemon_lines(sample, per_batch=_PER_BATCH)
     return lines[: _EARLIER // _PER_BATCH], lines[_EARLIER // _PER_BATCH :]
@@ -82,15 +87,16 @@ def fold(state: ShardState, decoder: msgspec.json.Decoder[Message], lines: list[
         batch = decoder.decode(line)
         assert isinstance(batch, ProcessRecords)
         state.apply(batch.records)
-        if number % (_PER_COMMIT // _PER_BATCH) == 0:
+        if number % (PER_COMMIT // _PER_BATCH) == 0:
             state.changes()
             state.fold.effects(flush=False)
 
 
-def _with_the_childs_collector(work: Callable[[], None]) -> Reading:
+def with_the_childs_collector(measured: Callable[[], Reading]) -> Reading:
+    """A reading taken with the collector set as in a shard's process."""
     threshold = gc.get_threshold()
     tune_garbage_collector()
     try:
-        return cpu_rate(_COUNT, work)
+        return measured()
     finally:
         gc.set_threshold(*threshold)

@@ -50,7 +50,7 @@ def write_json(results: Mapping[str, Result], path: Path) -> None:
 def table(results: Mapping[str, Result]) -> str:
     """A Markdown table, a line per benchmark, and below it what else was measured."""
     lines = [
-        "| id | what | ours | peer | ratio (least–most) | aim | reached | per | load | peer's name |",
+        "| id | what | ours | peer | ratio (least–most) | aim | reached | clock | load | peer's name |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, result in results.items():
@@ -58,7 +58,7 @@ def table(results: Mapping[str, Result]) -> str:
         lines.append(
             f"| {name} | {result.what} | {figure(result.ours)} {result.unit} | {figure(result.peer)} {result.unit} "
             f"| **{result.ratio:.2f}** ({low:.2f}–{high:.2f}) | {result.aim} | {'yes' if result.reached else 'no'} "
-            f"| {result.clock} s | {max(result.load_average):.1f} | {result.peer_name} |"
+            f"| {result.clock} | {max(result.load_average):.1f} | {result.peer_name} |"
         )
     further = [f"- {name}: {_extra(result.extra)}" for name, result in results.items() if result.extra]
     return "\n".join([*lines, "", *further] if further else lines)

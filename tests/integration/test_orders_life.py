@@ -32,8 +32,8 @@ pytestmark = [
 
 #: A function that a busy machine lets time out comes again a minute later.
 _DEADLINE_S = 280.0
-_ORDERS = 12
-_ITEMS = 8
+_ORDERS = 8
+_ITEMS = 5
 """Fewer than orders: some are rejected."""
 
 

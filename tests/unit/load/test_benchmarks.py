@@ -6,15 +6,16 @@ import gc
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner
 
 from clickstream import events
-from clickstream.errors import UserMistake
+from clickstream.errors import Missing, UserMistake
 from load.benchmarks import __main__ as program
-from load.benchmarks import documents, fill, report
+from load.benchmarks import documents, fill, growth, recorded, report
 from load.benchmarks.kinesis_servers import Measured, Rate, table
 from load.benchmarks.measure import Benchmark, Reading, Result, Side, cpu_rate, measure
 from load.benchmarks.sample import daemon_lines, sample_events
@@ -31,19 +32,17 @@ def _side(name: str, figures: list[float], calls: list[str]) -> Side:
     return side
 
 
-def _benchmark(ours: Side, peer: Side, *, rounds: int | None = None) -> Benchmark:
+def _benchmark(ours: Side, peer: Side, **asked: Any) -> Benchmark:
     return Benchmark(
         id="x",
         what="something",
         unit="events/s",
-        aim="≥ 2x",
-        least=2,
         peer_name="the other",
         fairness="Both do it.",
         clock="CPU",
         ours=ours,
         peer=peer,
-        rounds=rounds,
+        **{"aim": "≥ 2x", "least": 2, **asked},
     )
 
 
@@ -86,6 +85,70 @@ def test_an_aim_is_reached_only_in_every_respect(bounds: tuple[float, float], re
 
     assert msgspec.structs.replace(result, within={"ours doubled": bounds}).reached is reached
     assert not msgspec.structs.replace(result, within={"ours doubled": bounds}, ratio=1.0).reached
+
+
+def test_where_less_is_better_a_ratio_above_one_still_means_that_ours_wins() -> None:
+    calls: list[str] = []
+    benchmark = _benchmark(
+        _side("ours", [4, 5], calls),
+        _side("peer", [20, 10], calls),
+        better="less",
+        least=0,
+        within={"ours doubled": (0, 10)},
+        warm_up=False,
+    )
+    result = measure(benchmark, rounds=2, report=lambda *_: None, load_average=lambda: 0.0)
+
+    assert calls == ["ours", "peer", "peer", "ours"]
+    assert (result.ratio, result.spread) == (3.5, (2, 5))
+    assert result.margin == 10 / 9
+    assert not msgspec.structs.replace(result, within={"ours doubled": (0, 8.9)}).reached
+
+
+def test_an_aim_of_none_is_missed_by_one() -> None:
+    result, _ = _measured([1, 8], [1, 1], rounds=1)
+    lost = msgspec.structs.replace(result, within={"lost": (0, 0)})
+
+    assert msgspec.structs.replace(lost, extra={"lost": 0}).reached
+    assert not msgspec.structs.replace(lost, extra={"lost": 1}).reached
+
+
+def test_a_slow_peers_reading_is_kept_with_its_day_until_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "recorded.json"
+    with pytest.raises(Missing, match="never recorded"):
+        recorded.read("x", file)
+
+    recorded.write("x", Reading(139.123, {"s": 1.0}), file)
+    recorded.write("y", Reading(7), file)
+    recorded.write("x", Reading(120, {"s": 2.0}), file)
+
+    assert recorded.read("x", file) == Reading(120, {"s": 2.0})
+    assert recorded.read("y", file) == Reading(7)
+    assert {"day", "machine"} <= json.loads(file.read_text())["x"].keys()
+
+
+def test_every_slow_peer_has_been_recorded() -> None:
+    assert {recorded.read(name).figure > 60 for name in ("cold-start", "takeover")} == {True}
+
+
+def test_what_a_benchmark_has_started_is_closed_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    closed: list[str] = []
+
+    def broken() -> Reading:
+        raise ValueError("broken")
+
+    failing = _benchmark(broken, broken, close=lambda: closed.append("closed"))
+    monkeypatch.setattr("load.benchmarks.decode.benchmark", lambda: failing)
+    told = CliRunner().invoke(program.main, ["--only", "decode", "--out", str(tmp_path / "bench.json")])
+
+    assert isinstance(told.exception, ValueError)
+    assert closed == ["closed"]
+
+
+def test_the_growth_table_says_what_each_size_costs_against_the_one_before() -> None:
+    lines = growth.table({"shards": {1: Reading(100_000, {"wall": 1.0, "processes": 5}), 10: Reading(50_000)}}).splitlines()
+
+    assert lines[2:] == ["| shards | 1 | 10.00 |  | processes 5 |", "| shards | 10 | 20.00 | 2.00 |  |"]
 
 
 def test_a_rate_is_of_work_that_ran_once_with_the_collector_as_it_was() -> None:
@@ -136,7 +199,7 @@ def test_the_table_tells_both_sides_the_spread_and_whether_the_aim_is_reached() 
     lines = report.table({"good": good, "bad": bad}).splitlines()
 
     assert len({line.count("|") for line in lines[:4]}) == 1
-    assert "3,500,000 events/s | 1,000,000 events/s | **3.50** (3.00–4.00) | ≥ 2x | yes | CPU s | 1.2 |" in lines[2]
+    assert "3,500,000 events/s | 1,000,000 events/s | **3.50** (3.00–4.00) | ≥ 2x | yes | CPU | 1.2 |" in lines[2]
     assert "| no |" in lines[3]
     assert lines[-1] == "- bad: ours doubled 2, peer doubled 8"
 
@@ -159,7 +222,9 @@ def test_only_what_stands_between_the_marks_is_replaced() -> None:
         documents.replaced(page, "c", "new")
 
 
-@pytest.mark.parametrize(("page", "names"), [("benchmarks.md", ["benchmarks"]), ("local-kinesis.md", ["servers"])])
+@pytest.mark.parametrize(
+    ("page", "names"), [("benchmarks.md", ["benchmarks"]), ("local-kinesis.md", ["servers"]), ("growth.md", ["growth"])]
+)
 def test_the_documentation_has_the_places(page: str, names: list[str]) -> None:
     text = (Path(__file__).parents[3] / "docs" / page).read_text()
     for name in names:

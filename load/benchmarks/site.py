@@ -1,0 +1,142 @@
+"""Where whole workers are measured: an embedded AWS of its own, and below it what runs, judged from outside.
+
+A worker is the command that a person would start. Whether its shards move is read from the shards table, its memory and CPU
+time from Linux's /proc.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.kinesis import list_shards
+from clickstream.settings import Settings, environment, from_env
+from infra.local import resources, stack
+from infra.local.processes import Children, Process
+from load.benchmarks.measure import Reading
+
+_LOOK_S = 0.05
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Timeout(Exception):
+    """What was waited for did not come."""
+
+
+class Site:
+    """A stream, the stores and the workers of one measurement; :meth:`close` ends them all."""
+
+    def __init__(self, *, shards: int) -> None:
+        self._stack = ExitStack()
+        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="clickstream-site-")))
+        aws = self._stack.enter_context(stack.local_aws(self.folder, home=from_env().local_dir))
+        self.servers = aws.processes
+        self.settings: Settings = msgspec.structs.replace(aws.settings, local_dir=self.folder)
+        self.clients = Clients(self.settings)
+        resources.create(self.clients, self.settings, shards=shards)
+        self.children = self._stack.enter_context(Children(grace=60))
+
+    def close(self) -> None:
+        self._stack.close()
+
+    def start_worker(self, application: str, name: str = "1") -> Process:
+        """``clickstream worker APP -w NAME``."""
+        command = [sys.executable, "-m", "clickstream.cli", "worker", application, "-w", name]
+        return self.start(f"{application}-{name}", command)
+
+    def start(self, name: str, command: list[str]) -> Process:
+        """Any program, with this AWS in its environment."""
+        return self.children.start(
+            name, command, environment=environment(self.settings), log=self.folder / f"{name}-{time.time_ns()}.log"
+        )
+
+    def open_shards(self) -> list[str]:
+        return [shard.shard_id for shard in list_shards(self.clients.kinesis, self.settings.stream) if shard.is_open]
+
+    def committed(self, application: str, attribute: str) -> dict[str, int]:
+        """A number of each shard's item as of its last commit, 0 before the first."""
+        return {shard: int(text or 0) for shard, text in self.told(application, attribute, "N").items()}
+
+    def told(self, application: str, attribute: str, kind: str = "S") -> dict[str, str]:
+        """What each shard's item says, empty before the first commit."""
+        items = self.clients.dynamodb.query(
+            TableName=self.settings.shards_table,
+            KeyConditionExpression="application = :application",
+            ExpressionAttributeValues={":application": {"S": application}},
+            ConsistentRead=True,
+        )["Items"]
+        return {item["shard"]["S"]: str(dict(item.get(attribute, {})).get(kind, "")) for item in items}
+
+    def clear(self) -> None:
+        """As if nothing had ever been committed or answered here."""
+        dynamodb, settings = self.clients.dynamodb, self.settings
+        for table, keys in ((settings.shards_table, ("application", "shard")), (settings.aggregates_table, ("window", "part"))):
+            for page in dynamodb.get_paginator("scan").paginate(TableName=table):
+                for item in page["Items"]:
+                    dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
+
+    def forget(self, application: str) -> None:
+        """As if the application had never run here: neither leases nor positions."""
+        name = self.settings.application(application)
+        for table in (name, f"{name}-CoordinatorState", f"{name}-WorkerMetricStats"):
+            self.clients.dynamodb.delete_table(TableName=table)
+        for shard in self.committed(application, "epoch"):
+            key = {"application": {"S": application}, "shard": {"S": shard}}
+            self.clients.dynamodb.delete_item(TableName=self.settings.shards_table, Key=key)
+
+
+def wait(condition: Callable[[], bool], what: str, seconds: float) -> None:
+    """Poll until it holds; raises Timeout."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise Timeout(f"{what} did not come within {seconds:.0f} s")
+        time.sleep(_LOOK_S)
+
+
+def now_ms() -> int:
+    """The clock that the embedded Kinesis stamps records with."""
+    return time.time_ns() // 1_000_000
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """The process and all below it that live now."""
+    yield pid
+    try:
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        children = [child for thread in threads for child in (thread / "children").read_text().split()]
+    except OSError:
+        return  # it has just ended
+    for child in children:
+        yield from descendants(int(child))
+
+
+def cpu_seconds(pids: list[int]) -> float:
+    """CPU time that these processes have used, all threads; of those that have ended only what their parents reaped."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        total += sum(int(field) for field in fields[11:15])
+    return total / _TICKS_PER_SECOND
+
+
+def pss_mb(pid: int) -> float:
+    """Memory of a process, its share of what it shares with others included (proportional set size)."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024 / 1e6
+
+
+def seconds(began: float, **extra: float) -> Reading:
+    """A duration since ``began`` (monotonic)."""
+    return Reading(time.monotonic() - began, extra)
