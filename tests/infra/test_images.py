@@ -48,7 +48,8 @@ def test_the_tool_that_installs_is_the_locked_one() -> None:
 
 
 def test_kcls_jars_are_the_listed_ones() -> None:
-    listed = dict(reversed(line.split("  ")) for line in (FOLDER / "jars.sha256").read_text().splitlines())
+    lines = (line.split() for line in (FOLDER / "jars.sha256").read_text().splitlines())
+    listed = {name: digest for digest, name in lines}
     assert listed == {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in class_path()}
 
 
