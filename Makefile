@@ -1,5 +1,5 @@
 # Everything one does here, each verb with its set-up: a machine needs Python 3.11 or later and make, nothing else.
-.PHONY: help demo test bench simulate lint clean setup bytecode ministack-requirements
+.PHONY: help demo test bench simulate synth lint clean setup bytecode ministack-requirements
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -17,6 +17,7 @@ help:
 	@echo 'make test        lint, types and every test that needs no more than this machine'
 	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json'
 	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
+	@echo 'make synth       the AWS stacks into cdk.out/, checked'
 	@echo 'make lint        ruff and mypy alone'
 	@echo 'make clean       delete everything that was built, local AWS included'
 
@@ -42,11 +43,16 @@ bytecode: setup
 demo: bytecode
 	@$(RUN)/python -m load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
-test: lint bytecode
+# the CDK, for the types and the tests of infra: 470 MB that a demo does without
+.venv/infra: .venv/synced
+	$(UV) sync --quiet --frozen --inexact --all-extras --no-extra java --group infra
+	@touch $@
+
+test: .venv/infra lint bytecode
 	$(RUN)/clickstream schema check
 	$(RUN)/python -m pytest $(PYTEST_ARGS)
 
-lint: setup
+lint: .venv/infra
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy $(SOURCES)
@@ -57,6 +63,10 @@ bench: bytecode
 
 simulate: bytecode
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
+
+# the AWS stacks of every stage, without credentials; see docs/deploy.md
+synth: .venv/infra
+	@for stage in staging production delivery; do $(RUN)/python -m infra.app $$stage || exit 1; done
 
 # after a change of infra/local/ministack-requirements.in
 ministack-requirements: setup

@@ -7,12 +7,12 @@ the first deployment is theirs below.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 import click
 import msgspec
 from aws_cdk import RemovalPolicy
+from aws_cdk.aws_elasticloadbalancingv2 import NetworkLoadBalancer
 from cdk_nag import AwsSolutionsChecks
 
 from infra import watching
@@ -28,7 +28,7 @@ from infra.stacks.stores import StoresStack
 from infra.stacks.stream import StreamStack
 from infra.stacks.web import WebStack
 from infra.stacks.workers import WorkersStack
-from infra.stages import APPLICATIONS, STAGES, Stage
+from infra.stages import APPLICATIONS, STAGES, Stage, Upstream
 
 RELEASES = "clickstream-releases"
 #: Access logs are let into their bucket by its policy, not by an ACL.
@@ -77,32 +77,46 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
     """The stacks, in the order of a first deployment."""
     settings = stage.settings
     removal = RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY
-
     env = cdk.Environment(region=settings.region)
 
     def named(part: str) -> str:
         return f"{settings.name}-{part}"
 
     stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
-    StoresStack(app, named("stores"), env=env, settings=settings, applications=APPLICATIONS, key=stream.key, removal=removal)
-    OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal)
-    CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal)
-    AutoscalerStack(
-        app, named("autoscaler"), env=env, settings=settings, key=stream.key, releases=RELEASES, acts=stage.autoscales
-    )
+    data = [
+        StoresStack(
+            app, named("stores"), env=env, settings=settings, applications=APPLICATIONS, key=stream.key, removal=removal
+        ),
+        OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal),
+        CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal),
+    ]
+    programs: list[cdk.Stack] = [
+        AutoscalerStack(
+            app, named("autoscaler"), env=env, settings=settings, key=stream.key, releases=RELEASES, acts=stage.autoscales
+        )
+    ]
     alarms = watching.plain(stage, APPLICATIONS)
-    target: Any = stage.upstream
+    target: NetworkLoadBalancer | Upstream
     if stage.upstream is None:
         network = NetworkStack(app, named("network"), env=env, cluster_name=settings.name, nat_gateways=stage.nat_gateways)
-        WorkersStack(
+        workers = WorkersStack(
             app, named("workers"), env=env, stage=stage, applications=APPLICATIONS, cluster=network.cluster, key=stream.key
         )
         web = WebStack(
             app, named("web"), env=env, stage=stage, vpc=network.vpc, cluster=network.cluster, key=stream.key, removal=removal
         )
         target = web.balancer
-        ScalingStack(app, named("scaling"), env=env, stage=stage, applications=APPLICATIONS)
+        scaling = ScalingStack(app, named("scaling"), env=env, stage=stage, applications=APPLICATIONS)
+        for services in (workers, web):
+            scaling.add_stack_dependency(services)
+        programs += [workers, web]
         alarms += [watching.lag(stage, application) for application in APPLICATIONS]
+    else:
+        target = stage.upstream
+    # a program that starts before its tables are there dies, and ECS would roll its first deployment back
+    for program in programs:
+        for needed in data:
+            program.add_stack_dependency(needed)
     GatewayStack(app, named("gateway"), env=env, prefix=settings.name, traffic=stage.traffic, target=target)
     AlarmsStack(app, named("alarms"), env=env, settings=settings, key=stream.key, alarms=alarms)
 

@@ -16,6 +16,8 @@ from clickstream.settings import Settings
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
+_NO_MODEL_YET = "else S3 answers 403, not 404, while no model was published"
+
 
 class Grant(msgspec.Struct, frozen=True):
     """These actions on this one resource."""
@@ -36,8 +38,6 @@ class Role(msgspec.Struct, frozen=True, kw_only=True):
     seen: tuple[Grant, ...]
     unseen: tuple[Grant, ...] = ()
     """Each with a ``reason``."""
-    uses_key: bool = True
-    """Whether what it touches is encrypted with the platform's key: Kinesis, S3, SQS and SNS then ask KMS in its name."""
 
 
 def _actions(service: str, names: str) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ def worker(settings: Settings, application: str) -> Role:
             _table(coordinator, "DescribeTable GetItem PutItem"),
             _table(metrics, "DescribeTable"),
             _table(settings.shards_table, "DescribeTable GetItem UpdateItem"),
-            _objects(settings.state_bucket, f"{application}/", "GetObject PutObject"),
+            _objects(settings.state_bucket, f"{application}/", "GetObject PutObject DeleteObject"),
             _listing(settings.state_bucket),
             _queue(settings.dead_letter_queue, "GetQueueUrl SendMessage"),
             *_sinks(settings, application),
@@ -95,7 +95,6 @@ def worker(settings: Settings, application: str) -> Role:
             _table(coordinator, "Scan UpdateItem DeleteItem", "the leader of KCL 3, once the pin on KCL 2's way is lifted"),
             _table(metrics, "GetItem Scan PutItem UpdateItem DeleteItem", "KCL 3's own lease assignment, as above"),
             _table(f"{leases}/index/{OWNER_INDEX}", "Query", "KCL 3's own lease assignment, as above"),
-            _objects(settings.state_bucket, f"{application}/", "DeleteObject", "snapshots that no manifest names any more"),
             _objects(
                 settings.state_bucket,
                 f"dead-letters/{application}/",
@@ -114,7 +113,7 @@ def worker(settings: Settings, application: str) -> Role:
 
 
 def _unseen_lookups(settings: Settings, application: str) -> tuple[Grant, ...]:
-    models = _listing(settings.models_bucket, "else S3 answers 403, not 404, while no model was published")
+    models = _listing(settings.models_bucket, _NO_MODEL_YET)
     unrecorded = "newer than the recorded calls"
     return {
         "fraud": (
@@ -133,6 +132,9 @@ def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
         "analytics": (_table(settings.aggregates_table, "PutItem"),),
         "fraud": (
             _table(settings.decisions_table, "PutItem UpdateItem"),
+            _table(settings.outcomes_table, "BatchWriteItem"),
+            _table(settings.sightings_table, "BatchGetItem UpdateItem"),
+            _table(settings.shards_table, "Query"),
             _topic(settings.alerts_topic, "CreateTopic Publish"),
             _objects(settings.models_bucket, "models/fraud/", "GetObject"),
         ),
@@ -155,21 +157,24 @@ def collector(settings: Settings) -> Role:
 
 
 def serving(settings: Settings) -> Role:
-    """The read API and the dashboard."""
+    """The read API and the dashboard; to explain an event it reads the stream itself."""
     return Role(
         name="serving",
         seen=(
+            _stream(settings, "ListShards GetShardIterator GetRecords"),
             _table(settings.aggregates_table, "DescribeTable Query"),
-            _table(settings.shards_table, "DescribeTable Scan"),
-            _table(settings.recommendations_table, "GetItem Query"),
+            _table(settings.shards_table, "DescribeTable GetItem Scan"),
+            _table(settings.recommendations_table, "BatchGetItem GetItem Query"),
+            _table(settings.decisions_table, "GetItem"),
+            _table(settings.outcomes_table, "Query"),
+            _table(settings.orders_table, "GetItem"),
+            _table(settings.inventory_table, "Scan"),
+            _objects(settings.models_bucket, "models/recommender/", "GetObject"),
         ),
         unseen=(
-            _table(settings.decisions_table, "GetItem", "the page Fraud is newer than the recorded calls"),
-            _table(settings.outcomes_table, "Query", "the same"),
-            _objects(settings.models_bucket, "models/fraud/", "GetObject", "the same: which version serves"),
-            _listing(settings.models_bucket, "the same, while no model was published"),
+            _listing(settings.models_bucket, _NO_MODEL_YET),
+            _objects(settings.models_bucket, "models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),
         ),
-        uses_key=False,
     )
 
 

@@ -42,8 +42,8 @@ def _package(found: Distribution) -> dict[str, Any]:
         # RECORD lists the digest of every file that was installed
         "properties": [{"name": "record:sha256", "value": hashlib.sha256(record.encode()).hexdigest()}],
     }
-    if licence := found.metadata.get("License-Expression"):
-        component["licenses"] = [{"expression": licence}]
+    if "License-Expression" in found.metadata:
+        component["licenses"] = [{"expression": found.metadata["License-Expression"]}]
     return component
 
 

@@ -160,7 +160,10 @@ class DeliveryStack(Stack):
         if name == "build":
             for repository in self.repositories:
                 repository.grant_pull_push(project)
+                repository.grant(project, "ecr:DescribeImages")
             self.releases.grant_put(project, "functions/*")
+            base_image = self.format_arn(service="ssm", resource="parameter", resource_name="clickstream/python-image")
+            project.add_to_role_policy(iam.PolicyStatement(actions=["ssm:GetParameters"], resources=[base_image]))
         elif name == "deploy":
             roles = [
                 f"arn:{self.partition}:iam::{self.account}:role/cdk-{_QUALIFIER}-{role}-role-{self.account}-{self.region}"

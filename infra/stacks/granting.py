@@ -12,7 +12,7 @@ from infra.stacks.exceptions import accept
 
 
 def grant(role: Role, principal: iam.IGrantable, scope: Construct, key: kms.IKey) -> None:
-    """One statement for each grant, and the key if what the role reads or writes is encrypted with it."""
+    """One statement for each grant, and the key that all of it is encrypted with."""
     stack = Stack.of(scope)
     for entry in (*role.seen, *role.unseen):
         arn = _arn(entry, stack)
@@ -21,8 +21,8 @@ def grant(role: Role, principal: iam.IGrantable, scope: Construct, key: kms.IKey
         )
         if "*" in arn:
             accept(scope, f"IAM5[Resource::{_as_shown(entry, stack)}]", entry.reason or "the objects under one prefix")
-    if role.uses_key:
-        key.grant(principal, "kms:Decrypt", "kms:GenerateDataKey")
+    # Kinesis, S3, SQS and SNS ask KMS in the name of whoever calls them
+    key.grant(principal, "kms:Decrypt", "kms:GenerateDataKey")
 
 
 def _arn(entry: Grant, stack: Stack) -> str:

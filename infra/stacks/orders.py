@@ -158,9 +158,8 @@ class OrdersStack(Stack):
         )
         task.grant_invoke(machine)
         accept(machine, "IAM5[Resource::*]", "Step Functions' log deliveries and X-Ray's actions know no resources")
-        accept(
-            self, f"IAM5[Resource::<{self.get_logical_id(task.node.default_child)}.Arn>:*]", "any version of the one function"
-        )  # type: ignore[arg-type]  # a function has one
+        function = self.get_logical_id(task.node.default_child)  # type: ignore[arg-type]  # a function has one
+        accept(self, f"IAM5[Resource::<{function}.Arn>:*]", "any version of the one function")
         self._listening("start", "placed")
 
     def _listening(self, name: str, step: str) -> None:

@@ -14,6 +14,8 @@ import msgspec
 from clickstream.settings import Settings
 from tests.infra.templates import Template, of_type
 
+#: The stacks that it takes, in the order of a first deployment.
+ORDER = ("stream", "stores", "orders", "catalogue", "autoscaler", "gateway", "alarms")
 RELEASE = "r1"
 _TEMPLATES = "templates"
 

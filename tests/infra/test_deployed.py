@@ -19,13 +19,12 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
 from infra.local import functions, stack
 from infra.local.processes import Children, wait_until
-from tests.infra.deployment import Deployment
+from tests.infra.deployment import ORDER, Deployment
 from tests.infra.templates import Template, read
 
 pytestmark = pytest.mark.integration
 
 NAME = "deployed"
-ORDER = ("stream", "stores", "orders", "catalogue", "autoscaler", "gateway", "alarms")
 _PATIENCE_S = 120.0
 
 
@@ -110,8 +109,8 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 def _notifications(shop: Shop) -> int:
     sqs = Clients(shop.settings).sqs
     url = sqs.get_queue_url(QueueName=shop.settings.order_notifications_queue)["QueueUrl"]
-    count = "ApproximateNumberOfMessages"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[count])["Attributes"][count])
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
+    return int(found["ApproximateNumberOfMessages"])
 
 
 def _stands(shop: Shop, order: str) -> str:

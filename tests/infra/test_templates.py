@@ -5,16 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from clickstream.aws import Clients
 from clickstream.schema import generate
+from clickstream.settings import Settings
 from consumers.archive.parquet import SCHEMA as ARCHIVE
 from consumers.runtime.daemon import _JVM_END_S
 from consumers.runtime.properties import Tuning
 from infra.local.together import APPLICATIONS
 from infra.stacks.catalogue import COLUMNS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
+from infra.stages import PRODUCTION
+from tests.infra.deployment import ORDER, kinds
 from tests.infra.snapshots import SNAPSHOTS, text_of
 from tests.infra.templates import Template, of_type
 
@@ -33,7 +38,9 @@ def test_the_templates_are_the_checked_in_ones(templates: Templates) -> None:
 
 
 def test_cfn_lint_finds_nothing(assemblies: dict[str, Path]) -> None:
-    files = [str(path) for folder in assemblies.values() for path in sorted(folder.glob("*.template.json"))]
+    files = [str(path) for stage in ("production", "delivery") for path in sorted(assemblies[stage].glob("*.template.json"))]
+    # staging differs in numbers, and in who leads an order
+    files += [str(path) for path in assemblies["staging"].glob("*-orders.template.json")]
     command = [str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", _IGNORED, "--template", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
@@ -70,6 +77,32 @@ def test_what_production_keeps_outlives_its_stacks(templates: Templates) -> None
     assert {entry["DeletionPolicy"] for entry in kept} == {"Retain"}
 
 
+def test_the_stacks_have_what_the_local_aws_has(provisioned: Settings, templates: Templates) -> None:
+    """Whoever adds a table, a queue, a topic or a bucket to one must add it to the other: keys, types and all."""
+    clients = Clients(provisioned)
+    stacks = list(templates["production"].values())
+    ours = PRODUCTION.settings.name
+
+    def of_stacks(kind: str, name: str) -> dict[str, dict[str, Any]]:
+        return {found[name]: found for stack in stacks for found in of_type(stack, kind).values() if name in found}
+
+    tables = of_stacks("AWS::DynamoDB::Table", "TableName")
+    for name in clients.dynamodb.get_paginator("list_tables").paginate().search("TableNames[]"):
+        if name.startswith(provisioned.name):
+            keys = clients.dynamodb.describe_table(TableName=name)["Table"]["KeySchema"]
+            assert tables[name.replace(provisioned.name, ours)]["KeySchema"] == keys
+    queues, topics = of_stacks("AWS::SQS::Queue", "QueueName"), of_stacks("AWS::SNS::Topic", "TopicName")
+    for url in clients.sqs.list_queues(QueueNamePrefix=provisioned.name)["QueueUrls"]:
+        assert url.rpartition("/")[2].replace(provisioned.name, ours) in queues
+    for topic in clients.sns.list_topics()["Topics"]:
+        name = topic["TopicArn"].rpartition(":")[2]
+        assert not name.startswith(provisioned.name) or name.replace(provisioned.name, ours) in topics
+    for bucket in clients.s3.list_buckets()["Buckets"]:
+        name = bucket["Name"]
+        found = of_stacks("AWS::S3::Bucket", "BucketName")
+        assert not name.startswith(provisioned.name) or name.replace(provisioned.name, ours) in found
+
+
 def test_every_table_can_be_restored_to_a_second(templates: Templates) -> None:
     tables = [
         table for template in templates["production"].values() for table in of_type(template, "AWS::DynamoDB::Table").values()
@@ -103,3 +136,16 @@ def test_a_release_is_a_parameter(templates: Templates, stage: str) -> None:
     stacks = {name.rsplit("-", 1)[-1]: template for name, template in templates[stage].items()}
     for part in ("workers", "web", "orders", "autoscaler"):
         assert "Release" in stacks[part]["Parameters"]
+
+
+def test_the_docs_say_what_the_embedded_aws_does_not_take(templates: Templates) -> None:
+    """By family (``AWS::ECS``), and each stack with its number of resources."""
+    text = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    stacks = {name.removeprefix("clickstream-"): found for name, found in templates["production"].items()}
+    deployed = {kind for part in ORDER for kind in kinds({part: stacks[part]})}
+    for kind in (kinds(stacks) | kinds(templates["delivery"])) - deployed:
+        family = kind.rpartition("::")[0]
+        assert f"`{family}`" in text or family in {"AWS::CodeBuild", "AWS::ECR", "AWS::EC2"}, kind
+    stacks["delivery"] = templates["delivery"]["clickstream-delivery"]
+    for name, template in stacks.items():
+        assert f"| {name} | {len(template['Resources'])} |" in text, name

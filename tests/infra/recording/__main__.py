@@ -25,7 +25,7 @@ OUTPUT = Path(__file__).parents[1] / "recorded" / "calls.json"
 
 
 def main() -> int:
-    """``--only autoscaler`` records that one again and keeps the others as they were."""
+    """``--only autoscaler`` or ``serving`` records that one again and keeps the others as they were."""
     only = sys.argv[2] if sys.argv[1:2] == ["--only"] else None
     found: dict[str, set[Call]] = defaultdict(set)
 
@@ -50,7 +50,7 @@ def main() -> int:
             if only is None:
                 scenario.run()
             else:
-                scenario.autoscale()
+                {"autoscaler": scenario.autoscale, "serving": scenario.serve}[only]()
         finally:
             for line in log.read_text().splitlines():
                 if "\t" in line:

@@ -87,7 +87,7 @@ def serve_kinesis() -> int:
                     sys.stdout.flush()
             await super().__call__(scope, receive, send)
 
-    server.KinesisApp = Recorded  # type: ignore[misc]  # the one place where the server's class is chosen
+    server.KinesisApp = Recorded  # type: ignore[attr-defined]  # where the server takes its application from
     return server.main()
 
 

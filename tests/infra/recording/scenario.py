@@ -27,6 +27,19 @@ NAME = "recorded"
 SETUP = "setup"
 _PATIENCE_S = 240.0
 _PRODUCT = "p-recorded"
+#: What serving answers with data: a purchase that was read, or not.
+_PAGES = (
+    "/v1/aggregates?granularity=minute",
+    "/v1/progress",
+    "/v1/recommendations/u-recorded",
+    "/v1/recommendations?session=s-1&viewed=p-recorded",
+    "/v1/fraud/decided",
+    "/v1/fraud/alerts",
+    "/v1/decisions/e-before",
+    "/v1/explain/e-before",
+    "/v1/explain/e-served",
+    "/metrics",
+)
 
 
 class Scenario:
@@ -82,6 +95,16 @@ class Scenario:
         self._orchestration()
         self.autoscale()
 
+    def serve(self) -> None:
+        """Every page's data, of a purchase that no worker has read."""
+        resources.create(self._clients, self._settings, shards=2)
+        (port,) = stack.claim((0, "--port"))
+        self._program(SETUP, "clickstream.cli", "produce", stdin=json.dumps(_event("served", 1000)) + "\n")
+        with Children(grace=60) as web:
+            self._start(web, "serving", "serve", "--port", str(port))
+            self.wait(lambda: stack.answers(port, "/healthz"), "serving")
+            self._read(port)
+
     def autoscale(self) -> None:
         """An idle stream, over many shards: the function merges two of them."""
         resources.create(self._clients, self._settings, shards=2)
@@ -133,20 +156,9 @@ class Scenario:
         self._program(SETUP, "clickstream.cli", "orders", "stock", f"{_PRODUCT}={quantity}")
 
     def _purchase(self, port: int, order: str, *, amount: int = 1000) -> None:
-        event = {
-            "type": "purchase",
-            "event_id": f"e-{order}",
-            "user_id": "u-recorded",
-            "session_id": "s-1",
-            "occurred_at": int(time.time() * 1000),
-            "order_id": f"o-{order}",
-            "items": [{"product_id": _PRODUCT, "quantity": 1, "price": amount}],
-            "amount": amount,
-            "currency": "EUR",
-        }
         self.wait(lambda: stack.answers(port, "/healthz"), "the collector")
         connection = http.client.HTTPConnection(HOST, port, timeout=30)
-        connection.request("POST", "/v1/events", json.dumps(event), {"Content-Type": "application/json"})
+        connection.request("POST", "/v1/events", json.dumps(_event(order, amount)), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         assert answer.status == 200, answer.read()
         connection.close()
@@ -164,9 +176,13 @@ class Scenario:
         archive = self._settings.archive_bucket
         self.wait(lambda: self._clients.s3.list_objects_v2(Bucket=archive)["KeyCount"] > 0, archive)
         url = self._clients.sqs.get_queue_url(QueueName=self._settings.dead_letter_queue)["QueueUrl"]
-        count = "ApproximateNumberOfMessages"
         self.wait(
-            lambda: self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[count])["Attributes"][count] != "0",
+            lambda: (
+                self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])[
+                    "Attributes"
+                ]["ApproximateNumberOfMessages"]
+                != "0"
+            ),
             "a dead letter",
         )
 
@@ -182,8 +198,7 @@ class Scenario:
         self.wait(committed, "all shards to have caught up")
 
     def _read(self, port: int) -> None:
-        paths = ("/v1/aggregates?granularity=minute", "/v1/progress", "/v1/recommendations/u-recorded", "/v1/overview")
-        for path in paths:
+        for path in _PAGES:
             connection = http.client.HTTPConnection(HOST, port, timeout=30)
             connection.request("GET", path)
             connection.getresponse().read()
@@ -257,6 +272,20 @@ class Scenario:
         """As the worker places it."""
         table = OrdersTable(self._clients.dynamodb, self._settings.orders_table, self._settings.inventory_table)
         table.place(msgspec.convert(order, Order), int(time.time()))
+
+
+def _event(order: str, amount: int) -> dict[str, Any]:
+    return {
+        "type": "purchase",
+        "event_id": f"e-{order}",
+        "user_id": "u-recorded",
+        "session_id": "s-1",
+        "occurred_at": int(time.time() * 1000),
+        "order_id": f"o-{order}",
+        "items": [{"product_id": _PRODUCT, "quantity": 1, "price": amount}],
+        "amount": amount,
+        "currency": "EUR",
+    }
 
 
 def _order(order_id: str, quantity: int) -> dict[str, Any]:
