@@ -173,7 +173,9 @@ def serving(settings: Settings) -> Role:
         ),
         unseen=(
             _listing(settings.models_bucket, _NO_MODEL_YET),
-            _objects(settings.models_bucket, "models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),
+            _objects(
+                settings.models_bucket, "models/fraud/", "GetObject", "which version serves; newer than the recorded calls"
+            ),
         ),
     )
 
