@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.infra.templates import Template, read
 
-SNAPSHOTS = Path(__file__).parent / "snapshots"
+SNAPSHOTS = Path(__file__).parent / "synthesized"
 
 
 def synthesize(folder: Path) -> dict[str, Path]:
