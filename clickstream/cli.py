@@ -7,22 +7,24 @@ rejected, 130 interrupted. A failure a person can cause is one line and a hint; 
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Sequence
 
 import click
 
-from clickstream.errors import ClickstreamError, UserMistake
-
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "archive": ("consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
     "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
     "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
+    "explain": ("serving.explain:explain", "One event's whole life: put, processed, decided, dead-lettered."),
     "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
+    "orders": ("consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("serving.query:query", "Ask for aggregates or recommendations from the command line."),
+    "query": ("serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),
@@ -44,6 +46,7 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
+        _keep_whole_sentences(command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -51,46 +54,78 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
+def _keep_whole_sentences(command: click.Command) -> None:
+    """A group lists its commands with their first sentences; click would cut them at the column where the line ends."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            if each.short_help is None and each.help:
+                paragraph = " ".join(each.help.split("\n\n")[0].split())
+                each.short_help = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+            _keep_whole_sentences(each)
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="clickstream", message="%(version)s")
-@click.option("--debug", is_flag=True, help="Show a traceback when something fails.")
+@click.option("--debug", is_flag=True, help="Show a traceback when something fails; may also stand last.")
 def cli(debug: bool) -> None:
     """An online shop's events through Amazon Kinesis into live answers.
 
-    Environment: AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> as in the AWS CLI;
-    CLICKSTREAM_NAME names the stream and prefixes every resource (default "clickstream"); NO_COLOR.
+    Data comes on stdout, progress and logs on stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but for some
+    input that was rejected, 130 interrupted.
+
+    \b
+    Environment:
+      AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
+      CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
+      CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
+      CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
+      NO_COLOR                any value: no colours
+
+    \b
+    Completion of commands and options by the Tab key:
+      eval "$(_CLICKSTREAM_COMPLETE=bash_source clickstream)"     or zsh_source, fish_source
+
+    \b
+    Example:
+      eval "$(clickstream local start)"
+      clickstream produce events.ndjson
+      clickstream tail --limit 10
     """
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script. Never returns."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    debug = "--debug" in arguments
+    debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(args=arguments, prog_name="clickstream", standalone_mode=False)
+        sys.stdout.flush()  # a reader that has gone is met here, and not when the interpreter ends
         sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (ClickstreamError, BrokenPipeError, KeyboardInterrupt) as error:
-        if debug:
-            raise
-        sys.exit(_explain(error))
-
-
-def _explain(error: BaseException) -> int:
-    if isinstance(error, KeyboardInterrupt):
-        return 130
-    if isinstance(error, BrokenPipeError):
+    except BrokenPipeError:
         # `clickstream tail | head` is no failure; closing stdout's own buffer must not complain either
         sys.stderr.close()
-        return 0
-    click.echo(f"clickstream: {error}", err=True)
-    if isinstance(error, UserMistake) and error.hint:
-        click.echo(f"hint: {error.hint}", err=True)
-    return 1
+        sys.exit(0)
+    except Exception as error:
+        if debug:
+            raise
+        from clickstream.explaining import explain  # only who fails pays
+
+        explanation = explain(error)
+        click.echo(f"clickstream: {explanation.message}", err=True)
+        if explanation.hint:
+            click.echo(f"hint: {explanation.hint}", err=True)
+        sys.exit(1)
+
+
+def _take_debug(given: Sequence[str]) -> tuple[bool, list[str]]:
+    """Whether --debug is there, and the other arguments. People add it to a command that has failed, so any place will do."""
+    end = list(given).index("--") if "--" in given else len(given)
+    options = [argument for argument in given[:end] if argument != "--debug"]
+    return len(options) < end, [*options, *given[end:]]
 
 
 if __name__ == "__main__":

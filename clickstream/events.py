@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -34,6 +34,10 @@ Millis = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
 Version = Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)]
 
 
+#: What a visitor holds in the hand; a closed list, so that nothing personal fits in.
+DeviceKind = Literal["phone", "tablet", "desktop", "bot", "other"]
+
+
 class Context(msgspec.Struct, frozen=True, gc=False):
     """Where an event came from; ``ip`` and ``device`` are keyed hashes, never the thing itself."""
 
@@ -41,6 +45,9 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     device: Name = ""
     country: Annotated[str, Meta(max_length=2)] = ""
     referrer: Text = ""
+    device_kind: DeviceKind | UnsetType = UNSET
+    traceparent: Name | UnsetType = UNSET
+    """W3C trace context of the span that put a sampled event; Kinesis has no headers to carry it. See docs/telemetry.md."""
 
 
 NO_CONTEXT = Context()

@@ -87,7 +87,12 @@ def show() -> None:
 
 @schema.command()
 def check() -> None:
-    """Compare the code's schema with the checked-in file; exit 1 on a difference, naming what would break."""
+    """Compare the code's schema with the checked-in file; exit 1 on a difference, naming what would break.
+
+    \b
+    Example:
+      clickstream schema check
+    """
     old = checked_in()
     if not old:
         raise UserMistake(

@@ -7,14 +7,21 @@ with :func:`from_env`, and pass the value on: no other module touches ``os.envir
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from clickstream.errors import UserMistake
 
 DEFAULT_REGION = "us-east-1"
+
+OrderWorkflow = Literal["choreography", "orchestration"]
+#: The queues of the order workflow, by the step of an order that their messages tell; each has a dead-letter queue.
+ORDER_QUEUES = ("placed", "reserved", "settled")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,12 +42,26 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "WARNING"
     hung_after_s: float = 300.0
     """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
+    trace_sampling: float = 0.0
+    """Share of the collector's requests that are traced, 0 to 1; 0 is off (``CLICKSTREAM_TRACE_SAMPLING``)."""
+    otlp_endpoint: str = "http://127.0.0.1:4318"
+    """Where spans go (``OTEL_EXPORTER_OTLP_ENDPOINT``): OTLP over HTTP, ``/v1/traces`` is added."""
+    metrics: Literal["off", "emf"] = "off"
+    """``emf``: workers log their metrics for CloudWatch once a minute (``CLICKSTREAM_METRICS``). Prometheus asks `serve`."""
     worker_id: str = ""
     """The KCL worker that a shard's process belongs to (``CLICKSTREAM_WORKER_ID``, set by the launcher)."""
+    consumables: str = ""
+    """Categories, comma-separated, whose products are offered again to who has bought them (``CLICKSTREAM_CONSUMABLES``)."""
     hash_key: str = ""
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
+    dashboard_token: str = ""
+    """The token to log in to the dashboard with (``CLICKSTREAM_DASHBOARD_TOKEN``)."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
+    order_workflow: OrderWorkflow = "choreography"
+    """Who leads an order through its steps (``CLICKSTREAM_ORDER_WORKFLOW``): the steps' own messages, or a state machine."""
+    autoscale: bool = False
+    """Whether the scheduled auto-scaler changes shards (``CLICKSTREAM_AUTOSCALE``), or only says what it would do."""
     credentials: tuple[str, str] | None = None
     """Access key and secret for the embedded AWS, which takes any; None leaves the search to boto3."""
 
@@ -63,6 +84,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.name}-offers"
 
     @property
+    def consumable_categories(self) -> frozenset[str]:
+        return frozenset(filter(None, map(str.strip, self.consumables.split(","))))
+
+    @property
     def state_bucket(self) -> str:
         """Snapshots' bucket."""
         return f"{self.name}-state"
@@ -71,6 +96,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def decisions_table(self) -> str:
         """One item per purchase: its fraud decision."""
         return f"{self.name}-decisions"
+
+    @property
+    def outcomes_table(self) -> str:
+        """What was decided, by hour, and what became known of it: one small item per decision, alert and label."""
+        return f"{self.name}-outcomes"
+
+    @property
+    def sightings_table(self) -> str:
+        """One item per address, device and card: what each shard saw of it lately."""
+        return f"{self.name}-sightings"
 
     @property
     def alerts_topic(self) -> str:
@@ -91,6 +126,52 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def dead_letter_queue(self) -> str:
         return f"{self.name}-dead-letters"
 
+    @property
+    def archive_bucket(self) -> str:
+        """Every event once, as Parquet."""
+        return f"{self.name}-archive"
+
+    @property
+    def orders_table(self) -> str:
+        """One item per order: its step and its lines. Named unlike the application, whose name is its lease table's."""
+        return f"{self.name}-order-states"
+
+    @property
+    def inventory_table(self) -> str:
+        """One item per product: how many are available."""
+        return f"{self.name}-inventory"
+
+    @property
+    def order_repeats_table(self) -> str:
+        """Powertools' idempotency records."""
+        return f"{self.name}-order-repeats"
+
+    @property
+    def orders_topic(self) -> str:
+        """What happens to orders, for the queues of the workflow and whoever else listens; attribute ``step`` filters."""
+        return f"{self.name}-order-events"
+
+    def order_queue(self, step: str) -> str:
+        """The queue whose messages say that an order has come to ``step``, one of ORDER_QUEUES."""
+        return f"{self.name}-order-{step}"
+
+    def order_dead_letter_queue(self, step: str) -> str:
+        return f"{self.name}-order-{step}-dead"
+
+    @property
+    def order_notifications_topic(self) -> str:
+        """What customers are told: FIFO, because SNS then drops a repetition by its id."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_notifications_queue(self) -> str:
+        """The notifications' subscriber: what waits for a mail service."""
+        return f"{self.name}-order-notifications.fifo"
+
+    @property
+    def order_state_machine(self) -> str:
+        return f"{self.name}-order"
+
     def application(self, app: str) -> str:
         """The KCL application's name, which is also its lease table's."""
         return f"{self.name}-{app}"
@@ -100,8 +181,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
-#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form.
-_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials"})
+#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.
+_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint"})
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -122,14 +203,44 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
         },
         "java_home": env.get("JAVA_HOME") or None,
+        **({"otlp_endpoint": env["OTEL_EXPORTER_OTLP_ENDPOINT"]} if "OTEL_EXPORTER_OTLP_ENDPOINT" in env else {}),
         **own,
     }
     try:
-        return msgspec.convert(
+        settings = msgspec.convert(
             values, Settings, strict=False, dec_hook=lambda kind, value: kind(value) if kind is Path else value
         )
     except msgspec.ValidationError as error:
-        raise UserMistake(f"bad setting: {error}", hint="see `clickstream --help` for the variables") from error
+        reason, _, field = str(error).partition(" - at `$.")
+        name = field.rstrip("`")
+        variable = f"CLICKSTREAM_{name.upper()}" if name in own else name
+        raise UserMistake(f"bad setting {variable}: {reason}", hint="see `clickstream --help` for the variables") from error
+    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(prefix))):
+        if variable in env and not _is_url(env[variable]):
+            raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
+    if not _REGION.fullmatch(settings.region):
+        raise UserMistake(f"AWS_REGION is no region: {settings.region!r}", hint="like us-east-1")
+    if not 0.0 <= settings.trace_sampling <= 1.0:
+        raise UserMistake(f"CLICKSTREAM_TRACE_SAMPLING is no share: {settings.trace_sampling:g}", hint="from 0 (off) to 1")
+    if not _is_url(settings.otlp_endpoint):
+        raise UserMistake(
+            f"OTEL_EXPORTER_OTLP_ENDPOINT is no URL: {settings.otlp_endpoint!r}", hint="like http://127.0.0.1:4318"
+        )
+    if settings.log_level.upper() not in LOG_LEVELS:
+        raise UserMistake(f"CLICKSTREAM_LOG_LEVEL is no level: {settings.log_level!r}", hint=f"one of {', '.join(LOG_LEVELS)}")
+    return settings
+
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_REGION = re.compile(r"[a-zA-Z0-9-]{1,63}")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a broken IPv6 address
+        return False
 
 
 def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -143,7 +254,7 @@ def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] |
     )
 
 
-#: Fields whose variables are AWS's own.
+#: Fields whose variables are not ours.
 _FROM_AWS = frozenset({"region", "profile", "endpoint_url"}) | _NEVER_FROM_ENV
 
 
@@ -155,6 +266,7 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
         value = getattr(settings, field.name)
         if value is not None and field.name not in _FROM_AWS:
             env[f"CLICKSTREAM_{field.name.upper()}"] = str(value.absolute() if isinstance(value, Path) else value)
+    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
     env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
     env |= {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in settings.endpoint_urls.items()}
     if settings.endpoint_url is not None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
 from clickstream import resharding, shard_graph
-from clickstream.errors import ClickstreamError, Missing, RetryLater, UserMistake
-from clickstream.kinesis import list_shards
-from clickstream.resharding import Merge, Scale, Split, Step
+from clickstream.errors import RetryLater
+from clickstream.kinesis import list_shards, take, translated
+from clickstream.resharding import Step
 from clickstream.routing import MAX_HASH_KEY
 from clickstream.settings import from_env
 
@@ -25,11 +25,10 @@ _LONGEST_LOOK_S = 2.0
 #: AWS takes half a minute for a split, and many for hundreds of shards.
 _WAIT_S = 1800.0
 
-Answer = TypeVar("Answer")
 Place = int | Literal["middle"]
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
-_APPLY = click.option("--apply", is_flag=True, help="Do it. Without it, only what would be done is shown.")
+_APPLY = click.option("--apply/--dry-run", default=False, help="Do it, or only show what would be done (the default).")
 
 
 class HashKey(click.ParamType[Place]):
@@ -51,7 +50,7 @@ class HashKey(click.ParamType[Place]):
 
 @click.group()
 def shards() -> None:
-    """The stream's shards: list, split, merge, scale.
+    """The stream's shards: list, split, merge, scale, and advice about them.
 
     A SHARD is named by its id, or by the number in it. What changes the stream only says what it would do, until --apply.
     Publishers and workers of this platform need not be stopped for it: docs/resharding.md says what they do meanwhile.
@@ -68,7 +67,12 @@ def shards() -> None:
 @click.option("--graph", is_flag=True, help="As a tree of parents and children.")
 @_JSON
 def list_command(graph: bool, as_json: bool) -> None:
-    """All shards within the stream's retention: state, hash range, share of the key space, parents."""
+    """All shards within the stream's retention: state, hash range, share of the key space, parents.
+
+    \b
+    Example:
+      clickstream shards list --graph
+    """
     if graph and as_json:
         raise click.UsageError("--graph is for people, --json for machines: choose one")
     settings = from_env()
@@ -87,7 +91,13 @@ def list_command(graph: bool, as_json: bool) -> None:
 @_APPLY
 @_JSON
 def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
-    """Divide an open shard in two."""
+    """Divide an open shard in two.
+
+    \b
+    Example:
+      clickstream shards split 3
+      clickstream shards split 3 --at 0x60000000000000000000000000000000 --apply
+    """
     stream = from_env().stream
     step = resharding.split(list_shards(_client(), stream), shard, None if at == "middle" else at)
     _carry_out(stream, [step], apply=apply, as_json=as_json)
@@ -99,7 +109,12 @@ def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
 @_APPLY
 @_JSON
 def merge(shard: str, neighbour: str, apply: bool, as_json: bool) -> None:
-    """Make one shard of two open ones whose hash ranges touch."""
+    """Make one shard of two open ones whose hash ranges touch.
+
+    \b
+    Example:
+      clickstream shards merge 4 5 --apply
+    """
     stream = from_env().stream
     _carry_out(stream, [resharding.merge(list_shards(_client(), stream), shard, neighbour)], apply=apply, as_json=as_json)
 
@@ -113,10 +128,53 @@ def scale(count: int, apply: bool, as_json: bool) -> None:
 
     Kinesis takes at most twice and at least half of the open shards in one call, and ten calls in 24 hours: a longer way goes
     in steps.
+
+    \b
+    Example:
+      clickstream shards scale 8 --apply
     """
     stream = from_env().stream
     current = sum(shard.is_open for shard in list_shards(_client(), stream))
     _carry_out(stream, resharding.scale(current, count), apply=apply, as_json=as_json)
+
+
+@shards.command("advise")
+@click.option(
+    "--window", default=30.0, show_default=True, type=click.FloatRange(1, 300), help="Seconds of arrivals to look at."
+)
+@_APPLY
+@_JSON
+def advise_command(window: float, apply: bool, as_json: bool) -> None:
+    """What to change: a worker more, a split at this hash key, a merge, another mode, or nothing; why, and at which cost.
+
+    Looks at what arrived in each shard lately, at its keys, and at how far each application is behind. --apply makes the
+    splits, merges and scalings; a worker is started, and a mode changed, by a person.
+
+    \b
+    With --json: {"advice": [{"kind", "what", "reason", "cost": $ a month, "applies": bool}, ...], "applied": bool}
+
+    \b
+    Example:
+      clickstream shards advise --window 60
+    """
+    from clickstream import advice
+    from clickstream.aws import Clients
+    from clickstream.observing import look
+
+    settings = from_env()
+    found = advice.advise(look(Clients(settings), settings, window_s=window))
+    steps = [each.step for each in found if isinstance(each, advice.Reshard)]
+    if as_json:
+        click.echo(msgspec.json.encode({"advice": [advice.document(each) for each in found], "applied": apply and bool(steps)}))
+    else:
+        for each in found:
+            click.echo(advice.line(each))
+    if not found:
+        _say("all is well: nothing to change")
+    elif apply and steps:
+        _carry_out(settings.stream, steps, apply=True, as_json=False, show=not as_json)
+    elif steps:
+        _say("dry run: nothing was changed; --apply does it")
 
 
 def _client(*, attempts: int = 4) -> KinesisClient:
@@ -130,7 +188,7 @@ def _say(line: str) -> None:
     click.echo(f"clickstream: {line}", err=True)
 
 
-def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool) -> None:
+def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool, show: bool = True) -> None:
     """Show the steps, or take them and show what came of it."""
     client = _client()
     if apply:
@@ -139,11 +197,13 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
         _wait_until_active(client, stream)
         for step in steps:
             _say(resharding.told(step))
-            _call(once, stream, step)
+            take(once, stream, step)
             waited = _wait_until_active(client, stream)
             _say(f"done after {waited:.1f} s")
     if not steps:
         _say("nothing to do: it has that many open shards already")
+    if not show:
+        return
     if as_json:
         shards = shard_graph.rows(list_shards(client, stream))
         outcome = {"applied": apply, "steps": [resharding.told(step) for step in steps], "shards": shards}
@@ -174,48 +234,4 @@ def _wait_until_active(client: KinesisClient, stream: str) -> float:
 
 
 def _status(client: KinesisClient, stream: str) -> str:
-    return _translated(lambda: client.describe_stream_summary(StreamName=stream))["StreamDescriptionSummary"]["StreamStatus"]
-
-
-def _call(client: KinesisClient, stream: str, step: Step) -> None:
-    match step:
-        case Split(shard, at):
-            _translated(lambda: client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at)))
-        case Merge(shard, adjacent):
-            _translated(
-                lambda: client.merge_shards(
-                    StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id
-                )
-            )
-        case Scale(_, target):
-            _translated(
-                lambda: client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
-            )
-
-
-def _translated(call: Callable[[], Answer]) -> Answer:
-    """The call's answer, or one of our errors."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        return call()
-    except ClientError as error:
-        raise _refusal(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from error
-    except BotoCoreError as error:
-        raise RetryLater(f"Kinesis does not answer, look with `clickstream shards list` what it has done: {error}") from error
-
-
-def _refusal(code: str, message: str) -> ClickstreamError:
-    match code:
-        case "ResourceNotFoundException":
-            return Missing(message, hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME")
-        case "ResourceInUseException":
-            return RetryLater(f"somebody else is changing the stream: {message}")
-        case "LimitExceededException":
-            return UserMistake(
-                message, hint="AWS allows ten UpdateShardCount calls in 24 hours, and a number of shards per account"
-            )
-        case "InvalidArgumentException" | "ValidationException" | "AccessDeniedException":
-            return UserMistake(f"Kinesis refused: {message}", hint="an on-demand stream scales by itself, and by itself only")
-        case _:
-            return RetryLater(f"{code}: {message}")
+    return translated(lambda: client.describe_stream_summary(StreamName=stream))["StreamDescriptionSummary"]["StreamStatus"]

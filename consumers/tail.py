@@ -67,7 +67,13 @@ def parse_since(text: str, now: datetime) -> Start:
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many events.")
 @click.option("--shard", help="Only this shard.")
 def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> None:
-    """De-aggregated events of the stream as NDJSON on stdout; what is not an event is reported on stderr."""
+    """De-aggregated events of the stream as NDJSON on stdout; what is not an event is reported on stderr.
+
+    \b
+    Example:
+      clickstream tail --since 1h --limit 10
+      clickstream tail --since LATEST --follow | jq -r .type
+    """
     settings = from_env()
     start = parse_since(since, datetime.now(UTC))
     client = Clients(settings).kinesis

@@ -1,4 +1,4 @@
-"""The platform's answers, asked for as a person would: ``clickstream query aggregates --json`` as a process of its own."""
+"""The platform's answers, asked for as a person would: ``clickstream query … --json`` as a process of its own."""
 
 from __future__ import annotations
 
@@ -40,13 +40,29 @@ def questions(starts: list[int], width: int) -> Iterator[tuple[int, int]]:
 
 
 def _asked(granularity: str, from_ms: int, to_ms: int) -> dict[Window, Totals]:
-    command = [sys.executable, "-m", "clickstream.cli", "query", "aggregates", "--granularity", granularity]
-    command += ["--from", str(from_ms), "--to", str(to_ms), "--top", str(TOP), "--json"]
+    span = ("--from", str(from_ms), "--to", str(to_ms))
+    answer = _query("aggregates", "--granularity", granularity, *span, "--top", str(TOP))
+    return {Window(granularity, window["start"]): totals_of(window) for window in answer["windows"]}
+
+
+def decision(event_id: str) -> dict[str, Any]:
+    """``clickstream query decision``. Raises RetryLater, also when there is none."""
+    return _query("decision", event_id)
+
+
+def recommendations(user_id: str) -> dict[str, Any]:
+    """``clickstream query recommendations``; ``personal`` says whether anything is known of the visitor. Raises RetryLater."""
+    return _query("recommendations", user_id)
+
+
+def _query(*arguments: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "clickstream.cli", "query", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"
-        raise RetryLater(f"`clickstream query aggregates` does not answer: {reason}")
-    return {Window(granularity, window["start"]): totals_of(window) for window in msgspec.json.decode(done.stdout)["windows"]}
+        raise RetryLater(f"`clickstream query {arguments[0]}` does not answer: {reason}")
+    answer: dict[str, Any] = msgspec.json.decode(done.stdout)
+    return answer
 
 
 def totals_of(window: dict[str, Any]) -> Totals:

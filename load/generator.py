@@ -1,7 +1,8 @@
 """Simulated visitors: sessions that walk the shop's funnel, as events. Pure and seeded.
 
 The same seed and the same times give byte-identical events: only ``Random.random`` and ``getrandbits`` are used, whose
-sequences Python guarantees, and no set or clock is looked at. Times come from the driver, which knows when it will send.
+sequences Python guarantees, with integers and exact arithmetic, and no set's order or clock is looked at. Times come from the
+driver, which knows when it will send.
 """
 
 from __future__ import annotations
@@ -10,24 +11,12 @@ from random import Random
 
 import msgspec
 
-from clickstream.events import (
-    AddToCart,
-    AnyEvent,
-    Context,
-    Item,
-    Login,
-    PageView,
-    ProductView,
-    Purchase,
-    RemoveFromCart,
-    Search,
-)  # fmt: skip
+from clickstream.events import AnyEvent, Context, ProductView, Purchase
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.catalogue import Catalogue, Product
-
-CURRENCIES = ("EUR", "EUR", "EUR", "USD", "GBP")
-_COUNTRIES = ("DE", "FR", "NL", "US", "GB")
-_PAGES = ("/", "/deals", "/about", "/account", "/help")
+from load.catalogue import Catalogue
+from load.intruders import NAMES, Intruder
+from load.people import person
+from load.sessions import Session, chosen
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,12 +25,33 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     products: int = 2_000
     visitors: int = 50_000
     """How many people there are; a returning one starts a new session."""
+    first_visitor: int = 0
+    """The number of the first one: generators side by side have people of their own."""
     concurrent: int = 2_000
     """Sessions under way at once; with the rate it gives the time between two events of a session."""
 
 
+class Season(msgspec.Struct, frozen=True, kw_only=True):
+    """What is special about the time: shares are of 0 to 1, the sale's ends milliseconds since the epoch."""
+
+    attacks: float = 0.0
+    """Share of the arriving sessions that are an adversary's; the kinds take turns."""
+    hot: float = 0.0
+    """Share of all events that one user alone makes, who crawls the catalogue: a hot partition key."""
+    sale: float = 0.0
+    """While the flash sale lasts, the share of product views that are of the one product on sale."""
+    sale_from_ms: int = 0
+    sale_to_ms: int = 0
+
+
+ORDINARY = Season()
+_CRAWLER = Context(ip="ip-crawler", device="d-crawler", country="US", referrer="")
 #: Mean time between two events of a session, in seconds.
 THINK_S = 4.0
+#: How often somebody else is asked to come when the one who was to come is here already.
+_ASKED = 4
+#: The crawler begins a new session after so many pages.
+_CRAWL = 200
 
 
 def shop_for(rate: float) -> Shop:
@@ -49,133 +59,87 @@ def shop_for(rate: float) -> Shop:
     return Shop(concurrent=max(1, round(rate * THINK_S)))
 
 
-#: What a visitor does next, as cumulative chances, by where the session stands; "leave" starts another session in its place.
-_STEPS: dict[str, tuple[tuple[float, str], ...]] = {
-    "arrived": ((0.45, "page_view"), (0.70, "search"), (0.92, "product_view"), (1.0, "login")),
-    "browsing": ((0.12, "page_view"), (0.30, "search"), (0.82, "product_view"), (0.85, "login"), (1.0, "leave")),
-    "looking": ((0.40, "product_view"), (0.58, "add_to_cart"), (0.68, "search"), (0.78, "page_view"), (1.0, "leave")),
-    "carting": (
-        (0.30, "product_view"), (0.38, "add_to_cart"), (0.46, "remove_from_cart"), (0.80, "purchase"), (1.0, "leave"),
-    ),
-}  # fmt: skip
-
-
-class _Session:
-    __slots__ = ("cart", "context", "currency", "product", "session_id", "standing", "user_id")
-
-    def __init__(self, user_id: str, session_id: str, context: Context, currency: str, product: Product) -> None:
-        self.user_id = user_id
-        self.session_id = session_id
-        self.context = context
-        self.currency = currency
-        self.product = product
-        self.cart: list[tuple[Product, int]] = []
-        self.standing = "arrived"
-
-
 class Visitors:
-    """An endless stream of events of many sessions, interleaved."""
+    """An endless stream of events of many sessions, interleaved.
 
-    def __init__(self, seed: int, shop: Shop) -> None:
+    ``adversary`` is the kind of who is behind the last event, if that was a purchase by an adversary; "" otherwise.
+    """
+
+    def __init__(self, seed: int, shop: Shop, season: Season = ORDINARY) -> None:
         # text seeds are hashed by Python itself, the same everywhere
-        self._random = Random(f"visitors {seed}")
+        self._random = Random(f"visitors {seed} {shop.first_visitor}")
         self._shop = shop
+        self._season = season
         self._catalogue = Catalogue(Random(f"catalogue {seed}"), shop.products)
-        self._sessions: list[_Session] = []
+        self._on_sale = self._catalogue.products[shop.products // 3]
+        self._sessions: list[Session] = []
+        self._present: set[int] = set()
+        self._attacks = 0
+        self._crawled = 0
+        self._crawl_id = ""
+        self.adversary = ""
 
     def next_event(self, at_ms: int) -> AnyEvent:
         """What some visitor does at a time (milliseconds since the epoch)."""
-        random = self._random
+        random, season = self._random, self._season
+        self.adversary = ""
+        if season.hot and random.random() < season.hot:
+            return self._crawl(at_ms)
         place = int(random.random() * self._shop.concurrent)
         if place >= len(self._sessions):
             place = len(self._sessions)
             self._sessions.append(self._arrive(at_ms))
         session = self._sessions[place]
-        action = _chosen(session.standing, random.random())
-        if action == "leave":
+        while True:
+            if isinstance(session, Intruder):
+                event = session.next_event(at_ms)
+                if event is not None:
+                    self.adversary = session.kind if isinstance(event, Purchase) else ""
+                    return event
+            elif (action := chosen(session.standing, random.random())) != "leave":
+                break
+            else:
+                self._present.discard(session.person.number)
             session = self._sessions[place] = self._arrive(at_ms)
-            action = _chosen("arrived", random.random())
-        return self._act(session, action, at_ms)
-
-    def _arrive(self, at_ms: int) -> _Session:
-        random = self._random
-        # squared: some people come often, most rarely
-        visitor = int(random.random() ** 2 * self._shop.visitors)
-        country = visitor % len(_COUNTRIES)
-        context = Context(device=f"d{visitor * 7919 % 1_000_003:06d}", country=_COUNTRIES[country])
-        session_id = uuid7(at_ms, random.getrandbits(ENTROPY_BITS))
-        return _Session(f"u{visitor:06d}", session_id, context, CURRENCIES[country], self._catalogue.pick(random))
-
-    def _act(self, session: _Session, action: str, at_ms: int) -> AnyEvent:
-        random = self._random
-        event_id = uuid7(at_ms, random.getrandbits(ENTROPY_BITS))
-        user_id, session_id, context = session.user_id, session.session_id, session.context
+        event = session.act(action, at_ms, random)
         if action == "product_view":
-            product = session.product = self._catalogue.pick(random)
-            session.standing = "carting" if session.cart else "looking"
-            return ProductView(
-                event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-                product_id=product.product_id, category=product.category,
-            )  # fmt: skip
-        if action == "search":
-            session.standing = "carting" if session.cart else "browsing"
-            return Search(
-                event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-                query=_typed(self._catalogue.pick(random).terms, random.random()),
-            )  # fmt: skip
-        if action == "add_to_cart":
-            product, quantity = session.product, 1 + int(random.random() ** 3 * 3)
-            session.cart.append((product, quantity))
-            session.standing = "carting"
-            return AddToCart(
-                event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-                product_id=product.product_id, category=product.category, quantity=quantity,
-            )  # fmt: skip
-        if action == "remove_from_cart":
-            product, quantity = session.cart.pop(int(random.random() * len(session.cart)))
-            session.standing = "carting" if session.cart else "browsing"
-            return RemoveFromCart(
-                event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-                product_id=product.product_id, category=product.category, quantity=quantity,
-            )  # fmt: skip
-        if action == "purchase":
-            return self._purchase(session, event_id, at_ms)
-        if action == "login":
-            session.standing = "carting" if session.cart else "browsing"
-            return Login(
-                event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-                success=random.random() < 0.95,
-            )  # fmt: skip
-        session.standing = "carting" if session.cart else "browsing"
-        return PageView(
-            event_id=event_id, user_id=user_id, session_id=session_id, occurred_at=at_ms, context=context,
-            url=_PAGES[int(random.random() * len(_PAGES))],
+            session.want(self._catalogue, random)
+            if season.sale_from_ms <= at_ms < season.sale_to_ms and random.random() < season.sale:
+                session.wanted = self._on_sale
+        return event
+
+    def next_clicks(self) -> dict[str, str]:
+        """By user id, the product that each visitor under way who has seen one will look at next, if at any."""
+        return {session.user_id: session.wanted.product_id for session in self._sessions if session.product is not None}
+
+    def _crawl(self, at_ms: int) -> AnyEvent:
+        random, products = self._random, self._catalogue.products
+        if self._crawled % _CRAWL == 0:
+            self._crawl_id = uuid7(at_ms, random.getrandbits(ENTROPY_BITS))
+        product = products[self._crawled % len(products)]
+        self._crawled += 1
+        return ProductView(
+            event_id=uuid7(at_ms, random.getrandbits(ENTROPY_BITS)), user_id=f"crawler-{self._shop.first_visitor}",
+            session_id=self._crawl_id, occurred_at=at_ms, context=_CRAWLER,
+            product_id=product.product_id, category=product.category,
         )  # fmt: skip
 
-    def _purchase(self, session: _Session, event_id: str, at_ms: int) -> AnyEvent:
-        items = tuple(
-            Item(product_id=product.product_id, category=product.category, quantity=quantity, price=product.price)
-            for product, quantity in session.cart
-        )
-        session.cart = []
-        session.standing = "browsing"
-        return Purchase(
-            event_id=event_id, user_id=session.user_id, session_id=session.session_id, occurred_at=at_ms,
-            context=session.context, order_id=f"o-{event_id}", items=items,
-            amount=sum(item.price * item.quantity for item in items), currency=session.currency,
-            payment_fingerprint=f"card-{session.user_id}",
-        )  # fmt: skip
-
-
-def _chosen(standing: str, chance: float) -> str:
-    for bound, action in _STEPS[standing]:
-        if chance < bound:
-            return action
-    raise AssertionError(f"the chances of {standing!r} do not reach 1")
-
-
-def _typed(terms: str, chance: float) -> str:
-    """People's spelling of the same search: the platform must count them together."""
-    if chance < 0.8:
-        return terms
-    return terms.title() if chance < 0.9 else f" {terms.replace(' ', '  ')}"
+    def _arrive(self, at_ms: int) -> Session:
+        random = self._random
+        visitors = self._shop.visitors
+        if self._season.attacks and random.random() < self._season.attacks:
+            account = f"x{self._shop.first_visitor + self._attacks:06d}"
+            kind = NAMES[self._attacks % len(NAMES)]
+            self._attacks += 1
+            victim = person(self._shop.first_visitor + int(random.random() * visitors))
+            return Intruder(kind, account, victim, self._catalogue, random, at_ms)
+        for _ in range(_ASKED):
+            # the product of two chances: some people come often, most rarely
+            number = self._shop.first_visitor + int(random.random() * random.random() * visitors)
+            if number not in self._present:
+                break
+        self._present.add(number)
+        who = person(number)
+        category = who.category(random.random())
+        wanted = self._catalogue.pick_from(category, random)
+        return Session(who, uuid7(at_ms, random.getrandbits(ENTROPY_BITS)), who.context(random.random()), category, wanted)

@@ -1,8 +1,12 @@
-"""What a run sent and what must come out of it, written by the sender from the records themselves."""
+"""What must come out of a run: the truth that `clickstream load verify` compares every application's answers with.
+
+It is worked out from what was sent, by rules written here and in ``load.oracle``: nothing of the platform's code is asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +15,9 @@ import msgspec
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
 from load.aggregates import Totals, Window
-from load.faults import Emission
+from load.book import Book, Entry, Rejected
+from load.plan import Plan
 from load.progress import Counted
-from load.verification import Expectation
 
 
 class WindowTotals(msgspec.Struct, frozen=True):
@@ -21,38 +25,64 @@ class WindowTotals(msgspec.Struct, frozen=True):
     totals: Totals
 
 
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """A purchase that must be decided exactly once; ``adversary`` "" for a genuine one. Times in ms since the epoch."""
+
+    event_id: str
+    order_id: str
+    user_id: str
+    amount: int
+    currency: str
+    occurred_at: int
+    sent_ms: int
+    adversary: str = ""
+
+
+class Visited(msgspec.Struct, frozen=True, kw_only=True):
+    """A visitor who must have an offer: products touched in order of the first time; products bought once, with categories.
+
+    What is bought again is used up, and may be offered.
+    """
+
+    user_id: str
+    sent_ms: int
+    """Of the last event about a product."""
+    touched: list[str]
+    bought: dict[str, str]
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """A finished run; the file that ``clickstream load verify`` reads."""
 
     stream: str
-    seed: int
-    rate: float
+    plan: Plan
     started_ms: int
     """Wall clock at the first intended send time."""
     flushed_ms: int
     sent: int
+    """Records that must be on the stream."""
     put: int
+    """Records that were acknowledged."""
+    to_refuse: int
+    """Records that must not be accepted at all: too large, and over HTTP all that are no events."""
+    refused: int
     events: int
-    retries: int
-    late: int
+    """Valid events, each once."""
     malformed: int
-    before: Counted
+    """Records on the stream that are no events: each a dead letter of each application."""
+    kinds: dict[str, int]
+    before: dict[str, Counted]
+    """What each application had counted before the run."""
     windows: list[WindowTotals]
+    rejected: list[Rejected]
+    purchases: list[Bought]
+    visitors: list[Visited]
+    next_clicks: dict[str, str]
 
-    def expectation(self) -> Expectation:
-        """What verification compares with. On a stream that was not empty, windows that began before the run are left out."""
-        windows = {row.window: row.totals for row in self.windows}
-        shared = self.before.records > 0
-        return Expectation(
-            sent=self.sent,
-            put=self.put,
-            events=self.events,
-            dead_letters=self.malformed,
-            windows=windows,
-            foreign=frozenset(window for window in windows if shared and window.start_ms < self.started_ms),
-            before=self.before,
-            flushed_ms=self.flushed_ms,
-        )
+    @property
+    def is_first(self) -> bool:
+        """Whether the stream was empty before: then nothing in any store is somebody else's."""
+        return not any(counted.records for counted in self.before.values())
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,42 +99,94 @@ def read(path: Path) -> Ledger:
         raise UserMistake(f"{path} is no ledger: {error}") from error
 
 
-class Book:
-    """Keeps what is sent, in order, and adds it up at the end; with ``keep`` off it only counts, in constant memory."""
+def windows(entries: Sequence[Entry]) -> dict[Window, Totals]:
+    """The exact aggregates of events, which are in the order of the log."""
+    if not entries:
+        return {}
+    # pandas costs half a second and 100 MB: only who asks for the truth pays
+    from load import frames, oracle
 
-    def __init__(self, *, keep: bool = True) -> None:
-        self._keep = keep
-        self._sent: list[AnyEvent] = []
-        self.events = 0
-        """Valid events, each once."""
-        self.retries = 0
-        self.late = 0
-        self.malformed = 0
+    return oracle.aggregate(frames.frame_of(_rows(entry.event for entry in entries)))
 
-    @property
-    def sent(self) -> int:
-        """Records."""
-        return self.events + self.retries + self.malformed
 
-    def enter(self, emission: Emission) -> None:
-        if emission.kind == "retry":
-            self.retries += 1
-        elif emission.event is None:
-            self.malformed += 1
+def purchases(entries: Iterable[Entry], adversaries: Mapping[str, str]) -> list[Bought]:
+    return [
+        Bought(
+            event_id=event.event_id,
+            order_id=event.order_id,
+            user_id=event.user_id,
+            amount=event.amount,
+            currency=event.currency,
+            occurred_at=event.occurred_at,
+            sent_ms=entry.sent_ms,
+            adversary=adversaries.get(event.event_id, ""),
+        )
+        for entry in entries
+        if isinstance(event := entry.event, Purchase)
+    ]
+
+
+def visitors(entries: Iterable[Entry]) -> list[Visited]:
+    """Who did something with a product."""
+    touched: dict[str, dict[str, None]] = {}
+    bought: dict[str, dict[str, str]] = {}
+    orders: Counter[tuple[str, str]] = Counter()
+    latest: dict[str, int] = {}
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Purchase):
+            products = [item.product_id for item in event.items]
+            bought.setdefault(event.user_id, {}).update({item.product_id: item.category for item in event.items})
+            orders.update({(event.user_id, product) for product in products})
+        elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
+            products = [event.product_id]
         else:
-            self.events += 1
-            self.late += emission.kind == "late"
-            if self._keep:
-                self._sent.append(emission.event)
+            continue
+        touched.setdefault(event.user_id, {}).update(dict.fromkeys(products))
+        latest[event.user_id] = entry.sent_ms
+    return [
+        Visited(
+            user_id=user,
+            sent_ms=latest[user],
+            touched=list(products),
+            bought={product: kind for product, kind in bought.get(user, {}).items() if orders[user, product] == 1},
+        )
+        for user, products in touched.items()
+    ]
 
-    def windows(self) -> dict[Window, Totals]:
-        """The exact aggregates of all events that were kept."""
-        if not self._sent:
-            return {}
-        # pandas costs half a second and 100 MB: only who asks for the truth pays
-        from load import frames, oracle
 
-        return oracle.aggregate(frames.frame_of(_rows(self._sent)))
+def ledger_of(
+    book: Book,
+    plan: Plan,
+    *,
+    stream: str,
+    started_ms: int,
+    flushed_ms: int,
+    put: int,
+    refused: int,
+    before: Mapping[str, Counted],
+) -> Ledger:
+    """The account of a run that has ended; ``put`` and ``refused`` as the stream, or the collector, answered."""
+    at_the_door = book.malformed if plan.is_checked_at_the_door else 0
+    return Ledger(
+        stream=stream,
+        plan=plan,
+        started_ms=started_ms,
+        flushed_ms=flushed_ms,
+        sent=book.sent - at_the_door,
+        put=put,
+        to_refuse=book.oversized + at_the_door,
+        refused=refused,
+        events=book.events,
+        malformed=book.malformed - at_the_door,
+        kinds=book.kinds,
+        before=dict(before),
+        windows=[WindowTotals(window, totals) for window, totals in windows(book.entries).items()],
+        rejected=[] if plan.is_checked_at_the_door else book.rejected,
+        purchases=purchases(book.entries, book.adversaries),
+        visitors=visitors(book.entries),
+        next_clicks=book.next_clicks,
+    )
 
 
 def _rows(events: Iterable[AnyEvent]) -> Iterable[dict[str, Any]]:

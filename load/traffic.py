@@ -1,31 +1,26 @@
-"""Everything a run sends, in order: arrivals in time, visitors' events, faults among them. Pure and seeded."""
+"""Everything a run sends, in order: visitors' events, faults among them. Pure and seeded."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from random import Random
+from load.arrivals import arrivals
+from load.faults import MALFORMED, Emission, Faults, Rates, Spoilers
+from load.generator import ORDINARY, Season, Shop, Visitors
 
-from load.faults import Emission, Faults, Rates
-from load.generator import Shop, Visitors
-
-
-def arrivals(seed: int, rate: float) -> Iterator[int]:
-    """Intended send times in microseconds after the start: a Poisson process of ``rate`` records per second, endless."""
-    random = Random(f"arrivals {seed}")
-    at = 0.0
-    while True:
-        at -= math.log(1.0 - random.random()) / rate
-        yield int(at * 1_000_000)
+__all__ = ["Traffic", "arrivals"]
 
 
 class Traffic:
     """One run's records. Call ``emit`` once per arrival."""
 
-    def __init__(self, seed: int, shop: Shop, rates: Rates) -> None:
-        self._visitors = Visitors(seed, shop)
-        self._faults = Faults(seed, rates)
+    def __init__(self, seed: int, shop: Shop, rates: Rates, season: Season = ORDINARY, malformed: Spoilers = MALFORMED) -> None:
+        self.visitors = Visitors(seed, shop, season)
+        self._faults = Faults(seed + shop.first_visitor, rates, malformed)
 
     def emit(self, at_ms: int) -> Emission:
         """The record to be sent at a time (milliseconds since the epoch)."""
-        return self._faults.retry() or self._faults.spoil(self._visitors.next_event(at_ms))
+        faults, visitors = self._faults, self.visitors
+        emission = faults.due(at_ms) or faults.retry()
+        while emission is None:
+            event = visitors.next_event(at_ms)
+            emission = faults.spoil(event, visitors.adversary, at_ms)
+        return emission

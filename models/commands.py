@@ -15,10 +15,15 @@ from clickstream.settings import from_env
 if TYPE_CHECKING:
     from models.registry.s3 import Pointer, Registry
 
-#: Model → (module, its verbs: commands of that name in the module).
-MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "fraud": ("models.fraud.commands", ("train", "evaluate")),
-    "recommender": ("models.recommender.commands", ("train", "evaluate")),
+#: Model → its verbs → the module with a command of that name. By name: what runs on the stream is above models.
+MODELS: Mapping[str, Mapping[str, str]] = {
+    "fraud": {
+        "train": "models.fraud.commands",
+        "evaluate": "models.fraud.commands",
+        "shadow": "consumers.fraud.commands",
+        "label": "consumers.fraud.commands",
+    },
+    "recommender": {"train": "models.recommender.commands", "evaluate": "models.recommender.commands"},
 }
 
 
@@ -26,13 +31,13 @@ class ByModel(click.Group):
     """A verb whose sub-commands are the models that have it; a model's module is imported only when it is asked."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(model for model, (_, verbs) in MODELS.items() if self.name in verbs)
+        return sorted(model for model, verbs in MODELS.items() if self.name in verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.list_commands(ctx):
             return None
         assert self.name is not None
-        command = getattr(importlib.import_module(MODELS[cmd_name][0]), self.name)
+        command = getattr(importlib.import_module(MODELS[cmd_name][self.name]), self.name)
         assert isinstance(command, click.Command)
         return command
 
@@ -52,6 +57,23 @@ def evaluate() -> None:
     """Measure how good a model is."""
 
 
+class OfFraud(ByModel):
+    """Of one model only, so that its name may be left out."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in MODELS else ["fraud", *args])
+
+
+@models.group(cls=OfFraud, subcommand_metavar="[fraud] VERSION [ARGS]…")
+def shadow() -> None:
+    """Compare a version with the live one on the stream, deciding nothing."""
+
+
+@models.group(cls=ByModel, subcommand_metavar="MODEL [ARGS]…")
+def label() -> None:
+    """Note what became known of decided purchases."""
+
+
 _MODEL = click.argument("model", type=click.Choice(sorted(MODELS)))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change.")
@@ -64,6 +86,10 @@ def list_versions(model: str, as_json: bool) -> None:
     """Every version, newest first; the one that serves is marked.
 
     With --json: one object per line, a version's manifest and "serving": true or false.
+
+    \b
+    Example:
+      clickstream models list fraud
     """
     registry = _registry()
     pointer = registry.current(model)
@@ -83,7 +109,12 @@ def list_versions(model: str, as_json: bool) -> None:
 @click.argument("version")
 @_DRY_RUN
 def promote(model: str, version: str, dry_run: bool) -> None:
-    """Let VERSION serve; workers take it up within seconds, between two commits."""
+    """Let VERSION serve; workers take it up within seconds, between two commits.
+
+    \b
+    Example:
+      clickstream models promote fraud 20261124T101500-3fb2c1 --dry-run
+    """
     registry = _registry()
     if dry_run:
         registry.load(model, version)
@@ -96,7 +127,12 @@ def promote(model: str, version: str, dry_run: bool) -> None:
 @_MODEL
 @_DRY_RUN
 def rollback(model: str, dry_run: bool) -> None:
-    """Let the version serve again that did before the current one."""
+    """Let the version serve again that did before the current one.
+
+    \b
+    Example:
+      clickstream models rollback fraud
+    """
     registry = _registry()
     if dry_run:
         pointer = registry.current(model)

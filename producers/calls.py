@@ -37,11 +37,15 @@ def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:
         return _refusal(error.response["Error"]["Code"], str(error), error.response["ResponseMetadata"]["HTTPStatusCode"])
     except BotoCoreError as error:
         return CallFailed(RetryLater(f"PutRecords: {error}"), again=True)
+    answers = response.get("Records", [])
+    if len(answers) != len(entries):
+        # a server that dies within its headers: Python's http.client takes their sudden end for the end of an empty answer
+        return CallFailed(RetryLater("PutRecords: the answer broke off"), again=True)
     return [
         Refused(f"{entry['ErrorCode']}: {entry.get('ErrorMessage', '')}", throttled=entry["ErrorCode"] in _THROTTLED)
         if entry.get("ErrorCode")
         else Placed(entry["ShardId"], entry["SequenceNumber"])
-        for entry in response["Records"]
+        for entry in answers
     ]
 
 

@@ -54,6 +54,11 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
 
     A line that is not an event is reported on stderr with its number, and the rest goes on; the exit code is then 3.
+
+    \b
+    Example:
+      clickstream produce events.ndjson --dry-run
+      gunzip -c events.ndjson.gz | clickstream produce - --rate 500
     """
     tally = Tally()
     started = monotonic()

@@ -141,6 +141,12 @@ class KinesisPublisher:
         with self._lock:
             return self._core.pending
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Events accepted and not settled, and their memory in bytes."""
+        with self._lock:
+            return self._core.pending, self._core.pending_bytes
+
     def _open(self) -> Publisher:
         try:
             return Publisher(list_shards(self._client, self._stream), self._limits, seed=self._seed)

@@ -1,16 +1,12 @@
-"""The web application: the page, its live feed, and the JSON API. Everything it depends on is passed in."""
+"""The web application: the pages, their live feeds, and the JSON API. Everything it depends on is passed in."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Set
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
-import msgspec
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,17 +15,19 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import Missing, RetryLater, UserMistake
-from serving import recommendations
+from serving import explain_api, metrics, openapi, pages, recommendations
+from serving.api import Api, json
+from serving.feeds import Feeds
+from serving.fleet import Fleet
 from serving.live import PERIOD_S, Feed, Live
-from serving.moments import parse_moment
-from serving.overview import Overview
-from serving.periods import granularity, stretch
-from serving.present import aggregates_json, analytics_complete_to, progress_json
+from serving.login import Login, LoginPage, LoginRequired
+from serving.pictures.recommendations import OffersAndClicks
 from serving.read_model import Clock, ReadModel
+from serving.risk import OneAtATime, Risk
 from serving.security import HEADERS, LOOPBACK_HOSTS, Security
+from serving.spans import DEFAULT, span
 
-STATIC = Path(__file__).parent / "static"
-MOST_TOP = 100
+STATIC = pages.STATIC
 #: Older than this, the last successful read of the stores no longer counts as ready.
 READY_MS = 10_000
 
@@ -41,20 +39,34 @@ def create_app(
     title: str = "clickstream",
     hosts: Set[str] | None = LOOPBACK_HOSTS,
     period_s: float = PERIOD_S,
-    offers: recommendations.Offers | None = None,
+    offers: OffersAndClicks | None = None,
+    risk: Risk | None = None,
+    lives: explain_api.Lives | None = None,
+    token: str | None = None,
 ) -> Starlette:
-    """The application over a read model.
+    """The application over the read models.
 
-    ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of the live feed.
-    Without ``offers`` there is no answer about recommendations.
+    ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of a live feed.
+    Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
+    ``lives`` none about single events.
+    With a ``token``, nothing but health is told to who does not know it.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
-    live = Live(Overview(views, title), clock, period_s)
-    endpoints = _Endpoints(views, clock, live)
+    shared = None if risk is None else OneAtATime(risk)
+    fleet = Fleet(views)
+    feeds = Feeds(views, fleet, clock, title=title, risk=shared, offers=offers, period_s=period_s)
+    api = Api(views, fleet, clock, shared)
+    own = _Own(clock, feeds)
+    offered = tuple(
+        page
+        for page in pages.PAGES
+        if not (page is pages.FRAUD and risk is None) and not (page is pages.RECOMMENDATIONS and offers is None)
+    )
+    login = None if token is None else Login(token, lambda: clock() / 1000)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        reading = asyncio.create_task(live.run())
+        reading = asyncio.create_task(feeds.run())
         try:
             yield
         finally:
@@ -62,19 +74,31 @@ def create_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
 
+    routes = [
+        *(Route(page.path, _fixed(pages.html(page, offered), "text/html; charset=utf-8")) for page in (*offered, pages.API)),
+        Route("/favicon.ico", own.favicon),
+        Route("/healthz", own.healthz),
+        Route("/readyz", own.readyz),
+        Route("/v1/live/{feed}", own.live),
+        *api.routes(),
+        metrics.route(views, clock),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+    if offers is not None:
+        routes += recommendations.routes(offers)
+    if lives is not None:
+        routes += explain_api.routes(lives)
+    if login is not None:
+        routes.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
+    paths = [route.path for route in routes if isinstance(route, Route)]
+    routes.append(Route("/v1/openapi.json", _fixed(openapi.document(paths, with_login=login is not None), "application/json")))
+
     app = Starlette(
-        routes=[
-            Route("/", endpoints.page),
-            Route("/favicon.ico", endpoints.favicon),
-            Route("/healthz", endpoints.healthz),
-            Route("/readyz", endpoints.readyz),
-            Route("/v1/aggregates", endpoints.aggregates),
-            Route("/v1/progress", endpoints.progress),
-            Route("/v1/live", endpoints.live),
-            *([Route("/v1/recommendations/{user_id:path}", recommendations.endpoint(offers))] if offers is not None else []),
-            Mount("/static", StaticFiles(directory=STATIC)),
+        routes=routes,
+        middleware=[
+            Middleware(Security, hosts=hosts),
+            *([Middleware(LoginRequired, login=login)] if login is not None else []),
         ],
-        middleware=[Middleware(Security, hosts=hosts)],
         exception_handlers={
             UserMistake: _mistake,
             Missing: _away,
@@ -84,90 +108,71 @@ def create_app(
         },
         lifespan=lifespan,
     )
-    app.state.end_streams = live.broadcast.close
+    app.state.end_streams = feeds.close
     return app
 
 
-class _Endpoints:
-    def __init__(self, views: ReadModel, clock: Clock, live: Live) -> None:
-        self._views = views
-        self._clock = clock
-        self._live = live
+class _Own:
+    """What is neither a page nor the API."""
 
-    async def page(self, request: Request) -> Response:
-        return FileResponse(STATIC / "index.html")
+    def __init__(self, clock: Clock, feeds: Feeds) -> None:
+        self._clock = clock
+        self._feeds = feeds
 
     async def favicon(self, request: Request) -> Response:
         return FileResponse(STATIC / "favicon.svg")
 
     async def healthz(self, request: Request) -> Response:
         """This process answers."""
-        return _json({"status": "ok"})
+        return json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
         """The stores answered lately; if not, says that it is their side."""
-        read_at = self._live.read_at_ms
-        if read_at is not None and self._clock() - read_at <= READY_MS:
-            return _json({"status": "ready", "read_at": read_at})
-        reason = self._live.problem or "not read yet"
-        return _json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": read_at}, 503)
-
-    async def aggregates(self, request: Request) -> Response:
-        query, now = request.query_params, self._clock()
-        kind = granularity(query.get("granularity", "hour"))
-        start, end = stretch(
-            kind,
-            parse_moment(query["from"], now) if "from" in query else None,
-            parse_moment(query["to"], now) if "to" in query else None,
-            now,
-        )
-        top = _top(query.get("top", "10"))
-        # before the windows: what is said to be complete must be in them
-        complete_to = analytics_complete_to(await run_in_threadpool(self._views.progress))
-        windows = await run_in_threadpool(self._views.windows, kind, start, end, top=top)
-        return _json(aggregates_json(kind, start, end, windows, complete_to))
-
-    async def progress(self, request: Request) -> Response:
-        rows = await run_in_threadpool(self._views.progress)
-        now = self._clock()
-        return _json(
-            {
-                "now": now,
-                "complete_to": analytics_complete_to(rows),
-                "progress": [progress_json(row, now) for row in rows],
-            }
-        )
+        reader = self._feeds.pipeline
+        if reader.read_at_ms is not None and self._clock() - reader.read_at_ms <= READY_MS:
+            return json({"status": "ready", "read_at": reader.read_at_ms})
+        reason = reader.problem or "not read yet"
+        return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": reader.read_at_ms}, 503)
 
     async def live(self, request: Request) -> Response:
-        if self._live.broadcast.closed:
+        feed = self._feed(request)
+        if feed.broadcast.closed:
             raise HTTPException(503, "the live feed has ended; the server's log says why")
-        return Feed(self._live.broadcast)
+        return Feed(feed.broadcast)
+
+    def _feed(self, request: Request) -> Live:
+        name = request.path_params["feed"]
+        if name == "now":
+            name = f"now/{span(request.query_params.get('range', DEFAULT)).name}"
+        try:
+            return self._feeds[name]
+        except KeyError as error:
+            raise HTTPException(404, "there is no such feed") from error
 
 
-def _top(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MOST_TOP):
-        raise UserMistake(f"bad top {text!r}", hint=f"a number from 1 to {MOST_TOP}")
-    return int(text)
+def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that always answers the same."""
 
+    async def endpoint(_: Request) -> Response:
+        return Response(content, media_type=media_type)
 
-def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(value), status, headers, "application/json")
+    return endpoint
 
 
 async def _mistake(_: Request, error: Exception) -> Response:
-    return _json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
+    return json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
 
 
 async def _away(_: Request, error: Exception) -> Response:
     hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
-    return _json({"error": str(error), "hint": hint}, 503, {"Retry-After": "2"})
+    return json({"error": str(error), "hint": hint}, 503, {"Retry-After": "2"})
 
 
 async def _refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return _json({"error": error.detail}, error.status_code, error.headers)
+    return json({"error": error.detail}, error.status_code, error.headers)
 
 
 async def _fault(_: Request, __: Exception) -> Response:
     """Answered outside of all middleware; Starlette then raises the error again, so the log has the traceback."""
-    return _json({"error": "a fault of this server; its log says more"}, 500, HEADERS)
+    return json({"error": "a fault of this server; its log says more"}, 500, HEADERS)

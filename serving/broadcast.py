@@ -47,6 +47,7 @@ class Broadcast:
         self._capacity = capacity
         self._readers: set[Subscription] = set()
         self._newest: bytes | None = None
+        self._watched = asyncio.Event()
         self.closed = False
 
     def __len__(self) -> int:
@@ -65,10 +66,19 @@ class Broadcast:
         if self.closed:
             reader.close()
         self._readers.add(reader)
+        self._watched.set()
         return reader
 
     def unsubscribe(self, reader: Subscription) -> None:
         self._readers.discard(reader)
+        if not self._readers:
+            self._watched.clear()
+            # whoever comes next must not be shown what was true some time ago
+            self._newest = None
+
+    async def watched(self) -> None:
+        """Returns as soon as there is a reader."""
+        await self._watched.wait()
 
     def close(self) -> None:
         """Ends every subscription after what it still holds."""

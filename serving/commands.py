@@ -14,33 +14,54 @@ from clickstream.errors import UserMistake
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
 @click.option("--open", "browse", is_flag=True, help="Open the page in a browser.")
-@click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach. There is no login.")
-def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
+@click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach; then a login is needed.")
+@click.option("--login", is_flag=True, help="Need a login on loopback too.")
+def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -> None:
     """The HTTP API and the dashboard, until Ctrl-C or SIGTERM.
 
     \b
-    /                  the page
+    / /fraud /recommendations /pipeline   the pages; /api describes the API
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
+    /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
-    /v1/live           server-sent events
-    /healthz /readyz
+    /v1/recommendations           ?viewed=&count=&without=
+    /v1/recommendations           ?viewed=&count=&without=
+    /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
+    /v1/live/PAGE      server-sent events
+    /v1/openapi.json   /healthz /readyz
+    /metrics           for Prometheus: one series per application and shard
+
+    \b
+    The login's token is CLICKSTREAM_DASHBOARD_TOKEN; without it, one is made and told on stderr.
+    It comes in over plain HTTP: put a proxy with TLS in front of an address that others can reach.
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.telemetry import logs
     from consumers.analytics.views import Aggregates
+    from consumers.explain.views import Explainer
+    from consumers.fraud.views import Decisions
     from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
+    from serving.login import LEAST_CHARACTERS, new_token
     from serving.security import LOOPBACK_HOSTS
 
     local = server.is_loopback(host)
     if not local and not allow_remote:
         raise UserMistake(
-            f"{host} can be reached from other machines, and the page has no login",
-            hint="add --allow-remote if that is meant",
+            f"{host} can be reached from other machines",
+            hint="add --allow-remote if that is meant; the pages then need a login",
         )
     surroundings = settings.from_env()
+    logs.to_stderr(surroundings.log_level)
+    given = surroundings.dashboard_token
+    if given and len(given) < LEAST_CHARACTERS:
+        raise UserMistake(
+            f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters", hint="leave it out, and one is made"
+        )
+    token = (given or new_token()) if login or given or not local else None
     clients = aws.Clients(surroundings, attempts=2)
     tables.require(clients, surroundings)
     listener = server.listen(host, port)
@@ -50,11 +71,16 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool) -> None:
         title=surroundings.name,
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
+        risk=Decisions(clients, surroundings),
+        lives=Explainer(clients, surroundings),
+        token=token,
     )
     address = server.url(listener)
 
     def announce() -> None:
         click.echo(f"serving on {address}", err=True)
+        if token is not None and not given:
+            click.echo(f"the login's token: {token}", err=True)
         if browse:
             webbrowser.open(address)
 

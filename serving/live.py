@@ -1,8 +1,9 @@
-"""The one task that reads the stores for every open page."""
+"""One task per kind of page reads the stores for all open pages of the kind, and rests while there are none."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from time import monotonic
 
@@ -14,13 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError
 from serving.broadcast import Broadcast
-from serving.overview import Overview
+from serving.pictures.picture import Picture
 from serving.read_model import Clock
 
 log = structlog.get_logger()
 
-#: How often the stores are read, whatever the number of pages.
-PERIOD_S = 1.0
+#: How often the stores are read, whatever the number of pages: an effect is to be seen within a second of its write.
+PERIOD_S = 0.5
 #: A reading that takes longer is told to the pages while it lasts; less than a page's patience.
 SLOW_S = 4.0
 #: After a loss of connection a browser comes back this soon.
@@ -32,11 +33,23 @@ STALLED_S = 30
 
 
 class Live:
-    """Reads the overview on a thread, about once per period, and broadcasts each picture as one server-sent event."""
+    """Reads what a picture needs on a thread, once per period, and broadcasts each picture as one server-sent event.
 
-    def __init__(self, overview: Overview, clock: Clock, period_s: float = PERIOD_S, slow_s: float = SLOW_S) -> None:
-        self._overview = overview
+    Without a page it reads every ``unwatched_s``, if that is given.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        clock: Clock,
+        period_s: float = PERIOD_S,
+        slow_s: float = SLOW_S,
+        *,
+        unwatched_s: float | None = None,
+    ) -> None:
+        self._picture = picture
         self._clock = clock
+        self._unwatched_s = unwatched_s
         self._period_s = period_s
         self._slow_s = slow_s
         self._number = 0
@@ -49,11 +62,17 @@ class Live:
         """Until cancelled. Reads never pile up."""
         try:
             while True:
+                if self._unwatched_s is None:
+                    await self.broadcast.watched()
                 began = monotonic()
                 await self.tick()
                 took = monotonic() - began
                 # a store so slow, or data so large, that a period does not do gets at least as much rest as work
                 await asyncio.sleep(max(self._period_s - took, took))
+                if self._unwatched_s is not None:
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(self._unwatched_s):
+                            await self.broadcast.watched()
         except Exception:
             log.exception("the live feed has ended")
             raise
@@ -63,10 +82,10 @@ class Live:
 
     async def tick(self) -> None:
         """One read and one message; messages that say so while, and after, a store does not answer."""
-        began = monotonic()
+        began, now = monotonic(), self._clock()
         # abandoned when the server ends: that must not wait for a store
         reading = asyncio.ensure_future(
-            anyio.to_thread.run_sync(self._overview.read, self._clock(), abandon_on_cancel=True),
+            anyio.to_thread.run_sync(self._picture.read, now, abandon_on_cancel=True),
         )
         try:
             while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
@@ -77,7 +96,7 @@ class Live:
             self._note(str(error))
         else:
             self._note(None)
-            self.read_at_ms = self._clock()
+            self.read_at_ms = now
         finally:
             reading.cancel()
         await self._send()
@@ -89,7 +108,7 @@ class Live:
 
     async def _send(self) -> None:
         self._number += 1
-        picture = await anyio.to_thread.run_sync(self._overview.picture, self._clock(), self.problem)
+        picture = await anyio.to_thread.run_sync(self._picture.picture, self._clock(), self.problem)
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())

@@ -154,6 +154,10 @@ def decision(event_id: str, as_json: bool) -> None:
       reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
       source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
       features       {name: value or null}, as they were when it was decided
+
+    \b
+    Example:
+      clickstream query decision 0193f0a2-7c1e-7d3b-9a41-5f2c8e6b7d10 --json
     """
     # the model's libraries cost half a second to import, which the other queries do not pay
     from consumers.fraud import views
@@ -175,3 +179,38 @@ def decision(event_id: str, as_json: bool) -> None:
     )
     for moved in found.reasons:
         click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
+
+
+@query.command()
+@click.argument("statement", metavar="SQL")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per row on stdout.")
+def sql(statement: str, as_json: bool) -> None:
+    """SQL (DuckDB's) over the archive: the table `events` has every archived event once.
+
+    \b
+    Columns: type, event_id, user_id, session_id, occurred_at (timestamp, UTC), context, url, product_id, category, quantity,
+    query, order_id, items, amount, currency, payment_fingerprint, success; ordinal, the order within a shard; date (text) and
+    hour (number), by which a query reads less. `DESCRIBE events` shows their types.
+
+    \b
+    Example:
+      clickstream query sql "SELECT type, count(*) FROM events WHERE date = '2026-11-24' GROUP BY type ORDER BY 2 DESC"
+    """
+    from consumers.archive.views import Archive
+
+    settings = from_env()
+    answer = Archive(Clients(settings), settings).query(statement)
+    if as_json:
+        for row in answer.rows:
+            click.echo(msgspec.json.encode(dict(zip(answer.columns, row, strict=True)), enc_hook=str))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold")
+    for name in answer.columns:
+        table.add_column(name)
+    for row in answer.rows:
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    Console().print(table)

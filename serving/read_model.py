@@ -1,11 +1,11 @@
-"""What the page and the API read. ``consumers.analytics.views.Aggregates`` is one; tests have theirs."""
+"""What the pages and the API read. ``consumers.analytics.views.Aggregates`` is one; tests have theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
-from consumers.analytics.views import ShardProgress, WindowView
+from consumers.analytics.views import RowContent, ShardProgress, WindowView
 
 Granularity = Literal["minute", "hour", "day"]
 
@@ -18,6 +18,9 @@ class ReadModel(Protocol):
 
     def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int) -> Sequence[WindowView]:
         """The windows that overlap [start, end) and hold any event, oldest first; ``top`` keys per ranking."""
+
+    def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterable[tuple[int, RowContent]]:
+        """(window's start, content) of every stored row of [start, end): of minutes, or of hours for hours and days."""
 
     def progress(self) -> Sequence[ShardProgress]:
         """Every shard that any application ever took, in order of both names."""

@@ -1,55 +1,110 @@
-"""``GET /v1/recommendations/{user_id}``: what to show a visitor next, cacheable by whoever asks again."""
+"""What to show a visitor next, over HTTP, cacheable by whoever asks again.
+
+``GET /v1/recommendations/{user_id}``   what the recommendations application stored after the visitor's latest click
+``GET /v1/recommendations?viewed=a,b``  for a session that the asker tells, worked out here from the model that serves
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Set
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 import msgspec
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from clickstream.errors import UserMistake
-from consumers.recommendations.views import LENGTH, RecommendationsView
+from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, shown, suffices
+from serving.coalescing import Coalesced, Remembered
 
-#: A page may show a stranger's list for so long without asking again (s); a visitor's own changes with every click.
+#: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
 POPULAR_FOR_S = 10
+#: What is popular, and what is sold out, is read at most this often (s).
+_POPULAR_READ_S = 2.0
+_SOLD_OUT_READ_S = 5.0
 _MOST_WITHOUT = 500
+_MOST_VIEWED = 50
+#: Calls to DynamoDB under way at once; visitors who come meanwhile share the next.
+_AT_ONCE = 2
 
 
 class Offers(Protocol):
-    """What is read of ``consumers.recommendations.views.Recommendations``; blocking. Raises RetryLater, Missing."""
+    """What is read of ``consumers.recommendations.views.Recommendations``. Raises RetryLater, Missing.
 
-    def of(self, user_id: str, *, count: int, without: Set[str]) -> RecommendationsView: ...
+    ``for_session`` does not block, and is asked from one thread; the others may.
+    """
+
+    def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]: ...
+    def popular(self) -> RecommendationsView: ...
+    def sold_out(self) -> frozenset[str]: ...
+    def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None: ...
 
 
-def endpoint(offers: Offers) -> Callable[[Request], Awaitable[Response]]:
-    """``?count=1..20`` items; ``?without=a,b`` leaves out what the shop cannot sell just now."""
+def routes(offers: Offers, clock_s: Callable[[], float] = time.monotonic) -> list[Route]:
+    """Both with ``?count=1..20`` items, and ``?without=a,b``: not these, beside what the inventory has none of."""
+    endpoints = _Endpoints(offers, clock_s)
+    return [
+        Route("/v1/recommendations", endpoints.of_session),
+        Route("/v1/recommendations/{user_id:path}", endpoints.of_visitor),
+    ]
 
-    async def recommendations(request: Request) -> Response:
+
+class _Endpoints:
+    def __init__(self, offers: Offers, clock_s: Callable[[], float]) -> None:
+        self._offers = offers
+        self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE)
+        self._popular = Remembered(offers.popular, _POPULAR_READ_S, clock_s)
+        self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
+
+    async def of_visitor(self, request: Request) -> Response:
+        count, without = await self._asked(request)
+        user_id = request.path_params["user_id"]
+        found = await self._stored.of(user_id)
+        popular = None if suffices(found, count, without) else await self._popular.value()
+        return _answer(request, shown(user_id, found, popular, count, without))
+
+    async def of_session(self, request: Request) -> Response:
+        count, without = await self._asked(request)
+        viewed = [item for item in request.query_params.get("viewed", "").split(",") if item]
+        if not 1 <= len(viewed) <= _MOST_VIEWED:
+            raise UserMistake(
+                f"{len(viewed)} products in viewed",
+                hint=f"1 to {_MOST_VIEWED}, the latest last; or /v1/recommendations/USER_ID",
+            )
+        view = self._offers.for_session(viewed, count=count, without=without)
+        if view is None:  # no model yet
+            view = shown("", None, await self._popular.value(), count, without)
+        return _answer(request, view, POPULAR_FOR_S)
+
+    async def _asked(self, request: Request) -> tuple[int, frozenset[str]]:
+        """How many items, and which not."""
         query = request.query_params
-        count = _count(query.get("count", str(LENGTH)))
         without = frozenset(item for item in query.get("without", "").split(",") if item)
         if len(without) > _MOST_WITHOUT:
             raise UserMistake(f"{len(without)} products in without", hint=f"at most {_MOST_WITHOUT}")
-        view = await run_in_threadpool(offers.of, request.path_params["user_id"], count=count, without=without)
-        headers = {
-            "ETag": etag(view),
-            "Cache-Control": "private, no-cache" if view.personal else f"private, max-age={POPULAR_FOR_S}",
-        }
-        if _matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
-            return Response(status_code=304, headers=headers)
-        return Response(msgspec.json.encode(recommendations_json(view)), headers=headers, media_type="application/json")
+        return _count(query.get("count", str(LENGTH))), without | await self._sold_out.value()
 
-    return recommendations
+
+def _answer(request: Request, view: RecommendationsView, fresh_s: int | None = None) -> Response:
+    """``fresh_s``: for how long a personal answer may be shown again without asking."""
+    if not view.personal:
+        fresh_s = POPULAR_FOR_S
+    headers = {
+        "ETag": etag(view),
+        "Cache-Control": "private, no-cache" if fresh_s is None else f"private, max-age={fresh_s}",
+    }
+    if _matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    return Response(msgspec.json.encode(recommendations_json(view)), headers=headers, media_type="application/json")
 
 
 def recommendations_json(view: RecommendationsView) -> dict[str, Any]:
     """The answer as the API and ``clickstream query recommendations --json`` give it."""
     return {
-        "user_id": view.user_id,
+        "user_id": view.user_id or None,
         "personal": view.personal,
         "model": view.version or None,
         "made_at": view.made_at,

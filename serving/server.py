@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
 import uvicorn
@@ -48,7 +46,6 @@ class Server(uvicorn.Server):
 
 def run(server: Server, listener: socket.socket) -> None:
     """Serve until SIGTERM (returns) or Ctrl-C (raises KeyboardInterrupt)."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
     signal.signal(signal.SIGTERM, lambda _, __: None)
     server.run(sockets=[listener])

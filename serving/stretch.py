@@ -1,90 +1,124 @@
-"""The newest windows of one granularity, read at a bounded cost. Pure: says what to read, and keeps what was read."""
+"""The newest stretch of time, kept up to date at a bounded cost: says what to read, and keeps what was read. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections import Counter
+from typing import NamedTuple
 
-from consumers.analytics.views import WindowView
-from serving.periods import WINDOW_MS
-from serving.read_model import Granularity
+import msgspec
 
-#: Events of the window before still come in for this long after the current one began: shards lag, visitors' clocks differ.
-SETTLING_MS = 120_000
-
-
-class Cadence(NamedTuple):
-    """How many windows are kept, how often the newest are read, and how often all of them are, for late events."""
-
-    windows: int
-    newest_ms: int
-    all_ms: int
-
-
-#: The page shows days one by one. A row of an hour is large, and a day is read as its hours: these are read less often.
-CADENCES: dict[Granularity, Cadence] = {
-    "minute": Cadence(windows=60, newest_ms=0, all_ms=60_000),
-    "hour": Cadence(windows=24, newest_ms=3_000, all_ms=300_000),
-    "day": Cadence(windows=2, newest_ms=15_000, all_ms=300_000),
-}
+from consumers.analytics.views import Granularity, RowContent, Total, WindowView
+from serving.spans import Span
 
 
 class Asked(NamedTuple):
-    """Windows to read, [start, end), of a stretch that begins at ``first`` and has the same end."""
+    """Rows to read, ``[start, end)``; ``whole`` when that is all of them."""
 
-    first: int
     start: int
     end: int
+    whole: bool
+
+
+class Sum(msgspec.Struct, kw_only=True):
+    """What a bar says. ``revenue``: minor units by currency."""
+
+    start: int
+    events: int = 0
+    orders: int = 0
+    revenue: dict[str, int] = {}
+
+    def add(self, row: RowContent) -> None:
+        self.events += sum(row.events.values())
+        self.orders += row.events.get("purchase", 0)
+        self.revenue = dict(Counter(self.revenue) + Counter(row.revenue))
+
+
+class Reading:
+    """Rows as they come from the store."""
+
+    def __init__(self, asked: Asked, span: Span, first: int, tail_from: int) -> None:
+        self.asked = asked
+        self.first = first
+        self.tail_from = tail_from
+        self.settled = Total()
+        self.tail = Total()
+        self.settled_bars: dict[int, Sum] = {}
+        self.tail_bars: dict[int, Sum] = {}
+        self.before = Sum(start=asked.start)
+        self._bar_ms = span.bar_ms
+
+    def add(self, start_ms: int, row: RowContent) -> None:
+        if start_ms < self.first:
+            self.before.add(row)
+            return
+        is_tail = start_ms >= self.tail_from
+        (self.tail if is_tail else self.settled).add(row)
+        bar = start_ms - start_ms % self._bar_ms
+        (self.tail_bars if is_tail else self.settled_bars).setdefault(bar, Sum(start=bar)).add(row)
 
 
 class Stretch:
-    """Ends with the window that holds the anchor, the time that counts as now."""
+    """Ends with the bar that holds the anchor, the time that counts as now.
 
-    def __init__(self, kind: Granularity) -> None:
-        self.kind: Granularity = kind
-        self._width = WINDOW_MS[kind]
-        self._cadence = CADENCES[kind]
-        self._windows: dict[int, WindowView] = {}
-        self._first = 0
-        self._current = 0
+    The rows of the newest windows (the tail) are read every time and replaced; those before are kept added up.
+    """
+
+    def __init__(self, span: Span, top: int) -> None:
+        self.span = span
+        self._top = top
+        self._kept: Reading | None = None
+        self._tail: Reading | None = None
+        self._end = 0
         self._read_at = 0
-        self._all_read_at: int | None = None
+        self._all_read_at = 0
+        #: Sums over everything; None before the first reading.
+        self.total: WindowView | None = None
 
     def due(self, anchor_ms: int, now_ms: int) -> Asked | None:
         """What is to be read now, None if nothing is."""
-        current = anchor_ms // self._width * self._width
-        first = max(0, current - (self._cadence.windows - 1) * self._width)
-        end = current + self._width
-        if self._all_read_at is None or first < self._first or now_ms - self._all_read_at >= self._cadence.all_ms:
-            return Asked(first, first, end)
-        if current == self._current and now_ms - self._read_at < self._cadence.newest_ms:
+        span = self.span
+        end = span.end(anchor_ms)
+        current = anchor_ms - anchor_ms % span.row_ms
+        if self._kept is None or end != self._end or now_ms - self._all_read_at >= span.whole_ms:
+            return Asked(max(0, end - span.length_ms * (2 if span.compared else 1)), end, whole=True)
+        if now_ms - self._read_at < span.newest_ms:
             return None
-        # every window since the newest one that was seen: the data's time jumps when a replay runs at speed
-        start = min(current, max(self._windows, default=current))
-        if anchor_ms - current < SETTLING_MS:
-            start = min(start, current - self._width)
-        return Asked(first, max(first, start), end)
+        return Asked(min(self._kept.tail_from, current), end, whole=False)
 
-    def keep(self, asked: Asked, windows: Sequence[WindowView], now_ms: int) -> None:
-        """What was read for ``due``'s answer."""
-        self._first, self._current, self._read_at = asked.first, asked.end - self._width, now_ms
-        if asked.start == asked.first:
-            self._all_read_at = now_ms
-        kept = {at: window for at, window in self._windows.items() if asked.first <= at < asked.start}
-        self._windows = kept | {window.start_ms: window for window in windows}
+    def begin(self, asked: Asked, anchor_ms: int) -> Reading:
+        """Takes the rows of ``due``'s answer."""
+        span = self.span
+        if not asked.whole and self._kept is not None:
+            return Reading(asked, span, asked.start, asked.start)
+        current = anchor_ms - anchor_ms % span.row_ms
+        return Reading(asked, span, max(0, asked.end - span.length_ms), current - (span.tail - 1) * span.row_ms)
 
-    def current(self) -> WindowView | None:
-        return self._windows.get(self._current)
+    def keep(self, reading: Reading, now_ms: int) -> None:
+        """From now on this is what was read."""
+        if reading.asked.whole:
+            self._kept, self._all_read_at = reading, now_ms
+        assert self._kept is not None
+        self._tail, self._end, self._read_at = reading, reading.asked.end, now_ms
+        total = self._kept.settled.copy()
+        total.merge(reading.tail)
+        start = self._end - self.span.length_ms
+        self.total = total.view(Granularity(self.span.sessions), start, self._end, self._top)
 
-    def previous(self) -> WindowView | None:
-        return self._windows.get(self._current - self._width)
+    def bars(self) -> list[Sum]:
+        """Oldest first, zeros where nothing happened."""
+        if self._kept is None or self._tail is None:
+            return []
+        settled, tail = self._kept.settled_bars, self._tail.tail_bars
+        starts = range(self._end - self.span.length_ms, self._end, self.span.bar_ms)
+        return [_joined(start, settled.get(start), tail.get(start)) for start in starts]
 
-    def series(self) -> list[dict[str, Any]]:
-        """One point per window, zeros where nothing happened, oldest first."""
-        return [self._point(start) for start in range(self._first, self._current + self._width, self._width)]
+    def before(self) -> Sum | None:
+        """The stretch of the same length before this one; None where it is not read."""
+        return self._kept.before if self._kept is not None and self.span.compared else None
 
-    def _point(self, start_ms: int) -> dict[str, Any]:
-        window = self._windows.get(start_ms)
-        if window is None:
-            return {"start": start_ms, "events": 0, "revenue": {}}
-        return {"start": start_ms, "events": sum(window.counts.values()), "revenue": window.revenue}
+
+def _joined(start: int, one: Sum | None, other: Sum | None) -> Sum:
+    if one is None or other is None:
+        return one or other or Sum(start=start)
+    revenue = dict(Counter(one.revenue) + Counter(other.revenue))
+    return Sum(start=start, events=one.events + other.events, orders=one.orders + other.orders, revenue=revenue)

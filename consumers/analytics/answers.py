@@ -87,7 +87,7 @@ def answer(granularity: Granularity, start_ms: int, rows: Sequence[RowContent], 
         revenue=dict(sorted(revenue.items())),
         uniques=uniques.estimate(),
         funnel=Funnel(*funnel),
-        tops={name: ranking([row.tallies[n] for row in rows], top) for n, name in enumerate(TALLIES)},
+        tops={name: ranking([row.tallies[n] for row in rows if n < len(row.tallies)], top) for n, name in enumerate(TALLIES)},
     )
 
 

@@ -169,7 +169,7 @@ _decoder = msgspec.msgpack.Decoder(State)
 
 def _keys(part: tuple[int, Columns]) -> int:
     _, by = part
-    return max(len(by.products), len(by.searches), len(by.carted), len(by.bought))
+    return max(len(by.products), len(by.searches), len(by.carted), len(by.bought), len(by.countries))
 
 
 def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:

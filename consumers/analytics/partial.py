@@ -8,6 +8,7 @@
 | products, categories | product_view events by ``product_id``, by ``category`` (if any) |
 | carted, bought | pieces by ``product_id``: add_to_cart's ``quantity``, a purchase's items' ``quantity`` |
 | searches | search events by normalised query (if any is left) |
+| countries, devices | events by ``context.country``, by ``context.device_kind`` (if any) |
 | funnel | see ``consumers.analytics.sessions`` |
 """
 
@@ -31,7 +32,8 @@ HOUR_CAPACITY = 65_536
 #: Characters of a normalised search query that are kept.
 LONGEST_QUERY = 100
 
-TALLIES = ("products", "categories", "carted", "bought", "searches")
+#: New ones go to the end: what was stored before has the first few alone.
+TALLIES = ("products", "categories", "carted", "bought", "searches", "countries", "devices")
 
 
 def capacity(width: int) -> int:
@@ -54,6 +56,8 @@ class Columns(NamedTuple):
     carted: list[tuple[str, int]]
     bought: list[tuple[str, int]]
     revenue: list[tuple[str, int]]
+    countries: list[tuple[str, int]]
+    devices: list[tuple[str, int]]
 
 
 def columns(events: Sequence[AnyEvent]) -> Columns:
@@ -83,7 +87,14 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
         carted=carted,
         bought=bought,
         revenue=revenue,
+        countries=_counted([event.context.country for event in events]),
+        devices=_counted([event.context.device_kind or "" for event in events]),
     )
+
+
+def _counted(keys: Sequence[str]) -> list[tuple[str, int]]:
+    """Few keys, many times: counted here once, for the minute and the hour. In order of first appearance."""
+    return [(key, count) for key, count in Counter(keys).items() if key]
 
 
 class PartialState(msgspec.Struct, array_like=True):
@@ -99,7 +110,7 @@ class PartialState(msgspec.Struct, array_like=True):
 class Partial:
     """An accumulator. A *fresh* partial holds what came since it was last merged into its ``base``."""
 
-    __slots__ = ("bought", "carted", "categories", "events", "funnel", "products", "revenue", "searches", "uniques")
+    __slots__ = ("events", "funnel", "revenue", "uniques", *TALLIES)
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
@@ -111,10 +122,13 @@ class Partial:
         self.carted = Tally()
         self.bought = Tally()
         self.searches = Tally()
+        self.countries = Tally()
+        self.devices = Tally()
 
     @property
     def tallies(self) -> tuple[Tally, ...]:
-        return (self.products, self.categories, self.carted, self.bought, self.searches)
+        """In the order of ``TALLIES``."""
+        return (self.products, self.categories, self.carted, self.bought, self.searches, self.countries, self.devices)
 
     def add(self, part: Columns, base: Partial, capacity: int) -> None:
         """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
@@ -131,6 +145,10 @@ class Partial:
             for currency, amount in part.revenue:
                 self.revenue[currency] += amount
             self.bought.count_weighted(part.bought, base.bought, capacity)
+        if part.countries:
+            self.countries.count_weighted(part.countries, base.countries, capacity)
+        if part.devices:
+            self.devices.count_weighted(part.devices, base.devices, capacity)
 
     def has_room(self, keys: int, base: Partial, capacity: int) -> bool:
         """True when this many new keys fit into every tally."""
@@ -163,6 +181,6 @@ class Partial:
         partial.revenue.update(state.revenue)
         partial.uniques.merge_bytes(state.uniques)
         partial.funnel = state.funnel
-        for name, tally in zip(TALLIES, state.tallies, strict=True):
+        for name, tally in zip(TALLIES, state.tallies, strict=False):  # an older state has fewer
             setattr(partial, name, Tally.from_state(tally))
         return partial

@@ -11,8 +11,10 @@ from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
 from consumers.analytics import NAME, rows, windows
-from consumers.analytics.answers import Top, WindowView, answer
+from consumers.analytics.answers import Funnel, Top, WindowView, answer
 from consumers.analytics.rows import RowContent
+from consumers.analytics.totals import Total
+from consumers.analytics.uniques import Estimate
 from consumers.analytics.windows import Granularity
 from consumers.runtime.outages import translated
 
@@ -20,14 +22,29 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
-__all__ = ["NAME", "Aggregates", "Granularity", "ShardProgress", "Top", "WindowView", "complete_to"]
+__all__ = [
+    "NAME",
+    "Aggregates",
+    "Estimate",
+    "Funnel",
+    "Granularity",
+    "RowContent",
+    "ShardProgress",
+    "Top",
+    "Total",
+    "Wait",
+    "WindowView",
+    "complete_to",
+    "put_to_visible",
+]
 
 
 class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
 
     ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
-    HdrHistogram of put-to-visible-effect milliseconds.
+    HdrHistogram of put-to-visible-effect milliseconds. ``committed_at`` is the last commit's time, where ``updated_at`` is also
+    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``.
     """
 
     application: str
@@ -43,7 +60,9 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     arrived_ms: int = 0
     behind_ms: int | None = None
     updated_at: int = 0
+    committed_at: int = 0
     latency: str = ""
+    breakers: dict[str, str] = {}
 
 
 class Aggregates:
@@ -63,13 +82,13 @@ class Aggregates:
         start_ms = wanted.floor_ms(start_ms)
         end_ms = wanted.floor_ms(end_ms + wanted.ms - 1)
         found: dict[int, list[RowContent]] = {}
-        for row_start_ms, content in self._rows(wanted, start_ms, end_ms):
+        for row_start_ms, content in self.rows(wanted, start_ms, end_ms):
             found.setdefault(wanted.floor_ms(row_start_ms), []).append(content)
         return [answer(wanted, window_start, found[window_start], top) for window_start in sorted(found)]
 
-    def _rows(self, granularity: Granularity, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
-        """(start of the stored window, content) of every row; days are made of the hours' rows."""
-        stored = Granularity.MINUTE if granularity is Granularity.MINUTE else Granularity.HOUR
+    def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
+        """(start of the stored window, content) of every row of ``[start_ms, end_ms)``; days are made of the hours' rows."""
+        stored = Granularity.MINUTE if granularity == Granularity.MINUTE else Granularity.HOUR
         for partition in windows.partitions(stored.minutes, start_ms, end_ms):
             query: QueryInputPaginateTypeDef = {
                 "TableName": self._aggregates,
@@ -135,12 +154,37 @@ def complete_to(shards: Iterable[ShardProgress]) -> int | None:
     return min([latest, *limits]) or None
 
 
+class Wait(msgspec.Struct, frozen=True):
+    """From the put of an event to its visible effect, sampled: medians and tails in ms."""
+
+    p50_ms: int
+    p99_ms: int
+    samples: int
+
+
+def put_to_visible(shards: Iterable[ShardProgress]) -> Wait | None:
+    """Over these shards since their processes started; None without a sample."""
+    # 60 ms of imports, which a question about windows does not pay
+    from hdrh.histogram import HdrHistogram
+
+    histograms = [HdrHistogram.decode(shard.latency) for shard in shards if shard.latency]
+    if not histograms:
+        return None
+    merged, *others = histograms
+    for other in others:
+        merged.add(other)
+    p50, p99 = (int(merged.get_value_at_percentile(percent)) for percent in (50, 99))
+    return Wait(p50, p99, int(merged.get_total_count()))
+
+
 def _shard_progress(item: Mapping[str, Any]) -> ShardProgress:
     fields = {name: _plain(value) for name, value in item.items() if name in ShardProgress.__struct_fields__}
     return msgspec.convert(fields, ShardProgress)
 
 
-def _plain(value: Mapping[str, Any]) -> str | int | bool:
+def _plain(value: Mapping[str, Any]) -> Any:
     """One attribute of DynamoDB: a number is an integer here, text and truth values stay."""
     kind, content = next(iter(value.items()))
+    if kind == "M":
+        return {name: _plain(inner) for name, inner in content.items()}
     return int(content) if kind == "N" else content

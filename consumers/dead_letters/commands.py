@@ -43,7 +43,13 @@ def _filters(command: click.Command) -> click.Command:
 @_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_letters(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], as_json: bool) -> None:
-    """One line per letter, oldest first. Letters stay in the queue."""
+    """One line per letter, oldest first. Letters stay in the queue.
+
+    \b
+    Example:
+      clickstream dlq list --since 1h --reason amount
+      clickstream dlq list --json | jq -r .reason | sort | uniq -c
+    """
     clients, settings = _surroundings()
     with reading(clients, settings) as queue:
         for each in _chosen(queue, app, reason, since, ids):
@@ -59,7 +65,12 @@ def list_letters(app: str | None, reason: str | None, since: str | None, ids: Se
 @dlq.command()
 @click.argument("letter")
 def show(letter: str) -> None:
-    """Everything about one LETTER (its id, or its event's), the raw bytes as text or base64."""
+    """Everything about one LETTER (its id, or its event's), the raw bytes as text or base64.
+
+    \b
+    Example:
+      clickstream dlq show 3f9c2a41d07e
+    """
     clients, settings = _surroundings()
     with reading(clients, settings) as queue:
         found = _chosen(queue, None, None, None, [letter])
@@ -77,6 +88,11 @@ def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequenc
     """Put letters that are events by today's code back on the stream, for the application that had rejected them.
 
     An event that was applied meanwhile is not put again. Exit code 3 when letters stay because they are still no events.
+
+    \b
+    Example:
+      clickstream dlq redrive --app fraud --dry-run
+      clickstream dlq redrive --app fraud
     """
     clients, settings = _surroundings()
     counts = {"put": 0, "dropped": 0, "kept": 0}

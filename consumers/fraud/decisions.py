@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -11,7 +13,10 @@ import numpy as np
 from consumers.fraud.fold import Candidate
 from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import FraudModel, Reason, Verdict
+from models.fraud.verdicts import Reason, Verdict
+
+if TYPE_CHECKING:
+    from models.fraud.scoring import FraudModel
 
 #: The model version of decisions that no model made.
 RULES_VERSION = "rules-1"
@@ -52,6 +57,10 @@ class Serving(msgspec.Struct, frozen=True):
 
     model: FraudModel
     version: str
+
+
+#: Beside any verdict's own reasons, where the features of keys that cross shards are missing.
+PARTIAL = Reason("keys_across_shards", math.nan, 0.0)
 
 
 def decide(candidates: Sequence[Candidate], serving: Serving | None, now_ms: int) -> list[Decision]:
@@ -111,6 +120,8 @@ def _decision(
     version: str,
     now_ms: int,
 ) -> Decision:
+    if candidate.is_partial:
+        reasons = [*reasons, PARTIAL]
     return Decision(
         event_id=candidate.event_id,
         order_id=candidate.order_id,

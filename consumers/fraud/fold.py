@@ -1,7 +1,7 @@
-"""Fraud as a fold over one shard: events in, purchases to be decided out. Pure.
+"""Fraud as a fold over one shard: events in, purchases to be decided out, and what the shard saw of keys that others see. Pure.
 
 A purchase's features are computed in its place in the shard's order and travel with the effect, so a replay asks the same
-question again. The answer is the sink's: a model is outside data and may not touch the state.
+question again. The answer is the sink's: a model, and what other shards saw, are outside data and may not touch the state.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.events import AnyEvent, Purchase
 from consumers.runtime.application import Inheritance
+from models.features.crossing import NO_PART, Crossing, Part
 from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
@@ -27,17 +28,25 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     amount: int
     currency: str
     vector: tuple[float, ...]
+    own: tuple[Part, ...] = ()
+    """What this shard had seen of the address, device and card by then."""
+    is_partial: bool = False
+    """Whether the features of these keys are missing because the other shards' parts could not be had in time."""
+
+
+CROSSING = Crossing(PURCHASES)
 
 
 class FraudFold:
     """See ``consumers.runtime.application.Fold``."""
 
     def __init__(self) -> None:
-        self._engine = Engine(PURCHASES)
+        self._engine = Engine(PURCHASES, shard=True)
         self._undecided: list[Candidate] = []
+        self._parts: dict[str, Part] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        engine, makers = self._engine, ROWS
+        engine, makers, parts = self._engine, ROWS, self._parts
         for event in events:
             make = makers.get(type(event))
             if make is None:
@@ -45,6 +54,9 @@ class FraudFold:
             kind, row = make(event)
             if isinstance(event, Purchase):
                 vector = tuple(engine.vector(kind, event.occurred_at, row))
+                own = engine.parts_of(row)
+                for part in own:
+                    parts[part.seen] = part
                 self._undecided.append(
                     Candidate(
                         event.event_id,
@@ -54,14 +66,19 @@ class FraudFold:
                         event.amount,
                         event.currency,
                         vector,
+                        own,
                     )
                 )
             else:
                 engine.observe(kind, event.occurred_at, row)
 
-    def effects(self, *, flush: bool) -> Sequence[Candidate]:
+    def effects(self, *, flush: bool) -> Sequence[Candidate | Part]:
         undecided, self._undecided = self._undecided, []
-        return undecided
+        parts, self._parts = self._parts, {}
+        # what was added to a key after the purchase that it was told with
+        parts |= {part.seen: part for part in self._engine.parts()}
+        parts.pop(NO_PART.seen, None)
+        return [*undecided, *parts.values()]
 
     def changes(self) -> bytes:
         return msgspec.msgpack.encode(self._engine.changes())

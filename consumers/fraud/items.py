@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from consumers.fraud.decisions import Decision
-from models.fraud.scoring import Verdict
+from models.fraud.verdicts import Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from models.fraud.scoring import Reason, Thresholds
+from models.fraud.verdicts import Reason, Thresholds
 
 #: A purchase of more euro cents than this is looked at.
 ABSURD_AMOUNT = 2_000_000
@@ -43,6 +43,10 @@ COLD_START: Sequence[Rule] = (
     Rule({"new_device_7d": 1, "new_country_7d": 1, "amount_to_usual_7d": 3}, 0.7),
     Rule({"countries_24h": 3}, 0.6),
     Rule({"amount_to_usual_7d": 20}, 0.5),
+    Rule({"users_by_device_24h": 5}, 0.7),
+    Rule({"users_by_payment_24h": 4}, 0.7),
+    Rule({"payments_by_ip_24h": 8, "users_by_ip_24h": 8}, 0.5),
+    Rule({"failed_logins_by_ip_1h": 10}, 0.6),
 )
 
 

@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from clickstream.errors import Missing
+from clickstream.errors import Missing, RetryLater
+from consumers.fraud.completing import Completing
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate
+from consumers.fraud.freshness import OtherShards
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
+from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
+from consumers.fraud.sightings import SightingsTable
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
+from models.features.crossing import Part
 from models.fraud.scoring import FraudModel
 from models.registry.following import Followed
 
@@ -59,7 +64,7 @@ class Alerts:
 
 
 class DecisionsTable:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Candidate`.
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Candidate`, and :class:`Part` of what crosses shards.
 
     ``followed``: the model; None decides by rules alone. It is looked for here, between two commits, and never within one.
     """
@@ -69,6 +74,9 @@ class DecisionsTable:
         dynamodb: DynamoDBClient,
         table: str,
         alerts: Alerts,
+        outcomes: OutcomesTable,
+        sightings: SightingsTable,
+        shards: OtherShards,
         followed: Followed[FraudModel] | None,
         clock_s: Callable[[], float] = time.time,
         executor: Executor | None = None,
@@ -76,20 +84,34 @@ class DecisionsTable:
         self._dynamodb = dynamodb
         self._table = table
         self._alerts = alerts
+        self._outcomes = outcomes
+        self._sightings = sightings
+        self._completing = Completing(sightings, shards)
         self._followed = followed
         self._clock_s = clock_s
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="decisions")
 
-    def write(self, effects: Sequence[Candidate], position: Position) -> None:
-        """Raises RetryLater when any decision could not be written; the others are, and stay as they are."""
-        if not effects:
-            return
+    def write(self, effects: Sequence[Candidate | Part], position: Position) -> None:
+        """Raises RetryLater when anything could not be written; the rest is, and decisions stay as they are."""
+        candidates = [effect for effect in effects if isinstance(effect, Candidate)]
+        parts = [effect for effect in effects if isinstance(effect, Part)]
+        writes = [self._threads.submit(self._put, decision) for decision in self._decided(candidates)]
+        trouble: list[BaseException] = []
+        try:
+            self._sightings.write(parts, position)  # meanwhile: no decision waits for them
+        except RetryLater as error:
+            trouble.append(error)
+        trouble = [failure for write in writes if (failure := write.exception()) is not None] + trouble
+        self._outcomes.write(write.result() for write in writes if write.exception() is None)
+        if trouble:
+            raise trouble[0]
+
+    def _decided(self, candidates: Sequence[Candidate]) -> list[Decision]:
+        if not candidates:
+            return []
         now_ms = int(self._clock_s() * 1000)
-        decisions = decide(effects, self._serving(now_ms), now_ms)
-        writes = [self._threads.submit(self._put, decision) for decision in decisions]
-        failures = [failure for write in writes if (failure := write.exception()) is not None]
-        if failures:
-            raise failures[0]
+        serving = self._serving(now_ms)
+        return decide(self._completing.completed(candidates, now_ms), serving, now_ms)
 
     def _serving(self, now_ms: int) -> Serving | None:
         followed = self._followed
@@ -103,7 +125,8 @@ class DecisionsTable:
             return None
         return Serving(followed.value, followed.version)
 
-    def _put(self, decision: Decision) -> None:
+    def _put(self, decision: Decision) -> Decision:
+        """The decision that stands: this one, or the one that was made before it."""
         item: dict[str, Any] = dict(item_of(decision))
         with translated("DynamoDB"):
             try:
@@ -118,9 +141,11 @@ class DecisionsTable:
                 # decided before: by us, or by the owner before us
                 stood: dict[str, Any] | None = refused.response.get("Item")  # type: ignore[assignment]  # not in the stubs
                 first = stood or self._read(decision.event_id)
+        stands = decision_of(first)
         if alert_is_due(first):
-            self._alerts.send(decision_of(first))
+            self._alerts.send(stands)
             self._mark_sent(decision.event_id)
+        return stands
 
     def _read(self, event_id: str) -> dict[str, Any]:
         """For stores that do not return what stood in the way."""

@@ -1,50 +1,153 @@
-"""The read model: one decision, as a risk analyst asks for it."""
+"""The read model: one decision, as a risk analyst asks for it; what was decided lately, by minute; the alerts; the model."""
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
-from consumers.fraud import NAME
+from consumers.fraud import NAME, outcomes
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import decision_of
+from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from consumers.fraud.presenting import as_json
 from consumers.runtime.outages import translated
-from models.fraud.scoring import Reason, Verdict
+from models.fraud.verdicts import Reason, Verdict
+from models.registry.s3 import Pointer, Registry
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
-__all__ = ["NAME", "Decision", "Decisions", "Reason", "Source", "Verdict", "as_json"]
+__all__ = [
+    "NAME",
+    "DecidedMinute",
+    "Decision",
+    "Decisions",
+    "Pointer",
+    "Reason",
+    "Source",
+    "Truth",
+    "Verdict",
+    "as_json",
+]
+
+#: The registry's name of the model, which ``models.fraud.scoring`` would bring its libraries along for.
+_MODEL = "fraud"
+#: A minute is settled so long after its end: what is decided then is counted elsewhere.
+_SETTLED_MS = MINUTE_MS
+#: Settled minutes are read again after this time, since labels come late.
+_KEPT_MS = 30_000
 
 
 class Decisions:
-    """Answers from the decisions table. Raises RetryLater when DynamoDB does not answer, Missing when there is no table."""
+    """Answers from the tables of decisions. Raises RetryLater when a store does not answer, Missing when there is no table.
 
-    def __init__(self, clients: Clients, settings: Settings) -> None:
+    Blocking; for one thread at a time.
+    """
+
+    def __init__(
+        self, clients: Clients, settings: Settings, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
         self._dynamodb = clients.dynamodb
-        self._table = settings.decisions_table
+        self._decisions = settings.decisions_table
+        self._outcomes = settings.outcomes_table
+        self._registry = Registry(clients.s3, settings.models_bucket)
+        self._clock_ms = clock_ms
+        self._settled: dict[int, tuple[int, DecidedMinute | None]] = {}
 
     def of(self, event_id: str) -> Decision | None:
         """The decision on a purchase; None when there is none (yet)."""
-        with translated("DynamoDB"):
-            try:
-                answer: dict[str, Any] = dict(
-                    self._dynamodb.get_item(TableName=self._table, Key={"event_id": {"S": event_id}}, ConsistentRead=True)
-                )
-            except self._dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {self._table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-                ) from error
+        with self._translated(self._decisions):
+            answer: dict[str, Any] = dict(
+                self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": event_id}}, ConsistentRead=True)
+            )
         item = answer.get("Item")
-        if item is None:
-            return None
+        return None if item is None else self._decoded(item, event_id)
+
+    def minutes(self, start_ms: int, end_ms: int) -> list[DecidedMinute]:
+        """The minutes that begin in ``[start_ms, end_ms)`` and in which anything was decided, oldest first."""
+        now_ms = self._clock_ms()
+        first_ms = -(-start_ms // MINUTE_MS) * MINUTE_MS
+        wanted = range(first_ms, end_ms, MINUTE_MS)
+        self._settled = {
+            minute_ms: kept for minute_ms, kept in self._settled.items() if now_ms - kept[0] < _KEPT_MS
+        }  # those of other questions too: a page asks for one stretch again and again
+        unknown = [minute_ms for minute_ms in wanted if minute_ms not in self._settled]
+        found: dict[int, DecidedMinute] = {}
+        if unknown:
+            found = {minute.start_ms: minute for minute in outcomes.minutes(self._items(unknown[0], unknown[-1]))}
+        for minute_ms in unknown:
+            if minute_ms + MINUTE_MS + _SETTLED_MS <= now_ms:
+                self._settled[minute_ms] = now_ms, found.get(minute_ms)
+        views = (self._settled[at][1] if at in self._settled else found.get(at) for at in wanted)
+        return [view for view in views if view is not None]
+
+    def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS) -> list[Decision]:
+        """Purchases to be reviewed, or blocked, the latest first: at most so many, decided at most so long ago."""
+        now_ms = self._clock_ms()
+        found: list[Decision] = []
+        for hour_ms in range(now_ms // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
+            query: QueryInputTypeDef = {
+                "TableName": self._outcomes,
+                "KeyConditionExpression": "#window = :window AND #part >= :first",
+                "ExpressionAttributeNames": {"#window": "window", "#part": "part"},
+                "ExpressionAttributeValues": {
+                    ":window": {"S": outcomes.alerts_window(hour_ms)},
+                    ":first": {"S": f"{now_ms - within_ms:014d}"},
+                },
+                "ScanIndexForward": False,
+                "Limit": most - len(found),
+            }
+            with self._translated(self._outcomes):
+                items = self._dynamodb.query(**query)["Items"]
+            found += [self._decoded(item, item["part"]["S"]) for item in items]
+            if len(found) >= most:
+                break
+        return found
+
+    def serving(self) -> Pointer | None:
+        """Which version of the model serves, since when, and which did before; None before the first promotion."""
+        return self._registry.current(_MODEL)
+
+    def _items(self, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
+        """The items of the minutes from the first to the last."""
+        for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
+            with self._translated(self._outcomes):
+                for page in self._dynamodb.get_paginator("query").paginate(
+                    TableName=self._outcomes,
+                    KeyConditionExpression="#window = :window AND #part BETWEEN :first AND :last",
+                    ExpressionAttributeNames={"#window": "window", "#part": "part"},
+                    ExpressionAttributeValues={
+                        ":window": {"S": outcomes.window(hour_ms)},
+                        ":first": {"S": outcomes.part(first_ms)},
+                        ":last": {"S": outcomes.part(last_ms + MINUTE_MS)},
+                    },
+                    ConsistentRead=True,
+                ):
+                    yield from page["Items"]
+
+    def _decoded(self, item: Mapping[str, Any], what: str) -> Decision:
         try:
-            return decision_of(item)
+            return decision_of(dict(item))
         except (KeyError, msgspec.MsgspecError) as error:
             raise Missing(
-                f"the item of {event_id} in {self._table} is no decision of this version: {error}",
+                f"the item of {what} is no decision of this version: {error}",
                 hint="was the table written by another version of clickstream?",
             ) from error
+
+    @contextmanager
+    def _translated(self, table: str) -> Iterator[None]:
+        with translated("DynamoDB"):
+            try:
+                yield
+            except self._dynamodb.exceptions.ResourceNotFoundException as error:
+                raise Missing(
+                    f"no table {table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
+                ) from error

@@ -8,6 +8,9 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.fold import FraudFold
+from consumers.fraud.freshness import OtherShards
+from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.sightings import SightingsTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.runtime.application import Application, Fold, Sink
 from models.fraud import scoring
@@ -25,7 +28,15 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, settings.models_bucket)
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        return DecisionsTable(clients.dynamodb, settings.decisions_table, Alerts(clients.sns, settings.alerts_topic), followed)
+        return DecisionsTable(
+            clients.dynamodb,
+            settings.decisions_table,
+            Alerts(clients.sns, settings.alerts_topic),
+            OutcomesTable(clients.dynamodb, settings.outcomes_table),
+            SightingsTable(clients.dynamodb, settings.sightings_table, shard_id),
+            OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id),
+            followed,
+        )
 
 
 APPLICATION: Application = Fraud()

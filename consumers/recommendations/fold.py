@@ -5,7 +5,8 @@ What to offer is no part of the state: it depends on the model, so the sink work
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,15 +18,19 @@ from consumers.runtime.application import Inheritance
 #: Forgotten visitors leave memory when the watermark has moved on by so much (ms).
 _SWEEP_MS = 60_000
 _ABOUT_PRODUCTS: frozenset[type[Event]] = frozenset({ProductView, AddToCart, RemoveFromCart, Purchase})
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
-class Visit(msgspec.Struct, frozen=True):
-    """An effect: a visitor as of now. ``clicked``: products clicked since the last effect, in order; ``at_ms``: event time."""
+class Visit(msgspec.Struct, frozen=True, gc=False):
+    """An effect: a visitor as of now. ``items``: item → weight, the last touched last; ``has``: bought product → category.
+
+    ``clicked``: products clicked since the last effect, in order; ``at_ms``: event time.
+    """
 
     user_id: str
-    items: tuple[tuple[str, float], ...]
-    bought: frozenset[str]
-    clicked: tuple[str, ...]
+    items: Mapping[str, float]
+    has: Mapping[str, str]
+    clicked: Sequence[str]
     at_ms: int
 
 
@@ -48,7 +53,7 @@ class RecommendationsFold:
         self._changed: dict[str, None] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        visitors, watermark = self._visitors, self._watermark
+        visitors, touched, changed, watermark = self._visitors, self._clicked, self._changed, self._watermark
         for event in events:
             if event.occurred_at > watermark:
                 watermark = event.occurred_at
@@ -58,10 +63,14 @@ class RecommendationsFold:
             visitor = visitors.get(user_id)
             if visitor is None:
                 visitor = visitors[user_id] = stranger(user_id, watermark)
-            product = visitor.follow(event, watermark)
-            self._changed[user_id] = None
-            clicked = self._clicked.setdefault(user_id, [])
-            if product is not None:
+            changed[user_id] = None
+            clicked = touched.get(user_id)
+            if clicked is None:
+                clicked = touched[user_id] = []
+            if isinstance(event, ProductView):
+                visitor.view(event.product_id, watermark)
+                clicked.append(event.product_id)
+            elif (product := visitor.follow(event, watermark)) is not None:
                 clicked.append(product)
         self._watermark = watermark
         if watermark >= self._swept + _SWEEP_MS:
@@ -75,12 +84,12 @@ class RecommendationsFold:
 
     def effects(self, *, flush: bool) -> Sequence[Visit]:
         touched, self._clicked = self._clicked, {}
-        visitors = self._visitors
-        return [
-            Visit(user_id, tuple(visitor.items.items()), frozenset(visitor.bought), tuple(clicked), visitor.seen)
-            for user_id, clicked in touched.items()
-            for visitor in [visitors[user_id]]
-        ]
+        visits = []
+        for user_id, clicked in touched.items():
+            visitor = self._visitors[user_id]
+            has = visitor.has if visitor.bought else _NOTHING
+            visits.append(Visit(user_id, visitor.items.copy(), has, clicked, visitor.seen))
+        return visits
 
     def changes(self) -> bytes:
         changed, self._changed = self._changed, {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -12,8 +12,10 @@ from models.recommender.overlay import Overlay
 
 #: Items of an offer.
 LENGTH = 20
-#: The live index is made anew at most this often (ms).
+#: The live index is made anew at most this often (ms), and at most once per so many sessions in it and second: it costs some
+#: four milliseconds per thousand sessions, a share of the time that does not grow.
 REFRESH_MS = 1_000
+REFRESHED_PER_S = 10_000
 #: What is popular is written at most this often (ms).
 POPULAR_EVERY_MS = 5_000
 #: Visitors whose last offer is remembered, to see what they click.
@@ -45,7 +47,9 @@ class Offer(msgspec.Struct, frozen=True):
 class Offers:
     """Keeps the model, the live sessions, and what was shown; none of it is state that must survive. Time: wall clock, ms."""
 
-    def __init__(self, refresh_ms: int = REFRESH_MS) -> None:
+    def __init__(self, consumables: Set[str] = frozenset(), refresh_ms: int = REFRESH_MS) -> None:
+        """``consumables``: categories whose products are offered again to who has bought them."""
+        self._consumables = consumables
         self._refresh_ms = refresh_ms
         self._overlay = Overlay(None)
         self._recommender = self._overlay.recommender()
@@ -74,8 +78,8 @@ class Offers:
     def answer(self, visits: Sequence[Visit], now_ms: int) -> list[Offer]:
         """An offer for each visitor, and now and then one for strangers."""
         for visit in visits:
-            self._overlay.put(visit.user_id, [item for item, _ in visit.items], visit.at_ms / 1000)
-        if _is_due(self._refreshed_ms, now_ms, self._refresh_ms):
+            self._overlay.put(visit.user_id, list(visit.items), visit.at_ms / 1000)
+        if _is_due(self._refreshed_ms, now_ms, max(self._refresh_ms, len(self._overlay) * 1_000 // REFRESHED_PER_S)):
             self._recommender, self._refreshed_ms = self._overlay.recommender(), now_ms
         offers: list[Offer] = []
         if _is_due(self._popular_ms, now_ms, POPULAR_EVERY_MS):
@@ -85,8 +89,9 @@ class Offers:
                 self._popular = frozenset(each.item for each in popular)
                 offers.append(Offer(None, popular))
         for visit in visits:
-            session = [Seen(item, weight) for item, weight in visit.items]
-            items = self._recommender.recommend(session, LENGTH, without=visit.bought)
+            session = [Seen(item, weight) for item, weight in visit.items.items()]
+            without = {product for product, category in visit.has.items() if category not in self._consumables}
+            items = self._recommender.recommend(session, LENGTH, without, visit.user_id)
             offers.append(Offer(visit.user_id, items))
             self._shown.pop(visit.user_id, None)
             self._shown[visit.user_id] = frozenset(each.item for each in items)

@@ -19,8 +19,15 @@ HIT_RATE = "hit-rate"
 OFFER = "offer"
 
 
+_USER = "user#"
+
+
 def subject(user_id: str) -> str:
-    return f"user#{user_id}"
+    return f"{_USER}{user_id}"
+
+
+def user_of(subject: str) -> str:
+    return subject.removeprefix(_USER)
 
 
 def encode(items: Sequence[Recommended]) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class RecommendationsTable:
         shard_id: str,
         model: Followed[Model],
         *,
+        consumables: Set[str] = frozenset(),
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         threads: int = THREADS,
     ) -> None:
@@ -49,7 +50,7 @@ class RecommendationsTable:
         self._shard_id = shard_id
         self._model = model
         self._clock_ms = clock_ms
-        self._offers = Offers()
+        self._offers = Offers(consumables)
         self._hit_rate: HitRate | None = None
         self._counted = START
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")

@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing
+from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
+from consumers.orders.views import inventory
 from consumers.recommendations import NAME, rows
+from consumers.recommendations.answers import SessionAnswers
 from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.runtime.outages import translated
-from models.recommender.model import Recommended
+from models import recommender
+from models.recommender.model import Recommended, decode
+from models.registry.following import Followed
+from models.registry.s3 import Registry
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
+    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, QueryInputPaginateTypeDef
 
-__all__ = ["LENGTH", "NAME", "HitRate", "Recommendations", "RecommendationsView", "Recommended"]
+__all__ = [
+    "LENGTH",
+    "MOST_AT_ONCE",
+    "NAME",
+    "HitRate",
+    "Recommendations",
+    "RecommendationsView",
+    "Recommended",
+    "shown",
+    "suffices",
+]
+
+#: Keys of one BatchGetItem (DynamoDB's limit).
+MOST_AT_ONCE = 100
+_ATTEMPTS = 4
 
 
 class RecommendationsView(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,24 +58,59 @@ class RecommendationsView(msgspec.Struct, frozen=True, kw_only=True):
 class Recommendations:
     """Answers from the recommendations table. Raises RetryLater when DynamoDB does not answer, Missing without the table."""
 
-    def __init__(self, clients: Clients, settings: Settings) -> None:
+    def __init__(
+        self,
+        clients: Clients,
+        settings: Settings,
+        *,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
         self._dynamodb = clients.dynamodb
         self._table = settings.recommendations_table
+        self._inventory = inventory(clients, settings)
+        model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
+        self._answers = SessionAnswers(model, clock_ms)
 
     def of(self, user_id: str, *, count: int = LENGTH, without: Set[str] = frozenset()) -> RecommendationsView:
-        """At most ``count`` items, none of ``without`` (what is not to be had, say); filled up with what is popular."""
-        key = {"subject": {"S": rows.subject(user_id)}, "part": {"S": rows.OFFER}}
-        with self._answering():
-            item = self._dynamodb.get_item(TableName=self._table, Key=key).get("Item")
-        found = None if item is None else _view(user_id, item, without)
-        if found is not None and len(found.items) >= count:
-            return msgspec.structs.replace(found, items=found.items[:count])
-        popular = self._popular(user_id, without)
-        if found is None or not found.items:
-            return msgspec.structs.replace(popular, items=popular.items[:count])
-        own = {each.item for each in found.items}
-        filled = [*found.items, *(each._replace(score=0.0) for each in popular.items if each.item not in own)]
-        return msgspec.structs.replace(found, items=filled[:count])
+        """At most ``count`` items, none sold out and none of ``without``; filled up with what is popular."""
+        found = self.stored([user_id]).get(user_id)
+        without = without | self.sold_out()
+        popular = None if suffices(found, count, without) else self.popular()
+        return shown(user_id, found, popular, count, without)
+
+    def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]:
+        """What is stored for these visitors, at most ``MOST_AT_ONCE``; strangers are not in it."""
+        keys = [{"subject": {"S": rows.subject(user_id)}, "part": {"S": rows.OFFER}} for user_id in user_ids]
+        wanted: dict[str, KeysAndAttributesTypeDef] = {self._table: {"Keys": keys}}
+        views = {}
+        for _ in range(_ATTEMPTS):
+            with self._answering():
+                answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+            for item in answer["Responses"].get(self._table, []):
+                view = _view(rows.user_of(item["subject"]["S"]), item)
+                views[view.user_id] = view
+            unprocessed = answer.get("UnprocessedKeys", {}).get(self._table)
+            if not unprocessed:
+                return views
+            wanted = {self._table: {"Keys": unprocessed["Keys"]}}
+        raise RetryLater("DynamoDB: throttled")
+
+    def for_session(
+        self, viewed: Sequence[str], *, count: int = LENGTH, without: Set[str] = frozenset()
+    ) -> RecommendationsView | None:
+        """For who has viewed these (the latest last), worked out here and now; None before any model was loaded.
+
+        Does not block: models are loaded on a thread beside. Ask from one thread.
+        """
+        answer = self._answers.of(viewed, count, without)
+        if answer is None:
+            return None
+        items, version = answer
+        return RecommendationsView(user_id="", personal=True, items=items, version=version)
+
+    def sold_out(self) -> frozenset[str]:
+        """Products that the inventory has none of."""
+        return self._inventory.sold_out()
 
     def hit_rate(self) -> HitRate:
         """Over all shards, since the application first ran."""
@@ -64,16 +119,16 @@ class Recommendations:
             total += HitRate(**{name: int(item[name]["N"]) for name in HitRate.__struct_fields__})
         return total
 
-    def _popular(self, user_id: str, without: Set[str]) -> RecommendationsView:
-        """The shards' lists as one: each has seen its own visitors."""
-        views = [_view(user_id, item, without) for item in self._parts(rows.POPULAR)]
+    def popular(self) -> RecommendationsView:
+        """What to show a stranger: the shards' lists as one, since each has seen its own visitors."""
+        views = [_view("", item) for item in self._parts(rows.POPULAR)]
         scores: dict[str, float] = {}
         for view in views:
             for each in view.items:
                 scores[each.item] = scores.get(each.item, 0.0) + each.score
         latest = max(views, key=lambda view: view.made_at or 0, default=None)
         return RecommendationsView(
-            user_id=user_id,
+            user_id="",
             personal=False,
             items=[Recommended(item, scores[item], None) for item in sorted(scores, key=lambda item: (-scores[item], item))],
             version="" if latest is None else latest.version,
@@ -101,11 +156,29 @@ class Recommendations:
                 ) from error
 
 
-def _view(user_id: str, item: Mapping[str, Any], without: Set[str]) -> RecommendationsView:
+def suffices(found: RecommendationsView | None, count: int, without: Set[str]) -> bool:
+    """Whether what is stored fills ``count`` places without any of ``without``."""
+    return found is not None and sum(each.item not in without for each in found.items) >= count
+
+
+def shown(
+    user_id: str, found: RecommendationsView | None, popular: RecommendationsView | None, count: int, without: Set[str]
+) -> RecommendationsView:
+    """The answer from what is stored for a visitor, if anything, filled up with what is popular. Pure."""
+    own = [] if found is None else [each for each in found.items if each.item not in without]
+    taken = {each.item for each in own}
+    rest = [] if popular is None else [each for each in popular.items if each.item not in without and each.item not in taken]
+    if own and found is not None:
+        return msgspec.structs.replace(found, items=[*own, *(each._replace(score=0.0) for each in rest)][:count])
+    nothing = RecommendationsView(user_id=user_id, personal=False, items=[])
+    return msgspec.structs.replace(popular or nothing, user_id=user_id, personal=False, items=rest[:count])
+
+
+def _view(user_id: str, item: Mapping[str, Any]) -> RecommendationsView:
     return RecommendationsView(
         user_id=user_id,
         personal=True,
-        items=[each for each in rows.decode(item["items"]["B"]) if each.item not in without],
+        items=rows.decode(item["items"]["B"]),
         version=item["version"]["S"],
         made_at=int(item["made_at"]["N"]),
     )

@@ -22,7 +22,9 @@ class Recommendations:
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
-        return RecommendationsTable(clients.dynamodb, settings.recommendations_table, shard_id, model)
+        return RecommendationsTable(
+            clients.dynamodb, settings.recommendations_table, shard_id, model, consumables=settings.consumable_categories
+        )
 
 
 APPLICATION: Application = Recommendations()

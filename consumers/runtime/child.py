@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import gc
 import importlib
-import logging
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
@@ -21,12 +20,15 @@ from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.kinesis import list_shards
 from clickstream.routing import Shard
 from clickstream.settings import Settings, from_env
+from clickstream.telemetry import logs
 from consumers.runtime import watchdog
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.breakers import Breakers
 from consumers.runtime.checkpointing import CommitPolicy
+from consumers.runtime.commits import Store
 from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
+from consumers.runtime.metric_lines import TellingStore
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.standard_streams import take_over
@@ -48,7 +50,10 @@ class Aws:
         self.breakers.guard("DynamoDB", self._clients.dynamodb)
         self.breakers.guard("S3", self._clients.s3)
         self.breakers.guard("SQS", self._clients.sqs)
-        self.store = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
+        self.snapshots = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
+        self.store: Store = self.snapshots
+        if settings.metrics == "emf":
+            self.store = TellingStore(self.snapshots, application.name, lambda line: sys.stderr.write(line))
         self.dead_letters = DeadLetterQueue(self._clients, settings)
 
     def describe(self, shard_id: str) -> Shard:
@@ -57,34 +62,50 @@ class Aws:
                 return shard
         raise RetryLater(f"Kinesis: ListShards does not show {shard_id}")
 
+    def children_of(self, shard_id: str) -> list[Shard]:
+        return [shard for shard in list_shards(self._kinesis, self._settings.stream) if shard_id in shard.parents]
+
     def open_sink(self, shard_id: str) -> Sink:
         return self._application.open_sink(shard_id, self._clients, self._settings)
 
 
 def load_application(name: str) -> Application:
-    """The application's wiring, imported only now: a process carries what its own application needs."""
-    application: Application = importlib.import_module(APPLICATIONS[name]).APPLICATION
+    """The application's wiring, imported only now: a process carries what its own application needs.
+
+    ``name``: one of :data:`APPLICATIONS`, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
+    module's ``application(ARGUMENT)``.
+    """
+    module, made, argument = name.partition("@")
+    wiring = importlib.import_module(APPLICATIONS.get(module, module))
+    application: Application = wiring.application(argument) if made else wiring.APPLICATION
     return application
 
 
 class Prepared(NamedTuple):
-    """What does not depend on the shard: made once, before the zygote forks."""
+    """What does not depend on the shard: made once, before the zygote forks. ``at_end`` runs before the process leaves."""
 
     application: Application
     surroundings: Aws
     settings: Settings
+    at_end: Callable[[], None] = lambda: None
 
 
 def prepare(application_name: str, settings: Settings) -> Prepared:
     """Import the application and build the AWS clients; no connection is opened, so a fork may use them."""
     application = load_application(application_name)
-    return Prepared(application, Aws(application, settings), settings)
+    if not settings.trace_sampling:
+        return Prepared(application, Aws(application, settings), settings)
+    # 10 MB and 0.1 s that only who traces pays
+    from consumers.runtime.tracing import TracedApplication
+
+    traced = TracedApplication(application, settings)
+    return Prepared(traced, Aws(traced, settings), settings, traced.close)
 
 
 def run(prepared: Prepared) -> int:
     """Serve the daemon on stdin and stdout until it closes them; the process's exit code."""
     wire = Wire(*take_over())
-    log_to_stderr(prepared.settings)
+    logs.to_stderr(prepared.settings.log_level, readable=False)
     watch = watchdog.Watch(prepared.settings.hung_after_s)
     loop = ShardLoop(
         prepared.application,
@@ -95,13 +116,15 @@ def run(prepared: Prepared) -> int:
     )
     breakers = prepared.surroundings.breakers
     watchdog.start(watch, lambda: breakers.last_trouble)
-    _tell_breakers(breakers, prepared.surroundings.store)
+    _tell_breakers(breakers, prepared.surroundings.snapshots)
     try:
         serve(wire, watchdog.Watched(loop, watch))
     except ClickstreamError as error:
         # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
         structlog.get_logger().error("shard process stops", reason=str(error))
         return 1
+    finally:
+        prepared.at_end()
     return 0
 
 
@@ -129,22 +152,6 @@ def main(arguments: Sequence[str]) -> int:
     prepared = prepare(arguments[0], from_env())
     tune_garbage_collector()
     return run(prepared)
-
-
-def log_to_stderr(settings: Settings) -> None:
-    """Structured lines to what stderr is now."""
-    level = logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.dict_tracebacks,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
 
 
 def tune_garbage_collector() -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-import sys
 from pathlib import Path
 from typing import get_args
 
 import click
-import structlog
 
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings, from_env
+from clickstream.telemetry import logs
 from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, parse, render
 
@@ -71,6 +70,11 @@ def worker(
 
     It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
     shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
+
+    \b
+    Example:
+      clickstream worker analytics
+      clickstream worker analytics -w 2
     """
     from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
 
@@ -92,7 +96,7 @@ def worker(
     if print_properties:
         click.echo(render(plan.properties(settings)), nl=False)
         return 0
-    _log_to_stderr(settings)
+    logs.to_stderr(_level(settings))
     return run(plan, settings)
 
 
@@ -103,15 +107,7 @@ def _own_properties(file: Path) -> dict[str, str]:
     return properties
 
 
-def _log_to_stderr(settings: Settings) -> None:
-    """The launcher's few lines: told from INFO on, since they are the only sign of life while the shards are quiet."""
-    level = min(logging.INFO, logging.getLevelNamesMapping().get(settings.log_level.upper(), logging.INFO))
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
+def _level(settings: Settings) -> str:
+    """The launcher's few lines are told from INFO on: they are the only sign of life while the shards are quiet."""
+    levels = logging.getLevelNamesMapping()
+    return min("INFO", settings.log_level.upper(), key=lambda name: levels[name])

@@ -14,6 +14,7 @@ import msgspec
 
 from consumers.runtime.application import Sink
 from consumers.runtime.outages import Patience
+from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease
 
@@ -23,6 +24,7 @@ class Store(Protocol):
 
     def take(self, shard_id: str, now_ms: int) -> Lease: ...
     def look(self, shard_id: str) -> Lease | None: ...
+    def forget(self, shard_id: str) -> None: ...
     def read(self, lease: Lease) -> list[bytes]: ...
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
@@ -40,8 +42,11 @@ Landed = Commit | Written | None
 class Commits:
     """The commit, or effects alone, or heartbeat in flight, if any. All methods belong to the shard loop's thread."""
 
-    def __init__(self, *, lease: Lease, store: Store, sink: Sink, patience: Patience, executor: Executor) -> None:
+    def __init__(
+        self, *, lease: Lease, parents: Parents, store: Store, sink: Sink, patience: Patience, executor: Executor
+    ) -> None:
         self._lease = lease
+        self._parents = parents
         self._store = store
         self._sink = sink
         self._patience = patience
@@ -93,6 +98,7 @@ class Commits:
         if effects:
             self._patience.call(lambda: self._sink.write(effects, commit.position))
         self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
+        self._parents.forget(now_ms)
         return commit
 
     def _write(self, effects: Sequence[Any], position: Position) -> Written:

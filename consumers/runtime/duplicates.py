@@ -71,7 +71,7 @@ class SeenEvents:
         return [
             SeenChunk(generation, list(seen.values()), list(seen))
             for generation, seen in ((self._generation - 1, self._before), (self._generation, self._now))
-            if seen
+            if seen or generation == self._generation
         ]
 
     def restore(self, chunks: Iterable[SeenChunk], keys: HashRange | None) -> None:
@@ -91,7 +91,10 @@ class SeenEvents:
         new: list[AnyEvent] = []
         for event, arrived in zip(events, arrived_ms, strict=True):
             generation = max(self._generation, arrived // GENERATION_MS)
-            self._advance(generation)
+            if generation != self._generation:
+                self._advance(generation)
+                # also when nothing in it is new: what is restored from the changes must be as far on in time
+                self._remember(generation, [], [])
             if event.event_id not in self._now and event.event_id not in self._before:
                 new.append(event)
                 self._remember(generation, [event.user_id], [event.event_id])

@@ -23,6 +23,7 @@ from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLett
 from consumers.runtime.decoding import Rejection, position_of
 from consumers.runtime.latency import LatencySamples
 from consumers.runtime.outages import Patience
+from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.snapshots import Commit
@@ -55,6 +56,9 @@ class Surroundings(Protocol):
     def describe(self, shard_id: str) -> Shard:
         """The shard's hash range and parents."""
 
+    def children_of(self, shard_id: str) -> Sequence[Shard]:
+        """The shards that a split or a merge has made of this one."""
+
     def open_sink(self, shard_id: str) -> Sink: ...
 
 
@@ -86,7 +90,8 @@ class ShardLoop:
         self._fenced_since = inf
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
-        self._behind_ms = 0
+        #: None until KCL has delivered a batch, empty or not: whoever has read nothing yet does not say that he caught up.
+        self._behind_ms: int | None = None
         self._unwritten = 0
         self._last_effects_ms = 0
         self._uncommitted = 0
@@ -154,7 +159,11 @@ class ShardLoop:
             self._start_commit(flush=False)
         elif self._policy.effects_are_due(now, last_written_ms=self._last_effects_ms, unwritten=self._unwritten):
             self._start_effects(now)
-        elif not self._uncommitted and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms):
+        elif (
+            self._behind_ms is not None
+            and not self._uncommitted
+            and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms)
+        ):
             if effects := self._state.fold.effects(flush=True):
                 # held back while the shard was busy; the position is the same, so the sink may write without a commit
                 self._patience.call(lambda: self._sink.write(effects, self._state.position))
@@ -175,7 +184,7 @@ class ShardLoop:
             state=self._state.snapshot() if full else self._state.changes(),
             full=full,
             progress=self._state.progress,
-            behind_ms=self._behind_ms,
+            behind_ms=self._behind_ms or 0,
             latency=self._latency.encoded(),
             ended=ended,
         )
@@ -224,7 +233,7 @@ class ShardLoop:
             if failed.lease_is_gone:
                 raise Fenced(str(failed)) from failed
             # nothing is lost: the next checkpoint covers it, and a restart drops what the snapshot has
-            self._log.warning("checkpoint failed, trying again later", error=failed.error)
+            self._log.warning("checkpoint failed, trying again later", error=failed.error, position=str(position))
         else:
             self._checkpointed = position
 
@@ -244,7 +253,12 @@ class ShardLoop:
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
         self._sink = self._io.open_sink(shard_id)
         self._commits = Commits(
-            lease=lease, store=self._io.store, sink=self._sink, patience=self._patience, executor=self._executor
+            lease=lease,
+            parents=Parents(shard, self._io.store, self._io.children_of),
+            store=self._io.store,
+            sink=self._sink,
+            patience=self._patience,
+            executor=self._executor,
         )
         self._log.info("lease taken", epoch=lease.epoch, position=str(self._state.position))
 
@@ -254,6 +268,8 @@ class ShardLoop:
             return  # the application never read the parent: it began later, or the parent's records had expired
         if not lease.ended:
             raise Stop(f"{self._shard_id} starts before its parent {parent} has committed its end")
+        if not lease.manifest.chain:
+            raise Stop(f"{self._shard_id} has no commit of its own, but its parent's snapshots are deleted: {parent}")
         self._state.inherit(self._patience.call(lambda: self._io.store.read(lease)))
 
     def _refuse_a_leading_checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:
@@ -294,7 +310,7 @@ class ShardLoop:
     def lease_lost(self) -> None:
         if not self._gone.is_set():
             self._gone.set()
-            self._log.info("lease lost")
+            self._log.info("lease lost", **self._place())
 
     def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
         """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
@@ -311,7 +327,7 @@ class ShardLoop:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
         self._fenced_since = self._monotonic_s()
-        self._log.warning("no longer the owner: standing still", why=why)
+        self._log.warning("no longer the owner: standing still", why=why, **self._place())
 
     def _leave_if_still_served(self) -> None:
         """Standing still helps nobody when the lease is ours after all: a new process takes a newer epoch than the zombie's."""
@@ -322,7 +338,12 @@ class ShardLoop:
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:
         if attempt == 1 or attempt % 10 == 0:
-            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt)
+            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt, **self._place())
+
+    def _place(self) -> dict[str, str]:
+        """Where the shard stands, for a log line; nothing before its state is there."""
+        state = getattr(self, "_state", None)
+        return {} if state is None else {"position": str(state.position)}
 
 
 def _checkpoint_the_end(checkpointer: Checkpointer) -> None:

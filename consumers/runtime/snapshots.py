@@ -149,6 +149,7 @@ class SnapshotStore:
             "behind_ms": {"N": str(commit.behind_ms)},
             "latency": {"S": commit.latency},
             "updated_at": {"N": str(now_ms)},
+            "committed_at": {"N": str(now_ms)},
             **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
         }
         try:
@@ -182,6 +183,19 @@ class SnapshotStore:
         if commit.full:
             # when this is a repetition (the deletion went unanswered), the old chain is the new one already
             self._delete([obsolete.key for obsolete in old if obsolete not in manifest.chain])
+
+    def forget(self, shard_id: str) -> None:
+        """Delete the snapshots of a shard that has ended; its position stays. Only once none of its children needs them."""
+        with translated("DynamoDB"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=self._key(shard_id),
+                UpdateExpression="SET manifest = :empty",
+                ConditionExpression="ended = :true",
+                ExpressionAttributeValues={":empty": {"S": msgspec.json.encode(Manifest()).decode()}, ":true": {"BOOL": True}},
+            )
+        with translated("S3"):
+            self._delete(self._keys(shard_id))
 
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
         """Tell that the shard is alive and how far it lags, without moving its position."""
@@ -259,9 +273,11 @@ class SnapshotStore:
         named = {link.key for link in lease.manifest.chain}
         ours = f"{self._prefix(lease.shard_id)}{lease.epoch:010d}"
         with translated("S3"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(lease.shard_id))
-            keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-            self._delete([key for key in keys if key < ours and key not in named])
+            self._delete([key for key in self._keys(lease.shard_id) if key < ours and key not in named])
+
+    def _keys(self, shard_id: str) -> list[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(shard_id))
+        return [entry["Key"] for page in pages for entry in page.get("Contents", [])]
 
     def _delete(self, keys: list[str]) -> None:
         for start in range(0, len(keys), 1000):

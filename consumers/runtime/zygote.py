@@ -19,6 +19,7 @@ import structlog
 
 from clickstream.errors import ClickstreamError
 from clickstream.settings import from_env
+from clickstream.telemetry import logs
 from consumers.runtime import child
 
 log = structlog.get_logger()
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     end_with_parent()
     prepared = child.prepare(application_name, from_env())
     child.tune_garbage_collector()
-    child.log_to_stderr(prepared.settings)
+    logs.to_stderr(prepared.settings.log_level, readable=False)
     requests = open_requests(directory)
     (directory / "ready").touch()
     return fork_until_one_dies(requests, directory, lambda: child.run(prepared))

@@ -70,7 +70,12 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
 
 @local.command()
 def stop() -> None:
-    """End what `clickstream local start` started, and nothing else."""
+    """End what `clickstream local start` started, and nothing else.
+
+    \b
+    Example:
+      clickstream local stop
+    """
     ended = embedded.stop(from_env().local_dir)
     _say(f"ended {', '.join(process.name for process in ended)}" if ended else "was not running")
 
@@ -78,7 +83,12 @@ def stop() -> None:
 @local.command()
 @click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
 def status(as_json: bool) -> None:
-    """Say whether it runs, and where; exit 1 when it does not."""
+    """Say whether it runs, and where; exit 1 when it does not.
+
+    \b
+    Example:
+      clickstream local status --json
+    """
     around = from_env()
     stack = embedded.status(around.local_dir)
     if as_json:
@@ -104,7 +114,13 @@ def status(as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--only", default=",".join(together.NAMES), show_default=True, metavar="NAME,…", help="Start these parts alone.")
+@click.option(
+    "--only",
+    default=",".join(together.DEFAULT),
+    show_default=True,
+    metavar="NAME,…",
+    help="Start these parts alone; also archive and orders.",
+)
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
 @click.option("--collect-port", default=8081, show_default=True, help="The collector's; 0 takes a free port.")

@@ -1,4 +1,4 @@
-"""Creates what the applications need: the stream, the tables, the dead-letter queue and the bucket.
+"""Creates what the applications need: the stream, the tables, the queues, the topics and the buckets.
 
 Safe to run again and by several programs at once: what exists is left as it is, and waited for. Works against AWS too,
 for whoever has no deployed stack.
@@ -13,13 +13,18 @@ from botocore.exceptions import ClientError, WaiterError
 
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
-from clickstream.settings import DEFAULT_REGION, Settings
+from clickstream.settings import DEFAULT_REGION, ORDER_QUEUES, Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 WAIT_SECONDS = 120
-_DEAD_LETTERS_KEPT_SECONDS = 14 * 24 * 3600
+#: Six times the functions' timeout, as AWS advises for queues before a Lambda function.
+ORDER_VISIBILITY_S = 60
+#: Queue → the steps of an order (message attribute ``step``) that it is told of; see docs/orders.md.
+ORDER_STEPS = {"placed": ("placed",), "reserved": ("reserved",), "settled": ("confirmed", "rejected", "cancelled")}
+_KEPT_SECONDS = 14 * 24 * 3600
 
 
 def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
@@ -32,8 +37,15 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _table(clients, settings.aggregates_table, "window", "part")
     _table(clients, settings.recommendations_table, "subject", "part")
     _table(clients, settings.decisions_table, "event_id")
+    _table(clients, settings.orders_table, "order_id")
+    _table(clients, settings.inventory_table, "product_id")
+    _table(clients, settings.order_repeats_table, "id")
+    _table(clients, settings.outcomes_table, "window", "part")
+    _table(clients, settings.sightings_table, "seen")
     _queue(clients, settings.dead_letter_queue)
     _alerts(clients, settings)
+    _orders(clients, settings)
+    _bucket(clients, settings.archive_bucket, settings.region)
     _bucket(clients, settings.state_bucket, settings.region)
     _bucket(clients, settings.models_bucket, settings.region)
     _wait(clients, settings)
@@ -68,9 +80,11 @@ def _table(clients: Clients, name: str, hash_key: str, range_key: str | None = N
             raise
 
 
-def _queue(clients: Clients, name: str) -> None:
+def _queue(clients: Clients, name: str, attributes: dict[QueueAttributeNameType, str] | None = None) -> None:
     try:
-        clients.sqs.create_queue(QueueName=name, Attributes={"MessageRetentionPeriod": str(_DEAD_LETTERS_KEPT_SECONDS)})
+        clients.sqs.create_queue(
+            QueueName=name, Attributes={"MessageRetentionPeriod": str(_KEPT_SECONDS), **(attributes or {})}
+        )
     except ClientError as error:
         # exists with attributes that somebody chose
         if _code(error) not in {"QueueAlreadyExists", "QueueNameExists"}:
@@ -80,9 +94,39 @@ def _queue(clients: Clients, name: str) -> None:
 def _alerts(clients: Clients, settings: Settings) -> None:
     """The topic that fraud decisions are told to, and a queue that listens to it."""
     _queue(clients, settings.alerts_queue)
-    url = clients.sqs.get_queue_url(QueueName=settings.alerts_queue)["QueueUrl"]
-    queue = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     topic = clients.sns.create_topic(Name=settings.alerts_topic)["TopicArn"]
+    _listen(clients, settings.alerts_queue, topic)
+
+
+def _orders(clients: Clients, settings: Settings) -> None:
+    """The order workflow: a queue per step behind one topic, each with its dead letters, and what customers are told."""
+    topic = clients.sns.create_topic(Name=settings.orders_topic)["TopicArn"]
+    for step in ORDER_QUEUES:
+        _queue(clients, settings.order_dead_letter_queue(step))
+        redrive = {"deadLetterTargetArn": _arn(clients, settings.order_dead_letter_queue(step)), "maxReceiveCount": 5}
+        # fraud decides within a second: whoever asks for its decision comes a little later
+        delay = 2 if step == "reserved" else 0
+        attributes: dict[QueueAttributeNameType, str] = {
+            "VisibilityTimeout": str(ORDER_VISIBILITY_S),
+            "DelaySeconds": str(delay),
+            "RedrivePolicy": json.dumps(redrive),
+        }
+        _queue(clients, settings.order_queue(step), attributes)
+        _listen(clients, settings.order_queue(step), topic, only={"step": list(ORDER_STEPS[step])})
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "false"}
+    told = clients.sns.create_topic(Name=settings.order_notifications_topic, Attributes=fifo)["TopicArn"]
+    _queue(clients, settings.order_notifications_queue, {"FifoQueue": "true"})
+    _listen(clients, settings.order_notifications_queue, told)
+
+
+def _arn(clients: Clients, queue: str) -> str:
+    url = clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    return clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def _listen(clients: Clients, queue: str, topic: str, only: dict[str, list[str]] | None = None) -> None:
+    """Subscribe a queue to a topic, raw; ``only`` lets through messages with one of these values of an attribute."""
+    url, arn = clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"], _arn(clients, queue)
     policy = {
         "Version": "2012-10-17",
         "Statement": [
@@ -90,15 +134,14 @@ def _alerts(clients: Clients, settings: Settings) -> None:
                 "Effect": "Allow",
                 "Principal": {"Service": "sns.amazonaws.com"},
                 "Action": "sqs:SendMessage",
-                "Resource": queue,
+                "Resource": arn,
                 "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
             }
         ],
     }
     clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps(policy)})
-    clients.sns.subscribe(
-        TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"}, ReturnSubscriptionArn=True
-    )
+    attributes = {"RawMessageDelivery": "true"} | ({} if only is None else {"FilterPolicy": json.dumps(only)})
+    clients.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=attributes, ReturnSubscriptionArn=True)
 
 
 def _bucket(clients: Clients, name: str, region: str) -> None:
@@ -122,6 +165,11 @@ def _wait(clients: Clients, settings: Settings) -> None:
         settings.aggregates_table,
         settings.recommendations_table,
         settings.decisions_table,
+        settings.orders_table,
+        settings.inventory_table,
+        settings.order_repeats_table,
+        settings.outcomes_table,
+        settings.sightings_table,
     )
     try:
         clients.kinesis.get_waiter("stream_exists").wait(

@@ -18,12 +18,15 @@ from types import FrameType
 from clickstream.aws import Clients
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
-from infra.local import resources
+from infra.local import functions, resources
 from infra.local.processes import Children, Process, wait_until
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
-APPLICATIONS = ("analytics", "fraud", "recommendations")
+APPLICATIONS = ("archive", "analytics", "fraud", "orders", "recommendations")
 NAMES = ("aws", *APPLICATIONS, "collect", "serve")
+#: Each worker is a JVM of 150 MB: those two come when they are named, and read the stream from its start then.
+LEFT_OUT = frozenset({"archive", "orders"})
+DEFAULT = tuple(name for name in NAMES if name not in LEFT_OUT)
 READY_SECONDS = 60.0
 #: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
 STOP_SECONDS = 45.0
@@ -64,6 +67,8 @@ class Parts:
             self._say(f"started {name} (log: {log})")
 
         since_ms = int(time.time() * 1000)
+        if "orders" in self._names and "aws" in self._names:
+            functions.deploy(clients, self._settings)
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
             begin(self._workers, name, "worker", name)

@@ -13,6 +13,7 @@ from typing import Any
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, from_env
+from clickstream.telemetry import logs
 from consumers.runtime import child, daemon, zygote
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.position import Position
@@ -56,7 +57,7 @@ def fork(application: str, directory: Path) -> int:
     whole = Sinkless(child.load_application(application))
     prepared = child.Prepared(whole, child.Aws(whole, settings), settings)
     child.tune_garbage_collector()
-    child.log_to_stderr(settings)
+    logs.to_stderr(settings.log_level, readable=False)
     requests = zygote.open_requests(directory)
     (directory / "ready").touch()
     return zygote.fork_until_one_dies(requests, directory, lambda: child.run(prepared))

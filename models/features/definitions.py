@@ -38,6 +38,10 @@ class Aggregate(StrEnum):
     """1 when none of the earlier values equals the row's own, else 0."""
 
 
+#: Aggregates that ask neither for an order nor for the row's own value, as parts of several shards can answer.
+_ORDERLESS = frozenset({Aggregate.COUNT, Aggregate.SUM, Aggregate.MEAN, Aggregate.DISTINCT})
+
+
 class Track(msgspec.Struct, frozen=True, kw_only=True):
     """One history per key: the times, and some fields, of the rows of some kinds."""
 
@@ -48,6 +52,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     limit: int = 256
     """At most so many observations are kept per key, the latest by time: counts saturate here."""
+    crosses: bool = False
+    """Its key is not what the stream is partitioned by: each shard has a part of a history (``models.features.crossing``)."""
 
 
 class Rolling(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -102,12 +108,15 @@ class FeatureSet(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that come at most so late see whole windows; the windows of later ones may be cut short."""
 
     def __post_init__(self) -> None:
+        crossing = {track.name for track in self.tracks if track.crosses}
         columns = {track.name: track.columns for track in self.tracks}
         if len(columns) != len(self.tracks) or len(set(self.names)) != len(self.features):
             raise ValueError(f"{self.name}: a name is used twice")
         for feature in self.features:
             if not isinstance(feature, Rolling):
                 continue
+            if feature.track in crossing and feature.aggregate not in _ORDERLESS:
+                raise ValueError(f"{self.name}: {feature.name} needs an order that the parts of several shards have not")
             needs_column = feature.aggregate not in (Aggregate.COUNT, Aggregate.SINCE)
             if feature.track not in columns or (needs_column and feature.column not in columns[feature.track]):
                 raise ValueError(f"{self.name}: {feature.name} has no track {feature.track} with a column {feature.column!r}")

@@ -8,18 +8,15 @@ get a vector, from what is there.
 
 from __future__ import annotations
 
-import math
-from bisect import bisect_right
-from collections.abc import Mapping
-
 import msgspec
 
 from clickstream.routing import HashRange, hash_key
+from models.features.crossing import NO_PART, Part, part_of, seen
 from models.features.definitions import HOUR_MS, FeatureSet
 from models.features.history import History, Value, number
-from models.features.plans import TrackPlan, track_plan, vector_plan
+from models.features.plans import track_plan, vector_plan
+from models.features.reading import Row, read
 
-Row = Mapping[str, Value]
 #: An observation as it is saved: (track, key, time in ms, values).
 Observation = tuple[int, str, int, tuple[float, ...]]
 
@@ -44,19 +41,31 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Engine:
-    """The state of one feature set over one stream of rows. One that is not ``durable`` keeps no changes to be saved."""
+    """The state of one feature set over one stream of rows. One that is not ``durable`` keeps no changes to be saved.
 
-    def __init__(self, features: FeatureSet, *, durable: bool = True) -> None:
+    One that sees but a ``shard`` of the stream leaves the features of crossing tracks missing, to be filled in from all
+    shards' parts by :class:`models.features.crossing.Crossing`, and gives its own parts.
+    """
+
+    def __init__(self, features: FeatureSet, *, durable: bool = True, shard: bool = False) -> None:
         self.features = features
         self._durable = durable
         self._plans = tuple(track_plan(features, place) for place in range(len(features.tracks)))
-        self._by_kind: dict[str, tuple[tuple[int, str, tuple[str, ...]], ...]] = {
-            kind: tuple((place, track.key, track.columns) for place, track in enumerate(features.tracks) if kind in track.kinds)
+        self._by_kind: dict[str, tuple[tuple[int, str, tuple[str, ...], bool], ...]] = {
+            kind: tuple(
+                (place, track.key, track.columns, track.crosses)
+                for place, track in enumerate(features.tracks)
+                if kind in track.kinds
+            )
             for kinds in (track.kinds for track in features.tracks)
             for kind in kinds
         }
         self._limits = [track.limit for track in features.tracks]
-        self._vector = vector_plan(features)
+        self._read = tuple(plan for plan in self._plans if not (shard and plan.track.crosses))
+        self._vector = vector_plan(features, missing={track.name for track in features.tracks if shard and track.crosses})
+        self._crossing = [(place, track.key) for place, track in enumerate(features.tracks) if track.crosses]
+        self._prefixes = [seen(track, "") for track in features.tracks]
+        self._touched: set[tuple[int, str]] = set()
         self._headers = tuple(TrackHeader(track.name, track.columns) for track in features.tracks)
         self._histories: tuple[dict[str, History], ...] = tuple({} for _ in features.tracks)
         self._unsaved: list[Observation] = []
@@ -69,13 +78,15 @@ class Engine:
         """Take a row into the histories."""
         if time_ms > self._watermark_ms:
             self._advance(time_ms)
-        for place, key_field, columns in self._by_kind.get(kind, ()):
+        for place, key_field, columns, crosses in self._by_kind.get(kind, ()):
             key = row.get(key_field)
             if isinstance(key, str) and key:
                 values = tuple([number(row.get(column)) for column in columns]) if columns else ()
                 self._insert(place, key, time_ms, values)
                 if self._durable:
                     self._unsaved.append((place, key, time_ms, values))
+                    if crosses:
+                        self._touched.add((place, key))
 
     def vector(self, kind: str, time_ms: int, row: Row) -> list[float]:
         """Take a row in and compute its features, in the order of ``features.names``; NaN is a missing value."""
@@ -86,51 +97,12 @@ class Engine:
             vector[place] = number(row.get(field))
         for place, part in plan.calendar:
             vector[place] = part(time_ms)
-        for track in self._plans:
+        for track in self._read:
             key = row.get(track.track.key)
             history = self._histories[track.place].get(key) if isinstance(key, str) else None
             if history is not None:
-                self._read(track, history, time_ms, row, kind in track.track.kinds, vector)
+                read(track, history, self._cutoffs_ms[track.place], time_ms, row, kind in track.track.kinds, vector)
         return vector
-
-    def _read(self, plan: TrackPlan, history: History, time_ms: int, row: Row, observed: bool, vector: list[float]) -> None:
-        """Fill in the features of one track; a row that is ``observed`` in it is the latest in its windows without delay."""
-        times, width = history.times, plan.width
-        # what has expired is not seen, whether or not it was swept; the row itself, just inserted, always is
-        cutoff_ms = self._cutoffs_ms[plan.place]
-        if observed and cutoff_ms >= time_ms:
-            cutoff_ms = time_ms - 1
-        last_ms = times[-1]
-        read: dict[int, tuple[int, int, list[float]]] = {}
-        for window_ms, delay_ms, counts, sinces, columns in plan.spans:
-            to_ms = time_ms - delay_ms
-            start = bisect_right(times, max(to_ms - window_ms, cutoff_ms))
-            stop = len(times) if to_ms >= last_ms else bisect_right(times, to_ms)
-            if start >= stop:
-                continue
-            for place in counts:
-                vector[place] = float(stop - start)
-            holds_own = observed and not delay_ms
-            if sinces and (before := stop - 1 - holds_own) >= start:
-                for place in sinces:
-                    vector[place] = (time_ms - times[before]) / 1000
-            for column, field, of_all, of_own in columns:
-                # windows of different length often hold the same
-                known = read.get(column)
-                if known is not None and known[0] == start and known[1] == stop:
-                    values = known[2]
-                else:
-                    values = history.column(column, width, start, stop)
-                    read[column] = (start, stop, values)
-                if not values:
-                    continue
-                for place, reduce in of_all:
-                    vector[place] = reduce(values)
-                if of_own and not math.isnan(own := number(row.get(field))):
-                    earlier = values[:-1] if holds_own else values
-                    for place, compare in of_own:
-                        if earlier and (value := compare(earlier, own)) is not None:
-                            vector[place] = value
 
     def _insert(self, place: int, key: str, time_ms: int, values: tuple[float, ...]) -> None:
         histories = self._histories[place]
@@ -166,6 +138,26 @@ class Engine:
                 del histories[key]
         self._next_step_ms = min(steps, default=0)
 
+    def parts_of(self, row: Row) -> tuple[Part, ...]:
+        """This shard's parts of the row's crossing histories, one per crossing track; NO_PART where it has no such key."""
+        return tuple([self._part_of(place, row.get(field)) for place, field in self._crossing])
+
+    def _part_of(self, place: int, key: Value) -> Part:
+        history = self._histories[place].get(key) if isinstance(key, str) else None
+        if history is None or not isinstance(key, str):
+            return NO_PART
+        self._touched.discard((place, key))
+        return part_of(self._prefixes[place], key, history)
+
+    def parts(self) -> list[Part]:
+        """The parts that were added to since the last call, but for those that ``parts_of`` has given since."""
+        touched, self._touched = self._touched, set()
+        return [
+            part_of(self._prefixes[place], key, history)
+            for place, key in sorted(touched)
+            if (history := self._histories[place].get(key)) is not None
+        ]
+
     # the state, encoded
 
     def changes(self) -> State:
@@ -182,10 +174,13 @@ class Engine:
     def restore(self, state: State, keys: HashRange | None = None) -> None:
         """Merge a snapshot or changes, in the order in which they were taken; with ``keys``, only keys that hash into it.
 
+        With ``keys`` the parts of crossing histories stay behind as well: the shard that saw them has told them.
         What is restored is no change of this engine's own: its chain goes on from there.
         """
         places = {header: place for place, header in enumerate(self._headers)}
         mine = [places.get(header) for header in state.tracks]
+        if keys is not None:
+            mine = [None if place is None or self.features.tracks[place].crosses else place for place in mine]
         for place, histories in zip(mine, state.histories, strict=False):  # changes carry no histories
             if place is not None:
                 self._histories[place].update(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from models.features.aggregates import OF_ALL, OF_OWN, Values
@@ -89,11 +89,14 @@ def _column(track: Track, name: str, reads: list[tuple[int, Rolling]]) -> Column
     return Column(track.columns.index(name), name, of_all, of_own) if of_all or of_own else None
 
 
-def vector_plan(features: FeatureSet) -> VectorPlan:
+def vector_plan(features: FeatureSet, missing: Collection[str] = ()) -> VectorPlan:
+    """``missing``: tracks that are not read, whose features stay missing."""
     empty, own, calendar = [], [], []
     for at, feature in enumerate(features.features):
         empty.append(math.nan)
         match feature:
+            case Rolling() if feature.track in missing:
+                pass
             case Rolling():
                 is_count = feature.aggregate is Aggregate.COUNT and math.isnan(feature.empty)
                 empty[at] = 0.0 if is_count else feature.empty

@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.errors import UserMistake
 from clickstream.settings import from_env
+from models.extra import models_extra
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,8 +82,9 @@ def evaluate(
 
       clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
     """
-    from models.fraud import handbook_data, trials
-    from models.fraud import plots as drawing
+    with models_extra():
+        from models.fraud import handbook_data, trials
+        from models.fraud import plots as drawing
 
     costs = _costs_of(missed_fraud, false_block, review, capacity)
     click.echo(f"training and scoring on {dataset}", err=True)
@@ -154,7 +156,7 @@ def _figures(result: Report) -> list[str]:
 @click.argument("file", type=_FILE)
 @_LABELS
 @_costs
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="The same seed is the same model.")
 @click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
 @click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
@@ -178,7 +180,9 @@ def train(
     Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
     from clickstream.aws import Clients
-    from models.fraud import labelled, scoring, training, trials
+
+    with models_extra():
+        from models.fraud import labelled, scoring, training, trials
     from models.fraud.purchases import PURCHASES
     from models.registry.manifest import Description, manifest_of
     from models.registry.s3 import Registry

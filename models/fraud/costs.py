@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fraud.scoring import Thresholds
+from models.fraud.verdicts import Thresholds
 
 Scores = NDArray[np.float64]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from clickstream import events
 from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent, Purchase
 from models.features.engine import Engine
+from models.fraud import labels as labels_file
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
 
@@ -98,20 +98,7 @@ def _events(path: Path, digest: hashlib._Hash) -> Iterator[AnyEvent]:
 
 
 def _kinds(labels: Path, digest: hashlib._Hash) -> dict[str, str]:
-    """The frauds' kinds by event id; "fraud" for those of no kind."""
-    try:
-        text = labels.read_bytes()
-    except FileNotFoundError as error:
-        raise Missing(f"no file {labels}") from error
+    """The frauds' kinds by event id."""
+    text = labels_file.read(labels)
     digest.update(text)
-    rows = csv.DictReader(text.decode().splitlines())
-    if not {"event_id", "fraud"} <= set(rows.fieldnames or ()):
-        raise UserMistake(f"{labels} has no columns event_id and fraud")
-    known = {"0": False, "1": True}
-    kinds = {}
-    for number, row in enumerate(rows, 2):
-        if row["fraud"] not in known:
-            raise UserMistake(f"{labels}, line {number}: fraud is {row['fraud']!r}, not 0 or 1")
-        if known[row["fraud"]]:
-            kinds[row["event_id"]] = row.get("kind") or "fraud"
-    return kinds
+    return {event_id: kind for event_id, kind in labels_file.parse(text, labels).items() if kind != labels_file.GENUINE}

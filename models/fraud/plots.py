@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.fraud.costs import Costs
-from models.fraud.scoring import Thresholds
+from models.fraud.verdicts import Thresholds
 
 _BANDS = 12
 

@@ -1,4 +1,7 @@
-"""What is known of a purchase when it is decided: features of the user's own last seven days."""
+"""What is known of a purchase when it is decided: the user's own last seven days, and the last day of what was used for it.
+
+An address, a device and a card are used by many users, whose events lie on many shards: their tracks cross.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,20 @@ PURCHASES = FeatureSet(
         Track(name="failed_logins", key="user", kinds=(FAILED_LOGIN,), limit=64),
         Track(name="carts", key="user", kinds=(CART,), limit=64),
         Track(name="views", key="user", kinds=(VIEW,), limit=128),
+        *(
+            Track(
+                name=f"by_{key}",
+                key=key,
+                kinds=(PURCHASE, FAILED_LOGIN),
+                columns=("user", "payment", "failed"),
+                limit=64,
+                crosses=True,
+            )
+            for key in ("ip", "device")
+        ),
+        Track(
+            name="by_payment", key="payment", kinds=(PURCHASE,), columns=("user", "device", "amount"), limit=64, crosses=True
+        ),
     ),
     features=(
         Own(name="amount", field="amount"),
@@ -71,5 +88,19 @@ PURCHASES = FeatureSet(
         _of("carts", Aggregate.COUNT, "carts", "1h"),
         _of("carts", Aggregate.SINCE, "since_cart", "24h"),
         _of("views", Aggregate.SINCE, "since_view", "24h"),
+        *(
+            feature
+            for key in ("ip", "device")
+            for feature in (
+                _of(f"by_{key}", Aggregate.DISTINCT, f"users_by_{key}", "1h", "user", empty=0.0),
+                _of(f"by_{key}", Aggregate.DISTINCT, f"users_by_{key}", "24h", "user", empty=0.0),
+                _of(f"by_{key}", Aggregate.DISTINCT, f"payments_by_{key}", "24h", "payment", empty=0.0),
+                _of(f"by_{key}", Aggregate.SUM, f"failed_logins_by_{key}", "1h", "failed", empty=0.0),
+            )
+        ),
+        _of("by_payment", Aggregate.DISTINCT, "users_by_payment", "24h", "user", empty=0.0),
+        _of("by_payment", Aggregate.DISTINCT, "devices_by_payment", "24h", "device", empty=0.0),
+        _of("by_payment", Aggregate.COUNT, "purchases_by_payment", "1h"),
+        _of("by_payment", Aggregate.SUM, "spent_by_payment", "24h", "amount", empty=0.0),
     ),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clickstream.events import AddToCart, Event, Login, ProductView, Purchase
-from models.features.engine import Row
+from models.features.reading import Row
 
 #: Kinds of rows.
 PURCHASE = "purchase"
@@ -54,7 +54,9 @@ def _purchase(event: Purchase) -> tuple[str, Row]:
 
 
 def _login(event: Login) -> tuple[str, Row]:
-    return LOGIN if event.success else FAILED_LOGIN, {"user": event.user_id}
+    if event.success:
+        return LOGIN, {"user": event.user_id}
+    return FAILED_LOGIN, {"user": event.user_id, "ip": event.context.ip, "device": event.context.device, "failed": 1}
 
 
 #: Event type → what makes its kind and fields of it; the other types tell nothing about fraud.

@@ -6,8 +6,6 @@ A version holds ``model.msgpack`` (:class:`Card`) and, when it was trained on la
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
-from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.features.definitions import FeatureSet
 from models.fraud.isolation import ForestArrays, IsolationForest, Matrix
+from models.fraud.verdicts import Reason, Thresholds
 from models.registry.manifest import UnusableModel, Version
 
 #: The registry's name for these models.
@@ -24,24 +23,6 @@ CARD_FILE = "model.msgpack"
 TREES_FILE = "model.treelite"
 #: Features named per decision.
 REASONS = 3
-
-
-class Verdict(StrEnum):
-    APPROVE = "approve"
-    REVIEW = "review"
-    BLOCK = "block"
-
-
-class Thresholds(msgspec.Struct, frozen=True):
-    """Scores from which a purchase is reviewed, and blocked."""
-
-    review: float
-    block: float
-
-    def verdict(self, score: float) -> Verdict:
-        if score >= self.block:
-            return Verdict.BLOCK
-        return Verdict.REVIEW if score >= self.review else Verdict.APPROVE
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,20 +38,6 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     offset: float = 0.0
     forest: ForestArrays | None = None
     """Given when the version was trained without labels: then it alone is the model."""
-
-
-class Reason(msgspec.Struct, frozen=True):
-    """``effect``: how much the feature moved the score, in log odds (of an unsupervised model: in score)."""
-
-    feature: str
-    value: float
-    effect: float
-
-
-class _Raw(Protocol):
-    """The model's own scale, one number per row."""
-
-    def __call__(self, rows: Matrix) -> NDArray[np.float64]: ...
 
 
 class FraudModel:

@@ -18,7 +18,8 @@ from clickstream.errors import UserMistake
 from models.features.definitions import FeatureSet
 from models.fraud.costs import Costs
 from models.fraud.isolation import ForestArrays, expected_length
-from models.fraud.scoring import Card, Thresholds
+from models.fraud.scoring import Card
+from models.fraud.verdicts import Thresholds
 
 #: Fewer frauds than this teach nothing that could be checked.
 FEWEST_FRAUDS = 20

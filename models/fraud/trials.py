@@ -17,8 +17,8 @@ from models.fraud.evaluation import KindReport, Report, by_kind, report
 from models.fraud.handbook import MODEL_FEATURES
 from models.fraud.labelled import Purchases
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import Thresholds
 from models.fraud.training import Trained
+from models.fraud.verdicts import Thresholds
 
 _DAY_MS = 86_400_000
 #: The share of genuine purchases that may be alarms, where kinds of fraud are compared.

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option(
     "--dataset",
-    default="yoochoose",
+    default="yoochoose_100k",
     show_default=True,
     metavar="NAME|FILE",
-    help="yoochoose, or a file of clicks or of events whose last fifth of sessions is the test.",
+    help="yoochoose_100k, yoochoose_100k_valid, or a file of clicks or events: its last fifth of sessions is the test.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def evaluate(dataset: str, as_json: bool) -> None:

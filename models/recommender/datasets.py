@@ -14,9 +14,14 @@ from models.recommender.clicks import Click
 
 #: Names of data sets → files of the training and of the test, in the folder of data sets.
 NAMED: dict[str, tuple[str, str]] = {
-    "yoochoose": (
+    "yoochoose_100k": (
         "yoochoose_100k/prepared/yoochoose-clicks-100k_train_full.txt",
         "yoochoose_100k/prepared/yoochoose-clicks-100k_test.txt",
+    ),
+    # both halves are of the training: what parameters are chosen on
+    "yoochoose_100k_valid": (
+        "yoochoose_100k/prepared/yoochoose-clicks-100k_train_tr.txt.gz",
+        "yoochoose_100k/prepared/yoochoose-clicks-100k_train_valid.txt.gz",
     ),
 }
 #: Of a file without a split, the sessions that end last are the test.

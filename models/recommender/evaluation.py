@@ -77,10 +77,15 @@ class _Tally:
             positions=len(self._places),
             recall=len(hits) / positions,
             mrr=sum(1 / place for place in hits) / positions,
-            ndcg=sum(1 / math.log2(place + 1) for place in hits) / positions,
+            ndcg=sum(map(gain, hits)) / positions,
             coverage=len(self._listed) / max(1, len(self._bits)),
             novelty=self._novelty / max(1, self._shown),
         )
+
+
+def gain(place: int) -> float:
+    """What nDCG gives for the next click at a place of the list, the first being 1; 0 is outside of it."""
+    return 1 / math.log2(place + 1) if place else 0.0
 
 
 def measure(ranker: Ranker, sessions: Sequence[Sequence[int]], clicked: Sequence[int]) -> Result:

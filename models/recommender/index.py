@@ -1,7 +1,7 @@
 """Recent sessions as compact arrays: from an item to its sessions, and from a session to its items. Pure.
 
 All lists of one kind lie one after the other in one array, with an array of their starts (CSR): nothing is an object per
-session, so a million sessions are some tens of megabytes and a fork shares them.
+session, so a million sessions are some tens of megabytes.
 """
 
 from __future__ import annotations

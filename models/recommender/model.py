@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from models.recommender.clicks import Clicks
 from models.recommender.index import Index, build
 from models.recommender.parameters import Parameters
-from models.recommender.scoring import POPULAR, Neighbourhood, Own, Scorer
+from models.recommender.scoring import NONE_OF_THEM, POPULAR, Neighbourhood, Own, Scorer
 from models.registry.manifest import UnusableModel, Version
 
 INDEX_FILE = "index.npz"
@@ -42,14 +43,19 @@ class Model(msgspec.Struct, frozen=True):
     vocabulary: Sequence[str]
     index: Index
     parameters: Parameters
+    until_s: float
+    """The last click that it was trained on, in seconds since the epoch."""
 
 
 def train(clicks: Clicks, parameters: Parameters) -> Model:
-    return Model(clicks.vocabulary, build(clicks, parameters), parameters)
+    return Model(clicks.vocabulary, build(clicks, parameters), parameters, float(clicks.ended_s.max(initial=0.0)))
 
 
 class Recommender:
-    """Answers of one index, or of several over one item space, whose ids ``places`` and ``vocabulary`` tell. For one thread."""
+    """Answers of one index, or of several over one item space, whose ids ``places`` and ``vocabulary`` tell. For one thread.
+
+    ``live``: the last index's sessions by their visitors' ids, so that nobody is compared with themselves.
+    """
 
     def __init__(
         self,
@@ -57,7 +63,9 @@ class Recommender:
         vocabulary: Sequence[str],
         places: Mapping[str, int],
         parameters: Parameters,
+        live: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
+        self._live = live
         self._vocabulary = vocabulary
         self._places = places
         self._window = parameters.window
@@ -69,9 +77,12 @@ class Recommender:
         places = {item: place for place, item in enumerate(model.vocabulary)}
         return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
 
-    def recommend(self, session: Sequence[Seen], count: int, without: frozenset[str] = frozenset()) -> list[Recommended]:
+    def recommend(
+        self, session: Sequence[Seen], count: int, without: Set[str] = frozenset(), visitor: str | None = None
+    ) -> list[Recommended]:
         """The best ``count`` items for a session (the latest click last), best first; a stranger's session is empty."""
-        answer = self._scorer.recommend(self.own(session), count + len(without))
+        apart = NONE_OF_THEM if visitor is None else self._live.get(visitor, NONE_OF_THEM)
+        answer = self._scorer.recommend(self.own(session), count + len(without), apart)
         listed = zip(answer.items.tolist(), answer.scores.tolist(), answer.because.tolist(), strict=True)
         vocabulary = self._vocabulary
         named = [
@@ -110,7 +121,7 @@ def decode(version: Version) -> Model:
         raise UnusableModel(f"not a recommender of this code: {error}") from error
     index = Index(**arrays)  # type: ignore[arg-type]  # their types are checked next
     _check(index, len(vocabulary), parameters)
-    return Model(vocabulary, index, parameters)
+    return Model(vocabulary, index, parameters, version.manifest.description.training.to_ms / 1000)
 
 
 def _check(index: Index, items: int, parameters: Parameters) -> None:

@@ -17,6 +17,8 @@ from models.recommender.parameters import Parameters
 
 #: An answer's ``because`` where no item of the session is the reason.
 POPULAR = -1
+#: Of the sessions that are looked at, none is the visitor's own.
+NONE_OF_THEM = -1
 #: Popular items that stand behind every answer.
 _POPULAR_ITEMS = 200
 
@@ -65,10 +67,10 @@ class Neighbourhood:
         nearness = np.exp(-(np.abs(distance) - 1).clip(0) / parameters.nearness)
         self._by_distance = (nearness * np.where(distance < 0, parameters.backward, 1.0)).astype(np.float32)
 
-    def votes(self, own: Own) -> Votes:
-        """Every click of the most similar sessions as a vote; an item may come many times."""
+    def votes(self, own: Own, apart: int = NONE_OF_THEM) -> Votes:
+        """Every click of the most similar sessions but ``apart`` as a vote; an item may come many times."""
         index = self.index
-        sessions, strength = self._similar(own)
+        sessions, strength = self._similar(own, apart)
         if not len(sessions):
             return _NONE
         starts = index.session_starts[sessions]
@@ -78,7 +80,7 @@ class Neighbourhood:
         scores = np.repeat(strength, lengths) * self._by_distance[distance + self._farthest]
         return Votes(index.session_items[clicks], scores, np.repeat(self._shared_age[sessions], lengths).astype(np.int32))
 
-    def _similar(self, own: Own) -> tuple[Ints, Floats]:
+    def _similar(self, own: Own, apart: int) -> tuple[Ints, Floats]:
         """The most similar sessions, in no order, and how similar they are."""
         index, parameters = self.index, self._parameters
         similarity = self._similarity
@@ -99,6 +101,8 @@ class Neighbourhood:
         sessions = np.concatenate(found)
         strength = similarity[sessions] * index.session_weights[sessions]
         similarity[sessions] = 0.0
+        if apart != NONE_OF_THEM:
+            strength[sessions == apart] = 0.0  # nobody is like oneself: it would only tell where they have been
         if len(sessions) > parameters.neighbours:
             best = np.argpartition(strength, -parameters.neighbours)[-parameters.neighbours :]
             sessions, strength = sessions[best], strength[best]
@@ -114,9 +118,12 @@ class Scorer:
         self._indexes = [neighbourhood.index for neighbourhood in neighbourhoods]
         self._popular = _popular(self._indexes, parameters)
 
-    def recommend(self, own: Own, count: int) -> Answer:
-        """The best ``count`` items; equal ones in order of their numbers."""
-        parts = [self._by_neighbours(own), self._by_rules(own), self._repeated(own), self._popular]
+    def recommend(self, own: Own, count: int, apart: int = NONE_OF_THEM) -> Answer:
+        """The best ``count`` items; equal ones in order of their numbers.
+
+        ``apart``: the visitor's own session in the last index, if it is there.
+        """
+        parts = [self._by_neighbours(own, apart), self._by_rules(own), self._repeated(own), self._popular]
         items, place = np.unique(np.concatenate([part.items for part in parts]), return_inverse=True)
         weights = np.concatenate([part.scores for part in parts])
         scores: npt.NDArray[np.floating] = np.bincount(place, weights, minlength=len(items)).astype(np.float64, copy=False)
@@ -129,8 +136,9 @@ class Scorer:
         named = np.array([*own.items, POPULAR], np.int32)  # an age of -1 finds POPULAR
         return Answer(items[best].astype(np.int32), scores[best].astype(np.float32), named[because[best]])
 
-    def _by_neighbours(self, own: Own) -> Votes:
-        both = [neighbourhood.votes(own) for neighbourhood in self._neighbourhoods]
+    def _by_neighbours(self, own: Own, apart: int) -> Votes:
+        *earlier, last = self._neighbourhoods
+        both = [*(neighbourhood.votes(own) for neighbourhood in earlier), last.votes(own, apart)]
         raw = Votes(*(np.concatenate(arrays) for arrays in zip(*both, strict=True))) if len(both) > 1 else both[0]
         if not len(raw.items):
             return _NONE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,11 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from clickstream.errors import Rejected
-from clickstream.events import AnyEvent, encode
+from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from producers.collector import addresses
+from clickstream.listening import is_loopback
+from clickstream.telemetry import prometheus
+from producers.collector import addresses, devices
 from producers.collector.admission import Admission, Sender
 from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split
@@ -29,10 +32,13 @@ from producers.collector.fingerprints import Fingerprints
 from producers.collector.health import StreamHealth
 from producers.collector.keys import ApiKey
 from producers.collector.memory import Budget
+from producers.collector.meters import EVENTS, Meter
 from producers.collector.reading import form_of, read_body
 from producers.collector.reception import Problem, Refusal, receive
 from producers.collector.refusals import Refused
 
+#: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
+TRACE = "clickstream.trace"
 STATIC = Path(__file__).parent / "static"
 _JSON = "application/json"
 log = structlog.get_logger()
@@ -67,13 +73,18 @@ def create_app(
     bounds: Bounds | None = None,
     timeouts: Timeouts | None = None,
     memory: int = 64 * 1024 * 1024,
+    meter: Meter | None = None,
+    traces: Middleware | None = None,
+    stream: str = "",
 ) -> Starlette:
     """The application over an open publisher.
 
     ``keys`` None serves this machine alone. ``origins`` are those of pages that may send (CORS); ``trusted`` the networks of
-    proxies whose X-Forwarded-For counts; ``memory`` the bytes of bodies that may be on their way in at once.
+    proxies whose X-Forwarded-For counts; ``memory`` the bytes of bodies that may be on their way in at once. ``meter`` counts
+    for /metrics; ``traces`` is producers.collector.tracing's middleware, and ``stream`` the name that its spans give.
     ``app.state.drain()`` makes /readyz say that the end has begun.
     """
+    meter = meter or Meter()
     endpoints = _Endpoints(
         puts,
         fingerprints,
@@ -82,15 +93,19 @@ def create_app(
         bounds or Bounds(),
         timeouts or Timeouts(),
         Budget(memory),
+        meter,
+        stream,
     )
     app = Starlette(
         routes=[
-            Route("/v1/events", endpoints.events, methods=["POST"]),
+            Route(EVENTS, endpoints.metered, methods=["POST"]),
             Route("/clickstream.js", endpoints.snippet),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
+            Route("/metrics", endpoints.metrics),
         ],
         middleware=[
+            *([traces] if traces is not None else []),
             Middleware(
                 CORSMiddleware,
                 allow_origins=origins,
@@ -99,7 +114,7 @@ def create_app(
                 expose_headers=["Retry-After"],
                 # not that any cookie is read: a browser's beacon always counts as a request with credentials
                 allow_credentials=True,
-            )
+            ),
         ],
         exception_handlers={Refused: _refused, HTTPException: _http, Exception: _fault},
     )
@@ -117,6 +132,8 @@ class _Endpoints:
         bounds: Bounds,
         timeouts: Timeouts,
         budget: Budget,
+        meter: Meter,
+        stream: str,
     ) -> None:
         self._puts = puts
         self._fingerprints = fingerprints
@@ -125,20 +142,43 @@ class _Endpoints:
         self._bounds = bounds
         self._timeouts = timeouts
         self._budget = budget
+        self._meter = meter
+        self._stream = stream
         self._health = StreamHealth()
         self._draining = False
+
+    async def metered(self, request: Request) -> Response:
+        """:meth:`events`, counted; a fault of ours counts as the 500 that is answered further out."""
+        began, status = time.perf_counter(), 500
+        try:
+            response = await self.events(request)
+            status = response.status_code
+        except Refused as refused:
+            status = refused.status
+            raise
+        finally:
+            self._meter.request(status, time.perf_counter() - began)
+        return response
 
     async def events(self, request: Request) -> Response:
         sender = self._admission.admit(request, self._clocks.monotonic())
         form = form_of(request)
         body = await read_body(request, self._bounds, self._budget, self._timeouts.body)
         documents = self._documents(body, form, sender)
-        received = self._receive(documents, sender)
+        # a relay's own User-Agent says nothing of its visitors
+        kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
+        received = self._receive(documents, sender, kind)
         accepted = [event for event in received if not isinstance(event, Refusal)]
         # nothing larger than the encoded events is kept while Kinesis is waited for
         del body, documents
+        trace = request.scope.get(TRACE)  # of a sampled request alone
+        if trace is not None:
+            accepted = trace.mark(accepted, self._stream)
         fates = await self._deliver([(event.user_id, encode(event)) for event in accepted])
+        if trace is not None:
+            trace.delivered(fates)
         status, answer = sum_up(_answers(received, fates))
+        self._meter.events(answer)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return _json(answer, status, headers)
 
@@ -152,7 +192,9 @@ class _Endpoints:
         sender.charge(len(documents), self._clocks.monotonic())
         return documents
 
-    def _receive(self, documents: Sequence[bytes | Rejected], sender: Sender) -> list[AnyEvent | Refusal]:
+    def _receive(
+        self, documents: Sequence[bytes | Rejected], sender: Sender, device_kind: DeviceKind | None
+    ) -> list[AnyEvent | Refusal]:
         address = self._fingerprints.ip(sender.address)
         received: list[AnyEvent | Refusal] = []
         for document in documents:
@@ -162,7 +204,7 @@ class _Endpoints:
             event = receive(document, self._new_id)
             if not isinstance(event, Refusal):
                 visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
-                event = self._fingerprints.hide(event, visitor)
+                event = self._fingerprints.hide(devices.named(event, device_kind), visitor)
             received.append(event)
         return received
 
@@ -198,6 +240,12 @@ class _Endpoints:
         if not self._health.ready(self._clocks.monotonic()):
             return _json({"status": "not ready", "stuck": "stream", "reason": "the last put was not acknowledged"}, 503)
         return _json({"status": "ready"})
+
+    async def metrics(self, request: Request) -> Response:
+        """For Prometheus, on this machine alone: how much a shop sells is not for everybody who may send events."""
+        if request.client is None or not is_loopback(request.client.host) or "x-forwarded-for" in request.headers:
+            raise HTTPException(404, "Not Found")
+        return Response(prometheus.render(self._meter.samples()), media_type=prometheus.CONTENT_TYPE)
 
     def drain(self) -> None:
         self._draining = True

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clickstream.errors import Missing, UserMistake
+
+if TYPE_CHECKING:
+    from starlette.middleware import Middleware
+
+    from clickstream.settings import Settings
 
 _DEFAULT_KEYS = Path("collector-keys.json")
 
@@ -43,15 +51,18 @@ def collect(
     POST /v1/events    one event, a JSON array of them, or NDJSON; gzip too. 200: Kinesis has them all
     /clickstream.js    the browser's side
     /healthz /readyz
+    /metrics           for Prometheus, on this machine alone
     """
     if context.invoked_subcommand is not None:
         return
     # --help must not wait for the imports of a web server and of boto3
     from clickstream.listening import is_loopback, listen, url
     from clickstream.settings import from_env
+    from clickstream.telemetry import logs
     from producers.collector import hash_key, keys, server
     from producers.collector.app import Clocks, create_app
     from producers.collector.fingerprints import Fingerprints
+    from producers.collector.meters import Meter
     from producers.kinesis import KinesisPublisher
     from producers.limits import Limits
 
@@ -66,11 +77,11 @@ def collect(
     settings = from_env()
     known = None if keys_file is None else keys.read(keys_file)
     fingerprints = Fingerprints(hash_key.load(settings, may_generate=local))
-    server.configure_logs(settings.log_level)
+    logs.to_stderr(settings.log_level)
     listener = listen(host, port, backlog=server.MOST_CONNECTIONS)
     # a request waits for its events, so they linger but briefly; a batch fills its aggregate by itself
     limits = Limits(linger=0.01, time_to_live=8.0)
-    with listener, KinesisPublisher(settings, limits) as publisher:
+    with listener, KinesisPublisher(settings, limits) as publisher, _traced(settings) as traces:
         app = create_app(
             publisher,
             fingerprints,
@@ -78,12 +89,33 @@ def collect(
             keys=known,
             origins=allowed,
             trusted=trusted,
+            meter=Meter(lambda: publisher.counters, lambda: publisher.waiting),
+            traces=traces,
+            stream=settings.stream,
         )
         address = url(listener)
         ready = server.Server(
             app, on_ready=lambda: click.echo(f"collecting on {address}v1/events", err=True), on_stop=app.state.drain
         )
         server.run(ready, listener)
+
+
+@contextmanager
+def _traced(settings: Settings) -> Iterator[Middleware | None]:
+    """The middleware that traces, whose libraries only who traces pays for."""
+    if not settings.trace_sampling:
+        yield None
+        return
+    from starlette.middleware import Middleware
+
+    from clickstream.telemetry.tracing import Tracing
+    from producers.collector.tracing import Traced
+
+    tracing = Tracing(settings, "clickstream-collector")
+    try:
+        yield Middleware(Traced, tracing=tracing, share=settings.trace_sampling)
+    finally:
+        tracing.close()
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -146,7 +178,12 @@ def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> N
 @keys_group.command("list")
 @_KEYS
 def list_keys(keys_file: Path) -> None:
-    """Names and rates, as NDJSON."""
+    """Names and rates, as NDJSON.
+
+    \b
+    Example:
+      clickstream collect keys list
+    """
     import msgspec
 
     from producers.collector import keys
@@ -160,7 +197,12 @@ def list_keys(keys_file: Path) -> None:
 @click.argument("name")
 @_KEYS
 def remove(name: str, keys_file: Path) -> None:
-    """Forget a key; collectors that run refuse it after their next start."""
+    """Forget a key; collectors that run refuse it after their next start.
+
+    \b
+    Example:
+      clickstream collect keys remove shop-web
+    """
     from producers.collector import keys
 
     known = keys.read(keys_file)

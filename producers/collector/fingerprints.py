@@ -9,8 +9,9 @@ from __future__ import annotations
 import hmac
 
 import msgspec
+from msgspec import UNSET
 
-from clickstream.events import AnyEvent, Context, Purchase
+from clickstream.events import AnyEvent, Purchase
 
 #: Bytes of HMAC-SHA256 that are kept: at 128 bits no two inputs of a shop's meet.
 _BYTES = 16
@@ -45,7 +46,8 @@ class Fingerprints:
         What the client calls a hash is hashed again: whether it was one cannot be told from a card number in hex.
         """
         context = event.context
-        hidden = Context(ip, self.device(context.device), context.country, context.referrer)
+        # what is traced is decided here, not by the client
+        hidden = msgspec.structs.replace(context, ip=ip, device=self.device(context.device), traceparent=UNSET)
         if isinstance(event, Purchase) and event.payment_fingerprint:
             return msgspec.structs.replace(event, context=hidden, payment_fingerprint=self.payment(event.payment_fingerprint))
         return msgspec.structs.replace(event, context=hidden)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
-import sys
 from collections.abc import Callable
 
-import structlog
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -97,18 +94,3 @@ def run(server: Server, listener: socket.socket) -> None:
     # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
     signal.signal(signal.SIGTERM, lambda _, __: None)
     server.run(sockets=[listener])
-
-
-def configure_logs(level: str) -> None:
-    """One line an event on stderr: JSON, or readable on a terminal. No line ever holds what a client sent."""
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.dev.ConsoleRenderer(colors=False) if sys.stderr.isatty() else structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -1,9 +1,8 @@
-// The three charts. uPlot draws on canvas, so colours come from the style sheet and are read again when the scheme changes.
+// Charts over time. uPlot draws on canvas, so colours come from the style sheet and are read again when the theme changes.
 
 import * as format from "./format.js";
 
 const { uPlot } = window;
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const utc = (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC");
 const times = [
   [86_400, "{D} {MMM}", null, null, null, null, null, null, 1],
@@ -12,24 +11,32 @@ const times = [
   [1, "{HH}:{mm}:{ss}", null, null, null, null, null, null, 1],
 ];
 
-// One chart in an element. `paint` is "line" or "bars"; `name` the style variables' stem; `value` turns a number into text.
-export function chart(element, { paint, name, value, short }) {
-  let plot = null;
-  let data = [[], [], []];
-  let range = null;
+// A variable of the style sheet as the browser resolves it: a canvas knows no light-dark().
+function colour(name) {
+  const probe = document.createElement("i");
+  probe.style.color = `var(${name})`;
+  document.body.append(probe);
+  const resolved = getComputedStyle(probe).color;
+  probe.remove();
+  return resolved;
+}
 
-  // Bars of windows that are not complete yet are a series of their own, drawn pale.
-  function series(ink) {
-    const wash = colour(`--${name}-wash`);
-    if (paint === "line") return [{ stroke: ink, width: 2, fill: wash, points: { show: false }, paths: uPlot.paths.linear() }];
-    const bars = { stroke: ink, points: { show: false }, paths: uPlot.paths.bars({ size: [0.72, 28, 1], align: 1, radius: 0.12 }) };
-    return [{ ...bars, fill: ink, width: 0 }, { ...bars, fill: wash, width: 1 }];
-  }
+// One chart in an element. Every one of `series` is {paint: "line" or "bars", ink: the style variables' stem, pale: bool}; bars
+// drawn later stand in front. `value` turns the numbers at one moment into words, `short` one into a tick's text.
+// `most` is the least height of the y axis' end.
+export function chart(element, { series, value, short, most = 0 }) {
+  let plot = null;
+  let data = [[], ...series.map(() => [])];
+  let range = null;
 
   function options() {
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
-    const ink = colour(`--${name}`);
     const axis = { stroke: colour("--soft"), font, ticks: { show: false } };
+    const drawn = series.map(({ paint, ink, pale, filled = true }) => {
+      const [stroke, wash] = [colour(`--${ink}`), colour(`--${ink}-wash`)];
+      if (paint === "line") return { stroke, width: 2, fill: filled ? wash : undefined, points: { show: false }, paths: uPlot.paths.linear(), spanGaps: false };
+      return { stroke, fill: pale ? wash : stroke, width: pale ? 1 : 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.72, 28, 1], align: 1, radius: 0.12 }) };
+    });
     return {
       width: element.clientWidth,
       height: element.clientHeight,
@@ -39,13 +46,13 @@ export function chart(element, { paint, name, value, short }) {
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       scales: {
         x: { range: (_, low, high) => range ?? [low, high] },
-        y: { range: (_, low, high) => [0, high > 0 ? high * 1.12 : 1] },
+        y: { range: (_, low, high) => [0, Math.max(most, high > 0 ? high * 1.12 : 1)] },
       },
       axes: [
         { ...axis, grid: { show: false }, space: 64, values: times, size: 28 },
         { ...axis, grid: { stroke: colour("--line"), width: 1 }, space: 34, size: 58, values: (_, ticks) => ticks.map(short) },
       ],
-      series: [{}, ...series(ink)],
+      series: [{}, ...drawn],
       hooks: { setCursor: [point] },
     };
   }
@@ -56,11 +63,11 @@ export function chart(element, { paint, name, value, short }) {
 
   function point(self) {
     const { idx } = self.cursor;
-    const number = idx === null || idx === undefined ? null : (self.data[1][idx] ?? self.data[2]?.[idx] ?? null);
-    tip.hidden = number === null;
-    if (number === null) return;
+    const numbers = idx === null || idx === undefined ? [] : self.data.slice(1).map((column) => column[idx] ?? null);
+    tip.hidden = numbers.every((number) => number === null);
+    if (tip.hidden) return;
     const at = self.data[0][idx] * 1000;
-    tip.textContent = `${format.moment(at, at)}  ${value(number)}`;
+    tip.textContent = `${format.moment(at, at)}  ${value(...numbers)}`;
   }
 
   function build() {
@@ -69,19 +76,20 @@ export function chart(element, { paint, name, value, short }) {
     plot.over.append(tip);
   }
 
+  const again = () => plot && build();
   new ResizeObserver(() => {
     if (element.clientWidth > 0) plot?.setSize({ width: element.clientWidth, height: element.clientHeight });
   }).observe(element);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plot && build());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+  addEventListener("themechange", again);
 
   return {
-    // `points` are [seconds, number]; those at or after `open` (seconds) are not complete. `between` are the ends of the x axis
-    // in seconds, `summary` is the chart in words.
-    draw(points, between, summary, open = Infinity) {
-      data = [points.map(([at]) => at), points.map(([at, number]) => (at < open ? number : null))];
-      if (paint === "bars") data.push(points.map(([at, number]) => (at < open ? null : number)));
+    // `columns`: the times in seconds, then one list of numbers (or null) per series. `between` are the ends of the x axis in
+    // seconds, `summary` is the chart in words.
+    draw(columns, between, summary) {
+      data = columns;
       range = between;
-      element.setAttribute("aria-label", summary);
+      if (element.getAttribute("aria-label") !== summary) element.setAttribute("aria-label", summary);
       if (plot === null) build();
       else plot.setData(data);
     },
@@ -91,3 +99,10 @@ export function chart(element, { paint, name, value, short }) {
     },
   };
 }
+
+// Bars by [start in ms, number], those of windows that are not complete (from `open` on, ms) as a second, pale series.
+export const split = (points, open) => [
+  points.map(([at]) => at / 1000),
+  points.map(([at, number]) => (at < open ? number : null)),
+  points.map(([at, number]) => (at < open ? null : number)),
+];

@@ -1,17 +1,19 @@
 // Numbers, money and times as text. Times are UTC, as the windows are.
 
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
+const shortened = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
 const clock = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const hour = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", day: "numeric", month: "short", year: "numeric" });
 const currencies = new Map();
+const regions = new Intl.DisplayNames(undefined, { type: "region", fallback: "code" });
 
 export const number = (value) => whole.format(value);
 // Exact as long as it fits a headline; an axis has less room.
-export const compact = (value) => (value < 1_000_000 ? whole : short).format(value);
-export const tick = (value) => (value < 10_000 ? new Intl.NumberFormat().format(value) : short.format(value));
+export const compact = (value) => (value < 1_000_000 ? whole : shortened).format(value);
+export const tick = (value) => (value < 10_000 ? new Intl.NumberFormat().format(value) : shortened.format(value));
+export const short = (value) => (Number.isInteger(value) ? whole.format(value) : new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(value));
 export const rate = (value) => (value < 10 ? (Math.round(value * 10) / 10).toString() : whole.format(value));
 export const percent = (part, of) => (of > 0 ? share.format(part / of) : "–");
 
@@ -36,6 +38,14 @@ export function money(minor, code) {
 export const moneyShort = (minor, code) => currency(code).rough.format(minor / currency(code).unit);
 export const major = (minor, code) => minor / currency(code).unit;
 
+export function country(code) {
+  try {
+    return regions.of(code.toUpperCase());
+  } catch {
+    return code; // no code of a country: shown as it came
+  }
+}
+
 export function duration(ms) {
   const seconds = Math.max(0, Math.round(ms / 1000));
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
@@ -54,6 +64,7 @@ export function moment(ms, now) {
 }
 
 export function span(start, end) {
-  if (end - start >= 86_400_000) return `${date.format(start)} (UTC)`;
-  return `${date.format(start)}, ${hour.format(start)} to ${hour.format(end)} UTC`;
+  if (end - start > 2 * 86_400_000) return `${date.format(start)} to ${date.format(end - 1)} (UTC)`;
+  const sameDay = Math.floor(start / 86_400_000) === Math.floor((end - 1) / 86_400_000);
+  return `${date.format(start)}, ${hour.format(start)} to ${sameDay ? "" : `${date.format(end)}, `}${hour.format(end)} UTC`;
 }

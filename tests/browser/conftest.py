@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from serving import server
 from serving.app import create_app
+from tests.browser import axe
+from tests.browser.watching import CSP_WATCH, Watch
+from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
 
 #: Without the networking flags Chromium looks up its maker's hosts at every start.
@@ -47,14 +50,24 @@ def shop() -> Shop:
 class Site:
     """The application on a free port of loopback, in a thread; can be taken down and brought back on the same port."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, token: str | None = None) -> None:
         self._shop = shop
+        self._token = token
+        self.desk = Desk(shop)
         self._listener = server.listen("127.0.0.1", 0)
         self.url = server.url(self._listener)
         self.start()
 
     def start(self) -> None:
-        app = create_app(self._shop, self._shop.clock, title="shop", period_s=0.1)
+        app = create_app(
+            self._shop,
+            self._shop.clock,
+            title="shop",
+            period_s=0.1,
+            risk=self.desk,
+            offers=Window(self._shop),
+            token=self._token,
+        )
         ready = threading.Event()
         self._server = server.Server(app, on_ready=ready.set, on_stop=app.state.end_streams)
         # uvicorn closes the socket that it is given
@@ -85,3 +98,37 @@ def screenshots() -> Path:
     folder = Path("build/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+@pytest.fixture
+def open_page(chromium: Browser, site: Site, watch: Watch) -> Iterator[Callable[..., Page]]:
+    """Opens a page of the site in a fresh context: its path, width in pixels, "light" or "dark"."""
+    contexts: list[BrowserContext] = []
+
+    def open_page(path: str = "/", width: int = 1440, scheme: str = "light") -> Page:
+        context = chromium.new_context(
+            viewport={"width": width, "height": 1000},
+            color_scheme=scheme,  # type: ignore[arg-type]  # a literal there
+            locale="en-GB",
+        )
+        context.add_init_script(CSP_WATCH)
+        contexts.append(context)
+        page = context.new_page()
+        watch.attach(page)
+        page.goto(site.url.rstrip("/") + path)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def accessible() -> Callable[[Page], list[str]]:
+    """What axe-core finds wrong on a page, one line each."""
+    return axe.checker()

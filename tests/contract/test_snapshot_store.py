@@ -201,3 +201,15 @@ def test_a_repeated_commit_does_not_delete_its_own_snapshot(store_of: Owners) ->
     store.commit(lease, commit(10, b"all", full=True), now_ms=2)
     store.commit(lease, commit(10, b"all", full=True), now_ms=3)
     assert store.read(lease) == [b"all"]
+
+
+def test_an_ended_shard_is_forgotten_but_for_its_position(store_of: Owners) -> None:
+    store = store_of("a")
+    lease = store.take(SHARD, 0)
+    store.commit(lease, commit(1, b"one", full=True), 0)
+    store.commit(lease, commit(2, b"two", ended=True), 0)
+    store.forget(SHARD)
+    store.forget(SHARD)
+    seen = store.look(SHARD)
+    assert seen is not None
+    assert (seen.position, seen.ended, store.read(seen)) == (Position(2), True, [])

@@ -133,19 +133,21 @@ def test_a_replay_equals_pandas_when_the_worker_is_killed_in_the_middle(platform
 def test_generated_traffic_with_all_faults_is_exact_and_a_false_ledger_is_found_out(platform: Platform, tmp_path: Path) -> None:
     with platform.worker() as worker:
         platform.wait_until(lambda shards: len(shards) == _SHARDS, worker)
-        code, sent, err = _report(platform.command("load", "run", "--rate", "1000", "--duration", "10", "--json"))
+        profile = ("--profile", "black-friday", "--processes", "2")
+        code, sent, err = _report(platform.command("load", "run", "--rate", "1000", "--duration", "10", *profile, "--json"))
         assert code == 0, err
-        assert min(sent["retries"], sent["late"], sent["malformed"]) > 0
-        code, report, err = _report(platform.command("load", "verify", "--json"))
+        assert sent["kinds"].keys() >= {"retry", "late", "malformed", "delayed", "skewed", "old"}
+        verify = ("load", "verify", "--only", "analytics,dead-letters", "--json")
+        code, report, err = _report(platform.command(*verify))
         assert report.get("problems") == [], err
         assert code == 0
-        assert report["dead_lettered"] == sent["malformed"]
+        assert report["dead_lettered"] == report["letters"]["letters"] == sent["malformed"]
 
         ledger = tmp_path / "ledger.json"
         book = json.loads(ledger.read_text())
         book["windows"][0]["totals"]["orders"] += 1
         ledger.write_text(json.dumps(book))
-        code, report, err = _report(platform.command("load", "verify", "--json"))
+        code, report, err = _report(platform.command(*verify))
         assert code == 1
         assert report["wrong"] == 1
         assert "orders" in report["problems"][0]

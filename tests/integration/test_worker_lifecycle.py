@@ -164,7 +164,8 @@ def test_shards_of_a_killed_worker_go_to_another(fleet: Fleet) -> None:
     fleet.wait_for(fleet.put(20))
     workers[0].process.kill()
     fleet.wait_for(fleet.put(20), "w2")
-    assert fleet.owners() == {"w2"}
+    # KCL may just have begun to hand one of w2's shards to w1 when that died: then it comes back after the lease's end
+    until(lambda: fleet.owners() == {"w2"}, "every lease with w2")
 
 
 def test_a_second_daemon_of_the_same_id_refuses_to_run(fleet: Fleet) -> None:

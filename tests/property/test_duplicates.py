@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, Login
@@ -34,6 +34,7 @@ def by_definition(stream: list[Arrival]) -> list[int]:
 
 
 @given(arrivals, st.lists(st.integers(0, 60), max_size=6), st.booleans())
+@example([("e1", 0), ("e1", GENERATION_MS), ("e0", 0), ("e0", 2 * GENERATION_MS)], [2], False)  # a generation without news
 def test_any_cut_and_any_restart_gives_the_same_answer(stream: list[Arrival], cuts: list[int], full: bool) -> None:
     seen, chain = SeenEvents(), list[list[SeenChunk]]()
     indices: list[int] = []

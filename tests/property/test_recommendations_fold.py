@@ -31,7 +31,7 @@ streams = st.builds(
 
 def write(table: Table, visits: Sequence[Visit]) -> None:
     """All but what was clicked, which tells of the time between two effects."""
-    table |= {visit.user_id: (visit.items, visit.bought, visit.at_ms) for visit in visits}
+    table |= {visit.user_id: (tuple(visit.items.items()), visit.has, visit.at_ms) for visit in visits}
 
 
 def in_one_batch(events: Sequence[AnyEvent]) -> Table:

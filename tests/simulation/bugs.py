@@ -16,6 +16,7 @@ from consumers.runtime.application import Inheritance
 from consumers.runtime.commits import Commits, Landed
 from consumers.runtime.duplicates import SeenEvents
 from consumers.runtime.home import Home
+from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.shard_state import ShardState, StoredState
@@ -208,6 +209,17 @@ def child_takes_all_of_its_parents_keys() -> list[Replacement]:
             self.fold.restore(stored.fold, Inheritance(WHOLE_SPACE))
 
     return [(ShardState, "inherit", wrong)]
+
+
+@bug
+def parents_forgotten_by_the_first_child() -> list[Replacement]:
+    """The first child to commit deletes what its sibling still has to start from."""
+
+    def wrong(self: Parents, parent: str) -> bool:
+        self._store.forget(parent)
+        return True
+
+    return [(Parents, "_forget", wrong)]
 
 
 @bug

@@ -101,6 +101,9 @@ class Surroundings:
                 return shard
         raise RetryLater(f"ListShards does not show {shard_id}")
 
+    def children_of(self, shard_id: str) -> list[Shard]:
+        return [shard for shard in self._list_shards() if shard_id in shard.parents]
+
     def open_sink(self, shard_id: str) -> Sink:
         return self._application.open_sink(shard_id, self._clients, SETTINGS)
 

@@ -82,6 +82,13 @@ class MemoryStore:
             for obsolete in old:
                 self.objects.pop(obsolete.key, None)
 
+    def forget(self, shard_id: str) -> None:
+        self._answer()
+        assert self.items[shard_id].ended
+        for key in [key for key in self.objects if key.startswith(f"{shard_id}/")]:
+            del self.objects[key]
+        self.items[shard_id].manifest = Manifest()
+
     def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
         self._answer()
         item = self.items[lease.shard_id]

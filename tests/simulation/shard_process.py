@@ -79,6 +79,9 @@ class MemorySurroundings:
     def describe(self, shard_id: str) -> Shard:
         return self._shards[shard_id]
 
+    def children_of(self, shard_id: str) -> list[Shard]:
+        return [shard for shard in self._shards.values() if shard_id in shard.parents]
+
     def open_sink(self, shard_id: str) -> Sink:
         unused: Any = None
         return self._application.open_sink(shard_id, unused, unused)

@@ -114,10 +114,22 @@ def test_debug_shows_the_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
         cli.main(["--debug", "fail"])
 
 
-def test_a_bug_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_says_that_it_is_one_and_where(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    _failing(monkeypatch, ZeroDivisionError("by nothing"))
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["fail"])
+    assert caught.value.code == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("clickstream: a fault of this program: ZeroDivisionError: by nothing (test_cli.py:")
+    assert "--debug" in said[1]
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize("arguments", [["--debug", "fail"], ["fail", "--debug"]])
+def test_debug_shows_a_bugs_traceback_wherever_it_stands(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     _failing(monkeypatch, ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
-        cli.main(["fail"])
+        cli.main(arguments)
 
 
 def test_a_closed_pipe_is_no_failure() -> None:

@@ -18,7 +18,7 @@ from tests.integration.drills import report
 from tests.integration.drills.account import settle
 from tests.integration.drills.drill import Outcome, run, sequence
 from tests.integration.drills.faults import FAULTS
-from tests.integration.drills.site import opened
+from tests.integration.drills.site import APPLICATIONS, opened
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="the same seed is the same sequence")
     parser.add_argument("--only", default="", help="kinds, separated by commas; a part of a name is enough")
     parser.add_argument("--rate", type=float, default=200.0, help="records a second")
+    parser.add_argument("--applications", default=",".join(APPLICATIONS), help="separated by commas; analytics among them")
     parser.add_argument("--folder", type=Path, help="logs and state; default: drills in the local directory")
     options = parser.parse_args(arguments)
     kinds = [kind for kind in FAULTS if not options.only or any(part in kind for part in options.only.split(","))]
@@ -34,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"--only must match some of: {', '.join(FAULTS)}")
     home = from_env().local_dir.absolute()
     folder = (options.folder or home / "drills").absolute()
+    applications = options.applications.split(",")
     began = time.monotonic()
 
     def say(line: str) -> None:
@@ -45,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"after the repair {outcome.settled_s:4.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
         )
 
-    with opened(folder, home=home, rate=options.rate, seed=options.seed) as site:
+    with opened(folder, home=home, rate=options.rate, seed=options.seed, applications=applications) as site:
         say(f"ready, logs in {folder}")
         outcomes = run(site, list(sequence(kinds, options.faults, options.seed)), seed=options.seed, tell=tell)
         account = settle(site)

@@ -11,25 +11,20 @@ from typing import Any
 
 import msgspec
 
+from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import environment
 from load import ledger as ledgers
-from load.faults import Rates
-from load.generator import shop_for
-from load.traffic import Traffic, arrivals
+from tests.integration.drills.shards import now_ms
 from tests.integration.drills.site import Site
 
 Bytes = tuple[str, bytes]
 """Partition key and data of a record."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a drill."""
+class Letters(msgspec.Struct, frozen=True, kw_only=True):
+    """One application's dead letters beside the records that are no events."""
 
-    report: dict[str, Any]
-    """``clickstream load verify --json``."""
-    rejected: int
-    """Records that are no events, by the sender's account."""
-    letters: int
+    different: int
     """Different dead letters in the queue: a lost answer to a put makes two records of one."""
     repeated: int
     """Messages beyond that: a worker died between the queue and its commit."""
@@ -38,35 +33,76 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     strange: int
     """Dead letters of records that nobody has sent."""
 
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a drill."""
+
+    report: dict[str, Any]
+    """``clickstream load verify --json``: analytics."""
+    rejected: int
+    """Records that are no events, by the sender's account."""
+    letters: dict[str, Letters]
+    """Application → its dead letters."""
+    events: int
+    """Events sent, each once."""
+    folded: dict[str, int]
+    """Application → events folded, by its shards' counts."""
+    purchases: int
+    """Purchases sent, each once."""
+    undecided: int
+    """Purchases without a decision."""
+    invented: int
+    """Decisions about purchases that nobody has sent."""
+
     @property
     def exact(self) -> bool:
-        return bool(self.report["ok"]) and not self.missing and not self.strange
+        letters = not any(each.missing or each.strange for each in self.letters.values())
+        folded = all(count == self.events for count in self.folded.values())
+        return bool(self.report["ok"]) and letters and folded and not self.undecided and not self.invented
 
 
 def settle(site: Site, *, stall_s: float = 90.0) -> Account:
     """Stop the load, wait for the answers, and compare."""
     site.stop_load()
     ledger = ledgers.read(site.ledger)
-    sent = _rejected(ledger) + Counter(site.poison)
+    valid, rejected = _sent(ledger)
+    rejected += Counter(site.poison)
     # first all answers (the queue is complete only then), with the number of dead letters left open
     _verify(site, stall_s)
+    site.shards.wait_until_caught_up(now_ms(), timeout_s=stall_s)
     messages = list(_receive(site))
-    letters = {(message["shard"], message["position"]): _bytes(message) for message in messages}
-    found = Counter(letters.values())
+    letters = {application: _letters(messages, application, rejected) for application in site.applications}
     # a record put twice is two dead letters, so their number comes from the queue; that each is there comes from the sender
-    msgspec.structs.replace(ledger, malformed=len(letters)).write(site.ledger)
+    msgspec.structs.replace(ledger, malformed=letters["analytics"].different).write(site.ledger)
+    purchases = {event.event_id for event in valid if isinstance(event, Purchase)}
+    decided = _decided(site) if "fraud" in site.applications else purchases
     return Account(
         report=_verify(site, stall_s),
-        rejected=sent.total(),
-        letters=len(letters),
-        repeated=len(messages) - len(letters),
-        missing=(sent - found).total(),
-        strange=sum(count for record, count in found.items() if record not in sent),
+        rejected=rejected.total(),
+        letters=letters,
+        events=len({event.event_id for event in valid}),
+        folded={application: site.shards.folded(application) for application in site.applications},
+        purchases=len(purchases),
+        undecided=len(purchases - decided),
+        invented=len(decided - purchases),
+    )
+
+
+def _letters(messages: list[dict[str, Any]], application: str, rejected: Counter[Bytes]) -> Letters:
+    own = [message for message in messages if message["application"] == application]
+    different = {(message["shard"], message["position"]): _bytes(message) for message in own}
+    found = Counter(different.values())
+    return Letters(
+        different=len(different),
+        repeated=len(own) - len(different),
+        missing=(rejected - found).total(),
+        strange=sum(count for record, count in found.items() if record not in rejected),
     )
 
 
 def _verify(site: Site, stall_s: float) -> dict[str, Any]:
-    command = ["load", "verify", "--ledger", str(site.ledger), "--stall", str(stall_s), "--json"]
+    # the drills run analytics alone, and count the queue's letters themselves
+    command = ["load", "verify", "--only", "analytics", "--ledger", str(site.ledger), "--stall", str(stall_s), "--json"]
     with (site.folder / "verify.log").open("ab") as log:
         done = subprocess.run(
             [sys.executable, "-m", "clickstream.cli", *command],
@@ -80,16 +116,21 @@ def _verify(site: Site, stall_s: float) -> dict[str, Any]:
     return report
 
 
-def _rejected(ledger: ledgers.Ledger) -> Counter[Bytes]:
-    """The load's records that are no events: its traffic is a function of the seed."""
-    traffic = Traffic(ledger.seed, shop_for(ledger.rate), Rates())
-    emissions = (
-        traffic.emit(ledger.started_ms + offset_us // 1000)
-        for offset_us in islice(arrivals(ledger.seed, ledger.rate), ledger.sent)
-    )
+def _sent(ledger: ledgers.Ledger) -> tuple[list[AnyEvent], Counter[Bytes]]:
+    """The load's events, and its records that are no events: its traffic is a function of its plan."""
+    on_stream = (emission for _, emission in ledger.plan.emissions(ledger.started_ms) if emission.kind != "oversized")
+    emissions = list(islice(on_stream, ledger.sent))
     rejected = Counter((emission.key, emission.data) for emission in emissions if emission.event is None)
     assert rejected.total() == ledger.malformed, "not the traffic that was sent"
-    return rejected
+    return [emission.event for emission in emissions if emission.event is not None], rejected
+
+
+def _decided(site: Site) -> set[str]:
+    """Event ids of the decisions there are; the table has one at most for each."""
+    pages = site.clients.dynamodb.get_paginator("scan").paginate(
+        TableName=site.settings.decisions_table, ProjectionExpression="event_id", ConsistentRead=True
+    )
+    return {item["event_id"]["S"] for page in pages for item in page["Items"]}
 
 
 def _receive(site: Site) -> list[dict[str, Any]]:

@@ -31,12 +31,19 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def told(account: Account) -> str:
     report = account.report
+    letters = "; ".join(
+        f"{application}: {count:,} events folded, {each.different} dead letters, "
+        f"{each.missing} missing, {each.strange} strange, {each.repeated} messages repeated"
+        for application, count in account.folded.items()
+        for each in (account.letters[application],)
+    )
     return (
-        f"sent {report['sent']:,}, processed {report['processed']:,}, lost {report['lost']}, "
-        f"duplicated {report['duplicated']}, {report['windows']} windows compared, {report['wrong']} aggregates wrong; "
-        f"{account.rejected} records were no events: {account.missing} without a dead letter, {account.strange} strange, "
-        f"{account.letters} dead letters in all and {account.repeated} messages repeated: "
-        + ("exact" if account.exact else f"NOT exact: {report['problems']}")
+        f"sent {report['sent']:,} records, {account.events:,} events, "
+        f"lost {report['lost']}, duplicated {report['duplicated']}, "
+        f"{report['windows']} windows compared, {report['wrong']} aggregates wrong; {account.purchases:,} purchases, "
+        f"{account.undecided} undecided, {account.invented} decisions invented; "
+        f"{account.rejected} records were no events; "
+        f"{letters}: " + ("exact" if account.exact else f"NOT exact: {report['problems']}")
     )
 
 

@@ -1,4 +1,5 @@
-"""Where the drills happen: the embedded AWS, a proxy before each of its services, two workers, and one continuous load."""
+"""Where the drills happen: the embedded AWS, a proxy before each of its services, two workers of each application, and one
+continuous load."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.integration.drills.proxy import Proxy
 from tests.integration.drills.shards import Shards
 from tests.integration.drills.workers import Worker
 
-APPLICATION = "analytics"
+APPLICATIONS = ("analytics", "fraud", "recommendations")
 SERVICES = ("dynamodb", "s3", "sqs", "kinesis")
 _START_S = 90.0
 
@@ -33,20 +34,33 @@ _START_S = 90.0
 class Site:
     """Everything that a fault may touch."""
 
-    def __init__(self, aws: stack.Stack, settings: Settings, proxies: dict[str, Proxy], folder: Path, seed: int) -> None:
+    def __init__(
+        self,
+        aws: stack.Stack,
+        settings: Settings,
+        proxies: dict[str, Proxy],
+        folder: Path,
+        seed: int,
+        applications: Sequence[str],
+    ) -> None:
         self.settings = settings
         """Past the proxies: for the load and for looking."""
         self.clients = Clients(settings)
         self.proxies = proxies
         self.folder = folder
-        self.shards = Shards(APPLICATION, settings)
+        self.applications = applications
+        self.shards = Shards(applications, settings)
         self.poison: list[tuple[str, bytes]] = []
         """Partition key and data of every record that the drills themselves put, none of which is an event."""
         self.restarts_of_dead = 0
         """Workers that had ended by themselves and were started again, as an orchestrator would."""
         through = {service: proxy.url for service, proxy in proxies.items()}
         at_work = environment(msgspec.structs.replace(settings, endpoint_urls=through))
-        self.workers = [Worker(APPLICATION, name, at_work, folder / f"worker-{name}.log") for name in ("1", "2")]
+        self.workers = [
+            Worker(application, name, at_work, folder / f"{application}-{name}.log")
+            for application in applications
+            for name in ("1", "2")
+        ]
         self._aws = aws
         self._kinesis = next(process for process in aws.processes if process.name == "kinesis")
         self._servers = Children()
@@ -138,7 +152,15 @@ class Site:
 
 
 @contextmanager
-def opened(folder: Path, *, home: Path, shards: int = 4, rate: float = 200.0, seed: int = 1) -> Iterator[Site]:
+def opened(
+    folder: Path,
+    *,
+    home: Path,
+    shards: int = 4,
+    rate: float = 200.0,
+    seed: int = 1,
+    applications: Sequence[str] = APPLICATIONS,
+) -> Iterator[Site]:
     """A site with everything running and every shard moving. ``home`` holds ministack's environment."""
     shutil.rmtree(folder / "state", ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,7 +170,7 @@ def opened(folder: Path, *, home: Path, shards: int = 4, rate: float = 200.0, se
         resources.create(Clients(settings), settings, shards=shards)
         ports = dict.fromkeys(SERVICES, aws.ports.aws) | {"kinesis": aws.ports.kinesis}
         proxies = {service: stacked.enter_context(Proxy(port)) for service, port in ports.items()}
-        site = Site(aws, settings, proxies, folder, seed)
+        site = Site(aws, settings, proxies, folder, seed, applications)
         stacked.callback(site.close)
         for worker in site.workers:
             worker.start()

@@ -76,11 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=500.0, help="records a second")
     parser.add_argument("--every", type=float, default=5.0, help="seconds between samples")
     parser.add_argument("--most", type=float, default=60.0, help="MB an hour that a process without state may grow by")
+    parser.add_argument("--applications", default="analytics", help="separated by commas; analytics among them")
     parser.add_argument("--folder", type=Path)
     options = parser.parse_args(arguments)
     home = from_env().local_dir.absolute()
     samples: dict[str, list[Sample]] = defaultdict(list)
-    with opened((options.folder or home / "soak").absolute(), home=home, rate=options.rate) as site:
+    folder = (options.folder or home / "soak").absolute()
+    with opened(folder, home=home, rate=options.rate, applications=options.applications.split(",")) as site:
         began, length_s = time.monotonic(), options.minutes * 60
         while (at := time.monotonic() - began) < length_s:
             site.check()

@@ -31,7 +31,7 @@ class Worker:
     """``clickstream worker APP -w NAME``, started again under the same name after its death."""
 
     def __init__(self, application: str, name: str, environment: Mapping[str, str], log: Path) -> None:
-        self.name = name
+        self.name = f"{application} {name}"
         self.log = log
         self._command = [sys.executable, "-m", "clickstream.cli", "worker", application, "-w", name]
         self._environment = environment

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -12,14 +13,16 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.settings import Settings
+from producers.calls import put_records
 from producers.kinesis import KinesisPublisher
 from producers.limits import Limits
-from producers.puts import Delivered, Failed, Settled
+from producers.puts import CallFailed, Delivered, Failed, Parcel, Put, Settled
 from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
 
 pytestmark = pytest.mark.integration
@@ -186,3 +189,26 @@ def test_a_stream_that_goes_away_fails_what_is_under_way_in_its_time(settings: S
     assert isinstance(second.error, RetryLater)
     assert not waited
     assert spent < 0.25, "an idle publisher uses the processor"
+
+
+def test_an_answer_that_breaks_off_within_its_headers_is_no_answer(settings: Settings) -> None:
+    """Python's http.client takes their sudden end for the end of an answer without a body; a drill's kill -9 met that."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        broken = msgspec.structs.replace(
+            settings, endpoint_urls={**settings.endpoint_urls, "kinesis": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        )
+        client = Clients(broken, attempts=1).kinesis
+
+        def answer_half() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Ty")
+
+        dying = threading.Thread(target=answer_half)
+        dying.start()
+        parcel = Parcel("shardId-000000000000", (), "user", None, b"data")
+        result = put_records(client, settings.stream, Put((parcel,)))
+        dying.join()
+    assert isinstance(result, CallFailed)
+    assert result.again

@@ -18,7 +18,7 @@ import pytest
 
 from clickstream.events import AnyEvent, encode
 from clickstream.settings import environment, from_env
-from load import answers, formats, frames, oracle, progress, replay, verification
+from load import formats, frames, oracle, progress, replay, truth, verification
 from load.generator import Visitors, shop_for
 from load.pace import Pace
 from producers.kinesis import KinesisPublisher
@@ -117,13 +117,12 @@ def test_a_replay_through_seven_reshards_equals_pandas(
             put=counters.delivered,
             events=events["event_id"].nunique(),
             dead_letters=0,
-            windows=oracle.aggregate(events),
             flushed_ms=time.time_ns() // 1_000_000,
         )
         for name, value in environment(platform.settings).items():
             monkeypatch.setenv(name, value)  # the answers are asked for by a command
-        stores = verification.Stores(look=lambda: list(platform.counted().values()), ask=answers.ask)
-        report = verification.verify(expected, stores, stall_s=_STALL_S, on_progress=lambda _processed: None)
+        subject = truth.analytics(platform.clients, platform.settings, oracle.aggregate(events))
+        report = verification.verify(expected, {"analytics": subject}, stall_s=_STALL_S, on_progress=lambda _processed: None)
         verified = time.monotonic()
     shards = platform.counted().values()
     with capsys.disabled():

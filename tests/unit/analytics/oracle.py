@@ -29,7 +29,7 @@ class Truth:
 def frame(events: Sequence[AnyEvent]) -> pd.DataFrame:
     table = pd.DataFrame([msgspec.json.decode(encode(event)) for event in events])
     table["at"] = pd.to_datetime(table["occurred_at"], unit="ms", utc=True)
-    for column in ("product_id", "category", "query", "items", "amount", "currency", "quantity"):
+    for column in ("product_id", "category", "query", "items", "amount", "currency", "quantity", "context"):
         if column not in table:
             table[column] = None
     return table
@@ -65,7 +65,15 @@ def rankings(rows: pd.DataFrame) -> dict[str, list[tuple[str, int]]]:
         "carted": ranked(carts.groupby("product_id")["pieces"].sum()),
         "bought": ranked(items.assign(n=items["quantity"].fillna(1)).groupby("product_id")["n"].sum()),
         "searches": ranked(queries[queries != ""].value_counts()),
+        "countries": ranked(told(rows, "country").value_counts()),
+        "devices": ranked(told(rows, "device_kind").value_counts()),
     }
+
+
+def told(rows: pd.DataFrame, name: str) -> pd.Series[str]:
+    """A field of the context, of those events that have it."""
+    values = rows["context"].map(lambda context: context.get(name, "") if isinstance(context, dict) else "")
+    return values[values != ""]
 
 
 def ranked(counts: Any) -> list[tuple[str, int]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from msgspec import UNSET
+
 from clickstream.events import (
     AddToCart,
     AnyEvent,
+    Context,
     Item,
     Login,
     PageView,
@@ -37,6 +40,7 @@ def traffic(
 def one(rng: random.Random, event_id: str, user: str, at_ms: int) -> AnyEvent:
     product, category = f"p{rng.randrange(9)}", rng.choice(["", "a", "b"])
     base: dict[str, Any] = {"event_id": event_id, "user_id": user, "session_id": f"s{rng.randrange(2)}", "occurred_at": at_ms}
+    base["context"] = Context(country=rng.choice(["", "DE", "FR"]), device_kind=rng.choice([UNSET, "phone", "desktop"]))
     match rng.choices(range(7), [40, 20, 12, 10, 6, 6, 6])[0]:
         case 0:
             return ProductView(**base, product_id=product, category=category)

@@ -6,6 +6,7 @@ from itertools import count
 from typing import Any
 
 from clickstream.events import AddToCart, AnyEvent, Context, Item, Login, PageView, ProductView, Purchase
+from consumers.fraud.fold import Candidate, FraudFold
 
 START_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
@@ -59,3 +60,8 @@ def cart(user: str, at_ms: int) -> AnyEvent:
 
 def login(user: str, at_ms: int, *, success: bool = True) -> AnyEvent:
     return Login(**_envelope(user, at_ms), success=success)
+
+
+def undecided(fold: FraudFold) -> list[Candidate]:
+    """The purchases among the effects that a fold gives out now."""
+    return [effect for effect in fold.effects(flush=True) if isinstance(effect, Candidate)]

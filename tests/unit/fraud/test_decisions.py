@@ -12,8 +12,8 @@ from consumers.fraud.fold import FraudFold
 from models.fraud import scoring, training
 from models.fraud.costs import Costs
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import Thresholds, Verdict
-from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, login, purchase
+from models.fraud.verdicts import Thresholds, Verdict
+from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, login, purchase, undecided
 
 NOW_MS = START_MS + 5
 ABROAD = Context(device="other", country="BR", ip="far")
@@ -50,7 +50,7 @@ def decided(*events: object, serving: Serving | None = None) -> Decision:
     """The decision on the last purchase."""
     fold = FraudFold()
     fold.apply(events)  # type: ignore[arg-type]  # any events
-    return decide(fold.effects(flush=True), serving, NOW_MS)[-1]
+    return decide(undecided(fold), serving, NOW_MS)[-1]
 
 
 def test_an_ordinary_purchase_is_approved_without_a_model() -> None:
@@ -154,7 +154,7 @@ def test_a_safeguard_overrules_a_model_that_approves(supervised: Serving) -> Non
 def test_a_batch_is_decided_as_its_purchases_alone(supervised: Serving) -> None:
     fold = FraudFold()
     fold.apply([purchase(f"user-{n}", START_MS, amount=1_000 * n) for n in range(40)])
-    batch = fold.effects(flush=True)
+    batch = undecided(fold)
     together = decide(batch, supervised, NOW_MS)
     assert [repr(decision) for decision in together] == [repr(decide([one], supervised, NOW_MS)[0]) for one in batch]
     assert decide([], supervised, NOW_MS) == []

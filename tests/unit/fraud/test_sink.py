@@ -3,142 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
-import pandas as pd
 import pytest
 from click.testing import CliRunner
-from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import RetryLater
-from clickstream.events import Purchase
-from clickstream.settings import Settings
 from consumers.fraud.decisions import RULES_VERSION, Decision, Source
-from consumers.fraud.fold import Candidate, FraudFold
-from consumers.fraud.sink import Alerts, DecisionsTable
-from consumers.fraud.views import Decisions
+from consumers.fraud.sink import Alerts
 from consumers.fraud.wiring import APPLICATION
 from consumers.runtime.position import Position
 from models.features.definitions import FeatureSet
-from models.fraud import scoring, training
-from models.fraud.costs import Costs
+from models.fraud import scoring
 from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import FraudModel, Verdict
-from models.registry.following import Followed
-from models.registry.manifest import Description, Training
-from models.registry.s3 import Registry
+from models.fraud.verdicts import Verdict
+from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects, files_of
 from tests.unit.fraud.shopping import START_MS, purchase
 
-SETTINGS = Settings()
-AT = Position(1, 0)
 #: More than the time within which a promotion must be seen.
 LATER_S = 10
 
 
-@pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    with mock_aws():
-        made = Clients(SETTINGS)
-        made.dynamodb.create_table(
-            TableName=SETTINGS.decisions_table,
-            KeySchema=[{"AttributeName": "event_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "event_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        made.s3.create_bucket(Bucket=SETTINGS.models_bucket)
-        made.sqs.create_queue(QueueName=SETTINGS.alerts_queue)
-        topic = made.sns.create_topic(Name=SETTINGS.alerts_topic)["TopicArn"]
-        queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{SETTINGS.alerts_queue}"
-        made.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
-        yield made
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now_s = START_MS / 1000
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-class Shop:
-    """A sink over moto, with what one wants to know of it."""
-
-    def __init__(self, clients: Clients) -> None:
-        self.clients = clients
-        self.clock = Clock()
-        self.registry = Registry(clients.s3, SETTINGS.models_bucket)
-        self.sink = self.open_sink()
-        self.decisions = Decisions(clients, SETTINGS)
-
-    def open_sink(self, alerts: Alerts | None = None) -> DecisionsTable:
-        followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        return DecisionsTable(
-            self.clients.dynamodb,
-            SETTINGS.decisions_table,
-            alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
-            followed,
-            self.clock,
-        )
-
-    def of(self, event: Purchase) -> Decision:
-        decision = self.decisions.of(event.event_id)
-        assert decision is not None
-        return decision
-
-    def alerts(self) -> list[dict[str, Any]]:
-        """What the alerts' queue has got since the last call."""
-        url = self.clients.sqs.get_queue_url(QueueName=SETTINGS.alerts_queue)["QueueUrl"]
-        told = []
-        while messages := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            for message in messages:
-                told.append(json.loads(message["Body"]))
-                self.clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return told
-
-    def publish(self, files: dict[str, bytes], *, promote: bool = True) -> str:
-        description = Description(training=Training(source="test", from_ms=0, to_ms=0, rows=1, sha256=""))
-        now_ms = int(self.clock.now_s * 1000)
-        version = self.registry.publish(scoring.MODEL, files, description, now_ms=now_ms).version
-        if promote:
-            self.registry.promote(scoring.MODEL, version, now_ms=now_ms)
-        return version
-
-
-@pytest.fixture
-def shop(clients: Clients) -> Shop:
-    return Shop(clients)
-
-
-def candidates(*events: Purchase) -> Sequence[Candidate]:
-    fold = FraudFold()
-    fold.apply(events)
-    return fold.effects(flush=True)
-
-
-def files_of(features: FeatureSet, seed: int) -> dict[str, bytes]:
-    """A model that takes dear purchases for frauds."""
-    chance = np.random.default_rng(seed)
-    table = pd.DataFrame({name: chance.normal(size=1_500) for name in features.names})
-    table["amount"] = chance.lognormal(8, 1, len(table))
-    fraud = table["amount"] > 12_000
-    trained = training.train(table, fraud, pd.Series(np.arange(len(table))), features, Costs(), seed=seed)
-    return scoring.encode(trained.card, trained.trees)
-
-
-@pytest.fixture(scope="module")
-def good() -> dict[str, bytes]:
-    return files_of(PURCHASES, seed=1)
-
-
 def test_without_a_model_the_rules_decide(shop: Shop) -> None:
     event = purchase("ann", START_MS)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     decision = shop.of(event)
     assert (decision.verdict, decision.source, decision.model_version) == (Verdict.APPROVE, Source.RULES, RULES_VERSION)
     assert decision.order_id == event.order_id
@@ -148,12 +38,12 @@ def test_without_a_model_the_rules_decide(shop: Shop) -> None:
 
 def test_the_first_decision_stays(shop: Shop, good: dict[str, bytes]) -> None:
     event = purchase("ann", START_MS, amount=90_000)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     first = shop.of(event)
     version = shop.publish(good)
     shop.clock.now_s += LATER_S
     new = purchase("bob", START_MS, amount=90_000)
-    shop.sink.write(candidates(event, new), AT)  # the replay after a crash comes with another model
+    shop.sink.write(effects(event, new), AT)  # the replay after a crash comes with another model
     assert repr(shop.of(event)) == repr(first)
     assert shop.of(new).model_version == version
     assert shop.of(new).verdict is Verdict.BLOCK
@@ -161,10 +51,10 @@ def test_the_first_decision_stays(shop: Shop, good: dict[str, bytes]) -> None:
 
 def test_an_older_owner_changes_nothing(shop: Shop) -> None:
     event = purchase("ann", START_MS, currency="XXX")
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     first = shop.of(event)
     shop.clock.now_s += 1
-    shop.open_sink().write(candidates(event), Position(0, 0))
+    shop.open_sink().write(effects(event), Position(0, 0))
     assert repr(shop.of(event)) == repr(first)
     assert len(shop.alerts()) == 1
 
@@ -181,7 +71,7 @@ def test_a_promotion_and_a_rollback_are_seen_between_commits(shop: Shop, good: d
         versions.append(change())
         shop.clock.now_s += LATER_S
         event = purchase("ann", START_MS)
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
         assert shop.of(event).model_version == versions[-1]
     assert versions[2] == versions[0] != versions[1]
 
@@ -191,7 +81,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
     shop: Shop, good: dict[str, bytes], damage: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version = shop.publish(good)
-    shop.sink.write(candidates(purchase("ann", START_MS)), AT)
+    shop.sink.write(effects(purchase("ann", START_MS)), AT)
     shop.clock.now_s += LATER_S
     others = files_of(FeatureSet(name="x", tracks=(), features=PURCHASES.features[:1]), seed=1)
     bad = shop.publish({"other features": others, "not a model": {scoring.CARD_FILE: b"?"}}.get(damage, files_of(PURCHASES, 3)))
@@ -202,7 +92,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
         shop.clients.s3.put_object(Bucket=SETTINGS.models_bucket, Key=key, Body=body)
     for _ in range(2):
         event = purchase("ann", START_MS)
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
         assert shop.of(event).model_version == version
         shop.clock.now_s += LATER_S
     said = capsys.readouterr().out
@@ -213,14 +103,14 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(
 def test_a_shop_without_registry_decides_by_rules(shop: Shop) -> None:
     shop.clients.s3.delete_bucket(Bucket=SETTINGS.models_bucket)
     event = purchase("ann", START_MS)
-    shop.sink.write(candidates(event), AT)
+    shop.sink.write(effects(event), AT)
     assert shop.of(event).source is Source.RULES
 
 
 def test_an_alert_tells_the_decision_once(shop: Shop) -> None:
     event = purchase("ann", START_MS, currency="XXX", amount=77)
     for _ in range(3):
-        shop.sink.write(candidates(event), AT)
+        shop.sink.write(effects(event), AT)
     (alert,) = shop.alerts()
     assert (alert["event_id"], alert["order_id"], alert["verdict"]) == (event.event_id, event.order_id, "review")
     assert alert["reasons"][0] == {"feature": "amount", "value": None, "effect": 0.5}
@@ -244,10 +134,10 @@ def test_an_alert_that_failed_is_sent_with_the_next_try(shop: Shop) -> None:
     event, other = purchase("ann", START_MS, currency="XXX"), purchase("bob", START_MS)
     sink = shop.open_sink(Broken(shop.clients, failures=1))
     with pytest.raises(RetryLater):
-        sink.write(candidates(event, other), AT)
+        sink.write(effects(event, other), AT)
     assert shop.of(other).verdict is Verdict.APPROVE, "the others are written"
     first = shop.of(event)
-    sink.write(candidates(event, other), AT)
+    sink.write(effects(event, other), AT)
     assert [alert["event_id"] for alert in shop.alerts()] == [event.event_id]
     assert repr(shop.of(event)) == repr(first)
 
@@ -256,7 +146,7 @@ def test_a_table_that_does_not_answer_is_told_as_such(clients: Clients) -> None:
     shop = Shop(clients)
     clients.dynamodb.delete_table(TableName=SETTINGS.decisions_table)
     with pytest.raises(RetryLater, match="DynamoDB"):
-        shop.sink.write(candidates(purchase("ann", START_MS)), AT)
+        shop.sink.write(effects(purchase("ann", START_MS)), AT)
 
 
 def test_the_wiring_writes_what_the_query_finds(clients: Clients) -> None:

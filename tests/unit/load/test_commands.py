@@ -13,7 +13,10 @@ from moto import mock_aws
 
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.settings import Settings
+from load.book import Book
 from load.commands import load
+from load.ledger import ledger_of
+from load.plan import Plan
 
 GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1}\n'
 
@@ -92,7 +95,18 @@ def test_a_speed_is_max_or_a_positive_number(speed: str) -> None:
     assert "max" in result.stderr
 
 
-@pytest.mark.parametrize("option", [["--rate", "0"], ["--duration", "-1"], ["--max-records", "6000000"]])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--rate", "0"],
+        ["--duration", "-1"],
+        ["--duration", "90000"],
+        ["--max-records", "6000000"],
+        ["--processes", "65"],
+        ["--profile", "christmas"],
+        ["--via", "carrier-pigeon"],
+    ],
+)
 def test_a_run_has_hard_caps(option: list[str]) -> None:
     assert _load("run", *option).exit_code == 2
 
@@ -102,6 +116,51 @@ def test_a_run_against_aws_itself_is_refused() -> None:
 
     assert isinstance(refused, UserMistake)
     assert "not on this machine" in str(refused)
+
+
+def test_a_collector_elsewhere_is_refused() -> None:
+    refused = _mistake(_load("run", "--via", "http", "--url", "http://10.1.2.3:8081"))
+
+    assert "http://10.1.2.3:8081 is not on this machine" in str(refused)
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_run_sends_counts_and_logs(tmp_path: Path) -> None:
+    log = tmp_path / "latency.hlog"
+
+    result = _load(
+        "run", "--rate", "400", "--duration", "1", "--seed", "3", "--profile", "black-friday", "--no-ledger",
+        "--allow-remote", "--json", "--hdr-log", str(log),
+    )  # fmt: skip
+
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["sent"] == told["put"] > 100
+    assert told["failed"] == 0
+    assert log.read_text().startswith("#")
+
+
+@mock_aws
+def test_a_ledger_needs_the_platforms_table() -> None:
+    assert isinstance(_mistake(_load("run", "--rate", "1", "--duration", "1", "--allow-remote")), Missing)
+
+
+def test_a_trace_takes_the_place_of_the_rate(tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    trace.write_text("50\n0\n0\n50\n")
+
+    result = _load("run", "--trace", str(trace), "--times", "2", "--duration", "3", "--dry-run", "--no-faults")
+
+    times = [event["occurred_at"] for event in map(json.loads, result.stdout.splitlines())]
+    assert len(times) == pytest.approx(100, abs=40)
+    assert max(times) - min(times) < 1_000
+
+
+def test_only_parts_that_there_are_can_be_verified() -> None:
+    result = _load("verify", "--only", "analytics,horoscope")
+
+    assert result.exit_code == 2
+    assert "horoscope" in result.stderr
 
 
 def test_a_dry_run_prints_the_same_records_for_the_same_seed_at_once() -> None:
@@ -119,11 +178,7 @@ def test_a_dry_run_prints_the_same_records_for_the_same_seed_at_once() -> None:
 
 def test_a_ledger_of_another_stream_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.json"
-    path.write_text(
-        json.dumps(
-            {"stream": "other", "seed": 1, "rate": 1, "started_ms": 1, "flushed_ms": 1, "sent": 1, "put": 1, "events": 1}
-            | {"retries": 0, "late": 0, "malformed": 0, "before": {}, "windows": []}
-        )
-    )
+    plan = Plan(rate=1, duration_s=1)
+    ledger_of(Book(), plan, stream="other", started_ms=1, flushed_ms=1, put=0, refused=0, before={}).write(path)
 
     assert "of the stream other" in str(_mistake(_load("verify", "--ledger", str(path))))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from load import formats, frames, oracle
+from load import formats, frames, ledger, oracle
 from load.aggregates import Totals, Window
+from load.book import Book
 from load.faults import Emission
 from load.formats import Line
-from load.ledger import Book
 
 MINUTE, HOUR = 60_000, 3_600_000
 #: A whole hour, so that offsets read as times of that hour.
@@ -143,7 +143,7 @@ def _by_the_mapping(path: Path, file_format: str) -> dict[Window, Totals]:
         for entry in formats.read(source.lines, formats.FORMATS[file_format]()):
             if isinstance(entry, Line):
                 book.enter(Emission("event", entry.event.user_id, b"", entry.event))
-    return book.windows()
+    return ledger.windows(book.entries)
 
 
 def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:

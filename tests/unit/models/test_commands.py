@@ -74,6 +74,6 @@ def test_a_dry_run_publishes_nothing(registry: Registry, file: Path) -> None:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_every_verb_of_the_table_is_a_command(model: str) -> None:
-    for verb in MODELS[model][1]:
+    for verb in MODELS[model]:
         assert "Usage:" in run(verb, model, "--help")
     assert CliRunner().invoke(cli, ["models", "train", "no-such-model"]).exit_code == 2

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from clickstream.cli import cli
 from clickstream.errors import ClickstreamError, UserMistake
 from clickstream.events import AnyEvent, Context, Item, Login, Purchase, encode
 from clickstream.settings import Settings
-from consumers.fraud.fold import FraudFold
+from consumers.fraud.fold import CROSSING, Candidate, FraudFold
 from models.fraud import labelled, scoring
 from models.fraud.purchases import PURCHASES
 from models.registry.s3 import Registry
@@ -85,7 +87,11 @@ def test_training_computes_what_serving_computes(files: tuple[Path, Path]) -> No
     events, _ = shoppers()
     fold = FraudFold()
     fold.apply(events)
-    served = [candidate.vector for candidate in fold.effects(flush=True)]
+    served = [
+        CROSSING.filled(effect.vector, effect.own, effect.occurred_at, {})
+        for effect in fold.effects(flush=True)
+        if isinstance(effect, Candidate)
+    ]
     trained = labelled.read(files[0], None).features
     assert tuple(trained.columns) == PURCHASES.names
     assert [repr(tuple(row)) for row in trained.to_numpy().tolist()] == [repr(vector) for vector in served]
@@ -188,3 +194,20 @@ def test_the_card_round_trips(files: tuple[Path, Path]) -> None:
     card = training.train_unsupervised(purchases.features, PURCHASES, Costs(), seed=0).card
     again = msgspec.msgpack.decode(scoring.encode(card, None)[scoring.CARD_FILE], type=scoring.Card)
     assert repr(again) == repr(card)
+
+
+@pytest.mark.parametrize("arguments", [["train", "fraud", "events.ndjson"], ["evaluate", "fraud"]])
+def test_without_the_extra_one_line_says_what_to_install(arguments: list[str]) -> None:
+    program = (
+        "import sys\n"
+        "sys.modules['sklearn'] = sys.modules['matplotlib'] = None\n"
+        "from clickstream.cli import main\n"
+        f"main(['models', *{arguments!r}])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert said.returncode == 1
+    assert said.stderr.splitlines()[-2:] == [
+        "clickstream: this needs sklearn, which is not installed",
+        'hint: pip install "clickstream[models]", or `uv sync --extra models`',
+    ]
+    assert "Traceback" not in said.stderr

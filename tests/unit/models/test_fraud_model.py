@@ -17,8 +17,9 @@ from models.features.definitions import FeatureSet, Own
 from models.fraud import scoring, training
 from models.fraud.costs import Costs
 from models.fraud.evaluation import KindReport, by_kind, card_precision
-from models.fraud.scoring import Card, FraudModel, Thresholds, Verdict
+from models.fraud.scoring import Card, FraudModel
 from models.fraud.training import Trained
+from models.fraud.verdicts import Thresholds, Verdict
 from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
 
 FEATURES = FeatureSet(

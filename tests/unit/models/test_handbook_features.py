@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-from collections import Counter
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,10 +15,9 @@ from models.features.definitions import FeatureSet
 from models.features.engine import Engine, State
 from models.features.history import Value
 from models.fraud.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
+from tests import handbook_files
+from tests.handbook_files import ROWS, TOLERANCE
 
-ROWS = 134_288
-#: The file prints ten digits.
-TOLERANCE = 1e-6
 HALVES = (HashRange.of(0, MAX_HASH_KEY // 2), HashRange.of(MAX_HASH_KEY // 2 + 1, MAX_HASH_KEY))
 
 
@@ -35,7 +29,7 @@ class Transaction(NamedTuple):
 
 @pytest.fixture(scope="module")
 def folder(datasets: Path) -> Path:
-    folder = datasets / "fraud_handbook_simulated"
+    folder = datasets / handbook_files.FOLDER
     if not folder.is_dir():
         pytest.skip(f"no {folder}")
     return folder
@@ -44,37 +38,24 @@ def folder(datasets: Path) -> Path:
 @pytest.fixture(scope="module")
 def published(folder: Path) -> dict[int, list[float]]:
     """The authors' features by transaction id, in the order of ours."""
-    with gzip.open(folder / "features_2018-04-01_2018-04-14.csv.gz", "rt", newline="") as lines:
-        rows = {int(row["TRANSACTION_ID"]): [float(row[name]) for name in HANDBOOK.names] for row in csv.DictReader(lines)}
-    assert len(rows) == ROWS
-    return rows
+    return handbook_files.published(folder, HANDBOOK.names)
 
 
 @pytest.fixture(scope="module")
-def transactions(folder: Path, published: dict[int, list[float]]) -> list[Transaction]:
-    """The stream, in order of time.
-
-    Two customers have two transactions within one second. The raw data do not say which came first; the authors' count of
-    the customer's transactions does (for one of them against the order of the file).
-    """
-
-    def read() -> Iterator[Transaction]:
-        with gzip.open(folder / "raw_2018-04-01_2018-04-14.csv.gz", "rt", newline="") as lines:
-            for line in csv.DictReader(lines):
-                at = datetime.fromisoformat(line["TX_DATETIME"]).replace(tzinfo=UTC)
-                row: dict[str, Value] = {
-                    "CUSTOMER_ID": line["CUSTOMER_ID"],
-                    "TERMINAL_ID": line["TERMINAL_ID"],
-                    "TX_AMOUNT": float(line["TX_AMOUNT"]),
-                    "TX_FRAUD": float(line["TX_FRAUD"]),
-                }
-                yield Transaction(int(line["TRANSACTION_ID"]), int(at.timestamp()) * 1000, row)
-
-    rows = list(read())
-    per_second = Counter((row.row["CUSTOMER_ID"], row.time_ms) for row in rows)
-    assert sum(count > 1 for count in per_second.values()) == 2
-    count = HANDBOOK.names.index("CUSTOMER_ID_NB_TX_30DAY_WINDOW")
-    return sorted(rows, key=lambda row: (row.time_ms, row.row["CUSTOMER_ID"], published[row.id][count]))
+def transactions(folder: Path) -> list[Transaction]:
+    return [
+        Transaction(
+            line.id,
+            line.time_ms,
+            {
+                "CUSTOMER_ID": line.customer,
+                "TERMINAL_ID": line.terminal,
+                "TX_AMOUNT": float(line.amount),
+                "TX_FRAUD": float(line.fraud),
+            },
+        )
+        for line in handbook_files.transactions(folder)
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ from clickstream.cli import cli
 from clickstream.errors import Missing, RetryLater
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
+from consumers.orders.views import inventory
 from consumers.recommendations.fold import RecommendationsFold, Visit
 from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.recommendations.sink import RecommendationsTable
@@ -60,6 +62,12 @@ def clients() -> Iterator[Clients]:
             ],
             BillingMode="PAY_PER_REQUEST",
         )
+        made.dynamodb.create_table(
+            TableName=SETTINGS.inventory_table,
+            KeySchema=[{"AttributeName": "product_id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "product_id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
         made.s3.create_bucket(Bucket=SETTINGS.models_bucket)
         yield made
 
@@ -69,11 +77,15 @@ def clock() -> Clock:
     return Clock()
 
 
-def open_sink(clients: Clients, clock: Clock, shard: str = SHARD) -> RecommendationsTable:
+def open_sink(
+    clients: Clients, clock: Clock, shard: str = SHARD, consumables: frozenset[str] = frozenset()
+) -> RecommendationsTable:
     model_of_now = Followed(Registry(clients.s3, SETTINGS.models_bucket), recommender.NAME, model.decode)
     # one thread: moto copies its tables in a transaction, and a second transaction may change them meanwhile
     table = SETTINGS.recommendations_table
-    return RecommendationsTable(clients.dynamodb, table, shard, model_of_now, clock_ms=clock, threads=1)
+    return RecommendationsTable(
+        clients.dynamodb, table, shard, model_of_now, consumables=consumables, clock_ms=clock, threads=1
+    )
 
 
 def visits(*events: AnyEvent) -> list[Visit]:
@@ -115,6 +127,15 @@ def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(cl
     assert "b" not in shown(clients, "u")[:3]
     assert "d" not in shown(clients, "u", without={"d"})
     assert len(shown(clients, "u", count=2)) == 2
+
+
+def test_consumables_are_offered_again_to_who_has_bought_them(clients: Clients, clock: Clock) -> None:
+    publish(clients, "abcd", "abdc")
+    bought = visits(view("u", "a"), buy("u", "b", category="coffee"))
+    open_sink(clients, clock, consumables=frozenset({"coffee"})).write(bought, Position(1))
+    assert "b" in shown(clients, "u")[:3]
+    open_sink(clients, clock, consumables=frozenset({"tea"})).write(bought, Position(2))
+    assert "b" not in shown(clients, "u")[:3]
 
 
 def test_a_stranger_gets_what_is_popular_over_all_shards(clients: Clients, clock: Clock) -> None:
@@ -244,12 +265,64 @@ def test_the_api_answers_and_a_second_time_with_the_tag_alone(browser: TestClien
     assert (other.status_code, other.headers["ETag"] != tag) == (200, True)
 
 
+def test_what_is_sold_out_is_shown_to_nobody(browser: TestClient, clients: Clients) -> None:
+    inventory(clients, SETTINGS).add({"a": 0, "b": 3})
+    assert shown(clients, "a/b?")[0] == "b"
+    assert "a" not in shown(clients, "a/b?") + shown(clients, "nobody")
+    for path in ("/v1/recommendations/a%2Fb%3F", "/v1/recommendations/nobody"):
+        assert "a" not in [item["product_id"] for item in browser.get(path).json()["items"]]
+
+
 def test_the_api_has_an_answer_for_a_stranger_and_for_nonsense(browser: TestClient) -> None:
     answer = browser.get("/v1/recommendations/nobody")
     assert (answer.json()["personal"], answer.headers["Cache-Control"]) == (False, "private, max-age=10")
     assert "a" not in [item["product_id"] for item in browser.get("/v1/recommendations/nobody?without=a,b").json()["items"]]
     for bad in ("count=0", "count=21", "count=x", f"without={','.join(map(str, range(501)))}"):
         assert browser.get(f"/v1/recommendations/u?{bad}").status_code == 400
+
+
+def test_a_session_that_the_asker_tells_is_answered_by_the_model(browser: TestClient, clients: Clients) -> None:
+    answer = _answered_by_a_model(browser, "/v1/recommendations?viewed=c,a&count=4")
+    document = answer.json()
+    assert (document["user_id"], document["personal"]) == (None, True)
+    assert {item["product_id"]: item["because"] for item in document["items"]}["b"] == "a"
+    assert answer.headers["Cache-Control"] == "private, max-age=10"
+    again = browser.get("/v1/recommendations?viewed=c,a&count=4", headers={"If-None-Match": answer.headers["ETag"]})
+    assert again.status_code == 304
+    without = browser.get("/v1/recommendations?viewed=c,a&without=b").json()["items"]
+    assert "b" not in [item["product_id"] for item in without]
+    for bad in ("", "viewed=", f"viewed={','.join(map(str, range(51)))}"):
+        assert browser.get(f"/v1/recommendations?{bad}").status_code == 400
+
+
+def _answered_by_a_model(browser: TestClient, path: str) -> Any:
+    """The first ones are answered with what is popular, until the model is loaded."""
+    deadline = time.monotonic() + 20
+    while not (answer := browser.get(path)).json()["personal"]:
+        assert time.monotonic() < deadline
+    return answer
+
+
+def test_throttled_keys_are_asked_for_again(clients: Clients, clock: Clock) -> None:
+    publish(clients, "ab")
+    open_sink(clients, clock).write(visits(*(view(f"u{n}", "a") for n in range(3))), Position(1))
+    real = clients.dynamodb.batch_get_item
+    asked: list[int] = []
+
+    def one_at_a_time(RequestItems: Any) -> Any:
+        ((table, wanted),) = RequestItems.items()
+        first, *rest = wanted["Keys"]
+        asked.append(len(wanted["Keys"]))
+        answer = real(RequestItems={table: {"Keys": [first]}})
+        return {**answer, "UnprocessedKeys": {table: {"Keys": rest}} if rest else {}}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clients.dynamodb, "batch_get_item", one_at_a_time)
+        reader = Recommendations(clients, SETTINGS)
+        assert set(reader.stored(["u0", "nobody", "u2", "u1"])) == {"u0", "u1", "u2"}
+        assert asked == [4, 3, 2, 1]
+        with pytest.raises(RetryLater):
+            reader.stored([f"v{n}" for n in range(9)])
 
 
 def test_the_command_for_people_and_for_machines(clients: Clients, clock: Clock) -> None:

@@ -26,14 +26,14 @@ def uncart(user: str, product: str, at_ms: int = START_MS) -> RemoveFromCart:
     )
 
 
-def buy(user: str, *products: str, at_ms: int = START_MS) -> Purchase:
+def buy(user: str, *products: str, at_ms: int = START_MS, category: str = "") -> Purchase:
     return Purchase(
         event_id=f"b{user}-{products}-{at_ms}",
         user_id=user,
         session_id="s",
         occurred_at=at_ms,
         order_id=f"o{user}-{at_ms}",
-        items=tuple(Item(product_id=product) for product in products),
+        items=tuple(Item(product_id=product, category=category) for product in products),
         amount=100,
         currency="EUR",
     )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from clickstream.errors import RetryLater
 from consumers.analytics.answers import Funnel, Top, WindowView
-from consumers.analytics.uniques import Estimate
+from consumers.analytics.partial import TALLIES
+from consumers.analytics.rows import Leaders, RowContent
+from consumers.analytics.uniques import Estimate, Uniques
 from consumers.analytics.views import Granularity, ShardProgress
 
 #: 24 November 2026, 13:37:20 UTC
@@ -44,6 +47,17 @@ class Shop:
         made = (self._window(granularity, at, top) for at in range(start_ms // width * width, end_ms, width))
         return [window for window in made if window.counts]
 
+    def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterable[tuple[int, RowContent]]:
+        self._answer()
+        stored = "minute" if granularity == "minute" else "hour"
+        with self.lock:
+            self.asked.append((stored, start_ms, end_ms))
+        width = Granularity(stored).ms
+        for at in range(start_ms // width * width, end_ms, width):
+            window = self._window(stored, at, 100)
+            if window.counts:
+                yield at, _row(window)
+
     def _window(self, granularity: str, start_ms: int, top: int) -> WindowView:
         end_ms = start_ms + Granularity(granularity).ms
         lived = max(0, min(end_ms, self.now) - max(start_ms, self.opened_ms))
@@ -63,6 +77,8 @@ class Shop:
                 ("<b>wool</b> blanket", events // 90),
                 ("süße träume", events // 140),
             ],
+            "countries": [("DE", events // 2), ("FR", events // 4), ("US", events // 9)],
+            "devices": [("phone", events // 2), ("desktop", events // 3), ("tablet", events // 12)],
         }
         return WindowView(
             granularity=granularity,
@@ -103,7 +119,9 @@ class Shop:
             position=f"{49_650_000_000 + events:060d}.000000",
             behind_ms=behind_ms,
             watermark_ms=self.now - 400 - behind_ms,
+            arrived_ms=self.now - 300 - behind_ms,
             updated_at=(self.now if self.silent_since is None else self.silent_since) - 300,
+            committed_at=(self.now if self.silent_since is None else self.silent_since) - 900,
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,
@@ -115,3 +133,22 @@ class Shop:
             assert self.holding.wait(30)
         if self.down:
             raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")
+
+
+@lru_cache(maxsize=4096)
+def _sketch(visitors: int) -> bytes:
+    """Of the first so many visitors."""
+    uniques = Uniques()
+    uniques.add(f"u{number}" for number in range(visitors))
+    return uniques.to_bytes()
+
+
+def _row(window: WindowView) -> RowContent:
+    """What a worker would have stored for the window."""
+    return RowContent(
+        events=window.counts,
+        revenue=window.revenue,
+        uniques=_sketch(int(window.uniques.value)),
+        funnel=[window.funnel.view, window.funnel.cart, window.funnel.purchase] * 3,
+        tallies=[Leaders(dict(window.tops[name].entries), window.tops[name].bound) for name in TALLIES],
+    )

@@ -21,6 +21,7 @@ def create(clients: Clients, settings: Settings) -> None:
     for table, hash_key, range_key in (
         (settings.shards_table, "application", "shard"),
         (settings.aggregates_table, "window", "part"),
+        (settings.recommendations_table, "subject", "part"),
     ):
         clients.dynamodb.create_table(
             TableName=table,

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from serving import tabular
 from serving.app import STATIC, create_app
 from serving.security import HEADERS
+from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import NOW, Shop
 
-PATHS = ["/", "/favicon.ico", "/static/app.js", "/static/style.css", "/healthz", "/readyz", "/v1/aggregates", "/v1/progress"]
+PAGES = ["/", "/fraud", "/recommendations", "/pipeline", "/api"]
+API = ["/v1/aggregates", "/v1/progress", "/v1/fraud/decided", "/v1/fraud/alerts"]
+FILES = ["/favicon.ico", "/static/frame.js", "/static/style.css"]
+PATHS = [*PAGES, *API, *FILES, "/healthz", "/readyz", "/v1/openapi.json"]
 
 
 @pytest.fixture
@@ -24,7 +31,8 @@ def shop() -> Shop:
 
 @pytest.fixture
 def client(shop: Shop) -> Iterator[TestClient]:
-    with TestClient(create_app(shop, shop.clock), base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as client:
+    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop))
+    with TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as client:
         yield client
 
 
@@ -47,7 +55,8 @@ def test_what_is_served(client: TestClient, path: str) -> None:
 
 
 def wait_until_read(client: TestClient) -> None:
-    for _ in range(2000):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
         if client.get("/readyz").status_code == 200:
             return
     raise AssertionError("the feed has not read the stores")
@@ -86,6 +95,11 @@ def test_progress(client: TestClient, shop: Shop) -> None:
         ("fraud", "shardId-000000000001", 95_000, 3),
     ]
     assert {row["age_ms"] for row in answer["progress"]} == {300}
+    assert {row["checkpoint_age_ms"] for row in answer["progress"]} == {900}
+    assert [(each["application"], each["shards"], each["lag_ms"]) for each in answer["applications"]] == [
+        ("analytics", 2, 340),
+        ("fraud", 2, 95_000),
+    ]
     assert {"owner", "position", "watermark", "events", "duplicates"} <= answer["progress"][0].keys()
 
 
@@ -110,9 +124,10 @@ def test_a_bad_question_is_400_with_a_hint(client: TestClient, query: str) -> No
     assert answer.json()["hint"]
 
 
-@pytest.mark.parametrize("path", ["/v1/aggregates", "/v1/progress"])
+@pytest.mark.parametrize("path", [*API, "/v1/decisions/e-1"])
 def test_a_store_that_is_away_is_503_with_a_hint(client: TestClient, shop: Shop, path: str) -> None:
     shop.down = True
+    shop.now += 1_000  # what a page has just read is shared for a moment
     answer = client.get(path)
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
@@ -168,7 +183,9 @@ def test_on_loopback_a_foreign_host_name_is_refused(client: TestClient, host: st
 
 
 def test_the_page_has_no_inline_script_or_style_and_no_outside_address() -> None:
-    for file in STATIC.glob("*.*"):
+    files = [file for file in STATIC.rglob("*.*") if "vendor" not in file.parts]
+    assert len(files) > 15
+    for file in files:
         text = file.read_text()
         # the namespace of SVG is a name, not a request
         assert not re.findall(r"(?:https?:)?//[a-z0-9.-]+\.[a-z]{2,}", text.replace("http://www.w3.org/2000/svg", "")), file
@@ -190,3 +207,57 @@ def test_the_vendored_chart_library_is_the_published_one(name: str, digest: str)
 
 def test_the_shop_of_these_tests_is_at_a_known_time() -> None:
     assert NOW % 60_000 == 20_000
+
+
+def test_the_latest_alarms_with_reasons_and_without_names(client: TestClient) -> None:
+    answer: Any = client.get("/v1/fraud/alerts?count=3").json()["alerts"]
+    assert len(answer) == 3
+    assert answer[0]["reasons"][0] == {"feature": "failed_logins_1h", "value": 6.0, "effect": 2.41}
+    assert answer[0]["reasons"][2]["value"] is None  # a missing value
+    assert "user_id" not in answer[0]
+    one: Any = client.get(f"/v1/decisions/{answer[0]['event_id']}").json()
+    assert {name: one[name] for name in answer[0]} == answer[0]
+    assert "user_id" not in one
+
+
+def test_what_was_not_decided_is_404(client: TestClient) -> None:
+    answer = client.get("/v1/decisions/nothing")
+    assert answer.status_code == 404
+    assert "no decision" in answer.json()["error"]
+
+
+def test_decisions_by_minute(client: TestClient, shop: Shop) -> None:
+    answer: Any = client.get("/v1/fraud/decided?from=10m ago").json()
+    assert len(answer["minutes"]) == 11
+    assert answer["counts"]["approve"] == sum(minute["approve"] for minute in answer["minutes"])
+    assert client.get("/v1/fraud/decided?from=8h ago").status_code == 400
+
+
+@pytest.mark.parametrize("path", API)
+def test_every_answer_is_to_be_had_as_a_table(client: TestClient, path: str) -> None:
+    answer = client.get(f"{path}?format=csv")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith('attachment; filename="clickstream-')
+    rows = list(csv.DictReader(answer.content.decode("utf-8-sig").splitlines()))
+    counted = next(part for name, part in client.get(path).json().items() if isinstance(part, list) and name != "applications")
+    assert len(rows) == len(counted) > 0
+    assert client.get(f"{path}?format=xls").status_code == 400
+    assert "attachment" in client.get(f"{path}?download=1").headers["content-disposition"]
+
+
+def test_a_cell_is_no_formula() -> None:
+    text = tabular.table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
+    assert text.split() == ["name", "'=HYPERLINK(1)", "'-1+2", "plain", "-3"]
+
+
+@pytest.mark.parametrize(("feed", "status"), [("nowhere", 404), ("now?range=week", 400), ("now/1h", 404)])
+def test_a_feed_that_is_not_there(client: TestClient, feed: str, status: int) -> None:
+    assert client.get(f"/v1/live/{feed}").status_code == status
+
+
+def test_pages_that_have_nothing_to_show_are_not_offered(shop: Shop) -> None:
+    with TestClient(create_app(shop, shop.clock), base_url="http://127.0.0.1") as client:
+        assert client.get("/fraud").status_code == client.get("/recommendations").status_code == 404
+        assert "/fraud" not in client.get("/").text
+        assert client.get("/v1/fraud/alerts").status_code == 404

@@ -13,13 +13,19 @@ from starlette.types import Message
 from clickstream.errors import RetryLater
 from serving.app import create_app
 from serving.broadcast import Broadcast
+from serving.fleet import Fleet
 from serving.live import Feed, Live
-from serving.overview import Overview
+from serving.pictures.now import Now
+from serving.spans import SPANS
 from tests.unit.serving.shop import Shop
 
 
+def now_of(shop: Shop) -> Now:
+    return Now(shop, Fleet(shop), "shop", SPANS["1h"])
+
+
 class Page:
-    """An ASGI client of ``/v1/live`` that keeps what it is sent, for as long as it is told to stay."""
+    """An ASGI client of a live feed that keeps what it is sent, for as long as it is told to stay."""
 
     def __init__(self, stays: Callable[[Page], bool]) -> None:
         self.status = 0
@@ -58,9 +64,9 @@ async def watch(pages: list[Page], shop: Shop, period_s: float) -> None:
         "http_version": "1.1",
         "method": "GET",
         "scheme": "http",
-        "path": "/v1/live",
-        "raw_path": b"/v1/live",
-        "query_string": b"",
+        "path": "/v1/live/now",
+        "raw_path": b"/v1/live/now",
+        "query_string": b"range=1h",
         "headers": [(b"host", b"127.0.0.1")],
     }
     async with app.router.lifespan_context(app):
@@ -85,7 +91,7 @@ def test_pictures_are_server_sent_events() -> None:
     assert [event["retry"] for event in events[:3]] == ["2000"] * 3
     numbers = [int(event["id"]) for event in events]
     assert numbers == sorted(set(numbers))
-    assert json.loads(events[0]["data"])["progress"][0]["application"] == "analytics"
+    assert json.loads(events[0]["data"])["total"]["events"] > 0
 
 
 def test_many_pages_share_one_reading_of_the_stores() -> None:
@@ -94,7 +100,7 @@ def test_many_pages_share_one_reading_of_the_stores() -> None:
     asyncio.run(watch(pages, shop, 0.02))
 
     newest = max(int(page.events()[-1]["id"]) for page in pages)
-    readings = sum(kind == "day" for kind, _, _ in shop.asked)
+    readings = len(shop.asked)
     assert all(len(page.events()) >= 3 for page in pages)
     assert readings <= newest + 1
 
@@ -103,7 +109,7 @@ def test_a_store_that_goes_away_and_comes_back() -> None:
     shop = Shop()
 
     async def scene() -> list[Any]:
-        live = Live(Overview(shop, "shop"), shop.clock)
+        live = Live(now_of(shop), shop.clock)
         reader = live.broadcast.subscribe()
         for down in (False, True, False):
             shop.down = down
@@ -112,16 +118,16 @@ def test_a_store_that_goes_away_and_comes_back() -> None:
         return [json.loads(message.decode().split("data: ")[1].split("\n")[0]) async for message in reader]
 
     before, during, after = asyncio.run(scene())
-    assert (before["problem"], after["problem"]) == (None, None)
-    assert during["problem"] == str(RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer"))
-    assert during["series"] == before["series"]
+    assert (before["head"]["problem"], after["head"]["problem"]) == (None, None)
+    assert during["head"]["problem"] == str(RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer"))
+    assert during["bars"] == before["bars"]
 
 
 def test_pages_hear_of_a_store_that_hangs_while_it_hangs() -> None:
     shop = Shop()
 
     async def scene() -> None:
-        live = Live(Overview(shop, "shop"), shop.clock, slow_s=0.01)
+        live = Live(now_of(shop), shop.clock, slow_s=0.01)
         await live.tick()
         reader = live.broadcast.subscribe()
         shop.hangs = True
@@ -129,8 +135,8 @@ def test_pages_hear_of_a_store_that_hangs_while_it_hangs() -> None:
         pictures = aiter(reader)
         await anext(pictures)
         told = json.loads((await asyncio.wait_for(anext(pictures), 10)).decode().split("data: ")[1].split("\n")[0])
-        assert told["problem"].startswith("it has not answered for")
-        assert told["current"]["hour"]["events"] > 0
+        assert told["head"]["problem"].startswith("it has not answered for")
+        assert told["total"]["events"] > 0
         shop.holding.set()
         await ticking
         assert live.problem is None
@@ -181,5 +187,38 @@ def test_a_page_that_stalls_is_let_go() -> None:
         scope = {"type": "http", "method": "GET", "headers": []}
         await asyncio.wait_for(feed(scope, silent, never), 10)
         assert len(broadcast) == 0
+
+    asyncio.run(scene())
+
+
+def test_without_a_page_nothing_is_read_for_it() -> None:
+    shop = Shop()
+
+    async def scene() -> tuple[int, int]:
+        live = Live(now_of(shop), shop.clock, period_s=0.001)
+        running = asyncio.create_task(live.run())
+        for _ in range(20):
+            await asyncio.sleep(0.002)
+        before = len(shop.asked)
+        reader = live.broadcast.subscribe()
+        await asyncio.wait_for(anext(aiter(reader)), 10)
+        live.broadcast.unsubscribe(reader)
+        running.cancel()
+        return before, len(shop.asked)
+
+    before, after = asyncio.run(scene())
+    assert before == 0
+    assert after >= 1
+
+
+def test_who_comes_after_a_rest_is_not_shown_what_was_true_before_it() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        first = broadcast.subscribe()
+        broadcast.send(b"old")
+        broadcast.unsubscribe(first)
+        second = broadcast.subscribe()
+        broadcast.send(b"new")
+        assert await anext(aiter(second)) == b"new"
 
     asyncio.run(scene())

@@ -147,7 +147,7 @@ def test_a_signal_ends_it_although_a_page_is_open(number: signal.Signals, code: 
             ready = process.stderr.readline()
             assert re.fullmatch(r"serving on http://127\.0\.0\.1:\d+/\n", ready)
             page = http.client.HTTPConnection(urlsplit(ready.split()[-1]).netloc, timeout=10)
-            page.request("GET", "/v1/live")
+            page.request("GET", "/v1/live/pipeline")
             stream = page.getresponse()
             assert stream.status == 200
             assert stream.readline().startswith(b"id: ")

@@ -1,25 +1,25 @@
-"""Which windows are read when, as the data's own time moves."""
+"""Which rows are read when, as the data's own time moves; and that a kept stretch is one that was read whole."""
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
-from serving.periods import WINDOW_MS
-from serving.read_model import Granularity
-from serving.stretch import CADENCES, SETTLING_MS, Stretch
+from serving.spans import SPANS
+from serving.stretch import Stretch, Sum
 from tests.unit.serving.shop import NOW, Shop
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
-BOUNDARY = NOW // HOUR * HOUR
 
 
 class Reader:
     """Reads what is due from a shop whose visitors never sleep."""
 
-    def __init__(self, kind: Granularity) -> None:
-        self.stretch = Stretch(kind)
-        self.shop = Shop(opened_ms=0)
+    def __init__(self, name: str, opened_ms: int = 0) -> None:
+        self.span = SPANS[name]
+        self.stretch = Stretch(self.span, top=8)
+        self.shop = Shop(opened_ms=opened_ms)
 
     def read(self, anchor_ms: int, now_ms: int) -> int | None:
         """The number of windows read."""
@@ -27,51 +27,85 @@ class Reader:
         asked = self.stretch.due(anchor_ms, now_ms)
         if asked is None:
             return None
-        self.stretch.keep(asked, self.shop.windows(self.stretch.kind, asked.start, asked.end, top=1), now_ms)
-        return (asked.end - asked.start) // WINDOW_MS[self.stretch.kind]
+        reading = self.stretch.begin(asked, anchor_ms)
+        for start_ms, row in self.shop.rows(self.span.rows, asked.start, asked.end):
+            reading.add(start_ms, row)
+        self.stretch.keep(reading, now_ms)
+        return (asked.end - asked.start) // self.span.row_ms
 
 
-@pytest.mark.parametrize("kind", CADENCES)
-def test_the_first_reading_is_of_all(kind: Granularity) -> None:
-    reader = Reader(kind)
-    assert reader.read(NOW, 0) == CADENCES[kind].windows
-    assert all(point["events"] for point in reader.stretch.series())
+@pytest.mark.parametrize("name", SPANS)
+def test_the_first_reading_is_of_all(name: str) -> None:
+    reader = Reader(name)
+    span = reader.span
+    assert reader.read(NOW, 1) == span.length_ms * (2 if span.compared else 1) // span.row_ms
+    bars = reader.stretch.bars()
+    assert [bar.start for bar in bars] == list(range(bars[0].start, bars[0].start + span.length_ms, span.bar_ms))
+    assert bars[-1].start <= NOW < bars[-1].start + span.bar_ms
+    assert all(bar.events for bar in bars)
+    assert reader.stretch.total is not None
+    assert sum(bar.events for bar in bars) == sum(reader.stretch.total.counts.values())
+    assert sum(bar.orders for bar in bars) == reader.stretch.total.orders
 
 
-def test_hours_are_read_seldom_and_the_hour_before_only_while_it_settles() -> None:
-    reader = Reader("hour")
-    reader.read(BOUNDARY - 1, 0)
-    newest_ms = CADENCES["hour"].newest_ms
-    assert reader.read(BOUNDARY - 1, newest_ms - 1) is None
-    assert reader.read(BOUNDARY - 1, newest_ms) == 1
-    # a new hour does not wait for its turn
-    assert reader.read(BOUNDARY + 1, newest_ms + 1) == 2
-    assert reader.read(BOUNDARY + SETTLING_MS - 1, 3 * newest_ms) == 2
-    assert reader.read(BOUNDARY + SETTLING_MS, 4 * newest_ms) == 1
+def test_then_the_newest_windows_alone_are_read() -> None:
+    reader = Reader("1h")
+    at = NOW // HOUR * HOUR
+    reader.read(at, 1)
+    assert [reader.read(at + second * 1000, second * 1000) for second in range(1, 5)] == [3] * 4
+    hours = Reader("24h")
+    hours.read(at, 1)
+    assert hours.read(at + 1999, 2000) is None
+    assert hours.read(at + 2001, 2001) == 2
 
 
-@pytest.mark.parametrize(
-    ("moves", "read"),
-    [
-        (5 * MINUTE, 6),  # a replay at speed: every window it went through, and the one it had left
-        (300 * MINUTE, 60),  # beyond everything that was kept
-        (-2 * MINUTE, 60),  # another stretch of the past: all anew
-    ],
-)
-def test_when_the_time_of_the_data_jumps_no_window_is_missed(moves: int, read: int) -> None:
-    reader = Reader("minute")
-    reader.read(NOW, 0)
-    assert reader.read(NOW + moves, 1000) == read
+@pytest.mark.parametrize("name", SPANS)
+def test_small_readings_come_to_the_same_as_one_of_all(name: str) -> None:
+    kept = Reader(name, opened_ms=NOW - 40 * MINUTE)
+    for second in range(1, 400, 7):
+        kept.read(NOW + second * 1000, second * 1000)
+    last = NOW + 397_000
+    kept.read(last, 397_000 + kept.span.newest_ms)
+    fresh = Reader(name, opened_ms=NOW - 40 * MINUTE)
+    fresh.read(last, 1)
+    assert kept.stretch.bars() == fresh.stretch.bars()
+    assert kept.stretch.before() == fresh.stretch.before()
+    assert msgspec.to_builtins(kept.stretch.total) == msgspec.to_builtins(fresh.stretch.total)
 
-    fresh = Reader("minute")
+
+@pytest.mark.parametrize("moves", [5 * MINUTE, 300 * MINUTE, -2 * MINUTE])
+def test_when_the_time_of_the_data_jumps_no_window_is_missed(moves: int) -> None:
+    reader = Reader("1h")
+    reader.read(NOW, 1)
+    reader.read(NOW + moves, 1000)
+    fresh = Reader("1h")
     fresh.read(NOW + moves, 1000)
-    assert reader.stretch.series() == fresh.stretch.series()
-    assert reader.stretch.current() == fresh.stretch.current()
+    assert reader.stretch.bars() == fresh.stretch.bars()
+    assert reader.stretch.total == fresh.stretch.total
 
 
 def test_all_are_read_again_for_late_events() -> None:
-    reader = Reader("minute")
-    reader.read(NOW, 0)
-    all_ms = CADENCES["minute"].all_ms
-    assert reader.read(NOW, all_ms - 1) == 2
-    assert reader.read(NOW, all_ms) == 60
+    reader = Reader("7d", opened_ms=NOW - 20 * HOUR)
+    reader.read(NOW, 1)
+    before = reader.stretch.bars()
+    reader.shop.opened_ms -= 3 * HOUR  # as if three more hours of events had come late
+    whole_ms = reader.span.whole_ms
+    assert reader.read(NOW, whole_ms) == 2
+    assert reader.stretch.bars() == before
+    assert reader.read(NOW, whole_ms + 1) == 168
+    fresh = Reader("7d", opened_ms=NOW - 23 * HOUR)
+    fresh.read(NOW, 1)
+    assert reader.stretch.bars() == fresh.stretch.bars() != before
+
+
+def test_the_stretch_before_is_told_apart() -> None:
+    reader = Reader("1h", opened_ms=NOW - 3 * HOUR)
+    reader.read(NOW, 1)
+    bars, before = reader.stretch.bars(), reader.stretch.before()
+    assert isinstance(before, Sum)
+    earlier = Reader("1h", opened_ms=NOW - 3 * HOUR)
+    # an hour earlier, when its last minute was over
+    earlier.read(bars[0].start - 1, 1)
+    assert before.events == sum(bar.events for bar in earlier.stretch.bars())
+    assert before.orders == sum(bar.orders for bar in earlier.stretch.bars())
+    assert Reader("30d").stretch.before() is None

@@ -107,7 +107,7 @@ PUBLISHED = {
 def test_on_real_clicks_the_baselines_have_their_published_figures_and_ours_is_better(datasets: Path) -> None:
     answer = CliRunner().invoke(
         cli,
-        ["models", "evaluate", "recommender", "--dataset", "yoochoose", "--json"],
+        ["models", "evaluate", "recommender", "--dataset", "yoochoose_100k", "--json"],
         env={"CLICKSTREAM_DATASETS": str(datasets)},
         catch_exceptions=False,
     )

@@ -1,0 +1,256 @@
+"""Every metric there is: its name, unit, kind and labels, what it says, and what an operator does about it. Pure.
+
+A name that is not here does not pass the type checker; docs/telemetry.md lists the same table, and a test compares them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+Unit = Literal["", "seconds", "bytes"]
+
+MetricName = Literal[
+    "clickstream_events_total",
+    "clickstream_duplicates_total",
+    "clickstream_foreign_total",
+    "clickstream_dead_letters_total",
+    "clickstream_behind_seconds",
+    "clickstream_progress_age_seconds",
+    "clickstream_watermark_age_seconds",
+    "clickstream_effect_latency_seconds",
+    "clickstream_breaker_open",
+    "clickstream_shard_owner",
+    "clickstream_stores_up",
+    "clickstream_collector_requests_total",
+    "clickstream_collector_events_total",
+    "clickstream_collector_answer_seconds",
+    "clickstream_publisher_delivered_total",
+    "clickstream_publisher_failed_total",
+    "clickstream_publisher_records_total",
+    "clickstream_publisher_bytes_total",
+    "clickstream_publisher_throttled_total",
+    "clickstream_publisher_retried_total",
+    "clickstream_publisher_mispredicted_total",
+    "clickstream_publisher_reput_total",
+    "clickstream_publisher_pending_events",
+    "clickstream_publisher_pending_bytes",
+]
+
+SHARD = ("application", "shard")
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """``says``: what its value means; ``advice``: what to do when it is not what it should be."""
+
+    name: MetricName
+    kind: Kind
+    unit: Unit = ""
+    labels: tuple[str, ...] = ()
+    says: str
+    advice: str
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Cumulative counts: ``buckets`` are (upper bound, how many values are at most that), ascending, without +Inf."""
+
+    buckets: tuple[tuple[float, int], ...]
+    count: int
+    sum: float
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One series' value now; ``labels`` in the order in which the metric names them."""
+
+    metric: MetricName
+    value: float | Histogram
+    labels: tuple[str, ...] = ()
+
+
+_OF_SHARD: tuple[Metric, ...] = (
+    Metric(
+        name="clickstream_events_total",
+        kind="counter",
+        labels=SHARD,
+        says="events folded: valid, at home on the shard, no duplicates",
+        advice="stands still while clickstream_behind_seconds grows: the shard waits; its owner's log says for what",
+    ),
+    Metric(
+        name="clickstream_duplicates_total",
+        kind="counter",
+        labels=SHARD,
+        says="events dropped because their id was seen in the last minutes",
+        advice="a few are producers' retries; a large share: answers to producers are lost, look at the collector",
+    ),
+    Metric(
+        name="clickstream_foreign_total",
+        kind="counter",
+        labels=SHARD,
+        says="events refused because their key hashes into another shard",
+        advice="grows during a reshard only; else a producer uses explicit hash keys",
+    ),
+    Metric(
+        name="clickstream_dead_letters_total",
+        kind="counter",
+        labels=SHARD,
+        says="records that are no events, kept in the dead-letter queue",
+        advice="clickstream dlq list says why; mend the producer or the code, then clickstream dlq redrive",
+    ),
+    Metric(
+        name="clickstream_behind_seconds",
+        kind="gauge",
+        unit="seconds",
+        labels=SHARD,
+        says="how much older the last record read is than the stream's newest (MillisBehindLatest)",
+        advice="all shards: start a worker, or mend the slow store; one shard: split it; before the retention ends",
+    ),
+    Metric(
+        name="clickstream_progress_age_seconds",
+        kind="gauge",
+        unit="seconds",
+        labels=SHARD,
+        says="since the owner's last commit or heartbeat",
+        advice="over 60: nobody works on the shard; is a worker of the application alive, and does DynamoDB answer it?",
+    ),
+    Metric(
+        name="clickstream_watermark_age_seconds",
+        kind="gauge",
+        unit="seconds",
+        labels=SHARD,
+        says="since the latest event time that was folded",
+        advice="grows with behind at 0: the shop sends nothing to this shard; look at the collector and its clients",
+    ),
+    Metric(
+        name="clickstream_effect_latency_seconds",
+        kind="histogram",
+        unit="seconds",
+        labels=SHARD,
+        says="put to visible effect, sampled, since the shard's process started",
+        advice="p99 over 1.5 with behind at 0: the store is slow; look at its latency and at breakers",
+    ),
+    Metric(
+        name="clickstream_breaker_open",
+        kind="gauge",
+        labels=(*SHARD, "dependency"),
+        says="1 while an AWS service is not asked because it failed five times in a row",
+        advice="mend that service; the shard waits, loses nothing, and goes on by itself",
+    ),
+    Metric(
+        name="clickstream_shard_owner",
+        kind="gauge",
+        labels=(*SHARD, "owner"),
+        says="1 for the worker that owns the shard",
+        advice="changes at deploys and takeovers; changing by itself: workers die, look for 'the worker died'",
+    ),
+    Metric(
+        name="clickstream_stores_up",
+        kind="gauge",
+        says="whether this server could read the shards table just now",
+        advice="0: every other shard metric is missing; DynamoDB, its endpoint and credentials",
+    ),
+)
+
+_OF_COLLECTOR: tuple[Metric, ...] = (
+    Metric(
+        name="clickstream_collector_requests_total",
+        kind="counter",
+        labels=("status",),
+        says="requests for /v1/events by HTTP status",
+        advice="429: a client is over its rate; 503: the stream does not take all, see the publisher's; 4xx: a client is wrong",
+    ),
+    Metric(
+        name="clickstream_collector_events_total",
+        kind="counter",
+        labels=("outcome",),
+        says="events answered: accepted, rejected, or retry",
+        advice="rejected grows: a client's release sends what is no event; the answers say what is wrong",
+    ),
+    Metric(
+        name="clickstream_collector_answer_seconds",
+        kind="histogram",
+        unit="seconds",
+        says="from a request's head to its answer, acknowledgement by Kinesis included",
+        advice="grows with throttled: split shards; grows alone: the collector is out of CPU, start another",
+    ),
+)
+
+_OF_PUBLISHER: tuple[Metric, ...] = (
+    Metric(
+        name="clickstream_publisher_delivered_total",
+        kind="counter",
+        says="events that Kinesis has in their own shard",
+        advice="nothing; the others are measured against it",
+    ),
+    Metric(
+        name="clickstream_publisher_failed_total",
+        kind="counter",
+        says="events given up after their time to live, and reported to who sent them",
+        advice="the stream does not take them in time: is it up, has it enough shards?",
+    ),
+    Metric(
+        name="clickstream_publisher_records_total",
+        kind="counter",
+        says="Kinesis records accepted; delivered over records is the events per aggregate",
+        advice="near 1 event per record under load: aggregation is off, and the shards' 1,000 records a second are the limit",
+    ),
+    Metric(
+        name="clickstream_publisher_bytes_total",
+        kind="counter",
+        unit="bytes",
+        says="data of those records",
+        advice="near 1 MB/s per open shard: split",
+    ),
+    Metric(
+        name="clickstream_publisher_throttled_total",
+        kind="counter",
+        says="records refused because a shard was over its limits",
+        advice="more than 1 % of records: split the hot shard (clickstream shards list)",
+    ),
+    Metric(
+        name="clickstream_publisher_retried_total",
+        kind="counter",
+        says="records put again after a refusal or a failed call",
+        advice="without throttled: the network or Kinesis fails",
+    ),
+    Metric(
+        name="clickstream_publisher_mispredicted_total",
+        kind="counter",
+        says="records that came to another shard than predicted: the stream was resharded",
+        advice="nothing during a reshard",
+    ),
+    Metric(
+        name="clickstream_publisher_reput_total",
+        kind="counter",
+        says="events put again because a reshard overtook their aggregate",
+        advice="nothing during a reshard",
+    ),
+    Metric(
+        name="clickstream_publisher_pending_events",
+        kind="gauge",
+        says="events accepted and not yet acknowledged by Kinesis",
+        advice="stays high: the stream takes less than comes; split, or the clients will get 503",
+    ),
+    Metric(
+        name="clickstream_publisher_pending_bytes",
+        kind="gauge",
+        unit="bytes",
+        says="their memory",
+        advice="at the buffer's bound the collector answers 503",
+    ),
+)
+
+METRICS: dict[MetricName, Metric] = {metric.name: metric for metric in (*_OF_SHARD, *_OF_COLLECTOR, *_OF_PUBLISHER)}
+
+#: Upper bounds, in seconds, of every histogram: from a store's round trip to an outage.
+BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+def by_metric(samples: Iterable[Sample]) -> dict[Metric, list[Sample]]:
+    """Samples of one metric together, metrics in the registry's order."""
+    found: dict[MetricName, list[Sample]] = {}
+    for sample in samples:
+        found.setdefault(sample.metric, []).append(sample)
+    return {metric: found[name] for name, metric in METRICS.items() if name in found}

@@ -1,0 +1,3 @@
+"""Every event once, as Parquet on S3, partitioned by date and hour."""
+
+NAME = "archive"

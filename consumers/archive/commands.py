@@ -1,0 +1,73 @@
+"""``clickstream archive``: its files."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing
+from clickstream.settings import from_env
+from consumers.archive import NAME
+
+
+@click.group()
+def archive() -> None:
+    """The archive's files: `clickstream worker archive` writes them, `clickstream query sql` reads them."""
+
+
+@archive.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def compact(dry_run: bool, as_json: bool) -> None:
+    """Make few large files of the many small ones of an hour; readers and the worker need not stop.
+
+    \b
+    With --json: {"applied": bool, "merges": [{"target": key, "sources": [key, ...]}], "deleted": [key, ...]}
+
+    \b
+    Example:
+      clickstream archive compact --dry-run
+    """
+    try:
+        from consumers.archive.compaction import Compactor, Merging, plan
+    except ImportError as error:
+        raise Missing(f"{error.name} is not installed", hint="pip install 'clickstream[archive]'") from error
+
+    settings = from_env()
+    clients = Clients(settings)
+    compactor = Compactor(clients.s3, settings.archive_bucket)
+    what = plan(compactor.sizes(), ended_shards(clients, settings.shards_table))
+
+    def tell(merging: Merging) -> None:
+        click.echo(f"clickstream: {len(merging.sources)} files into {merging.target.key}", err=True)
+
+    if not dry_run:
+        compactor.carry_out(what, tell=tell)
+    if as_json:
+        document = {
+            "applied": not dry_run,
+            "merges": [{"target": each.target.key, "sources": [name.key for name in each.sources]} for each in what.merges],
+            "deleted": [name.key for name in what.useless],
+        }
+        click.echo(msgspec.json.encode(document))
+        return
+    if dry_run:
+        for each in what.merges:
+            click.echo(f"would merge {len(each.sources)} files into {each.target.key}")
+        for name in what.useless:
+            click.echo(f"would delete {name.key}, which another file holds")
+    if not what.merges and not what.useless:
+        click.echo("clickstream: nothing to compact", err=True)
+
+
+def ended_shards(clients: Clients, table: str) -> set[str]:
+    """Shards that the archive has read, and written, to their end."""
+    pages = clients.dynamodb.get_paginator("query").paginate(
+        TableName=table,
+        KeyConditionExpression="application = :application",
+        FilterExpression="ended = :true",
+        ExpressionAttributeValues={":application": {"S": NAME}, ":true": {"BOOL": True}},
+        ConsistentRead=True,
+    )
+    return {item["shard"]["S"] for page in pages for item in page["Items"]}

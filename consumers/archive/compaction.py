@@ -1,0 +1,124 @@
+"""Many small files of an hour into few large ones. The plan is pure; :class:`Compactor` carries it out on S3."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from clickstream.errors import RetryLater
+from consumers.archive import parquet
+from consumers.archive.names import Name, covered
+from consumers.archive.sink import EVENTS
+from consumers.runtime.outages import error_code, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Query engines like files of about this size; a file that has it is left alone.
+TARGET_BYTES = 128 * 1024 * 1024
+
+
+class Merging(msgspec.Struct, frozen=True):
+    """``sources``, in the order of their chunks, become ``target``."""
+
+    target: Name
+    sources: tuple[Name, ...]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    merges: tuple[Merging, ...]
+    useless: tuple[Name, ...]
+    """Files that another one holds: left by a compaction that was interrupted, or written again by a replay."""
+
+
+def plan(sizes: Mapping[Name, int], ended: Collection[str], target_bytes: int = TARGET_BYTES) -> Plan:
+    """What to do about the files of these sizes (bytes); ``ended`` names the shards whose last chunk is complete as well.
+
+    Only complete chunks are touched: those before a shard's highest, since a file of a later chunk appears only after them.
+    """
+    useless = covered(sizes)
+    newest: dict[str, int] = defaultdict(int)
+    for name in sizes:
+        newest[name.shard] = max(newest[name.shard], name.last)
+    groups: dict[tuple[int, str], list[Name]] = defaultdict(list)
+    for name in sorted(sizes.keys() - useless):
+        if name.last < newest[name.shard] or name.shard in ended:
+            groups[name.hour, name.shard].append(name)
+    merges = [
+        Merging(Name(sources[0].hour, sources[0].shard, sources[0].first, sources[-1].last), tuple(sources))
+        for group in groups.values()
+        for sources in _batches(group, sizes, target_bytes)
+        if len(sources) > 1
+    ]
+    return Plan(tuple(merges), tuple(sorted(useless)))
+
+
+def _batches(names: Sequence[Name], sizes: Mapping[Name, int], target_bytes: int) -> Iterator[list[Name]]:
+    """Neighbours that together come to at most the target, which also bounds what is held in memory."""
+    batch: list[Name] = []
+    for name in names:
+        if batch and sum(sizes[each] for each in batch) + sizes[name] > target_bytes:
+            yield batch
+            batch = []
+        batch.append(name)
+    if batch:
+        yield batch
+
+
+class Compactor:
+    """Carries out plans. Two at the same time, or one that dies halfway, do no harm: readers go by the names."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+
+    def sizes(self) -> dict[Name, int]:
+        """Every file of the archive, in bytes. Raises RetryLater."""
+        with translated("S3"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix="date=")
+            found = [(Name.parse(item["Key"]), item["Size"]) for page in pages for item in page.get("Contents", [])]
+        return {name: size for name, size in found if name is not None}
+
+    def carry_out(self, plan: Plan, *, tell: Callable[[Merging], None]) -> None:
+        """Merge, then delete what the merged files hold. Raises RetryLater."""
+        self._delete(plan.useless)
+        for merging in plan.merges:
+            self._merge(merging)
+            self._delete(merging.sources)
+            tell(merging)
+
+    def _merge(self, merging: Merging) -> None:
+        bodies, expected = [], 0
+        with translated("S3"):
+            for name in merging.sources:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=name.key)
+                bodies.append(answer["Body"].read())
+                expected += int(answer["Metadata"][EVENTS])
+        merged, events = parquet.merge(bodies)
+        if events != expected:
+            raise RetryLater(
+                f"{merging.target.key} would hold {events} events, its sources told of {expected}: left as they are"
+            )
+        with translated("S3"):
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=merging.target.key,
+                    Body=merged,
+                    Metadata={EVENTS: str(events)},
+                    IfNoneMatch="*",
+                )
+            except ClientError as error:
+                # another compactor came first, with the same chunks
+                if error_code(error) != "PreconditionFailed":
+                    raise
+
+    def _delete(self, names: Sequence[Name]) -> None:
+        for start in range(0, len(names), 1000):
+            objects = [{"Key": name.key} for name in names[start : start + 1000]]
+            with translated("S3"):
+                self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": objects, "Quiet": True})  # type: ignore[typeddict-item]  # invariant list

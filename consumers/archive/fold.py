@@ -1,0 +1,128 @@
+"""The archive as a fold over one shard: events in, the contents of files out. Pure.
+
+The shard's events are numbered as they are folded, and cut into chunks of so many events or bytes. A file holds the events
+of one chunk that occurred in one hour. What is in a file therefore follows from its name and the shard's log alone: whoever
+replays the log, in whatever batches, writes the same files. While its chunk is open a file may be written more than once, each
+time with more events.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import msgspec
+
+from clickstream.events import AnyEvent, encode
+from consumers.runtime.application import Inheritance
+
+#: A chunk is full with so many events, or bytes of JSON: what a shard holds in memory. Files are named by the chunk's number,
+#: so reading a stream again with other sizes needs another bucket.
+CHUNK_EVENTS = 20_000
+CHUNK_BYTES = 16 * 1024 * 1024
+#: A file of an open chunk is not written with fewer events unless the shard is quiet, and then each time it has doubled:
+#: all its versions together are at most twice the last one.
+FIRST_WRITE = 256
+HOUR_MS = 3_600_000
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """A file's content: the events of ``chunk`` that occurred in ``hour`` (hours since the epoch, UTC), in shard order.
+
+    A line is an event's JSON object with its number in the shard as ``ordinal``. ``complete``: no later version has more.
+    """
+
+    hour: int
+    chunk: int
+    lines: tuple[bytes, ...]
+    complete: bool
+
+
+class Lines(msgspec.Struct, frozen=True, array_like=True):
+    """Of one chunk, those from the ``ordinal``-th event of the shard on: (hour, line) each."""
+
+    chunk: int
+    ordinal: int
+    lines: Sequence[tuple[int, bytes]]
+
+
+class ArchiveFold:
+    """See ``consumers.runtime.application.Fold``; its effects are :class:`Part`."""
+
+    def __init__(self, *, chunk_events: int = CHUNK_EVENTS, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._chunk_events = chunk_events
+        self._chunk_bytes = chunk_bytes
+        self._folded = 0
+        """Events of the shard so far; the next one's ordinal."""
+        self._chunk = 0
+        self._bytes = 0
+        """Of the open chunk."""
+        self._open: dict[int, list[bytes]] = defaultdict(list)
+        """Hour → lines of the open chunk."""
+        self._log: list[tuple[int, bytes]] = []
+        """The open chunk in shard order."""
+        self._told = 0
+        """How much of ``_log`` is in changes or snapshots that were taken."""
+        self._written: dict[int, int] = defaultdict(int)
+        """Hour → how many lines the last emitted version of the open chunk's file had."""
+        self._complete: list[Part] = []
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        for event in events:
+            line = b'{"ordinal":%d,' % self._folded + encode(event)[1:]
+            self._append(event.occurred_at // HOUR_MS, line)
+
+    def _append(self, hour: int, line: bytes) -> None:
+        self._open[hour].append(line)
+        self._log.append((hour, line))
+        self._folded += 1
+        self._bytes += len(line)
+        if len(self._log) >= self._chunk_events or self._bytes >= self._chunk_bytes:
+            self._complete += [Part(each, self._chunk, tuple(lines), complete=True) for each, lines in self._open.items()]
+            self._begin_chunk(self._chunk + 1)
+
+    def _begin_chunk(self, number: int) -> None:
+        self._chunk = number
+        self._bytes = 0
+        self._open.clear()
+        self._log.clear()
+        self._written.clear()
+        self._told = 0
+
+    def effects(self, *, flush: bool) -> Sequence[Part]:
+        parts, self._complete = self._complete, []
+        for hour, lines in self._open.items():
+            written = self._written[hour]
+            if len(lines) >= max(FIRST_WRITE, 2 * written) or (flush and len(lines) > written):
+                self._written[hour] = len(lines)
+                parts.append(Part(hour, self._chunk, tuple(lines), complete=False))
+        return parts
+
+    def changes(self) -> bytes:
+        return self._encoded(self._told)
+
+    def snapshot(self) -> bytes:
+        return self._encoded(0)
+
+    def _encoded(self, start: int) -> bytes:
+        self._told = len(self._log)
+        return msgspec.msgpack.encode(Lines(self._chunk, self._folded - len(self._log) + start, self._log[start:]))
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        """Raises msgspec.MsgspecError when the bytes are no state of this application.
+
+        Nothing is inherited: a parent has written all its files before its children begin.
+        """
+        if inheritance is not None:
+            return
+        stored = _decoder.decode(state)
+        if stored.chunk != self._chunk:
+            # the chunk before was completed, and written before this link was committed
+            self._begin_chunk(stored.chunk)
+        self._folded = stored.ordinal
+        for hour, line in stored.lines:
+            self._append(hour, line)
+        self._told = len(self._log)
+
+
+_decoder = msgspec.msgpack.Decoder(Lines)

@@ -1,0 +1,112 @@
+"""Files into the archive's bucket (S3), each written only over a version of itself with fewer events.
+
+S3's conditional writes are the guard: a put names the version that it replaces, or that there is none. A worker that lost its
+shard finds another version there, and gives way if that has more; whatever it may still write, its successor would have too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from clickstream.errors import RetryLater
+from consumers.archive import parquet
+from consumers.archive.fold import Part
+from consumers.archive.names import Name
+from consumers.runtime.outages import error_code, translated
+from consumers.runtime.position import Position
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+#: Files under way at once, to hide the round trips.
+THREADS = 4
+#: The object metadata that tells how many events a version has.
+EVENTS = "events"
+#: 409 is S3's word for two puts at the same moment, 404 that the version to be replaced was deleted.
+_REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+_ATTEMPTS = 5
+
+
+class Version(msgspec.Struct, frozen=True):
+    """What an object holds now."""
+
+    events: int
+    etag: str
+
+
+class ArchiveBucket:
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Part`."""
+
+    def __init__(self, s3: S3Client, bucket: str, shard_id: str, *, threads: int = THREADS) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._shard_id = shard_id
+        self._open: dict[str, Version] = {}
+        """Key → what we last saw of a file that may still grow."""
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="archive")
+        self._encoder = ThreadPoolExecutor(1, thread_name_prefix="parquet")
+
+    def write(self, effects: Sequence[Part], position: Position) -> None:
+        """Raises RetryLater when any file could not be written; the others are, and stay as they are.
+
+        Chunk by chunk: a file of a later one says that all files of those before are complete, and compaction relies on it.
+        """
+        for _, parts in groupby(effects, lambda part: part.chunk):
+            writes = [self._threads.submit(self._write, part) for part in parts]
+            failures = [failure for write in writes if (failure := write.exception()) is not None]
+            if failures:
+                raise failures[0]
+
+    def _write(self, part: Part) -> None:
+        key = Name(part.hour, self._shard_id, part.chunk, part.chunk).key
+        body: bytes | None = None
+        there = self._open.get(key)
+        for _ in range(_ATTEMPTS):
+            if there is None or there.events < len(part.lines):
+                # on one thread: Arrow keeps memory for each that it has worked on
+                body = body or self._encoder.submit(parquet.encode, part.lines).result()
+                written = self._put(key, body, len(part.lines), there)
+                if written is None:
+                    there = self._look(key)
+                    continue
+                there = written
+            if part.complete:
+                self._open.pop(key, None)
+            else:
+                self._open[key] = there
+            return
+        raise RetryLater(f"S3: {key} changes under our hands")
+
+    def _put(self, key: str, body: bytes, events: int, there: Version | None) -> Version | None:
+        """The version written; None if the object is not what we took it for."""
+        with translated("S3"):
+            try:
+                if there is None:
+                    answer = self._s3.put_object(
+                        Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, IfNoneMatch="*"
+                    )
+                else:
+                    answer = self._s3.put_object(
+                        Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, IfMatch=there.etag
+                    )
+            except ClientError as error:
+                if error_code(error) not in _REFUSED:
+                    raise
+                return None
+        return Version(events, answer["ETag"])
+
+    def _look(self, key: str) -> Version | None:
+        with translated("S3"):
+            try:
+                found = self._s3.head_object(Bucket=self._bucket, Key=key)
+            except ClientError as error:
+                if error_code(error) not in {"404", "NoSuchKey"}:
+                    raise
+                return None
+        return Version(int(found["Metadata"][EVENTS]), found["ETag"])

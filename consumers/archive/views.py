@@ -1,0 +1,97 @@
+"""The read model: SQL over the archive, by DuckDB, with the files that a reader must look at and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing, UserMistake
+from clickstream.settings import Settings
+from consumers.archive.names import Name, covered
+from consumers.runtime.outages import translated
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
+
+__all__ = ["Answer", "Archive"]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A query's result: column names, and rows of as many Python values."""
+
+    columns: Sequence[str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class Archive:
+    """All archived events as the table ``events``. Raises Missing when there is no bucket, or the extra is not installed."""
+
+    def __init__(self, clients: Clients, settings: Settings) -> None:
+        self._clients = clients
+        self._s3 = clients.s3
+        self._settings = settings
+
+    def query(self, sql: str) -> Answer:
+        """Run one SQL statement in a database of its own that has only ``events``. Raises UserMistake when it is wrong."""
+        duckdb = _extra("duckdb")
+        with duckdb.connect() as connection:
+            connection.register("events", self.dataset())
+            # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
+            connection.execute("SET enable_external_access = false")
+            try:
+                result = connection.execute(sql)
+                return Answer([column[0] for column in result.description or ()], result.fetchall())
+            except duckdb.Error as error:
+                raise UserMistake(str(error).splitlines()[0], hint="`DESCRIBE events` shows the columns") from error
+
+    def dataset(self) -> Dataset:
+        """The events as an Arrow dataset: ``parquet.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number)."""
+        dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
+        import pyarrow as pa
+
+        from consumers.archive.parquet import SCHEMA
+
+        schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
+        partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
+        bucket = self._settings.archive_bucket
+        paths = [f"{bucket}/{name.key}" for name in self.files()]
+        filesystem = fs.S3FileSystem(**self._connection())
+        return dataset.dataset(paths, schema=schema, format="parquet", filesystem=filesystem, partitioning=partitioning)
+
+    def files(self) -> list[Name]:
+        """Which together hold every archived event once."""
+        with translated("S3"):
+            try:
+                pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.archive_bucket, Prefix="date=")
+                names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
+            except self._s3.exceptions.NoSuchBucket as error:
+                raise Missing(
+                    f"no bucket {self._settings.archive_bucket}",
+                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
+                ) from error
+        found = {name for name in names if name is not None}
+        return sorted(found - covered(found))
+
+    def _connection(self) -> dict[str, Any]:
+        connection: dict[str, Any] = {"region": self._settings.region}
+        endpoint = self._settings.endpoint("s3")
+        if endpoint is not None:
+            parts = urlsplit(endpoint)
+            connection |= {"endpoint_override": parts.netloc, "scheme": parts.scheme}
+        found = self._clients.credentials()
+        if found is not None:
+            connection |= dict(zip(("access_key", "secret_key", "session_token"), found, strict=True))
+        return connection
+
+
+def _extra(module: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise Missing(f"{module} is not installed", hint="pip install 'clickstream[archive]'") from error

@@ -1,0 +1,212 @@
+"""What is known of one event, and how the pieces belong together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from clickstream.errors import Rejected
+from clickstream.events import AnyEvent
+from consumers.runtime.position import Position
+
+#: Only ids of this form tell when they were made.
+_VERSION_7 = "7"
+
+Fate = Literal["takes effect", "duplicate", "rejected", "not at home"]
+State = Literal["processed", "waiting", "dead-lettered", "not for it", "not reading"]
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Arrival times to be searched, milliseconds since the epoch; ``start_ms`` None is the oldest record kept."""
+
+    start_ms: int | None
+    end_ms: int | None
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
+
+    shard: str
+    sequence_number: str
+    sub_sequence_number: int
+    arrived_ms: int
+    members: int
+    at_home: bool
+    """Whether all keys of its aggregate hash into this shard; elsewhere KCL drops it, and its publisher puts it again."""
+    event: AnyEvent | Rejected
+
+    @property
+    def position(self) -> Position:
+        return Position(int(self.sequence_number), self.sub_sequence_number)
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """A sighting, judged. ``redriven_for`` names the application that a redriven event is for."""
+
+    shard: str
+    sequence_number: str
+    sub_sequence_number: int
+    arrived_at: int
+    members: int
+    fate: Fate
+    redriven_for: str | None = None
+    reason: str | None = None
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What an application has made of the event. ``at`` is when it was written first, None where that is not kept."""
+
+    what: str
+    at: int | None = None
+    model_version: str | None = None
+    facts: dict[str, Any] = {}
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter that waits in the queue."""
+
+    letter: str
+    application: str
+    position: str
+    reason: str
+    path: str
+    code_version: str
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an application has committed a shard. Milliseconds; the latencies are those of the shard's histogram."""
+
+    position: Position | None
+    owner: str = ""
+    behind_ms: int | None = None
+    p50_ms: int | None = None
+    p99_ms: int | None = None
+
+
+class Processing(msgspec.Struct, frozen=True, kw_only=True):
+    """One application's part in the event's life. ``latency_ms``: put to this effect; the other two are the shard's usual."""
+
+    application: str
+    state: State
+    shard: str | None = None
+    position: str | None = None
+    committed: str | None = None
+    owner: str | None = None
+    behind_ms: int | None = None
+    effect: Effect | None = None
+    latency_ms: int | None = None
+    usual_p50_ms: int | None = None
+    usual_p99_ms: int | None = None
+
+
+class Life(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known. ``letters`` None: the queue was not read, since reading it hides its letters from others."""
+
+    event_id: str
+    made_at: int | None
+    """The time in its id, if it is a UUIDv7: when the client or the collector made it."""
+    type: str | None
+    user_id: str | None
+    session_id: str | None
+    occurred_at: int | None
+    trace_id: str | None
+    searched: Stretch
+    shards_searched: list[str]
+    puts: list[Put]
+    applications: list[Processing]
+    letters: list[Letter] | None
+    order: dict[str, Any] | None = None
+
+
+def made_at(event_id: str) -> int | None:
+    """The time in a UUIDv7, milliseconds since the epoch; None for any other id."""
+    digits = event_id.replace("-", "")
+    if len(digits) != 32 or digits[12] != _VERSION_7:
+        return None
+    try:
+        return int(digits[:12], 16)
+    except ValueError:
+        return None
+
+
+def stretches(around_ms: int | None, now_ms: int) -> list[Stretch]:
+    """Where to search, the likely and cheap first: an event is mostly put within seconds, seldom minutes later or 'earlier'."""
+    if around_ms is None:
+        return [Stretch(None, None)]
+    near = Stretch(around_ms - 10_000, around_ms + 60_000)
+    far = Stretch(around_ms - 5 * 60_000, around_ms + 15 * 60_000)
+    return [near, far] if near.start_ms is not None and near.start_ms < now_ms else [far]
+
+
+def judged(sightings: Sequence[Sighting]) -> list[Put]:
+    """Every put in order of arrival: the first good one takes effect, those after it are duplicates."""
+    puts: list[Put] = []
+    seen = False
+    for each in sorted(sightings, key=lambda each: (each.arrived_ms, each.position)):
+        fate: Fate
+        redriven_for = reason = None
+        if not each.at_home:
+            fate = "not at home"
+        elif isinstance(each.event, Rejected):
+            fate, reason = "rejected", str(each.event)
+        elif each.event.redriven_for is not UNSET:
+            fate, redriven_for = "takes effect", each.event.redriven_for
+        else:
+            fate = "duplicate" if seen else "takes effect"
+            seen = True
+        puts.append(
+            Put(
+                shard=each.shard,
+                sequence_number=each.sequence_number,
+                sub_sequence_number=each.sub_sequence_number,
+                arrived_at=each.arrived_ms,
+                members=each.members,
+                fate=fate,
+                redriven_for=redriven_for,
+                reason=reason,
+            )
+        )
+    return puts
+
+
+def put_for(application: str, puts: Sequence[Put]) -> Put | None:
+    """The put that this application takes: the first good one, or one redriven for it; failing these, one that it rejects."""
+    good = [put for put in puts if put.fate == "takes effect" and put.redriven_for in (None, application)]
+    bad = [put for put in puts if put.fate == "rejected"]
+    return next(iter(good or bad), None)
+
+
+def processing(application: str, put: Put, progress: Progress | None, effect: Effect | None) -> Processing:
+    """What the application has made of this put, by how far it has committed and what its store holds."""
+    position = Position(int(put.sequence_number), put.sub_sequence_number)
+    if progress is None:
+        return Processing(application=application, state="not reading", shard=put.shard, position=str(position))
+    passed = progress.position is not None and progress.position >= position
+    state: State = "waiting"
+    if put.fate == "rejected" and passed:
+        state = "dead-lettered"
+    elif passed or effect is not None:
+        state = "processed"
+    at = None if effect is None else effect.at
+    return Processing(
+        application=application,
+        state=state,
+        shard=put.shard,
+        position=str(position),
+        committed=None if progress.position is None else str(progress.position),
+        owner=progress.owner or None,
+        behind_ms=progress.behind_ms,
+        effect=effect,
+        latency_ms=None if at is None else max(0, at - put.arrived_at),
+        usual_p50_ms=progress.p50_ms,
+        usual_p99_ms=progress.p99_ms,
+    )
+
+
+def as_json(life: Life) -> Mapping[str, Any]:
+    """The life as plain JSON values."""
+    document: dict[str, Any] = msgspec.to_builtins(life)
+    return document

@@ -1,0 +1,165 @@
+"""The read model: an event id in, its :class:`Life` out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing, Rejected
+from clickstream.events import AnyEvent
+from clickstream.kinesis import list_shards
+from clickstream.settings import Settings
+from consumers.explain import effects
+from consumers.explain.life import (
+    Letter,
+    Life,
+    Processing,
+    Progress,
+    Put,
+    Stretch,
+    as_json,
+    judged,
+    made_at,
+    processing,
+    put_for,
+    stretches,
+)
+from consumers.explain.search import search, shards_of
+from consumers.runtime.applications import APPLICATIONS
+from consumers.runtime.outages import translated
+from consumers.runtime.position import Position
+
+__all__ = ["Explainer", "Letter", "Life", "Processing", "Put", "Stretch", "as_json"]
+
+
+class Explainer:
+    """Raises RetryLater when a store does not answer, Missing when there is no stream."""
+
+    def __init__(
+        self, clients: Clients, settings: Settings, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+    ) -> None:
+        self._clients = clients
+        self._settings = settings
+        self._clock_ms = clock_ms
+
+    def life(
+        self, event_id: str, *, user_id: str | None = None, within: Stretch | None = None, with_letters: bool = False
+    ) -> Life:
+        """Everything known of an event.
+
+        ``user_id`` saves reading the shards where the user's events cannot be; ``within`` is searched instead of the time
+        around the id's own. ``with_letters`` reads the dead-letter queue, which hides its letters from other readers meanwhile.
+        """
+        letters = self._letters(event_id) if with_letters else None
+        decided = self._decision_key(event_id)
+        user_id = user_id or decided.get("user_id")
+        around_ms = made_at(event_id) or decided.get("occurred_at")
+        all_shards = list_shards(self._clients.kinesis, self._settings.stream)
+        shards = shards_of(all_shards, user_id)
+        found, searched = [], Stretch(None, None)
+        now_ms = self._clock_ms()
+        for searched in [within] if within is not None else stretches(around_ms, now_ms):
+            if searched.start_ms is not None and searched.start_ms >= now_ms:
+                continue  # nothing can have arrived; Kinesis refuses such a time
+            found = search(self._clients.kinesis, self._settings.stream, event_id, shards, searched)
+            if found:
+                break
+        puts = judged(found)
+        event = next((each.event for each in found if not isinstance(each.event, Rejected)), None)
+        return Life(
+            event_id=event_id,
+            made_at=made_at(event_id),
+            type=None if event is None else str(type(event).__struct_config__.tag),
+            user_id=user_id if event is None else event.user_id,
+            session_id=None if event is None else event.session_id,
+            occurred_at=decided.get("occurred_at") if event is None else event.occurred_at,
+            trace_id=_trace_id(event),
+            searched=searched,
+            shards_searched=[shard.shard_id for shard in shards],
+            puts=puts,
+            applications=[self._processing(name, puts, event) for name in APPLICATIONS] if puts else [],
+            letters=letters,
+            order=effects.order(self._clients, self._settings, event),
+        )
+
+    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
+        put = put_for(application, puts)
+        if put is None:
+            return Processing(application=application, state="not for it")
+        effect = None
+        if event is not None and put.fate == "takes effect":
+            effect = effects.of(application, self._clients, self._settings, event, put)
+        return processing(application, put, self._progress(application, put.shard), effect)
+
+    def _progress(self, application: str, shard: str) -> Progress | None:
+        """From the shard's item, as its owner last wrote it."""
+        dynamodb = self._clients.dynamodb
+        table = self._settings.shards_table
+        with translated("DynamoDB"):
+            try:
+                item = dynamodb.get_item(
+                    TableName=table, Key={"application": {"S": application}, "shard": {"S": shard}}, ConsistentRead=True
+                ).get("Item")
+            except dynamodb.exceptions.ResourceNotFoundException as error:
+                raise Missing(
+                    f"no table {table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
+                ) from error
+        if item is None:
+            return None
+        p50, p99 = _usual(item.get("latency", {}).get("S", ""))
+        return Progress(
+            position=Position.parse(item["position"]["S"]) if "position" in item else None,
+            owner=item.get("owner", {}).get("S", ""),
+            behind_ms=int(item["behind_ms"]["N"]) if "behind_ms" in item else None,
+            p50_ms=p50,
+            p99_ms=p99,
+        )
+
+    def _decision_key(self, event_id: str) -> dict[str, Any]:
+        """A purchase's decision names its user and time, whatever its id looks like; empty without one."""
+        dynamodb = self._clients.dynamodb
+        with translated("DynamoDB"):
+            try:
+                item = dynamodb.get_item(
+                    TableName=self._settings.decisions_table,
+                    Key={"event_id": {"S": event_id}},
+                    ProjectionExpression="user_id, occurred_at",
+                ).get("Item")
+            except dynamodb.exceptions.ResourceNotFoundException:
+                return {}  # fraud was never set up here
+        return {} if item is None else {"user_id": item["user_id"]["S"], "occurred_at": int(item["occurred_at"]["N"])}
+
+    def _letters(self, event_id: str) -> list[Letter]:
+        from consumers.dead_letters.letters import reading
+
+        with reading(self._clients, self._settings) as queue:
+            return [
+                Letter(
+                    letter=each.id,
+                    application=each.letter.application,
+                    position=each.letter.position,
+                    reason=each.letter.reason,
+                    path=each.letter.path,
+                    code_version=each.letter.code_version,
+                )
+                for each in queue.receive()
+                if each.letter.event_id == event_id
+            ]
+
+
+def _usual(encoded: str) -> tuple[int | None, int | None]:
+    """The histogram's median and 99th percentile, milliseconds."""
+    if not encoded:
+        return None, None
+    histogram = HdrHistogram.decode(encoded)
+    return int(histogram.get_value_at_percentile(50)), int(histogram.get_value_at_percentile(99))
+
+
+def _trace_id(event: AnyEvent | None) -> str | None:
+    """From the W3C traceparent that the collector put into the event's context, if it was traced."""
+    traceparent = getattr(getattr(event, "context", None), "traceparent", None)
+    return traceparent.split("-")[1] if isinstance(traceparent, str) and traceparent.count("-") == 3 else None

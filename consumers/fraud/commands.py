@@ -1,0 +1,138 @@
+"""``clickstream models shadow`` and ``clickstream models label``."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.errors import UserMistake
+from clickstream.settings import from_env
+
+if TYPE_CHECKING:
+    from consumers.fraud.shadow.comparison import Comparison
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.argument("version")
+@click.option("--from", "start", default="TRIM_HORIZON", show_default=True, help="Compare purchases since: 2h, or an ISO time.")
+@click.option("--labels", type=_FILE, help="CSV: event_id, fraud (0 or 1); else what `models label` was told.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None:
+    """Let VERSION decide the stream's purchases for comparison only, and report how it differs from the live model.
+
+    It runs as a KCL application of its own from the oldest record on, until it has read what was there when it began. Decisions
+    and alerts stay untouched. Run it again to go on; promote with `clickstream models promote fraud VERSION`.
+
+    \b
+    With --json: {"version", "from", "purchases", "undecided", "live_versions", "live": S, "candidate": S,
+      "changed": {"approve→block": n, ...}}, S being
+      approved, reviewed, blocked, alerts, alerted_money    money in euro cents
+      precision, recall, money_missed                       of the purchases with labels; null without
+      truth      {"labelled", "frauds", "caught", "alarms", "money", "money_caught"}
+
+    Example: clickstream models shadow fraud 20261124T180000Z-0a1b2c3d --from 2h --labels labels.csv
+    """
+    from clickstream.aws import Clients
+    from clickstream.telemetry import logs
+    from consumers.fraud import decided_table
+    from consumers.fraud.shadow import comparison, running
+    from models.fraud import labels as label_files
+    from models.fraud import scoring
+    from models.fraud.purchases import PURCHASES
+    from models.registry.s3 import Registry
+
+    settings = from_env()
+    clients = Clients(settings)
+    now_ms = time.time_ns() // 1_000_000
+    from_ms = since(start, now_ms)
+    known = None if labels is None else label_files.parse(label_files.read(labels), labels)
+    # before anything starts: a version that cannot serve cannot be compared either
+    scoring.load(Registry(clients.s3, settings.models_bucket).load(scoring.MODEL, version), PURCHASES)
+    logs.to_stderr(settings.log_level)
+    click.echo(f"reading the stream with {version}", err=True)
+    if not running.follow(version, clients, settings, until_ms=now_ms):
+        raise click.Abort
+    opinions = running.opinions(version, clients, settings)
+    decided = decided_table.decisions(clients.dynamodb, settings.decisions_table, [opinion.event_id for opinion in opinions])
+    if known is None:
+        known = decided_table.kinds(clients.dynamodb, settings.outcomes_table, decided.values())
+    found = comparison.compare(opinions, decided, known, from_ms=from_ms)
+    if as_json:
+        click.echo(msgspec.json.encode({"version": version, "from": from_ms, **msgspec.to_builtins(found)}))
+    else:
+        _print(version, found)
+
+
+def since(text: str, now_ms: int) -> int:
+    """Milliseconds since the epoch. Raises click.BadParameter."""
+    from datetime import UTC, datetime
+
+    from consumers.tail import parse_since
+
+    parsed = parse_since(text, datetime.fromtimestamp(now_ms / 1000, UTC))
+    if parsed.timestamp is not None:
+        return int(parsed.timestamp.timestamp() * 1000)
+    return 0 if parsed.kind == "TRIM_HORIZON" else now_ms
+
+
+def _print(version: str, found: Comparison) -> None:
+    lines = [("", "live", "candidate", "difference")]
+    for name in ("approved", "reviewed", "blocked", "alerts", "alerted_money", "precision", "recall", "money_missed"):
+        live, candidate = getattr(found.live, name), getattr(found.candidate, name)
+        difference = "" if live is None or candidate is None else _figure(candidate - live, sign="+")
+        lines.append((name.replace("_", " "), _figure(live), _figure(candidate), difference))
+    for name, *figures in lines:
+        click.echo(f"{name:<14}" + "".join(f"{figure:>15}" for figure in figures))
+    for change, count in found.changed.items():
+        click.echo(f"{change:<29}{count:>15,}")
+    versions = ", ".join(f"{name} {count:,}" for name, count in found.live_versions.items()) or "nobody"
+    click.echo(f"{found.purchases:,} purchases, decided by {versions}; {found.undecided:,} more are not decided yet", err=True)
+    click.echo(
+        f"money in euro cents; {found.live.truth.labelled:,} labels, {found.live.truth.frauds:,} frauds; to let it serve: "
+        f"clickstream models promote fraud {version}",
+        err=True,
+    )
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    if value is None:
+        return "unknown"
+    return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign}.1%}"
+
+
+@click.command()
+@click.argument("file", type=_FILE)
+@click.option("--dry-run", is_flag=True, help="Say what would be noted.")
+def label(file: Path, dry_run: bool) -> None:
+    """Note which decided purchases were frauds, from a CSV with the columns event_id, fraud (0 or 1) and perhaps kind.
+
+    The dashboard and `clickstream models shadow` then tell precision, recall and money. A newer label replaces an older one.
+
+    Example: clickstream models label fraud labels.csv
+    """
+    from clickstream.aws import Clients
+    from consumers.fraud import decided_table
+    from consumers.fraud.outcomes_table import OutcomesTable
+    from models.fraud import labels as label_files
+
+    kinds = label_files.parse(label_files.read(file), file)
+    if not kinds:
+        raise UserMistake(f"{file} holds no labels")
+    settings = from_env()
+    dynamodb = Clients(settings).dynamodb
+    decided = decided_table.decisions(dynamodb, settings.decisions_table, kinds)
+    if not dry_run:
+        labelled = [(decision, kinds[event_id]) for event_id, decision in decided.items()]
+        OutcomesTable(dynamodb, settings.outcomes_table).label(labelled, int(time.time()))
+    frauds = sum(kinds[event_id] != label_files.GENUINE for event_id in decided)
+    would, others = "would note" if dry_run else "noted", len(kinds) - len(decided)
+    click.echo(
+        f"{would} {len(decided):,} labels, {frauds:,} frauds; {others:,} are of no decided purchase",
+        err=True,
+    )

@@ -1,0 +1,64 @@
+"""How far the other shards have told what they saw, so that nobody decides on what is staler than the bound."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from consumers.runtime.outages import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+#: A decision may miss what happened on another shard within so long before it, and nothing older.
+STALENESS_MS = 2_000
+#: The shards' progress is read at most this often.
+_LOOK_EVERY_MS = 250
+
+
+def told_up_to(items: Iterable[Mapping[str, Any]], own: str) -> float:
+    """The time (ms) up to which every other shard has told what it saw; infinite without others. Pure.
+
+    ``items``: the application's items of the shards table. A commit writes them after its effects. A shard that had caught up
+    has told everything that had arrived by then; one that is behind, what had happened up to its watermark. One that was read
+    to its end has told all. One that was taken for the first time and has not committed yet has told nothing.
+    """
+    limit = float("inf")
+    for item in items:
+        if item["shard"]["S"] == own or item["shard"]["S"].startswith("#") or item.get("ended", {}).get("BOOL"):
+            continue
+        behind_ms, updated_at, watermark_ms = (
+            int(item[name]["N"]) if name in item else None for name in ("behind_ms", "updated_at", "watermark_ms")
+        )
+        if behind_ms is None:
+            return float("-inf")
+        limit = min(limit, (updated_at if behind_ms == 0 else watermark_ms) or 0)
+    return limit
+
+
+class OtherShards:
+    """Looks at the shards table. Raises RetryLater when DynamoDB does not answer."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str, application: str, shard_id: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._application = application
+        self._shard_id = shard_id
+        self._looked_ms: int | None = None
+        self._told_up_to = float("-inf")
+
+    def told_up_to(self, now_ms: int) -> float:
+        """See :func:`told_up_to`, as of a moment ago. ``now_ms``: the wall clock."""
+        if self._looked_ms is None or not 0 <= now_ms - self._looked_ms < _LOOK_EVERY_MS:
+            with translated("DynamoDB"):
+                pages = self._dynamodb.get_paginator("query").paginate(
+                    TableName=self._table,
+                    KeyConditionExpression="application = :application",
+                    ExpressionAttributeValues={":application": {"S": self._application}},
+                    ProjectionExpression="#shard, behind_ms, updated_at, watermark_ms, ended",
+                    ExpressionAttributeNames={"#shard": "shard"},  # a reserved word
+                    ConsistentRead=True,
+                )
+                self._told_up_to = told_up_to((item for page in pages for item in page["Items"]), self._shard_id)
+            self._looked_ms = now_ms
+        return self._told_up_to

@@ -1,0 +1,165 @@
+"""What was decided and what became known of it, as small items by hour, and minutes counted from them. Pure.
+
+    window                    part
+    <start of the hour, ms>   <start of the minute>#decided#<event id>    one per decision, by the time of the decision
+    <start of the hour, ms>   <start of the minute>#label#<event id>      one per purchase of which the truth is known
+    alerts#<hour>             <time of the decision>#<event id>           one per review or block, the decision in it
+
+Every item is a function of the decision that stands: whoever writes it again writes the same.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from consumers.fraud.decisions import Decision
+from models.fraud.labels import GENUINE
+from models.fraud.rows import EURO_CENTS
+from models.fraud.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
+#: DynamoDB's TTL may delete an item after this time; the decisions themselves are kept longer.
+KEPT_S = 90 * 86_400
+_DECIDED, _LABEL = "decided", "label"
+
+
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """What the labels say of the decisions that have one. Money in euro cents; alarms are reviews and blocks."""
+
+    labelled: int = 0
+    frauds: int = 0
+    caught: int = 0
+    """Frauds among the alarms."""
+    alarms: int = 0
+    """Alarms whose truth is known."""
+    money: int = 0
+    """Of the frauds."""
+    money_caught: int = 0
+
+    @property
+    def precision(self) -> float | None:
+        """The share of the alarms that were frauds; None without labelled alarms."""
+        return self.caught / self.alarms if self.alarms else None
+
+    @property
+    def recall(self) -> float | None:
+        """The share of the frauds that were caught; None without known frauds."""
+        return self.caught / self.frauds if self.frauds else None
+
+    def __add__(self, other: Truth) -> Truth:
+        return Truth(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+
+class DecidedMinute(msgspec.Struct, frozen=True, kw_only=True):
+    """The purchases decided in ``[start_ms, start_ms + 60,000)``, by the clock of the deciding process."""
+
+    start_ms: int
+    counts: dict[Verdict, int]
+    """Every verdict has an entry."""
+    money: dict[Verdict, int]
+    """Euro cents, by the coarse rates of ``models.fraud.rows``; unknown currencies are left out."""
+    versions: dict[str, int]
+    """Decisions by the model version that made them."""
+    truth: Truth = Truth()
+
+
+def euro_cents(decision: Decision) -> int | None:
+    """The amount; None in an unknown currency."""
+    rate = EURO_CENTS.get(decision.currency)
+    return None if rate is None else round(decision.amount * rate)
+
+
+def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
+    """The items that stand for a decision beside its own: one, and one more for an alarm."""
+    expires: AttributeValueTypeDef = {"N": str(decision.decided_at // 1000 + KEPT_S)}
+    counted: dict[str, AttributeValueTypeDef] = {
+        **_key(decision, _DECIDED),
+        "verdict": {"S": decision.verdict.value},
+        "model_version": {"S": decision.model_version},
+        "expires_at": expires,
+    }
+    if (cents := euro_cents(decision)) is not None:
+        counted["cents"] = {"N": str(cents)}
+    if decision.verdict is Verdict.APPROVE:
+        return [counted]
+    alert: dict[str, AttributeValueTypeDef] = {
+        "window": {"S": alerts_window(decision.decided_at)},
+        "part": {"S": f"{decision.decided_at:014d}#{decision.event_id}"},
+        "decision": {"B": msgspec.msgpack.encode(decision)},
+        "expires_at": expires,
+    }
+    return [counted, alert]
+
+
+def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
+    return _key(decision, _LABEL)
+
+
+def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, AttributeValueTypeDef]:
+    """``kind``: of fraud, or :data:`GENUINE`. A newer label replaces an older one."""
+    return {**label_key(decision), "kind": {"S": kind}, "expires_at": {"N": str(now_s + KEPT_S)}}
+
+
+def _key(decision: Decision, what: str) -> dict[str, AttributeValueTypeDef]:
+    minute_ms = decision.decided_at // MINUTE_MS * MINUTE_MS
+    return {"window": {"S": window(minute_ms)}, "part": {"S": f"{part(minute_ms)}{what}#{decision.event_id}"}}
+
+
+def window(at_ms: int) -> str:
+    """The partition that holds this moment's decisions."""
+    return str(at_ms // HOUR_MS * HOUR_MS)
+
+
+def alerts_window(at_ms: int) -> str:
+    return f"alerts#{window(at_ms)}"
+
+
+def part(minute_ms: int) -> str:
+    """What the keys of a minute's items begin with."""
+    return f"{minute_ms:014d}#"
+
+
+def minutes(items: Iterable[Mapping[str, Any]]) -> Iterator[DecidedMinute]:
+    """The minutes that hold anything, from their items of the table, in order of the key."""
+    by_minute: dict[int, list[Mapping[str, Any]]] = {}
+    for item in items:
+        by_minute.setdefault(int(item["part"]["S"].partition("#")[0]), []).append(item)
+    for start_ms, mine in by_minute.items():
+        yield _minute(start_ms, mine)
+
+
+def _minute(start_ms: int, items: Iterable[Mapping[str, Any]]) -> DecidedMinute:
+    counts = dict.fromkeys(Verdict, 0)
+    money = dict.fromkeys(Verdict, 0)
+    versions: Counter[str] = Counter()
+    kinds: dict[str, str] = {}
+    decided: dict[str, tuple[Verdict, int]] = {}
+    for item in items:
+        _, what, event_id = item["part"]["S"].split("#", 2)
+        if what == _LABEL:
+            kinds[event_id] = item["kind"]["S"]
+            continue
+        verdict, cents = Verdict(item["verdict"]["S"]), int(item.get("cents", {"N": "0"})["N"])
+        decided[event_id] = verdict, cents
+        counts[verdict] += 1
+        money[verdict] += cents
+        versions[item["model_version"]["S"]] += 1
+    known = [(*decided[event_id], kind != GENUINE) for event_id, kind in kinds.items() if event_id in decided]
+    frauds = [(verdict is not Verdict.APPROVE, cents) for verdict, cents, fraud in known if fraud]
+    truth = Truth(
+        labelled=len(known),
+        frauds=len(frauds),
+        caught=sum(caught for caught, _ in frauds),
+        alarms=sum(verdict is not Verdict.APPROVE for verdict, _, _ in known),
+        money=sum(cents for _, cents in frauds),
+        money_caught=sum(cents for caught, cents in frauds if caught),
+    )
+    return DecidedMinute(start_ms=start_ms, counts=counts, money=money, versions=dict(versions), truth=truth)

@@ -1,0 +1,62 @@
+"""What a candidate would have decided, as small items of the outcomes table. Pure.
+
+window                       part
+shadow#VERSION#<0 to 15>     <event id>      spread over partitions, since a shadow reads as fast as it can
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from consumers.fraud.decisions import Decision
+from consumers.fraud.outcomes import euro_cents
+from models.fraud.verdicts import Verdict
+
+PARTITIONS = 16
+KEPT_S = 14 * 86_400
+
+
+class Opinion(msgspec.Struct, frozen=True, kw_only=True):
+    """``cents``: the amount in euro cents, 0 in an unknown currency."""
+
+    event_id: str
+    occurred_at: int
+    cents: int
+    verdict: Verdict
+    score: float
+
+
+def opinion_of(decision: Decision) -> Opinion:
+    """The decision as the candidate would have made it, safeguards and all."""
+    return Opinion(
+        event_id=decision.event_id,
+        occurred_at=decision.occurred_at,
+        cents=euro_cents(decision) or 0,
+        verdict=decision.verdict,
+        score=decision.score,
+    )
+
+
+def window(version: str, partition: int) -> str:
+    return f"shadow#{version}#{partition}"
+
+
+def item_of(opinion: Opinion, version: str, now_s: int) -> dict[str, Any]:
+    return {
+        "window": {"S": window(version, zlib.crc32(opinion.event_id.encode()) % PARTITIONS)},
+        "part": {"S": opinion.event_id},
+        "opinion": {"B": msgspec.msgpack.encode(opinion)},
+        "expires_at": {"N": str(now_s + KEPT_S)},
+    }
+
+
+def opinions_of(items: Iterable[Any]) -> list[Opinion]:
+    """Raises msgspec.MsgspecError."""
+    return [_decoder.decode(item["opinion"]["B"]) for item in items]
+
+
+_decoder = msgspec.msgpack.Decoder(Opinion)

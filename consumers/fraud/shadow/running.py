@@ -1,0 +1,72 @@
+"""Runs a candidate's worker until it has read what the stream held when it began, and reads what it thought (DynamoDB)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from clickstream.aws import Clients
+from clickstream.errors import RetryLater
+from clickstream.settings import Settings
+from consumers.fraud.freshness import OtherShards
+from consumers.fraud.shadow.rows import PARTITIONS, Opinion, opinions_of, window
+from consumers.fraud.shadow.wiring import name_of
+from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
+from consumers.runtime.outages import translated
+
+_LOOK_S = 0.5
+
+
+def follow(version: str, clients: Clients, settings: Settings, *, until_ms: int) -> bool:
+    """Run the worker until everything put before ``until_ms`` has been scored; False when a signal ended it earlier.
+
+    A second run of the same version goes on where the first one ended.
+    """
+    application = name_of(version)
+    worker_id = f"{settings.application(application)}-1"
+    plan = WorkerPlan(
+        application=settings.application(application),
+        worker_id=worker_id,
+        shards=forked(f"consumers.fraud.shadow.wiring@{version}", folder_of(settings) / f"{worker_id}.shards"),
+        tables=(settings.shards_table, settings.decisions_table, settings.outcomes_table),
+    )
+    done, ended = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        shards = OtherShards(clients.dynamodb, settings.shards_table, application, shard_id="")
+        while not ended.wait(_LOOK_S):
+            try:
+                told_ms = shards.told_up_to(time.time_ns() // 1_000_000)
+            except RetryLater:
+                continue  # asked again; the worker itself says what it waits for
+            if until_ms <= told_ms < float("inf"):
+                done.set()
+                os.kill(os.getpid(), signal.SIGTERM)  # which the supervisor takes as its order to drain
+                return
+
+    watcher = threading.Thread(target=watch, name="shadow", daemon=True)
+    watcher.start()
+    try:
+        run(plan, settings)
+    finally:
+        ended.set()
+        watcher.join()
+    return done.is_set()
+
+
+def opinions(version: str, clients: Clients, settings: Settings) -> list[Opinion]:
+    """Everything that the candidate was asked. Raises RetryLater."""
+    found: list[Opinion] = []
+    for partition in range(PARTITIONS):
+        with translated("DynamoDB"):
+            for page in clients.dynamodb.get_paginator("query").paginate(
+                TableName=settings.outcomes_table,
+                KeyConditionExpression="#window = :window",
+                ExpressionAttributeNames={"#window": "window"},
+                ExpressionAttributeValues={":window": {"S": window(version, partition)}},
+                ConsistentRead=True,
+            ):
+                found += opinions_of(page["Items"])
+    return found

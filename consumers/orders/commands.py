@@ -1,0 +1,116 @@
+"""``clickstream orders``: what the shop's back office does by hand."""
+
+from __future__ import annotations
+
+import re
+
+import click
+import msgspec
+
+from clickstream.errors import UserMistake
+from clickstream.settings import from_env
+
+_DELIVERY = re.compile(r"(.+)=(\d{1,9})")
+
+
+@click.group()
+def orders() -> None:
+    """Orders and the inventory. `clickstream worker orders` places orders, docs/orders.md says what becomes of them.
+
+    \b
+    Example:
+      clickstream orders stock p-1=100 p-2=40
+      clickstream orders show o-17
+    """
+
+
+@orders.command()
+@click.argument("deliveries", nargs=-1, metavar="[PRODUCT=QUANTITY]…")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: product → available.")
+def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
+    """Add deliveries to the inventory, and show what is available.
+
+    \b
+    Example:
+      clickstream orders stock sku-1=100 sku-2=20
+    """
+    from clickstream.aws import Clients
+    from consumers.orders.views import inventory
+
+    quantities: dict[str, int] = {}
+    for delivery in deliveries:
+        found = _DELIVERY.fullmatch(delivery)
+        if found is None:
+            raise click.BadParameter(f"{delivery!r} is not PRODUCT=QUANTITY")
+        quantities[found.group(1)] = quantities.get(found.group(1), 0) + int(found.group(2))
+    settings = from_env()
+    shelves = inventory(Clients(settings), settings)
+    shelves.add(quantities)
+    available = dict(sorted(shelves.available().items()))
+    if as_json:
+        click.echo(msgspec.json.encode(available))
+        return
+    for product, quantity in available.items():
+        click.echo(f"{product}  {quantity:,}")
+
+
+@orders.command()
+@click.argument("order_id")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show(order_id: str, as_json: bool) -> None:
+    """Where an order stands.
+
+    \b
+    With --json: {"order": {...}, "step", "reason", "told", "notified"}
+      step       placed, reserved, confirmed, rejected or cancelled
+      notified   the step that the customer was last told of
+
+    \b
+    Example:
+      clickstream orders show o-4711 --json
+    """
+    from clickstream.aws import Clients
+    from consumers.orders.views import order
+
+    settings = from_env()
+    stored = order(Clients(settings), settings, order_id)
+    if as_json:
+        click.echo(msgspec.json.encode(stored))
+        return
+    placed = stored.order
+    click.echo(
+        f"{stored.step.value}{f' ({stored.reason})' if stored.reason else ''}; customer told: {stored.notified or 'nothing'}"
+    )
+    click.echo(f"by {placed.user_id}, {placed.amount:,} {placed.currency} (minor units), purchase event {placed.event_id}")
+    for line in placed.lines:
+        click.echo(f"  {line.quantity} x {line.product_id}")
+
+
+@orders.command()
+@click.argument("order_id")
+@click.option("--reason", default="by hand", show_default=True, help="What its customer is told.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+def cancel(order_id: str, reason: str, dry_run: bool) -> None:
+    """Cancel an order: its goods are available again, and its customer is told.
+
+    \b
+    Example:
+      clickstream orders cancel o-4711 --reason "asked by phone" --dry-run
+    """
+    from clickstream.aws import Clients
+    from consumers.orders.messages import Step
+    from consumers.orders.steps import steps
+    from consumers.orders.views import order
+
+    settings = from_env()
+    clients = Clients(settings)
+    stored = order(clients, settings, order_id)
+    if stored.step in (Step.REJECTED, Step.CANCELLED):
+        raise UserMistake(f"{order_id} is {stored.step.value} already", hint="`clickstream orders show` says why")
+    if dry_run:
+        click.echo(f"would cancel {order_id}, which is {stored.step.value}")
+        return
+    taken = steps(clients, settings)
+    outcome = taken.release(stored.order, reason)
+    taken.notify(stored.order)
+    click.echo(f"{order_id} is {outcome.step.value}")

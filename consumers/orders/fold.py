@@ -1,0 +1,51 @@
+"""Orders as a fold over one shard: purchases in, placed orders out. Pure; it needs no state but what is not written yet."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from clickstream.events import AnyEvent, Purchase
+from consumers.orders.messages import Line, Order
+from consumers.runtime.application import Inheritance
+
+
+class OrdersFold:
+    """See ``consumers.runtime.application.Fold``; its effects are :class:`Order`.
+
+    An order that is in no effect yet is in no commit either: a commit carries all that was folded before it.
+    """
+
+    def __init__(self) -> None:
+        self._placed: list[Order] = []
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        self._placed += [_order(event) for event in events if isinstance(event, Purchase)]
+
+    def effects(self, *, flush: bool) -> Sequence[Order]:
+        placed, self._placed = self._placed, []
+        return placed
+
+    def changes(self) -> bytes:
+        return b""
+
+    def snapshot(self) -> bytes:
+        return b""
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        return
+
+
+def _order(purchase: Purchase) -> Order:
+    quantities: Counter[str] = Counter()
+    for item in purchase.items:
+        quantities[item.product_id] += item.quantity
+    return Order(
+        order_id=purchase.order_id,
+        event_id=purchase.event_id,
+        user_id=purchase.user_id,
+        occurred_at=purchase.occurred_at,
+        amount=purchase.amount,
+        currency=purchase.currency,
+        lines=tuple(Line(product_id=product, quantity=quantity) for product, quantity in sorted(quantities.items())),
+    )

@@ -1,0 +1,58 @@
+"""What the parts of the order workflow tell each other. Pure.
+
+A message says which step an order has come to; its attribute ``step`` is what queues filter by. Times are milliseconds since
+the epoch, amounts integer minor units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from hashlib import sha256
+
+import msgspec
+
+
+class Step(StrEnum):
+    """Where an order stands. PLACED → RESERVED → CONFIRMED; REJECTED and CANCELLED are ends too."""
+
+    PLACED = "placed"
+    RESERVED = "reserved"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    """Something was sold out, nothing is reserved."""
+    CANCELLED = "cancelled"
+    """By fraud's decision, by a person, or because a step failed for good; what was reserved is available again."""
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    product_id: str
+    quantity: int
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """``lines``: each product once. ``event_id`` is the purchase that placed it, by which fraud's decision is found."""
+
+    order_id: str
+    event_id: str
+    user_id: str
+    occurred_at: int
+    amount: int
+    currency: str
+    lines: tuple[Line, ...]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    step: Step
+    order: Order
+    reason: str = ""
+    """Why it was rejected or cancelled: ``sold out: <product>``, ``fraud``, …"""
+
+
+def name_of(order_id: str) -> str:
+    """An order id (any text, up to 256 characters) as SNS, SQS and Step Functions take it for a name."""
+    return sha256(order_id.encode()).hexdigest()
+
+
+encode: Callable[[Message], bytes] = msgspec.json.Encoder().encode
+"""A message's body, JSON."""

@@ -1,0 +1,61 @@
+"""Placed orders into the orders table (DynamoDB), the first purchase of an order id for ever; then to the topic (SNS).
+
+The table is the topic's outbox, as it is for fraud's alerts: an order is written with ``told`` pending, then the topic is told,
+then the order is marked. Whoever writes it again after a crash in between completes it. A crash between the topic and the mark
+tells it twice; the workflow knows an order by its id, so nothing happens twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import structlog
+
+from consumers.orders.messages import Message, Order, Step
+from consumers.orders.table import PENDING, OrdersTable
+from consumers.orders.topic import OrdersTopic
+from consumers.runtime.position import Position
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+THREADS = 8
+
+log = structlog.get_logger()
+
+
+class PlacedOrders:
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Order`."""
+
+    def __init__(
+        self,
+        table: OrdersTable,
+        topic: OrdersTopic,
+        *,
+        clock_s: Callable[[], float] = time.time,
+        executor: Executor | None = None,
+    ) -> None:
+        self._table = table
+        self._topic = topic
+        self._clock_s = clock_s
+        self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
+
+    def write(self, effects: Sequence[Order], position: Position) -> None:
+        """Raises RetryLater when any order could not be placed; the others are, and stay as they are."""
+        writes = [self._threads.submit(self._place, order) for order in effects]
+        failures = [failure for write in writes if (failure := write.exception()) is not None]
+        if failures:
+            raise failures[0]
+
+    def _place(self, order: Order) -> None:
+        stored = self._table.place(order, int(self._clock_s()))
+        if stored.order.event_id != order.event_id:
+            # two purchases with one order id: the shop's page was sent twice, or an id was made up
+            log.warning("an order id was used before", order_id=order.order_id, by=stored.order.event_id)
+            return
+        if stored.told == PENDING:
+            self._topic.tell(Message(step=Step.PLACED, order=order))
+            self._table.mark_told(order.order_id)

@@ -1,0 +1,113 @@
+"""The steps of an order's life. Each may be taken any number of times, by anybody, at once: it happens once.
+
+They know nothing of who calls them: a queue's consumer (choreography) or a state machine (orchestration).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clickstream.aws import Clients
+from clickstream.errors import RetryLater
+from clickstream.settings import Settings
+from consumers.orders.messages import Message, Order, Step
+from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
+from consumers.orders.topic import NotificationsTopic
+from consumers.runtime.outages import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+BLOCK = "block"
+
+
+class DecisionPending(RetryLater):
+    """Fraud has not decided on the purchase yet."""
+
+
+class Decisions:
+    """Fraud's verdicts, as its table shows them to everybody: approve, review or block."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def verdict(self, event_id: str) -> str:
+        """Raises DecisionPending, RetryLater."""
+        with translated("DynamoDB"):
+            found = self._dynamodb.get_item(
+                TableName=self._table,
+                Key={"event_id": {"S": event_id}},
+                ProjectionExpression="verdict",
+                ConsistentRead=True,
+            )
+        if "Item" not in found:
+            raise DecisionPending(f"no decision on {event_id} yet")
+        return found["Item"]["verdict"]["S"]
+
+
+class Steps:
+    """Raises RetryLater when a step could not be taken; taking it again later is always right."""
+
+    def __init__(self, orders: OrdersTable, decisions: Decisions, notifications: NotificationsTopic) -> None:
+        self._orders = orders
+        self._decisions = decisions
+        self._notifications = notifications
+
+    def reserve(self, order: Order) -> Message:
+        """RESERVED or REJECTED; or wherever the order has come to meanwhile."""
+        if len(order.lines) > MOST_PRODUCTS:
+            self._orders.move(order.order_id, Step.REJECTED, since=(Step.PLACED,), reason=f"over {MOST_PRODUCTS} products")
+            return self._standing(order)
+        done = self._orders.reserve(order)
+        if isinstance(done, SoldOut):
+            reason = f"sold out: {', '.join(done.products)}"
+            self._orders.move(order.order_id, Step.REJECTED, since=(Step.PLACED,), reason=reason)
+        return self._standing(order)
+
+    def confirm(self, order: Order) -> Message:
+        """CONFIRMED; CANCELLED and the goods given back when fraud blocks it. A person reviews after that, and may cancel.
+
+        Raises DecisionPending.
+        """
+        standing = self._standing(order)
+        if standing.step is not Step.RESERVED:
+            return standing
+        if self._decisions.verdict(order.event_id) == BLOCK:
+            self._orders.give_back(order, Step.CANCELLED, since=(Step.RESERVED,), reason="fraud")
+        else:
+            self._orders.move(order.order_id, Step.CONFIRMED, since=(Step.RESERVED,))
+        return self._standing(order)
+
+    def release(self, order: Order, reason: str) -> Message:
+        """CANCELLED, and what was taken is available again: the compensation of all steps before. A rejected order stays so."""
+        if not self._orders.move(order.order_id, Step.CANCELLED, since=(Step.PLACED,), reason=reason):
+            self._orders.give_back(order, Step.CANCELLED, since=(Step.RESERVED, Step.CONFIRMED), reason=reason)
+        return self._standing(order)
+
+    def notify(self, order: Order) -> Message:
+        """Tell the customer where the order stands.
+
+        Once: the mark keeps later calls from telling it again, and the topic drops what is told again within five minutes.
+        Only a crash between topic and mark with a longer pause after it would tell a customer twice.
+        """
+        stored = self._orders.read(order.order_id)
+        message = Message(step=stored.step, order=stored.order, reason=stored.reason)
+        if stored.notified != stored.step.value:
+            self._notifications.tell(message)
+            self._orders.mark_notified(order.order_id, stored.step)
+        return message
+
+    def _standing(self, order: Order) -> Message:
+        """What the table says, and not what this call did: it may have been done before, or be overtaken by now."""
+        stored = self._orders.read(order.order_id)
+        return Message(step=stored.step, order=stored.order, reason=stored.reason)
+
+
+def steps(clients: Clients, settings: Settings) -> Steps:
+    """The steps on AWS, embedded or real."""
+    return Steps(
+        OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table),
+        Decisions(clients.dynamodb, settings.decisions_table),
+        NotificationsTopic(clients.sns, settings.order_notifications_topic),
+    )

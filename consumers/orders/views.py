@@ -1,0 +1,19 @@
+"""The read model: one order, as the shop's back office asks for it."""
+
+from __future__ import annotations
+
+from clickstream.aws import Clients
+from clickstream.settings import Settings
+from consumers.orders.messages import Line, Order, Step
+from consumers.orders.table import Inventory, OrdersTable, Stored
+
+__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order"]
+
+
+def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
+    """Where an order stands. Raises Missing when there is none, RetryLater."""
+    return OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table).read(order_id)
+
+
+def inventory(clients: Clients, settings: Settings) -> Inventory:
+    return Inventory(clients.dynamodb, settings.inventory_table)

@@ -1,0 +1,26 @@
+"""The orders application, as the consumer runtime runs it."""
+
+from __future__ import annotations
+
+from clickstream.aws import Clients
+from clickstream.settings import Settings
+from consumers.orders import NAME
+from consumers.orders.fold import OrdersFold
+from consumers.orders.sink import PlacedOrders
+from consumers.orders.table import OrdersTable
+from consumers.orders.topic import OrdersTopic
+from consumers.runtime.application import Application, Fold, Sink
+
+
+class Orders:
+    name = NAME
+
+    def open_fold(self, shard_id: str) -> Fold:
+        return OrdersFold()
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        table = OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table)
+        return PlacedOrders(table, OrdersTopic(clients.sns, settings.orders_topic))
+
+
+APPLICATION: Application = Orders()

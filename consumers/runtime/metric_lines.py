@@ -1,0 +1,84 @@
+"""A shard's metrics for CloudWatch: one line in the log per minute, made of what its commits say anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from hdrh.histogram import HdrHistogram
+
+from clickstream.telemetry import emf
+from clickstream.telemetry.emf import Values
+from clickstream.telemetry.metrics import MetricName
+from consumers.runtime.commits import Store
+from consumers.runtime.snapshots import Commit, Lease, Progress
+
+#: CloudWatch keeps one-minute data points.
+EVERY_MS = 60_000
+
+_COUNTERS: Mapping[MetricName, str] = {
+    "clickstream_events_total": "events",
+    "clickstream_duplicates_total": "duplicates",
+    "clickstream_foreign_total": "foreign",
+    "clickstream_dead_letters_total": "dead_letters",
+}
+
+
+class TellingStore:
+    """A store that also writes a line to ``out``, at most one a minute; see :class:`consumers.runtime.commits.Store`.
+
+    The counters' lines hold what was added since the line before. What a restored shard had folded before its first commit here
+    was told by its owner before.
+    """
+
+    def __init__(self, store: Store, application: str, out: Callable[[str], Any]) -> None:
+        self._store = store
+        self._application = application
+        self._out = out
+        self.take = store.take
+        self.look = store.look
+        self.read = store.read
+        self.forget = store.forget
+        self._told_at = 0
+        self._told: Progress | None = None
+        self._told_latencies: dict[float, int] = {}
+
+    def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
+        fresh = lease.position is None
+        self._store.commit(lease, commit, now_ms)
+        if self._told is None:
+            self._told = Progress() if fresh else commit.progress
+        if now_ms - self._told_at >= EVERY_MS or commit.ended:
+            self._tell(lease.shard_id, commit, now_ms)
+
+    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
+        self._store.heartbeat(lease, behind_ms, now_ms)
+        if now_ms - self._told_at >= EVERY_MS:
+            self._told_at = now_ms
+            self._line(lease.shard_id, {"clickstream_behind_seconds": behind_ms / 1000}, {}, now_ms)
+
+    def _tell(self, shard_id: str, commit: Commit, now_ms: int) -> None:
+        assert self._told is not None
+        values: dict[MetricName, Values] = {
+            metric: float(getattr(commit.progress, field) - getattr(self._told, field)) for metric, field in _COUNTERS.items()
+        }
+        values["clickstream_behind_seconds"] = commit.behind_ms / 1000
+        values["clickstream_watermark_age_seconds"] = max(0, now_ms - commit.progress.watermark_ms) / 1000
+        latencies = _counts(commit.latency)
+        added = {value: new for value, count in latencies.items() if (new := count - self._told_latencies.get(value, 0)) > 0}
+        if added:
+            values["clickstream_effect_latency_seconds"] = emf.thinned(added)
+        self._told_at, self._told, self._told_latencies = now_ms, commit.progress, latencies
+        self._line(shard_id, values, {"position": str(commit.position)}, now_ms)
+
+    def _line(self, shard_id: str, values: Mapping[MetricName, Values], facts: Mapping[str, Any], now_ms: int) -> None:
+        dimensions = {"application": self._application, "shard": shard_id}
+        self._out(emf.line(now_ms, dimensions, values, facts) + "\n")
+
+
+def _counts(encoded: str) -> dict[float, int]:
+    """A histogram of milliseconds as seconds → how often."""
+    if not encoded:
+        return {}
+    histogram = HdrHistogram.decode(encoded)
+    return {entry.value_iterated_to / 1000: entry.count_added_in_this_iter_step for entry in histogram.get_recorded_iterator()}

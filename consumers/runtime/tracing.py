@@ -1,0 +1,162 @@
+"""Spans of the events that were sampled where they entered, around an application's fold and sink. Imported only when tracing.
+
+Two spans per traced event and application, below the span that put it: ``fold`` (from the fold until the effects are taken out)
+and ``effect`` (until they are durable). What the runtime does knows nothing of it: the application is wrapped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import UNSET
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from clickstream.aws import Clients
+from clickstream.errors import ClickstreamError
+from clickstream.events import AnyEvent
+from clickstream.settings import Settings
+from clickstream.telemetry import traceparent
+from clickstream.telemetry.pace import Pace
+from clickstream.telemetry.tracing import Tracing, inside, under
+from consumers.runtime.application import Application, Fold, Inheritance, Sink
+from consumers.runtime.position import Position
+
+#: Of one shard's process. A stream that is read again, or a catch-up at full speed, would make thousands of spans a second.
+MOST_PER_SECOND = 20.0
+#: While the store is down.
+MOST_WAITING = 512
+
+
+class Journeys:
+    """The traced events of one shard between their fold and their effects.
+
+    ``folded`` and ``taken`` belong to the shard loop's thread, ``written`` to the thread that writes; never two at a time.
+    """
+
+    def __init__(
+        self, tracing: Tracing, application: str, shard_id: str, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._tracing = tracing
+        self._pace = Pace(MOST_PER_SECOND, clock_s)
+        self._attributes: dict[str, str | int] = {
+            "messaging.system": "aws_kinesis",
+            "clickstream.application": application,
+            "clickstream.shard": shard_id,
+        }
+        self._application = application
+        self._folded: list[Span] = []
+        self._taken: list[tuple[Span, Span]] = []
+
+    def folded(self, events: Sequence[AnyEvent]) -> None:
+        if self._pace.spent:
+            return  # not even a look at each event
+        for event in [event for event in events if event.context.traceparent is not UNSET]:
+            parent = traceparent.parse(event.context.traceparent)
+            if parent is None or not parent.sampled:
+                continue
+            if len(self._folded) + len(self._taken) >= MOST_WAITING or not self._pace.take():
+                return
+            # the time since the event occurred is in no span: clocks of shoppers differ from ours
+            attributes = {
+                **self._attributes,
+                "clickstream.event_id": event.event_id,
+                "clickstream.occurred_at": event.occurred_at,
+            }
+            self._folded.append(self._tracing.start(f"fold {self._application}", SpanKind.CONSUMER, under(parent), attributes))
+
+    def taken(self, *, effects: bool) -> None:
+        """Effects were taken out of the fold; without any, what was folded has none of its own to wait for."""
+        if not self._folded:
+            return
+        folded, self._folded = self._folded, []
+        for span in folded:
+            span.set_attribute("clickstream.effects", effects)
+            span.end()
+        if effects:
+            self._taken += [
+                (span, self._tracing.start(f"effect {self._application}", SpanKind.INTERNAL, inside(span), self._attributes))
+                for span in folded
+            ]
+
+    def written(self, position: Position, failure: str | None) -> None:
+        """The sink has returned; with a ``failure`` it will be called again, and the spans go on."""
+        if failure is not None:
+            for _, span in self._taken:
+                span.add_event("retry", {"reason": failure})
+            return
+        taken, self._taken = self._taken, []
+        for _, span in taken:
+            span.set_attribute("clickstream.position", str(position))
+            span.set_status(Status(StatusCode.OK))
+            span.end()
+
+
+class TracedFold:
+    """See :class:`consumers.runtime.application.Fold`."""
+
+    def __init__(self, fold: Fold, journeys: Journeys) -> None:
+        self._fold = fold
+        self._journeys = journeys
+        self.changes = fold.changes
+        self.snapshot = fold.snapshot
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        self._journeys.folded(events)
+        self._fold.apply(events)
+
+    def effects(self, *, flush: bool) -> Sequence[Any]:
+        effects = self._fold.effects(flush=flush)
+        self._journeys.taken(effects=bool(effects))
+        return effects
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        self._fold.restore(state, inheritance)
+
+
+class TracedSink:
+    """See :class:`consumers.runtime.application.Sink`."""
+
+    def __init__(self, sink: Sink, journeys: Journeys) -> None:
+        self._sink = sink
+        self._journeys = journeys
+
+    def write(self, effects: Sequence[Any], position: Position) -> None:
+        try:
+            self._sink.write(effects, position)
+        except ClickstreamError as error:
+            self._journeys.written(position, str(error))
+            raise
+        self._journeys.written(position, None)
+
+
+class TracedApplication:
+    """See :class:`consumers.runtime.application.Application`; the same one, seen through spans."""
+
+    def __init__(self, application: Application, settings: Settings, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._clock_s = clock_s
+        self._application = application
+        self._settings = settings
+        self.name = application.name
+        self._tracing: Tracing | None = None
+        self._journeys: dict[str, Journeys] = {}
+
+    def open_fold(self, shard_id: str) -> Fold:
+        if self._tracing is None:
+            # only now: a shard's process is forked, and the exporter's thread would not be in the fork
+            self._tracing = Tracing(self._settings, f"clickstream-{self.name}")
+        journeys = self._journeys[shard_id] = Journeys(self._tracing, self.name, shard_id, self._clock_s)
+        return TracedFold(self._application.open_fold(shard_id), journeys)
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        return TracedSink(self._application.open_sink(shard_id, clients, settings), self.journeys(shard_id))
+
+    def journeys(self, shard_id: str) -> Journeys:
+        """Those of a fold that was opened."""
+        return self._journeys[shard_id]
+
+    def close(self) -> None:
+        """Send the last spans; a shard's process ends without exit handlers."""
+        if self._tracing is not None:
+            self._tracing.close()

@@ -1,0 +1,127 @@
+"""The CDK app: ``python -m infra.app STAGE`` writes a stage's stacks to ``cdk.out/STAGE``, without credentials or network.
+
+Stacks refer to each other by the names that Settings gives, so each can be deployed, and rolled back, by itself; the order of
+the first deployment is theirs below.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+import click
+import msgspec
+from aws_cdk import RemovalPolicy
+from cdk_nag import AwsSolutionsChecks
+
+from infra import watching
+from infra.stacks.alarms import AlarmsStack
+from infra.stacks.autoscaler import AutoscalerStack
+from infra.stacks.catalogue import CatalogueStack
+from infra.stacks.delivery import DeliveryStack
+from infra.stacks.gateway import GatewayStack
+from infra.stacks.network import NetworkStack
+from infra.stacks.orders import OrdersStack
+from infra.stacks.scaling import ScalingStack
+from infra.stacks.stores import StoresStack
+from infra.stacks.stream import StreamStack
+from infra.stacks.web import WebStack
+from infra.stacks.workers import WorkersStack
+from infra.stages import APPLICATIONS, STAGES, Stage
+
+RELEASES = "clickstream-releases"
+#: Access logs are let into their bucket by its policy, not by an ACL.
+_FLAGS = {"@aws-cdk/aws-s3:serverAccessLogsUseBucketPolicy": True}
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pipeline gets commits from."""
+
+    repository: str = "shop/clickstream"
+    branch: str = "main"
+    connection_arn: str = "arn:aws:codeconnections:us-east-1:111111111111:connection/00000000-0000-0000-0000-000000000000"
+
+
+def build(stage: Stage, outdir: Path, *, checked: bool = True) -> cdk.App:
+    """All stacks of a stage; ``checked`` runs cdk-nag over them at :meth:`synth`, which then raises for what it finds."""
+    app = _app(outdir, checked)
+    add_stage(app, stage)
+    return app
+
+
+def build_delivery(source: Source, stages: list[Stage], outdir: Path, *, checked: bool = True) -> cdk.App:
+    """The pipeline that deploys these stages in turn."""
+    app = _app(outdir, checked)
+    DeliveryStack(
+        app,
+        "clickstream-delivery",
+        env=cdk.Environment(region=stages[0].settings.region),
+        repository=source.repository,
+        branch=source.branch,
+        connection_arn=source.connection_arn,
+        releases=RELEASES,
+        stages=stages,
+    )
+    return app
+
+
+def _app(outdir: Path, checked: bool) -> cdk.App:
+    app = cdk.App(outdir=str(outdir), analytics_reporting=False, context=_FLAGS)
+    if checked:
+        cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return app
+
+
+def add_stage(app: cdk.App, stage: Stage) -> None:
+    """The stacks, in the order of a first deployment."""
+    settings = stage.settings
+    removal = RemovalPolicy.RETAIN if stage.keeps_data else RemovalPolicy.DESTROY
+
+    env = cdk.Environment(region=settings.region)
+
+    def named(part: str) -> str:
+        return f"{settings.name}-{part}"
+
+    stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
+    StoresStack(app, named("stores"), env=env, settings=settings, applications=APPLICATIONS, key=stream.key, removal=removal)
+    OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal)
+    CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal)
+    AutoscalerStack(
+        app, named("autoscaler"), env=env, settings=settings, key=stream.key, releases=RELEASES, acts=stage.autoscales
+    )
+    alarms = watching.plain(stage, APPLICATIONS)
+    target: Any = stage.upstream
+    if stage.upstream is None:
+        network = NetworkStack(app, named("network"), env=env, cluster_name=settings.name, nat_gateways=stage.nat_gateways)
+        WorkersStack(
+            app, named("workers"), env=env, stage=stage, applications=APPLICATIONS, cluster=network.cluster, key=stream.key
+        )
+        web = WebStack(
+            app, named("web"), env=env, stage=stage, vpc=network.vpc, cluster=network.cluster, key=stream.key, removal=removal
+        )
+        target = web.balancer
+        ScalingStack(app, named("scaling"), env=env, stage=stage, applications=APPLICATIONS)
+        alarms += [watching.lag(stage, application) for application in APPLICATIONS]
+    GatewayStack(app, named("gateway"), env=env, prefix=settings.name, traffic=stage.traffic, target=target)
+    AlarmsStack(app, named("alarms"), env=env, settings=settings, key=stream.key, alarms=alarms)
+
+
+@click.command()
+@click.argument("stage", type=click.Choice([*STAGES, "delivery"]))
+@click.option(
+    "--outdir", default="cdk.out", show_default=True, type=click.Path(path_type=Path), help="A folder in it per stage."
+)
+def main(stage: str, outdir: Path) -> None:
+    """Synthesize the stacks of STAGE, checked by cdk-nag."""
+    app = (
+        build_delivery(Source(), list(STAGES.values()), outdir / stage)
+        if stage == "delivery"
+        else build(STAGES[stage], outdir / stage)
+    )
+    app.synth()
+    click.echo(str(outdir / stage))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""The Lambda functions and the state machine of the order workflow on the embedded AWS: deployed as on AWS, from one zip.
+
+ministack runs a function's real code in a process of its own, behind real queues. Safe to run again: what is there is replaced.
+"""
+
+from __future__ import annotations
+
+import io
+import sysconfig
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing
+from clickstream.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda.literals import RuntimeType
+
+_ROOT = Path(__file__).parents[2]
+#: Packages of ours that the functions import, and what they need beyond what the Lambda runtime brings (boto3).
+_OURS = ("clickstream", "consumers/orders", "consumers/runtime")
+_THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
+_ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
+_RUNTIME: RuntimeType = "python3.12"
+#: Three times that of the CDK app: here every environment of a function starts on the same few cores.
+_TIMEOUT_S = 30
+
+
+class Function(NamedTuple):
+    """``queue``: the step whose queue it stands behind, None if the state machine calls it."""
+
+    name: str
+    handler: str
+    queue: str | None
+
+
+_CHOREOGRAPHY = (
+    Function("order-reserve", "consumers.orders.functions.reserve", "placed"),
+    Function("order-confirm", "consumers.orders.functions.confirm", "reserved"),
+    Function("order-notify", "consumers.orders.functions.notify", "settled"),
+)
+_ORCHESTRATION = (
+    Function("order-start", "consumers.orders.functions.start", "placed"),
+    Function("order-task", "consumers.orders.functions.task", None),
+)
+
+
+def deploy(clients: Clients, settings: Settings) -> None:
+    """The functions of ``settings.order_workflow``, each behind its queue, and the state machine if it leads."""
+    orchestrated = settings.order_workflow == "orchestration"
+    code = package()
+    arns = {each.name: _function(clients, settings, each, code) for each in (_ORCHESTRATION if orchestrated else _CHOREOGRAPHY)}
+    if orchestrated:
+        definition = (_ROOT / "consumers" / "orders" / "state_machine.json").read_text()
+        clients.stepfunctions.create_state_machine(
+            name=settings.order_state_machine,
+            definition=definition.replace("${TaskFunctionArn}", arns["order-task"]),
+            roleArn=_ROLE,
+        )
+
+
+def package() -> bytes:
+    """A zip with the functions' code. Raises Missing when the extra ``orders`` is not installed."""
+    site = Path(sysconfig.get_path("platlib"))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("consumers/__init__.py", "")
+        for name in _OURS:
+            _add(archive, _ROOT, _ROOT / name)
+        for name in _THEIRS:
+            if not (site / name).exists():
+                raise Missing(f"{name} is not installed", hint="pip install 'clickstream[orders]'")
+            _add(archive, site, site / name)
+    return buffer.getvalue()
+
+
+def _add(archive: zipfile.ZipFile, root: Path, path: Path) -> None:
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file() and "__pycache__" not in file.parts:
+            archive.write(file, file.relative_to(root))
+
+
+def _function(clients: Clients, settings: Settings, function: Function, code: bytes) -> str:
+    name = f"{settings.name}-{function.name}"
+    client = clients.lambda_
+    try:
+        arn = client.update_function_code(FunctionName=name, ZipFile=code)["FunctionArn"]
+    except client.exceptions.ResourceNotFoundException:
+        variables = {
+            "CLICKSTREAM_NAME": settings.name,
+            "CLICKSTREAM_ORDER_WORKFLOW": settings.order_workflow,
+            # no X-Ray daemon listens here
+            "POWERTOOLS_TRACE_DISABLED": "true",
+        }
+        arn = client.create_function(
+            FunctionName=name,
+            Runtime=_RUNTIME,
+            Role=_ROLE,
+            Handler=function.handler,
+            Code={"ZipFile": code},
+            Timeout=_TIMEOUT_S,
+            MemorySize=256,
+            Environment={"Variables": variables},
+        )["FunctionArn"]
+        if function.queue is not None:
+            _stand_behind(clients, settings, arn, function.queue)
+    return arn
+
+
+def _stand_behind(clients: Clients, settings: Settings, function: str, step: str) -> None:
+    url = clients.sqs.get_queue_url(QueueName=settings.order_queue(step))["QueueUrl"]
+    queue = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    clients.lambda_.create_event_source_mapping(
+        FunctionName=function, EventSourceArn=queue, BatchSize=10, FunctionResponseTypes=["ReportBatchItemFailures"]
+    )

@@ -1,0 +1,46 @@
+"""One Fargate service per application: each task is a KCL worker, and the workers of an application share its shards."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnParameter, Environment, Stack
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from infra import permissions
+from infra.stacks.service import Service
+from infra.stages import Stage
+
+
+class WorkersStack(Stack):
+    """``services`` by application."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        env: Environment,
+        stage: Stage,
+        applications: tuple[str, ...],
+        cluster: ecs.ICluster,
+        key: kms.IKey,
+    ) -> None:
+        super().__init__(scope, name, env=env)
+        release = CfnParameter(self, "Release", description="The images' tag: the commit they were built from")
+        self.services = {
+            application: Service(
+                self,
+                application.capitalize(),
+                cluster=cluster,
+                image="worker",
+                release=release.value_as_string,
+                command=[application],
+                health=".local/workers",
+                role=permissions.worker(stage.settings, application),
+                size=stage.size(application),
+                settings=stage.settings,
+                key=key,
+            )
+            for application in applications
+        }

@@ -1,0 +1,215 @@
+"""What is watched: every alarm as data, with the section of docs/runbook.md that says what to do when it rings.
+
+Thresholds come from what the platform promises (docs/delivery.md), not from what a metric happens to do.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from clickstream.settings import ORDER_QUEUES
+from infra.stages import Stage
+
+Statistic = Literal["Sum", "Maximum", "Average", "Minimum", "p99"]
+
+
+class Alarm(msgspec.Struct, frozen=True, kw_only=True):
+    """It rings when ``statistic`` of the metric is above ``threshold`` in ``periods`` periods in a row."""
+
+    name: str
+    section: str
+    """The heading in docs/runbook.md, as an anchor."""
+    says: str
+    """One line for whoever is woken."""
+    namespace: str
+    metric: str
+    dimensions: dict[str, str] = {}
+    statistic: Statistic = "Sum"
+    threshold: float = 0
+    period_s: int = 60
+    periods: int = 1
+    below: bool = False
+    """It rings below the threshold instead, and when the metric is missing."""
+    query: str = ""
+    """A Metrics Insights query in place of namespace, metric and dimensions."""
+
+
+def lag_query(stage: Stage, application: str) -> str:
+    """Milliseconds that the slowest shard of an application is behind, as KCL reports it."""
+    kcl = stage.settings.application(application)
+    return f"SELECT MAX(MillisBehindLatest) FROM SCHEMA(\"{kcl}\", Operation, ShardId) WHERE Operation = 'ProcessTask'"
+
+
+def _stream(stage: Stage) -> list[Alarm]:
+    dimensions = {"StreamName": stage.settings.stream}
+    return [
+        Alarm(
+            name="stream-throttled",
+            section="the-stream-throttles",
+            says="Kinesis refuses writes: a shard is over 1 MB/s or 1,000 records/s",
+            namespace="AWS/Kinesis",
+            metric="WriteProvisionedThroughputExceeded",
+            dimensions=dimensions,
+            threshold=10,
+            periods=3,
+        ),
+        Alarm(
+            name="stream-iterator-age",
+            section="an-application-is-behind",
+            says="somebody reads the stream half of its retention behind: records will be lost when they expire",
+            namespace="AWS/Kinesis",
+            metric="GetRecords.IteratorAgeMilliseconds",
+            dimensions=dimensions,
+            statistic="Maximum",
+            threshold=stage.stream.retention_hours * 3_600_000 / 2,
+            periods=2,
+        ),
+    ]
+
+
+def lag(stage: Stage, application: str) -> Alarm:
+    """An application that is further behind than its stage allows, for three minutes."""
+    return Alarm(
+        name=f"{application}-behind",
+        section="an-application-is-behind",
+        says=f"{application} has been more than {stage.lag_s} s behind for three minutes",
+        namespace="",
+        metric="",
+        query=lag_query(stage, application),
+        statistic="Maximum",
+        threshold=stage.lag_s * 1000,
+        periods=3,
+    )
+
+
+def _service(stage: Stage, program: str) -> list[Alarm]:
+    dimensions = {"ClusterName": stage.settings.name, "ServiceName": f"{stage.settings.name}-{program}"}
+    return [
+        Alarm(
+            name=f"{program}-not-running",
+            section="a-service-does-not-run",
+            says=f"no task of {program} runs, or it cannot be started",
+            namespace="ECS/ContainerInsights",
+            metric="RunningTaskCount",
+            dimensions=dimensions,
+            statistic="Minimum",
+            threshold=1,
+            periods=3,
+            below=True,
+        ),
+        Alarm(
+            name=f"{program}-memory",
+            section="a-service-runs-out-of-memory",
+            says=f"{program} uses more than 90 % of its memory",
+            namespace="AWS/ECS",
+            metric="MemoryUtilization",
+            dimensions=dimensions,
+            statistic="Maximum",
+            threshold=90,
+            periods=5,
+        ),
+    ]
+
+
+def _queue(name: str, section: str, queue: str, says: str) -> Alarm:
+    return Alarm(
+        name=name,
+        section=section,
+        says=says,
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": queue},
+        statistic="Maximum",
+    )
+
+
+def _orders(stage: Stage) -> list[Alarm]:
+    settings = stage.settings
+    dead = [
+        _queue(
+            f"orders-{step}-dead",
+            "an-order-is-stuck",
+            settings.order_dead_letter_queue(step),
+            f"an order failed five times after it was {step}",
+        )
+        for step in ORDER_QUEUES
+    ]
+    late = [
+        Alarm(
+            name=f"orders-{step}-late",
+            section="an-order-is-stuck",
+            says=f"orders wait for more than five minutes after they were {step}",
+            namespace="AWS/SQS",
+            metric="ApproximateAgeOfOldestMessage",
+            dimensions={"QueueName": settings.order_queue(step)},
+            statistic="Maximum",
+            threshold=300,
+            periods=2,
+        )
+        for step in ORDER_QUEUES
+    ]
+    return [*dead, *late]
+
+
+def _tables(stage: Stage) -> list[Alarm]:
+    settings = stage.settings
+    return [
+        Alarm(
+            name=f"{table.removeprefix(settings.name + '-')}-throttled",
+            section="a-table-throttles",
+            says=f"DynamoDB refuses writes to {table}: its shards wait",
+            namespace="AWS/DynamoDB",
+            metric="WriteThrottleEvents",
+            dimensions={"TableName": table},
+            periods=3,
+        )
+        for table in (
+            settings.shards_table,
+            settings.aggregates_table,
+            settings.decisions_table,
+            settings.recommendations_table,
+        )
+    ]
+
+
+def _gateway(stage: Stage) -> list[Alarm]:
+    dimensions = {"ApiName": stage.settings.name}
+    return [
+        Alarm(
+            name="gateway-errors",
+            section="the-gateway-answers-with-errors",
+            says="clients get 5xx: events are refused, clients repeat them",
+            namespace="AWS/ApiGateway",
+            metric="5XXError",
+            dimensions=dimensions,
+            statistic="Average",
+            threshold=0.01,
+            periods=3,
+        ),
+        Alarm(
+            name="gateway-slow",
+            section="the-gateway-is-slow",
+            says="one request of a hundred takes longer than two seconds",
+            namespace="AWS/ApiGateway",
+            metric="Latency",
+            dimensions=dimensions,
+            statistic="p99",
+            threshold=2_000,
+            periods=5,
+        ),
+    ]
+
+
+def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
+    """The alarms over one metric each."""
+    programs = (*applications, "collector", "serving")
+    letters = _queue(
+        "dead-letters",
+        "there-are-dead-letters",
+        stage.settings.dead_letter_queue,
+        "records that are no events wait in the dead-letter queue",
+    )
+    services = [alarm for program in programs for alarm in _service(stage, program)]
+    return [*_stream(stage), letters, *services, *_orders(stage), *_tables(stage), *_gateway(stage)]

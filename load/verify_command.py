@@ -1,0 +1,88 @@
+"""``clickstream load verify``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from clickstream.errors import UserMistake
+
+if TYPE_CHECKING:
+    from load.compared import Compared
+    from load.verification import Expectation, Subject
+
+_APPLICATIONS = ("analytics", "fraud", "recommendations")
+_LETTERS = "dead-letters"
+_PARTS = (*_APPLICATIONS, _LETTERS)
+
+JSON = click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on stdout.")
+STALL = click.option(
+    "--stall",
+    "stall_s",
+    default=120.0,
+    show_default=True,
+    type=click.FloatRange(min=1),
+    help="Verifying: give up when no application has moved for this many seconds.",
+)
+
+
+@click.command()
+@click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="What `load run` wrote; default: its default.")
+@click.option("--only", default=",".join(_PARTS), show_default=True, metavar="NAME,…", help="Verify these alone.")
+@STALL
+@JSON
+def verify(ledger: Path | None, only: str, stall_s: float, as_json: bool) -> None:
+    """Wait until every application has all of the last run, then compare every answer with its ledger; exit 0 only if exact.
+
+    Nobody else may have used the stream since. Windows that began before the run are compared only if it was the first.
+
+    \b
+      analytics         every aggregate of every window
+      fraud             one decision on each purchase, as what it was
+      recommendations   an offer for each visitor, made of what that visitor did
+      dead-letters      each record that is no event, with its bytes, once per application
+
+    Example:
+
+      clickstream load verify --json
+    """
+    from clickstream.aws import Clients
+    from clickstream.settings import from_env
+    from load import ledger as ledgers
+    from load import truth
+
+    parts = [name.strip() for name in only.split(",")]
+    if unknown := [name for name in parts if name not in _PARTS]:
+        raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(_PARTS)}", param_hint="--only")
+    settings = from_env()
+    book = ledgers.read(ledger or settings.local_dir / "ledger.json")
+    if book.stream != settings.stream:
+        raise UserMistake(f"the ledger is of the stream {book.stream}, not {settings.stream}", hint="see CLICKSTREAM_NAME")
+    clients = Clients(settings)
+    applications = [name for name in _APPLICATIONS if name in parts]
+    letters = (lambda: truth.queue(book, clients, settings, applications)) if _LETTERS in parts else None
+    subjects = truth.subjects(book, clients, settings, applications)
+    report(truth.expectation(book), subjects, letters, stall_s, as_json)
+
+
+def report(
+    expected: Expectation,
+    subjects: Mapping[str, Subject],
+    letters: Callable[[], Compared] | None,
+    stall_s: float,
+    as_json: bool,
+) -> None:
+    """Verify and print; exit 1 unless everything is equal."""
+    from load import verification
+    from load.terminal import progress_bar
+
+    click.echo(f"waiting until {', '.join(subjects)} have everything", err=True)
+    with progress_bar("processed", expected.sent) as move:
+        found = verification.verify(expected, subjects, letters, stall_s=stall_s, on_progress=move)
+    click.echo(msgspec.json.encode(found).decode() if as_json else verification.told(found))
+    if not found.ok:
+        raise click.exceptions.Exit(1)

@@ -1,0 +1,89 @@
+"""Histories whose key is not the partition key: each shard holds a part, and a reader of all parts sees the whole. Pure.
+
+A part is absolute: a shard's observations of a key, at most the track's limit of them, with their times. So whoever reads the
+parts answers as of any row's time, whatever else the shards have seen since, and a part that is written again changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from models.features.definitions import FeatureSet, Rolling, Track
+from models.features.history import History
+from models.features.plans import track_plan, vector_plan
+from models.features.reading import Row, read
+
+
+class Part(msgspec.Struct, frozen=True, gc=False):
+    """``seen`` names the track and the key, see :func:`seen`; ``content`` is one shard's history of it."""
+
+    seen: str
+    content: bytes
+
+
+#: Of a row that has no such key.
+NO_PART = Part("", b"")
+
+
+def part_of(prefix: str, key: str, history: History) -> Part:
+    """``prefix``: the :func:`seen` of no key."""
+    return Part(prefix + key, msgspec.msgpack.encode(history.encoded()))
+
+
+def seen(track: Track, key: str) -> str:
+    """The name of a key of a track, under its definition: code that keeps something else does not meet it."""
+    return f"{track.name}.{_definition(track)}:{key}"
+
+
+def _definition(track: Track) -> str:
+    return hashlib.sha256(msgspec.json.encode((track.columns, track.kinds), order="sorted")).hexdigest()[:8]
+
+
+class Crossing:
+    """Reads the crossing tracks' features of one feature set from the parts of all shards."""
+
+    def __init__(self, features: FeatureSet) -> None:
+        self._plans = [track_plan(features, place) for place, track in enumerate(features.tracks) if track.crosses]
+        names = {plan.track.name for plan in self._plans}
+        #: The places of the crossing features in a vector.
+        self.places = [
+            at for at, feature in enumerate(features.features) if isinstance(feature, Rolling) and feature.track in names
+        ]
+        self._empty = [vector_plan(features).empty[at] for at in self.places]
+
+    def filled(
+        self, vector: Sequence[float], own: Sequence[Part], time_ms: int, others: Mapping[str, Sequence[bytes]]
+    ) -> tuple[float, ...]:
+        """The vector with its crossing features as of ``time_ms``.
+
+        ``own``: what ``Engine.parts_of`` gave for the row in its place; ``others``: the other shards' parts, by name.
+        Raises msgspec.MsgspecError for a part that is none.
+        """
+        whole = list(vector)
+        for at, empty in zip(self.places, self._empty, strict=True):
+            whole[at] = empty
+        for plan, part in zip(self._plans, own, strict=True):
+            if part.seen:
+                history = merged([part.content, *others.get(part.seen, ())], plan.width)
+                read(plan, history, -plan.reach_ms, time_ms, _NO_ROW, False, whole)
+        return tuple(whole)
+
+
+_NO_ROW: Row = {}
+_decoder = msgspec.msgpack.Decoder(tuple[bytes, bytes])
+
+
+def merged(parts: Sequence[bytes], width: int) -> History:
+    """All shards' observations of one key, in order of time; of equal times in no order that means anything."""
+    whole = History()
+    for part in parts:
+        history = History.decoded(*_decoder.decode(part))
+        if not whole.times:
+            whole = history
+            continue
+        for n, time_ms in enumerate(history.times):
+            whole.insert(time_ms, history.values[n * width : (n + 1) * width])
+    return whole

@@ -1,0 +1,36 @@
+"""What became known of purchases, as a CSV: event_id, fraud (0 or 1), and perhaps the kind of fraud. Light: no pandas."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from clickstream.errors import Missing, UserMistake
+
+#: The kind of a purchase that is known to be no fraud.
+GENUINE = "genuine"
+_FRAUD = "fraud"
+
+
+def read(path: Path) -> bytes:
+    """Raises Missing."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise Missing(f"no file {path}") from error
+
+
+def parse(text: bytes, name: object) -> dict[str, str]:
+    """Kinds by event id: :data:`GENUINE`, the kind of fraud, or "fraud" for one without. Raises UserMistake, with the line."""
+    try:
+        rows = csv.DictReader(text.decode().splitlines())
+    except UnicodeDecodeError as error:
+        raise UserMistake(f"{name} is no text: {error}") from error
+    if not {"event_id", "fraud"} <= set(rows.fieldnames or ()):
+        raise UserMistake(f"{name} has no columns event_id and fraud")
+    kinds = {}
+    for number, row in enumerate(rows, 2):
+        if row["fraud"] not in ("0", "1"):
+            raise UserMistake(f"{name}, line {number}: fraud is {row['fraud']!r}, not 0 or 1")
+        kinds[row["event_id"]] = (row.get("kind") or _FRAUD) if row["fraud"] == "1" else GENUINE
+    return kinds

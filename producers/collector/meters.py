@@ -1,0 +1,74 @@
+"""What the collector counts of itself; read at /metrics. All on the event loop's thread."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
+from producers.collector.answers import Answer
+from producers.puts import Counters
+
+#: Where events come in.
+EVENTS = "/v1/events"
+
+#: Publisher's counter → its metric.
+_COUNTERS: dict[str, MetricName] = {
+    "delivered": "clickstream_publisher_delivered_total",
+    "failed": "clickstream_publisher_failed_total",
+    "records": "clickstream_publisher_records_total",
+    "bytes": "clickstream_publisher_bytes_total",
+    "throttled": "clickstream_publisher_throttled_total",
+    "retried": "clickstream_publisher_retried_total",
+    "mispredicted": "clickstream_publisher_mispredicted_total",
+    "reput": "clickstream_publisher_reput_total",
+}
+
+
+class Meter:
+    """``counters`` and ``pending`` ask the publisher: what it has done, and (events, bytes) that wait for Kinesis."""
+
+    def __init__(
+        self, counters: Callable[[], Counters] | None = None, pending: Callable[[], tuple[int, int]] | None = None
+    ) -> None:
+        self._counters = counters
+        self._pending = pending
+        self._requests: Counter[int] = Counter()
+        self._accepted = self._rejected = self._retry = 0
+        self._buckets = [0] * (len(BOUNDS) + 1)
+        self._seconds = 0.0
+
+    def request(self, status: int, seconds: float) -> None:
+        """One request for events was answered."""
+        self._requests[status] += 1
+        self._buckets[bisect_left(BOUNDS, seconds)] += 1
+        self._seconds += seconds
+
+    def events(self, answer: Answer) -> None:
+        """What its events came to."""
+        self._accepted += answer.accepted
+        self._rejected += answer.rejected
+        self._retry += answer.retry
+
+    def samples(self) -> Iterator[Sample]:
+        for status, count in sorted(self._requests.items()):
+            yield Sample("clickstream_collector_requests_total", count, (str(status),))
+        for outcome, count in (("accepted", self._accepted), ("rejected", self._rejected), ("retry", self._retry)):
+            yield Sample("clickstream_collector_events_total", count, (outcome,))
+        yield Sample("clickstream_collector_answer_seconds", self._histogram())
+        if self._counters is not None:
+            counters = self._counters()
+            for field, metric in _COUNTERS.items():
+                yield Sample(metric, getattr(counters, field))
+        if self._pending is not None:
+            events, size = self._pending()
+            yield Sample("clickstream_publisher_pending_events", events)
+            yield Sample("clickstream_publisher_pending_bytes", size)
+
+    def _histogram(self) -> Histogram:
+        below, buckets = 0, []
+        for bound, count in zip(BOUNDS, self._buckets, strict=False):
+            below += count
+            buckets.append((bound, below))
+        return Histogram(tuple(buckets), sum(self._buckets), self._seconds)

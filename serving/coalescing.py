@@ -1,0 +1,67 @@
+"""Concurrent look-ups of single keys as few calls of many: who comes while calls are under way goes together with the next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Generic, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+
+T = TypeVar("T")
+
+
+class _Batch(Generic[T]):
+    def __init__(self) -> None:
+        self.keys: dict[str, None] = {}
+        self.found: asyncio.Task[Mapping[str, T]]
+
+
+class Coalesced(Generic[T]):
+    """``look`` may block, is called on threads, and answers for the keys that there are. A key that comes alone goes at once.
+
+    ``at_once``: calls under way at most; ``most``: keys of one call. What ``look`` raises, each of its callers gets.
+    """
+
+    def __init__(self, look: Callable[[Sequence[str]], Mapping[str, T]], *, at_once: int, most: int) -> None:
+        self._look = look
+        self._slots = asyncio.Semaphore(at_once)
+        self._most = most
+        self._gathering: _Batch[T] | None = None
+
+    async def of(self, key: str) -> T | None:
+        batch = self._gathering
+        if batch is None or len(batch.keys) == self._most:
+            batch = self._gathering = _Batch()
+            batch.found = asyncio.create_task(self._look_up(batch))
+        batch.keys[key] = None
+        # shielded: who hangs up must not take the answer from the others
+        return (await asyncio.shield(batch.found)).get(key)
+
+    async def _look_up(self, batch: _Batch[T]) -> Mapping[str, T]:
+        async with self._slots:
+            if self._gathering is batch:
+                self._gathering = None
+            return await run_in_threadpool(self._look, list(batch.keys))
+
+
+class Remembered(Generic[T]):
+    """One value that many ask for, read at most every ``for_s`` seconds; ``read`` may block and is called on a thread."""
+
+    def __init__(self, read: Callable[[], T], for_s: float, clock_s: Callable[[], float]) -> None:
+        self._reads = Coalesced(lambda _: {_THE_ONE: read()}, at_once=1, most=2)
+        self._for_s = for_s
+        self._clock_s = clock_s
+        self._known: tuple[T, float] | None = None
+
+    async def value(self) -> T:
+        now_s = self._clock_s()
+        if self._known is not None and now_s - self._known[1] < self._for_s:
+            return self._known[0]
+        value = await self._reads.of(_THE_ONE)
+        assert value is not None
+        self._known = value, now_s
+        return value
+
+
+_THE_ONE = ""

@@ -1,0 +1,74 @@
+"""``GET /metrics``: every application on every shard for Prometheus, from the shards table; no worker opens a port for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from hdrh.histogram import HdrHistogram
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from clickstream.errors import ClickstreamError
+from clickstream.telemetry import prometheus
+from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
+from consumers.analytics.views import ShardProgress
+from serving.read_model import Clock, ReadModel
+
+_COUNTERS: dict[MetricName, str] = {
+    "clickstream_events_total": "events",
+    "clickstream_duplicates_total": "duplicates",
+    "clickstream_foreign_total": "foreign",
+    "clickstream_dead_letters_total": "dead_letters",
+}
+
+
+def route(views: ReadModel, clock: Clock) -> Route:
+    """The route; a store that does not answer is a metric, not an error: the others' absence is told by ``stores_up``."""
+
+    async def metrics(_: Request) -> Response:
+        try:
+            rows = await run_in_threadpool(views.progress)
+        except ClickstreamError:
+            samples: Iterable[Sample] = [Sample("clickstream_stores_up", 0)]
+        else:
+            samples = [Sample("clickstream_stores_up", 1), *of_shards(rows, clock())]
+        return Response(prometheus.render(samples), media_type=prometheus.CONTENT_TYPE)
+
+    return Route("/metrics", metrics)
+
+
+def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
+    """What each row tells. A shard that was read to its end keeps its counters, and has no lag any more."""
+    for row in rows:
+        labels = (row.application, row.shard)
+        for metric, field in _COUNTERS.items():
+            yield Sample(metric, getattr(row, field), labels)
+        if row.latency:
+            yield Sample("clickstream_effect_latency_seconds", histogram(HdrHistogram.decode(row.latency)), labels)
+        if row.ended:
+            continue
+        if row.behind_ms is not None:
+            yield Sample("clickstream_behind_seconds", row.behind_ms / 1000, labels)
+        if row.updated_at:
+            yield Sample("clickstream_progress_age_seconds", max(0, now_ms - row.updated_at) / 1000, labels)
+        if row.watermark_ms:
+            yield Sample("clickstream_watermark_age_seconds", max(0, now_ms - row.watermark_ms) / 1000, labels)
+        if row.owner:
+            yield Sample("clickstream_shard_owner", 1, (*labels, row.owner))
+        for dependency in sorted(row.breakers):
+            yield Sample("clickstream_breaker_open", 1, (*labels, dependency))
+
+
+def histogram(latencies: HdrHistogram) -> Histogram:
+    """Milliseconds as cumulative buckets of seconds."""
+    counts = [0] * (len(BOUNDS) + 1)
+    total = 0.0
+    for entry in latencies.get_recorded_iterator():
+        seconds = entry.value_iterated_to / 1000
+        place = next((n for n, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
+        counts[place] += entry.count_added_in_this_iter_step
+        total += seconds * entry.count_added_in_this_iter_step
+    below = [sum(counts[: n + 1]) for n in range(len(BOUNDS))]
+    return Histogram(tuple(zip(BOUNDS, below, strict=True)), int(latencies.get_total_count()), total)

@@ -1,0 +1,41 @@
+"""The pages: one frame around what each shows. Put together once, at the start; nothing of a request goes into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+STATIC = Path(__file__).parent / "static"
+
+
+class Page(NamedTuple):
+    path: str
+    name: str
+    file: str
+    """The name of its part in ``static/parts`` and of its module in ``static/pages``."""
+
+
+NOW = Page("/", "Now", "now")
+FRAUD = Page("/fraud", "Fraud", "fraud")
+RECOMMENDATIONS = Page("/recommendations", "Recommendations", "recommendations")
+PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
+API = Page("/api", "API", "api")
+PAGES = (NOW, FRAUD, RECOMMENDATIONS, PIPELINE)
+
+
+def html(page: Page, offered: tuple[Page, ...]) -> bytes:
+    """The page's document, with links to the pages ``offered``."""
+    frame = (STATIC / "parts" / "frame.html").read_text()
+    links = "\n".join(
+        f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.name}</a>'
+        for each in offered
+    )
+    part = (STATIC / "parts" / f"{page.file}.html").read_text()
+    filled = {"name": page.name, "file": page.file, "links": links, "main": part}
+    for name, text in filled.items():
+        frame = frame.replace(f"{{{{{name}}}}}", text)
+    return frame.encode()
+
+
+def login() -> bytes:
+    return (STATIC / "parts" / "login.html").read_bytes()

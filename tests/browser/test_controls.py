@@ -1,0 +1,171 @@
+"""What a person can do on the pages."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Site
+from tests.browser.test_pages import number, state_is
+from tests.browser.watching import Watch
+from tests.unit.serving.desk import decision_at
+from tests.unit.serving.shop import Shop
+
+pytestmark = pytest.mark.browser
+
+Open = Callable[..., Page]
+
+THREE_MORE = """() => {
+  let seen = 0;
+  const feed = new EventSource("/v1/live/now?range=1h");
+  feed.addEventListener("picture", () => { if (++seen === 4) { feed.close(); console.log("three more"); } });
+}"""
+TOKEN = "a-token-that-is-long"
+
+
+def test_names_from_events_are_text(open_page: Open, watch: Watch) -> None:
+    page = open_page()
+    expect(page.locator("#searches")).to_contain_text("<b>wool</b> blanket")
+    assert page.locator("#searches b").count() == 0
+    assert watch.complaints == []
+
+
+def test_pause_holds_the_figures_and_resume_catches_up(open_page: Open, shop: Shop) -> None:
+    page = open_page()
+    state_is(page, "Live")
+    page.get_by_role("button", name="Pause").press("Enter")
+    state_is(page, "Paused")
+    held = number(page, "#events")
+    readings = len(shop.asked)
+    shop.now += 30_000
+    # the server goes on reading, and the page goes on getting pictures
+    with page.expect_event("console", lambda message: message.text == "three more"):
+        page.evaluate(THREE_MORE)
+    assert len(shop.asked) > readings
+    assert number(page, "#events") == held
+    page.get_by_role("button", name="Resume").press("Enter")
+    state_is(page, "Live")
+    assert number(page, "#events") > held
+
+
+def test_the_range_is_chosen_by_keyboard_and_kept_in_the_address(open_page: Open, shop: Shop) -> None:
+    shop.opened_ms -= 40 * 3_600_000
+    shop.pace = 60  # a million would be told as 1M
+    page = open_page()
+    state_is(page, "Live")
+    expect(page.locator("#series-note")).to_contain_text("per minute, last hour")
+    hour = number(page, "#events")
+    page.get_by_role("radio", name="1 hour").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#series-note")).to_contain_text("per hour, last 24 hours")
+    day = number(page, "#events")
+    assert day > 20 * hour
+    page.reload()
+    expect(page.get_by_role("radio", name="24 hours")).to_be_checked()
+    expect(page.locator("#series-note")).to_contain_text("per hour, last 24 hours")
+    page.keyboard.press("Tab")
+    page.get_by_role("radio", name="24 hours").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#series-note")).to_contain_text("per day, last 30 days")
+    assert number(page, "#events") > day
+    page.get_by_role("radio", name="15 min").check(force=True)
+    expect(page.locator("#events-note")).to_contain_text("the 15 minutes before")
+
+
+def test_what_is_shown_is_to_be_had_as_a_file(open_page: Open, tmp_path: Path) -> None:
+    page = open_page()
+    state_is(page, "Live")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename == "clickstream-minutes.csv"
+    download.value.save_as(tmp_path / "minutes.csv")
+    with (tmp_path / "minutes.csv").open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 45
+    assert sum(int(row["events"]) for row in rows) == pytest.approx(number(page, "#events"), rel=0.05)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="JSON").click()
+    assert download.value.suggested_filename == "clickstream-minutes.json"
+
+
+def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
+    page = open_page("/pipeline")
+    state_is(page, "Live")
+    expect(page.locator("#shards tr").first).to_contain_text("Current")
+    shop.silent_since = shop.now
+    shop.now += 40_000
+    state_is(page, "Stale")
+    expect(page.locator("#state-detail")).to_contain_text("no worker has reported for 40 s")
+    expect(page.locator("#shards tr").first).to_contain_text("Silent")
+    expect(page.locator("#troubles")).to_contain_text("nothing heard from worker-1 for 40 s")
+
+
+def test_an_alarm_shows_with_its_reasons(open_page: Open, shop: Shop, site: Site) -> None:
+    page = open_page("/fraud")
+    state_is(page, "Live")
+    before = number(page, "#block")
+    site.desk.more.append(decision_at(16, decided_at=shop.now))
+    expect(page.locator("#block")).to_have_text(str(before + 1))
+    first = page.locator("#alerts tr").first
+    expect(first).to_contain_text("o-16")
+    expect(first).to_contain_text("failed_logins_1h +2.41")
+    assert "u-secret" not in page.content()
+
+
+def test_a_decision_is_looked_up(open_page: Open, watch: Watch) -> None:
+    page = open_page("/fraud")
+    state_is(page, "Live")
+    page.get_by_label("Event id").fill("nothing")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found-note")).to_contain_text("no decision")
+    event_id = page.evaluate("fetch('/v1/fraud/alerts?count=1').then((answer) => answer.json())")["alerts"][0]["event_id"]
+    page.get_by_label("Event id").fill(event_id)
+    page.keyboard.press("Enter")
+    expect(page.locator("#found")).to_contain_text("failed_logins_1h")
+    expect(page.locator("#found-note")).to_be_hidden()
+    # Chromium tells of every answer that is an error, the 404 that was asked for too
+    assert [complaint for complaint in watch.complaints if "404" not in complaint] == []
+
+
+def test_a_visitor_is_looked_up(open_page: Open, watch: Watch) -> None:
+    page = open_page("/recommendations")
+    state_is(page, "Live")
+    page.get_by_label("Visitor id").fill("u7/é?&")
+    page.get_by_role("button", name="Look up").click()
+    expect(page.locator("#found tr")).to_have_count(20)
+    expect(page.locator("#found tr").first).to_contain_text("because you viewed sku-77")
+    page.get_by_label("Visitor id").fill("somebody")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found-note")).to_contain_text("Nothing is known of this visitor")
+    assert watch.complaints == []
+
+
+def test_a_login_by_hand(chromium: Browser, shop: Shop, accessible: Callable[[Page], list[str]], screenshots: Path) -> None:
+    site = Site(shop, TOKEN)
+    context = chromium.new_context(locale="en-GB")
+    watch = Watch()
+    try:
+        page = context.new_page()
+        watch.attach(page)
+        page.goto(site.url + "fraud")
+        expect(page).to_have_title("Log in · clickstream")
+        assert accessible(page) == []
+        page.screenshot(path=screenshots / "login.png")
+        page.get_by_label("Token").fill("guess")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_have_text("That was not the token.")
+        page.get_by_label("Token").fill(TOKEN)
+        page.get_by_role("button", name="Log in").click()
+        expect(page).to_have_title("Fraud · clickstream")
+        state_is(page, "Live")
+        assert watch.hosts == {"127.0.0.1"}
+        assert [complaint for complaint in watch.complaints if "403" not in complaint] == []
+    finally:
+        context.close()
+        site.stop()
+        site.close()

@@ -1,0 +1,84 @@
+"""Analytics with a fault on purpose: what ``clickstream load verify`` must find out. Each breaks one event in thousands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.events import AddToCart, AnyEvent
+from clickstream.settings import Settings
+from consumers.analytics import wiring
+from consumers.runtime.application import Fold, Inheritance, Sink
+
+#: One event of so many is broken; the first one is the half of it.
+EVERY = 10_000
+#: Swapped are pairs of cart additions, of which there are fewer.
+EVERY_PAIR = 100
+
+Break = Callable[[Sequence[AnyEvent], int], list[AnyEvent]]
+"""(events, how many came before them) → what the fold is given instead."""
+
+
+def drop_one(events: Sequence[AnyEvent], before: int) -> list[AnyEvent]:
+    return [event for n, event in enumerate(events, before) if n % EVERY != EVERY // 2]
+
+
+def double_one(events: Sequence[AnyEvent], before: int) -> list[AnyEvent]:
+    return [event for n, event in enumerate(events, before) for _ in range(2 if n % EVERY == EVERY // 2 else 1)]
+
+
+def swap_two_users(events: Sequence[AnyEvent], _before: int) -> list[AnyEvent]:
+    """Two visitors put something into their carts, and each is taken for the other."""
+    swapped = list(events)
+    carts = [place for place, event in enumerate(events) if isinstance(event, AddToCart)]
+    for one, other in list(zip(carts[::2], carts[1::2], strict=False))[::EVERY_PAIR]:
+        first, second = events[one], events[other]
+        swapped[one] = msgspec.structs.replace(first, user_id=second.user_id)
+        swapped[other] = msgspec.structs.replace(second, user_id=first.user_id)
+    return swapped
+
+
+VARIANTS: dict[str, Break] = {"drops": drop_one, "doubles": double_one, "swaps": swap_two_users}
+
+
+class BrokenFold:
+    """See ``consumers.runtime.application.Fold``: the real one, given something else than came."""
+
+    def __init__(self, fold: Fold, broken: Break) -> None:
+        self._fold = fold
+        self._broken = broken
+        self._before = 0
+
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        self._fold.apply(self._broken(events, self._before))
+        self._before += len(events)
+
+    def effects(self, *, flush: bool) -> Sequence[Any]:
+        return self._fold.effects(flush=flush)
+
+    def changes(self) -> bytes:
+        return self._fold.changes()
+
+    def snapshot(self) -> bytes:
+        return self._fold.snapshot()
+
+    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
+        self._fold.restore(state, inheritance)
+
+
+class Broken:
+    """Analytics' own wiring around a broken fold."""
+
+    name = wiring.APPLICATION.name
+
+    def __init__(self, broken: Break) -> None:
+        self._broken = broken
+
+    def open_fold(self, shard_id: str) -> Fold:
+        return BrokenFold(wiring.APPLICATION.open_fold(shard_id), self._broken)
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        return wiring.APPLICATION.open_sink(shard_id, clients, settings)

@@ -1,0 +1,135 @@
+"""The fraud application's sink over moto, with what one wants to know of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clickstream.aws import Clients
+from clickstream.events import AnyEvent, Purchase
+from clickstream.settings import Settings
+from consumers.fraud import NAME
+from consumers.fraud.decisions import Decision
+from consumers.fraud.fold import Candidate, FraudFold
+from consumers.fraud.freshness import OtherShards
+from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.sightings import SightingsTable
+from consumers.fraud.sink import Alerts, DecisionsTable
+from consumers.fraud.views import Decisions
+from consumers.runtime.position import Position
+from models.features.crossing import Part
+from models.features.definitions import FeatureSet
+from models.fraud import scoring, training
+from models.fraud.costs import Costs
+from models.fraud.purchases import PURCHASES
+from models.fraud.scoring import FraudModel
+from models.registry.following import Followed
+from models.registry.manifest import Description, Training
+from models.registry.s3 import Registry
+from tests.unit.fraud.shopping import START_MS
+
+SETTINGS = Settings()
+AT = Position(1, 0)
+
+
+def create(clients: Clients) -> None:
+    """What ``clickstream local start`` makes, as far as fraud needs it."""
+    for table, *keys in (
+        (SETTINGS.decisions_table, "event_id"),
+        (SETTINGS.outcomes_table, "window", "part"),
+        (SETTINGS.sightings_table, "seen"),
+        (SETTINGS.shards_table, "application", "shard"),
+    ):
+        kinds: Any = ("HASH", "RANGE")
+        clients.dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, kinds, strict=False)],
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            BillingMode="PAY_PER_REQUEST",
+        )
+    clients.s3.create_bucket(Bucket=SETTINGS.models_bucket)
+    clients.sqs.create_queue(QueueName=SETTINGS.alerts_queue)
+    topic = clients.sns.create_topic(Name=SETTINGS.alerts_topic)["TopicArn"]
+    queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{SETTINGS.alerts_queue}"
+    clients.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = START_MS / 1000
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Shop:
+    """A sink over moto."""
+
+    def __init__(self, clients: Clients) -> None:
+        self.clients = clients
+        self.clock = Clock()
+        self.registry = Registry(clients.s3, SETTINGS.models_bucket)
+        self.sink = self.open_sink()
+        self.decisions = Decisions(clients, SETTINGS, lambda: int(self.clock.now_s * 1000))
+
+    @property
+    def now_ms(self) -> int:
+        return int(self.clock() * 1000)
+
+    def open_sink(self, alerts: Alerts | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
+        followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
+        return DecisionsTable(
+            self.clients.dynamodb,
+            SETTINGS.decisions_table,
+            alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
+            OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
+            SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
+            OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
+            followed,
+            self.clock,
+        )
+
+    def of(self, event: Purchase) -> Decision:
+        decision = self.decisions.of(event.event_id)
+        assert decision is not None
+        return decision
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """What the alerts' queue has got since the last call."""
+        url = self.clients.sqs.get_queue_url(QueueName=SETTINGS.alerts_queue)["QueueUrl"]
+        told = []
+        while messages := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in messages:
+                told.append(json.loads(message["Body"]))
+                self.clients.sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return told
+
+    def publish(self, files: dict[str, bytes], *, promote: bool = True) -> str:
+        description = Description(training=Training(source="test", from_ms=0, to_ms=0, rows=1, sha256=""))
+        now_ms = int(self.clock.now_s * 1000)
+        version = self.registry.publish(scoring.MODEL, files, description, now_ms=now_ms).version
+        if promote:
+            self.registry.promote(scoring.MODEL, version, now_ms=now_ms)
+        return version
+
+
+def effects(*events: AnyEvent) -> Sequence[Candidate | Part]:
+    """What a fresh fold makes of these events."""
+    fold = FraudFold()
+    fold.apply(events)
+    return fold.effects(flush=True)
+
+
+def files_of(features: FeatureSet, seed: int) -> dict[str, bytes]:
+    """A model that takes dear purchases for frauds."""
+    chance = np.random.default_rng(seed)
+    table = pd.DataFrame({name: chance.normal(size=1_500) for name in features.names})
+    table["amount"] = chance.lognormal(8, 1, len(table))
+    fraud = table["amount"] > 12_000
+    trained = training.train(table, fraud, pd.Series(np.arange(len(table))), features, Costs(), seed=seed)
+    return scoring.encode(trained.card, trained.trees)

@@ -1,0 +1,103 @@
+"""What the dashboard is told: decisions by minute, alerts, and what the labels say."""
+
+from __future__ import annotations
+
+import pytest
+
+from clickstream.errors import Missing
+from clickstream.events import Context
+from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
+from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.views import DecidedMinute, Truth, Verdict
+from models.fraud.labels import GENUINE
+from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
+from tests.unit.fraud.shopping import START_MS, purchase
+
+#: The beginning of the minute in which a shop's clock starts.
+MINUTE = START_MS // MINUTE_MS * MINUTE_MS
+
+
+def test_decisions_are_counted_by_minute_and_a_replay_counts_nothing_twice(shop: Shop) -> None:
+    first, strange = purchase("ann", START_MS, amount=1_000), purchase("bob", START_MS, amount=700, currency="XXX")
+    shop.sink.write(effects(first, strange), AT)
+    shop.clock.now_s += 60
+    shop.sink.write(effects(first, strange, purchase("eve", START_MS, amount=3_000_000, currency="USD")), AT)
+    assert shop.decisions.minutes(MINUTE, MINUTE + HOUR_MS) == [
+        DecidedMinute(
+            start_ms=MINUTE,
+            counts={Verdict.APPROVE: 1, Verdict.REVIEW: 1, Verdict.BLOCK: 0},
+            money={Verdict.APPROVE: 1_000, Verdict.REVIEW: 0, Verdict.BLOCK: 0},
+            versions={"rules-1": 2},
+        ),
+        DecidedMinute(
+            start_ms=MINUTE + MINUTE_MS,
+            counts={Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 0},
+            money={Verdict.APPROVE: 0, Verdict.REVIEW: 2_760_000, Verdict.BLOCK: 0},
+            versions={"rules-1": 1},
+        ),
+    ]
+
+
+def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -> None:
+    def asked() -> list[int]:
+        return [sum(minute.counts.values()) for minute in shop.decisions.minutes(MINUTE, MINUTE + 3 * HOUR_MS)]
+
+    event = purchase("ann", START_MS)
+    assert asked() == []
+    shop.sink.write(effects(event), AT)
+    assert asked() == [1]
+    shop.clock.now_s += 2 * HOUR_MS / 1000
+    shop.sink.write(effects(purchase("bob", START_MS)), AT)
+    assert asked() == [1, 1]
+    OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table).label([(shop.of(event), GENUINE)], START_MS // 1000)
+    shop.clock.now_s += 31
+    assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + 3 * HOUR_MS)] == [1, 0]
+
+
+def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
+    caught, missed, alarm, fine, unknown = (
+        purchase("ann", START_MS, amount=2_100_000, card="ann", context=Context(device="ann")),
+        purchase("bob", START_MS, amount=50_000, card="bob", context=Context(device="bob")),
+        purchase("eve", START_MS, amount=2_200_000, card="eve", context=Context(device="eve")),
+        purchase("kim", START_MS, card="kim", context=Context(device="kim")),
+        purchase("joe", START_MS, amount=2_500_000, card="joe", context=Context(device="joe")),
+    )
+    shop.sink.write(effects(caught, missed, alarm, fine, unknown), AT)
+    table = OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table)
+    table.label(
+        [(shop.of(caught), "takeover"), (shop.of(missed), "insider"), (shop.of(alarm), "takeover"), (shop.of(fine), GENUINE)],
+        START_MS // 1000,
+    )
+    table.label([(shop.of(alarm), GENUINE)], START_MS // 1000)  # the first verdict of the bank was withdrawn
+    (minute,) = shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)
+    assert minute.truth == Truth(labelled=4, frauds=2, caught=1, alarms=2, money=2_150_000, money_caught=2_100_000)
+    assert (minute.truth.precision, minute.truth.recall) == (0.5, 0.5)
+    assert minute.counts[Verdict.REVIEW] == 3
+
+
+def test_alerts_come_with_their_reasons_the_latest_first(shop: Shop) -> None:
+    events = []
+    for hour in range(3):
+        for n in range(2):
+            events.append(purchase("ann", START_MS + hour, currency="XXX", amount=10 * hour + n))
+            shop.sink.write(effects(events[-1], purchase("bob", START_MS)), AT)
+            shop.clock.now_s += HOUR_MS / 2000
+    latest = [event.event_id for event in reversed(events)]
+    assert [alert.event_id for alert in shop.decisions.alerts()] == latest
+    assert [alert.event_id for alert in shop.decisions.alerts(most=3)] == latest[:3]
+    assert [alert.event_id for alert in shop.decisions.alerts(within_ms=HOUR_MS)] == latest[:2]
+    assert shop.decisions.alerts()[0].reasons[0].feature == "amount"
+
+
+def test_the_model_in_use_is_the_pointers(shop: Shop, good: dict[str, bytes]) -> None:
+    assert shop.decisions.serving() is None
+    version = shop.publish(good)
+    serving = shop.decisions.serving()
+    assert serving is not None
+    assert (serving.version, serving.promoted_at) == (version, START_MS)
+
+
+def test_a_missing_table_is_told_by_its_name(shop: Shop) -> None:
+    shop.clients.dynamodb.delete_table(TableName=SETTINGS.outcomes_table)
+    with pytest.raises(Missing, match=SETTINGS.outcomes_table):
+        shop.decisions.alerts()

@@ -1,0 +1,60 @@
+"""What a look makes of records and of the shards table's items."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clickstream.aggregation import Aggregate
+from clickstream.observing import Arrived, count, load_of, readers_of
+from clickstream.routing import WHOLE_SPACE, Shard
+
+SHARD = Shard(shard_id="shardId-000000000000", hash_range=WHOLE_SPACE)
+
+
+def test_an_aggregate_is_one_record_of_many_keys() -> None:
+    aggregate = Aggregate(limit=51_200)
+    for number in range(10):
+        assert aggregate.add("u-hot" if number % 2 else f"u-{number}", b"x" * 100)
+    data = aggregate.encode()
+    arrived = Arrived(seconds=10.0)
+    count(arrived, [{"Data": data, "PartitionKey": "a"}, {"Data": b"y" * 200, "PartitionKey": "u-plain"}])
+    load = load_of(SHARD, arrived)
+    assert arrived.records == 2
+    assert arrived.bytes == len(data) + 1 + 200 + len("u-plain")
+    assert arrived.keys["u-hot"] == 500
+    assert load.records_per_s == 0.2
+    assert load.heaviest is not None
+    assert load.heaviest.key == "u-hot"
+    assert abs(load.heaviest.bytes_per_s - arrived.bytes / 10 * 500 / 1200) < 1e-6
+    assert load.balance is not None
+
+
+def test_what_claims_to_be_an_aggregate_counts_as_a_record() -> None:
+    arrived = Arrived(seconds=1.0)
+    count(arrived, [{"Data": b"\xf3\x89\x9a\xc2 broken", "PartitionKey": "u"}])
+    assert arrived.keys == {"u": 11}
+
+
+def test_a_silent_shard() -> None:
+    load = load_of(SHARD, Arrived(seconds=30.0))
+    assert (load.bytes_per_s, load.heaviest, load.balance) == (0.0, None, None)
+
+
+def item(owner: str, behind_ms: int, updated_at: int) -> dict[str, Any]:
+    return {"owner": {"S": owner}, "behind_ms": {"N": str(behind_ms)}, "updated_at": {"N": str(updated_at)}}
+
+
+def test_a_worker_that_died_leaves_a_growing_lag() -> None:
+    before = {("fraud", "s0"): item("w1", 100, 1_000), ("fraud", "s1"): item("w2", 0, 99_000)}
+    after = {("fraud", "s0"): item("w1", 100, 1_000), ("fraud", "s1"): item("w2", 0, 100_000)}
+    (reader,) = readers_of(before, after, {"s0", "s1"}, now_ms=101_000)
+    dead, alive = reader.lags
+    assert reader.workers == 1
+    assert (dead.behind_ms, dead.before_ms, dead.needs_help) == (100_100, 100, True)
+    assert (alive.behind_ms, alive.needs_help) == (0, False)
+
+
+def test_closed_shards_are_of_no_interest() -> None:
+    items = {("fraud", "s0"): item("w1", 0, 1), ("fraud", "s9"): item("w1", 10**9, 1)}
+    (reader,) = readers_of(items, items, {"s0"}, now_ms=2)
+    assert [lag.shard_id for lag in reader.lags] == ["s0"]
