@@ -22,10 +22,11 @@ class Clients:
     """boto3 clients by service, each made once and then shared (they are thread-safe).
 
     ``attempts`` is botocore's total for one call (standard mode: jittered, 5xx and throttling alike); callers that must know
-    of every failure, as the publisher does, ask for 1.
+    of every failure, as the publisher does, ask for 1. ``validate``: let botocore look at every parameter before a call; it
+    takes most of the time of a large write, and who calls with arguments that the type checker has seen need not pay it.
     """
 
-    def __init__(self, settings: Settings, *, attempts: int = 4, connections: int = 16) -> None:
+    def __init__(self, settings: Settings, *, attempts: int = 4, connections: int = 16, validate: bool = True) -> None:
         # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
         import boto3
         from botocore.config import Config
@@ -50,6 +51,7 @@ class Clients:
             read_timeout=20,
             tcp_keepalive=True,
             max_pool_connections=connections,
+            parameter_validation=validate,
         )
         self._made: dict[str, object] = {}
 

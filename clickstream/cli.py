@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "orders": ("consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
+    "report": ("serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.shards:shards", "The stream's shards: list, split, merge, scale."),

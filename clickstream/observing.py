@@ -25,12 +25,14 @@ from clickstream.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
 
 #: A worker that has not said anything for so long is not counted, and what waits for it grows older.
 ALIVE_MS = 15_000
 #: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
 _READS = 4
 _PAUSE_S = 0.5
+_TRIES = 10
 
 
 class Arrived(msgspec.Struct):
@@ -152,7 +154,7 @@ def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, 
     )["ShardIterator"]
     arrived = Arrived(seconds=window_s)
     for _ in range(_READS):
-        answer = client.get_records(ShardIterator=iterator, Limit=10_000)
+        answer = _read(client, iterator, sleep)
         count(arrived, answer["Records"])
         if not answer["MillisBehindLatest"] or not answer.get("NextShardIterator"):
             return arrived
@@ -160,6 +162,16 @@ def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, 
         iterator = answer["NextShardIterator"]
         sleep(_PAUSE_S)
     return arrived
+
+
+def _read(client: KinesisClient, iterator: str, sleep: Callable[[float], None]) -> GetRecordsOutputTypeDef:
+    """One read among those of the workers that poll: Kinesis refuses who comes sixth in a second, so we come again."""
+    for _ in range(_TRIES):
+        try:
+            return client.get_records(ShardIterator=iterator, Limit=10_000)
+        except client.exceptions.ProvisionedThroughputExceededException:
+            sleep(_PAUSE_S)
+    raise RetryLater("the shards' reads are taken by the workers that poll: try again, or give some of them fan-out")
 
 
 def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:

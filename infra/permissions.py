@@ -114,9 +114,17 @@ def worker(settings: Settings, application: str) -> Role:
 
 
 def _unseen_lookups(settings: Settings, application: str) -> tuple[Grant, ...]:
-    if application in ("fraud", "recommendations"):
-        return (_listing(settings.models_bucket, "else S3 answers 403, not 404, while no model was published"),)
-    return ()
+    models = _listing(settings.models_bucket, "else S3 answers 403, not 404, while no model was published")
+    unrecorded = "newer than the recorded calls"
+    return {
+        "fraud": (
+            models,
+            _table(settings.outcomes_table, "BatchWriteItem", unrecorded),
+            _table(settings.sightings_table, "BatchGetItem UpdateItem", unrecorded),
+            _table(settings.shards_table, "Query", unrecorded),
+        ),
+        "recommendations": (models,),
+    }.get(application, ())
 
 
 def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
@@ -154,6 +162,12 @@ def serving(settings: Settings) -> Role:
             _table(settings.aggregates_table, "DescribeTable Query"),
             _table(settings.shards_table, "DescribeTable Scan"),
             _table(settings.recommendations_table, "GetItem Query"),
+        ),
+        unseen=(
+            _table(settings.decisions_table, "GetItem", "the page Fraud is newer than the recorded calls"),
+            _table(settings.outcomes_table, "Query", "the same"),
+            _objects(settings.models_bucket, "models/fraud/", "GetObject", "the same: which version serves"),
+            _listing(settings.models_bucket, "the same, while no model was published"),
         ),
         uses_key=False,
     )

@@ -66,9 +66,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         ordinary = shop_for(self.rate)
         shop = Shop(concurrent=ordinary.concurrent, first_visitor=self.part * ordinary.visitors)
         begin, end = (started_ms + int(share * self.seconds * 1000) for share in profile.sale_span)
-        season = Season(
-            attacks=profile.attacks, hot=profile.hot, sale=profile.sale, sale_from_ms=begin, sale_to_ms=end
-        )  # fmt: skip
+        season = Season(attacks=profile.attacks, hot=profile.hot, sale=profile.sale, sale_from_ms=begin, sale_to_ms=end)
         rates = profile.rates if self.faults else NONE
         return Traffic(self.seed, shop, rates, season, AT_THE_DOOR if self.is_checked_at_the_door else MALFORMED)
 

@@ -97,7 +97,7 @@ def run(
         mean = max(sum(counts) / len(counts) * times, 1.0)
         plan = msgspec.structs.replace(plan, rate=mean, trace=tuple(counts), trace_times=times)
     # the command's other imports cost 0.3 s, which a dry run does not pay
-    from load import runs
+    from load import outcome, runs
 
     if dry_run:
         runs.print_records(plan, _now_ms())
@@ -116,7 +116,8 @@ def run(
         raise UserMistake("--ledger and --no-ledger contradict each other")
     path = None if no_ledger else ledger or settings.local_dir / "ledger.json"
     before = None if path is None else truth.counted(Clients(settings), settings)
-    sent, started_ms = runs.run(plan, settings, route, keep=path is not None, processes=processes, now_ms=_now_ms)
+    keep = runs.Keep(events=path is not None, seconds=hdr_log is not None)
+    sent, started_ms = runs.run(plan, settings, route, keep=keep, processes=processes, now_ms=_now_ms)
     flushed_ms = _now_ms()
     if path is not None and before is not None:
         ledgers.ledger_of(
@@ -131,8 +132,8 @@ def run(
         ).write(path)
         click.echo(f"ledger: {path}", err=True)
     if hdr_log is not None:
-        runs.write_hdr_log(hdr_log, sent, started_ms)
-    click.echo(msgspec.json.encode(runs.summary(sent)).decode() if as_json else runs.told(sent))
+        outcome.write_hdr_log(hdr_log, sent, started_ms)
+    click.echo(msgspec.json.encode(outcome.summary(sent)).decode() if as_json else outcome.told(sent))
     if sent.failed:
         raise click.exceptions.Exit(1)
     if sent.interrupted:

@@ -7,51 +7,40 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
-from pathlib import Path
 from threading import Event
 from types import FrameType
 
 import msgspec
-from hdrh.histogram import HdrHistogram
-from hdrh.log import HistogramLogWriter
 
 from clickstream.errors import RetryLater
 from clickstream.settings import Settings
-from load.book import Book, merged
-from load.driver import FLUSH_S, Acknowledgements, Stop, drive, empty
+from load.book import Book
+from load.driver import FLUSH_S, Acknowledgements, Stop, drive
 from load.live import Live, Now
+from load.outcome import INTERVAL_S, Sent, joined
 from load.plan import Plan
 from load.senders import Route, sender
 
 #: Other processes need so long to start before the first record is due.
 _START_S = 3.0
-_TICK_S = 1.0
 
 
-class Sent(msgspec.Struct, kw_only=True):
-    """What one or several senders did. Latencies: intended send time to acknowledgement, µs, HDR-encoded; per second too."""
+class Keep(msgspec.Struct, frozen=True):
+    """What is kept beyond counts, and grows with the run."""
 
-    book: Book
-    latency: bytes
-    seconds: list[bytes]
-    put: int
-    refused: int
-    failed: int
-    reason: str = ""
-    """Why the first record that failed did."""
-    interrupted: bool = False
+    events: bool
+    """An account of every event, for a ledger."""
+    seconds: bool
+    """Latencies per second, for a log."""
 
 
 def run(
-    plan: Plan, settings: Settings, route: Route, *, keep: bool, processes: int, now_ms: Callable[[], int]
+    plan: Plan, settings: Settings, route: Route, *, keep: Keep, processes: int, now_ms: Callable[[], int]
 ) -> tuple[Sent, int]:
-    """Send a plan's records and wait for the acknowledgements; Ctrl-C ends it early, in good order. (What was done, start.)
-
-    With ``keep`` off no account of the events is kept, only of their number.
-    """
+    """Send a plan's records and wait for the acknowledgements; Ctrl-C ends it early, in good order. (What was done, start.)"""
     with Live(plan.records) as live:
         if processes == 1:
             started_ms, started = now_ms(), time.monotonic()
@@ -70,17 +59,19 @@ def _send(
     started: float,
     stop: Stop,
     *,
-    keep: bool,
+    keep: Keep,
     tell: Callable[[Now], None],
 ) -> Sent:
-    book, acknowledgements, seconds = Book(keep=keep), Acknowledgements(), list[bytes]()
+    book, acknowledgements, seconds = Book(keep=keep.events), Acknowledgements(), list[bytes]()
 
     def tick() -> None:
-        seconds.append(acknowledgements.interval().encode())
+        second = acknowledgements.interval()
+        if keep.seconds:
+            seconds.append(second.encode())
         latency = acknowledgements.latency
         tell(Now(sum(book.kinds.values()), acknowledgements.count, int(latency.get_value_at_percentile(99))))
 
-    with sender(route, settings, acknowledgements) as out, _every(_TICK_S, tick):
+    with sender(route, settings, acknowledgements) as out, _every(INTERVAL_S, tick):
         drive(plan, out, book, started_ms, stop, started)
         out.flush(FLUSH_S)
     tick()
@@ -132,7 +123,7 @@ def interruptible(tell: Callable[[], None] = lambda: None) -> Iterator[Event]:
 
 
 def _together(
-    parts: Sequence[Plan], settings: Settings, route: Route, started_ms: int, started: float, *, keep: bool, live: Live
+    parts: Sequence[Plan], settings: Settings, route: Route, started_ms: int, started: float, *, keep: Keep, live: Live
 ) -> Sent:
     # not fork: the clients' threads would not survive it
     spawn = multiprocessing.get_context("spawn")
@@ -188,7 +179,7 @@ _NOW, _SENT = b"n", b"s"
 
 
 def _part(
-    plan: Plan, settings: Settings, route: Route, started_ms: int, started: float, stop: Stop, keep: bool, pipe: Connection
+    plan: Plan, settings: Settings, route: Route, started_ms: int, started: float, stop: Stop, keep: Keep, pipe: Connection
 ) -> None:
     """A sender's process."""
     # a terminal's Ctrl-C reaches every process: the parent alone hears it, and tells us
@@ -199,78 +190,6 @@ def _part(
 
     sent = _send(plan, settings, route, started_ms, started, stop, keep=keep, tell=tell)
     pipe.send_bytes(_SENT + msgspec.msgpack.encode(sent))
-
-
-def joined(parts: Sequence[Sent]) -> Sent:
-    """Several senders' work as one."""
-    latency = empty()
-    for part in parts:
-        latency.add(HdrHistogram.decode(part.latency))
-    seconds: list[bytes] = []
-    for second in range(max(len(part.seconds) for part in parts)):
-        together = empty()
-        for part in parts:
-            if second < len(part.seconds):
-                together.add(HdrHistogram.decode(part.seconds[second]))
-        seconds.append(together.encode())
-    return Sent(
-        book=merged([part.book for part in parts]),
-        latency=latency.encode(),
-        seconds=seconds,
-        put=sum(part.put for part in parts),
-        refused=sum(part.refused for part in parts),
-        failed=sum(part.failed for part in parts),
-        reason=next((part.reason for part in parts if part.reason), ""),
-        interrupted=any(part.interrupted for part in parts),
-    )
-
-
-def write_hdr_log(path: Path, sent: Sent, started_ms: int) -> None:
-    """One interval a second in the format that HdrHistogram's tools read; values are microseconds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        log = HistogramLogWriter(file)
-        log.output_comment("[intended send time to acknowledgement, microseconds]")
-        log.output_log_format_version()
-        log.output_legend()
-        for second, encoded in enumerate(sent.seconds):
-            at_s = started_ms / 1000 + second * _TICK_S
-            log.output_interval_histogram(HdrHistogram.decode(encoded), at_s, at_s + _TICK_S, 1_000.0)
-
-
-def summary(sent: Sent) -> Mapping[str, object]:
-    """For --json; times in milliseconds."""
-    latency = HdrHistogram.decode(sent.latency)
-    return {
-        "sent": sent.book.sent,
-        "put": sent.put,
-        "refused": sent.refused,
-        "failed": sent.failed,
-        "events": sent.book.events,
-        "retries": sent.book.kinds.get("retry", 0),
-        "late": sent.book.kinds.get("late", 0),
-        "malformed": sent.book.kinds.get("malformed", 0),
-        "kinds": sent.book.kinds,
-        "ack_p50_ms": latency.get_value_at_percentile(50) / 1000,
-        "ack_p99_ms": latency.get_value_at_percentile(99) / 1000,
-        "ack_p999_ms": latency.get_value_at_percentile(99.9) / 1000,
-        "ack_max_ms": latency.get_max_value() / 1000,
-        "interrupted": sent.interrupted,
-    }
-
-
-def told(sent: Sent) -> str:
-    """The summary for a person."""
-    latency = HdrHistogram.decode(sent.latency)
-    failures = f"; {sent.failed:,} NOT delivered: {sent.reason}" if sent.failed else ""
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(sent.book.kinds.items(), key=lambda each: -each[1]))
-    p50, p99, p999 = (latency.get_value_at_percentile(percentile) / 1000 for percentile in (50, 99, 99.9))
-    return (
-        f"sent {sent.book.sent:,} records, {sent.put:,} acknowledged, {sent.refused:,} refused{failures}\n"
-        f"of them {kinds}\n"
-        f"from intended send time to acknowledgement: p50 {p50:.0f} ms, p99 {p99:.0f} ms, p99.9 {p999:.0f} ms, "
-        f"max {latency.get_max_value() / 1000:.0f} ms"
-    )
 
 
 def print_records(plan: Plan, started_ms: int) -> None:

@@ -62,7 +62,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
             f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters", hint="leave it out, and one is made"
         )
     token = (given or new_token()) if login or given or not local else None
-    clients = aws.Clients(surroundings, attempts=2)
+    clients = aws.Clients(surroundings, attempts=2, validate=False)
     tables.require(clients, surroundings)
     listener = server.listen(host, port)
     app = create_app(

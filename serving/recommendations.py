@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from clickstream.errors import UserMistake
-from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, shown, suffices
+from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
 from serving.coalescing import Coalesced, Remembered
 
 #: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
@@ -112,7 +112,7 @@ def recommendations_json(view: RecommendationsView) -> dict[str, Any]:
             {
                 "product_id": each.item,
                 "score": round(each.score, 6),
-                "because": each.because,
+                "because": None if each.because is None else query_of(each.because) or each.because,
                 "reason": reason(each.because),
             }
             for each in view.items
@@ -122,7 +122,10 @@ def recommendations_json(view: RecommendationsView) -> dict[str, Any]:
 
 def reason(because: str | None) -> str:
     """In words, for the page."""
-    return "popular right now" if because is None else f"because you viewed {because}"
+    if because is None:
+        return "popular right now"
+    query = query_of(because)
+    return f"because you viewed {because}" if query is None else f"because you searched for {query}"
 
 
 def etag(view: RecommendationsView) -> str:

@@ -23,7 +23,10 @@ _PARSED = pa.schema(
         ("session_id", _TEXT),
         ("occurred_at", pa.int64()),
         ("schema_version", pa.int16()),
-        ("context", pa.struct([(name, _TEXT) for name in ("ip", "device", "country", "referrer")])),
+        (
+            "context",
+            pa.struct([(name, _TEXT) for name in ("ip", "device", "country", "referrer", "device_kind", "traceparent")]),
+        ),
         ("url", _TEXT),
         ("product_id", _TEXT),
         ("category", _TEXT),

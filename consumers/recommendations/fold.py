@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 import msgspec
 
-from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart
+from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart, Search
 from clickstream.routing import hash_key
 from consumers.recommendations.visitors import Visitor, stranger
 from consumers.runtime.application import Inheritance
 
 #: Forgotten visitors leave memory when the watermark has moved on by so much (ms).
 _SWEEP_MS = 60_000
-_ABOUT_PRODUCTS: frozenset[type[Event]] = frozenset({ProductView, AddToCart, RemoveFromCart, Purchase})
+_TELLING: frozenset[type[Event]] = frozenset({ProductView, AddToCart, RemoveFromCart, Purchase, Search})
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -57,7 +57,7 @@ class RecommendationsFold:
         for event in events:
             if event.occurred_at > watermark:
                 watermark = event.occurred_at
-            if type(event) not in _ABOUT_PRODUCTS:
+            if type(event) not in _TELLING:
                 continue
             user_id = event.user_id
             visitor = visitors.get(user_id)

@@ -19,6 +19,7 @@ from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.runtime.outages import translated
 from models import recommender
 from models.recommender.model import Recommended, decode
+from models.recommender.queries import query_of
 from models.registry.following import Followed
 from models.registry.s3 import Registry
 
@@ -33,6 +34,7 @@ __all__ = [
     "Recommendations",
     "RecommendationsView",
     "Recommended",
+    "query_of",
     "shown",
     "suffices",
 ]

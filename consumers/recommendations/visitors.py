@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart
+from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
+from models.recommender.queries import query_item
 
 #: After so long without a product, a visit has ended and the next one begins with nothing.
 VISIT_GAP_MS = 30 * 60_000
@@ -19,8 +20,8 @@ BOUGHT_KEPT_MS = 30 * 24 * 3_600_000
 #: Bought items that are remembered: the last ones.
 MOST_BOUGHT = 100
 
-VIEWED, CARTED, REMOVED, BOUGHT = 1.0, 2.0, 0.5, 1.5
-"""How much an item says about a visitor who did that with it."""
+VIEWED, CARTED, REMOVED, BOUGHT, SEARCHED = 1.0, 2.0, 0.5, 1.5, 1.0
+"""How much an item says about a visitor who did that with it; a search is an item too (``models.recommender.queries``)."""
 
 
 class Bought(msgspec.Struct, array_like=True, gc=False):
@@ -63,6 +64,9 @@ class Visitor(msgspec.Struct, array_like=True, gc=False):
             return event.product_id
         if isinstance(event, RemoveFromCart):
             self._touch(event.product_id, REMOVED)
+        elif isinstance(event, Search):
+            if (query := query_item(event.query)) is not None:
+                self._touch(query, SEARCHED)
         elif isinstance(event, Purchase):
             for product, category in {item.product_id: item.category for item in event.items}.items():
                 self._touch(product, BOUGHT)

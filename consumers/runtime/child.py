@@ -44,7 +44,7 @@ class Aws:
     def __init__(self, application: Application, settings: Settings) -> None:
         self._application = application
         self._settings = settings
-        self._clients = Clients(settings, attempts=2)  # the loop's own patience does the rest, visibly
+        self._clients = Clients(settings, attempts=2, validate=False)  # the loop's own patience does the rest, visibly
         self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
         self.breakers = Breakers()
         self.breakers.guard("DynamoDB", self._clients.dynamodb)

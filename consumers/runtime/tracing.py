@@ -24,7 +24,7 @@ from consumers.runtime.application import Application, Fold, Inheritance, Sink
 from consumers.runtime.position import Position
 
 #: Of one shard's process. A stream that is read again, or a catch-up at full speed, would make thousands of spans a second.
-MOST_PER_SECOND = 20.0
+MOST_PER_SECOND = 5.0
 #: While the store is down.
 MOST_WAITING = 512
 

@@ -68,6 +68,8 @@ class StoresStack(Stack):
         table(self, "Aggregates", settings.aggregates_table, "window", "part", expires="expires_at", removal=removal)
         table(self, "Offers", settings.recommendations_table, "subject", "part", expires="expires_at", removal=removal)
         table(self, "Decisions", settings.decisions_table, "event_id", expires="expires_at", removal=removal)
+        table(self, "Outcomes", settings.outcomes_table, "window", "part", expires="expires_at", removal=removal)
+        table(self, "Sightings", settings.sightings_table, "seen", expires="expires_at", removal=removal)
         for application in applications:
             self._lease_tables(settings, application)
         self._logs = self._bucket("AccessLogs", f"{settings.name}-access-logs", kept=Duration.days(90))

@@ -62,14 +62,14 @@ def benchmark() -> Benchmark:
     )
 
 
-def _ours() -> Reading:
+def _ours(rate: float = RATE) -> Reading:
     with _offers() as site:
         server = site.serve()
         sessions = [f"/v1/recommendations?viewed={','.join(f'p{item}' for item in session)}" for session in _asked()]
         url = f"http://127.0.0.1:{site.port}"
         site.wait_until(lambda: site.is_personal(sessions[0]), "the model is loaded")
-        stored = asyncio.run(load(url, _visitors(), RATE, _COUNTED_S))
-        told = asyncio.run(load(url, sessions, RATE, _COUNTED_S))
+        stored = asyncio.run(load(url, _visitors(), rate, _COUNTED_S))
+        told = asyncio.run(load(url, sessions, rate, _COUNTED_S))
         memory = Server(name="serve", url=url, process=server).resident_mib()
     extra = _percentiles("", stored) | _percentiles("session ", told) | {"MiB": memory}
     return Reading(_in_time(stored), extra)
@@ -161,9 +161,11 @@ async def load(url: str, paths: Sequence[str], rate: float, seconds: float) -> l
     return latencies[warm:]
 
 
-def main() -> None:
+@click.command()
+@click.option("--rate", default=RATE, show_default=True, help="Requests per second.")
+def main(rate: float) -> None:
     """Ours alone, one round."""
-    click.echo(msgspec.json.encode(_ours()))
+    click.echo(msgspec.json.encode(_ours(rate)))
 
 
 if __name__ == "__main__":

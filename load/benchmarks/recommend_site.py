@@ -22,7 +22,7 @@ from infra.local import resources, stack
 from infra.local.processes import Children, Process, wait_until
 from load import progress
 
-_START_S = 60.0
+_START_S = 180.0
 _ROOT = Path(__file__).parents[2]
 #: A busy machine is slow, not wrong.
 _PATIENCE_S = 240.0

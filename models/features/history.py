@@ -16,7 +16,7 @@ _CODE_BITS = 53
 Value = float | int | str | None
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=8_192)
 def _code(text: str) -> float:
     digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
     return float(int.from_bytes(digest, "big") >> (64 - _CODE_BITS))

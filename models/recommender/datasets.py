@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from clickstream import events
 from clickstream.errors import Missing, Rejected, UserMistake
-from clickstream.events import AddToCart, ProductView
+from clickstream.events import AddToCart, ProductView, Search
 from models.recommender import clicks
 from models.recommender.clicks import Click
+from models.recommender.queries import query_item
 
 #: Names of data sets → files of the training and of the test, in the folder of data sets.
 NAMED: dict[str, tuple[str, str]] = {
@@ -59,14 +60,18 @@ def read(path: Path) -> list[Click]:
 
 
 def _from_event(path: Path, number: int, line: bytes) -> Click | None:
-    """A product that was viewed or put into a cart is a click; a session id is its user's own."""
+    """A product that was viewed or put into a cart is a click, and so is a search; a session id is its user's own."""
     try:
         event = events.decode(line)
     except Rejected as error:
         raise UserMistake(f"{path}, line {number} is no event: {error}") from error
     if isinstance(event, ProductView | AddToCart):
-        return Click(f"{event.user_id}\n{event.session_id}", event.product_id, event.occurred_at / 1000)
-    return None
+        item: str | None = event.product_id
+    elif isinstance(event, Search):
+        item = query_item(event.query)
+    else:
+        return None
+    return None if item is None else Click(f"{event.user_id}\n{event.session_id}", item, event.occurred_at / 1000)
 
 
 def split(name: str, every: Sequence[Click]) -> Split:

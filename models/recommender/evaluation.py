@@ -3,6 +3,7 @@
 For each session of the test and each of its clicks but the first, a recommender sees the clicks before it and lists the best
 ``LENGTH`` items; the next click counts by its place in the list. All positions weigh the same.
 
+- Searches are no positions, and the baselines, which know nothing of them, do not see them: a position has a product before it.
 - An item that was never in the training cannot be recommended: a position whose next click is one is a miss, not left out.
 - Of items with equal scores the one that comes first in the vocabulary (ids in order of text) is listed first.
 """
@@ -10,7 +11,7 @@ For each session of the test and each of its clicks but the first, a recommender
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import pairwise
 
 import msgspec
@@ -21,6 +22,7 @@ from models.recommender.baselines import Recommender as Baseline
 from models.recommender.clicks import Clicks, Ints
 from models.recommender.index import build
 from models.recommender.parameters import Parameters
+from models.recommender.queries import are_queries
 from models.recommender.scoring import Neighbourhood, Own, Scorer
 
 #: Items per list.
@@ -57,7 +59,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Tally:
-    def __init__(self, bits: Sequence[float]) -> None:
+    def __init__(self, bits: Mapping[int, float]) -> None:
         self._bits = bits
         self._places: list[int] = []
         self._listed: set[int] = set()
@@ -88,15 +90,19 @@ def gain(place: int) -> float:
     return 1 / math.log2(place + 1) if place else 0.0
 
 
-def measure(ranker: Ranker, sessions: Sequence[Sequence[int]], clicked: Sequence[int]) -> Result:
-    """``sessions`` of the test, in the training's items; ``clicked``: clicks per item in the training."""
-    total = sum(clicked)
-    bits = [-math.log2(count / total) for count in clicked]
+def measure(
+    ranker: Ranker, sessions: Sequence[Sequence[int]], clicked: Sequence[int], queries: Set[int] = frozenset()
+) -> Result:
+    """``sessions`` of the test, in the training's items; ``clicked``: clicks per item in the training; ``queries``: items."""
+    total = sum(count for item, count in enumerate(clicked) if item not in queries)
+    bits = {item: -math.log2(count / total) for item, count in enumerate(clicked) if item not in queries}
     everything, unseen = _Tally(bits), _Tally(bits)
     for session in sessions:
         for place in range(1, len(session)):
             past, target = session[:place], session[place]
             seen = set(past)
+            if target in queries or seen <= queries:
+                continue
             listed = ranker(past, LENGTH + len(seen))
             everything.add(listed[:LENGTH], target)
             if target not in seen:
@@ -108,26 +114,41 @@ def evaluate(training: Clicks, test: Clicks, parameters: Parameters, names: Sequ
     """Ours and the baselines on the same positions; ``names`` restricts them, by default all."""
     clicked = np.bincount(training.items, minlength=len(training.vocabulary)).tolist()
     sessions = in_items_of(training, test)
+    queries = frozenset(np.flatnonzero(are_queries(training.vocabulary)).tolist())
+    products = _products_of(training)
     results: dict[str, Result] = {}
     for name in names or (*BASELINES, OURS):
-        ranker = ours(training, parameters) if name == OURS else ranked(BASELINES[name](training))
-        results[name] = measure(ranker, sessions, clicked)
+        ranker = ours(training, parameters) if name == OURS else ranked(BASELINES[name](products), queries)
+        results[name] = measure(ranker, sessions, clicked, queries)
     return results
 
 
+def _products_of(clicks: Clicks) -> Clicks:
+    """Without the searches, the vocabulary as it is."""
+    kept = ~are_queries(clicks.vocabulary)[clicks.items]
+    starts = np.concatenate([[0], np.cumsum(kept)])[clicks.starts].astype(np.int32)
+    return msgspec.structs.replace(clicks, starts=starts, items=clicks.items[kept])
+
+
 def in_items_of(training: Clicks, test: Clicks) -> list[list[int]]:
-    """The test's sessions as places in the training's vocabulary, ``UNKNOWN`` for what is not in it."""
+    """The test's sessions as places in the training's vocabulary, ``UNKNOWN`` for what is not in it.
+
+    Searches that are not in it are left out: they say nothing, and are no clicks that could have been foreseen.
+    """
     places = {item: place for place, item in enumerate(training.vocabulary)}
     numbers: Ints = np.array([places.get(item, UNKNOWN) for item in test.vocabulary], np.int32)
-    items, starts = numbers[test.items].tolist() if len(test.items) else [], test.starts.tolist()
+    strange = are_queries(test.vocabulary) & (numbers == UNKNOWN)
+    kept = ~strange[test.items] if len(test.items) else np.empty(0, np.bool_)
+    items = numbers[test.items[kept]].tolist() if len(test.items) else []
+    starts = np.concatenate([[0], np.cumsum(kept)])[test.starts].tolist()
     return [items[start:end] for start, end in pairwise(starts)]
 
 
-def ranked(baseline: Baseline) -> Ranker:
-    """A baseline's scores as a list."""
+def ranked(baseline: Baseline, queries: Set[int] = frozenset()) -> Ranker:
+    """A baseline's scores as a list; it sees no ``queries``."""
 
     def rank(past: Sequence[int], count: int) -> Sequence[int]:
-        answer = baseline(past)
+        answer = baseline([item for item in past if item not in queries])
         return sorted(answer, key=lambda item: (-answer[item], item))[:count]
 
     return rank
@@ -135,7 +156,7 @@ def ranked(baseline: Baseline) -> Ranker:
 
 def ours(training: Clicks, parameters: Parameters) -> Ranker:
     """The model that the platform serves."""
-    scorer = Scorer([Neighbourhood(build(training, parameters), parameters)], parameters)
+    scorer = Scorer([Neighbourhood(build(training, parameters), parameters)], parameters, are_queries(training.vocabulary))
 
     def rank(past: Sequence[int], count: int) -> Sequence[int]:
         own = [item for item in dict.fromkeys(reversed(past)) if item != UNKNOWN][: parameters.window]

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from models.recommender.clicks import Clicks
 from models.recommender.index import Index, build
 from models.recommender.parameters import Parameters
+from models.recommender.queries import are_queries
 from models.recommender.scoring import NONE_OF_THEM, POPULAR, Neighbourhood, Own, Scorer
 from models.registry.manifest import UnusableModel, Version
 
@@ -23,7 +24,7 @@ VOCABULARY_FILE = "vocabulary.msgpack"
 
 
 class Seen(NamedTuple):
-    """An item of the visitor's session; ``weight`` 1 for a view."""
+    """An item of the visitor's session, a product or a search (``queries``); ``weight`` 1 for a view."""
 
     item: str
     weight: float = 1.0
@@ -69,7 +70,7 @@ class Recommender:
         self._vocabulary = vocabulary
         self._places = places
         self._window = parameters.window
-        self._scorer = Scorer(neighbourhoods, parameters)
+        self._scorer = Scorer(neighbourhoods, parameters, are_queries(vocabulary))
 
     @classmethod
     def of(cls, model: Model) -> Recommender:

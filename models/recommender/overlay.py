@@ -70,7 +70,7 @@ class Overlay:
         rarity = np.concatenate([model.index.idf, np.full(len(launched), model.index.idf.max(initial=1.0), np.float32)])
         live = Neighbourhood(index, model.parameters, rarity.astype(np.float32))
         return Recommender(
-            [self._neighbourhood, live],
+            [self._neighbourhood, live] if model.index.sessions else [live],
             clicks.vocabulary,
             ChainMap(launched, known),
             model.parameters,

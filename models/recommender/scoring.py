@@ -110,9 +110,15 @@ class Neighbourhood:
 
 
 class Scorer:
-    """Answers over one index, or over several whose items have the same numbers as far as they go. For one thread."""
+    """Answers over one index, or over several whose items have the same numbers as far as they go. For one thread.
 
-    def __init__(self, neighbourhoods: Sequence[Neighbourhood], parameters: Parameters) -> None:
+    ``hidden``, by item: what may be a reason and is not recommended.
+    """
+
+    def __init__(
+        self, neighbourhoods: Sequence[Neighbourhood], parameters: Parameters, hidden: npt.NDArray[np.bool_] | None = None
+    ) -> None:
+        self._hidden = hidden if hidden is not None and hidden.any() else None
         self._parameters = parameters
         self._neighbourhoods = neighbourhoods
         self._indexes = [neighbourhood.index for neighbourhood in neighbourhoods]
@@ -123,7 +129,7 @@ class Scorer:
 
         ``apart``: the visitor's own session in the last index, if it is there.
         """
-        parts = [self._by_neighbours(own, apart), self._by_rules(own), self._repeated(own), self._popular]
+        parts = [self._by_neighbours(own, apart), *map(self._shown, (self._by_rules(own), self._repeated(own), self._popular))]
         items, place = np.unique(np.concatenate([part.items for part in parts]), return_inverse=True)
         weights = np.concatenate([part.scores for part in parts])
         scores: npt.NDArray[np.floating] = np.bincount(place, weights, minlength=len(items)).astype(np.float64, copy=False)
@@ -140,6 +146,7 @@ class Scorer:
         *earlier, last = self._neighbourhoods
         both = [*(neighbourhood.votes(own) for neighbourhood in earlier), last.votes(own, apart)]
         raw = Votes(*(np.concatenate(arrays) for arrays in zip(*both, strict=True))) if len(both) > 1 else both[0]
+        raw = self._shown(raw)
         if not len(raw.items):
             return _NONE
         items, place = np.unique(raw.items, return_inverse=True)
@@ -150,6 +157,12 @@ class Scorer:
         if not top > 0:  # every item of the session is in every session: nothing is told by it
             return _NONE
         return Votes(items, (scores / top).astype(np.float32), by_age.argmax(axis=1).astype(np.int32))
+
+    def _shown(self, votes: Votes) -> Votes:
+        if self._hidden is None:
+            return votes
+        kept = ~self._hidden[votes.items]
+        return Votes(votes.items[kept], votes.scores[kept], votes.ages[kept])
 
     def _by_rules(self, own: Own) -> Votes:
         """Successors of the last items, and the successors of those: they reach where no recent session has been."""

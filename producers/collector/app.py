@@ -23,7 +23,7 @@ from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
 from clickstream.listening import is_loopback
 from clickstream.telemetry import prometheus
-from producers.collector import addresses, devices
+from producers.collector import addresses, devices, openapi
 from producers.collector.admission import Admission, Sender
 from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split
@@ -100,6 +100,7 @@ def create_app(
         routes=[
             Route(EVENTS, endpoints.metered, methods=["POST"]),
             Route("/clickstream.js", endpoints.snippet),
+            Route("/openapi.json", endpoints.document),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
             Route("/metrics", endpoints.metrics),
@@ -140,6 +141,7 @@ class _Endpoints:
         self._clocks = clocks
         self._admission = admission
         self._bounds = bounds
+        self._document = openapi.document(bounds)
         self._timeouts = timeouts
         self._budget = budget
         self._meter = meter
@@ -228,6 +230,9 @@ class _Endpoints:
         # a script that any shop's page may load
         headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         return FileResponse(STATIC / "clickstream.js", media_type="text/javascript", headers=headers)
+
+    async def document(self, request: Request) -> Response:
+        return Response(self._document, media_type=_JSON)
 
     async def healthz(self, request: Request) -> Response:
         """This process answers."""

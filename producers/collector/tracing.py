@@ -23,7 +23,7 @@ from producers.collector.delivery import Fate
 from producers.collector.meters import EVENTS
 
 #: Traced requests of one collector.
-MOST_PER_SECOND = 10.0
+MOST_PER_SECOND = 5.0
 
 
 class RequestTrace:

@@ -154,6 +154,7 @@ def assert_equals_the_ledger(archive: Archive, ledger: list[AnyEvent]) -> None:
     archived: dict[str, AnyEvent] = {}
     for row in answer.rows:
         fields = {name: value for name, value in zip(answer.columns, row, strict=True) if value is not None}
+        fields["context"] = {name: value for name, value in (fields.get("context") or {}).items() if value is not None}
         event = events.from_builtins(fields)
         assert event.event_id not in archived, f"{event.event_id} is there twice"
         archived[event.event_id] = event

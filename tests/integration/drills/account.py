@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
@@ -139,14 +140,21 @@ def _receive(site: Site) -> list[dict[str, Any]]:
     url = sqs.get_queue_url(QueueName=site.settings.dead_letter_queue)["QueueUrl"]
     letters: list[dict[str, Any]] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        letters += [json.loads(message["Body"]) for message in messages]
+        letters += [_whole(site, json.loads(message["Body"])) for message in messages]
         sqs.delete_message_batch(
             QueueUrl=url, Entries=[{"Id": str(n), "ReceiptHandle": each["ReceiptHandle"]} for n, each in enumerate(messages)]
         )
     return letters
 
 
-def _bytes(message: dict[str, Any]) -> Bytes:
-    import base64
+def _whole(site: Site, message: dict[str, Any]) -> dict[str, Any]:
+    """A record too large for a message has its bytes in S3."""
+    key = message.get("data_s3_key")
+    if key is not None:
+        data = site.clients.s3.get_object(Bucket=site.settings.state_bucket, Key=key)["Body"].read()
+        message["data"] = base64.b64encode(data).decode()
+    return message
 
+
+def _bytes(message: dict[str, Any]) -> Bytes:
     return message["partition_key"], base64.b64decode(message["data"])

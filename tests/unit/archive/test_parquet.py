@@ -45,6 +45,7 @@ def test_every_type_comes_back_as_it_went(tmp_path: Path) -> None:
     for event, row in zip(ALL, rows, strict=True):
         fields = {name: value for name, value in row.items() if value is not None and name not in ("ordinal", "ms")}
         fields["occurred_at"] = row["ms"]
+        fields["context"] = {name: value for name, value in (row["context"] or {}).items() if value is not None}
         back = events.from_builtins(fields)
         assert msgspec.structs.replace(back, redriven_for=event.redriven_for) == event
 
@@ -68,3 +69,13 @@ def test_writing_a_file_imports_no_pandas() -> None:
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert said.stdout == "False\n"
+
+
+def test_every_field_of_every_event_has_a_column() -> None:
+    """``redriven_for`` alone has none: it addresses an application, and is no part of what happened."""
+    told = {field.name for kind in events.EVENT_TYPES for field in msgspec.structs.fields(kind)} | {"type"}
+    assert told - set(parquet.SCHEMA.names) == {"redriven_for"}
+    for name, kind in (("context", Context), ("items", Item)):
+        column = parquet.SCHEMA.field(name).type
+        struct = column.value_type if name == "items" else column
+        assert [field.name for field in struct] == [field.name for field in msgspec.structs.fields(kind)]

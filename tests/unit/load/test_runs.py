@@ -12,8 +12,9 @@ from hdrh.log import HistogramLogReader
 from load.book import Book
 from load.driver import empty
 from load.live import Now, line
+from load.outcome import Sent, joined, summary, told, write_hdr_log
 from load.plan import Plan
-from load.runs import Sent, joined, summary, told, write_hdr_log
+from load.speed import per_second
 
 T0 = 1_700_000_000_000
 
@@ -83,6 +84,10 @@ def test_the_log_is_read_by_hdr_histograms_own_reader(tmp_path: Path) -> None:
     assert first.get_total_count() == 2
     assert first.get_start_time_stamp() == T0
     assert second.get_total_count() == 0
+
+
+def test_the_generators_speed_is_measured_without_sending_anything() -> None:
+    assert per_second("steady", 1_000) > 0
 
 
 def test_the_line_says_how_far_it_is() -> None:

@@ -6,8 +6,18 @@ from collections.abc import Sequence
 
 from clickstream.events import AnyEvent
 from consumers.recommendations.fold import RecommendationsFold, Visit
-from consumers.recommendations.visitors import BOUGHT, BOUGHT_KEPT_MS, CARTED, MOST_ITEMS, REMOVED, VIEWED, VISIT_GAP_MS
-from tests.unit.recommendations.traffic import START_MS, buy, cart, page, uncart, view
+from consumers.recommendations.visitors import (
+    BOUGHT,
+    BOUGHT_KEPT_MS,
+    CARTED,
+    MOST_ITEMS,
+    REMOVED,
+    SEARCHED,
+    VIEWED,
+    VISIT_GAP_MS,
+)
+from models.recommender.queries import query_of
+from tests.unit.recommendations.traffic import START_MS, buy, cart, page, search, uncart, view
 
 
 def visit_after(events: Sequence[AnyEvent]) -> Visit:
@@ -22,6 +32,13 @@ def test_items_in_order_of_the_last_touch_weighted_by_what_was_done() -> None:
     assert list(visit.items.items()) == [("c", VIEWED), ("b", REMOVED), ("a", VIEWED)]
     assert visit.clicked == ["a", "b", "c", "a"]
     assert visit_after([cart("u", "a"), view("u", "a")]).items == {"a": CARTED}
+
+
+def test_a_search_is_an_item_however_it_is_written_and_no_click() -> None:
+    visit = visit_after([search("u", " Red  Shoes"), view("u", "a"), search("u", "red shoes"), search("u", "  ")])
+    assert [query_of(item) or item for item in visit.items] == ["a", "red shoes"]
+    assert list(visit.items.values()) == [VIEWED, SEARCHED]
+    assert visit.clicked == ["a"]
 
 
 def test_what_was_bought_is_told_and_forgotten_after_its_time() -> None:

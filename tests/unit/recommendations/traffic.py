@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from clickstream.events import AddToCart, AnyEvent, Item, PageView, ProductView, Purchase, RemoveFromCart
+from clickstream.events import AddToCart, AnyEvent, Item, PageView, ProductView, Purchase, RemoveFromCart, Search
 
 START_MS = 1_790_000_000_000
 MINUTE_MS = 60_000
@@ -39,6 +39,10 @@ def buy(user: str, *products: str, at_ms: int = START_MS, category: str = "") ->
     )
 
 
+def search(user: str, query: str, at_ms: int = START_MS) -> Search:
+    return Search(event_id=f"q{user}-{query}-{at_ms}", user_id=user, session_id="s", occurred_at=at_ms, query=query)
+
+
 def page(user: str, at_ms: int) -> PageView:
     return PageView(event_id=f"p{user}-{at_ms}", user_id=user, session_id="s", occurred_at=at_ms)
 
@@ -55,7 +59,7 @@ def traffic(seed: int, count: int, *, users: int = 6, step_ms: int = 60_000, lat
             at_ms += 31 * MINUTE_MS if pause > 0.004 else 31 * 24 * 60 * MINUTE_MS
         user, product = f"u{random.randrange(users)}", f"p{random.randrange(12)}"
         at = at_ms - random.randrange(late_ms)
-        kind = random.randrange(8)
+        kind = random.randrange(9)
         if kind < 4:
             made.append(view(user, product, at))
         elif kind == 4:
@@ -64,6 +68,8 @@ def traffic(seed: int, count: int, *, users: int = 6, step_ms: int = 60_000, lat
             made.append(uncart(user, product, at))
         elif kind == 6:
             made.append(buy(user, product, f"p{random.randrange(12)}", at_ms=at))
+        elif kind == 7:
+            made.append(search(user, f"{random.randrange(4)} Lamps ", at))
         else:
             made.append(page(user, at))
     return made

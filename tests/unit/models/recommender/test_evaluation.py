@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,12 @@ from click.testing import CliRunner
 
 from clickstream.cli import cli
 from clickstream.errors import Missing, UserMistake
+from clickstream.events import encode
 from models.recommender import baselines, clicks, datasets, evaluation
 from models.recommender.clicks import Click
 from models.recommender.evaluation import UNKNOWN, measure
 from models.recommender.parameters import Parameters
+from tests.unit.recommendations.traffic import search, view
 
 
 def shop(*sessions: str) -> clicks.Clicks:
@@ -66,6 +68,35 @@ def test_seen_items_make_room_for_others() -> None:
 
     # the list without 0 goes on to item 20
     assert measure(ranker, [[0, 20]], clicked=[1] * 30).unseen.recall == 1.0
+
+
+def test_searches_are_no_positions_and_the_baselines_do_not_see_them() -> None:
+    asked: list[list[int]] = []
+
+    def ranker(past: Sequence[int], count: int) -> Sequence[int]:
+        asked.append(list(past))
+        return [2]
+
+    query = 1
+    quality = measure(ranker, [[query, 0, query, 2], [0, query]], clicked=[4, 9, 4], queries={query}).all
+    # only the 2 is a product with a product before it
+    assert asked == [[query, 0, query]]
+    assert (quality.positions, quality.recall, quality.coverage) == (1, 1.0, 0.5)
+    assert quality.novelty == pytest.approx(1.0)  # one of two equally popular products
+    assert evaluation.ranked(lambda past: dict.fromkeys(past, 1.0), {query})([query, 0, query], 3) == [0]
+
+
+def test_a_file_of_events_is_judged_by_its_products(tmp_path: Path) -> None:
+    file = tmp_path / "events.ndjson"
+    made = [
+        event
+        for n in range(30)
+        for event in (search(f"u{n}", "Lamp", n * 10), view(f"u{n}", "a", n * 10 + 1), view(f"u{n}", "b", n * 10 + 2))
+    ]
+    file.write_bytes(b"".join(encode(event) + b"\n" for event in made))
+    results = evaluation_of(str(file))
+    assert {result.all.positions for result in results.values()} == {6}
+    assert results["neighbours"].all.recall == results["association rules"].all.recall == 1.0
 
 
 def test_equal_scores_are_listed_in_order_of_the_vocabulary() -> None:
@@ -161,6 +192,6 @@ def test_what_is_no_data_set_is_said_with_its_line(
         evaluation_of(str(file))
 
 
-def evaluation_of(name: str) -> object:
+def evaluation_of(name: str) -> Mapping[str, evaluation.Result]:
     split = datasets.load(name, Path("nowhere"))
     return evaluation.evaluate(clicks.group(split.training), clicks.group(split.test), Parameters())

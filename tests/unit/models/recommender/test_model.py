@@ -17,6 +17,7 @@ from models.recommender.index import build
 from models.recommender.model import INDEX_FILE, VOCABULARY_FILE, Model, Recommender, Seen
 from models.recommender.overlay import Overlay
 from models.recommender.parameters import Parameters
+from models.recommender.queries import query_item, query_of
 from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
 
 PARAMETERS = Parameters()
@@ -202,6 +203,23 @@ def test_an_item_launched_after_the_training_is_recommended_from_live_sessions()
     assert next(each.because for each in answer if each.item == "n") == "a"
     # and the new item itself leads back to what goes with it
     assert "a" in listed(overlay.recommender().recommend(seen("n"), 3))
+
+
+def test_a_search_leads_to_what_others_went_on_to_and_is_never_recommended_itself() -> None:
+    lamp, sofa = query_item("Floor  LAMP"), query_item("sofa")
+    assert lamp is not None
+    assert sofa is not None
+    sessions = [[lamp, "a", "b"], [lamp, "b"], [sofa, "c"], ["a", lamp, "b"], ["c", "d"]] * 3
+    grouped = clicks.group(
+        Click(f"s{n}", item, n * 1000 + place) for n, session in enumerate(sessions) for place, item in enumerate(session)
+    )
+    answer = Recommender.of(model.train(grouped, PARAMETERS)).recommend([Seen(lamp)], 10)
+    assert answer[0][0] == "b"
+    assert answer[0].because == lamp
+    assert {each.item for each in answer} == set("abcd")
+    assert query_of(lamp) == "floor lamp"
+    assert query_of("a") is None
+    assert query_item("x" * 101) is query_item(" ") is None
 
 
 def test_without_any_model_the_first_visitors_make_one() -> None:

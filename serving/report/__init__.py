@@ -1,0 +1,1 @@
+"""A stretch of time as a file to keep or to send: a page that needs nothing else, or a table."""

@@ -1,0 +1,111 @@
+"""The answers of a stretch of time as data frames, one row per window. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pandas as pd
+
+from consumers.analytics.views import WindowView
+from consumers.fraud.views import DecidedMinute, Verdict
+
+#: Pandas's names of the windows' widths.
+_WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
+
+
+#: The columns of a frame without a window.
+_ALWAYS = ["events", "orders"]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a report tells; times in milliseconds since the epoch, money in minor units.
+
+    ``windows``: indexed by the window's start (UTC); columns ``events``, ``orders``, ``events_<type>``, ``revenue_<currency>``,
+    ``uniques`` with ``uniques_low`` and ``uniques_high``, ``sessions_view``, ``sessions_cart``, ``sessions_purchase``.
+    ``decisions``: the same index; ``approve``, ``review``, ``block``, ``frauds``, ``caught``; empty when nothing was decided.
+    ``tops``: ranking → (key, count) pairs over all windows. ``archived``: events by type in the archive, None without one.
+    """
+
+    name: str
+    granularity: str
+    start_ms: int
+    end_ms: int
+    complete_to: int | None
+    windows: pd.DataFrame
+    decisions: pd.DataFrame
+    tops: Mapping[str, Sequence[tuple[str, int]]]
+    archived: Mapping[str, int] | None
+
+    @property
+    def totals(self) -> dict[str, Any]:
+        """Sums over the stretch; unique visitors and sessions cannot be added up, so they are not among them."""
+        told: dict[str, Any] = {
+            name: int(self.windows[name].sum())
+            for name in self.windows.columns
+            if name in ("events", "orders") or name.startswith(("events_", "revenue_"))
+        }
+        return told | {name: int(self.decisions[name].sum()) for name in self.decisions.columns}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Windows and decisions side by side, as the CSV has them."""
+        return self.windows.join(self.decisions, how="outer")
+
+
+def windows_frame(windows: Sequence[WindowView]) -> pd.DataFrame:
+    """One row per window that holds any event."""
+    rows = [
+        {
+            "events": sum(window.counts.values()),
+            "orders": window.orders,
+            **{f"events_{kind}": count for kind, count in window.counts.items()},
+            **{f"revenue_{currency}": amount for currency, amount in window.revenue.items()},
+            "uniques": window.uniques.value,
+            "uniques_low": window.uniques.low,
+            "uniques_high": window.uniques.high,
+            "sessions_view": window.funnel.view,
+            "sessions_cart": window.funnel.cart,
+            "sessions_purchase": window.funnel.purchase,
+        }
+        for window in windows
+    ]
+    frame = pd.DataFrame(rows, index=_starts([window.start_ms for window in windows]), columns=None if rows else _ALWAYS)
+    # a type or a currency that a window does not have was counted there zero times
+    counted = [name for name in frame.columns if name.startswith(("events_", "revenue_"))]
+    frame[counted] = frame[counted].fillna(0).astype("int64")
+    return frame
+
+
+def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.DataFrame:
+    """One row per window in which anything was decided (by the time of the decision)."""
+    rows = [
+        {
+            **{verdict.value: minute.counts.get(verdict, 0) for verdict in Verdict},
+            "frauds": minute.truth.frauds,
+            "caught": minute.truth.caught,
+        }
+        for minute in minutes
+    ]
+    if not rows:
+        return pd.DataFrame(index=_starts([]))
+    frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
+    summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
+    return summed[summed.any(axis="columns")]
+
+
+def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str, int]]]:
+    """The windows' rankings added up; a key counts where a window lists it."""
+    counts: dict[str, Counter[str]] = {}
+    for window in windows:
+        for ranking, top in window.tops.items():
+            counts.setdefault(ranking, Counter()).update(dict(top.entries))
+    return {
+        ranking: sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:places] for ranking, found in counts.items()
+    }
+
+
+def _starts(milliseconds: Sequence[int]) -> pd.DatetimeIndex:
+    return pd.DatetimeIndex(pd.to_datetime(list(milliseconds), unit="ms", utc=True), name="start")

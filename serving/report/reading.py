@@ -1,0 +1,59 @@
+"""Collects a report's numbers from the stores, through the read models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing
+from clickstream.settings import Settings
+from consumers.analytics.views import Aggregates
+from consumers.archive.views import Archive
+from consumers.fraud.views import Decisions
+from serving.report.frames import Report, decisions_frame, tops, windows_frame
+
+
+def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int, *, places: int) -> Report:
+    """The windows that begin in ``[start_ms, end_ms)``, the decisions made then, and what the archive has of it.
+
+    Raises RetryLater when a store does not answer, Missing without aggregates. Fraud and the archive may be absent.
+    """
+    aggregates = Aggregates(clients, settings)
+    # before the windows: what is complete now is in what is read next
+    complete_to = aggregates.complete_to()
+    windows = [
+        window for window in aggregates.windows(granularity, start_ms, end_ms, top=places * 5) if window.start_ms >= start_ms
+    ]
+    try:
+        decisions = decisions_frame(Decisions(clients, settings).minutes(start_ms, end_ms), granularity)
+    except Missing:
+        decisions = pd.DataFrame(index=windows_frame([]).index)
+    return Report(
+        name=settings.name,
+        granularity=granularity,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        complete_to=complete_to,
+        windows=windows_frame(windows),
+        decisions=decisions,
+        tops=tops(windows, places),
+        archived=_archived(clients, settings, start_ms, end_ms),
+    )
+
+
+def _archived(clients: Clients, settings: Settings, start_ms: int, end_ms: int) -> Mapping[str, int] | None:
+    """Events by type whose time is in the stretch; None where no archive is kept, or its extra is not installed."""
+    archive = Archive(clients, settings)
+    try:
+        if not archive.files():
+            return None
+        answer = archive.query(
+            "SELECT type, count(*) FROM events "
+            f"WHERE occurred_at >= make_timestamp({start_ms * 1000}) AND occurred_at < make_timestamp({end_ms * 1000}) "
+            "GROUP BY type"
+        )
+    except Missing:
+        return None
+    return {str(kind): int(count) for kind, count in answer.rows}
