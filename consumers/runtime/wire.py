@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import fcntl
 import os
-import select
 from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
 
 from clickstream.errors import ClickstreamError
+from consumers.runtime.lines import CHUNK_BYTES, Lines
 
-#: The daemon writes a whole batch as one line, up to tens of MB. A larger pipe saves context switches.
-_PIPE_BYTES = 1 << 20
-#: How long the daemon may be silent before a processor gets its turn all the same.
-IDLE_MS = 100
+#: No message is as short as this.
+_SHORTEST = 16
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -126,37 +124,20 @@ class Wire:
     def __init__(self, read_fd: int, write_fd: int) -> None:
         for fd in (read_fd, write_fd):
             _enlarge_pipe(fd)
-        self._read_fd = read_fd
-        self._poll = select.poll()
-        self._poll.register(read_fd, select.POLLIN)
-        self._received = bytearray()
+        self._lines = Lines(read_fd)
         self._write_fd = write_fd
         self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
     def receive(self, idle: Callable[[], None] | None = None) -> Message | None:
-        """The next message, or None when the daemon is gone. ``idle`` is called whenever nothing came for IDLE_MS."""
-        while (line := self._line(idle)) is not None:
-            if line.isspace():
+        """The next message, or None when the daemon is gone. ``idle`` is called whenever nothing came for a moment."""
+        while (line := self._lines.next(idle)) is not None:
+            if line.nbytes < _SHORTEST and bytes(line).isspace():
                 continue
             try:
                 return self._decoder.decode(line)
             except msgspec.MsgspecError as error:
                 raise ProtocolError(f"not a message of the MultiLangDaemon: {error}") from error
         return None
-
-    def _line(self, idle: Callable[[], None] | None) -> bytes | None:
-        searched = 0
-        while (end := self._received.find(b"\n", searched)) < 0:
-            searched = len(self._received)
-            while idle is not None and not self._poll.poll(IDLE_MS):
-                idle()
-            chunk = os.read(self._read_fd, _PIPE_BYTES)
-            if not chunk:
-                return None
-            self._received += chunk
-        line = bytes(memoryview(self._received)[: end + 1])
-        del self._received[: end + 1]
-        return line
 
     def send(self, message: dict[str, object]) -> None:
         # the leading line feed ends whatever a library may have written to the same pipe before us
@@ -215,10 +196,11 @@ class _Once:
 
 
 def _enlarge_pipe(fd: int) -> None:
+    # the daemon writes a whole batch as one line, up to tens of MB: a larger pipe saves context switches
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
     if set_size is None:
         return
     try:
-        fcntl.fcntl(fd, set_size, _PIPE_BYTES)
+        fcntl.fcntl(fd, set_size, CHUNK_BYTES)
     except OSError:
         return  # a file or a socket, or over the user's limit: slower, not wrong

@@ -52,9 +52,8 @@ def benchmark() -> Benchmark:
         fairness="The same events and folds, each side on an embedded AWS of its own (two servers, three JVMs and their shard "
         "processes; the other side's stand idle meanwhile), Kinesis's limits not enforced. Effects are made and thrown away on "
         "both sides: the embedded DynamoDB would be all that is measured. The peer parses with json.loads, checks the fields "
-        "as ours does, and checkpoints once a minute, as the sample does; it keeps no state, knows no duplicates, and forgets "
-        "in a crash what it folded. "
-        "Ours commits its state to S3 and DynamoDB every second, and is done when the last commit is.",
+        "as ours does, and checkpoints once a minute, as the sample does; it keeps no state, knows no duplicates and forgets "
+        "in a crash what it folded. Ours commits its state to S3 and DynamoDB every second; done when the last commit is.",
         clock="wall",
         ours=ours.run,
         peer=peer.run,

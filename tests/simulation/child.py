@@ -12,9 +12,10 @@ from clickstream.settings import Settings
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
+from consumers.runtime.lines import IDLE_MS
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
-from consumers.runtime.wire import IDLE_MS, CheckpointFailed, Message, ProtocolError, Wire, serve
+from consumers.runtime.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
 from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.stores import SimulatedClients

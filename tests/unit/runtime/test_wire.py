@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import os
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from consumers.runtime.lines import CHUNK_BYTES, Lines
 from consumers.runtime.wire import Checkpointer, CheckpointFailed, ProcessRecords, ProtocolError, Wire, serve
 
 
@@ -171,3 +173,25 @@ def test_a_message_may_come_in_pieces_and_two_at_once(daemon: Daemon) -> None:
     recorder = Rest()
     serve(Wire(daemon.child_reads, daemon.child_writes), recorder)
     assert recorder.calls == [("shutdown_requested",), ("lease_lost",)]
+
+
+def test_lines_come_whole_however_they_were_cut_and_longer_than_any_buffer() -> None:
+    sent = [b"short", b"", b"x" * (5 * CHUNK_BYTES + 3), b"two in", b"one write", b"y" * CHUNK_BYTES]
+    read_fd, write_fd = os.pipe()
+
+    def write() -> None:
+        data = b"".join(line + b"\n" for line in sent)
+        while data:
+            data = data[os.write(write_fd, data[:70_001]) :]
+        os.close(write_fd)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    lines = Lines(read_fd)
+    came = []
+    while (line := lines.next(None)) is not None:
+        came.append(bytes(line))
+    writer.join()
+    os.close(read_fd)
+
+    assert came == [line + b"\n" for line in sent]
