@@ -113,17 +113,9 @@ def worker(settings: Settings, application: str) -> Role:
 
 
 def _unseen_lookups(settings: Settings, application: str) -> tuple[Grant, ...]:
-    models = _listing(settings.models_bucket, _NO_MODEL_YET)
-    unrecorded = "newer than the recorded calls"
-    return {
-        "fraud": (
-            models,
-            _table(settings.outcomes_table, "BatchWriteItem", unrecorded),
-            _table(settings.sightings_table, "BatchGetItem UpdateItem", unrecorded),
-            _table(settings.shards_table, "Query", unrecorded),
-        ),
-        "recommendations": (models,),
-    }.get(application, ())
+    if application in ("fraud", "recommendations"):
+        return (_listing(settings.models_bucket, _NO_MODEL_YET),)
+    return ()
 
 
 def _sinks(settings: Settings, application: str) -> tuple[Grant, ...]:
