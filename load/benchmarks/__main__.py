@@ -27,6 +27,7 @@ BENCHMARKS = {
     "score": "load.benchmarks.score:benchmark",
     "fold-recommendations": "load.benchmarks.fold:recommendations",
     "overhead": "load.benchmarks.overhead:benchmark",
+    "overhead-kcl": "load.benchmarks.overhead_kcl:benchmark",
     "fill": "load.benchmarks.fill:benchmark",
     "recommend": "load.benchmarks.recommend:benchmark",
     "recommend-api": "load.benchmarks.recommend_api:benchmark",

@@ -5,12 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
 import amazon_kclpy
 
 from clickstream import events
+from clickstream.events import AnyEvent
 from load.benchmarks.measure import Benchmark, Reading
 from load.benchmarks.sample import sample_events
 
@@ -18,32 +20,41 @@ _HERE = Path(str(resources.files("load.benchmarks")))
 _JARS = Path(amazon_kclpy.__file__).parent / "jars"
 _LOGBACK = _HERE / "quiet-logback.xml"
 #: KCL's default for one read, which a shard that catches up gets.
-_PER_BATCH = 10_000
+PER_BATCH = 10_000
 #: Java's compiler is done with the daemon's side by then.
-_WARM_UP = 10
-_COUNTED = 20
+WARM_UP = 10
+COUNTED = 20
+
+
+class Pipe:
+    """KCL's MultiLang classes without Kinesis before them: a sample goes through in batches, again and again."""
+
+    def __init__(self, sample: Sequence[AnyEvent]) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="clickstream-pipe-"))
+        self._file = self.folder / "events.tsv"
+        with self._file.open("wb") as out:
+            for event in sample:
+                out.write(event.user_id.encode() + b"\t" + events.encode(event) + b"\n")
+        # compiled once, so that a round starts with the measured work and not with the compiler
+        subprocess.run(["javac", "-cp", f"{_JARS}/*", "-d", self.folder, _HERE / "PipeHarness.java"], check=True)
+
+    def run(self, child: str, environment: Mapping[str, str] | None = None) -> float:
+        """Events per second of the wall clock through a child of this command."""
+        flags = ["-XX:+UseSerialGC", "-Xmx2g", "-Dfile.encoding=UTF-8", f"-Dlogback.configurationFile={_LOGBACK}"]
+        sizes = [str(PER_BATCH), str(WARM_UP), str(COUNTED)]
+        command = ["java", *flags, "-cp", f"{self.folder}:{_JARS}/*", "PipeHarness", child, str(self._file), *sizes]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=300)
+        return float(done.stdout.split()[-1])
 
 
 def benchmark() -> Benchmark:
-    folder = Path(tempfile.mkdtemp(prefix="clickstream-pipe-"))
-    file = folder / "events.tsv"
-    with file.open("wb") as out:
-        for event in sample_events(20_000):
-            out.write(event.user_id.encode() + b"\t" + events.encode(event) + b"\n")
-    # compiled once, so that a round starts with the measured work and not with the compiler
-    subprocess.run(["javac", "-cp", f"{_JARS}/*", "-d", folder, _HERE / "PipeHarness.java"], check=True)
+    pipe = Pipe(sample_events(20_000))
 
     def run(child: str) -> Reading:
-        spent = folder / f"{child}.cpu"
-        flags = ["-XX:+UseSerialGC", "-Xmx2g", "-Dfile.encoding=UTF-8", f"-Dlogback.configurationFile={_LOGBACK}"]
-        sizes = [str(_PER_BATCH), str(_WARM_UP), str(_COUNTED)]
-        command = [
-            *("java", *flags, "-cp", f"{folder}:{_JARS}/*", "PipeHarness"),
-            *(f"{sys.executable} -m load.benchmarks.children {child} {spent}", str(file), *sizes),
-        ]
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300)
-        microseconds = float(spent.read_text()) * 1e6 / (_PER_BATCH * (_WARM_UP + _COUNTED))
-        return Reading(float(done.stdout.split()[-1]), {"child's CPU µs per event": microseconds})
+        spent = pipe.folder / f"{child}.cpu"
+        per_second = pipe.run(f"{sys.executable} -m load.benchmarks.children {child} {spent}")
+        microseconds = float(spent.read_text()) * 1e6 / (PER_BATCH * (WARM_UP + COUNTED))
+        return Reading(per_second, {"child's CPU µs per event": microseconds})
 
     return Benchmark(
         id="pipe",
