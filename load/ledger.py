@@ -41,13 +41,14 @@ class Bought(msgspec.Struct, frozen=True, kw_only=True):
 class Visited(msgspec.Struct, frozen=True, kw_only=True):
     """A visitor who must have an offer: products touched in order of the first time; products bought once, with categories.
 
-    What is bought again is used up, and may be offered.
+    What is bought again is used up, and may be offered. ``searched``: in small letters, words apart by one space.
     """
 
     user_id: str
     sent_ms: int
-    """Of the last event about a product."""
+    """Of the last event about a product, or the last search."""
     touched: list[str]
+    searched: list[str]
     bought: dict[str, str]
 
 
@@ -127,8 +128,9 @@ def purchases(entries: Iterable[Entry], adversaries: Mapping[str, str]) -> list[
 
 
 def visitors(entries: Iterable[Entry]) -> list[Visited]:
-    """Who did something with a product."""
+    """Who did something with a product, or searched."""
     touched: dict[str, dict[str, None]] = {}
+    searched: dict[str, dict[str, None]] = {}
     bought: dict[str, dict[str, str]] = {}
     orders: Counter[tuple[str, str]] = Counter()
     latest: dict[str, int] = {}
@@ -140,6 +142,9 @@ def visitors(entries: Iterable[Entry]) -> list[Visited]:
             orders.update({(event.user_id, product) for product in products})
         elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
             products = [event.product_id]
+        elif isinstance(event, Search):
+            products = []
+            searched.setdefault(event.user_id, {})[" ".join(event.query.lower().split())] = None
         else:
             continue
         touched.setdefault(event.user_id, {}).update(dict.fromkeys(products))
@@ -149,6 +154,7 @@ def visitors(entries: Iterable[Entry]) -> list[Visited]:
             user_id=user,
             sent_ms=latest[user],
             touched=list(products),
+            searched=list(searched.get(user, {})),
             bought={product: kind for product, kind in bought.get(user, {}).items() if orders[user, product] == 1},
         )
         for user, products in touched.items()

@@ -1,7 +1,8 @@
 """Recommendations beside the visitors who were there: each has an offer, made of what that visitor did and nobody else. Pure.
 
 What an offer holds is the model's business, with two exceptions: the reason it gives must be a product that this visitor
-touched, and what the visitor bought once is not offered again. How often the next click was in the offer is told as a figure.
+touched or a search of theirs, and what the visitor bought once is not offered again. How often the next click was in the offer
+is told as a figure.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ LENGTH = 20
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
-    """An offer as the table has it; ``because``: the products that it gives as reasons. ``made_at`` in ms since the epoch."""
+    """An offer as the table has it; ``because``: the products and searches that it gives as reasons. ``made_at``: Unix ms."""
 
     user_id: str
     items: Sequence[str]
@@ -59,7 +60,11 @@ def compare(
         mixed_up = [
             f"{offer.user_id} because of {strange[0]}"
             for visitor, offer in pairs
-            if (strange := [product for product in offer.because if product not in visitor.touched])
+            if (
+                strange := [
+                    reason for reason in offer.because if reason not in visitor.touched and reason not in visitor.searched
+                ]
+            )
         ]
         if mixed_up:
             compared.wrong += len(mixed_up)

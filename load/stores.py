@@ -111,7 +111,8 @@ def _offered(item: dict[str, Any]) -> Offered:
     return Offered(
         user_id=item["subject"]["S"].removeprefix("user#"),
         items=[product for product, _, _ in listed],
-        because=[because for _, _, because in listed if because is not None],
+        # a search is marked, so that it is taken for no product
+        because=[because.removeprefix("\x1f") for _, _, because in listed if because is not None],
         made_at=int(item["made_at"]["N"]),
     )
 

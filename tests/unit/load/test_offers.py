@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from load.compared import Compared
 from load.ledger import Visited
 from load.offers import Offered, compare
 
 VISITORS = [
-    Visited(user_id="u1", sent_ms=5_000, touched=["p1", "p2"], bought={"p2": "mug"}),
-    Visited(user_id="u2", sent_ms=5_000, touched=["p3"], bought={}),
+    Visited(user_id="u1", sent_ms=5_000, touched=["p1", "p2"], searched=["red mug"], bought={"p2": "mug"}),
+    Visited(user_id="u2", sent_ms=5_000, touched=["p3"], searched=[], bought={}),
 ]
 OFFERS = [
     Offered(user_id="u1", items=["p3", "p9"], because=["p1"], made_at=5_400),
@@ -29,6 +31,12 @@ def test_an_offer_for_each_is_exact_and_next_clicks_are_figures() -> None:
     assert compared.figures["hit_rate"] == 0.5
     assert compared.figures["popularity_hit_rate"] == 0.5
     assert compared.figures["offered_p50_ms"] == 400
+
+
+def test_a_search_of_the_visitors_own_is_a_reason_and_one_of_somebody_else_is_not() -> None:
+    searched = msgspec.structs.replace(OFFERS[0], because=["red mug"])
+    assert _compare([searched, OFFERS[1]]).is_exact
+    assert _compare([OFFERS[0], msgspec.structs.replace(OFFERS[1], because=["red mug"])]).wrong == 1
 
 
 def test_a_visitor_without_an_offer_or_with_an_old_one_is_lost() -> None:
