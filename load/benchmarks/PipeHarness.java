@@ -1,3 +1,4 @@
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -14,6 +15,7 @@ import software.amazon.kinesis.lifecycle.events.LeaseLostInput;
 import software.amazon.kinesis.lifecycle.events.ProcessRecordsInput;
 import software.amazon.kinesis.multilang.MultiLangRecordProcessorFactory;
 import software.amazon.kinesis.multilang.config.MultiLangDaemonConfiguration;
+import software.amazon.kinesis.processor.RecordProcessorCheckpointer;
 import software.amazon.kinesis.processor.ShardRecordProcessor;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
@@ -25,6 +27,10 @@ import software.amazon.kinesis.retrieval.kpl.ExtendedSequenceNumber;
  * Prints the counted batches' records per second.
  */
 public class PipeHarness {
+    /** Content with whatever a child reports: where checkpoints go is no part of the pipe. */
+    private static final RecordProcessorCheckpointer CHECKPOINTER = (RecordProcessorCheckpointer) Proxy.newProxyInstance(
+            PipeHarness.class.getClassLoader(), new Class<?>[] {RecordProcessorCheckpointer.class}, (self, method, given) -> null);
+
     public static void main(String[] arguments) throws Exception {
         List<String> lines = Files.readAllLines(Path.of(arguments[1]), StandardCharsets.UTF_8);
         int perBatch = Integer.parseInt(arguments[2]);
@@ -70,6 +76,6 @@ public class PipeHarness {
                     .approximateArrivalTimestamp(Instant.now())
                     .build());
         }
-        return ProcessRecordsInput.builder().records(records).millisBehindLatest(0L).build();
+        return ProcessRecordsInput.builder().records(records).millisBehindLatest(0L).checkpointer(CHECKPOINTER).build();
     }
 }

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from serving import server
 from serving.app import create_app
@@ -17,6 +17,9 @@ from tests.browser import axe
 from tests.browser.watching import CSP_WATCH, Watch
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
+
+# a deadline for conditions, on a machine that does other things too; Playwright's own is 5 s
+expect.set_options(timeout=20_000)
 
 #: Without the networking flags Chromium looks up its maker's hosts at every start.
 FLAGS = [
