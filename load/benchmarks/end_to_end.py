@@ -19,8 +19,8 @@ from load.benchmarks.site import Site, wait
 
 _APPLICATIONS = ("analytics", "fraud", "recommendations")
 _SHARDS = 2
-_WARM_UP = 10_000
-_COUNTED = 60_000
+_WARM_UP = 100_000
+_COUNTED = 300_000
 _USERS = 10_000
 _START_S = 120.0
 #: The peer's, so that its start takes no two minutes: throughput is what is measured here. The reads are as often as ours.
