@@ -13,7 +13,7 @@ from collections.abc import Callable
 from clickstream.routing import HashRange, hash_key
 from models.features.crossing import NO_PART, Part, seen
 from models.features.definitions import HOUR_MS, FeatureSet
-from models.features.history import Value, limit
+from models.features.history import TIME_SIZE, Value, limit
 from models.features.plans import track_plan, vector_plan, writers
 from models.features.reading import Numbers, Row, read
 from models.features.state import Journal, State, TrackHeader, Unsaved
@@ -36,7 +36,7 @@ class Engine:
         self._writers = writers(self._plans)
         self._read = tuple(plan for plan in self._plans if not (shard and plan.track.crosses))
         self._vector = vector_plan(features, missing={track.name for track in features.tracks if shard and track.crosses})
-        self._crossing = [plan for plan in self._plans if plan.track.crosses]
+        self._crossing = [(place, track.key) for place, track in enumerate(features.tracks) if track.crosses]
         self._prefixes = [seen(track, "") for track in features.tracks]
         #: By track, the keys that were added to and not told since, with the part that was told with a row meanwhile.
         self._touched: tuple[dict[str, Part | None], ...] = tuple({} for _ in features.tracks)
@@ -46,6 +46,8 @@ class Engine:
         self._watermark_ms = 0
         #: Observations up to these times are gone. They move in steps, so that sweeping and reading agree on them.
         self._cutoffs_ms = [-plan.reach_ms for plan in self._plans]
+        #: The same, to compare histories with.
+        self._cutoffs = [limit(cutoff_ms) for cutoff_ms in self._cutoffs_ms]
         self._next_step_ms = 0
 
     def observe(self, kind: str, time_ms: int, row: Row) -> None:
@@ -60,7 +62,7 @@ class Engine:
         place, durable = places[0], self._durable
         histories, unsaved, layout = self._histories[place], self._unsaved[place], self._plans[place].layout
         pack, added, size, full = layout.pack, layout.added, layout.size, layout.full
-        get, save_key, save_record = histories.get, unsaved.keys.append, unsaved.records.append
+        get, save_key, save_record = histories.get, unsaved.keys.append, unsaved.records.extend
 
         def observe(key: str, time_ms: int) -> None:
             if time_ms > self._watermark_ms:
@@ -108,7 +110,9 @@ class Engine:
                 history = histories.get(key)
                 histories[key] = record if history is None else layout.added(history, record)
                 if self._durable:
-                    self._unsaved[place].add(key, record)
+                    unsaved = self._unsaved[place]
+                    unsaved.keys.append(key)
+                    unsaved.records += record
                     if crosses:
                         self._touched[place][key] = None
 
@@ -125,40 +129,45 @@ class Engine:
             step = self._watermark_ms // plan.step_ms
             steps.append((step + 1) * plan.step_ms)
             cutoff_ms = self._cutoffs_ms[plan.place] = step * plan.step_ms - plan.reach_ms
-            plan.layout.sweep(self._histories[plan.place], limit(cutoff_ms))
+            self._cutoffs[plan.place] = cutoff = limit(cutoff_ms)
+            plan.layout.sweep(self._histories[plan.place], cutoff)
         self._next_step_ms = min(steps, default=0)
 
     # what this shard saw of keys that others see
 
     def parts_of(self, time_ms: int, row: Row) -> tuple[Part, ...]:
         """This shard's parts of the row's crossing histories, one per crossing track; NO_PART where it has no such key."""
-        return tuple([self._part_of(plan.place, row.get(plan.track.key), time_ms) for plan in self._crossing])
+        return tuple([self._part_of(place, row.get(key_field), time_ms) for place, key_field in self._crossing])
 
     def _part_of(self, place: int, key: Value, time_ms: int) -> Part:
-        history = self._histories[place].get(key) if isinstance(key, str) else None
-        if history is None or not isinstance(key, str):
+        if not isinstance(key, str) or (history := self._histories[place].get(key)) is None:
             return NO_PART
-        layout, cutoff_ms = self._plans[place].layout, self._cutoffs_ms[place]
-        if time_ms <= cutoff_ms:  # what is there beside it depends on what was swept
-            return Part(self._prefixes[place] + key, layout.latest(history, limit(time_ms)))
-        part = Part(self._prefixes[place] + key, layout.later(history, limit(cutoff_ms)))
-        if key in self._touched[place]:
-            self._touched[place][key] = part
+        if time_ms <= self._cutoffs_ms[place]:  # what is there beside it depends on what was swept
+            return Part(self._prefixes[place] + key, self._plans[place].layout.latest(history, limit(time_ms)))
+        part = self._part(place, key, history)
+        touched = self._touched[place]
+        if key in touched:
+            touched[key] = part
         return part
 
     def parts(self) -> list[Part]:
         """The parts that were added to since the last call, as they are now."""
         told = []
-        for plan in self._crossing:
-            touched, histories = self._touched[plan.place], self._histories[plan.place]
-            prefix, cutoff = self._prefixes[plan.place], limit(self._cutoffs_ms[plan.place])
+        for place, _ in self._crossing:
+            touched, histories = self._touched[place], self._histories[place]
             for key, part in touched.items():
                 if part is not None:
                     told.append(part)
                 elif (history := histories.get(key)) is not None:
-                    told.append(Part(prefix + key, plan.layout.later(history, cutoff)))
+                    told.append(self._part(place, key, history))
             touched.clear()
         return told
+
+    def _part(self, place: int, key: str, history: bytes) -> Part:
+        cutoff = self._cutoffs[place]
+        if history[:TIME_SIZE] <= cutoff:
+            history = self._plans[place].layout.later(history, cutoff)
+        return Part(self._prefixes[place] + key, history)
 
     # the state, encoded
 

@@ -21,15 +21,13 @@ TIME_SIZE = _TIME.size
 Value = float | int | str | None
 
 
-def _code(text: str) -> float:
-    digest = blake2b(text.encode(), digest_size=8).digest()
-    return float(int.from_bytes(digest, "big") >> (64 - _CODE_BITS))
-
-
 def number(value: Value) -> float:
     """A field's value as a double: text as a 53-bit hash (equal texts, equal numbers), NaN for what is missing."""
     if isinstance(value, str):
-        return _code(value) if value else math.nan
+        if not value:
+            return math.nan
+        digest = blake2b(value.encode(), digest_size=8).digest()
+        return float(int.from_bytes(digest, "big") >> (64 - _CODE_BITS))
     return math.nan if value is None else float(value)
 
 

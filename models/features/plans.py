@@ -91,7 +91,7 @@ def writers(plans: Sequence[TrackPlan]) -> dict[str, tuple[Writer, ...]]:
 def _taker(columns: Sequence[str]) -> Callable[[Mapping[str, float]], tuple[float, ...]]:
     match columns:
         case ():
-            return lambda numbers: ()
+            return lambda _: ()
         case (column,):
             return lambda numbers: (numbers[column],)
         case _:

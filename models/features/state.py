@@ -35,15 +35,11 @@ class Unsaved:
 
     def __init__(self) -> None:
         self.keys: list[str] = []
-        self.records: list[bytes] = []
-
-    def add(self, key: str, record: bytes) -> None:
-        self.keys.append(key)
-        self.records.append(record)
+        self.records = bytearray()
 
     def taken(self) -> Journal:
         """All of them, which are saved now."""
-        journal = Journal(self.keys.copy(), b"".join(self.records))
-        self.keys.clear()  # not new lists: the engine's hot path holds on to these
+        journal = Journal(self.keys.copy(), bytes(self.records))
+        self.keys.clear()  # not new ones: the engine's hot path holds on to these
         self.records.clear()
         return journal
