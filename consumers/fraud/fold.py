@@ -52,9 +52,11 @@ class FraudFold:
             act = acts.get(type(event))
             if act is not None:  # nearly all that is of any interest
                 act(event.user_id, event.occurred_at)
+            elif (make := makers.get(type(event))) is None:
+                continue
             elif isinstance(event, Purchase):
                 self._undecided.append(self._candidate(event))
-            elif (make := makers.get(type(event))) is not None:
+            else:
                 kind, row = make(event)
                 self._engine.observe(kind, event.occurred_at, row)
 
