@@ -12,10 +12,11 @@ import msgspec
 
 from clickstream.events import AnyEvent, Purchase
 from consumers.runtime.application import Inheritance
-from models.features.crossing import NO_PART, Crossing, Part
-from models.features.engine import Engine, State
+from models.features.crossing import Crossing, Part
+from models.features.engine import Engine
+from models.features.state import State
 from models.fraud.purchases import PURCHASES
-from models.fraud.rows import ROWS
+from models.fraud.rows import ACTS, ROWS
 
 
 class Candidate(msgspec.Struct, frozen=True, gc=False):
@@ -41,44 +42,41 @@ class FraudFold:
     """See ``consumers.runtime.application.Fold``."""
 
     def __init__(self) -> None:
-        self._engine = Engine(PURCHASES, shard=True)
+        self._engine = engine = Engine(PURCHASES, shard=True)
+        self._acts = {event_type: engine.observer(kind) for event_type, kind in ACTS.items()}
         self._undecided: list[Candidate] = []
-        self._parts: dict[str, Part] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        engine, makers, parts = self._engine, ROWS, self._parts
+        acts, makers = self._acts, ROWS
         for event in events:
-            make = makers.get(type(event))
-            if make is None:
+            act = acts.get(type(event))
+            if act is not None:  # nearly all that is of any interest
+                act(event.user_id, event.occurred_at)
+            elif (make := makers.get(type(event))) is None:
                 continue
-            kind, row = make(event)
-            if isinstance(event, Purchase):
-                vector = tuple(engine.vector(kind, event.occurred_at, row))
-                own = engine.parts_of(row)
-                for part in own:
-                    parts[part.seen] = part
-                self._undecided.append(
-                    Candidate(
-                        event.event_id,
-                        event.order_id,
-                        event.user_id,
-                        event.occurred_at,
-                        event.amount,
-                        event.currency,
-                        vector,
-                        own,
-                    )
-                )
+            elif isinstance(event, Purchase):
+                self._undecided.append(self._candidate(event))
             else:
-                engine.observe(kind, event.occurred_at, row)
+                kind, row = make(event)
+                self._engine.observe(kind, event.occurred_at, row)
+
+    def _candidate(self, event: Purchase) -> Candidate:
+        kind, row = ROWS[Purchase](event)
+        vector = tuple(self._engine.vector(kind, event.occurred_at, row))
+        return Candidate(
+            event.event_id,
+            event.order_id,
+            event.user_id,
+            event.occurred_at,
+            event.amount,
+            event.currency,
+            vector,
+            self._engine.parts_of(event.occurred_at, row),
+        )
 
     def effects(self, *, flush: bool) -> Sequence[Candidate | Part]:
         undecided, self._undecided = self._undecided, []
-        parts, self._parts = self._parts, {}
-        # what was added to a key after the purchase that it was told with
-        parts |= {part.seen: part for part in self._engine.parts()}
-        parts.pop(NO_PART.seen, None)
-        return [*undecided, *parts.values()]
+        return [*undecided, *self._engine.parts()]
 
     def changes(self) -> bytes:
         return msgspec.msgpack.encode(self._engine.changes())

@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from models.features.definitions import FeatureSet, Rolling, Track
-from models.features.history import History
+from models.features.history import TIME_SIZE
 from models.features.plans import track_plan, vector_plan
-from models.features.reading import Row, read
+from models.features.reading import NO_NUMBERS, read
+
+#: Of what a part's bytes mean: code that writes others does not meet them.
+_FORMAT = 2
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -28,18 +31,14 @@ class Part(msgspec.Struct, frozen=True, gc=False):
 NO_PART = Part("", b"")
 
 
-def part_of(prefix: str, key: str, history: History) -> Part:
-    """``prefix``: the :func:`seen` of no key."""
-    return Part(prefix + key, msgspec.msgpack.encode(history.encoded()))
-
-
 def seen(track: Track, key: str) -> str:
     """The name of a key of a track, under its definition: code that keeps something else does not meet it."""
     return f"{track.name}.{_definition(track)}:{key}"
 
 
 def _definition(track: Track) -> str:
-    return hashlib.sha256(msgspec.json.encode((track.columns, track.kinds), order="sorted")).hexdigest()[:8]
+    definition = (_FORMAT, track.columns, track.kinds)
+    return hashlib.sha256(msgspec.json.encode(definition, order="sorted")).hexdigest()[:8]
 
 
 class Crossing:
@@ -60,30 +59,29 @@ class Crossing:
         """The vector with its crossing features as of ``time_ms``.
 
         ``own``: what ``Engine.parts_of`` gave for the row in its place; ``others``: the other shards' parts, by name.
-        Raises msgspec.MsgspecError for a part that is none.
+        Raises ValueError for a part that is none.
         """
         whole = list(vector)
         for at, empty in zip(self.places, self._empty, strict=True):
             whole[at] = empty
         for plan, part in zip(self._plans, own, strict=True):
             if part.seen:
-                history = merged([part.content, *others.get(part.seen, ())], plan.width)
-                read(plan, history, -plan.reach_ms, time_ms, _NO_ROW, False, whole)
+                history = merged([part.content, *others.get(part.seen, ())], plan.layout.size)
+                read(plan, history, -plan.reach_ms, time_ms, NO_NUMBERS, False, whole)
         return tuple(whole)
 
 
-_NO_ROW: Row = {}
-_decoder = msgspec.msgpack.Decoder(tuple[bytes, bytes])
+def merged(parts: Sequence[bytes], size: int) -> bytes:
+    """All shards' observations of one key, in order of time; of equal times in no order that means anything.
+
+    ``size``: bytes of an observation.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    records = [part[at : at + size] for part in parts for at in range(0, len(part), size)]
+    records.sort(key=_time_of)
+    return b"".join(records)
 
 
-def merged(parts: Sequence[bytes], width: int) -> History:
-    """All shards' observations of one key, in order of time; of equal times in no order that means anything."""
-    whole = History()
-    for part in parts:
-        history = History.decoded(*_decoder.decode(part))
-        if not whole.times:
-            whole = history
-            continue
-        for n, time_ms in enumerate(history.times):
-            whole.insert(time_ms, history.values[n * width : (n + 1) * width])
-    return whole
+def _time_of(record: bytes) -> bytes:
+    return record[:TIME_SIZE]

@@ -1,6 +1,7 @@
 """What to compute, as data: tracks keep what a key did, features read windows of them. Pure.
 
-A *row* is one event: its kind, its time in milliseconds and its fields (numbers or text; absent, None and "" are missing).
+A *row* is one event: its kind, its time in milliseconds since the epoch (not negative) and its fields (numbers or text; absent,
+None and "" are missing).
 A window of a row at time t is ``(t - window, t]``: the row itself is inside, what happened exactly ``window`` ago is not. Of
 rows with the same time, those count that arrived before. A row that arrives late sees what has arrived with a time up to its
 own, and is seen by the rows that arrive after it; nothing that was computed is computed again.

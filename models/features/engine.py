@@ -8,36 +8,18 @@ get a vector, from what is there.
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Callable
 
 from clickstream.routing import HashRange, hash_key
-from models.features.crossing import NO_PART, Part, part_of, seen
+from models.features.crossing import NO_PART, Part, seen
 from models.features.definitions import HOUR_MS, FeatureSet
-from models.features.history import History, Value, number
-from models.features.plans import track_plan, vector_plan
-from models.features.reading import Row, read
-
-#: An observation as it is saved: (track, key, time in ms, values).
-Observation = tuple[int, str, int, tuple[float, ...]]
+from models.features.history import TIME_SIZE, Value, limit
+from models.features.plans import track_plan, vector_plan, writers
+from models.features.reading import Numbers, Row, read
+from models.features.state import Journal, State, TrackHeader, Unsaved
 
 #: One row moves the watermark by at most this much, so that a visitor whose clock is years ahead expires nobody's history.
 MOST_AHEAD_MS = HOUR_MS
-
-
-class TrackHeader(msgspec.Struct, frozen=True, array_like=True):
-    """Says what an encoded state holds: after the definition has changed, tracks that mean something else start empty."""
-
-    name: str
-    columns: tuple[str, ...]
-
-
-class State(msgspec.Struct, frozen=True, array_like=True):
-    """The engine's state, encoded, or its changes. Observations are in order of arrival."""
-
-    watermark_ms: int
-    tracks: tuple[TrackHeader, ...]
-    histories: list[list[tuple[str, bytes, bytes]]]
-    observations: list[Observation]
 
 
 class Engine:
@@ -51,74 +33,88 @@ class Engine:
         self.features = features
         self._durable = durable
         self._plans = tuple(track_plan(features, place) for place in range(len(features.tracks)))
-        self._by_kind: dict[str, tuple[tuple[int, str, tuple[str, ...], bool], ...]] = {
-            kind: tuple(
-                (place, track.key, track.columns, track.crosses)
-                for place, track in enumerate(features.tracks)
-                if kind in track.kinds
-            )
-            for kinds in (track.kinds for track in features.tracks)
-            for kind in kinds
-        }
-        self._limits = [track.limit for track in features.tracks]
+        self._writers = writers(self._plans)
         self._read = tuple(plan for plan in self._plans if not (shard and plan.track.crosses))
         self._vector = vector_plan(features, missing={track.name for track in features.tracks if shard and track.crosses})
         self._crossing = [(place, track.key) for place, track in enumerate(features.tracks) if track.crosses]
         self._prefixes = [seen(track, "") for track in features.tracks]
-        self._touched: set[tuple[int, str]] = set()
+        #: By track, the keys that were added to and not told since, with the part that was told with a row meanwhile.
+        self._touched: tuple[dict[str, Part | None], ...] = tuple({} for _ in features.tracks)
         self._headers = tuple(TrackHeader(track.name, track.columns) for track in features.tracks)
-        self._histories: tuple[dict[str, History], ...] = tuple({} for _ in features.tracks)
-        self._unsaved: list[Observation] = []
+        self._histories: tuple[dict[str, bytes], ...] = tuple({} for _ in features.tracks)
+        self._unsaved = tuple(Unsaved() for _ in features.tracks)
         self._watermark_ms = 0
         #: Observations up to these times are gone. They move in steps, so that sweeping and reading agree on them.
         self._cutoffs_ms = [-plan.reach_ms for plan in self._plans]
+        #: The same, to compare histories with.
+        self._cutoffs = [limit(cutoff_ms) for cutoff_ms in self._cutoffs_ms]
         self._next_step_ms = 0
 
     def observe(self, kind: str, time_ms: int, row: Row) -> None:
         """Take a row into the histories."""
-        if time_ms > self._watermark_ms:
-            self._advance(time_ms)
-        for place, key_field, columns, crosses in self._by_kind.get(kind, ()):
-            key = row.get(key_field)
-            if isinstance(key, str) and key:
-                values = tuple([number(row.get(column)) for column in columns]) if columns else ()
-                self._insert(place, key, time_ms, values)
-                if self._durable:
-                    self._unsaved.append((place, key, time_ms, values))
-                    if crosses:
-                        self._touched.add((place, key))
+        self._take(kind, time_ms, row, Numbers(row))
+
+    def observer(self, kind: str) -> Callable[[str, int], None]:
+        """``observe(kind, time_ms, {the key's field: key})`` as a function of (key, time_ms), for what happens all the time."""
+        places = [writer.place for writer in self._writers.get(kind, ())]
+        if len(places) != 1 or self._plans[places[0]].width or self._plans[places[0]].track.crosses:
+            raise ValueError(f"{self.features.name}: rows of kind {kind!r} are not a key in one track")
+        place, durable = places[0], self._durable
+        histories, unsaved, layout = self._histories[place], self._unsaved[place], self._plans[place].layout
+        pack, added, size, full = layout.pack, layout.added, layout.size, layout.full
+        get, save_key, save_record = histories.get, unsaved.keys.append, unsaved.records.extend
+
+        def observe(key: str, time_ms: int) -> None:
+            if time_ms > self._watermark_ms:
+                self._advance(time_ms)
+            if key:
+                record = pack(time_ms)
+                history = get(key)
+                if history is None:
+                    histories[key] = record
+                elif len(history) < full and history[-size:] <= record:  # nearly always; a call less
+                    histories[key] = history + record
+                else:
+                    histories[key] = added(history, record)
+                if durable:
+                    save_key(key)
+                    save_record(record)
+
+        return observe
 
     def vector(self, kind: str, time_ms: int, row: Row) -> list[float]:
         """Take a row in and compute its features, in the order of ``features.names``; NaN is a missing value."""
-        self.observe(kind, time_ms, row)
+        numbers = Numbers(row)
+        self._take(kind, time_ms, row, numbers)
         plan = self._vector
         vector = list(plan.empty)
         for place, field in plan.own:
-            vector[place] = number(row.get(field))
+            vector[place] = numbers[field]
         for place, part in plan.calendar:
             vector[place] = part(time_ms)
         for track in self._read:
             key = row.get(track.track.key)
             history = self._histories[track.place].get(key) if isinstance(key, str) else None
             if history is not None:
-                read(track, history, self._cutoffs_ms[track.place], time_ms, row, kind in track.track.kinds, vector)
+                read(track, history, self._cutoffs_ms[track.place], time_ms, numbers, kind in track.track.kinds, vector)
         return vector
 
-    def _insert(self, place: int, key: str, time_ms: int, values: tuple[float, ...]) -> None:
-        histories = self._histories[place]
-        history = histories.get(key)
-        if history is None:
-            histories[key] = History.of(time_ms, values)
-            return
-        times = history.times
-        if times[0] <= self._cutoffs_ms[place] or len(times) >= self._limits[place]:
-            history.trim(self._cutoffs_ms[place], self._limits[place] - 1, len(values))
-        if times and time_ms >= times[-1]:  # nearly always; a call less
-            times.append(time_ms)
-            if values:
-                history.values.extend(values)
-        else:
-            history.insert(time_ms, values)
+    def _take(self, kind: str, time_ms: int, row: Row, numbers: Numbers) -> None:
+        if time_ms > self._watermark_ms:
+            self._advance(time_ms)
+        for place, key_field, columns, crosses, layout in self._writers.get(kind, ()):
+            key = row.get(key_field)
+            if isinstance(key, str) and key:
+                record = layout.pack(time_ms, *columns(numbers))
+                histories = self._histories[place]
+                history = histories.get(key)
+                histories[key] = record if history is None else layout.added(history, record)
+                if self._durable:
+                    unsaved = self._unsaved[place]
+                    unsaved.keys.append(key)
+                    unsaved.records += record
+                    if crosses:
+                        self._touched[place][key] = None
 
     def _advance(self, time_ms: int) -> None:
         was_ms = self._watermark_ms
@@ -127,49 +123,63 @@ class Engine:
             self._step()
 
     def _step(self) -> None:
-        """Move the cutoffs, and forget the keys that have done nothing since."""
+        """Move the cutoffs, and forget what they have passed."""
         steps = []
         for plan in self._plans:
             step = self._watermark_ms // plan.step_ms
             steps.append((step + 1) * plan.step_ms)
             cutoff_ms = self._cutoffs_ms[plan.place] = step * plan.step_ms - plan.reach_ms
-            histories = self._histories[plan.place]
-            for key in [key for key, history in histories.items() if history.times[-1] <= cutoff_ms]:
-                del histories[key]
+            self._cutoffs[plan.place] = cutoff = limit(cutoff_ms)
+            plan.layout.sweep(self._histories[plan.place], cutoff)
         self._next_step_ms = min(steps, default=0)
 
-    def parts_of(self, row: Row) -> tuple[Part, ...]:
-        """This shard's parts of the row's crossing histories, one per crossing track; NO_PART where it has no such key."""
-        return tuple([self._part_of(place, row.get(field)) for place, field in self._crossing])
+    # what this shard saw of keys that others see
 
-    def _part_of(self, place: int, key: Value) -> Part:
-        history = self._histories[place].get(key) if isinstance(key, str) else None
-        if history is None or not isinstance(key, str):
+    def parts_of(self, time_ms: int, row: Row) -> tuple[Part, ...]:
+        """This shard's parts of the row's crossing histories, one per crossing track; NO_PART where it has no such key."""
+        return tuple([self._part_of(place, row.get(key_field), time_ms) for place, key_field in self._crossing])
+
+    def _part_of(self, place: int, key: Value, time_ms: int) -> Part:
+        if not isinstance(key, str) or (history := self._histories[place].get(key)) is None:
             return NO_PART
-        self._touched.discard((place, key))
-        return part_of(self._prefixes[place], key, history)
+        if time_ms <= self._cutoffs_ms[place]:  # what is there beside it depends on what was swept
+            return Part(self._prefixes[place] + key, self._plans[place].layout.latest(history, limit(time_ms)))
+        part = self._part(place, key, history)
+        touched = self._touched[place]
+        if key in touched:
+            touched[key] = part
+        return part
 
     def parts(self) -> list[Part]:
-        """The parts that were added to since the last call, but for those that ``parts_of`` has given since."""
-        touched, self._touched = self._touched, set()
-        return [
-            part_of(self._prefixes[place], key, history)
-            for place, key in sorted(touched)
-            if (history := self._histories[place].get(key)) is not None
-        ]
+        """The parts that were added to since the last call, as they are now."""
+        told = []
+        for place, _ in self._crossing:
+            touched, histories = self._touched[place], self._histories[place]
+            for key, part in touched.items():
+                if part is not None:
+                    told.append(part)
+                elif (history := histories.get(key)) is not None:
+                    told.append(self._part(place, key, history))
+            touched.clear()
+        return told
+
+    def _part(self, place: int, key: str, history: bytes) -> Part:
+        cutoff = self._cutoffs[place]
+        if history[:TIME_SIZE] <= cutoff:
+            history = self._plans[place].layout.later(history, cutoff)
+        return Part(self._prefixes[place] + key, history)
 
     # the state, encoded
 
     def changes(self) -> State:
         """The observations since the last ``changes`` or ``snapshot``; not mutated afterwards."""
-        unsaved, self._unsaved = self._unsaved, []
-        return State(self._watermark_ms, self._headers, [], unsaved)
+        return State(self._watermark_ms, self._headers, [], [unsaved.taken() for unsaved in self._unsaved])
 
     def snapshot(self) -> State:
-        """Every history; the earlier changes are among them."""
-        self._unsaved = []
-        histories = [[(key, *history.encoded()) for key, history in track.items()] for track in self._histories]
-        return State(self._watermark_ms, self._headers, histories, [])
+        """Every history; the earlier changes are among them. Not mutated afterwards."""
+        for unsaved in self._unsaved:
+            unsaved.taken()
+        return State(self._watermark_ms, self._headers, [histories.copy() for histories in self._histories], [])
 
     def restore(self, state: State, keys: HashRange | None = None) -> None:
         """Merge a snapshot or changes, in the order in which they were taken; with ``keys``, only keys that hash into it.
@@ -181,18 +191,24 @@ class Engine:
         mine = [places.get(header) for header in state.tracks]
         if keys is not None:
             mine = [None if place is None or self.features.tracks[place].crosses else place for place in mine]
-        for place, histories in zip(mine, state.histories, strict=False):  # changes carry no histories
+        for place, saved in zip(mine, state.histories, strict=False):  # changes carry no histories
             if place is not None:
                 self._histories[place].update(
-                    (key, History.decoded(times, values))
-                    for key, times, values in histories
-                    if keys is None or hash_key(key) in keys
+                    saved if keys is None else {key: history for key, history in saved.items() if hash_key(key) in keys}
                 )
-        for track, key, time_ms, values in state.observations:
-            if (at := mine[track]) is not None and (keys is None or hash_key(key) in keys):
-                self._insert(at, key, time_ms, values)
+        for place, journal in zip(mine, state.journals, strict=False):  # nor a snapshot journals
+            if place is not None:
+                self._replay(place, journal, keys)
         self._watermark_ms = max(self._watermark_ms, state.watermark_ms)
         self._step()
+
+    def _replay(self, place: int, journal: Journal, keys: HashRange | None) -> None:
+        histories, layout = self._histories[place], self._plans[place].layout
+        for n, key in enumerate(journal.keys):
+            if keys is None or hash_key(key) in keys:
+                record = journal.records[n * layout.size : (n + 1) * layout.size]
+                history = histories.get(key)
+                histories[key] = record if history is None else layout.added(history, record)
 
     def __len__(self) -> int:
         """Histories held."""

@@ -1,85 +1,95 @@
-"""What one key did: observations in order of time, and of arrival among equal times. Bounded and compact. Pure."""
+"""What one key did, as immutable bytes: observations in order of time, and of arrival among equal times. Bounded. Pure.
+
+An observation is its time (ms since the epoch, not negative) and its columns, as big-endian doubles. Such numbers compare as
+bytes as they do as numbers, so order is kept without unpacking; and a snapshot, or a part for other shards, is the bytes.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import math
+import struct
 import sys
 from array import array
-from bisect import bisect_right
-from collections.abc import Sequence
-from functools import lru_cache
+from hashlib import blake2b
 
 #: Doubles hold integers of so many bits.
 _CODE_BITS = 53
+#: Of a time.
+_TIME = struct.Struct(">d")
+TIME_SIZE = _TIME.size
 
 Value = float | int | str | None
-
-
-@lru_cache(maxsize=8_192)
-def _code(text: str) -> float:
-    digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-    return float(int.from_bytes(digest, "big") >> (64 - _CODE_BITS))
 
 
 def number(value: Value) -> float:
     """A field's value as a double: text as a 53-bit hash (equal texts, equal numbers), NaN for what is missing."""
     if isinstance(value, str):
-        return _code(value) if value else math.nan
+        if not value:
+            return math.nan
+        digest = blake2b(value.encode(), digest_size=8).digest()
+        return float(int.from_bytes(digest, "big") >> (64 - _CODE_BITS))
     return math.nan if value is None else float(value)
 
 
-class History:
-    """One key's observations. ``values`` has ``width`` numbers per observation, one observation after the other."""
-
-    __slots__ = ("times", "values")
-
-    def __init__(self, times: array[int] | None = None, values: array[float] | None = None) -> None:
-        self.times: array[int] = array("q") if times is None else times
-        self.values: array[float] = array("d") if values is None else values
-
-    @classmethod
-    def of(cls, time_ms: int, values: Sequence[float]) -> History:
-        """A first observation."""
-        return cls(array("q", (time_ms,)), array("d", values))
-
-    def insert(self, time_ms: int, values: Sequence[float]) -> None:
-        """Add an observation behind those of the same time."""
-        index = bisect_right(self.times, time_ms)
-        self.times.insert(index, time_ms)
-        at = index * len(values)
-        self.values[at:at] = array("d", values)
-
-    def trim(self, cutoff_ms: int, most: int, width: int) -> None:
-        """Forget the observations up to the cutoff, and the oldest until at most ``most`` are left."""
-        times = self.times
-        if not times or (times[0] > cutoff_ms and len(times) <= most):
-            return
-        drop = max(bisect_right(times, cutoff_ms), len(times) - most)
-        del times[:drop]
-        del self.values[: drop * width]
-
-    def column(self, column: int, width: int, start: int, stop: int) -> list[float]:
-        """The values of one column in a slice, without the missing ones."""
-        return [value for value in self.values[start * width + column : stop * width : width] if value == value]
-
-    def encoded(self) -> tuple[bytes, bytes]:
-        """Times and values as little-endian bytes."""
-        return _little_endian(self.times), _little_endian(self.values)
-
-    @classmethod
-    def decoded(cls, times: bytes, values: bytes) -> History:
-        history = cls()
-        history.times.frombytes(times)
-        history.values.frombytes(values)
-        if sys.byteorder == "big":
-            history.times.byteswap()
-            history.values.byteswap()
-        return history
+def limit(time_ms: int) -> bytes:
+    """A time to compare histories with; before the epoch, where nothing is, less than all."""
+    return _TIME.pack(time_ms) if time_ms >= 0 else b""
 
 
-def _little_endian(numbers: array[int] | array[float]) -> bytes:
-    if sys.byteorder == "big":
-        numbers = numbers[:]
-        numbers.byteswap()
-    return numbers.tobytes()
+def numbers(history: bytes) -> array[float]:
+    """All that a history holds, one observation after the other."""
+    flat = array("d", history)
+    if sys.byteorder == "little":
+        flat.byteswap()
+    return flat
+
+
+class Layout:
+    """The observations of a track of ``width`` columns, of which a key keeps at most ``most``.
+
+    ``pack(time_ms, *columns)`` is one observation; ``size`` its bytes, ``full`` those of a history that takes no more.
+    """
+
+    __slots__ = ("full", "pack", "size")
+
+    def __init__(self, width: int, most: int) -> None:
+        record = struct.Struct(f">{1 + width}d")
+        self.pack = record.pack
+        self.size = record.size
+        self.full = most * record.size
+
+    def added(self, history: bytes, record: bytes) -> bytes:
+        """With one observation more, behind those of the same time; when it is full, without the oldest."""
+        size = self.size
+        if len(history) >= self.full:
+            history = history[len(history) - self.full + size :]
+        if history[-size:] <= record:  # nearly always
+            return history + record
+        at = self._after(history, record[:TIME_SIZE])
+        return history[:at] + record + history[at:]
+
+    def later(self, history: bytes, cutoff: bytes) -> bytes:
+        """Without the observations up to the cutoff (see :func:`limit`)."""
+        return history if history[:TIME_SIZE] > cutoff else history[self._after(history, cutoff) :]
+
+    def latest(self, history: bytes, time: bytes) -> bytes:
+        """The last observation up to a time; nothing when there is none."""
+        stop = self._after(history, time)
+        return history[max(stop - self.size, 0) : stop]
+
+    def sweep(self, histories: dict[str, bytes], cutoff: bytes) -> None:
+        """Take what is up to the cutoff out of the histories of all keys, and the keys of which nothing is left."""
+        for key in [key for key, history in histories.items() if history[:TIME_SIZE] <= cutoff]:
+            left = self.later(histories[key], cutoff)
+            if left:
+                histories[key] = left
+            else:
+                del histories[key]
+
+    def _after(self, history: bytes, time: bytes) -> int:
+        """Where the observations after a time begin."""
+        size = self.size
+        at = len(history)
+        while at and history[at - size : at - size + TIME_SIZE] > time:
+            at -= size
+        return at

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from models.features.aggregates import OF_ALL, OF_OWN, Values
 from models.features.definitions import Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+from models.features.history import Layout
 
 #: Histories expire in steps of this part of their reach.
 _STEPS = 16
@@ -36,16 +38,26 @@ class Span(NamedTuple):
     columns: tuple[Column, ...]
 
 
+class Alone(NamedTuple):
+    """What a row that is the only one in its history tells: ``counts`` are 1; by field the places that show its number, and
+    those that show whether there is one."""
+
+    counts: tuple[int, ...]
+    columns: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]
+
+
 class TrackPlan(NamedTuple):
     place: int
     track: Track
     width: int
     """Columns."""
+    layout: Layout
     reach_ms: int
     """How far back any window looks, and how late a row may come."""
     step_ms: int
     """What the watermark moves by until histories are trimmed again."""
     spans: tuple[Span, ...]
+    alone: Alone
 
 
 class VectorPlan(NamedTuple):
@@ -54,6 +66,36 @@ class VectorPlan(NamedTuple):
     empty: tuple[float, ...]
     own: tuple[tuple[int, str], ...]
     calendar: tuple[tuple[int, Callable[[int], float]], ...]
+
+
+class Writer(NamedTuple):
+    """How a row goes into a track: ``columns`` takes what is kept out of its numbers."""
+
+    place: int
+    key: str
+    columns: Callable[[Mapping[str, float]], tuple[float, ...]]
+    crosses: bool
+    layout: Layout
+
+
+def writers(plans: Sequence[TrackPlan]) -> dict[str, tuple[Writer, ...]]:
+    """By kind of row."""
+    found: dict[str, tuple[Writer, ...]] = {}
+    for place, track, _, layout, *_ in plans:
+        writer = Writer(place, track.key, _taker(track.columns), track.crosses, layout)
+        for kind in track.kinds:
+            found[kind] = (*found.get(kind, ()), writer)
+    return found
+
+
+def _taker(columns: Sequence[str]) -> Callable[[Mapping[str, float]], tuple[float, ...]]:
+    match columns:
+        case ():
+            return lambda _: ()
+        case (column,):
+            return lambda numbers: (numbers[column],)
+        case _:
+            return itemgetter(*columns)
 
 
 def track_plan(features: FeatureSet, place: int) -> TrackPlan:
@@ -67,6 +109,7 @@ def track_plan(features: FeatureSet, place: int) -> TrackPlan:
         place=place,
         track=track,
         width=len(track.columns),
+        layout=Layout(len(track.columns), track.limit),
         reach_ms=reach_ms,
         step_ms=max(reach_ms // _STEPS, 1),
         spans=tuple(
@@ -79,6 +122,18 @@ def track_plan(features: FeatureSet, place: int) -> TrackPlan:
             )
             for (window_ms, delay_ms), reads in by_window.items()
         ),
+        alone=_alone(track, [read for (_, delay_ms), reads in by_window.items() if not delay_ms for read in reads]),
+    )
+
+
+def _alone(track: Track, reads: list[tuple[int, Rolling]]) -> Alone:
+    def places(column: str, *aggregates: Aggregate) -> tuple[int, ...]:
+        return tuple(at for at, feature in reads if feature.aggregate in aggregates and feature.column == column)
+
+    columns = ((name, places(name, Aggregate.SUM, Aggregate.MEAN), places(name, Aggregate.DISTINCT)) for name in track.columns)
+    return Alone(
+        tuple(at for at, feature in reads if feature.aggregate is Aggregate.COUNT),
+        tuple((name, values, presences) for name, values, presences in columns if values or presences),
     )
 
 

@@ -59,10 +59,17 @@ def _login(event: Login) -> tuple[str, Row]:
     return FAILED_LOGIN, {"user": event.user_id, "ip": event.context.ip, "device": event.context.device, "failed": 1}
 
 
+#: Event types of which nothing is told but that the user did it, and their kinds.
+ACTS: dict[type[Event], str] = {ProductView: VIEW, AddToCart: CART}
+
+
+def _act(event: Event) -> tuple[str, Row]:
+    return ACTS[type(event)], {"user": event.user_id}
+
+
 #: Event type → what makes its kind and fields of it; the other types tell nothing about fraud.
 ROWS: dict[type[Event], Callable[[Any], tuple[str, Row]]] = {
-    ProductView: lambda event: (VIEW, {"user": event.user_id}),
-    AddToCart: lambda event: (CART, {"user": event.user_id}),
+    **dict.fromkeys(ACTS, _act),
     Purchase: _purchase,
     Login: _login,
 }

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
 from models.features.definitions import Aggregate, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine, State
+from models.features.engine import Engine
 from models.features.reading import Row
+from models.features.state import State
 
 HOUR = 3_600_000
 #: No restriction of memory shows within it: that is for the unit tests.
@@ -127,6 +128,20 @@ def vectors_of(engine: Engine, rows: list[Arrived]) -> list[list[float]]:
 @given(arrivals)
 def test_every_aggregate_over_rows_in_any_order(rows: list[Arrived]) -> None:
     assert_brute_force(rows, vectors_of(Engine(FEATURES), rows))
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrivals)
+def test_the_short_way_for_bare_rows_is_the_long_one(rows: list[Arrived]) -> None:
+    short, long = Engine(FEATURES), Engine(FEATURES)
+    look = short.observer("view")
+    for kind, time_ms, row in rows:
+        if kind == "view":
+            look(str(row["user"]), time_ms)
+            long.observe(kind, time_ms, row)
+        else:
+            assert repr(short.vector(kind, time_ms, row)) == repr(long.vector(kind, time_ms, row))
+    assert (short.changes(), short.snapshot()) == (long.changes(), long.snapshot())
 
 
 def through_the_wire(state: State) -> State:

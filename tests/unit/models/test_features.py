@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from models.features.definitions import DAY_MS, HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine, State
+from models.features.engine import Engine
 from models.features.plans import CALENDAR
 from models.features.reading import Row
+from models.features.state import State
 
 NOON = 1_780_000_000_000
 LIMIT = 4
@@ -116,6 +117,23 @@ def test_calendar(part: Calendar.Part, expected: list[float]) -> None:
     # Thursday 2026-05-28 20:26:40, Saturday 06:59:59.999, Sunday 07:00 (UTC)
     times = [NOON, 1_780_124_399_999, 1_780_210_800_000]
     assert [CALENDAR[part](time_ms) for time_ms in times] == expected
+
+
+def test_rows_with_more_than_a_key_have_no_short_way() -> None:
+    with pytest.raises(ValueError, match="'buy'"):
+        Engine(features()).observer("buy")
+
+
+def test_what_came_later_than_allowed_depends_on_no_sweep() -> None:
+    """Two rows of one user, both long expired: between them one engine is restored, which sweeps, the other is not."""
+    whole, restored = Engine(features()), Engine(features())
+    for hour in range(100):
+        buy(whole, NOON + hour * HOUR_MS)
+    buy(whole, NOON - HOUR_MS)
+    restored.restore(whole.snapshot())
+    assert buy(whole, NOON - HOUR_MS) == buy(restored, NOON - HOUR_MS) == [1, 1, 1]
+    after = NOON + 100 * HOUR_MS
+    assert buy(whole, after) == buy(restored, after)
 
 
 def test_a_definition_that_refers_to_nothing_is_refused() -> None:
