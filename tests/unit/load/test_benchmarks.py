@@ -133,20 +133,6 @@ def test_every_slow_peer_has_been_recorded() -> None:
     assert {recorded.read(name).figure > 60 for name in ("cold-start", "takeover")} == {True}
 
 
-def test_what_a_benchmark_has_started_is_closed_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    closed: list[str] = []
-
-    def broken() -> Reading:
-        raise ValueError("broken")
-
-    failing = _benchmark(broken, broken, close=lambda: closed.append("closed"))
-    monkeypatch.setattr("load.benchmarks.decode.benchmark", lambda: failing)
-    told = CliRunner().invoke(program.main, ["--only", "decode", "--out", str(tmp_path / "bench.json")])
-
-    assert isinstance(told.exception, ValueError)
-    assert closed == ["closed"]
-
-
 def test_the_growth_table_says_what_each_size_costs_against_the_one_before() -> None:
     lines = growth.table({"shards": {1: Reading(100_000, {"wall": 1.0, "processes": 5}), 10: Reading(50_000)}}).splitlines()
 
