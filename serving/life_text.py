@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
 
 from consumers.explain.views import Life, Processing, Put
 from serving.moments import iso
@@ -34,7 +35,7 @@ def lines(life: Life) -> Iterator[tuple[str, str]]:
     for letter in life.letters or ():
         yield "dead letter", f"{letter.letter} of {letter.application}: {letter.reason} at {letter.path}"
     if life.order is not None:
-        yield "order", ", ".join(f"{name} {value}" for name, value in life.order.items())
+        yield "order", _order(life.order, life.event_id)
 
 
 def head(life: Life) -> str:
@@ -76,7 +77,7 @@ def _processing(each: Processing) -> str:
         said.append(each.effect.what)
         if each.effect.model_version:
             said.append(f"model {each.effect.model_version}")
-        said += [f"{name} {iso(value) if name in _TIMES else value}" for name, value in each.effect.facts.items()]
+        said += [_fact(name, value) for name, value in each.effect.facts.items() if value != []]
     if each.latency_ms is not None:
         said.append(f"{each.latency_ms:,} ms after the put")
     elif each.usual_p50_ms is not None:
@@ -85,6 +86,25 @@ def _processing(each: Processing) -> str:
         said.append(f"the shard is {each.behind_ms:,} ms behind")
     if each.owner:
         said.append(f"by {each.owner}")
+    return "; ".join(said)
+
+
+def _fact(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return f"{name} {', '.join(map(str, value))}"
+    return f"{name} {iso(value) if name in _TIMES and isinstance(value, int) else value}"
+
+
+def _order(order: Mapping[str, Any], event_id: str) -> str:
+    reason = f", {order['reason']}" if order["reason"] else ""
+    goods = ", ".join(f"{line['quantity']:,} × {line['product_id']}" for line in order["lines"])
+    said = [f"{order['order_id']}: {order['step']}{reason}", f"{goods}, {order['amount']:,} {order['currency']} in minor units"]
+    if order["event_id"] != event_id:
+        said.append(f"placed by the event {order['event_id']} before")
+    if order["told"] == "pending":
+        said.append("the workflow was not told yet")
+    if order["notified"]:
+        said.append(f"the customer knows that it is {order['notified']}")
     return "; ".join(said)
 
 
