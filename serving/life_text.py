@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 from consumers.explain.views import Life, Processing, Put
 from serving.moments import iso
@@ -45,15 +46,16 @@ def head(life: Life) -> str:
     return f"{life.event_id}: {life.type} of {life.user_id}, session {life.session_id}"
 
 
-def page(life: Life) -> str:
-    """A whole HTML page; nothing in it comes from elsewhere, and nothing of an event is taken for markup."""
-    rows = "\n".join(f"<tr><th scope=row>{escape(when)}</th><td>{escape(what)}</td></tr>" for when, what in lines(life))
+def panel(life: Life) -> str:
+    """The same as HTML for a page; nothing of an event is taken for markup."""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(when)}</th><td class="wrap">{escape(what)}</td></tr>' for when, what in lines(life)
+    )
+    link = f'<a href="/v1/explain/{quote(life.event_id)}">JSON</a>'
     return (
-        "<!doctype html>\n<html lang=en>\n<head><meta charset=utf-8><title>explain</title>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        "<link rel=stylesheet href=/static/style.css></head>\n"
-        f"<body><main><h1>An event's life</h1>\n<p>{escape(head(life))}</p>\n<table>\n{rows}\n</table>\n"
-        f'<p><a href="/v1/explain/{escape(life.event_id)}">JSON</a> · <a href="/">back</a></p></main></body></html>\n'
+        f'<section class="panel">\n<header><h2>{escape(head(life))}</h2> {link}</header>\n'
+        '<div class="scroll" tabindex="0" role="region" aria-label="What became of it">\n'
+        f'<table class="life"><tbody>\n{rows}\n</tbody></table>\n</div>\n</section>'
     )
 
 
