@@ -159,7 +159,7 @@ def _tables(stage: Stage) -> list[Alarm]:
         Alarm(
             name=f"{table.removeprefix(settings.name + '-')}-throttled",
             section="a-table-throttles",
-            says=f"DynamoDB refuses writes to {table}: its shards wait",
+            says=f"DynamoDB refuses writes to {table}: who writes there waits and tries again",
             namespace="AWS/DynamoDB",
             metric="WriteThrottleEvents",
             dimensions={"TableName": table},
@@ -169,7 +169,12 @@ def _tables(stage: Stage) -> list[Alarm]:
             settings.shards_table,
             settings.aggregates_table,
             settings.decisions_table,
+            settings.outcomes_table,
+            settings.sightings_table,
             settings.recommendations_table,
+            settings.orders_table,
+            settings.inventory_table,
+            settings.order_repeats_table,
         )
     ]
 

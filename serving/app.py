@@ -87,7 +87,7 @@ def create_app(
     if offers is not None:
         routes += recommendations.routes(offers)
     if lives is not None:
-        routes += explain_api.routes(lives)
+        routes += explain_api.routes(lives, offered)
     if login is not None:
         routes.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
     paths = [route.path for route in routes if isinstance(route, Route)]

@@ -16,9 +16,10 @@ from starlette.routing import Route
 
 from clickstream.errors import UserMistake
 from consumers.explain.views import Life, as_json
-from serving import life_text
+from serving import life_text, pages
 
 MOST_ID = 256
+_LIFE = "<!-- life -->"
 
 
 class Lives(Protocol):
@@ -28,8 +29,9 @@ class Lives(Protocol):
     def life(self) -> Callable[..., Life]: ...
 
 
-def routes(lives: Lives) -> list[Route]:
-    """Both routes, for the application to take in."""
+def routes(lives: Lives, offered: tuple[pages.Page, ...]) -> list[Route]:
+    """Both routes, for the application to take in; the page links to the pages ``offered``."""
+    before, _, after = pages.framed(pages.EXPLAIN, offered, _LIFE).partition(_LIFE)
 
     async def api(request: Request) -> Response:
         life = await _life(lives, request.path_params["event_id"], request)
@@ -37,7 +39,7 @@ def routes(lives: Lives) -> list[Route]:
 
     async def page(request: Request) -> Response:
         life = await _life(lives, request.query_params.get("event", ""), request)
-        return HTMLResponse(life_text.page(life), 200 if life.puts or life.letters else 404)
+        return HTMLResponse(before + life_text.panel(life) + after, 200 if life.puts or life.letters else 404)
 
     return [Route("/v1/explain/{event_id:path}", api), Route("/explain", page)]
 

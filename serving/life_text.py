@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from html import escape
+from typing import Any
+from urllib.parse import quote
 
 from consumers.explain.views import Life, Processing, Put
 from serving.moments import iso
@@ -34,7 +36,7 @@ def lines(life: Life) -> Iterator[tuple[str, str]]:
     for letter in life.letters or ():
         yield "dead letter", f"{letter.letter} of {letter.application}: {letter.reason} at {letter.path}"
     if life.order is not None:
-        yield "order", ", ".join(f"{name} {value}" for name, value in life.order.items())
+        yield "order", _order(life.order, life.event_id)
 
 
 def head(life: Life) -> str:
@@ -44,15 +46,16 @@ def head(life: Life) -> str:
     return f"{life.event_id}: {life.type} of {life.user_id}, session {life.session_id}"
 
 
-def page(life: Life) -> str:
-    """A whole HTML page; nothing in it comes from elsewhere, and nothing of an event is taken for markup."""
-    rows = "\n".join(f"<tr><th scope=row>{escape(when)}</th><td>{escape(what)}</td></tr>" for when, what in lines(life))
+def panel(life: Life) -> str:
+    """The same as HTML for a page; nothing of an event is taken for markup."""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(when)}</th><td class="wrap">{escape(what)}</td></tr>' for when, what in lines(life)
+    )
+    link = f'<a href="/v1/explain/{quote(life.event_id)}">JSON</a>'
     return (
-        "<!doctype html>\n<html lang=en>\n<head><meta charset=utf-8><title>explain</title>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        "<link rel=stylesheet href=/static/style.css></head>\n"
-        f"<body><main><h1>An event's life</h1>\n<p>{escape(head(life))}</p>\n<table>\n{rows}\n</table>\n"
-        f'<p><a href="/v1/explain/{escape(life.event_id)}">JSON</a> · <a href="/">back</a></p></main></body></html>\n'
+        f'<section class="panel">\n<header><h2>{escape(head(life))}</h2> {link}</header>\n'
+        '<div class="scroll" tabindex="0" role="region" aria-label="What became of it">\n'
+        f'<table class="life"><tbody>\n{rows}\n</tbody></table>\n</div>\n</section>'
     )
 
 
@@ -76,7 +79,7 @@ def _processing(each: Processing) -> str:
         said.append(each.effect.what)
         if each.effect.model_version:
             said.append(f"model {each.effect.model_version}")
-        said += [f"{name} {iso(value) if name in _TIMES else value}" for name, value in each.effect.facts.items()]
+        said += [_fact(name, value) for name, value in each.effect.facts.items() if value != []]
     if each.latency_ms is not None:
         said.append(f"{each.latency_ms:,} ms after the put")
     elif each.usual_p50_ms is not None:
@@ -85,6 +88,25 @@ def _processing(each: Processing) -> str:
         said.append(f"the shard is {each.behind_ms:,} ms behind")
     if each.owner:
         said.append(f"by {each.owner}")
+    return "; ".join(said)
+
+
+def _fact(name: str, value: object) -> str:
+    if isinstance(value, list):
+        return f"{name} {', '.join(map(str, value))}"
+    return f"{name} {iso(value) if name in _TIMES and isinstance(value, int) else value}"
+
+
+def _order(order: Mapping[str, Any], event_id: str) -> str:
+    reason = f", {order['reason']}" if order["reason"] else ""
+    goods = ", ".join(f"{line['quantity']:,} × {line['product_id']}" for line in order["lines"])
+    said = [f"{order['order_id']}: {order['step']}{reason}", f"{goods}, {order['amount']:,} {order['currency']} in minor units"]
+    if order["event_id"] != event_id:
+        said.append(f"placed by the event {order['event_id']} before")
+    if order["told"] == "pending":
+        said.append("the workflow was not told yet")
+    if order["notified"]:
+        said.append(f"the customer knows that it is {order['notified']}")
     return "; ".join(said)
 
 

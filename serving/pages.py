@@ -1,4 +1,4 @@
-"""The pages: one frame around what each shows. Put together once, at the start; nothing of a request goes into them."""
+"""The pages: one frame around what each shows, put together once, at the start. Of requests only an event goes into one."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ FRAUD = Page("/fraud", "Fraud", "fraud")
 RECOMMENDATIONS = Page("/recommendations", "Recommendations", "recommendations")
 PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
 API = Page("/api", "API", "api")
+#: Of one event, named in the address; in no navigation.
+EXPLAIN = Page("/explain", "An event's life", "explain")
 PAGES = (NOW, FRAUD, RECOMMENDATIONS, PIPELINE)
 
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:
     """The page's document, with links to the pages ``offered``."""
+    return framed(page, offered, (STATIC / "parts" / f"{page.file}.html").read_text()).encode()
+
+
+def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
+    """The frame around ``main``, which is HTML."""
     frame = (STATIC / "parts" / "frame.html").read_text()
     links = "\n".join(
         f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.name}</a>'
         for each in offered
     )
-    part = (STATIC / "parts" / f"{page.file}.html").read_text()
-    filled = {"name": page.name, "file": page.file, "links": links, "main": part}
+    # what is shown comes last: nothing in it is taken for a place to fill
+    filled = {"name": page.name, "file": page.file, "links": links, "main": main}
     for name, text in filled.items():
         frame = frame.replace(f"{{{{{name}}}}}", text)
-    return frame.encode()
+    return frame
 
 
 def login() -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings
@@ -86,27 +88,30 @@ def _recommendations(clients: Clients, settings: Settings, event: AnyEvent, put:
 
 
 def order(clients: Clients, settings: Settings, event: AnyEvent | None) -> dict[str, Any] | None:
-    """The order that a purchase has begun, as its item tells; None for other events, and where no order workflow runs."""
-    table = getattr(settings, "orders_table", None)
-    if not isinstance(event, Purchase) or table is None:
+    """The order that a purchase has placed: ids, amount in minor units, lines, and how far it has come.
+
+    None for other events, and while no order workflow runs or has come to it.
+    """
+    if not isinstance(event, Purchase):
         return None
-    item = _item(clients, table, {"order_id": {"S": event.order_id}})
-    return None if item is None else {name: _plain(value) for name, value in item.items()}
+    from consumers.orders.table import stored
 
-
-def _plain(value: Mapping[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    match kind:
-        case "N":
-            return float(content) if "." in content else int(content)
-        case "M":
-            return {name: _plain(each) for name, each in content.items()}
-        case "L":
-            return [_plain(each) for each in content]
-        case "B":
-            return f"{len(content)} bytes"
-        case _:
-            return content
+    item = _item(clients, settings.orders_table, {"order_id": {"S": event.order_id}})
+    if item is None:
+        return None
+    found = stored(item)
+    placed = found.order
+    return {
+        "order_id": placed.order_id,
+        "event_id": placed.event_id,
+        "amount": placed.amount,
+        "currency": placed.currency,
+        "lines": msgspec.to_builtins(placed.lines),
+        "step": found.step.value,
+        "reason": found.reason,
+        "told": found.told,
+        "notified": found.notified,
+    }
 
 
 def _item(clients: Clients, table: str, key: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -74,7 +74,7 @@ class OrdersTable:
         with translated("DynamoDB"):
             try:
                 self._dynamodb.put_item(TableName=self._orders, Item=item, ConditionExpression="attribute_not_exists(order_id)")
-                return _stored(item)
+                return stored(item)
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 return self.read(order.order_id)
 
@@ -84,7 +84,7 @@ class OrdersTable:
             found = self._dynamodb.get_item(TableName=self._orders, Key={"order_id": {"S": order_id}}, ConsistentRead=True)
         if "Item" not in found:
             raise Missing(f"no order {order_id}", hint="`clickstream worker orders` places the orders of purchase events")
-        return _stored(found["Item"])
+        return stored(found["Item"])
 
     def mark_told(self, order_id: str) -> None:
         self._set(order_id, "told", SENT)
@@ -216,7 +216,7 @@ class Inventory:
                 return frozenset()
 
 
-def _stored(item: Mapping[str, Any]) -> Stored:
+def stored(item: Mapping[str, Any]) -> Stored:
     return Stored(
         order=_decoder.decode(item["order"]["S"]),
         step=Step(item["step"]["S"]),

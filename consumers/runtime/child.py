@@ -50,6 +50,7 @@ class Aws:
         self.breakers.guard("DynamoDB", self._clients.dynamodb)
         self.breakers.guard("S3", self._clients.s3)
         self.breakers.guard("SQS", self._clients.sqs)
+        self.breakers.guard("SNS", self._clients.sns)
         self.snapshots = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
         self.store: Store = self.snapshots
         if settings.metrics == "emf":

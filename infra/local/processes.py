@@ -101,6 +101,11 @@ def _opened(log: Path) -> BinaryIO:
     return log.open("ab")
 
 
+def tethered(command: Sequence[str]) -> list[str]:
+    """The command as this thread's child to be, which gets SIGTERM when the thread that starts it ends (on Linux)."""
+    return [sys.executable, "-IS", str(_LAUNCHER), "tethered", str(os.getpid()), *command]
+
+
 class Children:
     """A group of children of this program that live and end together; a context manager that ends whatever still runs."""
 
@@ -115,7 +120,7 @@ class Children:
         """
         with _opened(log) as output:
             popen = subprocess.Popen(
-                [sys.executable, "-IS", str(_LAUNCHER), "tethered", str(os.getpid()), *command],
+                tethered(command),
                 env=None if environment is None else dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,20 +1,19 @@
 """``make bench``: ``python -m load.benchmarks [--only ID,…] [--rounds 5] [--live-peers] [--write-docs]``.
 
-Never fails by a timing.
+Never fails by a timing. Exit codes: 0 all were measured, 1 some could not be (named at the end), 130 interrupted; what was
+measured until then is written in every case.
 """
 
 from __future__ import annotations
 
-import importlib
 import os
-from collections.abc import Callable
+import sys
 from pathlib import Path
 
 import click
-import msgspec
 
-from load.benchmarks import documents, recorded, report
-from load.benchmarks.measure import Benchmark, Reading, Result, measure, ratio
+from load.benchmarks import documents, fresh, report
+from load.benchmarks.measure import Result
 
 #: id → "module:function" that builds it
 BENCHMARKS = {
@@ -45,6 +44,7 @@ BENCHMARKS = {
     "growth-shards": "load.benchmarks.growth:shards",
 }
 _BUSY = 1.0
+_INTERRUPTED = 130
 
 
 @click.command()
@@ -54,55 +54,45 @@ _BUSY = 1.0
 @click.option("--live-peers", is_flag=True, help="Run the peers that take minutes too, and record what they show.")
 @click.option("--write-docs", is_flag=True, help="Also bring docs/benchmarks.md up to date (needs the dependency group bench).")
 def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) -> None:
-    """Measure each benchmark's two sides in turn; print a table, write JSON."""
+    """Measure each benchmark's two sides in turn, each benchmark in a process of its own; print a table, write JSON."""
     names = only.split(",") if only else list(BENCHMARKS)
     if unknown := sorted(set(names) - set(BENCHMARKS)):
         raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(BENCHMARKS)})", param_hint="--only")
     warn_if_busy()
     results: dict[str, Result] = {}
+    failed: list[str] = []
+    interrupted = False
     for name in names:
-        module, function = BENCHMARKS[name].split(":")
-        benchmark: Benchmark = getattr(importlib.import_module(module), function)()
-        click.echo(f"{name}: {benchmark.what}", err=True)
         try:
-            if benchmark.slow_peer:
-                benchmark = _with_known_peer(benchmark, live=live_peers)
-            results[name] = measure(benchmark, rounds=rounds, report=_progress(benchmark), load_average=load_average)
-        finally:
-            benchmark.close()
-        report.write_json(results, out)
-    click.echo(report.table(results))
+            results[name] = fresh.measured(BENCHMARKS[name], rounds=rounds, live_peers=live_peers)
+        except fresh.Failed as error:
+            click.echo(f"{name}: {error}", err=True)
+            failed.append(name)
+        except KeyboardInterrupt:
+            interrupted = True
+            break
+        else:
+            report.write_json(results, out)
+    if results:
+        click.echo(report.table(results))
+    if interrupted or failed:
+        left = names[len(results) + len(failed) :]
+        for what, which in (("failed", failed), ("not measured", left)):
+            if which:
+                click.echo(f"benchmarks: {what}: {', '.join(which)}", err=True)
+        if write_docs:
+            click.echo("benchmarks: the documentation is as it was: it is written from a whole run alone", err=True)
+        sys.exit(_INTERRUPTED if interrupted else 1)
     if write_docs:
         documents.write_benchmarks(results, Path("docs"))
 
 
-def load_average() -> float:
-    """Of the last minute."""
-    return os.getloadavg()[0]
-
-
 def warn_if_busy() -> None:
-    if (load := load_average()) > _BUSY:
+    if (load := os.getloadavg()[0]) > _BUSY:
         click.echo(
             f"benchmarks: the machine is busy (load average {load:.1f}): trust the ratios per CPU second, not the rest",
             err=True,
         )
-
-
-def _with_known_peer(benchmark: Benchmark, *, live: bool) -> Benchmark:
-    """The peer measured once and recorded, or as it was recorded."""
-    if live:
-        recorded.write(benchmark.id, benchmark.peer())
-    reading = recorded.read(benchmark.id)
-    return msgspec.structs.replace(benchmark, peer=lambda: reading)
-
-
-def _progress(benchmark: Benchmark) -> Callable[[int, Reading, Reading], None]:
-    def tell(number: int, ours: Reading, peer: Reading) -> None:
-        line = f"  {number + 1}: {report.figure(ours.figure)} against {report.figure(peer.figure)}"
-        click.echo(f"{line} ({ratio(benchmark, ours, peer):.2f})", err=True)
-
-    return tell
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from consumers.runtime import leases
 from infra.local.processes import Process
 from load.benchmarks import stock
 from load.benchmarks.drain import Spent, drain, folded, publish, put_plainly
-from load.benchmarks.measure import Benchmark, Reading
+from load.benchmarks.measure import Benchmark, Reading, per_second
 from load.benchmarks.sample import sample_events
 from load.benchmarks.site import Site, wait
 
@@ -124,4 +124,4 @@ def _sample(run: int) -> Sequence[AnyEvent]:
 
 def _reading(spent: Spent, events: int) -> Reading:
     extra: Mapping[str, float] = {"CPU µs per event": 1e6 * spent.cpu_s / events}
-    return Reading(events / spent.wall_s, extra)
+    return Reading(per_second(events, spent.wall_s), extra)

@@ -15,7 +15,7 @@ from clickstream.aws import Clients
 from clickstream.events import PageView
 from clickstream.settings import Settings
 from infra.local.processes import Children
-from load.benchmarks.measure import Benchmark, Reading
+from load.benchmarks.measure import Benchmark, Reading, per_second
 from load.benchmarks.servers import Starter
 from producers.kinesis import KinesisPublisher
 from producers.limits import Limits
@@ -137,6 +137,6 @@ def put_singly() -> Reading:
 
 def _reading(events_taken: int, seconds: float, *, refused: int, taken: int) -> Reading:
     """``refused`` and ``taken`` are Kinesis records, over the whole run."""
-    per_second = events_taken * EVENT_BYTES / seconds
-    share = {"% of the limit": 100 * per_second / _LIMIT_BYTES_PER_S, "% throttled": 100 * refused / (refused + taken)}
-    return Reading(per_second / 1e6, share)
+    rate = per_second(events_taken * EVENT_BYTES, seconds)
+    share = {"% of the limit": 100 * rate / _LIMIT_BYTES_PER_S, "% throttled": 100 * refused / (refused + taken)}
+    return Reading(rate / 1e6, share)

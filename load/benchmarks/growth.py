@@ -22,7 +22,7 @@ from consumers.runtime.wire import Message, Record
 from load.benchmarks import documents
 from load.benchmarks.drain import drain, folded, publish
 from load.benchmarks.fold import fold, with_the_childs_collector
-from load.benchmarks.measure import Benchmark, Reading, cpu_rate
+from load.benchmarks.measure import Benchmark, Reading, cpu_rate, per_second
 from load.benchmarks.sample import daemon_lines, sample_events
 from load.benchmarks.site import Site, descendants, pss_mb, wait
 
@@ -127,7 +127,10 @@ def with_shards(count: int) -> Reading:
         )
         pids = list(descendants(worker.pid))
         held = sum(pss_mb(pid) for pid in pids)
-    return Reading(counted / spent.cpu_s, {"wall": counted / spent.wall_s, "processes": float(len(pids)), "MB (PSS)": held})
+    return Reading(
+        per_second(counted, spent.cpu_s),
+        {"wall": per_second(counted, spent.wall_s), "processes": float(len(pids)), "MB (PSS)": held},
+    )
 
 
 def _visit(user: int) -> AnyEvent:

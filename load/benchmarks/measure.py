@@ -18,6 +18,12 @@ from typing import Literal
 
 import msgspec
 
+from clickstream.errors import ClickstreamError
+
+
+class Unmeasured(ClickstreamError):
+    """A side did so little, or in so little time, that there is nothing to compare: run it again on a quieter machine."""
+
 
 class Reading(msgspec.Struct, frozen=True):
     """One measurement of one side: the figure in the benchmark's unit, and what else it showed, by name."""
@@ -99,6 +105,13 @@ def _over(value: float, asked: float) -> float:
     return value / asked if asked else inf
 
 
+def per_second(count: float, seconds: float) -> float:
+    """How many a second; raises Unmeasured when nothing was done, or the clock did not move meanwhile."""
+    if count <= 0 or seconds <= 0:
+        raise Unmeasured(f"{count:g} done in {seconds:g} s is no rate")
+    return count / seconds
+
+
 def cpu_rate(count: int, work: Callable[[], object]) -> Reading:
     """``count`` per second of this thread's CPU time that ``work`` takes; the wall clock's rate stands beside as ``wall``.
 
@@ -116,7 +129,7 @@ def _rate(count: int, work: Callable[[], object], clock: Callable[[], float]) ->
         cpu, wall = clock() - cpu, time.perf_counter() - wall
     finally:
         gc.unfreeze()
-    return Reading(count / cpu, {"wall": count / wall})
+    return Reading(per_second(count, cpu), {"wall": per_second(count, wall)})
 
 
 def measure(
@@ -126,7 +139,10 @@ def measure(
     report: Callable[[int, Reading, Reading], None],
     load_average: Callable[[], float],
 ) -> Result:
-    """Both sides in turn, after a round that is not counted; a drift of the machine hits both alike."""
+    """Both sides in turn, after a round that is not counted; a drift of the machine hits both alike.
+
+    Raises Unmeasured when a side came to nothing.
+    """
     before = load_average()
     if benchmark.warm_up:
         benchmark.ours()
@@ -164,8 +180,14 @@ def measure(
 
 
 def ratio(benchmark: Benchmark, ours: Reading, peer: Reading) -> float:
-    """By how much ours is the better."""
-    return ours.figure / peer.figure if benchmark.better == "more" else peer.figure / ours.figure
+    """By how much ours is the better; raises Unmeasured when there is no figure to divide by."""
+    better, worse = (ours, peer) if benchmark.better == "more" else (peer, ours)
+    if worse.figure <= 0:
+        side = "the peer" if worse is peer else "ours"
+        raise Unmeasured(
+            f"{benchmark.id}: {side} came to {worse.figure:g} {benchmark.unit}, which nothing can be compared with"
+        )
+    return better.figure / worse.figure
 
 
 def process_cpu_rate(count: int, work: Callable[[], object]) -> Reading:

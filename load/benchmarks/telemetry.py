@@ -34,7 +34,7 @@ from consumers.runtime.snapshots import Commit, Lease
 from consumers.runtime.tracing import TracedApplication, TracedSink
 from consumers.runtime.wire import Message, ProcessRecords
 from load.benchmarks.fold import sample_lines
-from load.benchmarks.measure import Benchmark, Reading
+from load.benchmarks.measure import Benchmark, Reading, per_second
 from producers.collector.app import Clocks, create_app
 from producers.collector.fingerprints import Fingerprints
 from producers.collector.meters import Meter
@@ -105,7 +105,7 @@ def _cpu(count: int, work: Callable[[], object]) -> Reading:
     try:
         began = time.process_time()
         work()
-        return Reading(count / (time.process_time() - began))
+        return Reading(per_second(count, time.process_time() - began))
     finally:
         gc.set_threshold(*threshold)
         gc.unfreeze()

@@ -26,7 +26,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ``windows``: indexed by the window's start (UTC); columns ``events``, ``orders``, ``events_<type>``, ``revenue_<currency>``,
     ``uniques`` with ``uniques_low`` and ``uniques_high``, ``sessions_view``, ``sessions_cart``, ``sessions_purchase``.
     ``decisions``: the same index; ``approve``, ``review``, ``block``, ``frauds``, ``caught``; empty when nothing was decided.
-    ``tops``: ranking → (key, count) pairs over all windows. ``archived``: events by type in the archive, None without one.
+    ``tops``: ranking → (key, count) pairs over all windows. ``archived``: events by type that the archive has of the
+    same windows, None without one.
     """
 
     name: str
@@ -94,6 +95,11 @@ def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.Da
     frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
     summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
     return summed[summed.any(axis="columns")]
+
+
+def first_start(granularity: str, moment_ms: int) -> int:
+    """When the first window begins that does not begin before a moment: stretches of windows go from one such to another."""
+    return int(pd.Timestamp(moment_ms, unit="ms").ceil(_WIDTHS[granularity]).value // 1_000_000)
 
 
 def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str, int]]]:

@@ -74,7 +74,8 @@ def _archive(report: Report) -> list[str]:
         (kind, f"{report.archived.get(kind, 0):,}", f"{counted.get(kind, 0):,}")
         for kind in sorted(report.archived.keys() | counted.keys())
     ]
-    return ["<h2>Archive beside analytics</h2>", _table(("type", "archived", "counted"), rows)]
+    note = "<p>Events of these windows; the archive's newest files follow within a moment.</p>"
+    return ["<h2>Archive beside analytics</h2>", note, _table(("type", "archived", "counted"), rows)]
 
 
 def _windows(table: pd.DataFrame) -> str:

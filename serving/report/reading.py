@@ -12,7 +12,7 @@ from clickstream.settings import Settings
 from consumers.analytics.views import Aggregates
 from consumers.archive.views import Archive
 from consumers.fraud.views import Decisions
-from serving.report.frames import Report, decisions_frame, tops, windows_frame
+from serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 
 
 def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int, *, places: int) -> Report:
@@ -39,19 +39,20 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
         windows=windows_frame(windows),
         decisions=decisions,
         tops=tops(windows, places),
-        archived=_archived(clients, settings, start_ms, end_ms),
+        archived=_archived(clients, settings, granularity, start_ms, end_ms),
     )
 
 
-def _archived(clients: Clients, settings: Settings, start_ms: int, end_ms: int) -> Mapping[str, int] | None:
-    """Events by type whose time is in the stretch; None where no archive is kept, or its extra is not installed."""
+def _archived(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int) -> Mapping[str, int] | None:
+    """Events by type of the report's windows; None where no archive is kept, or its extra is not installed."""
     archive = Archive(clients, settings)
+    start_us, end_us = (1000 * first_start(granularity, moment_ms) for moment_ms in (start_ms, end_ms))
     try:
         if not archive.files():
             return None
         answer = archive.query(
             "SELECT type, count(*) FROM events "
-            f"WHERE occurred_at >= make_timestamp({start_ms * 1000}) AND occurred_at < make_timestamp({end_ms * 1000}) "
+            f"WHERE occurred_at >= make_timestamp({start_us}) AND occurred_at < make_timestamp({end_us}) "
             "GROUP BY type"
         )
     except Missing:

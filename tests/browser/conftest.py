@@ -16,6 +16,7 @@ from serving.app import create_app
 from tests.browser import axe
 from tests.browser.watching import CSP_WATCH, Watch
 from tests.unit.serving.desk import Desk, Window
+from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
 
 # a deadline for conditions, on a machine that does other things too; Playwright's own is 5 s
@@ -69,6 +70,7 @@ class Site:
             period_s=0.1,
             risk=self.desk,
             offers=Window(self._shop),
+            lives=Lives(),
             token=self._token,
         )
         ready = threading.Event()

@@ -72,6 +72,23 @@ def test_a_page_is_live_and_stays_on_this_machine(
     assert watch.complaints == []
 
 
+@pytest.mark.parametrize("width", [1440, 420])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_events_life_stands_in_the_frame_of_the_others(
+    open_page: Open, accessible: Accessible, watch: Watch, screenshots: Path, scheme: str, width: int
+) -> None:
+    page = open_page("/explain?event=a/b", width, scheme)
+    state_is(page, "Live")
+    expect(page.locator("main th").first).to_be_visible()
+    expect(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Pipeline")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.screenshot(path=screenshots / f"explain-{scheme}-{width}.png", full_page=True)
+
+    assert accessible(page) == []
+    assert watch.hosts == {"127.0.0.1"}
+    assert watch.complaints == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_store_that_goes_away(open_page: Open, shop: Shop, watch: Watch, screenshots: Path, name: str) -> None:
     page = open_page(PAGES[name].path)

@@ -27,7 +27,7 @@ from tests.integration.drills.shards import Shards
 from tests.integration.drills.workers import Worker
 
 APPLICATIONS = ("analytics", "fraud", "recommendations")
-SERVICES = ("dynamodb", "s3", "sqs", "kinesis")
+SERVICES = ("dynamodb", "s3", "sqs", "sns", "kinesis")
 _START_S = 90.0
 
 

@@ -55,16 +55,17 @@ def test_every_shard_moves_again(site: Site, kind: str) -> None:
     assert outcome.moved_s < LONGEST_S
 
 
-def test_a_dead_dependency_shows_in_the_shards_items_while_it_is_dead(site: Site) -> None:
-    proxy = site.proxies["s3"]
+@pytest.mark.parametrize(("service", "application"), [("s3", "analytics"), ("sns", "fraud")])
+def test_a_dead_dependency_shows_in_the_shards_items_while_it_is_dead(site: Site, service: str, application: str) -> None:
+    proxy = site.proxies[service]
     proxy.set(Weather(refuse=True))
     proxy.reset()
     try:
-        _until(lambda: "S3" in _breakers(site), "a breaker that opens")
+        _until(lambda: service.upper() in _breakers(site, application), "a breaker that opens")
     finally:
         proxy.set(FAIR)
     site.shards.wait_until_moving(now_ms(), timeout_s=LONGEST_S)
-    _until(lambda: not _breakers(site), "breakers that close")
+    _until(lambda: not _breakers(site, application), "breakers that close")
 
 
 def test_a_worker_that_wakes_without_its_leases_stays(site: Site) -> None:
@@ -90,9 +91,9 @@ def test_nothing_was_lost_or_doubled_by_all_that(site: Site) -> None:
     assert account.exact
 
 
-def _breakers(site: Site) -> dict[str, str]:
+def _breakers(site: Site, application: str) -> dict[str, str]:
     """Dependency → state, of all open shards."""
-    rows: dict[str, dict[str, Any]] = site.shards.rows("analytics")
+    rows: dict[str, dict[str, Any]] = site.shards.rows(application)
     told = (rows.get(shard["ShardId"], {}).get("breakers", {"M": {}})["M"] for shard in site.shards.open())
     return {dependency: state["S"] for states in told for dependency, state in states.items()}
 

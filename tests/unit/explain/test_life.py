@@ -133,6 +133,6 @@ def test_nothing_of_an_event_becomes_markup() -> None:
         applications=[],
         letters=None,
     )
-    page = life_text.page(life)
+    panel = life_text.panel(life)
     for tag in ("<script", "<b>", "<i>"):
-        assert tag not in page
+        assert tag not in panel

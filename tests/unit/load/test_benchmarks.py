@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,9 @@ from click.testing import CliRunner
 from clickstream import events
 from clickstream.errors import Missing, UserMistake
 from load.benchmarks import __main__ as program
-from load.benchmarks import documents, fill, growth, recorded, report
+from load.benchmarks import collect, documents, fill, growth, recorded, report
 from load.benchmarks.kinesis_servers import Measured, Rate, table
-from load.benchmarks.measure import Benchmark, Reading, Result, Side, cpu_rate, measure
+from load.benchmarks.measure import Benchmark, Reading, Result, Side, Unmeasured, cpu_rate, measure, per_second
 from load.benchmarks.sample import daemon_lines, sample_events
 
 
@@ -131,24 +133,59 @@ def test_every_slow_peer_has_been_recorded() -> None:
     assert {recorded.read(name).figure > 60 for name in ("cold-start", "takeover")} == {True}
 
 
-def test_what_a_benchmark_has_started_is_closed_when_it_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    closed: list[str] = []
-
-    def broken() -> Reading:
-        raise ValueError("broken")
-
-    failing = _benchmark(broken, broken, close=lambda: closed.append("closed"))
-    monkeypatch.setattr("load.benchmarks.decode.benchmark", lambda: failing)
-    told = CliRunner().invoke(program.main, ["--only", "decode", "--out", str(tmp_path / "bench.json")])
-
-    assert isinstance(told.exception, ValueError)
-    assert closed == ["closed"]
-
-
 def test_the_growth_table_says_what_each_size_costs_against_the_one_before() -> None:
     lines = growth.table({"shards": {1: Reading(100_000, {"wall": 1.0, "processes": 5}), 10: Reading(50_000)}}).splitlines()
 
     assert lines[2:] == ["| shards | 1 | 10.00 |  | processes 5 |", "| shards | 10 | 20.00 | 2.00 |  |"]
+
+
+@pytest.mark.parametrize(("better", "side"), [("more", "the peer"), ("less", "ours")])
+def test_a_side_that_came_to_nothing_is_named_and_not_divided_by(better: str, side: str) -> None:
+    calls: list[str] = []
+    benchmark = _benchmark(_side("ours", [1, 0], calls), _side("peer", [1, 0], calls), better=better)
+
+    with pytest.raises(Unmeasured, match=f"^x: {side} came to 0 events/s"):
+        measure(benchmark, rounds=1, report=lambda *_: None, load_average=lambda: 0.0)
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(0, 1.0), (100, 0.0)])
+def test_nothing_done_or_no_time_passed_is_no_rate(count: int, seconds: float) -> None:
+    with pytest.raises(Unmeasured, match=r"is no rate"):
+        per_second(count, seconds)
+    assert per_second(3, 1.5) == 2
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.3])
+def test_a_collector_is_measured_for_its_seconds_and_until_it_has_answered_enough(seconds: float) -> None:
+    answered: list[float] = []
+
+    async def client() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            answered.append(time.monotonic())
+
+    async def measured() -> float:
+        task = asyncio.create_task(client())
+        began = time.monotonic()
+        await collect.run([task], seconds, lambda: len(answered), 4)
+        task.cancel()
+        return time.monotonic() - began
+
+    spent = asyncio.run(measured())
+    assert spent >= seconds
+    assert len(answered) >= 4
+
+
+def test_a_collector_that_answers_nothing_ends_the_measurement_by_name() -> None:
+    async def measured() -> None:
+        task = asyncio.create_task(asyncio.sleep(60))
+        try:
+            await collect.run([task], 0.0, lambda: 3, 64, at_most_s=0.1)
+        finally:
+            task.cancel()
+
+    with pytest.raises(Unmeasured, match=r"^3 of 64 requests were answered within 0\.1 s$"):
+        asyncio.run(measured())
 
 
 def test_a_rate_is_of_work_that_ran_once_with_the_collector_as_it_was() -> None:

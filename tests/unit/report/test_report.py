@@ -13,7 +13,7 @@ from consumers.analytics.views import WindowView
 from consumers.fraud.views import DecidedMinute, Truth, Verdict
 from serving.report import page, plots
 from serving.report.commands import _fitting
-from serving.report.frames import Report, decisions_frame, tops, windows_frame
+from serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 from tests.unit.report.shop import window
 
 T = 1_790_000_000_000 // 3_600_000 * 3_600_000
@@ -51,6 +51,12 @@ def report() -> Report:
         window(T + 2 * HOUR, {"page_view": 20, "purchase": 2}, {"EUR": 700}, [("b", 4), ("<c>", 1)]),
     ]
     return _report(windows, [_minute(T, 3, 1, 1), _minute(T + 60_000, 2, 0, 0), _minute(T + HOUR, 7, 1, 1)])
+
+
+@pytest.mark.parametrize(("moment", "begins"), [(T, T), (T + 1, T + HOUR), (T + HOUR - 1, T + HOUR)])
+def test_a_window_that_began_before_the_stretch_is_no_part_of_it(moment: int, begins: int) -> None:
+    assert T % HOUR == 0
+    assert first_start("hour", moment) == begins
 
 
 def test_totals_are_sums_and_what_cannot_be_added_up_is_not(report: Report) -> None:

@@ -2,46 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from clickstream.errors import RetryLater
-from consumers.explain.views import Life, Put, Stretch
 from serving.app import create_app
+from tests.unit.serving.lives import Lives, T
 from tests.unit.serving.shop import Shop
-
-T = 1_790_000_000_000
-
-
-class Lives:
-    """Knows one event; notes what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
-
-    def life(self, event_id: str, **asked: Any) -> Life:
-        self.asked.append({"event_id": event_id, **asked})
-        if event_id == "down":
-            raise RetryLater("Kinesis: it does not answer")
-        known = event_id == "a/b"
-        put = Put(shard="shard-1", sequence_number="7", sub_sequence_number=0, arrived_at=T, members=1, fate="takes effect")
-        return Life(
-            event_id=event_id,
-            made_at=None,
-            type="login" if known else None,
-            user_id="u" if known else None,
-            session_id="s" if known else None,
-            occurred_at=T if known else None,
-            trace_id=None,
-            searched=Stretch(None, None),
-            shards_searched=["shard-1"],
-            puts=[put] if known else [],
-            applications=[],
-            letters=None,
-        )
 
 
 @pytest.fixture
@@ -68,9 +37,25 @@ def test_a_life_as_a_page_keeps_to_the_policy(client: TestClient) -> None:
     answer = client.get("/explain", params={"event": "a/b"})
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/html")
-    assert "put on shard-1 as 7.0" in answer.text
-    assert "<script" not in answer.text
+    assert f"put on shard-1 as {'7' * 56}.0" in answer.text
+    assert re.findall(r"<script(?! src=)", answer.text) == []
     assert "style=" not in answer.text
+
+
+def test_the_page_has_the_frame_of_the_others(client: TestClient) -> None:
+    def frame(text: str) -> str:
+        header = text.partition('<header class="top">')[2].partition("</header>")[0]
+        assert header
+        return header.replace(' aria-current="page"', "")
+
+    assert frame(client.get("/explain", params={"event": "a/b"}).text) == frame(client.get("/pipeline").text)
+
+
+def test_nothing_of_an_event_is_taken_for_markup_or_for_a_place_to_fill(client: TestClient) -> None:
+    text = client.get("/explain", params={"event": '<i>{{main}}"?#'}).text
+    assert "<i>" not in text
+    assert "<h2>&lt;i&gt;{{main}}&quot;?#</h2>" in text
+    assert 'href="/v1/explain/%3Ci%3E%7B%7Bmain%7D%7D%22%3F%23"' in text
 
 
 @pytest.mark.parametrize(

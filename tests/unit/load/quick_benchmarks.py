@@ -1,0 +1,58 @@
+"""Benchmarks that take no time, for the tests of what runs them: each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from load.benchmarks.measure import Benchmark, Reading, Side
+
+
+def _benchmark(name: str, ours: Side, close: Callable[[], object] = lambda: None) -> Benchmark:
+    return Benchmark(
+        id=name,
+        what="something",
+        unit="pid",
+        aim="none",
+        peer_name="itself",
+        fairness="The same.",
+        clock="CPU",
+        ours=ours,
+        peer=ours,
+        close=close,
+    )
+
+
+def told() -> Benchmark:
+    """Its figure is its process id."""
+
+    def pid() -> Reading:
+        return Reading(os.getpid(), {"parent": os.getppid()})
+
+    return _benchmark("told", pid)
+
+
+def broken() -> Benchmark:
+    def fails() -> Reading:
+        raise ValueError("broken on purpose")
+
+    return _benchmark("broken", fails, close=lambda: sys.stderr.write("closed after all\n"))
+
+
+def idle() -> Benchmark:
+    """Its sides come to nothing."""
+    return _benchmark("idle", lambda: Reading(0))
+
+
+def endless() -> Benchmark:
+    """Runs until it is interrupted; says when it began, and ended, by files in the working directory."""
+
+    def waits() -> Reading:
+        Path("began").touch()
+        threading.Event().wait()
+        raise AssertionError
+
+    return _benchmark("endless", waits, close=Path("closed").touch)

@@ -1,0 +1,54 @@
+"""What the pages are told of one event, without a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clickstream.errors import RetryLater
+from consumers.explain.views import Life, Processing, Put, Stretch
+
+T = 1_790_000_000_000
+_ORDER = {
+    "order_id": "order-1",
+    "event_id": "a/b",
+    "amount": 2_500,
+    "currency": "EUR",
+    "lines": [{"product_id": "p-1", "quantity": 2}],
+    "step": "rejected",
+    "reason": "sold out: p-1",
+    "told": "sent",
+    "notified": "rejected",
+}
+
+
+class Lives:
+    """Knows one event; notes what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+
+    def life(self, event_id: str, **asked: Any) -> Life:
+        self.asked.append({"event_id": event_id, **asked})
+        if event_id == "down":
+            raise RetryLater("Kinesis: it does not answer")
+        known = event_id == "a/b"
+        put = Put(
+            shard="shard-1", sequence_number="7" * 56, sub_sequence_number=0, arrived_at=T, members=1, fate="takes effect"
+        )
+        return Life(
+            event_id=event_id,
+            made_at=None,
+            type="login" if known else None,
+            user_id="u" if known else None,
+            session_id="s" if known else None,
+            occurred_at=T if known else None,
+            trace_id=None,
+            searched=Stretch(None, None),
+            shards_searched=["shard-1"],
+            puts=[put] if known else [],
+            applications=[Processing(application="fraud", state="processed", shard="shard-1", owner="worker-1")]
+            if known
+            else [],
+            letters=None,
+            order=_ORDER if known else None,
+        )
