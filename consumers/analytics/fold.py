@@ -30,16 +30,23 @@ class State(msgspec.Struct, array_like=True):
 
 
 class _Accumulator:
-    __slots__ = ("fresh", "total")
+    __slots__ = ("fresh", "total", "waiting")
 
     def __init__(self) -> None:
         self.total = Partial()
         self.fresh: Partial | None = None
+        self.waiting = 0
+        """Of an hour: no more keys than this, per tally, are counted in fresh minutes and not yet here."""
 
     def growing(self) -> Partial:
         if self.fresh is None:
             self.fresh = Partial()
         return self.fresh
+
+    def has_room(self, keys: int, limit: int) -> bool:
+        """True when so many more keys, and those that wait, can be counted singly, whatever their order."""
+        fresh = self.fresh or Partial()
+        return fresh.has_room(self.waiting + keys, self.total, limit)
 
 
 class AnalyticsFold:
@@ -51,6 +58,8 @@ class AnalyticsFold:
         self._sessions = Sessions()
         self._windows: dict[Window, _Accumulator] = {}
         self._growing: dict[Window, _Accumulator] = {}
+        self._hours_wait = True
+        """Whether hours get what is fresh from their minutes, when it is settled, instead of event by event."""
         self._unsent: list[tuple[Window, Partial]] = []
         self._due: dict[Window, None] = {}
         """Windows that changed since their row was last given out."""
@@ -59,7 +68,9 @@ class AnalyticsFold:
     def apply(self, events: Sequence[AnyEvent]) -> None:
         if not events:
             return
-        minutes = [event.occurred_at // MINUTE_MS for event in events]
+        times = [event.occurred_at for event in events]
+        first, last = min(times) // MINUTE_MS, max(times) // MINUTE_MS
+        minutes = [first] * len(times) if first == last else [time // MINUTE_MS for time in times]
         for start, stop, watermark in _steps(minutes, self._watermark):
             self._watermark = watermark
             if stop - start == len(events):
@@ -69,34 +80,52 @@ class AnalyticsFold:
 
     def _apply_step(self, events: Sequence[AnyEvent], minutes: Sequence[int], watermark: int) -> None:
         """Events of one watermark. Only the hours' tallies and the sessions care for their order across minutes."""
-        by_hour: dict[Window, list[tuple[int, Columns]]] = {}
+        by_hour: dict[Window, dict[int, Columns]] = {}
         for minute, group in _by_minute(events, minutes):
-            part = columns(group)
-            window = window_of(minute, 1, watermark)
-            accumulator = self._grow(window)
-            fresh = accumulator.growing()
-            fresh.add(part, accumulator.total, capacity(1))
-            fresh.uniques.add(part.users)
-            by_hour.setdefault(window.hour(), []).append((minute, part))
+            hour = window_of(minute, 1, watermark).hour()
+            by_hour.setdefault(hour, {})[minute] = columns(group)
+        if self._hours_wait and not all(self._has_room(hour, parts, watermark) for hour, parts in by_hour.items()):
+            self._settle()
+            self._hours_wait = False
         for hour, parts in by_hour.items():
-            self._add_to_hour(hour, parts, events, minutes)
+            for minute, part in parts.items():
+                accumulator = self._grow(window_of(minute, 1, watermark))
+                fresh = accumulator.growing()
+                fresh.add(part, accumulator.total, capacity(1))
+                fresh.uniques.add(part.users)
+            if self._hours_wait:
+                self._grow(hour).waiting += sum(map(_keys, parts.values()))
+            else:
+                self._add_to_hour(hour, parts, events, minutes)
         for minute, counters in self._sessions.follow(events, minutes, watermark).items():
             window = window_of(minute, 1, watermark)
             self._grow(window).growing().add_funnel(counters)
             self._grow(window.hour()).growing().add_funnel(counters)
 
-    def _add_to_hour(
-        self, hour: Window, parts: list[tuple[int, Columns]], events: Sequence[AnyEvent], minutes: Sequence[int]
-    ) -> None:
+    def _has_room(self, hour: Window, parts: dict[int, Columns], watermark: int) -> bool:
+        """True when every key can be counted singly in its minute and in its hour, so that their order does not matter."""
+        keys = 0
+        for minute, part in parts.items():
+            more = _keys(part)
+            if not self._fits(window_of(minute, 1, watermark), more):
+                return False
+            keys += more
+        return self._fits(hour, keys)
+
+    def _fits(self, window: Window, keys: int) -> bool:
+        accumulator, limit = self._windows.get(window), capacity(window.width)
+        return keys <= limit if accumulator is None else accumulator.has_room(keys, limit)
+
+    def _add_to_hour(self, hour: Window, parts: dict[int, Columns], events: Sequence[AnyEvent], minutes: Sequence[int]) -> None:
         accumulator = self._grow(hour)
         fresh, total = accumulator.growing(), accumulator.total
         limit = capacity(HOUR)
-        if len(parts) > 1 and not fresh.has_room(sum(map(_keys, parts)), total, limit):
+        if len(parts) > 1 and not fresh.has_room(sum(map(_keys, parts.values())), total, limit):
             # a full tally admits keys in shard order, so the minutes may not be added one after the other
-            own = {minute for minute, _ in parts}
-            ordered = [event for event, minute in zip(events, minutes, strict=True) if minute in own]
-            parts = [(hour.start, columns(ordered))]
-        for _, part in parts:
+            ordered = [event for event, minute in zip(events, minutes, strict=True) if minute in parts]
+            fresh.add(columns(ordered), total, limit)
+            return
+        for part in parts.values():
             fresh.add(part, total, limit)
 
     def _grow(self, window: Window) -> _Accumulator:
@@ -113,12 +142,17 @@ class AnalyticsFold:
         growing, self._growing = self._growing, {}
         for window, accumulator in growing.items():
             if window.width == 1 and accumulator.fresh is not None:
-                growing[window.hour()].growing().uniques.merge(accumulator.fresh.uniques)
+                hour = growing[window.hour()].growing()
+                hour.uniques.merge(accumulator.fresh.uniques)
+                if self._hours_wait:
+                    hour.merge_counts(accumulator.fresh)
+        self._hours_wait = True
         for window, accumulator in growing.items():
             if accumulator.fresh is not None:
                 accumulator.total.merge(accumulator.fresh)
                 self._unsent.append((window, accumulator.fresh))
                 accumulator.fresh = None
+                accumulator.waiting = 0
                 self._due[window] = None
 
     def effects(self, *, flush: bool) -> Sequence[Row]:
@@ -167,9 +201,9 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)
 
 
-def _keys(part: tuple[int, Columns]) -> int:
-    _, by = part
-    return max(len(by.products), len(by.searches), len(by.carted), len(by.bought), len(by.countries))
+def _keys(part: Columns) -> int:
+    """No tally gets more new keys of it than this."""
+    return max(len(part.products), len(part.searches), len(part.carted), len(part.bought), len(part.countries))
 
 
 def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:
@@ -186,7 +220,7 @@ def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, i
 
 
 def _by_minute(events: Sequence[AnyEvent], minutes: Sequence[int]) -> Iterator[tuple[int, Sequence[AnyEvent]]]:
-    if min(minutes) == max(minutes):
+    if minutes.count(minutes[0]) == len(minutes):
         yield minutes[0], events
         return
     groups: dict[int, list[AnyEvent]] = {}

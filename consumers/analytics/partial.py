@@ -49,7 +49,7 @@ class Columns(NamedTuple):
     """Some events by what is counted of them; every list in shard order."""
 
     kinds: Counter[type[Event]]
-    users: set[str]
+    users: list[str]
     products: list[str]
     categories: list[str]
     searches: list[str]
@@ -78,17 +78,18 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
         elif kind is Purchase:
             revenue.append((event.currency, event.amount))  # type: ignore[union-attr]  # as above
             bought += [(item.product_id, item.quantity) for item in event.items]  # type: ignore[union-attr]  # as above
+    contexts = [event.context for event in events]
     return Columns(
         kinds=kinds,
-        users={event.user_id for event in events},
+        users=[event.user_id for event in events],
         products=[event.product_id for event in views],
         categories=[event.category for event in views if event.category],
         searches=searches,
         carted=carted,
         bought=bought,
         revenue=revenue,
-        countries=_counted([event.context.country for event in events]),
-        devices=_counted([event.context.device_kind or "" for event in events]),
+        countries=_counted([context.country for context in contexts]),
+        devices=_counted([context.device_kind or "" for context in contexts]),
     )
 
 
@@ -158,10 +159,14 @@ class Partial:
         self.funnel = [mine + more for mine, more in zip(self.funnel, counters, strict=True)]
 
     def merge(self, fresh: Partial) -> None:
-        self.events.update(fresh.events)
-        self.revenue.update(fresh.revenue)
+        self.merge_counts(fresh)
         self.uniques.merge(fresh.uniques)
         self.add_funnel(fresh.funnel)
+
+    def merge_counts(self, fresh: Partial) -> None:
+        """Everything but ``uniques`` and ``funnel``."""
+        self.events.update(fresh.events)
+        self.revenue.update(fresh.revenue)
         for mine, more in zip(self.tallies, fresh.tallies, strict=True):
             mine.merge(more)
 

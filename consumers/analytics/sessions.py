@@ -68,14 +68,18 @@ class Sessions:
 
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
-        self._touched: dict[str, None] = {}
+        self._touched: dict[str, Session] = {}
         self._swept = 0
+        self._minutes: dict[int, int] = {}
+        """The sessions' minutes by themselves: one object each, where every event would bring its own."""
 
     def follow(self, events: Iterable[AnyEvent], minutes: Sequence[int], watermark: int) -> dict[int, list[int]]:
         """Move the sessions on; the funnel's counters by minute. ``minutes[i]`` is of ``events[i]``; they share a watermark."""
         funnel: dict[int, list[int]] = {}
         sessions, touched, stages = self._sessions, self._touched, _STAGES
         oldest = watermark - TIMEOUT
+        same_minute = self._minutes.setdefault
+        watermark = same_minute(watermark, watermark)
         for event, minute in zip(events, minutes, strict=True):
             stage = stages.get(type(event))
             if stage is None:
@@ -90,15 +94,16 @@ class Sessions:
             ):
                 continue  # again in the same minute, by far the most frequent case: nothing changes
             if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
+                minute = same_minute(minute, minute)
                 session = sessions[key] = Session(key, event.user_id, watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
-                session.first = minute
+                session.first = same_minute(minute, minute)
             mark = 1 << (STAGES * (minute - session.first) + stage - 1)
-            touched[key] = None
+            touched[key] = session
             session.seen = watermark
             if minute > session.last:
-                session.last = minute
+                session.last = same_minute(minute, minute)
             if stage > session.stage:
                 if stage > session.stage + 1:
                     continue
@@ -120,14 +125,15 @@ class Sessions:
 
     def _sweep(self, watermark: int) -> None:
         self._swept = watermark
+        self._minutes = {}
         for key in [key for key, session in self._sessions.items() if watermark - session.seen > TIMEOUT]:
             del self._sessions[key]
+            self._touched.pop(key, None)
 
     def changes(self) -> SessionsState:
         """The sessions that changed since the last call, and still last; to be encoded before the next event."""
         touched, self._touched = self._touched, {}
-        sessions = self._sessions
-        return _state([sessions[key] for key in touched if key in sessions])
+        return _state(list(touched.values()))
 
     def snapshot(self, watermark: int) -> SessionsState:
         """All sessions, earlier changes among them; to be encoded before the next event."""

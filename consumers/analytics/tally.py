@@ -18,7 +18,7 @@ BUCKETS = 256
 
 
 class TallyState(msgspec.Struct, array_like=True):
-    """A tally, encoded: counts in order of the keys' first appearance; the buckets, empty if never full."""
+    """A tally, encoded: counts in no order; the buckets, empty if never full."""
 
     counts: dict[str, int]
     overflow: list[int]

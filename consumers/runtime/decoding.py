@@ -70,7 +70,9 @@ def _one_by_one(records: list[Record]) -> Decoded:
         try:
             accepted.append(_decode(record))
         except Rejected as error:
-            rejections.append(Rejection(record, error))
+            # A fresh one: as it was raised it holds its traceback, that this frame, and that the whole batch, in a cycle that
+            # only the collector would free, which looks every hour or so.
+            rejections.append(Rejection(record, type(error)(error.reason, error.path)))
             rejected.append(True)
         else:
             arrived.append(record.approximate_arrival_timestamp)

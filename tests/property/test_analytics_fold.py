@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import random
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, ProductView
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics import fold as fold_module
 from consumers.analytics.answers import WindowView, answer
@@ -87,10 +88,12 @@ def test_any_cut_commit_and_restart_gives_the_same_rows(events: list[AnyEvent], 
 
 
 @settings(max_examples=60, deadline=None)
-@given(streams, steps)
-def test_the_same_holds_when_the_tallies_are_full(events: list[AnyEvent], steps: list[Step]) -> None:
+@given(streams, steps, st.sampled_from([(3, 6), (6, 3), (3, 80), (80, 6), (12, 40)]))
+def test_the_same_holds_when_the_tallies_are_full(events: list[AnyEvent], steps: list[Step], limits: tuple[int, int]) -> None:
+    """Hours full and minutes not, and the other way round; with some limits they only seem full in the middle of a commit."""
+    of_minute, of_hour = limits
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(fold_module, "capacity", lambda width: 6 if width == 60 else 3)
+        patch.setattr(fold_module, "capacity", lambda width: of_hour if width == 60 else of_minute)
         assert in_pieces(events, steps) == in_one_batch(events)
 
 
@@ -159,3 +162,37 @@ def test_hours_come_with_every_tenth_commit_or_a_flush() -> None:
     fold.apply(traffic(99, 5))
     assert any(row.window.startswith("hour#") for row in fold.effects(flush=True))
     assert list(fold.effects(flush=True)) == []
+
+
+@pytest.mark.parametrize("cut", [1, 3, 200])
+@pytest.mark.parametrize("of_minute", [2, 80])
+@pytest.mark.parametrize("commit_every", [7, 1_000])
+def test_an_hour_counts_the_first_keys_singly(
+    monkeypatch: pytest.MonkeyPatch, cut: int, of_minute: int, commit_every: int
+) -> None:
+    """However few events a batch has, and though most reach the hour by way of their minutes, and out of the minutes' order."""
+    monkeypatch.setattr(fold_module, "capacity", lambda width: 6 if width == 60 else of_minute)
+    rng = random.Random(1)
+    views = [
+        ProductView(
+            event_id=f"e{n}",
+            user_id="u",
+            session_id="s",
+            product_id=f"p{min(rng.randrange(30), n)}",
+            occurred_at=rng.randrange(2) * 60_000,
+        )
+        for n in range(200)
+    ]
+    table: Table = {}
+    fold = AnalyticsFold(SHARD)
+    for n, start in enumerate(range(0, len(views), cut), start=1):
+        fold.apply(views[start : start + cut])
+        if n % commit_every == 0:
+            write(table, fold.effects(flush=False))
+    write(table, fold.effects(flush=True))
+
+    counts: Counter[str] = Counter(view.product_id for view in views)  # in order of first appearance
+    (hour,) = [decode(content) for (window, _), content in table.items() if window.startswith("hour#")]
+    products = hour.tallies[0]
+    assert products.counts == dict(list(counts.items())[:6])
+    assert products.bound >= max(list(counts.values())[6:])
