@@ -94,6 +94,8 @@ class Prepared(NamedTuple):
 def prepare(application_name: str, settings: Settings) -> Prepared:
     """Import the application and build the AWS clients; no connection is opened, so a fork may use them."""
     application = load_application(application_name)
+    # host names are encoded with it at a shard's first call; imported before the fork, its 2 MB are shared
+    importlib.import_module("encodings.idna")
     if not settings.trace_sampling:
         return Prepared(application, Aws(application, settings), settings)
     # 10 MB and 0.1 s that only who traces pays
