@@ -10,12 +10,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from consumers.fraud.completing import Completing
 from consumers.fraud.decisions import Decision, Serving, decide
@@ -33,6 +31,7 @@ from models.registry.following import Followed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sns import SNSClient
 
 #: A batch write knows no conditions, so decisions go one by one; this many at a time hide the round trips.
 THREADS = 8
@@ -41,25 +40,19 @@ log = structlog.get_logger()
 
 
 class Alerts:
-    """The topic of alerts. Its ARN is asked for by name at the first alert; that also makes a topic which is not there.
+    """The topic of alerts. Its ARN is asked for by name at the first alert; that also makes a topic which is not there."""
 
-    The client is made then, too: it is 3.5 MB of a shard's process.
-    """
-
-    def __init__(self, clients: Clients, topic: str) -> None:
-        self._clients = clients
+    def __init__(self, sns: SNSClient, topic: str) -> None:
+        self._sns = sns
         self._topic = topic
         self._arn: str | None = None
-        self._making = Lock()
 
     def send(self, decision: Decision) -> None:
-        """Raises RetryLater. For several threads."""
+        """Raises RetryLater."""
         with translated("SNS"):
-            with self._making:
-                sns = self._clients.sns
-                if self._arn is None:
-                    self._arn = sns.create_topic(Name=self._topic)["TopicArn"]
-            sns.publish(
+            if self._arn is None:
+                self._arn = self._sns.create_topic(Name=self._topic)["TopicArn"]
+            self._sns.publish(
                 TopicArn=self._arn,
                 Subject=f"{decision.verdict.value}: order {decision.order_id}"[:100],
                 Message=alert_text(decision),

@@ -31,7 +31,7 @@ class Fraud:
         return DecisionsTable(
             clients.dynamodb,
             settings.decisions_table,
-            Alerts(clients, settings.alerts_topic),
+            Alerts(clients.sns, settings.alerts_topic),
             OutcomesTable(clients.dynamodb, settings.outcomes_table),
             SightingsTable(clients.dynamodb, settings.sightings_table, shard_id),
             OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id),

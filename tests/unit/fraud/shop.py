@@ -86,7 +86,7 @@ class Shop:
         return DecisionsTable(
             self.clients.dynamodb,
             SETTINGS.decisions_table,
-            alerts or Alerts(self.clients, SETTINGS.alerts_topic),
+            alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
             OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
             SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
             OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),

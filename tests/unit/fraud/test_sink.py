@@ -119,7 +119,7 @@ class Broken(Alerts):
     """A topic that is down for the first alerts."""
 
     def __init__(self, clients: Clients, failures: int) -> None:
-        super().__init__(clients, SETTINGS.alerts_topic)
+        super().__init__(clients.sns, SETTINGS.alerts_topic)
         self.failures = failures
 
     def send(self, decision: Decision) -> None:
