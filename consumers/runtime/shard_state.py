@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
+from clickstream.errors import Stop
 from clickstream.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
 from consumers.runtime.decoding import Decoded, Rejection, decode_batch, newer_than, position_of
@@ -79,20 +80,27 @@ class ShardState:
         return msgspec.msgpack.encode(StoredState(self.progress, self._seen.everything(), self.fold.snapshot()))
 
     def restore(self, chain: Sequence[bytes], position: Position) -> None:
-        """Continue where this shard's last owner committed."""
+        """Continue where this shard's last owner committed. Raises Stop when other code's state cannot be read."""
         for link in chain:
-            stored = msgspec.msgpack.decode(link, type=StoredState)
-            self._seen.restore(stored.seen, keys=None)
-            self.fold.restore(stored.fold, None)
-            self.progress = stored.progress
+            self.progress = self._merge(link, None).progress
         self.position = position
 
     def inherit(self, chain: Sequence[bytes]) -> None:
-        """Take over, from a parent's last commit, the keyed state of the users that hash into this shard."""
+        """Take over, from a parent's last commit, the keyed state of the users that hash into this shard; as ``restore``."""
         for link in chain:
+            self._merge(link, Inheritance(self._range))
+
+    def _merge(self, link: bytes, inheritance: Inheritance | None) -> StoredState:
+        try:
             stored = msgspec.msgpack.decode(link, type=StoredState)
-            self._seen.restore(stored.seen, keys=self._range)
-            self.fold.restore(stored.fold, Inheritance(self._range))
+            self._seen.restore(stored.seen, keys=None if inheritance is None else inheritance.keys)
+            self.fold.restore(stored.fold, inheritance)
+        except msgspec.MsgspecError as error:
+            raise Stop(
+                f"{self._application}: this version cannot read the state that another has written ({error}); nothing was "
+                "changed: deploy the version that wrote it, or see docs/runbook.md"
+            ) from error
+        return stored
 
     def _at_home(self, decoded: Decoded) -> Decoded:
         foreign = self._home.foreign(decoded.users)
