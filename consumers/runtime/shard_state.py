@@ -97,8 +97,8 @@ class ShardState:
             self.fold.restore(stored.fold, inheritance)
         except msgspec.MsgspecError as error:
             raise Stop(
-                f"{self._application}: this version cannot read the state that another has written ({error}); nothing was "
-                "changed: deploy the version that wrote it, or see docs/runbook.md"
+                f"{self._application}: this version cannot read the state that another has written ({error}); it is untouched: "
+                "deploy the version that wrote it, or see docs/runbook.md"
             ) from error
         return stored
 
