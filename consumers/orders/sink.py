@@ -45,10 +45,18 @@ class PlacedOrders:
 
     def write(self, effects: Sequence[Order], position: Position) -> None:
         """Raises RetryLater when any order could not be placed; the others are, and stay as they are."""
-        writes = [self._threads.submit(self._place, order) for order in effects]
+        by_id: dict[str, list[Order]] = {}
+        for order in effects:
+            by_id.setdefault(order.order_id, []).append(order)
+        # side by side but for those of one id: the first in the shard's order is to have it, whatever fails meanwhile
+        writes = [self._threads.submit(self._place_in_order, orders) for orders in by_id.values()]
         failures = [failure for write in writes if (failure := write.exception()) is not None]
         if failures:
             raise failures[0]
+
+    def _place_in_order(self, orders: Sequence[Order]) -> None:
+        for order in orders:
+            self._place(order)
 
     def _place(self, order: Order) -> None:
         stored = self._table.place(order, int(self._clock_s()))
