@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import random
 import shutil
 import socket
 import sys
@@ -29,10 +30,14 @@ HOST = "127.0.0.1"
 CREDENTIALS = ("test", "test")
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
+#: Below what systems give to outgoing connections and to servers without a wish: a port of those could be gone again between
+#: :func:`claim` and the server that is to have it.
+_CLAIMABLE = range(20_000, 32_000)
+_TRIES = 100
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
-    """TCP ports on loopback; 0 asks the system for a free one."""
+    """TCP ports on loopback; 0 takes a free one."""
 
     aws: int = 4566
     kinesis: int = 4567
@@ -200,6 +205,8 @@ def claim(*wanted: tuple[int, str]) -> list[int]:
 def _bind(probe: socket.socket, port: int, option: str) -> int:
     # as the servers do: a port whose last connections linger in TIME_WAIT is not taken
     probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if not port:
+        return _bind_any(probe)
     try:
         probe.bind((HOST, port))
     except OSError as error:
@@ -208,8 +215,20 @@ def _bind(probe: socket.socket, port: int, option: str) -> int:
         raise UserMistake(
             f"port {port} is taken", hint=f"choose another with {option}, or end what holds it (`clickstream local stop`?)"
         ) from error
-    number: int = probe.getsockname()[1]
-    return number
+    return port
+
+
+def _bind_any(probe: socket.socket) -> int:
+    """A free port of :data:`_CLAIMABLE`."""
+    for port in random.SystemRandom().sample(_CLAIMABLE, _TRIES):
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return port
+    raise UserMistake("no free port was found", hint="name the ports, or end what holds so many")
 
 
 def _bring_up(
