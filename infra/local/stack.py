@@ -203,10 +203,10 @@ def claim(*wanted: tuple[int, str]) -> list[int]:
 
 
 def _bind(probe: socket.socket, port: int, option: str) -> int:
-    # as the servers do: a port whose last connections linger in TIME_WAIT is not taken
-    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if not port:
         return _bind_any(probe)
+    # as the servers do: a port whose last connections linger in TIME_WAIT is not taken
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         probe.bind((HOST, port))
     except OSError as error:
@@ -219,7 +219,7 @@ def _bind(probe: socket.socket, port: int, option: str) -> int:
 
 
 def _bind_any(probe: socket.socket) -> int:
-    """A free port of :data:`_CLAIMABLE`."""
+    """A free port of :data:`_CLAIMABLE`; without SO_REUSEADDR, under which two probes may hold the same one."""
     for port in random.SystemRandom().sample(_CLAIMABLE, _TRIES):
         try:
             probe.bind((HOST, port))
