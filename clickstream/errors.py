@@ -4,9 +4,11 @@ ClickstreamError
 ├── Rejected             this input is wrong: report it or dead-letter it, and go on with the next
 │   ├── Undecodable          the bytes are not an event
 │   ├── InvalidEvent         an event, but a field is wrong (``path`` says which)
-│   └── TooLarge             over a limit of Kinesis: refused before the wire
+│   ├── TooLarge             over a limit of Kinesis: refused before the wire
+│   └── Unwritable           a store will never take this effect: dead-letter it, write the others
 ├── RetryLater           a dependency did not answer: try again, with jitter, until a deadline
-│   └── Throttled            it answered "slower"
+│   ├── Throttled            it answered "slower"
+│   └── Forbidden            we are not allowed, or a key is away: wait, and name ``action`` and ``resource`` aloud
 ├── Stop                 this process must not go on; nothing is lost, another run continues
 │   ├── Fenced               another owner has taken this shard: stop its effects, checkpoint nothing
 │   └── TooManyDeadLetters   the fault is probably ours: a bad deploy, not bad records
@@ -42,12 +44,27 @@ class TooLarge(Rejected):
     """Over a record or request limit."""
 
 
+class Unwritable(Rejected):
+    """A store refused an effect, and always will: too large, or a value that it does not take."""
+
+
 class RetryLater(ClickstreamError):
     """A dependency is down or slow; the same call may succeed later."""
 
 
 class Throttled(RetryLater):
     """The dependency asked for fewer calls."""
+
+
+class Forbidden(RetryLater):
+    """A permission, a valid signature, an encryption key or a resource is missing: somebody must give it back."""
+
+    def __init__(self, message: str, *, action: str, resource: str) -> None:
+        super().__init__(message)
+        self.action = action
+        """``dynamodb:GetItem``."""
+        self.resource = resource
+        """Its ARN as far as the service told it, else the service's name."""
 
 
 class Stop(ClickstreamError):

@@ -15,10 +15,11 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater
+from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name
-from consumers.runtime.outages import error_code, translated
+from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

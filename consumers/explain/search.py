@@ -13,11 +13,12 @@ import msgspec
 from clickstream import aggregation
 from clickstream.errors import Rejected, RetryLater
 from clickstream.events import AnyEvent
+from clickstream.refusals import Kind, error_code, kind_of
 from clickstream.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch
 from consumers.follow import READ_INTERVAL
 from consumers.runtime.decoding import decode_batch
-from consumers.runtime.outages import THROTTLING, error_code, translated
+from consumers.runtime.outages import translated
 from consumers.runtime.wire import Record
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _get_records(client: KinesisClient, iterator: str) -> dict[str, Any] | None:
     try:
         return dict(client.get_records(ShardIterator=iterator, Limit=10_000))
     except ClientError as error:
-        if error_code(error) in THROTTLING:
+        if kind_of(error_code(error)) is Kind.SLOWER:
             return None
         raise RetryLater(f"Kinesis: {error}") from error
     except BotoCoreError as error:

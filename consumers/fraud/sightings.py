@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater, Throttled
-from consumers.runtime.outages import error_code, translated
+from clickstream.refusals import error_code
+from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 

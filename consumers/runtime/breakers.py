@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 import pybreaker
 import structlog
 
-from consumers.runtime.outages import THROTTLING, CircuitOpen
+from clickstream.refusals import Kind, kind_of
+from consumers.runtime.outages import CircuitOpen
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class Breakers:
 
     def answered(self, dependency: str, status: int, answer: Mapping[str, Any]) -> None:
         """A call got an answer; one that says "not now" is a failure, one that says "no" is not."""
-        if status >= 500 or answer.get("Error", {}).get("Code") in THROTTLING:
+        if status >= 500 or kind_of(str(answer.get("Error", {}).get("Code"))) is Kind.SLOWER:
             self.failed(dependency)
         else:
             self._report(dependency, _well)

@@ -1,7 +1,7 @@
 """A dependency that is down stops the shard; it never drops records.
 
-Every call to AWS goes through :func:`translated`, which turns botocore's many failures into RetryLater, and the runtime's loops
-call again through :class:`Patience` until the answer comes or the lease is gone.
+Every call to AWS goes through :func:`translated`, which turns botocore's many failures into ours, by their kind, and the
+runtime's loops call again through :class:`Patience` until the answer comes or the lease is gone.
 """
 
 from __future__ import annotations
@@ -14,42 +14,26 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clickstream.errors import RetryLater, Throttled
+from clickstream.errors import RetryLater
+from clickstream.refusals import as_error
 
 T = TypeVar("T")
-
-#: Error codes that say "slower".
-THROTTLING = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
-#: The call itself is wrong: repeating it can only repeat the failure.
-_FINAL = frozenset({"ConditionalCheckFailedException", "NoSuchKey", "TransactionCanceledException", "ValidationException"})
-
-
-def error_code(error: ClientError) -> str:
-    """The service's error code, such as ``ConditionalCheckFailedException``."""
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 @contextmanager
 def translated(dependency: str) -> Iterator[None]:
-    """botocore's errors as RetryLater or Throttled, named by the dependency; a call that is itself wrong stays as it is."""
+    """botocore's errors as ours, by the kind of the refusal (:mod:`clickstream.refusals`).
+
+    Raises RetryLater, Throttled, Forbidden or Unwritable, named by the dependency. An error that is an answer, such as a failed
+    condition, stays a ClientError.
+    """
     try:
         yield
     except ClientError as error:
-        code = error_code(error)
-        if code in _FINAL:
+        ours = as_error(dependency, error)
+        if ours is None:
             raise
-        kind = Throttled if code in THROTTLING else RetryLater
-        raise kind(f"{dependency}: {code}: {error}") from error
+        raise ours from error
     except BotoCoreError as error:
         raise RetryLater(f"{dependency}: {error}") from error
 

@@ -19,8 +19,9 @@ from isal import isal_zlib
 
 from clickstream.aws import Clients
 from clickstream.errors import Fenced, Stop
+from clickstream.refusals import error_code
 from clickstream.settings import Settings
-from consumers.runtime.outages import error_code, translated
+from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

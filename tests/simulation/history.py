@@ -14,9 +14,10 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.events import AnyEvent, Purchase
+from clickstream.refusals import error_code
 from clickstream.routing import hash_key
 from consumers.runtime.application import Inheritance
-from consumers.runtime.outages import error_code, translated
+from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
 
