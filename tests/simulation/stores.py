@@ -14,7 +14,9 @@ from tests.simulation.expressions import Item, Value
 
 Tables = dict[str, dict[tuple[str, ...], Item]]
 """Table name → key values → item."""
-KEYS = {"shards": ("application", "shard"), "aggregates": ("window", "part"), "users": ("user",), "decisions": ("event_id",)}
+KEYS = {"shards": ("application", "shard"), "aggregates": ("window", "part"), "users": ("user",), "decisions": ("purchase",)}
+#: In a key: the store refuses such an item for ever, as one that is too large.
+UNWRITABLE = "unwritable"
 
 
 class Stores:
@@ -53,6 +55,9 @@ class DynamoDb:
         table, key = self._place(TableName, Item)
 
         def put() -> None:
+            if any(UNWRITABLE in part for part in key):
+                message = "Item size has exceeded the maximum allowed size"
+                raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "PutItem")
             _check(table.get(key), ConditionExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues or {})
             table[key] = dict(Item)
 
