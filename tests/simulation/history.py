@@ -20,6 +20,8 @@ from consumers.runtime.application import Inheritance
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
+#: In an event id: the store refuses this purchase's decision for ever.
+UNWRITABLE = "unwritable"
 #: A product that the fold, or the sink, has a bug for.
 BREAKS_THE_FOLD, BREAKS_THE_SINK = "breaks the fold", "breaks the sink"
 
@@ -41,6 +43,11 @@ class Decision(msgspec.Struct, frozen=True):
     purchase: str
     ordinal: int
     breaks: bool = False
+
+    @property
+    def row(self) -> str:
+        """Its key in the table. Of some it is one that no store takes."""
+        return self.purchase + "~" * 2_048 if UNWRITABLE in self.purchase else self.purchase
 
 
 class HistoryFold:
@@ -104,7 +111,7 @@ class HistorySink:
             TableName="users",
             Item={
                 "user": {"S": history.user_id},
-                "events": {"L": history.events},
+                "events": {"L": [{"S": key} for key in history.events]},
                 "position": {"S": str(position)},
             },
             ConditionExpression="attribute_not_exists(#position) OR #position < :position",
@@ -118,7 +125,7 @@ class HistorySink:
         self._attempts.append(decision)
         self._put(
             TableName="decisions",
-            Item={"purchase": {"S": decision.purchase}, "ordinal": {"N": str(decision.ordinal)}},
+            Item={"purchase": {"S": decision.row}, "ordinal": {"N": str(decision.ordinal)}},
             ConditionExpression="attribute_not_exists(purchase)",
         )
 

@@ -85,7 +85,7 @@ def _acknowledged(world: World, found: Found) -> Iterator[str]:
 def _histories(world: World, found: Found) -> Iterator[str]:
     counted: Counter[str] = Counter()
     for item in world.stores.tables["users"].values():
-        user, history = item["user"]["S"], list(item["events"]["L"])
+        user, history = item["user"]["S"], [key["S"] for key in item["events"]["L"]]
         counted.update(history)
         known = [world.ledger.events[key] for key in history if key in world.ledger.events]
         if len(known) < len(history) or any(sent.user_id != user for sent in known):
@@ -114,7 +114,9 @@ def _decisions(world: World, found: Found) -> Iterator[str]:
         ordinals.setdefault(decision.purchase, set()).add(decision.ordinal)
     stored = {item["purchase"]["S"]: int(item["ordinal"]["N"]) for item in world.stores.tables["decisions"].values()}
     places = {
-        key: place for item in world.stores.tables["users"].values() for place, key in enumerate(item["events"]["L"], start=1)
+        key["S"]: place
+        for item in world.stores.tables["users"].values()
+        for place, key in enumerate(item["events"]["L"], start=1)
     }
     for key, place in sorted(places.items()):
         sent = world.ledger.events[key]

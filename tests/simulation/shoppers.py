@@ -10,12 +10,11 @@ from typing import Any, Protocol
 from clickstream import events
 from clickstream.events import AddToCart, Item, ProductView, Purchase
 from tests.simulation.chance import Chance
-from tests.simulation.history import BREAKS_THE_FOLD, BREAKS_THE_SINK
+from tests.simulation.history import BREAKS_THE_FOLD, BREAKS_THE_SINK, UNWRITABLE
 from tests.simulation.ledger import Ledger, Sent
 from tests.simulation.plan import Plan
 from tests.simulation.publishing import PublisherMachine, Ticket
 from tests.simulation.scheduler import Process, Scheduler
-from tests.simulation.stores import UNWRITABLE
 from tests.simulation.stream import Stream
 
 SENDING_MS = 20_000
