@@ -17,7 +17,7 @@ from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from consumers.runtime import leases
-from consumers.runtime.jvm import JvmOptions, command_line
+from consumers.runtime.jvm import LOCALE, JvmOptions, command_line
 from consumers.runtime.life import Processes
 from consumers.runtime.outages import translated
 from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, derive, render
@@ -94,7 +94,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
         processes = Processes(
             daemon=command_line(binary, properties, plan.jvm),
             companion=plan.shards.companion,
-            environment=environment(settings) | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
+            environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock.fd,),
         )
         drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
