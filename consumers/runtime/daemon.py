@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime import leases
+from consumers.runtime import leases, streams
 from consumers.runtime.jvm import LOCALE, JvmOptions, command_line
 from consumers.runtime.life import Processes
 from consumers.runtime.outages import translated
@@ -76,7 +77,9 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     folder = folder_of(settings)
     binary = java.find(settings)
     clients = Clients(settings)
-    check(plan, clients, settings)
+    created = check(plan, clients, settings)
+    if settings.shards_table in plan.tables:
+        streams.recognise(plan.application.removeprefix(f"{settings.name}-"), created, clients, settings)
     lock = WorkerLock(folder / f"{plan.worker_id}.lock")
     try:
         _prepare_requests(plan.shards.requests)
@@ -110,15 +113,16 @@ def folder_of(settings: Settings) -> Path:
     return settings.local_dir.absolute() / "workers"
 
 
-def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
-    """Whether the stream and the tables are there; raises Missing or UserMistake with a hint."""
+def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
+    """Whether the stream and the tables are there; returns when the stream was made. Raises Missing or UserMistake."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     hint = "clickstream local start makes them on this machine; on AWS the stack does"
     try:
-        clients.kinesis.describe_stream_summary(StreamName=settings.stream)
+        stream = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
         for table in plan.tables:
             clients.dynamodb.describe_table(TableName=table)
+        return stream["StreamCreationTimestamp"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code != "ResourceNotFoundException":
