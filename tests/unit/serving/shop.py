@@ -32,6 +32,7 @@ class Shop:
     hanging: int = 0
     """Readings that hung."""
     silent_since: int | None = None
+    deaths: int = 0
     """When the workers stopped reporting."""
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,6 +126,7 @@ class Shop:
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,
+            deaths=self.deaths,
         )
 
     def _answer(self) -> None:
