@@ -32,8 +32,8 @@ class Shop:
     hanging: int = 0
     """Readings that hung."""
     silent_since: int | None = None
-    deaths: int = 0
     """When the workers stopped reporting."""
+    deaths: int = 0
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
