@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
 import msgspec
+from msgspec import UNSET
 
 from clickstream.aws import Clients
 from clickstream.routing import Shard
@@ -16,6 +18,7 @@ from clickstream.settings import from_env
 from consumers.follow import Start, follow
 from consumers.looking import delivered, looked_at
 from consumers.runtime.decoding import Rejection
+from consumers.runtime.duplicates import SeenEvents
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -43,7 +46,7 @@ def parse_since(text: str, now: datetime) -> Start:
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many events.")
 @click.option("--shard", help="Only this shard.")
 def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> None:
-    """De-aggregated events of the stream as NDJSON on stdout; what is not an event is reported on stderr.
+    """De-aggregated events of the stream as NDJSON on stdout, each once; what is not an event is reported on stderr.
 
     \b
     Example:
@@ -54,14 +57,16 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     start = parse_since(since, datetime.now(UTC))
     client = Clients(settings).kinesis
     out = sys.stdout.buffer
+    seen: dict[str, SeenEvents] = defaultdict(SeenEvents)
     written = foreign = 0
     for batch in follow(client, settings.stream, start, only=shard, forever=forever):
         for record in batch.records:
-            lines, refused = _lines(batch.shard, record)
+            lines, refused = _lines(batch.shard, record, seen[batch.shard.shard_id])
             foreign += refused
             lines = lines[: limit - written if limit else None]
             out.writelines(lines)
             written += len(lines)
+        seen[batch.shard.shard_id].changes()  # which nobody wants here, and which would pile up
         out.flush()
         if written == limit:
             break
@@ -73,7 +78,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
         )
 
 
-def _lines(shard: Shard, record: dict[str, Any]) -> tuple[list[bytes], int]:
+def _lines(shard: Shard, record: dict[str, Any], seen: SeenEvents) -> tuple[list[bytes], int]:
     """The events that the shard counts, as lines, and how many it refuses as foreign; what is no event is reported."""
     lines: list[bytes] = []
     foreign = 0
@@ -83,7 +88,7 @@ def _lines(shard: Shard, record: dict[str, Any]) -> tuple[list[bytes], int]:
             click.echo(f"{shard.shard_id} {put.sequence_number}.{put.sub_sequence_number}: {look.event.error}", err=True)
         elif not look.at_home:
             foreign += 1
-        else:
+        elif look.event.redriven_for is not UNSET or seen.only_new([look.event], [look.record.approximate_arrival_timestamp]):
             data = look.record.data
             # an event that was put with line breaks in it is one line here
             lines.append((data if b"\n" not in data else msgspec.json.format(data, indent=-1)) + b"\n")

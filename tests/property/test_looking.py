@@ -17,6 +17,7 @@ from clickstream.routing import MAX_HASH_KEY, HashRange, Shard
 from consumers.explain.life import Sighting, judged
 from consumers.explain.search import sightings
 from consumers.runtime.application import Inheritance
+from consumers.runtime.duplicates import SeenEvents
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.wire import Record
 from consumers.tail import _lines
@@ -101,7 +102,8 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
     )
     folds = {shard.shard_id: Ids() for shard in shards}
     states = {shard.shard_id: ShardState("ids", folds[shard.shard_id], shard.hash_range) for shard in shards}
-    shown: set[str] = set()
+    shown: list[str] = []
+    seen = {shard.shard_id: SeenEvents() for shard in shards}
     found: dict[str, list[Sighting]] = {}
     every_id = {event_id for _, group, _ in puts for *_, event_id in group}
     for number, (shard, group, kind) in enumerate(puts, start=1):
@@ -122,11 +124,11 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
             records = [(boto3s(100 * number, "a", encoded), parts)]
         for record, delivered in records:
             states[shard.shard_id].apply(delivered)
-            shown |= {json.loads(line)["event_id"] for line in _lines(shard, record)[0]}
+            shown += [json.loads(line)["event_id"] for line in _lines(shard, record, seen[shard.shard_id])[0]]
             for event_id in every_id:
                 found.setdefault(event_id, []).extend(sightings(record, ARRIVED_MS, event_id, shard))
     folded = sorted(event_id for fold in folds.values() for event_id in fold.folded)
-    assert shown == set(folded)
+    assert sorted(shown) == folded
     fates = {event_id: [put.fate for put in judged(each)] for event_id, each in found.items()}
     assert sorted(event_id for event_id, fate in fates.items() if "takes effect" in fate) == folded
     readable = {event_id for _, group, kind in puts if kind != "b" for *_, event_id in group}
