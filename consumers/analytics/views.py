@@ -63,6 +63,8 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     committed_at: int = 0
     latency: str = ""
     breakers: dict[str, str] = {}
+    deaths: int = 0
+    """How often its worker ended by itself since the shard last committed."""
 
 
 class Aggregates:

@@ -16,6 +16,7 @@ const breakersOf = (shard) => Object.entries(shard.breakers).map(([dependency, s
 // In words, because a colour alone says nothing to many.
 function stateOf(shard) {
   if (shard.ended) return ["Ended", "soft"];
+  if (shard.deaths > 1) return ["Dying", "attention"];
   if (shard.age_ms > SILENT_MS) return ["Silent", "attention"];
   if (shard.lag_ms === null) return ["Starting", "soft"];
   if (Object.keys(shard.breakers).length) return ["Waiting", "attention"];
@@ -28,7 +29,8 @@ function troublesOf(shards) {
     const where = `${shard.application}, ${name(shard.shard)}`;
     const found = [];
     if (shard.ended) return found;
-    if (shard.age_ms > SILENT_MS) found.push(`${where}: nothing heard from ${shard.owner || "its owner"} for ${format.duration(shard.age_ms)}`);
+    if (shard.deaths > 1) found.push(`${where}: its worker died ${shard.deaths} times and the shard has not moved; the worker's log says why`);
+    else if (shard.age_ms > SILENT_MS) found.push(`${where}: nothing heard from ${shard.owner || "its owner"} for ${format.duration(shard.age_ms)}`);
     else if (Object.keys(shard.breakers).length) found.push(`${where}: waits for ${breakersOf(shard)}`);
     else if (shard.lag_ms > SLOW_MS) found.push(`${where}: ${format.duration(shard.lag_ms)} behind`);
     if (shard.dead_letters) found.push(`${where}: ${format.number(shard.dead_letters)} dead letters`);

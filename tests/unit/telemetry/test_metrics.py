@@ -78,12 +78,14 @@ def test_a_shards_row_is_one_series_per_metric() -> None:
         owner="fraud-1",
         latency=latencies.encode().decode(),
         breakers={"DynamoDB": "open"},
+        deaths=3,
     )
     found = _parsed(prometheus.render(of_shards([row], NOW)))
     shard = (("application", "fraud"), ("shard", "shard-1"))
     assert found["clickstream_events_total"] == {shard: 100}
     assert found["clickstream_duplicates_total"] == {shard: 3}
     assert found["clickstream_behind_seconds"] == {shard: 1.5}
+    assert found["clickstream_worker_deaths"] == {shard: 3}
     assert found["clickstream_progress_age_seconds"] == {shard: 2}
     assert found["clickstream_watermark_age_seconds"] == {shard: 10}
     assert found["clickstream_breaker_open"] == {(shard[0], ("dependency", "DynamoDB"), shard[1]): 1}
