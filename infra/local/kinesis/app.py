@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.gate import Gate
 from infra.local.kinesis import eventstream
 from infra.local.kinesis.api import Api, Opened, Reply, Request
 from infra.local.kinesis.fanout import Bell, events
 from infra.local.kinesis.faults import Fault
+from infra.local.kinesis.gate import KinesisGate
 from infra.local.kinesis.regions import Regions
 
 Scope = MutableMapping[str, Any]
@@ -39,9 +42,11 @@ class KinesisApp:
         *,
         flush: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], int] = wall_clock_ms,
+        gate: Gate | None = None,
     ) -> None:
         self._regions = regions
         self._api = Api(regions)
+        self._gate = None if gate is None else KinesisGate(gate, regions)
         self._flush = flush
         self._clock = clock
         self._bell = Bell()
@@ -62,6 +67,8 @@ class KinesisApp:
             await _send(send, Reply(200, "application/json", b'{"status":"ok"}\n'))
         elif path == FAULTS_PATH:
             await _send(send, self._change_faults(method, body))
+        elif path == CONTROL_PATH and self._gate is not None:
+            await _send(send, self._gate.control(method, body))
         elif method != "POST":
             await _send(send, Reply(405, "text/plain", b"POST only\n"))
         else:
@@ -69,6 +76,10 @@ class KinesisApp:
             await self._call(Request(headers, body), receive, send)
 
     async def _call(self, request: Request, receive: Receive, send: Send) -> None:
+        refused = None if self._gate is None else self._gate.refusal(request)
+        if refused is not None:
+            await _send(send, refused)
+            return
         if delay_ms := self._api.delay_ms(request):
             await asyncio.sleep(delay_ms / 1000)
         answer = self._api.answer(request, self._clock())
