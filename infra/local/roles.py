@@ -40,6 +40,12 @@ def variables(deployment: str, role: str) -> dict[str, str]:
     return {"AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret}
 
 
+def prepared(settings: Settings, application: str) -> Settings:
+    """:func:`under`, for a worker that may find its tables missing otherwise."""
+    create_lease_tables(Clients(settings), settings, application)
+    return under(settings, application)
+
+
 def create_lease_tables(clients: Clients, settings: Settings, application: str) -> None:
     """As the stacks make them: a worker's role may not."""
     leases.create_tables(settings.application(application), clients)

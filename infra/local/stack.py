@@ -83,6 +83,11 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         }
 
     @property
+    def policies(self) -> Path:
+        """What its servers let each role do."""
+        return _policies(self.directory)
+
+    @property
     def controls(self) -> Controls:
         """Injects and ends faults (infra.local.gate.faults)."""
         return Controls((f"http://{HOST}:{self.ports.aws}", f"http://{HOST}:{self.ports.kinesis}"))
@@ -251,7 +256,7 @@ def _bring_up(
     scratch = _scratch(directory)
     scratch.mkdir(parents=True, exist_ok=True)
     environment = ministack.environment(aws_port, scratch, state, region)
-    policies = directory / "policies.json"
+    policies = _policies(directory)
     policies.write_text(roles.policies())
     kinesis = [sys.executable, "-m", "infra.local.kinesis", "--port", str(kinesis_port), "--policies", str(policies)]
     if state is not None:
@@ -268,6 +273,10 @@ def _bring_up(
     )
     wait_until(stack.answers, "the embedded AWS", time.monotonic() + START_SECONDS, check=check)
     return stack
+
+
+def _policies(directory: Path) -> Path:
+    return directory / "policies.json"
 
 
 def _scratch(directory: Path) -> Path:

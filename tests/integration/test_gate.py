@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -14,6 +14,9 @@ from clickstream.settings import Settings
 from infra.local import roles, stack
 from infra.local.gate.controls import Controls
 from infra.local.gate.faults import Fault
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 pytestmark = pytest.mark.integration
 
@@ -198,7 +201,7 @@ def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings)
             f"{who}lambda:InvokeFunction on resource: arn:aws:lambda:us-east-1:000000000000:function:f because",
         ),
     ):
-        said = _refused(call)  # type: ignore[arg-type]  # each calls another client
+        said = _refused(call)
         assert (said[0], said[2]) == (code, status), said
         assert message in said[1]
 
@@ -206,10 +209,12 @@ def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings)
 def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: Settings) -> None:
     s = provisioned
     fraud = _as(s, "fraud")
-    mine = {"Put": {"TableName": s.decisions_table, "Item": {"event_id": {"S": "e"}}}}
-    other = {"Put": {"TableName": s.aggregates_table, "Item": {"window": {"S": "w"}, "part": {"S": "p"}}}}
+    mine: TransactWriteItemTypeDef = {"Put": {"TableName": s.decisions_table, "Item": {"event_id": {"S": "e"}}}}
+    other: TransactWriteItemTypeDef = {
+        "Put": {"TableName": s.aggregates_table, "Item": {"window": {"S": "w"}, "part": {"S": "p"}}}
+    }
     fraud.dynamodb.transact_write_items(TransactItems=[mine])
-    said = _refused(lambda: fraud.dynamodb.transact_write_items(TransactItems=[mine, other]))  # type: ignore[list-item]  # as above
+    said = _refused(lambda: fraud.dynamodb.transact_write_items(TransactItems=[mine, other]))
     assert said[0] == "AccessDeniedException"
     assert f"dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/{s.aggregates_table}" in said[1]
 
