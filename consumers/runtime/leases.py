@@ -80,12 +80,17 @@ def prepare(
     call it: each lease goes to one of them.
     """
     dynamodb = clients.dynamodb
-    for request in _tables(application):
-        _create(dynamodb, request)
+    create_tables(application, clients)
     _pin(dynamodb, application)
     if dynamodb.scan(TableName=application, Limit=1, ConsistentRead=True)["Items"]:
         return 0
     return sum(_put_if_absent(dynamodb, application, "leaseKey", seed.item()) for seed in seeds(shards, owner, position))
+
+
+def create_tables(application: str, clients: Clients) -> None:
+    """Those of ``prepare``, for whoever makes resources before a worker whose role may not."""
+    for request in _tables(application):
+        _create(clients.dynamodb, request)
 
 
 def release(application: str, owner: str, clients: Clients) -> int:

@@ -12,10 +12,13 @@ from typing import Any
 
 import msgspec
 
+from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.gate import Gate
 from infra.local.kinesis import eventstream
 from infra.local.kinesis.api import Api, Opened, Reply, Request
 from infra.local.kinesis.fanout import Bell, events
 from infra.local.kinesis.faults import Fault
+from infra.local.kinesis.gate import KinesisGate
 from infra.local.kinesis.regions import Regions
 
 Scope = MutableMapping[str, Any]
@@ -40,9 +43,11 @@ class KinesisApp:
         *,
         flush: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], int] = wall_clock_ms,
+        gate: Gate | None = None,
     ) -> None:
         self._regions = regions
         self._api = Api(regions)
+        self._gate = None if gate is None else KinesisGate(gate, regions)
         self._flush = flush
         self._clock = clock
         self._bell = Bell()
@@ -63,18 +68,28 @@ class KinesisApp:
             await _send(send, Reply(200, "application/json", b'{"status":"ok"}\n'))
         elif path == FAULTS_PATH:
             await _send(send, self._change_faults(method, body))
-            return
+        elif path == CONTROL_PATH and self._gate is not None:
+            await _send(send, self._gate.control(method, body))
+        else:
+            await self._service(scope, body, receive, send)
+
+    async def _service(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if "origin" in headers:
             send = _to_any_page(send)
-        if method == "OPTIONS":
-            await _send(send, Reply(200, "text/plain", b""), _allowed(headers))
-        elif method != "POST":
-            await _send(send, Reply(403, "application/xml", _NO_OPERATION, "AccessDeniedException"))
-        else:
-            await self._call(Request(headers, body, scope["query_string"].decode("latin-1")), receive, send)
+        match scope["method"]:
+            case "POST":
+                await self._call(Request(headers, body, scope["query_string"].decode("latin-1")), receive, send)
+            case "OPTIONS":
+                await _send(send, Reply(200, "text/plain", b""), _allowed(headers))
+            case _:
+                await _send(send, Reply(403, "application/xml", _NO_OPERATION, "AccessDeniedException"))
 
     async def _call(self, request: Request, receive: Receive, send: Send) -> None:
+        refused = None if self._gate is None else self._gate.refusal(request)
+        if refused is not None:
+            await _send(send, refused)
+            return
         if delay_ms := self._api.delay_ms(request):
             await asyncio.sleep(delay_ms / 1000)
         answer = self._api.answer(request, self._clock())
