@@ -24,7 +24,7 @@ def key(text: str, name: str) -> str:
     except msgspec.ValidationError:
         pass
     raise UserMistake(
-        f"no event has such a {name}",
+        f"no event can have this {name}",
         hint=f"1 to 256 characters, at most {MOST_BYTES} bytes of UTF-8, no control characters",
     )
 

@@ -105,7 +105,7 @@ def test_a_key_that_the_store_refuses_is_nobody_elses_fate(number: int) -> None:
     store.open.set()
     bad = [f"refused-{n}" for n in range(number)]
 
-    async def ask() -> list[str | None | BaseException]:
+    async def ask() -> list[str | BaseException | None]:
         lookups = Coalesced(store.look, at_once=1, most=10)
         return await asyncio.gather(*(lookups.of(key) for key in ("a", *bad, "nobody", "b")), return_exceptions=True)
 
