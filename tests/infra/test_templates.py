@@ -123,7 +123,7 @@ def test_athena_has_the_archives_columns(templates: Templates) -> None:
     """Whole, as the archive's files have them: written out here, since the stack derives them."""
     table = of_type(templates["production"]["clickstream-catalogue"], "AWS::Glue::Table")
     (events,) = table.values()
-    columns = {each["Name"]: each["Type"] for each in events["Properties"]["TableInput"]["StorageDescriptor"]["Columns"]}
+    columns = {each["Name"]: each["Type"] for each in events["TableInput"]["StorageDescriptor"]["Columns"]}
     assert list(columns) == ARCHIVE.names
     assert columns["context"] == (
         "struct<ip:string,device:string,country:string,referrer:string,device_kind:string,traceparent:string>"
@@ -141,9 +141,7 @@ def test_serving_has_its_login_and_the_clients_keys_from_secrets_manager(templat
     for stage in ("production", "staging"):
         (web,) = (template for name, template in templates[stage].items() if name.endswith("-web"))
         tasks = of_type(web, "AWS::ECS::TaskDefinition").values()
-        (serving,) = (
-            each for task in tasks for each in task["Properties"]["ContainerDefinitions"] if each["Name"] == "serving"
-        )
+        (serving,) = (each for task in tasks for each in task["ContainerDefinitions"] if each["Name"] == "serving")
         assert {each["Name"] for each in serving["Secrets"]} == {"CLICKSTREAM_DASHBOARD_TOKEN", "COLLECTOR_KEYS"}
 
 
