@@ -15,6 +15,7 @@ from starlette.routing import Route
 from clickstream.errors import UserMistake
 from serving import tabular
 from serving.answers import Progress
+from serving.asked import key
 from serving.fleet import Fleet
 from serving.moments import parse_moment
 from serving.periods import granularity, stretch
@@ -96,8 +97,8 @@ class Api:
 
     async def decision(self, request: Request) -> Response:
         assert self._risk is not None
-        event_id = request.path_params["event_id"]
-        found = await run_in_threadpool(self._risk.of, event_id) if event_id else None
+        event_id = key(request.path_params["event_id"], "event id")
+        found = await run_in_threadpool(self._risk.of, event_id)
         if found is None:
             raise HTTPException(404, "there is no decision on that event (yet); only purchases are decided on")
         return json(decision_answer(found))

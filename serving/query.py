@@ -13,6 +13,7 @@ from clickstream.errors import Missing
 from clickstream.settings import from_env
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
 from consumers.recommendations.views import LENGTH, Recommendations
+from serving.asked import Id
 from serving.moments import iso, parse_moment
 from serving.present import aggregates_json
 from serving.recommendations import reason, recommendations_json
@@ -72,7 +73,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
 
 
 @query.command()
-@click.argument("user_id")
+@click.argument("user_id", type=Id())
 @click.option("--count", type=click.IntRange(1, LENGTH), default=LENGTH, show_default=True, help="Items.")
 @click.option("--without", default="", metavar="PRODUCT,…", help="Products to leave out: not to be had, say.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -141,7 +142,7 @@ def _first_places(top: Top) -> str:
 
 
 @query.command()
-@click.argument("event_id")
+@click.argument("event_id", type=Id())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def decision(event_id: str, as_json: bool) -> None:
     """What was decided about a purchase, why, and by which model.

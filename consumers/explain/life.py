@@ -26,6 +26,13 @@ class Stretch(msgspec.Struct, frozen=True):
     end_ms: int | None
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search that was ended has not read of a shard: what arrived ``since``; None is the oldest record kept."""
+
+    shard: str
+    since: int | None
+
+
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
 
@@ -115,6 +122,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None
     searched: Stretch
     shards_searched: list[str]
+    not_searched: list[Unread]
+    """Empty when the search came to its end."""
     puts: list[Put]
     applications: list[Processing]
     letters: list[Letter] | None
