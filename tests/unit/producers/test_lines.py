@@ -11,7 +11,7 @@ from clickstream.errors import InvalidEvent, Missing, Undecodable, UserMistake
 from clickstream.events import Login
 from producers import lines
 
-GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":5,"new_field":1}'
+GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":1764000000000,"new_field":1}'
 
 
 def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
