@@ -152,6 +152,7 @@ encode: Callable[[Event], bytes] = _encoder.encode
 
 #: JSON up to this size is under ``MOST_EVENT_BYTES`` also with every default written out.
 _SURELY_SMALL = MOST_EVENT_BYTES // 4
+_BACKSLASH, _DELETE = 0x5C, 0x7F
 
 
 def decode(data: bytes) -> AnyEvent:
@@ -160,14 +161,14 @@ def decode(data: bytes) -> AnyEvent:
     Raises Undecodable when the bytes are not a JSON object, InvalidEvent (with the path) when a field is wrong.
     """
     try:
-        event = _decoder.decode(data)
+        event: AnyEvent = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_slowly(data)
     if event.schema_version != SCHEMA_VERSION:
         return _decode_slowly(data)
-    # in plain ASCII characters are bytes, and none of them is a control character
-    if b"\\" in data or b"\x7f" in data or not data.isascii() or len(data) > _SURELY_SMALL:
-        _check(event)
+    # in plain ASCII characters are bytes, and but for these two none is a control character or stands for one
+    if _BACKSLASH in data or _DELETE in data or not data.isascii() or len(data) > _SURELY_SMALL:
+        _check(event, measure=len(data) > _SURELY_SMALL)
     return event
 
 
@@ -197,7 +198,7 @@ def from_builtins(fields: Any) -> AnyEvent:
     except msgspec.ValidationError as error:
         reason, path = split_path(str(error))
         raise InvalidEvent(reason, path) from error
-    _check(event)
+    _check(event, measure=True)
     return event
 
 
@@ -209,12 +210,27 @@ def admit(event: AnyEvent, partition_key: str, arrived_ms: int) -> None:
         raise InvalidEvent("occurred in the future", "$.occurred_at")
 
 
-def _check(event: AnyEvent) -> None:
-    """Raise the first of an event's ``faults``, found quickly when there are none."""
-    keys = "".join(_keys(event))
-    if not (keys.isascii() and keys.isprintable() and 0 < size_of(event) <= MOST_EVENT_BYTES):
+def written(event: AnyEvent, now_ms: int) -> bytes:
+    """An event that was built in code as bytes that every reader takes; raises InvalidEvent."""
+    _check(event, measure=True)  # first, since not all text can be encoded
+    data = encode(event)
+    admit(decode(data), event.user_id, now_ms)
+    return data
+
+
+def _check(event: AnyEvent, *, measure: bool) -> None:
+    """Raise the first of an event's ``faults``; quick when there are none."""
+    keys = _keys(event)
+    if not (keys.isascii() and keys.isprintable()) or (measure and not 0 < size_of(event) <= MOST_EVENT_BYTES):
         for reason, path in faults(event):
             raise InvalidEvent(reason, path)
+
+
+def _keys(event: AnyEvent) -> str:
+    keys = f"{event.event_id}{event.user_id}{event.session_id}"
+    if isinstance(event, Purchase):
+        return f"{keys}{event.order_id}{''.join([item.product_id for item in event.items])}"
+    return keys + getattr(event, "product_id", "")
 
 
 def size_of(event: Event) -> int:
@@ -225,18 +241,8 @@ def size_of(event: Event) -> int:
         return 0
 
 
-def _keys(event: AnyEvent) -> Iterator[str]:
-    yield from (event.event_id, event.user_id, event.session_id)
-    if isinstance(event, Purchase):
-        yield event.order_id
-        yield from (item.product_id for item in event.items)
-    elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
-        yield event.product_id
-
-
-_KEY_FIELDS = frozenset(
-    field.name for kind in (*EVENT_TYPES, Item) for field in msgspec.structs.fields(kind) if field.type == Key
-)
+_PARTS: tuple[type[msgspec.Struct], ...] = (*EVENT_TYPES, Item)
+_KEY_FIELDS = frozenset(field.name for part in _PARTS for field in msgspec.structs.fields(part) if field.type == Key)
 
 
 def faults(event: AnyEvent) -> Iterator[tuple[str, str]]:

@@ -203,7 +203,7 @@ class _Endpoints:
             if isinstance(document, Rejected):
                 received.append(Refusal.of(document))
                 continue
-            event = receive(document, self._new_id)
+            event = receive(document, self._new_id, self._clocks.wall_ms())
             if not isinstance(event, Refusal):
                 visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
                 event = self._fingerprints.hide(devices.named(event, device_kind), visitor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from clickstream.events import AnyEvent, Event, split_path
 
 MOST_ERRORS = 20
 """Told of one event; a client that gets so many has a deeper problem."""
+MOST_BYTES = events.MOST_EVENT_BYTES - 1_000
+"""Of one event. The rest is for what is added behind the door: hashes, the kind of device, a trace, the redriving."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -34,29 +37,32 @@ class Refusal(msgspec.Struct, frozen=True):
         return cls(None, (Problem(error.path, error.reason),))
 
 
-def receive(document: bytes, new_id: Callable[[], str]) -> AnyEvent | Refusal:
-    """One event of any schema version; without an ``event_id`` it gets a new one."""
+def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> AnyEvent | Refusal:
+    """One event of any schema version; without an ``event_id`` it gets a new one. What readers refuse is refused here."""
     if b'"event_id"' in document:
         try:
-            return _allowed(events.decode(document))
+            return _allowed(events.decode(document), now_ms)
         except Rejected:
             pass  # most likely not valid; all the reasons are found below
     try:
-        fields = msgspec.json.decode(document)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Refusal(None, (Problem("$", f"not JSON: {error}"),))
+        fields = events.parse(document)
+    except Rejected as error:
+        return Refusal.of(error)
     if not isinstance(fields, dict):
         return Refusal(None, (Problem("$", "an event is a JSON object"),))
     if fields.get("event_id") in (None, ""):
         fields["event_id"] = new_id()
     try:
-        return _allowed(events.from_builtins(fields))
+        return _allowed(events.from_builtins(fields), now_ms)
     except Rejected as error:
         event_id = fields["event_id"]
         return Refusal(event_id if isinstance(event_id, str) else None, tuple(_problems_of(fields, error)))
 
 
-def _allowed(event: AnyEvent) -> AnyEvent:
+def _allowed(event: AnyEvent, now_ms: int) -> AnyEvent:
+    events.admit(event, event.user_id, now_ms)
+    if (size := events.size_of(event)) > MOST_BYTES:
+        raise InvalidEvent(f"an event of {size:,} bytes; the most is {MOST_BYTES:,}")
     if event.redriven_for is not UNSET:
         # it would hide the event from every other application
         raise InvalidEvent("set by `clickstream dlq redrive` alone", "$.redriven_for")
@@ -73,11 +79,15 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
         except InvalidEvent:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:
-            for problem in _problems(latest, kind, "$"):
-                found.append(problem)
-                if len(found) == MOST_ERRORS:
-                    break
+            problems = _problems(latest, kind, "$")
+            found = list(islice(problems, MOST_ERRORS)) or list(islice(_faults(latest, kind), MOST_ERRORS))
     return found or [Problem(first.path, first.reason)]
+
+
+def _faults(latest: dict[str, Any], kind: type[Event]) -> Iterator[Problem]:
+    """Of an event whose fields are of the right types."""
+    for reason, path in events.faults(msgspec.convert(latest, kind)):
+        yield Problem(path, reason)
 
 
 _KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in events.EVENT_TYPES}

@@ -13,7 +13,7 @@ from tests.unit.collector.conftest import NOW, event, purchase
 
 
 def received(fields: object) -> Any:
-    return receive(json.dumps(fields).encode(), lambda: "new")
+    return receive(json.dumps(fields).encode(), lambda: "new", NOW)
 
 
 def refused(fields: object) -> dict[str, str]:
@@ -72,7 +72,7 @@ def test_where_it_is_wrong(fields: object, path: str) -> None:
 def test_a_refusal_names_the_event_as_far_as_it_can() -> None:
     assert received(event(user_id=5)).event_id == "e-1"
     assert received(event(event_id=5)).event_id is None
-    assert receive(b"{", lambda: "new") == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
+    assert receive(b"{", lambda: "new", NOW) == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
 
 
 def test_the_reasons_are_bounded() -> None:
