@@ -14,7 +14,7 @@ from typing import Self
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.errors import ClickstreamError, RetryLater, Throttled
+from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Throttled
 from clickstream.events import AnyEvent, written
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings
@@ -146,6 +146,12 @@ class KinesisPublisher:
         """Events accepted and not settled, and their memory in bytes."""
         with self._lock:
             return self._core.pending, self._core.pending_bytes
+
+    @property
+    def forbidden(self) -> Forbidden | None:
+        """What somebody must give back before the stream takes anything: a permission, a key, the stream itself."""
+        with self._lock:
+            return self._core.refusal if isinstance(self._core.refusal, Forbidden) else None
 
     def _open(self) -> Publisher:
         try:

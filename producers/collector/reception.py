@@ -15,6 +15,8 @@ from clickstream.events import AnyEvent, Event, split_path
 
 MOST_ERRORS = 20
 """Told of one event; a client that gets so many has a deeper problem."""
+MOST_CHARACTERS = 256
+"""Of an event_id that is given back; a longer one is none."""
 MOST_BYTES = events.MOST_EVENT_BYTES - 1_000
 """Of one event. The rest is for what is added behind the door: hashes, the kind of device, a trace, the redriving."""
 
@@ -56,7 +58,8 @@ def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> AnyEvent
         return _allowed(events.from_builtins(fields), now_ms)
     except Rejected as error:
         event_id = fields["event_id"]
-        return Refusal(event_id if isinstance(event_id, str) else None, tuple(_problems_of(fields, error)))
+        told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
+        return Refusal(told, tuple(_problems_of(fields, error)))
 
 
 def _allowed(event: AnyEvent, now_ms: int) -> AnyEvent:
