@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, inspect
@@ -100,29 +101,57 @@ def _kind(tag: object) -> type[Event] | None:
     return _KINDS.get(tag) if isinstance(tag, str) else None
 
 
-def _problems(value: object, kind: Any, path: str) -> Iterator[Problem]:
-    """Where ``value`` is not of ``kind``: in its parts if there, else as a whole."""
-    info = inspect.type_info(kind)
-    in_parts = False
-    if isinstance(info, inspect.StructType) and isinstance(value, dict):
-        for field in msgspec.structs.fields(info.cls):
-            if field.encode_name in value:
-                parts = _problems(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
-            elif field.required:
-                parts = iter((Problem(f"{path}.{field.encode_name}", "a required field is missing"),))
-            else:
-                continue
-            for problem in parts:
+class _Field(NamedTuple):
+    """One field of an event or of a part of one."""
+
+    name: str
+    required: bool
+    part: type[msgspec.Struct] | None
+    """What it holds, one or a list of them."""
+    alone: type[msgspec.Struct]
+    """A struct of this field only, as ``value``: msgspec looks once at a struct, but with every call at any other type."""
+
+
+@cache
+def _fields_of(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    fields = []
+    for field in msgspec.structs.fields(kind):
+        info = inspect.type_info(field.type)
+        inner = info.item_type if isinstance(info, inspect.VarTupleType) else info
+        part = inner.cls if isinstance(inner, inspect.StructType) else None
+        alone = msgspec.defstruct("Alone", [("value", field.type)])
+        fields.append(_Field(field.encode_name, field.required, part, alone))
+    return tuple(fields)
+
+
+def _problems(value: dict[str, Any], kind: type[msgspec.Struct], path: str) -> Iterator[Problem]:
+    """Where ``value`` is not of ``kind``: in the parts of a field if there, else the field as a whole."""
+    for field in _fields_of(kind):
+        place = f"{path}.{field.name}"
+        if field.name in value:
+            in_parts = False
+            for problem in _in_parts(value[field.name], field.part, place):
                 in_parts = True
                 yield problem
-    elif isinstance(info, inspect.VarTupleType) and isinstance(info.item_type, inspect.StructType) and isinstance(value, list):
-        for number, part in enumerate(value):
-            for problem in _problems(part, info.item_type.cls, f"{path}[{number}]"):
-                in_parts = True
-                yield problem
-    if not in_parts:
-        try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            reason, inner = split_path(str(error))
-            yield Problem(path + inner.removeprefix("$"), reason)
+            if not in_parts:
+                yield from _as_a_whole({"value": value[field.name]}, field.alone, place, "$.value")
+        elif field.required:
+            yield Problem(place, "a required field is missing")
+
+
+def _in_parts(value: object, part: type[msgspec.Struct] | None, place: str) -> Iterator[Problem]:
+    if part is not None and isinstance(value, dict):
+        yield from _problems(value, part, place)
+    elif part is not None and isinstance(value, list):
+        for number, each in enumerate(value):
+            here = f"{place}[{number}]"
+            yield from _problems(each, part, here) if isinstance(each, dict) else _as_a_whole(each, part, here, "$")
+
+
+def _as_a_whole(value: object, kind: type[msgspec.Struct], place: str, inside: str) -> Iterator[Problem]:
+    """``inside``: the place's own path in ``value``."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason, inner = split_path(str(error))
+        yield Problem(place + inner.removeprefix(inside), reason)
