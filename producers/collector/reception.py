@@ -90,7 +90,8 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
 
 def _faults(latest: dict[str, Any], kind: type[Event]) -> Iterator[Problem]:
     """Of an event whose fields are of the right types."""
-    for reason, path in events.faults(msgspec.convert(latest, kind)):
+    event: Any = msgspec.convert(latest, kind)
+    for reason, path in events.faults(event):
         yield Problem(path, reason)
 
 

@@ -25,8 +25,9 @@ _HEAD_BYTES = 16 * 1024
 class DeadlineProtocol(H11Protocol):
     """Closes a connection on which ``HEAD_S`` after its first byte no request is under way.
 
-    Nor does one stay whose client does not read its answer within ``ANSWER_S``. uvicorn's own keep-alive time-out ends with the first byte that comes, so a client that sends its head byte by byte, or goes
-    on sending the body of a request that was refused, could stay for ever.
+    Nor does one stay whose client does not read its answer within ``ANSWER_S``. uvicorn's own keep-alive time-out ends with
+    the first byte that comes, so a client that sends its head byte by byte, or goes on sending the body of a request that was
+    refused, could stay for ever.
     """
 
     _idle: asyncio.TimerHandle | None = None

@@ -28,7 +28,8 @@ class Site:
     def __init__(self, **options: Any) -> None:
         self.stream = Stream()
         self.clock = Clock()
-        clocks = Clocks(monotonic=lambda: self.clock.now, wall_ms=lambda: NOW)
+        now_ms = options.pop("now_ms", NOW)
+        clocks = Clocks(monotonic=lambda: self.clock.now, wall_ms=lambda: now_ms)
         options = {"keys": None, "bounds": Bounds(), "timeouts": Timeouts(body=5.0, acknowledgement=0.2)} | options
         peer = options.pop("peer", "127.0.0.1")
         self.app = create_app(self.stream, Fingerprints(SECRET), clocks, **options)

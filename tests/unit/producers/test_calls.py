@@ -117,11 +117,14 @@ def test_a_permission_that_comes_back_loses_nothing_and_one_that_does_not_is_nam
             assert isinstance(action, Put)
             publisher.on_result(action, put_records(cast(Any, Kinesis(answer)), "shop", action), now)
 
+    def refused_with() -> object:
+        return publisher.refusal
+
     step(1.0, denied)
-    assert isinstance(publisher.refusal, Forbidden)
+    assert isinstance(refused_with(), Forbidden)
     assert (publisher.settled(), publisher.pending) == ([], 1)
     step(4.0, {"Records": [{"ShardId": "s", "SequenceNumber": "1"}]})
-    assert publisher.refusal is None
+    assert refused_with() is None
     assert len(publisher.settled()) == 1
     publisher.add("u", b"data", 5.0, "second")
     step(6.0, denied)
