@@ -39,6 +39,7 @@ MetricName = Literal[
     "clickstream_publisher_reput_total",
     "clickstream_publisher_pending_events",
     "clickstream_publisher_pending_bytes",
+    "clickstream_publisher_forbidden",
 ]
 
 SHARD = ("application", "shard")
@@ -247,6 +248,13 @@ _OF_PUBLISHER: tuple[Metric, ...] = (
         unit="bytes",
         says="their memory",
         advice="at the buffer's bound the collector answers 503",
+    ),
+    Metric(
+        name="clickstream_publisher_forbidden",
+        kind="gauge",
+        labels=("action", "resource"),
+        says="1 while Kinesis refuses the collector for a permission, a key, its credentials, or a stream that is not there",
+        advice="give back what the labels name; nothing is lost meanwhile, clients are answered 503 and repeat",
     ),
 )
 

@@ -8,13 +8,10 @@ import msgspec
 
 from clickstream import events
 from clickstream.aggregation import is_aggregated
-from clickstream.errors import InvalidEvent, Rejected, Undecodable
+from clickstream.errors import Rejected, Undecodable
 from clickstream.events import AnyEvent
 from consumers.runtime.position import Position
 from consumers.runtime.wire import Record
-
-#: A clock this far ahead of Kinesis's is believed; beyond it the event would move the watermark past its own time.
-MAX_AHEAD_MS = 5 * 60_000
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -56,7 +53,7 @@ def decode_batch(records: list[Record]) -> Decoded:
     users = [event.user_id for event in decoded]
     arrived = [record.approximate_arrival_timestamp for record in records]
     keys_differ = users != [record.partition_key for record in records]
-    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + MAX_AHEAD_MS):
+    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + events.MAX_AHEAD_MS):
         return _one_by_one(records)
     return Decoded(decoded, arrived, users)
 
@@ -88,8 +85,5 @@ def _decode(record: Record) -> AnyEvent:
             # KCL hands an aggregate that it cannot open to us as one plain record
             raise Undecodable("a KPL aggregate with a bad checksum or a broken body") from error
         raise
-    if event.user_id != record.partition_key:
-        raise InvalidEvent("the partition key is not the user_id, so the user's order cannot be kept", "$.user_id")
-    if event.occurred_at > record.approximate_arrival_timestamp + MAX_AHEAD_MS:
-        raise InvalidEvent("occurred in the future", "$.occurred_at")
+    events.admit(event, record.partition_key, record.approximate_arrival_timestamp)
     return event
