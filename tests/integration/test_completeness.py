@@ -1,7 +1,7 @@
 """Events as an app that was offline, a partner's nightly file or a backfill sends them, through a real worker.
 
-Two days of visitors, one visitor after the other. Whoever looks at the answers while the worker catches up, is killed or has its
-stream split, must find in every window that is called complete every event that was acknowledged before he looked.
+Two days of visitors, one visitor after the other. Whoever looks at the answers while the worker catches up, is killed or has
+its stream split, must find in every window that is called complete every event that was acknowledged before he looked.
 """
 
 from __future__ import annotations
@@ -145,8 +145,8 @@ def test_no_window_is_called_complete_that_lacks_a_put_event(platform: Platform,
     seen = answers.completeness()
     with capsys.disabled():
         sys.stderr.write(
-            f"\n{len(events):,} events sorted by visitor: {looking.looks} looks, {looking.complete:,} windows called complete, lies: "
-            f"{looking.lies or 'none'}; lateness {seen.lateness_ms / HOUR:.1f} h, late share {seen.late_share:.4%}; complete "
+            f"\n{len(events):,} events sorted by visitor: {looking.looks} looks, {looking.complete:,} windows called "
+            f"complete, lies: {looking.lies or 'none'}; lateness {seen.lateness_ms / HOUR:.1f} h, late share {seen.late_share:.4%}; complete "
             f"{past_s:.1f} s after the last event was counted; {time.monotonic() - started:.0f} s\n"
         )
     assert looking.lies == []
