@@ -47,6 +47,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The whole call is refused for good."""
     publisher_crashes: int = 0
     poison: int = 0
+    oldest_ms: int = 90_000
+    """Events happened up to so long before they are sent."""
     reshards: int = 0
     stale_listing: float = 0.0
     # faults of the read side
@@ -133,4 +135,5 @@ def draw(seed: int) -> Plan:
         stops=few(0.5, 3),
         orphans=random.random() < 0.5,
         skew_ms=random.choice((0, 0, 50, 5_000, 60_000)),
+        oldest_ms=random.choice((90_000, 1_000, 3 * 3_600_000, 2 * 86_400_000)),
     )

@@ -171,7 +171,7 @@ class _Shopper:
             "event_id": f"{self._name}/{number}",
             "user_id": self._name,
             "session_id": "s",
-            "occurred_at": self._shop.scheduler.now - random.randrange(90_000),
+            "occurred_at": self._shop.scheduler.now - random.randrange(self._shop.plan.oldest_ms),
         }
         kind = random.randrange(4)
         if kind == 0:
