@@ -66,25 +66,20 @@ class Lateness:
         """Parallel lists."""
         if not arrived_ms:
             return
-        earliest, latest = min(arrived_ms), max(arrived_ms)
-        if earliest // GENERATION_MS != latest // GENERATION_MS:
+        latest = max(arrived_ms)
+        generation = latest // GENERATION_MS
+        if min(arrived_ms) // GENERATION_MS < generation:
             for occurred, arrived in zip(occurred_ms, arrived_ms, strict=True):
-                self._count(arrived // GENERATION_MS, Counter([_step(arrived - occurred)]))
-        elif latest - min(occurred_ms) <= LEAST_MS:
-            self._count(latest // GENERATION_MS, Counter({0: len(arrived_ms)}))
-        else:
-            steps = [_step(arrived - occurred) for occurred, arrived in zip(occurred_ms, arrived_ms, strict=True)]
-            self._count(latest // GENERATION_MS, Counter(steps))
-
-    def _count(self, generation: int, steps: Counter[int]) -> None:
-        newest = max(self.buckets, default=generation)
-        if generation <= newest - GENERATIONS:
+                self.add([occurred], [arrived])
             return
-        if generation > newest:
-            self.buckets = {kept: counts for kept, counts in self.buckets.items() if kept > generation - GENERATIONS}
-        counts = self.buckets.setdefault(generation, {})
-        for step, count in steps.items():
-            counts[step] = counts.get(step, 0) + count
+        if latest - min(occurred_ms) <= LEAST_MS:
+            steps = Counter({0: len(arrived_ms)})
+        else:
+            steps = Counter([_step(arrived - occurred) for occurred, arrived in zip(occurred_ms, arrived_ms, strict=True)])
+        counts = Counter(self.buckets.get(generation, {}))
+        counts.update(steps)
+        newest = max([generation, *self.buckets])
+        self.buckets = {n: each for n, each in {**self.buckets, generation: counts}.items() if n > newest - GENERATIONS}
 
     def encoded(self) -> str:
         return msgspec.json.encode(self.buckets).decode()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,23 +11,16 @@ if TYPE_CHECKING:
 
 
 class ServersClock:
-    """Thread-safe. The client's calls go on as they are."""
+    """Called: what it showed at the last answer (ms, by whole seconds), and our monotonic clock then. Thread-safe."""
 
-    def __init__(self, dynamodb: DynamoDBClient, monotonic_s: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic_s = monotonic_s
+    def __init__(self, dynamodb: DynamoDBClient) -> None:
         self._heard: tuple[str, float] | None = None
         dynamodb.meta.events.register("after-call.dynamodb", self._hear)
 
     def __call__(self) -> tuple[int, float] | None:
-        """(its clock in ms, to the second before; ours in s) at the last answer that had a Date."""
         heard = self._heard
-        if heard is None:
-            return None
-        try:
-            return int(parsedate_to_datetime(heard[0]).timestamp()) * 1000, heard[1]
-        except ValueError:
-            return None
+        return None if heard is None else (int(parsedate_to_datetime(heard[0]).timestamp() * 1000), heard[1])
 
     def _hear(self, http_response: Any, **_: object) -> None:
         if (date := http_response.headers.get("Date")) is not None:
-            self._heard = str(date), self._monotonic_s()
+            self._heard = str(date), time.monotonic()
