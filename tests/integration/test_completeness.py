@@ -145,9 +145,9 @@ def test_no_window_is_called_complete_that_lacks_a_put_event(platform: Platform,
     seen = answers.completeness()
     with capsys.disabled():
         sys.stderr.write(
-            f"\n{len(events):,} events sorted by visitor: {looking.looks} looks, {looking.complete:,} windows called "
-            f"complete, lies: {looking.lies or 'none'}; lateness {seen.lateness_ms / HOUR:.1f} h, late share {seen.late_share:.4%}; complete "
-            f"{past_s:.1f} s after the last event was counted; {time.monotonic() - started:.0f} s\n"
+            f"\n{len(events):,} events sorted by visitor: {looking.looks} looks, {looking.complete:,} windows called complete, "
+            f"lies: {looking.lies or 'none'}; lateness {seen.lateness_ms / HOUR:.1f} h, late share {seen.late_share:.4%}; "
+            f"complete {past_s:.1f} s after the last event was counted; {time.monotonic() - started:.0f} s\n"
         )
     assert looking.lies == []
     assert looking.looks > 20
