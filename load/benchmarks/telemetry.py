@@ -201,7 +201,7 @@ class _Nowhere:
 
 
 class _NoStore:
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         raise NotImplementedError
 
     def look(self, shard_id: str) -> Lease | None: ...
