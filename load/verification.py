@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from clickstream.completeness import completeness
 from load import progress
 from load.compared import Compared
 from load.progress import Counted, ShardProgress
@@ -194,7 +195,7 @@ def _application(
     expected: Expectation, done: Counted, shards: Sequence[ShardProgress], compared: Compared
 ) -> ApplicationReport:
     latency = progress.latency(shards)
-    complete_to = progress.complete_to(shards)
+    complete_to = completeness(shards).complete_to
     return ApplicationReport(
         processed=done.events,
         # an event that never came is missing in the answers too: counted once

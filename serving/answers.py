@@ -19,7 +19,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     start: Moment
     end: Moment
-    complete: Annotated[bool, Meta(description="everything put so far is counted; later events still correct it")]
+    complete: Annotated[bool, Meta(description="all that arrives within the usual lateness is counted")]
     events: int
     counts: Annotated[dict[str, int], Meta(description="events by type")]
     orders: int
@@ -89,6 +89,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     now: Moment
     complete_to: Moment | None
+    lateness_ms: Annotated[int, Meta(description="an event that came later may be missing in what is complete")]
+    late_share: Annotated[float, Meta(description="of the last events, those that came later: one in 1,000 at most")]
     applications: list[Application]
     progress: list[Shard]
 

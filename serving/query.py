@@ -9,13 +9,14 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.completeness import Completeness
 from clickstream.errors import Missing
 from clickstream.settings import from_env
-from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
+from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
 from consumers.recommendations.views import LENGTH, Recommendations
 from serving.asked import Id
 from serving.moments import iso, parse_moment
-from serving.present import aggregates_json
+from serving.present import aggregates_json, is_complete
 from serving.recommendations import reason, recommendations_json
 
 
@@ -42,7 +43,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     \b
     With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
       start, end     ms since the epoch, UTC
-      complete       everything put so far is counted; later events still correct it
+      complete       all that arrives within the usual lateness is counted (docs/completeness.md)
       events, counts in all, and by type
       orders, revenue   purchases; minor units by currency
       uniques        {"value", "low", "high"}: visitors, with 95 % confidence
@@ -63,13 +64,14 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     settings = from_env()
     reader = Aggregates(Clients(settings), settings)
     # before the windows: what is complete now is in what is read next
-    complete_to = reader.complete_to()
+    seen = reader.completeness()
+    complete_to_ms = complete_to(seen, granularity)
     windows = reader.windows(Granularity(granularity), start_ms, end_ms, top=top)
     if as_json:
-        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to)
+        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to_ms)
         click.echo(msgspec.json.encode(document))
     else:
-        _print_table(windows, complete_to)
+        _print_table(windows, complete_to_ms, seen)
 
 
 @query.command()
@@ -103,11 +105,7 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
         )
 
 
-def _is_complete(window: WindowView, complete_to: int | None) -> bool:
-    return complete_to is not None and window.end_ms <= complete_to
-
-
-def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None:
+def _print_table(windows: Sequence[WindowView], complete_to_ms: int | None, seen: Completeness) -> None:
     # rich costs 0.1 s to import, which --json does not pay
     from rich.console import Console
     from rich.table import Table
@@ -121,7 +119,7 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
     for window in windows:
         funnel = window.funnel
         cells = [
-            f"{iso(window.start_ms)[:16]}{'' if _is_complete(window, complete_to) else ' …'}",
+            f"{iso(window.start_ms)[:16]}{'' if is_complete(window, complete_to_ms) else ' …'}",
             f"{sum(window.counts.values()):,}",
             "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
             f"{window.uniques.value:,.0f}",
@@ -132,8 +130,9 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
         table.add_row(*(Text(cell) for cell in cells))
     console = Console()
     console.print(table)
-    told = "unknown" if complete_to is None else iso(complete_to)
-    click.echo(f"complete to {told}; … = more may come; revenue in minor units", err=True)
+    told = "unknown" if complete_to_ms is None else iso(complete_to_ms)
+    late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
+    click.echo(f"complete to {told} ({late}); … = more may come; revenue in minor units", err=True)
 
 
 def _first_places(top: Top) -> str:

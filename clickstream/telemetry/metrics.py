@@ -106,7 +106,7 @@ _OF_SHARD: tuple[Metric, ...] = (
         kind="gauge",
         unit="seconds",
         labels=SHARD,
-        says="how much older the last record read is than the stream's newest (MillisBehindLatest)",
+        says="how old what is not folded yet may be: MillisBehindLatest at the read, and the time it was busy since",
         advice="all shards: start a worker, or mend the slow store; one shard: split it; before the retention ends",
     ),
     Metric(

@@ -29,6 +29,7 @@ from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.commits import Store
 from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
 from consumers.runtime.metric_lines import TellingStore
+from consumers.runtime.servers_clock import ServersClock
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.standard_streams import take_over
@@ -46,6 +47,7 @@ class Aws:
         self._settings = settings
         self._clients = Clients(settings, attempts=2, validate=False)  # the loop's own patience does the rest, visibly
         self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
+        self.servers_clock = ServersClock(self._clients.dynamodb)
         self.breakers = Breakers()
         self.breakers.guard("DynamoDB", self._clients.dynamodb)
         self.breakers.guard("S3", self._clients.s3)
@@ -115,6 +117,7 @@ def run(prepared: Prepared) -> int:
         prepared.surroundings,
         policy=CommitPolicy(),
         dead_letter_limit=DeadLetterLimit(),
+        servers_clock=prepared.surroundings.servers_clock,
         executor=watchdog.WatchedExecutor(watch, "commit"),
     )
     breakers = prepared.surroundings.breakers

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from clickstream.completeness import Arrival
 from consumers.runtime.application import Sink
 from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
@@ -22,12 +23,12 @@ from consumers.runtime.snapshots import Commit, Lease
 class Store(Protocol):
     """Where snapshots go; see :class:`consumers.runtime.snapshots.SnapshotStore`."""
 
-    def take(self, shard_id: str, now_ms: int) -> Lease: ...
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease: ...
     def look(self, shard_id: str) -> Lease | None: ...
     def forget(self, shard_id: str) -> None: ...
     def read(self, lease: Lease) -> list[bytes]: ...
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -76,9 +77,9 @@ class Commits:
         assert self._future is None
         self._future = self._executor.submit(self._write, effects, position)
 
-    def start_heartbeat(self, behind_ms: int, now_ms: int) -> None:
+    def start_heartbeat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
         assert self._future is None
-        self._future = self._executor.submit(self._beat, behind_ms, now_ms)
+        self._future = self._executor.submit(self._beat, behind_ms, arrival, now_ms)
 
     def finished(self) -> Landed:
         """What became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
@@ -105,5 +106,5 @@ class Commits:
         self._patience.call(lambda: self._sink.write(effects, position))
         return Written(position)
 
-    def _beat(self, behind_ms: int, now_ms: int) -> None:
-        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, now_ms))
+    def _beat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, arrival, now_ms))

@@ -7,6 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from clickstream.completeness import Arrival
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
 from clickstream.telemetry.metrics import MetricName
@@ -51,8 +52,8 @@ class TellingStore:
         if now_ms - self._told_at >= EVERY_MS or commit.ended:
             self._tell(lease.shard_id, commit, now_ms)
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
-        self._store.heartbeat(lease, behind_ms, now_ms)
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        self._store.heartbeat(lease, behind_ms, arrival, now_ms)
         if now_ms - self._told_at >= EVERY_MS:
             self._told_at = now_ms
             self._line(lease.shard_id, {"clickstream_behind_seconds": behind_ms / 1000}, {}, now_ms)

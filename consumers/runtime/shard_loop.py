@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from math import inf
 from threading import Event as Flag
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
+from clickstream.completeness import Arrival, told_range
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.routing import Shard
-from consumers.runtime.application import Application, Sink
+from consumers.runtime.application import Application, Sink, holds_back
+from consumers.runtime.arrivals import Arrivals
 from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.commits import Commits, Landed, Store
 from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLetterLimit, dead_letter
@@ -74,6 +76,7 @@ class ShardLoop:
         dead_letter_limit: DeadLetterLimit,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic_s: Callable[[], float] = time.monotonic,
+        servers_clock: Callable[[], tuple[int, float] | None] = lambda: None,
         executor: Executor | None = None,
         gone: Flag | None = None,
     ) -> None:
@@ -83,6 +86,8 @@ class ShardLoop:
         self._policy = policy
         self._clock_ms = clock_ms
         self._monotonic_s = monotonic_s
+        #: (an AWS server's clock in ms, ours in s) at its last answer.
+        self._servers_clock = servers_clock
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
         #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
         self._gone = gone or Flag()
@@ -90,8 +95,6 @@ class ShardLoop:
         self._fenced_since = inf
         self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
-        #: None until KCL has delivered a batch, empty or not: whoever has read nothing yet does not say that he caught up.
-        self._behind_ms: int | None = None
         self._unwritten = 0
         self._last_effects_ms = 0
         self._uncommitted = 0
@@ -111,12 +114,13 @@ class ShardLoop:
             self._leave_if_still_served()
             return
         try:
+            delivered_s = self._monotonic_s()
             self._settle(checkpointer)
             acknowledge()  # from here on the daemon encodes the next batch beside our work
             applied = self._state.apply(batch.records)
             self._send_dead_letters(applied.rejections)
             self._dead_letter_count.add(applied.records, applied.rejected)
-            self._note(batch, applied.records)
+            self._note(batch, applied.records, delivered_s)
             self._commit_if_due()
         except Fenced as fenced:
             self._stand_still(str(fenced))
@@ -126,6 +130,7 @@ class ShardLoop:
         if self._gone.is_set() or not self._shard_id:
             return
         try:
+            self._arrivals.waited()
             self._landed(self._commits.finished())
             self._commit_if_due()
         except Fenced as fenced:
@@ -137,8 +142,11 @@ class ShardLoop:
         if self._policy.checkpoint_is_due(self._clock_ms(), last_checkpoint_ms=self._last_checkpoint_ms):
             self._checkpoint(checkpointer)
 
-    def _note(self, batch: ProcessRecords, applied: int) -> None:
-        self._behind_ms = batch.millis_behind_latest or 0
+    def _note(self, batch: ProcessRecords, applied: int, delivered_s: float) -> None:
+        if (heard := self._servers_clock()) is not None:
+            self._arrivals.heard(*heard)
+        arrived_ms = batch.records[-1].approximate_arrival_timestamp if batch.records else None
+        self._arrivals.folded(delivered_s, self._monotonic_s(), arrived_ms, batch.millis_behind_latest)
         if batch.records:
             self._delivered = position_of(batch.records[-1])
         if applied:
@@ -160,38 +168,50 @@ class ShardLoop:
         elif self._policy.effects_are_due(now, last_written_ms=self._last_effects_ms, unwritten=self._unwritten):
             self._start_effects(now)
         elif (
-            self._behind_ms is not None
+            self._arrivals.behind_ms is not None
             and not self._uncommitted
             and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms)
         ):
-            if effects := self._state.fold.effects(flush=True):
+            if effects := self._effects(flush=True):
                 # held back while the shard was busy; the position is the same, so the sink may write without a commit
                 self._patience.call(lambda: self._sink.write(effects, self._state.position))
             self._last_write_ms = now
-            self._commits.start_heartbeat(self._behind_ms, now)
+            self._commits.start_heartbeat(self._arrivals.behind_ms, self._told(), now)
 
     def _start_effects(self, now: int) -> None:
         """Show what was folded without waiting for the next commit."""
         self._unwritten, self._last_effects_ms = 0, now
         self._latency.write_started()
-        self._commits.start_effects(self._state.fold.effects(flush=False), self._state.position)
+        self._commits.start_effects(self._effects(flush=False), self._state.position)
 
     def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
         now = self._clock_ms()
         full = self._commits.wants_full
+        state = self._state.snapshot() if full else self._state.changes()
+        effects = self._effects(flush=flush)
         commit = Commit(
             position=self._state.position,
-            state=self._state.snapshot() if full else self._state.changes(),
+            state=state,
             full=full,
             progress=self._state.progress,
-            behind_ms=self._behind_ms or 0,
+            behind_ms=self._arrivals.behind_ms or 0,
+            arrival=self._told(),
             latency=self._latency.encoded(),
             ended=ended,
         )
         self._latency.write_started()
         self._in_flight_records, self._uncommitted, self._unwritten = self._uncommitted, 0, 0
         self._last_write_ms = self._last_effects_ms = now
-        self._commits.start(commit, self._state.fold.effects(flush=flush), now)
+        self._commits.start(commit, effects, now)
+
+    def _effects(self, *, flush: bool) -> Sequence[Any]:
+        """What is to be written next: nothing more is told before it is."""
+        effects = self._state.fold.effects(flush=flush)
+        self._arrivals.given(whole=flush or not holds_back(self._state.fold))
+        return effects
+
+    def _told(self) -> Arrival:
+        return self._arrivals.told(self._state.lateness.encoded())
 
     def _landed(self, landed: Landed) -> None:
         if landed is not None:
@@ -243,13 +263,15 @@ class ShardLoop:
         self._shard_id = shard_id
         self._log = self._log.bind(shard=shard_id)
         shard = self._patience.call(lambda: self._io.describe(shard_id))
-        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms()))
+        hash_range = told_range(shard.hash_range)
+        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms(), hash_range))
         self._state = ShardState(self._application.name, self._application.open_fold(shard_id), shard.hash_range)
         if lease.position is not None:
             self._state.restore(self._patience.call(lambda: self._io.store.read(lease)), lease.position)
         else:
             for parent in shard.parents:
                 self._inherit(parent)
+        self._arrivals = Arrivals(hash_range, lease.arrival)
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
         self._sink = self._io.open_sink(shard_id)
         self._commits = Commits(
@@ -320,7 +342,7 @@ class ShardLoop:
             self._start_commit(flush=True, ended=ended)
             left_s = None if deadline_s is None else max(0.0, deadline_s - (self._monotonic_s() - started))
             self._landed(self._commits.wait(left_s))
-        elif effects := self._state.fold.effects(flush=True):
+        elif effects := self._effects(flush=True):
             self._patience.call(lambda: self._sink.write(effects, self._state.position))
 
     def _stand_still(self, why: str) -> None:

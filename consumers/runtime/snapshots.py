@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
 from clickstream.refusals import error_code
 from clickstream.settings import Settings
@@ -75,6 +76,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
     progress: Progress
     behind_ms: int = 0
+    arrival: Arrival = Arrival()
     latency: str = ""
     ended: bool = False
 
@@ -87,6 +89,7 @@ class Lease(msgspec.Struct, kw_only=True):
     position: Position | None = None
     manifest: Manifest = Manifest()
     ended: bool = False
+    arrival: Arrival = Arrival()
 
 
 class SnapshotStore:
@@ -110,15 +113,21 @@ class SnapshotStore:
         self._bucket = settings.state_bucket
         self._taken: Lease | None = None
 
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         """Become the owner: every older epoch is refused from now on. How far the shard lags is unknown until it is read."""
         with translated("DynamoDB"):
             item = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=self._key(shard_id),
-                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now REMOVE behind_ms, breakers",
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
+                " REMOVE behind_ms, breakers",
                 ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"S": self._owner}, ":now": {"N": str(now_ms)}},
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":owner": {"S": self._owner},
+                    ":now": {"N": str(now_ms)},
+                    ":range": {"S": hash_range},
+                },
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         lease = _lease(shard_id, item)
@@ -151,6 +160,7 @@ class SnapshotStore:
             "latency": {"S": commit.latency},
             "updated_at": {"N": str(now_ms)},
             "committed_at": {"N": str(now_ms)},
+            **_told(commit.arrival),
             **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
         }
         try:
@@ -198,19 +208,19 @@ class SnapshotStore:
         with translated("S3"):
             self._delete(self._keys(shard_id))
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
-        """Tell that the shard is alive and how far it lags, without moving its position."""
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        """Tell that the shard is alive and how far it has come, without moving its position."""
+        values = {"behind_ms": {"N": str(behind_ms)}, "updated_at": {"N": str(now_ms)}, **_told(arrival)}
         try:
             with translated("DynamoDB"):
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=self._key(lease.shard_id),
-                    UpdateExpression="SET behind_ms = :behind_ms, updated_at = :now",
+                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
                     ConditionExpression="epoch = :epoch",
                     ExpressionAttributeValues={
                         ":epoch": {"N": str(lease.epoch)},
-                        ":behind_ms": {"N": str(behind_ms)},
-                        ":now": {"N": str(now_ms)},
+                        **{f":{name}": value for name, value in values.items()},
                     },
                 )
         except ClientError as error:
@@ -297,4 +307,10 @@ def _lease(shard_id: str, item: dict[str, Any]) -> Lease:
         position=Position.parse(position["S"]) if position else None,
         manifest=msgspec.json.decode(manifest["S"], type=Manifest) if manifest else Manifest(),
         ended=item.get("ended", {"BOOL": False})["BOOL"],
+        arrival=Arrival(**{name: int(item[name]["N"]) for name in ("arrived_to", "whole_to") if name in item}),
     )
+
+
+def _told(arrival: Arrival) -> dict[str, AttributeValueTypeDef]:
+    fields = msgspec.structs.asdict(arrival).items()
+    return {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in fields}

@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from clickstream.completeness import Arrival
 from clickstream.routing import WHOLE_SPACE
 from consumers.runtime.application import Inheritance
+from consumers.runtime.arrivals import Arrivals
 from consumers.runtime.commits import Commits, Landed
 from consumers.runtime.duplicates import SeenEvents
 from consumers.runtime.home import Home
@@ -60,8 +62,8 @@ def checkpoint_before_commit() -> list[Replacement]:
     """KCL is told of what was delivered, not of what is durable."""
     note = ShardLoop._note
 
-    def wrong(self: ShardLoop, batch: Any, applied: int) -> None:
-        note(self, batch, applied)
+    def wrong(self: ShardLoop, batch: Any, applied: int, delivered_s: float) -> None:
+        note(self, batch, applied, delivered_s)
         self._durable = self._delivered
 
     return [(ShardLoop, "_note", wrong)]
@@ -230,6 +232,32 @@ def foreign_events_not_refused() -> list[Replacement]:
         return set()
 
     return [(Home, "foreign", wrong)]
+
+
+# completeness
+
+
+@bug
+def arrived_to_by_the_machines_clock() -> list[Replacement]:
+    """A shard that has caught up says that it has everything up to now, by a clock that nobody has compared with Kinesis's."""
+    told = ShardLoop._told
+
+    def wrong(self: ShardLoop) -> Arrival:
+        arrival, now_ms = told(self), self._clock_ms()
+        return arrival if self._arrivals.behind_ms else msgspec.structs.replace(arrival, arrived_to=now_ms, whole_to=now_ms)
+
+    return [(ShardLoop, "_told", wrong)]
+
+
+@bug
+def held_back_hours_told_as_written() -> list[Replacement]:
+    """Hours are complete as soon as minutes are, although their rows are written at every tenth commit."""
+    given = Arrivals.given
+
+    def wrong(self: Arrivals, *, whole: bool) -> None:
+        given(self, whole=True)
+
+    return [(Arrivals, "given", wrong)]
 
 
 # the publisher

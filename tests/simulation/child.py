@@ -138,6 +138,7 @@ class Child:
             dead_letter_limit=DeadLetterLimit(),
             clock_ms=process.clock_ms,
             monotonic_s=lambda: scheduler.now / 1000,
+            servers_clock=lambda: (scheduler.now // 1000 * 1000, scheduler.now / 1000),
             executor=VirtualExecutor(scheduler, process),
             gone=self.gone,
         )

@@ -70,4 +70,3 @@ def test_a_missing_table_is_named(dynamodb: DynamoDBClient) -> None:
 
 def test_nothing_is_caught_up_before_a_shard_has_an_owner() -> None:
     assert not progress.caught_up([], since_ms=0)
-    assert progress.complete_to([ShardProgress(shard="0")]) is None

@@ -7,6 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from clickstream.completeness import Arrival
 from consumers.runtime.metric_lines import EVERY_MS, TellingStore
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease, Progress
@@ -17,7 +18,7 @@ T = 1_790_000_000_000
 class Store:
     """Commits anything."""
 
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         return Lease(shard_id=shard_id, epoch=1)
 
     def look(self, shard_id: str) -> Lease | None:
@@ -29,7 +30,7 @@ class Store:
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
         lease.position = commit.position
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
 
     def forget(self, shard_id: str) -> None: ...
 
@@ -81,7 +82,7 @@ def test_a_quiet_shard_tells_its_lag_and_a_shard_that_ends_tells_the_rest() -> N
     lines: list[str] = []
     store = TellingStore(Store(), "fraud", lines.append)
     lease = store.take("shard-1", T)
-    store.heartbeat(lease, 0, T)
+    store.heartbeat(lease, 0, Arrival(), T)
     store.commit(lease, _commit(5, [], ended=True), T + 1)
     quiet, last = _told(lines)
     assert (quiet["Behind"], "Events" in quiet) == (0, False)
