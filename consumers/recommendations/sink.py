@@ -11,6 +11,7 @@ from clickstream.errors import RetryLater
 from consumers.recommendations import rows
 from consumers.recommendations.fold import Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.outages import translated
 from consumers.runtime.position import START, Position
 from models.recommender.model import Model
@@ -66,9 +67,7 @@ class RecommendationsTable:
             made.append(self._counts(hit_rate))
         chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
         writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
-        failures = [failure for write in writes if (failure := write.exception()) is not None]
-        if failures:
-            raise failures[0]
+        raise_gravest(write.exception() for write in writes)
 
     def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
         """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before
