@@ -47,7 +47,7 @@ class Topic:
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": attribute(value)} for name, value in attributes.items()
                 },
-                **asked,  # type: ignore[arg-type]  # only texts
+                **asked,
             )
 
 

@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 from clickstream.errors import RetryLater, Throttled, Unwritable
 from clickstream.refusals import error_code
 from consumers.fraud.fold import CROSSING
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 from models.features.crossing import Part
@@ -76,12 +77,11 @@ class SightingsTable:
                 # one request for many: a transaction is the only batch that knows conditions
                 with translated("DynamoDB"):
                     self._dynamodb.transact_write_items(TransactItems=[{"Update": update} for update in updates])
-            except ClientError as error:
-                if error_code(error) != "TransactionCanceledException":
+            except (ClientError, Unwritable) as error:
+                if isinstance(error, ClientError) and error_code(error) != "TransactionCanceledException":
                     raise
-                # a later position stands somewhere, or another shard was writing to the same key just then
-                for update in updates:
-                    self._write_alone(update)
+                # a later position stands somewhere, another shard was writing to the same key just then, or one is too large
+                raise_gravest([self._trouble(update) for update in updates])
 
     def _read(self, names: Sequence[str]) -> Sequence[Any]:
         keys = [{"seen": {"S": name}} for name in names]
@@ -106,19 +106,30 @@ class SightingsTable:
             },
         }
 
-    def _write_alone(self, update: Any) -> None:
+    def _trouble(self, update: Any) -> RetryLater | Unwritable | None:
         try:
-            with translated("DynamoDB"):
-                self._dynamodb.update_item(**update)
-        except Unwritable:
-            # too large by the parts of ended shards, when nobody reads the item; or for another reason, which then stays
-            while any(self._fold(item, 1) for item in self._read([update["Key"]["seen"]["S"]])):
-                pass
-            with translated("DynamoDB"):
-                self._dynamodb.update_item(**update)
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise RetryLater(f"DynamoDB: {error}") from error
+            self._write_alone(update)
+        except (RetryLater, Unwritable) as trouble:
+            return trouble
+        return None
+
+    def _write_alone(self, update: Any) -> None:
+        for is_last in (False, True):
+            try:
+                with translated("DynamoDB"):
+                    self._dynamodb.update_item(**update)
+            except Unwritable:
+                if is_last:
+                    raise
+                # too large by the parts of ended shards, if nobody ever read the item
+                while any(self._fold(item, 1) for item in self._read([update["Key"]["seen"]["S"]])):
+                    pass
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise RetryLater(f"DynamoDB: {error}") from error
+                return
+            else:
+                return
 
     def _fold(self, item: Mapping[str, Any], at_least: int) -> bool:
         """Put parts of ended shards together, unless somebody else is doing so; whether it was done."""
@@ -143,12 +154,12 @@ class SightingsTable:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key={"seen": item["seen"]},
-                    UpdateExpression=f"SET folded = :folded ADD gone :gone REMOVE {', '.join(names)}",
+                    UpdateExpression=f"REMOVE {', '.join(names)} SET folded = :folded ADD gone :gone",
                     ConditionExpression=" AND ".join(unchanged),
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues=values,
                 )
-        except (RetryLater, ClientError) as error:
+        except (RetryLater, Unwritable, ClientError) as error:
             log.info("parts of ended shards stay for now", reason=str(error))
             return False
         return True

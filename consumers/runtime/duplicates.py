@@ -3,6 +3,9 @@
 A retry gives the same event a new sequence number, so only the event id tells. Ids are kept by generation: a generation is a
 span of arrival time (Kinesis's clock, so it replays identically), and an id is a duplicate when it was seen in this generation
 or in the one before. The horizon is therefore at least one span and at most two, and forgetting is one assignment.
+
+A retry is of the same user. The same id from another user is another event, whether or not both are on one shard: nobody can
+have another's event dropped by sending its id first.
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ from clickstream.routing import HashRange, hash_key
 
 #: A client must send its retry within this time.
 GENERATION_MS = 5 * 60_000
+#: No id holds it.
+_SHARED = "\x1f"
 
 
 class SeenChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -34,6 +39,8 @@ class SeenEvents:
         self._now: dict[str, str] = {}
         self._before: dict[str, str] = {}
         self._changes: list[SeenChunk] = []
+        self._shared = False
+        """Whether several users may have used one id: then ids alone do not tell."""
 
     def __len__(self) -> int:
         return len(self._now) + len(self._before)
@@ -51,11 +58,12 @@ class SeenEvents:
         self._advance(generation)
         ids = [event.event_id for event in events]
         distinct = set(ids)
-        if len(distinct) != len(ids) or not (
-            self._now.keys().isdisjoint(distinct) and self._before.keys().isdisjoint(distinct)
+        if (
+            self._shared
+            or len(distinct) != len(ids)
+            or not (self._now.keys().isdisjoint(distinct) and self._before.keys().isdisjoint(distinct))
         ):
-            events = self._one_by_one(events)
-            ids = [event.event_id for event in events]
+            return self._one_by_one(events)
         users = [event.user_id for event in events]
         self._remember(generation, users, ids)
         return events
@@ -84,6 +92,7 @@ class SeenEvents:
             target = self._now if chunk.generation == self._generation else self._before
             for user_id, event_id in zip(chunk.user_ids, chunk.event_ids, strict=True):
                 if keys is None or hash_key(user_id) in keys:
+                    self._shared = self._shared or _SHARED in event_id
                     target[event_id] = user_id
 
     def _across_generations(self, events: Sequence[AnyEvent], arrived_ms: Sequence[int]) -> list[AnyEvent]:
@@ -95,19 +104,27 @@ class SeenEvents:
                 self._advance(generation)
                 # also when nothing in it is new: what is restored from the changes must be as far on in time
                 self._remember(generation, [], [])
-            if event.event_id not in self._now and event.event_id not in self._before:
-                new.append(event)
-                self._remember(generation, [event.user_id], [event.event_id])
+            new += self._one_by_one([event])
         return new
 
     def _one_by_one(self, events: Sequence[AnyEvent]) -> list[AnyEvent]:
-        batch: set[str] = set()
         new: list[AnyEvent] = []
+        keys: list[str] = []
         for event in events:
-            event_id = event.event_id
-            if event_id not in batch and event_id not in self._now and event_id not in self._before:
-                batch.add(event_id)
+            key, user_id = event.event_id, event.user_id
+            user = self._now.get(key) or self._before.get(key)
+            if user is not None and user != user_id:
+                self._shared = True
+            if self._shared and user != user_id:
+                key = f"{key}{_SHARED}{user_id}"
+                user = self._now.get(key) or self._before.get(key)
+                if user is None and event.event_id not in self._now and event.event_id not in self._before:
+                    key = event.event_id
+            if user is None:
+                self._now[key] = user_id
                 new.append(event)
+                keys.append(key)
+        self._remember(self._generation, [event.user_id for event in new], keys)
         return new
 
     def _remember(self, generation: int, users: list[str], ids: list[str]) -> None:
@@ -120,3 +137,4 @@ class SeenEvents:
         self._before = self._now if generation == self._generation + 1 else {}
         self._now = {}
         self._generation = generation
+        self._shared = self._shared and any(_SHARED in key for key in self._before)

@@ -62,3 +62,28 @@ def test_children_know_exactly_their_own_users(stream: list[Arrival], border: in
         child.restore(chunks, keys)
         told = {event_id for chunk in child.everything() for event_id in chunk.event_ids}
         assert told == {event_id for chunk in chunks for event_id in chunk.event_ids if hash_key(f"user of {event_id}") in keys}
+
+
+sent = st.lists(
+    st.tuples(st.sampled_from(["e1", "e2"]), st.sampled_from(["ann", "bob", "eve"]), st.integers(0, 4 * GENERATION_MS)),
+    max_size=40,
+)
+
+
+@given(sent, st.lists(st.integers(0, 40), max_size=6))
+@example([("e1", "eve", 0), ("e1", "ann", 1), ("e1", "ann", 2), ("e1", "eve", 3)], [1, 2])
+def test_an_id_of_two_users_is_two_events(stream: list[tuple[str, str, int]], cuts: list[int]) -> None:
+    """As if every user had their own ids: whoever shares a shard with whom, and however it is cut."""
+    seen, chain = SeenEvents(), list[list[SeenChunk]]()
+    indices: list[int] = []
+    borders = sorted({0, len(stream), *(cut for cut in cuts if cut <= len(stream))})
+    for start, end in itertools.pairwise(borders):
+        part = stream[start:end]
+        events = [Login(event_id=each, user_id=user, session_id="s", occurred_at=0) for each, user, _ in part]
+        kept = {id(one) for one in seen.only_new(events, [arrived for *_, arrived in part])}
+        indices += [start + n for n, one in enumerate(events) if id(one) in kept]
+        chain.append(seen.changes())
+        seen = SeenEvents()
+        for link in chain:
+            seen.restore(link, keys=None)
+    assert indices == by_definition([(f"{event_id} of {user}", arrived) for event_id, user, arrived in stream])
