@@ -105,7 +105,7 @@ class Api:
         found = await run_in_threadpool(self._risk.of, event_id)
         if found is None:
             raise HTTPException(404, "there is no decision on that event (yet); only purchases are decided on")
-        return json(decision_answer(found))
+        return json(decision_answer(found, await run_in_threadpool(self._risk.others, event_id)))
 
 
 def _told(request: Request, answer: T, as_table: Callable[[T], bytes], name: str) -> Response:

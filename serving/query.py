@@ -148,12 +148,13 @@ def decision(event_id: str, as_json: bool) -> None:
 
     \b
     With --json: {"event_id", "order_id", "user_id", "occurred_at", "decided_at", "amount", "currency", "verdict", "score",
-      "reasons", "source", "model_version", "features"}
+      "reasons", "source", "model_version", "features", "others"}
       verdict        approve, review or block
       score          the probability of fraud; with source "unsupervised" how strange it is, with "rules" the rule's weight
       reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
       source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
       features       {name: value or null}, as they were when it was decided
+      others         decisions on other purchases under the same event id, each like this one; some of them if they are many
 
     \b
     Example:
@@ -163,22 +164,24 @@ def decision(event_id: str, as_json: bool) -> None:
     from consumers.fraud import views
 
     settings = from_env()
-    found = views.Decisions(Clients(settings), settings).of(event_id)
+    decisions = views.Decisions(Clients(settings), settings)
+    found = decisions.of(event_id)
     if found is None:
         raise Missing(
             f"no decision on {event_id}",
             hint="it may not be a purchase, or not be decided yet: `clickstream tail` shows what is on the stream",
         )
-    document = views.as_json(found)
+    others = decisions.others(event_id)
     if as_json:
-        click.echo(msgspec.json.encode(document))
+        click.echo(msgspec.json.encode(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
         return
-    click.echo(f"{found.verdict.value}  score {found.score:.4f}  by {found.source.value} {found.model_version}")
-    click.echo(
-        f"order {found.order_id} of {found.user_id}, {found.amount:,} {found.currency} (minor units), {iso(found.occurred_at)}"
-    )
-    for moved in found.reasons:
-        click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
+    for each in (found, *others):
+        click.echo(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}")
+        click.echo(
+            f"order {each.order_id} of {each.user_id}, {each.amount:,} {each.currency} (minor units), {iso(each.occurred_at)}"
+        )
+        for moved in each.reasons:
+            click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
 
 
 @query.command()

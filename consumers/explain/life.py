@@ -151,9 +151,9 @@ def stretches(around_ms: int | None, now_ms: int) -> list[Stretch]:
 
 
 def judged(sightings: Sequence[Sighting]) -> list[Put]:
-    """Every put in order of arrival: the first good one takes effect, those after it are duplicates."""
+    """Every put in order of arrival: a user's first good one takes effect, those after it are duplicates."""
     puts: list[Put] = []
-    seen = False
+    seen: set[str] = set()
     for each in sorted(sightings, key=lambda each: (each.arrived_ms, each.position)):
         fate: Fate
         redriven_for = reason = None
@@ -164,8 +164,8 @@ def judged(sightings: Sequence[Sighting]) -> list[Put]:
         elif each.event.redriven_for is not UNSET:
             fate, redriven_for = "takes effect", each.event.redriven_for
         else:
-            fate = "duplicate" if seen else "takes effect"
-            seen = True
+            fate = "duplicate" if each.event.user_id in seen else "takes effect"
+            seen.add(each.event.user_id)
         puts.append(
             Put(
                 shard=each.shard,

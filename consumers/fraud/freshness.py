@@ -42,6 +42,8 @@ class OtherShards:
         self._shard_id = shard_id
         self._looked_ms: int | None = None
         self._told_up_to = float("-inf")
+        self.ended: frozenset[str] = frozenset()
+        """Shards that have told all they ever will, as of the last look."""
 
     def told_up_to(self, now_ms: int) -> float:
         """See :func:`told_up_to`, as of a moment ago. ``now_ms``: the wall clock."""
@@ -55,6 +57,8 @@ class OtherShards:
                     ExpressionAttributeNames={"#shard": "shard"},  # a reserved word
                     ConsistentRead=True,
                 )
-                self._told_up_to = told_up_to((item for page in pages for item in page["Items"]), self._shard_id)
+                items = [item for page in pages for item in page["Items"]]
+            self._told_up_to = told_up_to(items, self._shard_id)
+            self.ended = frozenset(item["shard"]["S"] for item in items if item.get("ended", {}).get("BOOL"))
             self._looked_ms = now_ms
         return self._told_up_to
