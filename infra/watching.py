@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from clickstream.settings import ORDER_QUEUES
+from clickstream.telemetry.emf import NAMESPACE, name_of
 from infra.stages import Stage
 
 Statistic = Literal["Sum", "Maximum", "Average", "Minimum", "p99"]
@@ -81,6 +82,20 @@ def lag(stage: Stage, application: str) -> Alarm:
         statistic="Maximum",
         threshold=stage.lag_s * 1000,
         periods=3,
+    )
+
+
+def _forbidden() -> Alarm:
+    """Any shard of any application: who waits for a permission makes no commit, so its process tells it each minute."""
+    return Alarm(
+        name="shard-forbidden",
+        section="a-shard-may-not-do-its-work",
+        says="a shard waits because AWS does not allow it something, or a key or resource is away; nothing is lost yet",
+        namespace="",
+        metric="",
+        query=f'SELECT MAX({name_of("clickstream_forbidden")}) FROM SCHEMA("{NAMESPACE}", application, shard)',
+        statistic="Maximum",
+        periods=2,
     )
 
 
@@ -214,7 +229,7 @@ def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
         "dead-letters",
         "there-are-dead-letters",
         stage.settings.dead_letter_queue,
-        "records that are no events wait in the dead-letter queue",
+        "records that are no events, or effects that no store takes, wait in the dead-letter queue",
     )
     services = [alarm for program in programs for alarm in _service(stage, program)]
-    return [*_stream(stage), letters, *services, *_orders(stage), *_tables(stage), *_gateway(stage)]
+    return [*_stream(stage), letters, _forbidden(), *services, *_orders(stage), *_tables(stage), *_gateway(stage)]

@@ -13,6 +13,7 @@ from clickstream.errors import Fenced, RetryLater, Stop
 from consumers.runtime.dead_letters import DeadLetter
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease, Manifest, Progress, StoredObject
+from consumers.runtime.stumbling import Stumble
 
 
 class ShardItem(msgspec.Struct, kw_only=True):
@@ -26,6 +27,7 @@ class ShardItem(msgspec.Struct, kw_only=True):
     progress: Progress = Progress()
     behind_ms: int = 0
     updated_at: int = 0
+    stumble: Stumble | None = None
 
 
 class MemoryStore:
@@ -76,7 +78,7 @@ class MemoryStore:
         old = item.manifest.chain
         item.manifest = Manifest(chain=(link,) if commit.full else (*old, link))
         item.position, item.ended, item.progress = commit.position, commit.ended, commit.progress
-        item.behind_ms, item.updated_at = commit.behind_ms, now_ms
+        item.behind_ms, item.updated_at, item.stumble = commit.behind_ms, now_ms, commit.stumble
         lease.position, lease.manifest, lease.ended = item.position, item.manifest, item.ended
         if commit.full:
             for obsolete in old:
@@ -96,13 +98,25 @@ class MemoryStore:
             raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's")
         item.behind_ms, item.updated_at = behind_ms, now_ms
 
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None:
+        self._answer()
+        if self.items[lease.shard_id].epoch == lease.epoch:
+            self.items[lease.shard_id].stumble = stumble
+
     def _answer(self) -> None:
         if self.down:
             raise RetryLater("memory store: switched off")
 
     def _lease(self, shard_id: str) -> Lease:
         item = copy.deepcopy(self.items[shard_id])
-        return Lease(shard_id=shard_id, epoch=item.epoch, position=item.position, manifest=item.manifest, ended=item.ended)
+        return Lease(
+            shard_id=shard_id,
+            epoch=item.epoch,
+            position=item.position,
+            manifest=item.manifest,
+            ended=item.ended,
+            stumble=item.stumble,
+        )
 
 
 class MemoryDeadLetters:
