@@ -232,7 +232,7 @@ class ShardLoop:
         self._footing = Footing(lease.stumble)
         place = {"application": self._application.name, "shard": shard_id}
         letters = self._io.dead_letters
-        sink = self._io.open_sink(shard_id)
+        sink = self._patience.call(lambda: self._io.open_sink(shard_id))
         self._writing = Writing(sink, letters, self._patience, self._footing, **place, now_ms=self._clock_ms)
         remember = partial(self._io.store.stumbled, lease)
         self._folding = Folding(self._state, self._footing, letters, self._patience, **place, remember=remember)
