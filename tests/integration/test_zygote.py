@@ -23,6 +23,7 @@ SHARD_SH = str(resources.files("consumers.runtime") / "shard.sh")
 ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
+from clickstream.telemetry import logs
 from consumers.runtime.zygote import end_with_parent, fork_until_one_dies, open_requests
 
 def serve():
@@ -40,6 +41,7 @@ def serve():
     return 0
 
 end_with_parent()
+logs.to_stderr("info")
 directory = Path(sys.argv[1])
 requests = open_requests(directory)
 (directory / "ready").touch()
