@@ -1,5 +1,5 @@
 # Everything one does here, each verb with its set-up: a machine needs Python 3.11 or later and make, nothing else.
-.PHONY: help demo test bench simulate synth lint clean setup bytecode ministack-requirements
+.PHONY: aggregates help demo test bench simulate synth lint clean setup bytecode ministack-requirements
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -90,3 +90,11 @@ clean:
 	@if [ -x $(RUN)/clickstream ]; then $(RUN)/clickstream local stop; fi
 	rm -rf .venv .tools .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# KCL's de-aggregation as it must be; the jar is in git, since who runs the platform has no compiler
+aggregates: setup
+	@rm -rf build/aggregates && mkdir -p build/aggregates
+	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime import jvm; print(*jvm.class_path()[1:], sep=":")')" \
+		-d build/aggregates consumers/runtime/AggregatorUtil.java
+	@cp consumers/runtime/AggregatorUtil.java build/aggregates/
+	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/aggregates.jar -C build/aggregates .

@@ -9,6 +9,7 @@ then the bytes may as well be kept: measured twice as fast as filling protobuf's
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterable
 from functools import cache
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clickstream.errors import Undecodable
+from clickstream.routing import MAX_HASH_KEY
 
 MAGIC = b"\xf3\x89\x9a\xc2"
 DIGEST_BYTES = 16
@@ -170,7 +172,7 @@ def decode(data: bytes) -> list[UserRecord]:
     keys = _texts(aggregate.partition_key_table)
     hash_keys = _texts(aggregate.explicit_hash_key_table)
     try:
-        return [
+        records = [
             (
                 keys[record.partition_key_index],
                 hash_keys[record.explicit_hash_key_index] if record.HasField("explicit_hash_key_index") else None,
@@ -180,6 +182,13 @@ def decode(data: bytes) -> list[UserRecord]:
         ]
     except IndexError as error:
         raise Undecodable("broken aggregate: a key index is outside of its table") from error
+    if hash_keys and not all(explicit is None or _is_hash_key(explicit) for _, explicit, _ in records):
+        raise Undecodable("broken aggregate: an explicit hash key is no number of 128 bits")
+    return records
+
+
+def _is_hash_key(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,39}", text) is not None and int(text) <= MAX_HASH_KEY
 
 
 def _texts(table: Any) -> list[str]:

@@ -128,6 +128,20 @@ def _service(stage: Stage, program: str) -> list[Alarm]:
     ]
 
 
+def _dies(application: str) -> Alarm:
+    return Alarm(
+        name=f"{application}-dies",
+        section="a-worker-dies",
+        says=f"a worker of {application} ended by itself three times while its shards did not move",
+        namespace=NAMESPACE,
+        metric=name_of("clickstream_worker_deaths"),
+        dimensions={"application": application},
+        statistic="Maximum",
+        threshold=2,
+        period_s=300,
+    )
+
+
 def _queue(name: str, section: str, queue: str, says: str) -> Alarm:
     return Alarm(
         name=name,
@@ -232,4 +246,5 @@ def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
         "records that are no events, or effects that no store takes, wait in the dead-letter queue",
     )
     services = [alarm for program in programs for alarm in _service(stage, program)]
-    return [*_stream(stage), letters, _forbidden(), *services, *_orders(stage), *_tables(stage), *_gateway(stage)]
+    dying = [_dies(application) for application in applications]
+    return [*_stream(stage), letters, _forbidden(), *services, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]

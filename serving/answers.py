@@ -67,6 +67,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     foreign: Annotated[int, Meta(description="refused: their keys belong to another shard")]
     breakers: Annotated[dict[str, str], Meta(description="dependencies that count as down")]
     waiting: Annotated[dict[str, str | int], Meta(description="what it may not do: action, resource, since; or empty")]
+    deaths: Annotated[int, Meta(description="how often its worker ended by itself since the shard last moved")]
 
 
 class Application(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,7 @@ def _put(put: Put) -> str:
         case "rejected":
             return f"{place}: rejected, {put.reason}"
         case "not at home":
-            return f"{place}: a reshard overtook the aggregate; it is put again"
+            return f"{place}: {put.reason}; a publisher that a reshard overtook puts it again"
         case "takes effect":
             return place if put.redriven_for is None else f"{place}: redriven for {put.redriven_for}"
 

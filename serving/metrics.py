@@ -49,6 +49,7 @@ def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
             yield Sample("clickstream_effect_latency_seconds", histogram(HdrHistogram.decode(row.latency)), labels)
         if row.ended:
             continue
+        yield Sample("clickstream_worker_deaths", row.deaths, labels)
         if row.behind_ms is not None:
             yield Sample("clickstream_behind_seconds", row.behind_ms / 1000, labels)
         if row.updated_at:

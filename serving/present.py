@@ -67,6 +67,7 @@ def shard_json(row: ShardProgress, speed: Speed | None, now_ms: int) -> Shard:
         foreign=row.foreign,
         breakers=row.breakers,
         waiting=row.waiting,
+        deaths=row.deaths,
     )
 
 

@@ -25,6 +25,7 @@ MetricName = Literal[
     "clickstream_breaker_open",
     "clickstream_forbidden",
     "clickstream_shard_owner",
+    "clickstream_worker_deaths",
     "clickstream_stores_up",
     "clickstream_collector_requests_total",
     "clickstream_collector_events_total",
@@ -152,6 +153,13 @@ _OF_SHARD: tuple[Metric, ...] = (
         labels=(*SHARD, "owner"),
         says="1 for the worker that owns the shard",
         advice="changes at deploys and takeovers; changing by itself: workers die, look for 'the worker died'",
+    ),
+    Metric(
+        name="clickstream_worker_deaths",
+        kind="gauge",
+        labels=SHARD,
+        says="how often the shard's worker ended by itself since the shard last moved",
+        advice="2 or more: the shard cannot start; its worker's log says why in the lines before 'the worker died'",
     ),
     Metric(
         name="clickstream_stores_up",

@@ -65,6 +65,8 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     latency: str = ""
     breakers: dict[str, str] = {}
     waiting: dict[str, str | int] = {}
+    deaths: int = 0
+    """How often its worker ended by itself since the shard last committed."""
 
 
 class Aggregates:

@@ -35,7 +35,7 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     arrived_ms: int
     members: int
     at_home: bool
-    """Whether all keys of its aggregate hash into this shard; elsewhere KCL drops it, and its publisher puts it again."""
+    """Whether its user hashes into this shard; elsewhere the shard refuses it, since every event counts in one shard alone."""
     event: AnyEvent | Rejected
 
     @property
@@ -149,7 +149,7 @@ def judged(sightings: Sequence[Sighting]) -> list[Put]:
         fate: Fate
         redriven_for = reason = None
         if not each.at_home:
-            fate = "not at home"
+            fate, reason = "not at home", f"{each.shard} refused it: its user_id hashes into another shard"
         elif isinstance(each.event, Rejected):
             fate, reason = "rejected", str(each.event)
         elif each.event.redriven_for is not UNSET:

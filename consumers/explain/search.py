@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from clickstream import aggregation
-from clickstream.errors import Rejected, RetryLater
-from clickstream.events import AnyEvent
+from clickstream.aggregation import is_aggregated
+from clickstream.errors import RetryLater
 from clickstream.refusals import Kind, error_code, kind_of
 from clickstream.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch
 from consumers.follow import READ_INTERVAL
-from consumers.runtime.decoding import decode_batch
+from consumers.looking import delivered, looked_at
+from consumers.runtime.decoding import Rejection
 from consumers.runtime.outages import translated
-from consumers.runtime.wire import Record
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -99,36 +98,31 @@ class _OnlyId(msgspec.Struct):
 
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:
     """The members of a Kinesis record (a dict as boto3 has it) that carry this id."""
-    data: bytes = record["Data"]
     # an aggregate holds its members' bytes as they are, so one look tells whether it need be opened
-    if event_id.encode() not in data:
+    if not _may_hold(record["Data"], event_id):
         return
-    members: list[tuple[str, str | None, bytes]] = [(record["PartitionKey"], None, data)]
-    if aggregation.is_aggregated(data):
-        try:
-            members = aggregation.decode(data)
-        except Rejected:
-            return  # a broken aggregate has no members to be told apart
-    at_home = all(explicit is not None or hash_key(key) in shard.hash_range for key, explicit, _ in members)
-    for number, (key, _, member) in enumerate(members):
-        if event_id.encode() in member and _id_of(member) == event_id:
-            yield Sighting(
-                shard=shard.shard_id,
-                sequence_number=record["SequenceNumber"],
-                sub_sequence_number=number,
-                arrived_ms=arrived_ms,
-                members=len(members),
-                at_home=at_home,
-                event=_judged(
-                    Record(
-                        data=member,
-                        partition_key=key,
-                        sequence_number=record["SequenceNumber"],
-                        sub_sequence_number=number,
-                        approximate_arrival_timestamp=arrived_ms,
-                    )
-                ),
-            )
+    members = delivered(record)
+    carriers = [each for each in members if _may_hold(each.data, event_id) and _carries(each.data, event_id)]
+    for look in looked_at(carriers, shard):
+        yield Sighting(
+            shard=shard.shard_id,
+            sequence_number=look.record.sequence_number,
+            sub_sequence_number=look.record.sub_sequence_number,
+            arrived_ms=arrived_ms,
+            members=len(members),
+            at_home=look.at_home,
+            event=look.event.error if isinstance(look.event, Rejection) else look.event,
+        )
+
+
+def _may_hold(data: bytes, event_id: str) -> bool:
+    """JSON may write any character as an escape, but no escape without a backslash."""
+    return event_id.encode() in data or b"\\" in data
+
+
+def _carries(data: bytes, event_id: str) -> bool:
+    """Whether the record is of this id: of an aggregate that cannot be opened, as far as can be known."""
+    return event_id.encode() in data if is_aggregated(data) else _id_of(data) == event_id
 
 
 def _id_of(data: bytes) -> str | None:
@@ -136,9 +130,3 @@ def _id_of(data: bytes) -> str | None:
         return msgspec.json.decode(data, type=_OnlyId).event_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _judged(record: Record) -> AnyEvent | Rejected:
-    """By the rules that every application keeps, in today's code."""
-    decoded = decode_batch([record])
-    return decoded.rejections[0].error if decoded.rejections else decoded.events[0]

@@ -56,6 +56,11 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
     metavar="FILE",
     help="KCL properties of your own; they win over the derived ones.",
 )
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Delete what APP knows of its stream (leases, positions, snapshots; no answers), and end: it begins anew then.",
+)
 @click.option("--print-properties", is_flag=True, help="Print what KCL would be told, and end.")
 def worker(
     app: str,
@@ -64,6 +69,7 @@ def worker(
     initial_position: InitialPosition,
     max_records: int,
     overrides: Path | None,
+    forget: bool,
     print_properties: bool,
 ) -> int:
     """One KCL worker of APP, until SIGTERM.
@@ -76,11 +82,17 @@ def worker(
       clickstream worker analytics
       clickstream worker analytics -w 2
     """
+    from clickstream.aws import Clients
+    from consumers.runtime import streams
     from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
 
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
     settings = from_env()
+    if forget:
+        shards = streams.forget(app, Clients(settings), settings)
+        click.echo(f"{app} has forgotten {shards} shards and begins anew", err=True)
+        return 0
     application = settings.application(app)
     worker_id = f"{application}-{worker}"
     plan = WorkerPlan(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -16,8 +18,8 @@ from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime import leases
-from consumers.runtime.jvm import JvmOptions, command_line
+from consumers.runtime import deaths, leases, streams
+from consumers.runtime.jvm import LOCALE, JvmOptions, command_line
 from consumers.runtime.life import Processes
 from consumers.runtime.outages import translated
 from consumers.runtime.properties import InitialPosition, Retrieval, Tuning, derive, render
@@ -76,7 +78,12 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     folder = folder_of(settings)
     binary = java.find(settings)
     clients = Clients(settings)
-    check(plan, clients, settings)
+    created = check(plan, clients, settings)
+    count: Callable[[float], int] = lambda _: 0  # noqa: E731  # nothing to count at without a table
+    if settings.shards_table in plan.tables:
+        application = plan.application.removeprefix(f"{settings.name}-")
+        streams.recognise(application, created, clients, settings)
+        count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)
     lock = WorkerLock(folder / f"{plan.worker_id}.lock")
     try:
         _prepare_requests(plan.shards.requests)
@@ -94,11 +101,11 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
         processes = Processes(
             daemon=command_line(binary, properties, plan.jvm),
             companion=plan.shards.companion,
-            environment=environment(settings) | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
+            environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock.fd,),
         )
         drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
-        status = Supervisor(processes, plan.restarts, drain_s=drain_s).run()
+        status = Supervisor(processes, plan.restarts, drain_s=drain_s, count=count).run()
         _release(plan, clients)
         return status
     finally:
@@ -110,15 +117,16 @@ def folder_of(settings: Settings) -> Path:
     return settings.local_dir.absolute() / "workers"
 
 
-def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> None:
-    """Whether the stream and the tables are there; raises Missing or UserMistake with a hint."""
+def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
+    """Whether the stream and the tables are there; returns when the stream was made. Raises Missing or UserMistake."""
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     hint = "clickstream local start makes them on this machine; on AWS the stack does"
     try:
-        clients.kinesis.describe_stream_summary(StreamName=settings.stream)
+        stream = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
         for table in plan.tables:
             clients.dynamodb.describe_table(TableName=table)
+        return stream["StreamCreationTimestamp"]
     except ClientError as error:
         code = error.response["Error"]["Code"]
         if code != "ResourceNotFoundException":
@@ -153,6 +161,15 @@ def _prepare_requests(directory: Path | None) -> None:
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(mode=0o700, parents=True)
     os.mkfifo(directory / "requests", 0o600)
+
+
+def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
+    """Best effort, and one try: what DynamoDB cannot be told is not held against the worker."""
+    try:
+        return deaths.count(application, worker_id, clients, settings, lived_s)
+    except ClickstreamError as error:
+        log.warning("the worker's end was not counted", reason=str(error))
+        return 0
 
 
 def _release(plan: WorkerPlan, clients: Clients) -> None:

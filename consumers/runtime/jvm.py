@@ -11,6 +11,11 @@ from clickstream.errors import Missing
 
 MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
 LOGBACK = Path(__file__).with_name("logback.xml")
+#: KCL's de-aggregation as it must be (AggregatorUtil.java, compiled); made by ``make aggregates``.
+AGGREGATES = Path(__file__).with_name("aggregates.jar")
+#: How the JVM reads its arguments and names files follows the locale and nothing else: under LC_ALL=C, common in containers, it
+#: would not find a folder whose name is not ASCII.
+LOCALE = {"LC_ALL": "C.UTF-8"}
 
 
 class JvmOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,20 +28,20 @@ class JvmOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def class_path() -> list[Path]:
-    """The jars of the installed amazon_kclpy package; raises Missing."""
+    """Our jar, which goes first, and those of the installed amazon_kclpy package; raises Missing."""
     package = find_spec("amazon_kclpy")
     folders = [] if package is None else [Path(folder) / "jars" for folder in package.submodule_search_locations or ()]
     jars = sorted(jar for folder in folders for jar in folder.glob("*.jar"))
     if not any(jar.name.startswith("amazon-kinesis-client-multilang-") for jar in jars):
         raise Missing("amazon_kclpy is installed without KCL's jars", hint="uv sync --reinstall-package amazon-kclpy")
-    return jars
+    return [AGGREGATES, *jars]
 
 
 def command_line(java: Path, properties: Path, options: JvmOptions) -> list[str]:
     """The arguments of the daemon's process; raises Missing when KCL's jars are not installed."""
     return [
         str(java),
-        # under LC_ALL=C, common in containers, Java 17 would write partition keys as ASCII to the shard processes
+        # the daemon writes partition keys to the shard processes in this encoding
         "-Dfile.encoding=UTF-8",
         "-Dsun.stdout.encoding=UTF-8",
         "-Dsun.stderr.encoding=UTF-8",

@@ -14,14 +14,14 @@ class Restart(msgspec.Struct, frozen=True):
 
 
 class GiveUp(msgspec.Struct, frozen=True):
-    """It will not live: ``starts`` of them ended within ``window_s`` seconds."""
+    """It will not live: ``starts`` of them ended within ``window_s`` seconds, or, when that is None, without having moved."""
 
     starts: int
-    window_s: float
+    window_s: float | None
 
 
 class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """A budget of starts in a sliding window.
+    """A budget of starts in a sliding window, and one of starts in a row that moved no shard, however slowly they die.
 
     The first failure in a while is answered at once, since a quick restart under the same worker id is the fastest takeover
     there is; further ones wait, each twice as long as the one before.
@@ -29,14 +29,22 @@ class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     budget: int = 5
     window_s: float = 60.0
+    barren: int = 10
+    """More than the budget: what ends so slowly may wait for a dependency, which some minutes may give back."""
     first_delay_s: float = 0.5
     longest_delay_s: float = 10.0
 
-    def decide(self, starts: Sequence[float], now: float) -> Restart | GiveUp:
-        """After an unexpected end at ``now``; ``starts`` are the times of all starts so far, in seconds of the same clock."""
+    def decide(self, starts: Sequence[float], now: float, barren: int = 0) -> Restart | GiveUp:
+        """After an unexpected end at ``now``; ``starts`` are the times of all starts so far, in seconds of the same clock.
+
+        ``barren``: how many starts in a row, this one among them, moved no shard.
+        """
         recent = sum(now - start < self.window_s for start in starts)
         if recent >= self.budget:
             return GiveUp(recent, self.window_s)
-        if recent <= 1:
+        if barren >= self.barren:
+            return GiveUp(barren, None)
+        failures = max(recent, barren)
+        if failures <= 1:
             return Restart(0.0)
-        return Restart(min(self.longest_delay_s, self.first_delay_s * 2.0 ** (recent - 2)))
+        return Restart(min(self.longest_delay_s, self.first_delay_s * 2.0 ** (failures - 2)))

@@ -164,7 +164,7 @@ class SnapshotStore:
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=self._key(lease.shard_id),
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
                     ConditionExpression="epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
                     " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
                     # aliases for all: DynamoDB reserves many plain words

@@ -6,7 +6,7 @@ import os
 import select
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
@@ -26,12 +26,16 @@ INTERRUPTED: Final = 130
 class Supervisor:
     """Runs in the main thread: it needs the process's signals.
 
-    ``drain_s`` is the time from SIGTERM to SIGKILL, in seconds: KCL's own grace and a margin for the JVM's end.
+    ``drain_s`` is the time from SIGTERM to SIGKILL, in seconds: KCL's own grace and a margin for the JVM's end. ``count`` is
+    told how long each life lasted that ended by itself, and says how many in a row moved nothing.
     """
 
-    def __init__(self, processes: Processes, policy: RestartPolicy, *, drain_s: float) -> None:
+    def __init__(
+        self, processes: Processes, policy: RestartPolicy, *, drain_s: float, count: Callable[[float], int] = lambda _: 0
+    ) -> None:
         self._processes = processes
         self._policy = policy
+        self._count = count
         self._drain_s = drain_s
         self._starts: list[float] = []
         self._asked: signal.Signals | None = None
@@ -49,7 +53,8 @@ class Supervisor:
                 if self._stopping():
                     return self._drain(life, wake)
                 status = life.end()
-                decision = self._policy.decide(self._starts, time.monotonic())
+                now = time.monotonic()
+                decision = self._policy.decide(self._starts, now, self._count(now - self._starts[-1]))
                 if isinstance(decision, GiveUp):
                     log.error("the worker does not live: giving up", starts=decision.starts, within_s=decision.window_s)
                     return FAILED

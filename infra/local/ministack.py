@@ -19,6 +19,7 @@ from clickstream.errors import UserMistake
 from clickstream.settings import child_environment
 
 REQUIREMENTS = Path(__file__).with_name("ministack-requirements.txt")
+_LAUNCHER = Path(__file__).with_name("gate") / "launch.py"
 HEALTH = "/_ministack/ready"
 
 
@@ -42,8 +43,11 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
     return python
 
 
-def command(python: Path) -> list[str]:
-    return [str(python), "-m", "ministack"]
+def command(python: Path, policies: Path | None = None) -> list[str]:
+    """With a file of policies (infra.local.roles): behind the gate, which refuses what AWS refuses."""
+    if policies is None:
+        return [str(python), "-m", "ministack"]
+    return [str(python), str(_LAUNCHER), str(policies)]
 
 
 def environment(port: int, scratch: Path, state: Path | None, region: str) -> dict[str, str]:

@@ -22,11 +22,13 @@ import msgspec
 
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings, from_env
-from infra.local import ministack
+from infra.local import ministack, roles
+from infra.local.gate.controls import Controls
 from infra.local.processes import Children, Died, Process, end, start_detached, wait_until
 
 HOST = "127.0.0.1"
-#: ministack takes any key; the same pair everywhere, since local resources belong to the key's account
+#: The administrator's: of whoever makes resources, and of tests that look. Programs sign with the keys of infra.local.roles.
+#: (Every key belongs to the same account, unless it is a number of twelve digits: that is an account of its own.)
 CREDENTIALS = ("test", "test")
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -79,6 +81,16 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             # without it a client that finds no credentials asks the network for them, and waits
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+    @property
+    def policies(self) -> Path:
+        """What its servers let each role do."""
+        return _policies(self.directory)
+
+    @property
+    def controls(self) -> Controls:
+        """Injects and ends faults (infra.local.gate.faults)."""
+        return Controls((f"http://{HOST}:{self.ports.aws}", f"http://{HOST}:{self.ports.kinesis}"))
 
     def answers(self) -> bool:
         """Whether every server of it is healthy."""
@@ -244,7 +256,9 @@ def _bring_up(
     scratch = _scratch(directory)
     scratch.mkdir(parents=True, exist_ok=True)
     environment = ministack.environment(aws_port, scratch, state, region)
-    kinesis = [sys.executable, "-m", "infra.local.kinesis", "--port", str(kinesis_port)]
+    policies = _policies(directory)
+    policies.write_text(roles.policies())
+    kinesis = [sys.executable, "-m", "infra.local.kinesis", "--port", str(kinesis_port), "--policies", str(policies)]
     if state is not None:
         kinesis += ["--state", str(state.absolute() / "kinesis")]
     logs = directory / "logs"
@@ -253,12 +267,16 @@ def _bring_up(
         ports=Ports(aws=aws_port, kinesis=kinesis_port),
         region=region,
         processes=(
-            spawn("ministack", ministack.command(python), environment=environment, log=logs / "ministack.log"),
+            spawn("ministack", ministack.command(python, policies), environment=environment, log=logs / "ministack.log"),
             spawn("kinesis", kinesis, environment=environment, log=logs / "kinesis.log"),
         ),
     )
     wait_until(stack.answers, "the embedded AWS", time.monotonic() + START_SECONDS, check=check)
     return stack
+
+
+def _policies(directory: Path) -> Path:
+    return directory / "policies.json"
 
 
 def _scratch(directory: Path) -> Path:

@@ -18,15 +18,17 @@ from types import FrameType
 from clickstream.aws import Clients
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
-from infra.local import functions, resources
+from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
+from infra.local.roles import APPLICATIONS
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
-APPLICATIONS = ("archive", "analytics", "fraud", "orders", "recommendations")
 NAMES = ("aws", *APPLICATIONS, "collect", "serve")
 #: Each worker is a JVM of 150 MB: those two come when they are named, and read the stream from its start then.
 LEFT_OUT = frozenset({"archive", "orders"})
 DEFAULT = tuple(name for name in NAMES if name not in LEFT_OUT)
+#: Whose role is not called as the part is.
+_ROLES = {"collect": "collector", "serve": "serving"}
 READY_SECONDS = 60.0
 #: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
 STOP_SECONDS = 45.0
@@ -54,14 +56,17 @@ class Parts:
         if "collect" in self._names:
             (collect_port,) = claim((collect_port, "--collect-port"))
         stack = None
-        environment = None
         if "aws" in self._names:
             stack = launch(self._aws, self._settings.local_dir, ports=ports, say=self._say)
-            self._settings, environment = stack.settings, child_environment(stack.environment)
+            self._settings = stack.settings
         clients = Clients(self._settings)
         resources.create(clients, self._settings, shards=shards)
 
         def begin(group: Children, name: str, *arguments: str) -> None:
+            environment = None
+            if stack is not None:
+                role = roles.variables(self._settings.name, _ROLES.get(name, name))
+                environment = child_environment(stack.environment | role)
             log = self._settings.local_dir.absolute() / "logs" / f"{name}.log"
             group.start(name, [sys.executable, "-m", "clickstream.cli", *arguments], environment=environment, log=log)
             self._say(f"started {name} (log: {log})")
@@ -71,6 +76,8 @@ class Parts:
             functions.deploy(clients, self._settings)
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
+            if stack is not None:
+                roles.create_lease_tables(clients, self._settings, name)
             begin(self._workers, name, "worker", name)
         if "collect" in self._names:
             begin(self._collecting, "collect", "collect", "--port", str(collect_port))

@@ -105,6 +105,15 @@ def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
     expect(page.locator("#troubles")).to_contain_text("nothing heard from worker-1 for 40 s")
 
 
+def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
+    """It is current in all else: its process tells that it lives until the JVM ends."""
+    page = open_page("/pipeline")
+    expect(page.locator("#shards tr").first).to_contain_text("Current")
+    shop.deaths = 3
+    expect(page.locator("#shards tr").first).to_contain_text("Dying")
+    expect(page.locator("#troubles")).to_contain_text("analytics, shard 0: its worker died 3 times and the shard has not moved")
+
+
 def test_an_alarm_shows_with_its_reasons(open_page: Open, shop: Shop, site: Site) -> None:
     page = open_page("/fraud")
     state_is(page, "Live")

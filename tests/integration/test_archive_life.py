@@ -24,7 +24,7 @@ from clickstream.settings import Settings, environment
 from consumers.analytics.views import Aggregates
 from consumers.archive.commands import ended_shards
 from consumers.archive.views import Archive
-from infra.local import resources
+from infra.local import resources, roles
 from load import progress
 from load.generator import Visitors, shop_for
 from producers.kinesis import KinesisPublisher
@@ -54,7 +54,9 @@ def settings_here(settings: Settings, tmp_path: Path) -> Settings:
 def workers(settings_here: Settings, tmp_path: Path) -> Iterator[dict[str, Worker]]:
     """Started; the one of analytics is left in peace, so that its answers may be compared with."""
     workers = {
-        application: Worker(application, "1", environment(settings_here), tmp_path / f"{application}.log")
+        application: Worker(
+            application, "1", environment(roles.prepared(settings_here, application)), tmp_path / f"{application}.log"
+        )
         for application in ("archive", "analytics")
     }
     try:

@@ -35,8 +35,11 @@ def unavailable(reason: str) -> None:
     pytest.skip(reason)
 
 
-def deaggregate(records: list[tuple[int, int, bytes]]) -> list[list[UserRecord]]:
-    """What KCL delivers of each (range start, range end, data): (sub-sequence number, key, hash key, data)."""
+def deaggregate(records: list[tuple[int, int, bytes]], *before: Path) -> list[list[UserRecord]]:
+    """What KCL delivers of each (range start, range end, data): (sub-sequence number, key, hash key, data).
+
+    ``before``: what stands before KCL's jars on the class path, as on the daemon's.
+    """
     java = shutil.which("java")
     if java is None:
         unavailable("no java on the path")
@@ -46,7 +49,7 @@ def deaggregate(records: list[tuple[int, int, bytes]]) -> list[list[UserRecord]]
     jars = resources.files("amazon_kclpy") / "jars"
     lines = "".join(f"{start} {end} {base64.b64encode(data).decode()}\n" for start, end, data in records)
     answer = subprocess.run(
-        [str(java), "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", f"{jars}/*", str(SOURCE)],
+        [str(java), "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", ":".join([*map(str, before), f"{jars}/*"]), str(SOURCE)],
         input=lines,
         capture_output=True,
         text=True,

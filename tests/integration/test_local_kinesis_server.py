@@ -294,7 +294,7 @@ def test_what_is_not_a_call_is_refused(start: Start) -> None:
     server = start()
     json = "application/x-amz-json-1.1"
     assert httpx.get(f"{server.url}/health").json() == {"status": "ok"}
-    assert httpx.get(server.url).status_code == 405
+    assert httpx.get(server.url).status_code == 403
     assert httpx.post(server.url, content=b"{}").status_code == 404
     unsigned = httpx.post(
         server.url, content=b"{}", headers={"x-amz-target": "Kinesis_20131202.ListStreams", "content-type": json}

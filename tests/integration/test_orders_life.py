@@ -18,7 +18,7 @@ from clickstream.settings import OrderWorkflow, Settings, environment
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import Inventory, OrdersTable
 from consumers.orders.topic import OrdersTopic
-from infra.local import functions, resources
+from infra.local import functions, resources, roles
 from producers.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 from tests.integration.order_workflow import received
@@ -49,7 +49,7 @@ def shop(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> 
 
 @pytest.fixture
 def worker(shop: Settings, tmp_path: Path) -> Iterator[Worker]:
-    worker = Worker("orders", "1", environment(shop), tmp_path / "orders.log")
+    worker = Worker("orders", "1", environment(roles.prepared(shop, "orders")), tmp_path / "orders.log")
     worker.start()
     try:
         yield worker

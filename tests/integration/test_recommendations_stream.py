@@ -25,6 +25,7 @@ from consumers.recommendations.views import Recommendations
 from consumers.recommendations.visitors import Visitor
 from consumers.runtime.shard_state import StoredState
 from consumers.runtime.snapshots import SnapshotStore
+from infra.local import roles
 from load.benchmarks.recommend_site import Api, Site, running
 from load.benchmarks.recommend_stream import replay
 from models.recommender import datasets
@@ -128,7 +129,7 @@ def _worker(site: Site, name: str, log: Path) -> Iterator[subprocess.Popen[bytes
     with log.open("ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "clickstream.cli", "worker", NAME, "-w", name],
-            env=environment(site.settings),
+            env=environment(roles.prepared(site.settings, NAME)),
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=file,

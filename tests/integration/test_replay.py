@@ -16,7 +16,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
-from infra.local import resources
+from infra.local import resources, roles
 from infra.local.stack import Stack
 from load import progress
 
@@ -48,10 +48,11 @@ class Platform:
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         """A worker of analytics that owns every shard; ended at the end, unless it was before."""
+        roles.create_lease_tables(Clients(self.settings), self.settings, "analytics")
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "clickstream.cli", "worker", "analytics"],
-                env=self._environment,
+                env=self._environment | roles.variables(self.settings.name, "analytics"),
                 stdout=log,
                 stderr=log,
             )

@@ -20,7 +20,7 @@ from clickstream.events import AnyEvent, Item, PageView, Purchase
 from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
 from consumers.orders.table import Inventory
-from infra.local import functions, resources
+from infra.local import functions, resources, roles
 from producers.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 
@@ -46,7 +46,7 @@ def shop(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def workers(shop: Settings, tmp_path: Path) -> Iterator[list[Worker]]:
-    workers = [Worker(name, "1", environment(shop), tmp_path / f"{name}.log") for name in _APPLICATIONS]
+    workers = [Worker(name, "1", environment(roles.prepared(shop, name)), tmp_path / f"{name}.log") for name in _APPLICATIONS]
     try:
         for worker in workers:
             worker.start()

@@ -146,6 +146,26 @@ def test_a_worker_reads_both_shards_drains_and_leaves_nothing_to_repeat(fleet: F
     assert fleet.notes("checkpoint refused") == []
 
 
+def test_a_folder_and_a_locale_that_java_alone_would_not_get_along_with(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("LANG", raising=False)
+    monkeypatch.setenv("LC_ALL", "C")
+    folder = tmp_path / "Läden"
+    folder.mkdir()
+    fleet = Fleet(msgspec.structs.replace(settings, local_dir=folder), folder)
+    worker = fleet.start("w1")
+    try:
+        data = fleet.put(20)
+        fleet.wait_for(data)
+        assert {note["key"] for note in fleet.notes("record")} == {f"kéy {each}" for each in data}
+        assert worker.stop() == 0
+    finally:
+        worker.process.kill()
+        worker.process.wait()
+    assert "the worker died" not in worker.log.read_text(encoding="utf-8")
+
+
 def test_a_killed_jvm_comes_back_under_the_same_id(fleet: Fleet) -> None:
     worker = fleet.start("w1")
     fleet.wait_for(fleet.put(20))

@@ -8,40 +8,48 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, Login
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
 from consumers.runtime.duplicates import GENERATION_MS, SeenChunk, SeenEvents
 
-Arrival = tuple[str, int]  # (event id, arrival time in ms)
+Identity = tuple[str, str]  # (event id, user): an id is a client's word, and two users may use the same
+Arrival = tuple[Identity, int]  # with the arrival time in ms
 
-arrivals = st.lists(st.tuples(st.sampled_from([f"e{n}" for n in range(8)]), st.integers(0, 5 * GENERATION_MS)), max_size=60)
+identities = st.tuples(st.sampled_from([f"e{n}" for n in range(6)]), st.sampled_from(["u0", "u1", "u2"]))
+arrivals = st.lists(st.tuples(identities, st.integers(0, 5 * GENERATION_MS)), max_size=60)
 
 
-def event(event_id: str) -> AnyEvent:
-    return Login(event_id=event_id, user_id=f"user of {event_id}", session_id="s", occurred_at=0)
+def event(identity: Identity) -> AnyEvent:
+    return Login(event_id=identity[0], user_id=identity[1], session_id="s", occurred_at=0)
+
+
+def at(event_id: str, arrived_ms: int) -> Arrival:
+    return (event_id, "u0"), arrived_ms
 
 
 def by_definition(stream: list[Arrival]) -> list[int]:
     """Indices of the events that count: not seen in the generation of the greatest arrival so far, nor in the one before."""
-    last_seen: dict[str, int] = {}
+    last_seen: dict[Identity, int] = {}
     latest = -1
     new = []
-    for index, (event_id, arrived) in enumerate(stream):
+    for index, (identity, arrived) in enumerate(stream):
         latest = max(latest, arrived // GENERATION_MS)
-        if latest - last_seen.get(event_id, -10) > 1:
+        if latest - last_seen.get(identity, -10) > 1:
             new.append(index)
-            last_seen[event_id] = latest
+            last_seen[identity] = latest
     return new
 
 
 @given(arrivals, st.lists(st.integers(0, 60), max_size=6), st.booleans())
-@example([("e1", 0), ("e1", GENERATION_MS), ("e0", 0), ("e0", 2 * GENERATION_MS)], [2], False)  # a generation without news
+@example(  # a generation without news
+    [at("e1", 0), at("e1", GENERATION_MS), at("e0", 0), at("e0", 2 * GENERATION_MS)], [2], False
+)
 def test_any_cut_and_any_restart_gives_the_same_answer(stream: list[Arrival], cuts: list[int], full: bool) -> None:
     seen, chain = SeenEvents(), list[list[SeenChunk]]()
     indices: list[int] = []
     borders = sorted({0, len(stream), *(cut for cut in cuts if cut <= len(stream))})
     for start, end in itertools.pairwise(borders):
         part = stream[start:end]
-        events = [event(event_id) for event_id, _ in part]
+        events = [event(identity) for identity, _ in part]
         new = seen.only_new(events, [arrived for _, arrived in part])
         kept = {id(one) for one in new}
         indices += [start + n for n, one in enumerate(events) if id(one) in kept]
@@ -55,10 +63,30 @@ def test_any_cut_and_any_restart_gives_the_same_answer(stream: list[Arrival], cu
 @given(arrivals, st.integers(0, MAX_HASH_KEY - 1))
 def test_children_know_exactly_their_own_users(stream: list[Arrival], border: int) -> None:
     whole = SeenEvents()
-    whole.only_new([event(event_id) for event_id, _ in stream], [arrived for _, arrived in stream])
+    whole.only_new([event(identity) for identity, _ in stream], [arrived for _, arrived in stream])
     chunks = whole.everything()
     for keys in (HashRange.of(0, border), HashRange.of(border + 1, MAX_HASH_KEY)):
         child = SeenEvents()
         child.restore(chunks, keys)
-        told = {event_id for chunk in child.everything() for event_id in chunk.event_ids}
-        assert told == {event_id for chunk in chunks for event_id in chunk.event_ids if hash_key(f"user of {event_id}") in keys}
+        assert known(child.everything()) == {identity for identity in known(chunks) if hash_key(identity[1]) in keys}
+
+
+@given(arrivals, arrivals)
+def test_a_merge_knows_the_users_of_both_parents(one: list[Arrival], other: list[Arrival]) -> None:
+    """Also when both parents had the same id, of different users."""
+    parents = []
+    for stream, users in ((one, {"u0", "u1"}), (other, {"u2"})):
+        parent = SeenEvents()
+        mine = [arrival for arrival in stream if arrival[0][1] in users] + [at("last", 5 * GENERATION_MS)]
+        parent.only_new([event(identity) for identity, _ in mine], [arrived for _, arrived in mine])
+        parents.append(parent.everything())
+    child = SeenEvents()
+    for chunks in parents:
+        child.restore(chunks, WHOLE_SPACE)
+    assert known(child.everything()) == known(parents[0]) | known(parents[1])
+
+
+def known(chunks: list[SeenChunk]) -> set[Identity]:
+    return {
+        (key.partition("\n")[0], user) for chunk in chunks for user, key in zip(chunk.user_ids, chunk.event_ids, strict=True)
+    }

@@ -14,10 +14,12 @@ T = TypeVar("T")
 
 
 class Weather:
-    """Which dependencies are down for everybody."""
+    """Which dependencies are down for everybody, and what nobody is allowed to do."""
 
     def __init__(self) -> None:
         self.down: set[str] = set()
+        self.bans: dict[tuple[str, str], str] = {}
+        """(store, operation) → the code that it is refused with."""
 
 
 class Access:
@@ -38,6 +40,11 @@ class Access:
         scheduler.sleep(chance.latency_ms())
         if store in self._weather.down or chance.strikes(f"{store} failed", plan.store_failed):
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": "no answer"}}, operation)
+        if (code := self._weather.bans.get((store, operation.split()[0]))) is not None:
+            chance.counts["refused: not allowed"] += 1
+            raise ClientError(
+                {"Error": {"Code": code, "Message": f"not authorized to perform: {store}:{operation}"}}, operation
+            )
         if writes and chance.strikes("crash before a write", plan.crash_step):
             self._crash(self._process)
         scheduler.note(self._process.name, store, operation)

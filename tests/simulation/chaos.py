@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 #: Faults go on for a while after the last event was sent.
 STORM_MS = SENDING_MS + 10_000
+#: By store, what a process asks of it.
+OPERATIONS = {
+    "dynamodb": ("GetItem", "PutItem", "UpdateItem"),
+    "s3": ("PutObject", "GetObject", "ListObjectsV2", "DeleteObjects"),
+    "sqs": ("GetQueueUrl", "SendMessageBatch"),
+}
+BAN_CODES = ("AccessDeniedException", "KMSDisabledException", "ExpiredTokenException", "InvalidSignatureException")
 
 
 class Chaos:
@@ -31,6 +38,8 @@ class Chaos:
             (plan.stops, self._stop),
             (plan.reshards, self._reshard),
             (plan.outages, self._outage),
+            (plan.bans, self._ban),
+            (plan.clock_steps, self._step_clock),
             (plan.publisher_crashes, self._crash_publisher),
         ):
             for _ in range(count):
@@ -39,6 +48,7 @@ class Chaos:
     def end(self) -> None:
         """Everything that was stopped goes on, everything that was down is up."""
         self._world.weather.down.clear()
+        self._world.weather.bans.clear()
         for process in self._stopped:
             process.go_on()
 
@@ -143,3 +153,25 @@ class Chaos:
         self._world.weather.down.add(store)
         self._world.scheduler.sleep(self._random.choice((1_000, 5_000, 15_000)))
         self._world.weather.down.discard(store)
+
+    def _ban(self) -> None:
+        """One operation, or a whole store, is refused to everybody for a while."""
+        store = self._random.choice(tuple(OPERATIONS))
+        operations = OPERATIONS[store] if self._random.random() < 0.4 else (self._random.choice(OPERATIONS[store]),)
+        code = self._random.choice(BAN_CODES)
+        self._count("ban", store, *operations, code)
+        bans = {(store, operation): code for operation in operations}
+        self._world.weather.bans |= bans
+        self._world.scheduler.sleep(self._random.choice((1_000, 5_000, 20_000)))
+        for ban in bans:
+            self._world.weather.bans.pop(ban, None)
+
+    def _step_clock(self) -> None:
+        """One machine's wall clock goes back or forward by an hour, and comes right after a while."""
+        worker = self._random.choice(list(self._world.workers.values()))
+        step = self._random.choice((-3_600_000, 3_600_000))
+        self._count("clock step", worker.name, step)
+        machine = self._world.machines[worker.name]
+        machine.step_ms += step
+        self._world.scheduler.sleep(self._random.choice((2_000, 10_000, 20_000)))
+        machine.step_ms -= step

@@ -1,8 +1,8 @@
-"""An application that cannot hide a mistake: per user the list of event ids in order, and a decision per purchase.
+"""An application that cannot hide a mistake: per user the list of events in order, and a decision per purchase.
 
 Its state is kept as what was added since the last commit, so that a snapshot chain with a link missing, repeated or out of
 place gives another list. A decision is the purchase's ordinal among its user's events: written if absent, and equal whoever
-writes it.
+writes it. Some events it cannot take: its fold raises, or its sink, each time.
 """
 
 from __future__ import annotations
@@ -13,26 +13,41 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.events import AnyEvent, Purchase
+from clickstream.events import AddToCart, AnyEvent, Purchase
 from clickstream.refusals import error_code
 from clickstream.routing import hash_key
 from consumers.runtime.application import Inheritance
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
+#: In an event id: the store refuses this purchase's decision for ever.
+UNWRITABLE = "unwritable"
+#: A product that the fold, or the sink, has a bug for.
+BREAKS_THE_FOLD, BREAKS_THE_SINK = "breaks the fold", "breaks the sink"
+
+
+class PlantedBug(Exception):
+    """A fault of the application's own code."""
+
 
 class History(msgspec.Struct, frozen=True):
     """An effect: everything that a user did, in order."""
 
     user_id: str
-    event_ids: tuple[str, ...]
+    events: tuple[str, ...]
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """An effect: this purchase was its user's ``ordinal``-th."""
+    """An effect: this purchase was its user's ``ordinal``-th event."""
 
-    event_id: str
+    purchase: str
     ordinal: int
+    breaks: bool = False
+
+    @property
+    def row(self) -> str:
+        """Its key in the table. Of some it is one that no store takes."""
+        return self.purchase + "~" * 2_048 if UNWRITABLE in self.purchase else self.purchase
 
 
 class HistoryFold:
@@ -46,12 +61,16 @@ class HistoryFold:
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
+            if isinstance(event, AddToCart) and event.product_id == BREAKS_THE_FOLD:
+                raise PlantedBug(f"the fold cannot take {event.event_id}")
+            key = f"{event.event_id} of {event.user_id}"
             history = self._users.setdefault(event.user_id, [])
-            history.append(event.event_id)
-            self._added.setdefault(event.user_id, []).append(event.event_id)
+            history.append(key)
+            self._added.setdefault(event.user_id, []).append(key)
             self._touched[event.user_id] = None
             if isinstance(event, Purchase):
-                self._decisions.append(Decision(event.event_id, len(history)))
+                breaks = event.items[0].product_id == BREAKS_THE_SINK
+                self._decisions.append(Decision(key, len(history), breaks))
 
     def effects(self, *, flush: bool) -> Sequence[Any]:
         effects: list[Any] = [History(user, tuple(self._users[user])) for user in self._touched]
@@ -92,7 +111,7 @@ class HistorySink:
             TableName="users",
             Item={
                 "user": {"S": history.user_id},
-                "event_ids": {"L": history.event_ids},
+                "events": {"L": [{"S": key} for key in history.events]},
                 "position": {"S": str(position)},
             },
             ConditionExpression="attribute_not_exists(#position) OR #position < :position",
@@ -101,11 +120,13 @@ class HistorySink:
         )
 
     def _put_decision(self, decision: Decision) -> None:
+        if decision.breaks:
+            raise PlantedBug(f"the sink cannot take {decision.purchase}")
         self._attempts.append(decision)
         self._put(
             TableName="decisions",
-            Item={"event_id": {"S": decision.event_id}, "ordinal": {"N": str(decision.ordinal)}},
-            ConditionExpression="attribute_not_exists(event_id)",
+            Item={"purchase": {"S": decision.row}, "ordinal": {"N": str(decision.ordinal)}},
+            ConditionExpression="attribute_not_exists(purchase)",
         )
 
     def _put(self, **request: Any) -> None:

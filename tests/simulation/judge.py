@@ -31,7 +31,7 @@ class Found(NamedTuple):
     """What the stream holds, as every reader must take it and as some may."""
 
     must: set[str]
-    """Event ids at home in records that KCL never drops."""
+    """Events at home in records that KCL never drops, by their keys."""
     may: set[str]
     """… and those that are at home in an aggregate that KCL drops or not."""
     poison: dict[Place, bytes]
@@ -61,9 +61,9 @@ def _read_stream(world: World) -> Found:
                     assert member.data in world.ledger.poison, f"nobody has sent {member.data!r}"
                     (found.poison if whole else found.poison_maybe)[place] = member.data
                 elif keys.holds(member.hashes_to):
-                    found.may.add(sent.event_id)
+                    found.may.add(sent.key)
                     if whole:
-                        found.must.add(sent.event_id)
+                        found.must.add(sent.key)
     return found
 
 
@@ -78,16 +78,16 @@ def _records(world: World, shard_id: str) -> Iterator[ReadRecord]:
 
 def _acknowledged(world: World, found: Found) -> Iterator[str]:
     for sent in world.ledger.events.values():
-        if sent.acknowledged and sent.event_id not in found.must:
-            yield f"{sent.event_id} was acknowledged but is in no record that every reader takes"
+        if sent.acknowledged and sent.key not in found.must:
+            yield f"{sent.key} was acknowledged but is in no record that every reader takes"
 
 
 def _histories(world: World, found: Found) -> Iterator[str]:
     counted: Counter[str] = Counter()
     for item in world.stores.tables["users"].values():
-        user, history = item["user"]["S"], list(item["event_ids"]["L"])
+        user, history = item["user"]["S"], [key["S"] for key in item["events"]["L"]]
         counted.update(history)
-        known = [world.ledger.events[event_id] for event_id in history if event_id in world.ledger.events]
+        known = [world.ledger.events[key] for key in history if key in world.ledger.events]
         if len(known) < len(history) or any(sent.user_id != user for sent in known):
             yield f"the history of {user} has events that it never sent: {history}"
         numbers = [sent.number for sent in known if sent.acknowledged]
@@ -97,35 +97,36 @@ def _histories(world: World, found: Found) -> Iterator[str]:
 
 
 def _exactly_once(counted: Mapping[str, int], found: Found) -> Iterator[str]:
-    for event_id in sorted(found.must - counted.keys()):
-        yield f"{event_id} is lost"
-    for event_id, count in sorted(counted.items()):
+    for key in sorted(found.must - counted.keys()):
+        yield f"{key} is lost"
+    for key, count in sorted(counted.items()):
         if count > 1:
-            yield f"{event_id} took effect {count} times"
-        if event_id not in found.may:
-            yield f"{event_id} took effect but is not in the stream at home"
+            yield f"{key} took effect {count} times"
+        if key not in found.may:
+            yield f"{key} took effect but is not in the stream at home"
 
 
 def _decisions(world: World, found: Found) -> Iterator[str]:
     # whether such an event counts depends on KCL's filter at the time, so two runs may number what follows differently
-    in_doubt = {world.ledger.events[event_id].user_id for event_id in found.may - found.must}
+    in_doubt = {world.ledger.events[key].user_id for key in found.may - found.must}
     ordinals: dict[str, set[int]] = {}
     for decision in world.decisions:
-        ordinals.setdefault(decision.event_id, set()).add(decision.ordinal)
-    stored = {item["event_id"]["S"]: int(item["ordinal"]["N"]) for item in world.stores.tables["decisions"].values()}
+        ordinals.setdefault(decision.purchase, set()).add(decision.ordinal)
+    stored = {item["purchase"]["S"]: int(item["ordinal"]["N"]) for item in world.stores.tables["decisions"].values()}
     places = {
-        event_id: place
+        key["S"]: place
         for item in world.stores.tables["users"].values()
-        for place, event_id in enumerate(item["event_ids"]["L"], start=1)
+        for place, key in enumerate(item["events"]["L"], start=1)
     }
-    for event_id, place in sorted(places.items()):
-        sent = world.ledger.events[event_id]
+    for key, place in sorted(places.items()):
+        sent = world.ledger.events[key]
         if sent.kind != "purchase" or sent.user_id in in_doubt:
             continue
-        if stored.get(event_id) != place:
-            yield f"the decision on {event_id} is {stored.get(event_id)}, not {place}"
-        if ordinals.get(event_id, set()) - {place}:
-            yield f"{event_id} was decided in several ways: {sorted(ordinals[event_id])}"
+        expected = None if sent.refused else place
+        if stored.get(key) != expected:
+            yield f"the decision on {key} is {stored.get(key)}, not {expected}"
+        if ordinals.get(key, set()) - {place}:
+            yield f"{key} was decided in several ways: {sorted(ordinals[key])}"
 
 
 def _dead_letters(world: World, found: Found) -> Iterator[str]:
@@ -174,8 +175,8 @@ def _aggregates(world: World, found: Found) -> Iterator[str]:
         width, _, _ = item["window"]["S"].partition("#")
         start = int(item["part"]["S"].partition("#")[0]) // 60_000
         rows.setdefault((width, start), Counter()).update(_measures(item["partial"]["B"]))
-    least = _counts(world.ledger.events[event_id] for event_id in found.must)
-    most = _counts(world.ledger.events[event_id] for event_id in found.may)
+    least = _counts(world.ledger.events[key] for key in found.must)
+    most = _counts(world.ledger.events[key] for key in found.may)
     for window in sorted(rows.keys() | most.keys()):
         got, low, high = rows.get(window, Counter()), least.get(window, Counter()), most.get(window, Counter())
         for measure in sorted(got.keys() | high.keys()):

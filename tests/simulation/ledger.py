@@ -9,6 +9,7 @@ class Sent(msgspec.Struct, kw_only=True):
     """One event; ``number`` counts its user's events in the order in which the user sent them."""
 
     event_id: str
+    """The client's word: another user may have used it before."""
     user_id: str
     number: int
     kind: str
@@ -16,7 +17,14 @@ class Sent(msgspec.Struct, kw_only=True):
     product: str
     amount: int
     data: bytes
+    refused: bool = False
+    """A purchase whose decision can never be stored."""
     acknowledged: bool = False
+
+    @property
+    def key(self) -> str:
+        """What tells this event from all others."""
+        return f"{self.event_id} of {self.user_id}"
 
 
 class Ledger:
@@ -26,5 +34,5 @@ class Ledger:
         self.poison: set[bytes] = set()
 
     def sent(self, event: Sent) -> None:
-        self.events[event.event_id] = event
+        self.events[event.key] = event
         self.by_data[event.data] = event

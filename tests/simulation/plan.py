@@ -45,6 +45,16 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     put_throttled: float = 0.0
     put_rejected: float = 0.0
     """The whole call is refused for good."""
+    put_forbidden: float = 0.0
+    """The whole call is refused because of who makes it."""
+    reused_ids: float = 0.0
+    """Share of the events whose id another user has used before."""
+    scatter_ms: int = 90_000
+    """Events have happened up to this long before they are sent."""
+    unwritable: float = 0.0
+    """Share of the purchases whose decision the store refuses for ever."""
+    breakers: int = 0
+    """Events that the application cannot take: its fold or its sink raises."""
     publisher_crashes: int = 0
     poison: int = 0
     reshards: int = 0
@@ -60,6 +70,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     store_lost: float = 0.0
     """The write was made, its answer was lost."""
     outages: int = 0
+    bans: int = 0
+    """Times that something is forbidden for a while: a permission is gone, a key is disabled, credentials have expired."""
     slow: float = 0.0
     """Share of the calls that take a hundred times as long."""
     # faults of the processes
@@ -73,10 +85,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Children outlive their worker until they notice."""
     skew_ms: int = 0
     """Machines' clocks are off by up to this much."""
+    clock_steps: int = 0
+    """Times that a machine's clock is set back or forward by an hour, and put right again."""
 
 
 FAULTS = (
     *("client_retries", "put_lost", "put_failed", "put_partial", "put_throttled", "put_rejected", "publisher_crashes"),
+    *("put_forbidden", "reused_ids", "unwritable", "breakers", "bans", "clock_steps"),
     *("poison", "reshards", "stale_listing", "iterator_expired", "read_throttled", "checkpoint_failed", "steals"),
     *("store_failed", "store_lost", "outages", "slow", "crash_step", "crashes", "stops", "orphans", "skew_ms"),
 )
@@ -116,6 +131,11 @@ def draw(seed: int) -> Plan:
         put_partial=some(0.4, 0.4),
         put_throttled=some(0.3, 0.3),
         put_rejected=some(0.2, 0.1),
+        put_forbidden=some(0.2, 0.2),
+        reused_ids=some(0.3, 0.3),
+        scatter_ms=random.choice((90_000, 90_000, 7_200_000, 172_800_000)),
+        unwritable=some(0.0, 0.3),
+        breakers=few(0.0, 3),
         publisher_crashes=few(0.3, 2),
         poison=few(0.5, 8),
         reshards=few(0.6, 4),
@@ -127,10 +147,12 @@ def draw(seed: int) -> Plan:
         store_failed=some(0.5, 0.3),
         store_lost=some(0.5, 0.2),
         outages=few(0.3, 2),
+        bans=few(0.4, 3),
         slow=some(0.4, 0.2),
         crash_step=some(0.5, 0.02),
         crashes=few(0.5, 4),
         stops=few(0.5, 3),
         orphans=random.random() < 0.5,
         skew_ms=random.choice((0, 0, 50, 5_000, 60_000)),
+        clock_steps=few(0.0, 3),
     )

@@ -22,12 +22,20 @@ class Stuck(Exception):
     """The world did not come to rest within its time."""
 
 
+class Machine:
+    """What processes of one machine share: a wall clock that is off, and may be set."""
+
+    def __init__(self, skew_ms: int = 0) -> None:
+        self.skew_ms = skew_ms
+        self.step_ms = 0
+
+
 class Process:
     """Tasks that share one fate: killed together, stopped together (SIGSTOP), on one machine with one clock."""
 
-    def __init__(self, scheduler: Scheduler, name: str, *, skew_ms: int = 0) -> None:
+    def __init__(self, scheduler: Scheduler, name: str, machine: Machine | None = None) -> None:
         self.name = name
-        self.skew_ms = skew_ms
+        self.machine = machine or Machine()
         self.alive = True
         self.stopped = False
         self.tasks: dict[Task, None] = {}
@@ -37,7 +45,7 @@ class Process:
 
     def clock_ms(self) -> int:
         """Wall clock of the process's machine."""
-        return self._scheduler.now + self.skew_ms
+        return self._scheduler.now + self.machine.skew_ms + self.machine.step_ms
 
     def spawn(self, run: Callable[[], object], name: str = "main") -> Task:
         return self._scheduler.spawn(self, run, name)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from clickstream import events
 from clickstream.events import AddToCart, Item, ProductView, Purchase
 from tests.simulation.chance import Chance
+from tests.simulation.history import BREAKS_THE_FOLD, BREAKS_THE_SINK, UNWRITABLE
 from tests.simulation.ledger import Ledger, Sent
 from tests.simulation.plan import Plan
 from tests.simulation.publishing import PublisherMachine, Ticket
@@ -49,7 +50,9 @@ class Shoppers:
             run = shopper.pipelined if share.random() < plan.pipelined else shopper.one_by_one
             self.process.spawn(partial(self._count, run), name)
         if plan.poison:
-            self.process.spawn(self._poison, "rogue")
+            self.process.spawn(partial(self._send_poison, plan.poison, "poison", _poisonous), "rogue")
+        if plan.breakers and plan.application == "history":
+            self.process.spawn(partial(self._send_poison, plan.breakers, "breaker", _breaking), "breaker")
 
     @property
     def done(self) -> bool:
@@ -59,17 +62,17 @@ class Shoppers:
         run()
         self._left -= 1
 
-    def _poison(self) -> None:
-        """Records that are no events, through the publisher (so inside aggregates too) and past it."""
+    def _send_poison(self, count: int, what: str, make: Callable[[Random, int, str, int], bytes]) -> None:
+        """Records that end as dead letters, through the publisher (so inside aggregates too) and past it."""
         shop = self._shop
-        random = Random(f"poison {shop.plan.seed}")
-        for number in range(shop.plan.poison):
-            shop.scheduler.sleep(random.randrange(2 * SENDING_MS // shop.plan.poison))
+        random = Random(f"{what} {shop.plan.seed}")
+        for number in range(count):
+            shop.scheduler.sleep(random.randrange(2 * SENDING_MS // count))
             if not shop.chance.on:
                 return
-            shop.chance.counts["poison"] += 1
+            shop.chance.counts[what] += 1
             key = f"rogue-{random.randrange(1000)}"
-            data = _poisonous(random, number, key, shop.scheduler.now)
+            data = make(random, number, key, shop.scheduler.now)
             shop.ledger.poison.add(data)
             if random.random() < 0.7:
                 random.choice(shop.publishers).put(key, data, None)
@@ -87,6 +90,13 @@ def _poisonous(random: Random, number: int, key: str, now_ms: int) -> bytes:
             (head + f'"user_id":"not {key}","occurred_at":{now_ms}}}').encode(),
             (head + f'"user_id":"{key}","occurred_at":{now_ms + 3_600_000}}}').encode(),
         )
+    )
+
+
+def _breaking(random: Random, number: int, key: str, now_ms: int) -> bytes:
+    """A valid event that the application's fold has a bug for."""
+    return events.encode(
+        AddToCart(event_id=f"breaker-{number}", user_id=key, session_id="s", occurred_at=now_ms, product_id=BREAKS_THE_FOLD)
     )
 
 
@@ -160,24 +170,39 @@ class _Shopper:
             product=product,
             amount=event.amount if isinstance(event, Purchase) else 0,
             data=data,
+            refused=isinstance(event, Purchase) and (UNWRITABLE in event.event_id or product == BREAKS_THE_SINK),
         )
         self._shop.ledger.sent(sent)
         return sent
 
     def _event(self, number: int) -> ProductView | AddToCart | Purchase:
-        random = self._random
+        random, plan, chance = self._random, self._shop.plan, self._shop.chance
         product = f"p{random.randrange(5)}"
         what: Any = {
-            "event_id": f"{self._name}/{number}",
+            "event_id": self._event_id(number),
             "user_id": self._name,
             "session_id": "s",
-            "occurred_at": self._shop.scheduler.now - random.randrange(90_000),
+            "occurred_at": self._shop.scheduler.now - random.randrange(plan.scatter_ms),
         }
         kind = random.randrange(4)
         if kind == 0:
             amount = random.randrange(1, 1_000)
+            if plan.application == "history" and chance.strikes("unwritable", plan.unwritable):
+                what["event_id"] += UNWRITABLE
+            if plan.application == "history" and random.random() < 0.02 * plan.breakers:
+                product = BREAKS_THE_SINK
             item = Item(product_id=product, price=amount)
             return Purchase(**what, order_id=f"o{number}", items=(item,), amount=amount, currency="EUR")
         if kind == 1:
             return AddToCart(**what, product_id=product)
         return ProductView(**what, product_id=product)
+
+    def _event_id(self, number: int) -> str:
+        """A fresh one; or, by chance or malice, one that another user has used."""
+        shop = self._shop
+        others = [sent.event_id for sent in shop.ledger.events.values() if sent.user_id != self._name]
+        if others and shop.chance.strikes("reused id", shop.plan.reused_ids):
+            event_id = self._random.choice(others)
+            if f"{event_id} of {self._name}" not in shop.ledger.events:
+                return event_id
+        return f"{self._name}/{number}"

@@ -8,13 +8,25 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from infra.local.gate.limits import refusal
 from tests.simulation import expressions
 from tests.simulation.access import Access
 from tests.simulation.expressions import Item, Value
 
 Tables = dict[str, dict[tuple[str, ...], Item]]
 """Table name → key values → item."""
-KEYS = {"shards": ("application", "shard"), "aggregates": ("window", "part"), "users": ("user",), "decisions": ("event_id",)}
+KEYS = {"shards": ("application", "shard"), "aggregates": ("window", "part"), "users": ("user",), "decisions": ("purchase",)}
+
+
+def keys_of(table: str) -> tuple[str, ...]:
+    return KEYS[table.rpartition("-")[2]]
+
+
+def refuse(service: str, operation: str, **parameters: Any) -> None:
+    """Raises what AWS answers to a request beyond its limits."""
+    refused = refusal(service, operation, parameters, keys_of)
+    if refused is not None:
+        raise ClientError({"Error": {"Code": refused.code, "Message": refused.message}}, operation)
 
 
 class Stores:
@@ -53,6 +65,7 @@ class DynamoDb:
         table, key = self._place(TableName, Item)
 
         def put() -> None:
+            refuse("dynamodb", "PutItem", TableName=TableName, Item=Item)
             _check(table.get(key), ConditionExpression, ExpressionAttributeNames or {}, ExpressionAttributeValues or {})
             table[key] = dict(Item)
 
@@ -74,6 +87,7 @@ class DynamoDb:
         names, values = ExpressionAttributeNames or {}, ExpressionAttributeValues
 
         def change() -> dict[str, Any]:
+            refuse("dynamodb", "UpdateItem", TableName=TableName, Key=Key, UpdateExpression=UpdateExpression)
             _check(table.get(key), ConditionExpression, names, values)
             item = table.setdefault(key, dict(Key))
             expressions.update(UpdateExpression, names, item, values)
@@ -142,7 +156,11 @@ class S3:
         self._access = access
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
-        self._access.call("s3", f"PutObject {Key}", lambda: self._stores.objects.__setitem__(Key, Body), writes=True)
+        def put() -> None:
+            refuse("s3", "PutObject", Bucket=Bucket, Key=Key)
+            self._stores.objects[Key] = Body
+
+        self._access.call("s3", f"PutObject {Key}", put, writes=True)
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:
         def read() -> bytes:
@@ -176,6 +194,7 @@ class Sqs:
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
         def send() -> dict[str, Any]:
+            refuse("sqs", "SendMessageBatch", QueueUrl=QueueUrl, Entries=Entries)
             self._stores.messages += [entry["MessageBody"] for entry in Entries]
             return {}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
-from clickstream.errors import Rejected, RetryLater, Throttled
+from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
 from clickstream.routing import HashRange, Shard
 from consumers.runtime.wire import Record
 from infra.local.kinesis import shards as model_shards
@@ -51,6 +51,8 @@ class Stream:
             return CallFailed(RetryLater("no connection"), again=True)
         if chance.strikes("put rejected", plan.put_rejected):
             return CallFailed(Rejected("ValidationException"), again=False)
+        if chance.strikes("put forbidden", plan.put_forbidden):
+            return CallFailed(Forbidden("AccessDeniedException", action="kinesis:PutRecords", resource=NAME), again=True)
         if chance.strikes("put throttled", plan.put_throttled):
             return CallFailed(Throttled("slower"), again=True, throttled=True)
         partial = chance.strikes("put refused in part", plan.put_partial)

@@ -32,7 +32,7 @@ from tests.simulation.leases import LeaseTable
 from tests.simulation.ledger import Ledger
 from tests.simulation.plan import Plan
 from tests.simulation.publishing import PublisherMachine
-from tests.simulation.scheduler import Process, Scheduler, Stuck
+from tests.simulation.scheduler import Machine, Process, Scheduler, Stuck
 from tests.simulation.shoppers import Shoppers
 from tests.simulation.stores import SimulatedClients, Stores
 from tests.simulation.stream import Stream
@@ -104,6 +104,7 @@ class World:
         self.publishers = [self._publisher(slot) for slot in range(plan.publishers)]
         self.children: list[Process] = []
         self.workers: dict[str, Worker] = {}
+        self.machines: dict[str, Machine] = {}
         for number in range(plan.workers):
             self._start_worker(f"worker-{number}")
         self.shoppers = Shoppers(self)
@@ -192,8 +193,9 @@ class World:
         return machine
 
     def _start_worker(self, name: str) -> None:
-        skew_ms = self._random.randint(-self.plan.skew_ms, self.plan.skew_ms)
-        process = Process(self.scheduler, name, skew_ms=skew_ms)
+        machine = self.machines.setdefault(name, Machine())
+        machine.skew_ms = self._random.randint(-self.plan.skew_ms, self.plan.skew_ms)
+        process = Process(self.scheduler, name, machine)
 
         def restart() -> None:
             # now and then so late that others take its leases
@@ -212,7 +214,7 @@ class World:
 
     def start_child(self, consumer: Consumer) -> Child:
         worker = consumer.worker
-        process = Process(self.scheduler, f"{worker.name}/{consumer.shard_id}", skew_ms=worker.process.skew_ms)
+        process = Process(self.scheduler, f"{worker.name}/{consumer.shard_id}", worker.process.machine)
         self.children = [*(child for child in self.children if child.alive), process]
         access = Access(self.scheduler, self.chance, self.weather, process, self.chaos.crash_here)
         clients = SimulatedClients.of(self.stores, access)

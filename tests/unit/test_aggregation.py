@@ -57,6 +57,9 @@ KEY = b"\x0a\x01k"
         (sealed(KEY + b"\x1a\x02\x08\x00"), "lacks"),
         (sealed(KEY + b"\x1a\x05\x08\x01\x1a\x01x"), "outside of its table"),
         (sealed(KEY + b"\x1a\x07\x08\x00\x10\x00\x1a\x01x"), "outside of its table"),
+        (sealed(KEY + b"\x12\x01x\x1a\x07\x08\x00\x10\x00\x1a\x01x"), "no number of 128 bits"),
+        (sealed(KEY + b"\x12\x02-1\x1a\x07\x08\x00\x10\x00\x1a\x01x"), "no number of 128 bits"),
+        (sealed(KEY + b"\x12\x27" + b"9" * 39 + b"\x1a\x07\x08\x00\x10\x00\x1a\x01x"), "no number of 128 bits"),
         (sealed(b"\x0a\x01\xff\x1a\x05\x08\x00\x1a\x01x"), "not UTF-8"),
     ],
 )

@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import click
 import pytest
 
-from clickstream.aggregation import Aggregate
-from clickstream.errors import Undecodable
-from clickstream.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
+from clickstream.routing import WHOLE_SPACE, Shard
 from consumers.follow import Lineage, Start
-from consumers.tail import parse_since, user_records
+from consumers.tail import parse_since
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 
@@ -91,27 +89,3 @@ def test_both_parents_tell_of_a_merged_child_and_it_is_read_once() -> None:
     assert readable(lineage) == ["ab"]
     lineage.learn([shard("a"), shard("ab", "a", "b")])
     assert readable(lineage) == []
-
-
-def aggregate(*hash_keys: int) -> bytes:
-    built = Aggregate(10_000)
-    for number, key in enumerate(hash_keys):
-        built.add("k", b"%d" % number, str(key))
-    return built.encode()
-
-
-def test_a_plain_record_is_what_it_is() -> None:
-    assert user_records({"Data": b"{}"}, HashRange.of(0, 1)) == ([b"{}"], 0)
-
-
-def test_an_aggregate_is_taken_apart_or_passed_over_whole() -> None:
-    assert user_records({"Data": aggregate(0, 99)}, HashRange.of(0, 99)) == ([b"0", b"1"], 0)
-    assert user_records({"Data": aggregate(0, 100, 1)}, HashRange.of(0, 99)) == ([], 3)
-
-
-@pytest.mark.parametrize("hash_key", ["x", "-1", str(MAX_HASH_KEY + 1)])
-def test_an_impossible_hash_key_makes_an_aggregate_undecodable(hash_key: str) -> None:
-    built = Aggregate(1_000)
-    built.add("k", b"", hash_key)
-    with pytest.raises(Undecodable):
-        user_records({"Data": built.encode()}, WHOLE_SPACE)

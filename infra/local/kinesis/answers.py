@@ -7,7 +7,7 @@ from typing import Any
 
 from infra.local.kinesis.consumer_operations import FanoutEvent
 from infra.local.kinesis.records import GetRecordsResult, ReadRecord
-from infra.local.kinesis.setting_operations import MetricsChange
+from infra.local.kinesis.setting_operations import MetricsChange, SettingOperations
 from infra.local.kinesis.shards import Shard, key_number, shard_id
 from infra.local.kinesis.stream_operations import StreamShards
 from infra.local.kinesis.streams import Consumer, Stream
@@ -39,15 +39,19 @@ def child_shards(shards: Sequence[Shard]) -> list[Answer]:
     ]
 
 
-def records(found: Sequence[ReadRecord], encryption_type: str) -> list[Answer]:
-    """Records as readers get them."""
+_PLAIN: Answer = {}
+_ENCRYPTED: Answer = {"EncryptionType": "KMS"}
+
+
+def records(found: Sequence[ReadRecord]) -> list[Answer]:
+    """Records as readers get them; EncryptionType is absent where a record was put unencrypted."""
     return [
         {
             "SequenceNumber": record.sequence_number,
             "ApproximateArrivalTimestamp": Timestamp(record.arrival_ms),
             "Data": record.data,
             "PartitionKey": record.partition_key,
-            "EncryptionType": encryption_type,
+            **(_ENCRYPTED if record.encrypted else _PLAIN),
         }
         for record in found
     ]
@@ -55,7 +59,7 @@ def records(found: Sequence[ReadRecord], encryption_type: str) -> list[Answer]:
 
 def get_records(result: GetRecordsResult) -> Answer:
     answer: Answer = {
-        "Records": records(result.records, result.encryption_type),
+        "Records": records(result.records),
         "MillisBehindLatest": result.millis_behind_latest,
     }
     if result.next_iterator is not None:
@@ -68,7 +72,7 @@ def get_records(result: GetRecordsResult) -> Answer:
 def fanout_event(event: FanoutEvent) -> Answer:
     """A SubscribeToShardEvent. At a shard's end ContinuationSequenceNumber is null, by which KCL knows it."""
     answer: Answer = {
-        "Records": records(event.records, event.encryption_type),
+        "Records": records(event.records),
         "ContinuationSequenceNumber": event.continuation_sequence_number,
         "MillisBehindLatest": event.millis_behind_latest,
     }
@@ -93,7 +97,15 @@ def summary(stream: Stream) -> Answer:
         "OpenShardCount": len(stream.graph.open_shards) if stream.status != "CREATING" else 0,
         "ConsumerCount": len(stream.state.consumers),
         "MaxRecordSizeInKiB": stream.state.max_record_kib,
+        **warm_throughput(stream),
+        **({} if (chosen := stream.state.distribution) is None else {"RecordDistributionStrategy": chosen}),
     }
+
+
+def warm_throughput(stream: Stream) -> Answer:
+    """Only of an on-demand stream that was given one."""
+    mibps = stream.state.warm_mibps
+    return {} if mibps is None else {"WarmThroughput": {"TargetMiBps": mibps, "CurrentMiBps": mibps}}
 
 
 def list_entry(stream: Stream) -> Answer:
@@ -115,6 +127,14 @@ def consumer(one: Consumer, now_ms: int) -> Answer:
         "ConsumerStatus": one.status(now_ms),
         "ConsumerCreationTimestamp": Timestamp(one.created_ms),
     }
+
+
+def account_settings(kinesis: SettingOperations) -> Answer:
+    status = "ENABLED" if kinesis.committed_ms is not None else "DISABLED"
+    commitment: Answer = {"Status": status}
+    if kinesis.committed_ms is not None:
+        commitment["StartedAt"] = Timestamp(kinesis.committed_ms)
+    return {"MinimumThroughputBillingCommitment": commitment}
 
 
 def metrics(change: MetricsChange) -> Answer:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from base64 import b64encode
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
+from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.gate import Gate
 from infra.local.kinesis import eventstream
 from infra.local.kinesis.api import Api, Opened, Reply, Request
 from infra.local.kinesis.fanout import Bell, events
 from infra.local.kinesis.faults import Fault
+from infra.local.kinesis.gate import KinesisGate
 from infra.local.kinesis.regions import Regions
 
 Scope = MutableMapping[str, Any]
@@ -39,9 +43,11 @@ class KinesisApp:
         *,
         flush: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], int] = wall_clock_ms,
+        gate: Gate | None = None,
     ) -> None:
         self._regions = regions
         self._api = Api(regions)
+        self._gate = None if gate is None else KinesisGate(gate, regions)
         self._flush = flush
         self._clock = clock
         self._bell = Bell()
@@ -62,13 +68,28 @@ class KinesisApp:
             await _send(send, Reply(200, "application/json", b'{"status":"ok"}\n'))
         elif path == FAULTS_PATH:
             await _send(send, self._change_faults(method, body))
-        elif method != "POST":
-            await _send(send, Reply(405, "text/plain", b"POST only\n"))
+        elif path == CONTROL_PATH and self._gate is not None:
+            await _send(send, self._gate.control(method, body))
         else:
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            await self._call(Request(headers, body), receive, send)
+            await self._service(scope, body, receive, send)
+
+    async def _service(self, scope: Scope, body: bytes, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        if "origin" in headers:
+            send = _to_any_page(send)
+        match scope["method"]:
+            case "POST":
+                await self._call(Request(headers, body, scope["query_string"].decode("latin-1")), receive, send)
+            case "OPTIONS":
+                await _send(send, Reply(200, "text/plain", b""), _allowed(headers))
+            case _:
+                await _send(send, Reply(403, "application/xml", _NO_OPERATION, "AccessDeniedException"))
 
     async def _call(self, request: Request, receive: Receive, send: Send) -> None:
+        refused = None if self._gate is None else self._gate.refusal(request)
+        if refused is not None:
+            await _send(send, refused)
+            return
         if delay_ms := self._api.delay_ms(request):
             await asyncio.sleep(delay_ms / 1000)
         answer = self._api.answer(request, self._clock())
@@ -128,13 +149,49 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
-async def _send(send: Send, reply: Reply) -> None:
-    await send(_start(reply.status, reply.content_type, len(reply.body), reply.error))
+#: What a page of any origin may read of an answer: browsers' SDKs ask.
+_EXPOSED = b"x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date"
+_NO_OPERATION = (
+    b"<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n"
+    b"</AccessDeniedException>\n"
+)
+
+
+def _to_any_page(send: Send) -> Send:
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] += [
+                (b"access-control-allow-origin", b"*"),
+                (b"access-control-expose-headers", _EXPOSED),
+            ]
+        await send(message)
+
+    return sending
+
+
+def _allowed(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """The answer to a browser that asks before it calls."""
+    allowed = [(b"access-control-max-age", b"172800")]
+    for what in ("headers", "method"):
+        if (asked := headers.get(f"access-control-request-{what}")) is not None:
+            name = "headers" if what == "headers" else "methods"
+            allowed.append((f"access-control-allow-{name}".encode(), asked.encode("latin-1")))
+    return allowed
+
+
+async def _send(send: Send, reply: Reply, more: list[tuple[bytes, bytes]] | None = None) -> None:
+    start = _start(reply.status, reply.content_type, len(reply.body), reply.error)
+    await send({**start, "headers": [*start["headers"], *(more or ())]})
     await send({"type": "http.response.body", "body": reply.body})
 
 
-def _start(status: int, content_type: str, length: int | None, error: str | None = None) -> dict[str, object]:
-    headers = [(b"content-type", content_type.encode()), (b"x-amzn-requestid", str(uuid.uuid4()).encode())]
+def _start(status: int, content_type: str, length: int | None, error: str | None = None) -> dict[str, Any]:
+    request = uuid.uuid4()
+    headers = [
+        (b"content-type", content_type.encode()),
+        (b"x-amzn-requestid", str(request).encode()),
+        (b"x-amz-id-2", b64encode(request.bytes * 3)),
+    ]
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
     if error is not None:

@@ -22,7 +22,7 @@ from infra.local.kinesis.limits import (
     SUBSCRIPTION_TAKEOVER_MS,
     Bucket,
 )
-from infra.local.kinesis.record_operations import RecordOperations, millis_behind, read_records
+from infra.local.kinesis.record_operations import RecordOperations, millis_behind, read_records, would_succeed
 from infra.local.kinesis.records import ITERATOR_TYPES, ReadRecord, StartingPosition
 from infra.local.kinesis.registry import ACCOUNT_ID, Journal, ModelSettings, operation
 from infra.local.kinesis.shards import Shard
@@ -48,7 +48,6 @@ class FanoutEvent(msgspec.Struct, frozen=True):
     """None only at the end of a closed shard."""
     millis_behind_latest: int
     child_shards: list[Shard]
-    encryption_type: str
 
 
 class Subscription:
@@ -77,7 +76,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
     def register_consumer(
         self, stream_arn: str | None, name: str | None, now_ms: int, tags: Mapping[str, str] | None = None
     ) -> Consumer:
-        validation.check(validation.required("streamARN", stream_arn), validation.name("consumerName", name))
+        validation.check(validation.arn("streamARN", stream_arn), validation.name("consumerName", name))
         assert name is not None
         found = self.idle(stream_arn, now_ms)
         consumers = self._consumers(found, now_ms)
@@ -89,6 +88,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
             raise LimitExceededException(
                 f"Stream {found.state.name} under account {ACCOUNT_ID} has the maximum of {MAX_CONSUMERS} consumers."
             )
+        self.check_tags({}, tags)
         consumer = Consumer(
             name=name,
             arn=f"{found.state.arn}/consumer/{name}:{now_ms // 1000}",
@@ -97,7 +97,7 @@ class ConsumerOperations(StreamOperations, RecordOperations):
         )
         consumers[name] = consumer
         if tags:
-            self.tag(found.state.consumer_tags.setdefault(consumer.arn, {}), tags)
+            found.state.consumer_tags[consumer.arn] = dict(tags)
         self.journal.changed(found)
         return consumer
 
@@ -121,27 +121,39 @@ class ConsumerOperations(StreamOperations, RecordOperations):
 
     @operation("ListStreamConsumers")
     def list_consumers(
-        self, stream_arn: str | None, now_ms: int, *, max_results: int | None = None, next_token: str | None = None
+        self,
+        stream_arn: str | None,
+        now_ms: int,
+        *,
+        max_results: int | None = None,
+        next_token: str | None = None,
+        stream_creation_ms: int | None = None,
     ) -> ConsumerPage:
         """A page of up to ``max_results`` (default 100) consumers."""
-        validation.check(validation.required("streamARN", stream_arn), validation.between("maxResults", max_results, 1, 10_000))
+        validation.check(validation.arn("streamARN", stream_arn), validation.between("maxResults", max_results, 1, 10_000))
         found = self.find(stream_arn, now_ms)
-        after = self.open_listing_token(next_token, now_ms).after if next_token is not None else ""
+        self.check_creation(found, stream_creation_ms)
+        after = self.open_listing_token("ListStreamConsumers", next_token, now_ms).after if next_token is not None else ""
         consumers = [one for name, one in sorted(self._consumers(found, now_ms).items()) if name > after]
         page = consumers[: max_results or 100]
         more = None
         if len(page) < len(consumers):
-            more = self.seal.seal(ListingToken(found.state.name, page[-1].name, now_ms))
+            more = self.seal.seal(ListingToken("ListStreamConsumers", found.state.name, page[-1].name, now_ms))
         return ConsumerPage(page, more)
 
     @operation("SubscribeToShard")
     def subscribe(
-        self, consumer_arn: str | None, shard_id: str | None, position: StartingPosition, now_ms: int
+        self,
+        consumer_arn: str | None,
+        shard_id: str | None,
+        position: StartingPosition,
+        now_ms: int,
+        *,
+        dry_run: bool = False,
     ) -> Subscription:
         """Open a subscription, and end an earlier one of the same consumer and shard if that is five seconds old."""
         validation.check(
-            validation.required("consumerARN", consumer_arn)
-            or validation.pattern("consumerARN", consumer_arn, validation.CONSUMER_ARN_PATTERN),
+            validation.arn("consumerARN", consumer_arn, validation.CONSUMER_ARN_PATTERN),
             validation.name("shardId", shard_id),
             validation.one_of("startingPosition.type", position.type, ITERATOR_TYPES),
         )
@@ -157,7 +169,10 @@ class ConsumerOperations(StreamOperations, RecordOperations):
                 "Another active subscription exists for this consumer: "
                 f"{ACCOUNT_ID}:{found.state.name}:{shard.shard_id}:{consumer.name}"
             )
-        subscription = Subscription(consumer.arn, found, shard, self.locate(found, shard, position, now_ms), now_ms)
+        counter = self.locate(found, shard, position, now_ms)
+        if dry_run:
+            raise would_succeed()
+        subscription = Subscription(consumer.arn, found, shard, counter, now_ms)
         if earlier is not None:
             earlier.is_open = False
         self._subscriptions[key] = subscription
@@ -196,7 +211,6 @@ class ConsumerOperations(StreamOperations, RecordOperations):
             None if ended else sequence.render(shard.prefix, last, arrival_ms),
             millis_behind(stream, shard, subscription.counter, now_ms),
             [stream.graph.shards[child] for child in shard.children] if ended else [],
-            stream.encryption,
         )
 
     def has_news(self, subscription: Subscription) -> bool:
@@ -212,8 +226,11 @@ class ConsumerOperations(StreamOperations, RecordOperations):
     ) -> tuple[Stream, Consumer]:
         if consumer_arn is not None:
             validation.check(validation.pattern("consumerARN", consumer_arn, validation.CONSUMER_ARN_PATTERN))
-            stream_arn, _, rest = consumer_arn.partition("/consumer/")
-            name = rest.rpartition(":")[0]
+            of_stream, _, rest = consumer_arn.partition("/consumer/")
+            of_name = rest.rpartition(":")[0]
+            if stream_arn not in (None, of_stream) or name not in (None, of_name):
+                raise InvalidArgumentException("ConsumerARN names another consumer than StreamARN and ConsumerName.")
+            stream_arn, name = of_stream, of_name
         if stream_arn is None or name is None:
             raise InvalidArgumentException("Either ConsumerARN, or StreamARN and ConsumerName must be provided.")
         found = self.find(stream_arn, now_ms)

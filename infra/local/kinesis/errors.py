@@ -69,6 +69,10 @@ class UnknownOperationException(KinesisError):
     """No such operation (or one that this server does not have)."""
 
 
+class InvalidSignatureException(KinesisError):
+    """The request is signed twice."""
+
+
 class MissingAuthenticationTokenException(KinesisError):
     """The request is not signed."""
 

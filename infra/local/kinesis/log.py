@@ -20,6 +20,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     data: bytes
     size: int
     """Bytes of data and partition key, as every limit counts them."""
+    encrypted: bool = False
+    """Whether the stream was encrypted when the record came."""
 
 
 #: Takes the place of a trimmed record until the list is compacted, so that its data is freed at once.
@@ -49,10 +51,10 @@ class ShardLog:
         """Counter of the oldest retained record, or of the next one: the position of TRIM_HORIZON."""
         return self._records[self._head].counter if len(self) else self.next_counter
 
-    def append(self, partition_key: str, data: bytes, size: int, now_ms: int) -> Record:
+    def append(self, partition_key: str, data: bytes, size: int, now_ms: int, *, encrypted: bool = False) -> Record:
         """Add a record that arrives now. A clock that steps back does not take arrival times with it."""
         arrival_ms = now_ms if now_ms > self.last_arrival_ms else self.last_arrival_ms
-        record = Record(self.next_counter, arrival_ms, partition_key, data, size)
+        record = Record(self.next_counter, arrival_ms, partition_key, data, size, encrypted)
         self.restore(record)
         return record
 

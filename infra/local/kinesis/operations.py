@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.local.kinesis import answers
+from infra.local.kinesis import answers, validation
 from infra.local.kinesis.answers import Answer
 from infra.local.kinesis.errors import ValidationException
 from infra.local.kinesis.model import Kinesis, ShardFilter, StartingPosition
@@ -31,6 +31,8 @@ def create_stream(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
         mode=mode.text("StreamMode") if mode else None,
         tags=p.mapping("Tags"),
         max_record_kib=p.integer("MaxRecordSizeInKiB"),
+        warm_mibps=p.integer("WarmThroughputMiBps"),
+        distribution=p.text("RecordDistributionStrategy"),
     )
 
 
@@ -92,7 +94,32 @@ def decrease_stream_retention_period(kinesis: Kinesis, p: Parameters, now_ms: in
 @_operation
 def update_stream_mode(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
     mode = p.structure("StreamModeDetails")
-    kinesis.update_stream_mode(p.text("StreamARN"), mode.text("StreamMode") if mode else None, now_ms)
+    kinesis.update_stream_mode(
+        p.text("StreamARN"), mode.text("StreamMode") if mode else None, now_ms, warm_mibps=p.integer("WarmThroughputMiBps")
+    )
+
+
+@_operation
+def update_stream_warm_throughput(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
+    stream = kinesis.update_warm_throughput(p.stream(), p.integer("WarmThroughputMiBps"), now_ms)
+    return {"StreamName": stream.state.name, "StreamARN": stream.state.arn, **answers.warm_throughput(stream)}
+
+
+@_operation
+def update_stream_record_distribution_strategy(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
+    kinesis.update_distribution(p.stream(), p.text("RecordDistributionStrategy"), now_ms)
+
+
+@_operation
+def describe_account_settings(kinesis: Kinesis, _: Parameters, __: int) -> Answer:
+    return answers.account_settings(kinesis)
+
+
+@_operation
+def update_account_settings(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
+    commitment = p.structure("MinimumThroughputBillingCommitment")
+    kinesis.commit_to_throughput(commitment.text("Status") if commitment else None, now_ms)
+    return answers.account_settings(kinesis)
 
 
 @_operation
@@ -149,17 +176,17 @@ def list_tags_for_stream(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer
 
 @_operation
 def tag_resource(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
-    kinesis.add_tags(p.text("ResourceARN"), p.mapping("Tags"), now_ms)
+    kinesis.add_tags(_resource(p), p.mapping("Tags"), now_ms)
 
 
 @_operation
 def untag_resource(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
-    kinesis.remove_tags(p.text("ResourceARN"), p.texts("TagKeys"), now_ms)
+    kinesis.remove_tags(_resource(p), p.texts("TagKeys"), now_ms)
 
 
 @_operation
 def list_tags_for_resource(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
-    tags = kinesis.list_tags(p.text("ResourceARN"), now_ms)
+    tags = kinesis.list_tags(_resource(p), now_ms)
     return {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
@@ -170,7 +197,8 @@ def put_resource_policy(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:
 
 @_operation
 def get_resource_policy(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
-    return {"Policy": kinesis.get_policy(p.text("ResourceARN"), now_ms)}
+    policy = kinesis.get_policy(p.text("ResourceARN"), now_ms)
+    return {} if policy is None else {"Policy": policy}
 
 
 @_operation
@@ -220,12 +248,15 @@ def list_shards(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
 @_operation
 def get_shard_iterator(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
     position = StartingPosition(p.text("ShardIteratorType") or "", p.text("StartingSequenceNumber"), p.time_ms("Timestamp"))
-    return {"ShardIterator": kinesis.get_shard_iterator(p.stream(), p.text("ShardId"), position, now_ms)}
+    iterator = kinesis.get_shard_iterator(p.stream(), p.text("ShardId"), position, now_ms, dry_run=p.flag("DryRun"))
+    return {"ShardIterator": iterator}
 
 
 @_operation
 def get_records(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
-    result = kinesis.get_records(p.text("ShardIterator"), now_ms, limit=p.integer("Limit"), stream=p.text("StreamARN"))
+    result = kinesis.get_records(
+        p.text("ShardIterator"), now_ms, limit=p.integer("Limit"), stream=p.text("StreamARN"), dry_run=p.flag("DryRun")
+    )
     return answers.get_records(result)
 
 
@@ -253,9 +284,19 @@ def describe_stream_consumer(kinesis: Kinesis, p: Parameters, now_ms: int) -> An
 @_operation
 def list_stream_consumers(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:
     page = kinesis.list_consumers(
-        p.text("StreamARN"), now_ms, max_results=p.integer("MaxResults"), next_token=p.text("NextToken")
+        p.text("StreamARN"),
+        now_ms,
+        max_results=p.integer("MaxResults"),
+        next_token=p.text("NextToken"),
+        stream_creation_ms=p.time_ms("StreamCreationTimestamp"),
     )
     return {"Consumers": [answers.consumer(one, now_ms) for one in page.consumers], **_token(page.next_token)}
+
+
+def _resource(p: Parameters) -> str | None:
+    arn = p.text("ResourceARN")
+    validation.check(validation.arn("resourceARN", arn, validation.RESOURCE_ARN_PATTERN))
+    return arn
 
 
 def _token(token: str | None) -> Answer:

@@ -9,6 +9,7 @@ import msgspec
 
 from infra.local.kinesis import sequence, validation
 from infra.local.kinesis.errors import (
+    DryRunOperationException,
     ExpiredIteratorException,
     InvalidArgumentException,
     KinesisError,
@@ -51,8 +52,14 @@ class RecordOperations(Registry):
         entry: PutEntry,
         now_ms: int,
         sequence_number_for_ordering: str | None = None,
+        *,
+        dry_run: bool = False,
     ) -> PutResult:
         """Append one record; raises where PutRecords would report a failed entry."""
+        validation.check(
+            *_entry_violations(entry, ""),
+            validation.pattern("sequenceNumberForOrdering", sequence_number_for_ordering, validation.SEQUENCE_PATTERN),
+        )
         if sequence_number_for_ordering is not None:
             try:
                 sequence.parse(sequence_number_for_ordering)
@@ -61,17 +68,21 @@ class RecordOperations(Registry):
                     f"ExclusiveMinimumSequenceNumber {sequence_number_for_ordering} used in PutRecord on stream "
                     f"{stream} under account {ACCOUNT_ID} is invalid."
                 ) from None
-        validation.check(*_entry_violations(entry, ""))
         found = self.readable(stream, now_ms)
         placed: list[tuple[int, Record]] = []
-        result = self._put(found, entry, _hash_key(entry), _size(found, entry), now_ms, placed)
+        key, size = _hash_key(entry), _size(found, entry)
+        if dry_run:
+            raise would_succeed()
+        result = self._put(found, entry, key, size, now_ms, placed)
         if isinstance(result, KinesisError):
             raise result
         self.journal.appended(found, placed)
         return result
 
     @operation("PutRecords")
-    def put_records(self, stream: str | None, entries: Sequence[PutEntry], now_ms: int) -> PutRecordsResult:
+    def put_records(
+        self, stream: str | None, entries: Sequence[PutEntry], now_ms: int, *, dry_run: bool = False
+    ) -> PutRecordsResult:
         """Append up to 500 records, each on its own: one may fail while its neighbours are stored."""
         _check_call(entries)
         found = self.readable(stream, now_ms)
@@ -80,6 +91,8 @@ class RecordOperations(Registry):
         failed = 0
         # a bad hash key or an over-size record refuses the whole call, before anything is stored
         checked = [(entry, _hash_key(entry), _size(found, entry)) for entry in entries]
+        if dry_run:
+            raise would_succeed()
         for entry, key, size in checked:
             result = self._put(found, entry, key, size, now_ms, placed)
             if isinstance(result, KinesisError):
@@ -101,27 +114,38 @@ class RecordOperations(Registry):
         limited = self.settings.enforce_limits and not stream.meters[shard.index].may_write(size, now_ms)
         if limited or (self.faults.active and self.faults.throttles(stream.state.name, shard.shard_id, reads=False)):
             return _rate_exceeded(stream, shard)
-        record = log.append(partition_key, data, size, now_ms)
+        record = log.append(partition_key, data, size, now_ms, encrypted=stream.state.encryption_key is not None)
         log.trim(stream.horizon_ms(now_ms), self.settings.retention_bytes)
         placed.append((shard.index, record))
         return PutResult(sequence.render(shard.prefix, record.counter, record.arrival_ms), shard.shard_id)
 
     @operation("GetShardIterator")
-    def get_shard_iterator(self, stream: str | None, shard_id: str | None, position: StartingPosition, now_ms: int) -> str:
+    def get_shard_iterator(
+        self, stream: str | None, shard_id: str | None, position: StartingPosition, now_ms: int, *, dry_run: bool = False
+    ) -> str:
         """An iterator that is good for five minutes."""
         validation.check(
             validation.name("shardId", shard_id),
-            validation.one_of("shardIteratorType", position.type, ITERATOR_TYPES),
+            validation.required("shardIteratorType", position.type or None)
+            or validation.one_of("shardIteratorType", position.type, ITERATOR_TYPES),
             validation.pattern("startingSequenceNumber", position.sequence_number, validation.SEQUENCE_PATTERN),
         )
         found = self.readable(stream, now_ms)
         shard = self.find_shard(found, shard_id, now_ms)
         counter = self.locate(found, shard, position, now_ms)
+        if dry_run:
+            raise would_succeed()
         return self._iterator(found, shard, counter, now_ms)
 
     @operation("GetRecords")
     def get_records(
-        self, shard_iterator: str | None, now_ms: int, limit: int | None = None, stream: str | None = None
+        self,
+        shard_iterator: str | None,
+        now_ms: int,
+        limit: int | None = None,
+        stream: str | None = None,
+        *,
+        dry_run: bool = False,
     ) -> GetRecordsResult:
         """Records from an iterator on: at most ``limit``, 10,000 and 10 MiB."""
         validation.check(
@@ -133,6 +157,8 @@ class RecordOperations(Registry):
         found, shard, counter = self._resolve(shard_iterator, now_ms)
         if stream is not None and self.find(stream, now_ms) is not found:
             raise InvalidArgumentException("The shard iterator is not of the given stream.")
+        if dry_run:
+            raise would_succeed()
         meter = found.meters[shard.index]
         limited = self.settings.enforce_limits and not meter.may_read(now_ms)
         if limited or (self.faults.active and self.faults.throttles(found.state.name, shard.shard_id, reads=True)):
@@ -150,7 +176,6 @@ class RecordOperations(Registry):
             None if ended else self._iterator(found, shard, counter, now_ms),
             millis_behind(found, shard, counter, now_ms),
             [found.graph.shards[child] for child in shard.children] if ended else [],
-            found.encryption,
         )
 
     def at_end(self, stream: Stream, shard: Shard, counter: int) -> bool:
@@ -161,6 +186,11 @@ class RecordOperations(Registry):
         """Counter of the first record to read from a position on."""
         log = stream.logs[shard.index]
         log.trim(stream.horizon_ms(now_ms), self.settings.retention_bytes)
+        if position.sequence_number is not None and position.type in ("TRIM_HORIZON", "LATEST"):
+            raise InvalidArgumentException(
+                "Must either specify (1) AT_SEQUENCE_NUMBER or (2) AFTER_SEQUENCE_NUMBER with StartingSequenceNumber, "
+                f"not {position.type}."
+            )
         match position.type:
             case "TRIM_HORIZON":
                 return log.first_counter
@@ -207,11 +237,22 @@ class RecordOperations(Registry):
         return stream, shard, token.counter
 
 
+def would_succeed() -> DryRunOperationException:
+    """What DryRun answers in the place of doing what was asked."""
+    return DryRunOperationException("The request would have succeeded, but DryRun was set.")
+
+
 def read_records(shard: Shard, records: Sequence[Record]) -> list[ReadRecord]:
     """Records of a shard as readers get them."""
     prefix, render = shard.prefix, sequence.render
     return [
-        ReadRecord(render(prefix, record.counter, record.arrival_ms), record.arrival_ms, record.partition_key, record.data)
+        ReadRecord(
+            render(prefix, record.counter, record.arrival_ms),
+            record.arrival_ms,
+            record.partition_key,
+            record.data,
+            record.encrypted,
+        )
         for record in records
     ]
 

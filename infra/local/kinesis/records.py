@@ -61,6 +61,8 @@ class ReadRecord(msgspec.Struct, frozen=True, gc=False):
     arrival_ms: int
     partition_key: str
     data: bytes
+    encrypted: bool = False
+    """As it was put."""
 
 
 class GetRecordsResult(msgspec.Struct, frozen=True):
@@ -72,7 +74,6 @@ class GetRecordsResult(msgspec.Struct, frozen=True):
     millis_behind_latest: int
     child_shards: list[Shard]
     """Filled at the end of a closed shard."""
-    encryption_type: str
 
 
 class StartingPosition(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from infra.local.kinesis.errors import InvalidArgumentException, ResourceInUseEx
 from infra.local.kinesis.faults import Faults
 from infra.local.kinesis.limits import MAX_RECORD_KIB, MIN_RECORD_KIB
 from infra.local.kinesis.log import Record
-from infra.local.kinesis.shards import Shard
+from infra.local.kinesis.shards import Shard, index_of
 from infra.local.kinesis.streams import Change, Created, Deleted, Merge, Pending, Scale, Setting, Split, Stream
 from infra.local.kinesis.tokens import TokenSeal
 
@@ -79,7 +79,8 @@ class Registry:
         self.streams: dict[str, Stream] = {}
 
     def stream_arn(self, name: str) -> str:
-        return f"arn:aws:kinesis:{self.settings.region}:{ACCOUNT_ID}:stream/{name}"
+        region = self.settings.region
+        return f"arn:{partition_of(region)}:kinesis:{region}:{ACCOUNT_ID}:stream/{name}"
 
     def find(self, stream: str | None, now_ms: int) -> Stream:
         """The stream in whatever state, with due changes made."""
@@ -118,10 +119,9 @@ class Registry:
         """A shard that has not expired."""
         validation.check(validation.name(member, shard_id))
         assert shard_id is not None
-        prefix, _, digits = shard_id.partition("-")
-        index = int(digits) if prefix == "shardId" and digits.isdecimal() and len(digits) == 12 else -1
         self.expire(stream, now_ms)
-        shard = stream.graph.shards.get(index)
+        index = index_of(shard_id)
+        shard = None if index is None else stream.graph.shards.get(index)
         if shard is None:
             raise ResourceNotFoundException(
                 f"Shard {shard_id} in stream {stream.state.name} under account {ACCOUNT_ID} does not exist"
@@ -164,6 +164,14 @@ class Registry:
         stream.open_logs()
         self.journal.changed(stream)
         return True
+
+
+def partition_of(region: str) -> str:
+    """The first part of a region's ARNs."""
+    for prefix, partition in (("cn-", "aws-cn"), ("us-gov-", "aws-us-gov"), ("us-iso-", "aws-iso"), ("us-isob-", "aws-iso-b")):
+        if region.startswith(prefix):
+            return partition
+    return "aws"
 
 
 def not_found(name: str) -> ResourceNotFoundException:

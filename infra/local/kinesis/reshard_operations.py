@@ -13,12 +13,12 @@ from infra.local.kinesis.errors import (
     ValidationException,
 )
 from infra.local.kinesis.registry import ACCOUNT_ID, Registry, operation
-from infra.local.kinesis.shards import HASH_SPACE, Shard, are_adjacent, key_bytes, key_number
+from infra.local.kinesis.shards import HASH_SPACE, Shard, are_adjacent, index_of, key_bytes, key_number
 from infra.local.kinesis.streams import ON_DEMAND, Merge, Scale, Split, Stream
 from infra.local.kinesis.tokens import LIFE_MS, ListingToken
 
 FILTER_TYPES = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
-DEFAULT_SHARDS_LISTED = 1000
+MOST_SHARDS_LISTED = 1000
 
 
 class ShardFilter(msgspec.Struct, frozen=True):
@@ -140,7 +140,7 @@ class ReshardOperations(Registry):
             validation.between("maxResults", max_results, 1, 10_000),
             validation.length("nextToken", next_token, 1, 1_048_576),
             validation.name("exclusiveStartShardId", exclusive_start_shard_id) if exclusive_start_shard_id else None,
-            validation.one_of("shardFilter.type", shard_filter.type, FILTER_TYPES) if shard_filter else None,
+            *(() if shard_filter is None else _filter_violations(shard_filter)),
         )
         if next_token is not None:
             if stream or exclusive_start_shard_id or stream_creation_ms or shard_filter:
@@ -148,34 +148,40 @@ class ReshardOperations(Registry):
                     "NextToken and StreamName (or StreamARN, ExclusiveStartShardId, StreamCreationTimestamp, ShardFilter) "
                     "cannot be provided together."
                 )
-            token = self.open_listing_token(next_token, now_ms)
+            token = self.open_listing_token("ListShards", next_token, now_ms)
             stream, after = token.stream, int(token.after)
             if token.filter_type is not None:
                 shard_filter = ShardFilter(token.filter_type, token.filter_shard_id, token.filter_timestamp_ms)
         else:
             after = _shard_index(exclusive_start_shard_id) if exclusive_start_shard_id else -1
         found = self.find(stream, now_ms)
-        if stream_creation_ms is not None and stream_creation_ms // 1000 != found.state.created_ms // 1000:
-            raise ResourceInUseException(f"Stream {found.state.name} was created at another time than the one given.")
+        self.check_creation(found, stream_creation_ms)
         self.expire(found, now_ms)
         wanted = sorted(_filtered(found, shard_filter, now_ms), key=lambda shard: shard.index)
         wanted = [shard for shard in wanted if shard.index > after]
-        page = wanted[: max_results or DEFAULT_SHARDS_LISTED]
+        page = wanted[: min(max_results or MOST_SHARDS_LISTED, MOST_SHARDS_LISTED)]
         more = None
         if len(page) < len(wanted):
             chosen = () if shard_filter is None else (shard_filter.type, shard_filter.shard_id, shard_filter.timestamp_ms)
-            more = self.seal.seal(ListingToken(found.state.name, str(page[-1].index), now_ms, *chosen))
+            more = self.seal.seal(ListingToken("ListShards", found.state.name, str(page[-1].index), now_ms, *chosen))
         return ShardPage(page, more)
 
-    def open_listing_token(self, text: str, now_ms: int) -> ListingToken:
-        """The pagination token's content, if it is ours and not five minutes old."""
+    def open_listing_token(self, operation: str, text: str, now_ms: int) -> ListingToken:
+        """The pagination token's content, if this operation gave it and it is not five minutes old."""
         try:
             token = self.seal.unseal(text, ListingToken)
         except (ValueError, msgspec.MsgspecError):
             raise InvalidArgumentException("NextToken is invalid.") from None
+        if token.operation != operation:
+            raise InvalidArgumentException("NextToken is invalid.")
         if now_ms - token.issued_ms > LIFE_MS:
             raise ExpiredNextTokenException("NextToken has expired.")
         return token
+
+    def check_creation(self, stream: Stream, created_ms: int | None) -> None:
+        """Refuse a call that means an earlier or later stream of the same name; seconds decide."""
+        if created_ms is not None and created_ms // 1000 != stream.state.created_ms // 1000:
+            raise ResourceInUseException(f"Stream {stream.state.name} was created at another time than the one given.")
 
     def check_shard_quota(self, more: int, now_ms: int) -> None:
         """Refuse to open ``more`` shards above the account's quota; on-demand streams do not count."""
@@ -212,11 +218,19 @@ def _is_uniform(stream: Stream) -> bool:
     return all(key_number(shard.start) == HASH_SPACE * at // len(shards) for at, shard in enumerate(shards))
 
 
+def _filter_violations(shard_filter: ShardFilter) -> tuple[str | None, ...]:
+    return (
+        validation.required("shardFilter.type", shard_filter.type or None)
+        or validation.one_of("shardFilter.type", shard_filter.type, FILTER_TYPES),
+        None if shard_filter.shard_id is None else validation.name("shardFilter.shardId", shard_filter.shard_id),
+    )
+
+
 def _shard_index(shard_id: str) -> int:
-    digits = shard_id.rpartition("-")[2]
-    if not digits.isdecimal():
+    index = index_of(shard_id)
+    if index is None:
         raise InvalidArgumentException(f"Shard {shard_id} is not a shard id.")
-    return int(digits)
+    return index
 
 
 def _filtered(stream: Stream, shard_filter: ShardFilter | None, now_ms: int) -> list[Shard]:

@@ -16,6 +16,8 @@ import hypercorn.asyncio
 import hypercorn.config
 
 from clickstream.errors import UserMistake
+from infra.local.gate.gate import Gate
+from infra.local.gate.policies import Policies
 from infra.local.kinesis.app import KinesisApp, wall_clock_ms
 from infra.local.kinesis.durable import DurableJournal
 from infra.local.kinesis.limits import MAX_RECORD_KIB, MIB, MIN_RECORD_KIB
@@ -64,7 +66,9 @@ class _Server:
                 _say(f"cannot use {error.filename}: {error.strerror}")
                 return 1
             _say(f"{restored} records of {len(regions.streams())} streams restored from {self._arguments.state}")
-        app = KinesisApp(regions, flush=self._flush if self._journal is not None else None)
+        app = KinesisApp(
+            regions, flush=self._flush if self._journal is not None else None, gate=_gate(self._arguments.policies)
+        )
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at by every collection
         host, port = self._listener.getsockname()[:2]
@@ -99,6 +103,10 @@ class _Server:
         if self._arguments.certificate is not None:
             config.certfile, config.keyfile = str(self._arguments.certificate), str(self._arguments.key)
         return config
+
+
+def _gate(policies: Path | None) -> Gate | None:
+    return None if policies is None else Gate(Policies.read(policies.read_text()))
 
 
 def _settings(arguments: argparse.Namespace) -> ModelSettings:
@@ -151,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     option("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
     option("--port", type=int, required=True, help="0 takes a free one; the ready line tells which")
     option("--state", type=Path, metavar="DIR", help="keep streams and records in this folder")
+    option("--policies", type=Path, metavar="FILE", help="let each role do what this file allows it, and no more")
     option("--limits", action="store_true", help="enforce the shards' write and read limits")
     option("--seed", type=int, default=0, help="seals tokens and draws faults")
     option("--max-record-size", type=_record_size, default=MIN_RECORD_KIB, metavar="KIB", help="of new streams")

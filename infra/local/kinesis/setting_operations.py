@@ -10,7 +10,7 @@ from infra.local.kinesis import validation
 from infra.local.kinesis.errors import InvalidArgumentException, ValidationException
 from infra.local.kinesis.limits import MAX_RECORD_KIB, MAX_RETENTION_HOURS, MIN_RECORD_KIB, MIN_RETENTION_HOURS
 from infra.local.kinesis.registry import Registry, operation
-from infra.local.kinesis.streams import MODES, Setting, Stream
+from infra.local.kinesis.streams import MODES, ON_DEMAND, Setting, Stream
 
 METRICS = (
     "IncomingBytes",
@@ -31,8 +31,14 @@ class MetricsChange(msgspec.Struct, frozen=True):
     desired: list[str]
 
 
+STRATEGIES = ("AUTO", "USER_PARTITION_KEY")
+
+
 class SettingOperations(Registry):
-    """Changing an ACTIVE stream's settings."""
+    """Changing an ACTIVE stream's settings, and the account's."""
+
+    committed_ms: int | None = None
+    """Since when the account is committed to a minimum throughput; on-demand streams may be warm then. Not durable."""
 
     @operation("IncreaseStreamRetentionPeriod")
     def increase_retention(self, stream: str | None, hours: int | None, now_ms: int) -> None:
@@ -55,15 +61,52 @@ class SettingOperations(Registry):
         self._set_retention(found, hours)
 
     @operation("UpdateStreamMode")
-    def update_stream_mode(self, stream: str | None, mode: str | None, now_ms: int) -> None:
+    def update_stream_mode(self, stream: str | None, mode: str | None, now_ms: int, *, warm_mibps: int | None = None) -> None:
         validation.check(
+            validation.arn("streamARN", stream),
             validation.required("streamModeDetails.streamMode", mode)
-            or validation.one_of("streamModeDetails.streamMode", mode, MODES)
+            or validation.one_of("streamModeDetails.streamMode", mode, MODES),
         )
         assert mode is not None
         found = self.idle(stream, now_ms)
-        found.state.mode = mode
+        self.check_warm(mode, warm_mibps)
+        found.state.mode, found.state.warm_mibps = mode, warm_mibps
         self.begin(found, Setting(), now_ms)
+
+    @operation("UpdateStreamWarmThroughput")
+    def update_warm_throughput(self, stream: str | None, mibps: int | None, now_ms: int) -> Stream:
+        validation.check(validation.required("warmThroughputMiBps", mibps))
+        found = self.idle(stream, now_ms)
+        self.check_warm(found.state.mode, mibps)
+        found.state.warm_mibps = mibps
+        self.begin(found, Setting(), now_ms)
+        return found
+
+    def check_warm(self, mode: str, mibps: int | None) -> None:
+        """Refuse a warm throughput where it may not be."""
+        validation.check(validation.between("warmThroughputMiBps", mibps, 0))
+        if mibps and mode != ON_DEMAND:
+            raise ValidationException("WarmThroughputMiBps is only for ON_DEMAND streams.")
+        if mibps and self.committed_ms is None:
+            raise ValidationException("WarmThroughputMiBps needs MinimumThroughputBillingCommitment to be ENABLED.")
+
+    @operation("UpdateStreamRecordDistributionStrategy")
+    def update_distribution(self, stream: str | None, strategy: str | None, now_ms: int) -> None:
+        validation.check(
+            validation.required("recordDistributionStrategy", strategy)
+            or validation.one_of("recordDistributionStrategy", strategy, STRATEGIES)
+        )
+        found = self.idle(stream, now_ms)
+        found.state.distribution = strategy
+        self.begin(found, Setting(), now_ms)
+
+    @operation("UpdateAccountSettings")
+    def commit_to_throughput(self, status: str | None, now_ms: int) -> None:
+        validation.check(
+            validation.required("minimumThroughputBillingCommitment.status", status)
+            or validation.one_of("minimumThroughputBillingCommitment.status", status, ("ENABLED", "DISABLED"))
+        )
+        self.committed_ms = (self.committed_ms or now_ms) if status == "ENABLED" else None
 
     @operation("UpdateMaxRecordSize")
     def update_max_record_size(self, stream: str | None, kib: int | None, now_ms: int) -> None:

@@ -69,6 +69,12 @@ def shard_id(index: int) -> str:
     return f"shardId-{index:012d}"
 
 
+def index_of(shard_id: str) -> int | None:
+    """The index that a shard id names; AWS takes ``shardId-7`` and ``7`` as well. None for what is no shard id."""
+    digits = shard_id.removeprefix("shardId-")
+    return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 12 else None
+
+
 class ShardGraph:
     """All shards of a stream that still exist, by index, and the open ones by hash key."""
 

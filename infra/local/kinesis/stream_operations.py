@@ -8,14 +8,17 @@ import msgspec
 
 from infra.local.kinesis import validation
 from infra.local.kinesis.errors import ResourceInUseException, ValidationException
-from infra.local.kinesis.limits import MAX_RECORD_KIB, MIN_RECORD_KIB, ON_DEMAND_SHARDS
+from infra.local.kinesis.limits import DEFAULT_SHARDS, MAX_RECORD_KIB, MIN_RECORD_KIB
 from infra.local.kinesis.registry import ACCOUNT_ID, operation
 from infra.local.kinesis.reshard_operations import ReshardOperations
-from infra.local.kinesis.setting_operations import SettingOperations
+from infra.local.kinesis.setting_operations import STRATEGIES, SettingOperations
 from infra.local.kinesis.shards import Shard, ShardGraph
 from infra.local.kinesis.streams import MODES, ON_DEMAND, PROVISIONED, Created, Deleted, Stream, StreamState
 from infra.local.kinesis.tag_operations import TagOperations
 from infra.local.kinesis.tokens import ListingToken
+
+#: DescribeStream and ListStreams give no more at once, whatever ``Limit`` says.
+PAGE = 100
 
 
 class StreamPage(msgspec.Struct, frozen=True):
@@ -55,36 +58,40 @@ class StreamOperations(ReshardOperations, SettingOperations, TagOperations):
         mode: str | None = None,
         tags: Mapping[str, str] | None = None,
         max_record_kib: int | None = None,
+        warm_mibps: int | None = None,
+        distribution: str | None = None,
     ) -> None:
-        """Create a stream: of ``shard_count`` shards, or on demand (four)."""
+        """Create a stream: of ``shard_count`` shards (default: four), or on demand (four)."""
         validation.check(
             validation.name("streamName", name),
             validation.between("shardCount", shard_count, 1),
             validation.one_of("streamModeDetails.streamMode", mode, MODES),
             validation.between("maxRecordSizeInKiB", max_record_kib, MIN_RECORD_KIB, MAX_RECORD_KIB),
+            validation.one_of("recordDistributionStrategy", distribution, STRATEGIES),
         )
         assert name is not None
         mode = mode or PROVISIONED
         if mode == ON_DEMAND and shard_count is not None:
             raise ValidationException("ShardCount must not be given for an ON_DEMAND stream.")
-        if mode == PROVISIONED:
-            validation.check(validation.required("shardCount", shard_count))
+        self.check_warm(mode, warm_mibps)
+        self.check_tags({}, tags)
         if name in self.streams and self._settle(self.streams[name], now_ms):
             raise ResourceInUseException(f"Stream {name} under account {ACCOUNT_ID} already exists.")
         if mode == PROVISIONED:
-            self.check_shard_quota(shard_count or 0, now_ms)
+            self.check_shard_quota(shard_count or DEFAULT_SHARDS, now_ms)
         state = StreamState(
             name=name,
             arn=self.stream_arn(name),
             created_ms=now_ms,
             mode=mode,
             max_record_kib=max_record_kib or self.settings.max_record_kib,
+            warm_mibps=warm_mibps,
+            distribution=distribution,
         )
         stream = Stream(state)
-        stream.graph = ShardGraph.uniform(shard_count or ON_DEMAND_SHARDS, now_ms)
+        stream.graph = ShardGraph.uniform(shard_count or DEFAULT_SHARDS, now_ms)
         stream.open_logs()
-        if tags:
-            self.tag(state.tags, tags)
+        state.tags.update(tags or {})
         self.streams[name] = stream
         self.begin(stream, Created(), now_ms)
 
@@ -109,7 +116,7 @@ class StreamOperations(ReshardOperations, SettingOperations, TagOperations):
         limit: int | None = None,
         exclusive_start_shard_id: str | None = None,
     ) -> StreamShards:
-        """A stream and up to ``limit`` (default 100) of its shards."""
+        """A stream and up to ``limit`` (default and most: 100) of its shards."""
         validation.check(
             validation.between("limit", limit, 1, 10_000),
             exclusive_start_shard_id and validation.name("exclusiveStartShardId", exclusive_start_shard_id),
@@ -121,7 +128,7 @@ class StreamOperations(ReshardOperations, SettingOperations, TagOperations):
             shards = []
         if exclusive_start_shard_id:
             shards = [shard for shard in shards if shard.shard_id > exclusive_start_shard_id]
-        page = shards[: limit or 100]
+        page = shards[: min(limit or PAGE, PAGE)]
         return StreamShards(found, page, len(page) < len(shards))
 
     @operation("DescribeStreamSummary")
@@ -137,17 +144,17 @@ class StreamOperations(ReshardOperations, SettingOperations, TagOperations):
         exclusive_start_stream_name: str | None = None,
         next_token: str | None = None,
     ) -> StreamPage:
-        """A page of up to ``limit`` (default 100) streams."""
+        """A page of up to ``limit`` (default and most: 100) streams."""
         validation.check(validation.between("limit", limit, 1, 10_000))
         after = exclusive_start_stream_name or ""
         if next_token is not None:
-            after = self.open_listing_token(next_token, now_ms).after
+            after = self.open_listing_token("ListStreams", next_token, now_ms).after
         alive = [one for one in list(self.streams.values()) if self._settle(one, now_ms)]
         names = sorted((one for one in alive if one.state.name > after), key=lambda one: one.state.name)
-        page = names[: limit or 100]
+        page = names[: min(limit or PAGE, PAGE)]
         more = None
         if len(page) < len(names):
-            more = self.seal.seal(ListingToken("", page[-1].state.name, now_ms))
+            more = self.seal.seal(ListingToken("ListStreams", "", page[-1].state.name, now_ms))
         return StreamPage(page, more)
 
     @operation("DescribeLimits")

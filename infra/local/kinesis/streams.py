@@ -86,6 +86,9 @@ class StreamState(msgspec.Struct, kw_only=True):
     retention_hours: int = 24
     max_record_kib: int = MIN_RECORD_KIB
     encryption_key: str | None = None
+    warm_mibps: int | None = None
+    distribution: str | None = None
+    """RecordDistributionStrategy: stored and shown; records go by their keys here either way."""
     metrics: list[str] = []
     tags: dict[str, str] = {}
     policies: dict[str, str] = {}

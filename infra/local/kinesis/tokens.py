@@ -31,6 +31,8 @@ class ShardIterator(msgspec.Struct, frozen=True, array_like=True, tag="iterator"
 class ListingToken(msgspec.Struct, frozen=True, array_like=True, tag="listing"):
     """Where a listing goes on."""
 
+    operation: str
+    """The only one that takes it."""
     stream: str
     after: str
     """The last name, id or index that was listed."""

@@ -10,6 +10,7 @@ from infra.local.kinesis.errors import ValidationException
 NAME_PATTERN = "[a-zA-Z0-9_.-]+"
 STREAM_ARN_PATTERN = r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"
 CONSUMER_ARN_PATTERN = r"^(arn):aws.*:kinesis:.*:\d{12}:.*stream\/[a-zA-Z0-9_.-]+\/consumer\/[a-zA-Z0-9_.-]+:[0-9]+"
+RESOURCE_ARN_PATTERN = r"arn:aws.*:kinesis:.*:\d{12}:.*stream/\S+"
 SEQUENCE_PATTERN = r"0|([1-9]\d{0,128})"
 HASH_KEY_PATTERN = r"0|([1-9]\d{0,38})"
 
@@ -29,6 +30,11 @@ def required(member: str, value: object) -> str | None:
 def name(member: str, value: str | None, longest: int = 128) -> str | None:
     """A stream's, shard's or consumer's name."""
     return required(member, value) or pattern(member, value, NAME_PATTERN) or length(member, value, 1, longest)
+
+
+def arn(member: str, value: str | None, regex: str = STREAM_ARN_PATTERN) -> str | None:
+    """An ARN where nothing else will do."""
+    return required(member, value) or pattern(member, value, regex)
 
 
 def pattern(member: str, value: str | None, regex: str) -> str | None:

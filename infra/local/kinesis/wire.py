@@ -64,7 +64,7 @@ class JsonWire:
     def decode(self, body: bytes, kind: type[T]) -> T:
         """The body as a typed value; SerializationException when it is not one."""
         try:
-            return msgspec.json.decode(body or b"{}", type=kind)
+            return msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise SerializationException(str(error)) from None
 
@@ -86,7 +86,7 @@ class CborWire:
     def decode(self, body: bytes, kind: type[T]) -> T:
         """The body as a typed value; SerializationException when it is not one."""
         try:
-            value = cbor2.loads(body, semantic_decoders=_TIME_DECODERS) if body else {}
+            value = cbor2.loads(body, semantic_decoders=_TIME_DECODERS)
             return msgspec.convert(value, kind, builtin_types=(bytes,))
         except (cbor2.CBORDecodeError, msgspec.MsgspecError, RecursionError) as error:
             raise SerializationException(str(error)) from None

@@ -19,6 +19,7 @@ const refusalOf = ({ waiting }) => (waiting.action ? `waits for ${waiting.action
 function stateOf(shard) {
   if (shard.ended) return ["Ended", "soft"];
   if (shard.waiting.action) return ["Forbidden", "attention"];
+  if (shard.deaths > 1) return ["Dying", "attention"];
   if (shard.age_ms > SILENT_MS) return ["Silent", "attention"];
   if (shard.lag_ms === null) return ["Starting", "soft"];
   if (Object.keys(shard.breakers).length) return ["Waiting", "attention"];
@@ -32,6 +33,7 @@ function troublesOf(shards, now) {
     const found = [];
     if (shard.ended) return found;
     if (refusalOf(shard)) found.push(`${where}: ${refusalOf(shard)}, since ${format.moment(shard.waiting.since, now)}`);
+    else if (shard.deaths > 1) found.push(`${where}: its worker died ${shard.deaths} times and the shard has not moved; the worker's log says why`);
     else if (shard.age_ms > SILENT_MS) found.push(`${where}: nothing heard from ${shard.owner || "its owner"} for ${format.duration(shard.age_ms)}: it is dead, or may not write its item (its log says which)`);
     else if (Object.keys(shard.breakers).length) found.push(`${where}: waits for ${breakersOf(shard)}`);
     else if (shard.lag_ms > SLOW_MS) found.push(`${where}: ${format.duration(shard.lag_ms)} behind`);

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from clickstream.settings import Settings, environment
+from infra.local import roles
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -44,7 +45,7 @@ def collector(settings: Settings, *options: str) -> Iterator[Running]:
     """``clickstream collect`` on a free port, with all that it could log."""
     settings = msgspec.structs.replace(settings, log_level="DEBUG")
     command = ["-m", "clickstream.cli", "collect", "--port", "0", *options]
-    with _running(command, environment(settings), r"collecting on (http://[^/\s]+)") as server:
+    with _running(command, environment(roles.under(settings, "collector")), r"collecting on (http://[^/\s]+)") as server:
         yield server
 
 

@@ -20,7 +20,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, environment
-from infra.local import resources, stack
+from infra.local import resources, roles, stack
 from infra.local.processes import Children, Process, wait_until
 from tests.integration.drills.proxy import Proxy
 from tests.integration.drills.shards import Shards
@@ -46,6 +46,8 @@ class Site:
         self.settings = settings
         """Past the proxies: for the load and for looking."""
         self.clients = Clients(settings)
+        self.controls = aws.controls
+        """Refusals on demand; ``who`` is ``roles.access_key(settings.name, "*")`` for all workers and never for the load."""
         self.proxies = proxies
         self.folder = folder
         self.applications = applications
@@ -55,9 +57,9 @@ class Site:
         self.restarts_of_dead = 0
         """Workers that had ended by themselves and were started again, as an orchestrator would."""
         through = {service: proxy.url for service, proxy in proxies.items()}
-        at_work = environment(msgspec.structs.replace(settings, endpoint_urls=through))
+        at_work = msgspec.structs.replace(settings, endpoint_urls=through)
         self.workers = [
-            Worker(application, name, at_work, folder / f"{application}-{name}.log")
+            Worker(application, name, environment(roles.under(at_work, application)), folder / f"{application}-{name}.log")
             for application in applications
             for name in ("1", "2")
         ]
@@ -130,6 +132,7 @@ class Site:
         """On the same port, with what it had stored."""
         port = self._aws.ports.kinesis
         command = ["-m", "infra.local.kinesis", "--port", str(port), "--state", str(self.folder / "state" / "kinesis")]
+        command += ["--policies", str(self._aws.policies)]
         self._kinesis = self._servers.start(
             "kinesis", [sys.executable, *command], environment=None, log=self.folder / f"kinesis-{time.time_ns()}.log"
         )
@@ -167,7 +170,10 @@ def opened(
     with ExitStack() as stacked:
         aws = stacked.enter_context(stack.local_aws(folder, state=folder / "state", home=home))
         settings = msgspec.structs.replace(aws.settings, local_dir=folder)
-        resources.create(Clients(settings), settings, shards=shards)
+        clients = Clients(settings)
+        resources.create(clients, settings, shards=shards)
+        for application in applications:
+            roles.create_lease_tables(clients, settings, application)
         ports = dict.fromkeys(SERVICES, aws.ports.aws) | {"kinesis": aws.ports.kinesis}
         proxies = {service: stacked.enter_context(Proxy(port)) for service, port in ports.items()}
         site = Site(aws, settings, proxies, folder, seed, applications)

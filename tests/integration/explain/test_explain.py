@@ -20,6 +20,7 @@ from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
 from consumers.explain.life import Life, Stretch
 from consumers.explain.views import Explainer
+from infra.local import roles
 from producers.kinesis import KinesisPublisher
 from producers.limits import Limits
 
@@ -72,7 +73,7 @@ def _workers(settings: Settings, log: Path, *applications: str) -> Iterator[None
         running = [
             subprocess.Popen(
                 [sys.executable, "-m", "clickstream.cli", "worker", name],
-                env=environment(settings),
+                env=environment(roles.prepared(settings, name)),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -15,6 +15,7 @@ from clickstream.settings import environment
 from consumers.fraud import NAME
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
+from infra.local import roles
 from load import progress
 from load.adversaries import Labelled
 from models.features.engine import Engine
@@ -44,7 +45,7 @@ class Fraud:
         with self.platform.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "clickstream.cli", "worker", "fraud", "-w", name],
-                env=environment(self.settings),
+                env=environment(roles.prepared(self.settings, "fraud")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

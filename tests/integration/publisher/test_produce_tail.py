@@ -114,7 +114,7 @@ def test_tail_reports_what_is_no_event(settings: Settings, kinesis: Any) -> None
     assert shown.stdout == login(5, 5) + b"\n"
     first, second = shown.stderr.decode().splitlines()
     assert "not JSON" in first
-    assert "wrong MD5" in second
+    assert "bad checksum" in second
 
 
 def test_tail_follows_the_children_of_a_reshard(settings: Settings, kinesis: Any) -> None:

@@ -16,6 +16,7 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings, environment
+from infra.local import roles
 from load import progress
 from load.adversaries import history
 from producers.kinesis import KinesisPublisher
@@ -34,7 +35,7 @@ def _worker(settings: Settings, name: str, log: Path) -> Iterator[None]:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", "clickstream.cli", "worker", name],
-            env=environment(settings),
+            env=environment(roles.prepared(settings, name)),
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

@@ -15,6 +15,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, environment
+from infra.local import roles
 from load import progress
 
 #: Far above what is measured: a busy machine fails no test.
@@ -44,7 +45,7 @@ class Platform:
         with self.log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "clickstream.cli", "worker", "analytics", *options],
-                env=environment(self.settings),
+                env=environment(roles.prepared(self.settings, "analytics")),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

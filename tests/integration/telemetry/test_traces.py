@@ -19,6 +19,7 @@ from clickstream.aws import Clients
 from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
 from consumers.explain.views import Explainer
+from infra.local import roles
 from tests.integration.telemetry.backend import Backend, backend
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
@@ -78,9 +79,11 @@ def site(provisioned: Settings, tmp_path: Path) -> Iterator[Site]:
     with backend() as taking, ExitStack() as running:
         variables = {"CLICKSTREAM_TRACE_SAMPLING": "1", "OTEL_EXPORTER_OTLP_ENDPOINT": taking.url}
         for name in APPLICATIONS:
-            running.enter_context(_program(provisioned, variables, tmp_path / f"{name}.log", "worker", name))
+            worker = roles.prepared(provisioned, name)
+            running.enter_context(_program(worker, variables, tmp_path / f"{name}.log", "worker", name))
         log = tmp_path / "collect.log"
-        running.enter_context(_program(provisioned, variables, log, "collect", "--port", "0"))
+        collector = roles.under(provisioned, "collector")
+        running.enter_context(_program(collector, variables, log, "collect", "--port", "0"))
         made = Site(taking, provisioned, log)
         _until(lambda: made.url, "the collector listens")
         yield made

@@ -65,6 +65,7 @@ def test_the_first_good_put_takes_effect_and_the_later_are_duplicates() -> None:
         ("2", "takes effect"),
         ("3", "duplicate"),
     ]
+    assert puts[0].reason == "shard refused it: its user_id hashes into another shard"
 
 
 def test_a_redriven_event_is_for_its_application_alone() -> None:

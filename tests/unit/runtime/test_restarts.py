@@ -26,6 +26,23 @@ def test_decisions(starts: list[float], now: float, decision: Restart | GiveUp) 
     assert POLICY.decide(starts, now) == decision
 
 
+@pytest.mark.parametrize(
+    ("barren", "decision"),
+    [
+        (0, Restart(0.0)),
+        (1, Restart(0.0)),
+        (2, Restart(0.5)),
+        (4, Restart(2.0)),
+        (9, Restart(3.0)),
+        (10, GiveUp(10, None)),
+    ],
+)
+def test_one_that_dies_slowly_dies(barren: int, decision: Restart | GiveUp) -> None:
+    """Every forty seconds, say: never more than two in the window."""
+    starts = [40.0 * number for number in range(20)]
+    assert POLICY.decide(starts, 840.0, barren) == decision
+
+
 def test_the_delay_is_bounded() -> None:
     patient = RestartPolicy(budget=100, longest_delay_s=3.0)
     assert patient.decide([float(second) for second in range(20)], 20.0) == Restart(3.0)

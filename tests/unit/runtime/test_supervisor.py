@@ -30,7 +30,16 @@ structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
 def program(source): return source and [sys.executable, "-c", source, told["notes"]]
 processes = Processes(daemon=program(told["daemon"]), companion=program(told["companion"]), environment={})
-sys.exit(Supervisor(processes, RestartPolicy(budget=3, first_delay_s=0.01), drain_s=told["drain_s"]).run())
+slowly = told["moved"] is not None  # no window holds two starts: each counts as a slow death
+policy = RestartPolicy(budget=3, window_s=0.0 if slowly else 60.0, first_delay_s=0.01, barren=4)
+moved = list(told["moved"] or [])
+barren = 0
+def count(lived_s):
+    assert 0 < lived_s < 60, lived_s
+    global barren
+    barren = 0 if moved and moved.pop(0) else barren + 1
+    return barren if slowly else 0
+sys.exit(Supervisor(processes, policy, drain_s=told["drain_s"], count=count).run())
 """
 
 #: Notes its pid and the signals it gets. ``end`` says what a signal makes of it.
@@ -76,10 +85,11 @@ def is_alive(pid: int) -> bool:
 class Run:
     """One supervisor, in a session of its own as in a terminal."""
 
-    def __init__(self, folder: Path, daemon: str, drain_s: float, companion: str | None) -> None:
+    def __init__(self, folder: Path, daemon: str, drain_s: float, companion: str | None, moved: list[bool] | None) -> None:
         self._notes = folder / "notes"
         self._notes.touch()
-        told = json.dumps({"daemon": daemon, "companion": companion, "notes": str(self._notes), "drain_s": drain_s})
+        notes = str(self._notes)
+        told = json.dumps({"daemon": daemon, "companion": companion, "notes": notes, "drain_s": drain_s, "moved": moved})
         self.process = subprocess.Popen(
             [sys.executable, "-c", SUPERVISOR, told], stderr=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
         )
@@ -106,8 +116,10 @@ Start = Callable[..., Run]
 def start(tmp_path: Path) -> Iterator[Start]:
     runs: list[Run] = []
 
-    def begin(daemon: str, *, drain_s: float = DEADLINE_S, companion: str | None = None) -> Run:
-        runs.append(Run(tmp_path, daemon, drain_s, companion))
+    def begin(
+        daemon: str, *, drain_s: float = DEADLINE_S, companion: str | None = None, moved: list[bool] | None = None
+    ) -> Run:
+        runs.append(Run(tmp_path, daemon, drain_s, companion, moved))
         return runs[-1]
 
     yield begin
@@ -146,6 +158,12 @@ def test_a_daemon_that_will_not_live_is_given_up(start: Start) -> None:
     run = start(DYING)
     assert run.status() == 1
     assert len(run.notes()) == 3
+
+
+def test_a_daemon_that_dies_slowly_is_given_up_once_no_life_of_it_moves_anything(start: Start) -> None:
+    run = start(DYING, moved=[False, False, False, True, False])
+    assert run.status() == 1
+    assert len(run.notes()) == 4 + 4, "one that moved a shard begins the count anew"
 
 
 def test_a_daemon_that_will_not_stop_is_killed_at_the_deadline(start: Start) -> None:

@@ -33,6 +33,7 @@ class Shop:
     """Readings that hung."""
     silent_since: int | None = None
     """When the workers stopped reporting."""
+    deaths: int = 0
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -125,6 +126,7 @@ class Shop:
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,
+            deaths=self.deaths,
         )
 
     def _answer(self) -> None:

@@ -79,12 +79,14 @@ def test_a_shards_row_is_one_series_per_metric() -> None:
         latency=latencies.encode().decode(),
         breakers={"DynamoDB": "open"},
         waiting={"action": "sqs:SendMessage", "resource": "arn:queue", "since": NOW},
+        deaths=3,
     )
     found = _parsed(prometheus.render(of_shards([row], NOW)))
     shard = (("application", "fraud"), ("shard", "shard-1"))
     assert found["clickstream_events_total"] == {shard: 100}
     assert found["clickstream_duplicates_total"] == {shard: 3}
     assert found["clickstream_behind_seconds"] == {shard: 1.5}
+    assert found["clickstream_worker_deaths"] == {shard: 3}
     assert found["clickstream_progress_age_seconds"] == {shard: 2}
     assert found["clickstream_watermark_age_seconds"] == {shard: 10}
     refusal = ("action", "sqs:SendMessage"), ("resource", "arn:queue")

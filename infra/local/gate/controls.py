@@ -1,0 +1,47 @@
+"""Puts faults in force in a running embedded AWS, and ends them: for drills and tests."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.faults import Fault
+
+
+class Controls:
+    """The gates before the servers at these URLs: as :attr:`infra.local.stack.Stack.controls` makes them."""
+
+    def __init__(self, urls: tuple[str, ...]) -> None:
+        self._urls = urls
+
+    def inject(self, *faults: Fault) -> None:
+        """In force on return, before all services."""
+        self._ask("POST", faults)
+
+    def end(self, *faults: Fault) -> None:
+        """These are over on return; all of them when none is named."""
+        self._ask("DELETE", faults)
+
+    @contextmanager
+    def during(self, *faults: Fault) -> Iterator[None]:
+        """In force for the length of a ``with`` block."""
+        self.inject(*faults)
+        try:
+            yield
+        finally:
+            self.end(*faults)
+
+    def active(self) -> list[Fault]:
+        """What is in force before the first server."""
+        with urllib.request.urlopen(self._urls[0] + CONTROL_PATH, timeout=10) as answer:
+            return [Fault(**each) for each in json.load(answer)]
+
+    def _ask(self, method: str, faults: tuple[Fault, ...]) -> None:
+        body = json.dumps([each._asdict() for each in faults]).encode() if faults else None
+        for url in self._urls:
+            request = urllib.request.Request(url + CONTROL_PATH, data=body, method=method)
+            with urllib.request.urlopen(request, timeout=10):
+                continue

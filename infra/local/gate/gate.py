@@ -1,0 +1,105 @@
+"""The decision about one call: credentials first, then permissions, then what is injected, then limits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from infra.local.gate import faults, limits
+from infra.local.gate.actions import Need, context, needs
+from infra.local.gate.faults import Fault
+from infra.local.gate.item_limits import Keys
+from infra.local.gate.policies import Policies, Principal, principal
+from infra.local.gate.refusal import Refusal
+from infra.local.gate.requests import Request
+
+_UNKNOWN_KEY = "The security token included in the request is invalid."
+
+
+class Gate:
+    """Refuses what AWS would refuse; it holds the policies and the faults in force."""
+
+    def __init__(self, policies: Policies, keys: Keys = limits.no_keys) -> None:
+        self._policies = policies
+        self._keys = keys
+        self.active: list[Fault] = []
+
+    def judges(self, access_key: str) -> bool:
+        """Whether a call under this key can be refused for anything but a limit now."""
+        return bool(self.active) or principal(access_key) is not None
+
+    def refusal(self, request: Request, stream_of: Callable[[Mapping[str, Any]], str] | None = None) -> Refusal | None:
+        """The answer to a call that may not go on to the service; None if it may."""
+        try:
+            needed = needs(request, stream_of)
+            return self._of_caller(request, needed) or self._of_content(request, needed)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None  # not the shape that the API asks for: the service says so in its own words
+
+    def hidden(self, request: Request) -> Refusal | None:
+        """The answer in place of "no such key": whoever may not list a bucket is not told what is not in it."""
+        who = principal(request.caller.access_key)
+        if who is None or request.operation not in ("GetObject", "HeadObject"):
+            return None
+        listing = Need("s3:ListBucket", f"s3:{request.parameters['Bucket']}")
+        return None if self._policies.allows(who, listing, {}) else denied(who.arn, listing, request, explicit=False)
+
+    def _of_caller(self, request: Request, needed: list[Need]) -> Refusal | None:
+        service, region = request.caller.service, request.caller.region
+        who = principal(request.caller.access_key)
+        if who is not None and not self._policies.knows(who):
+            return _unknown(service)
+        for fault in self.active:
+            if fault.kind in ("expired", "skewed") and faults.hits(fault, request, needed) is not None:
+                return faults.answer(fault.kind, service, region)
+        for fault in self.active:
+            need = faults.hits(fault, request, needed) if fault.kind == "denied" else None
+            if need is not None:
+                return denied(_arn(who), need, request, explicit=True)
+        if who is not None:
+            conditions = context(request)
+            for need in needed:
+                if not self._policies.allows(who, need, conditions):
+                    return denied(who.arn, need, request, explicit=False)
+        return None
+
+    def _of_content(self, request: Request, needed: list[Need]) -> Refusal | None:
+        service, region = request.caller.service, request.caller.region
+        for fault in self.active:
+            if fault.kind in ("kms", "final") and faults.hits(fault, request, needed) is not None:
+                return faults.answer(fault.kind, service, region)
+        return limits.refusal(service, request.operation, request.parameters, self._keys)
+
+
+def denied(arn: str, need: Need, request: Request, *, explicit: bool) -> Refusal:
+    """AWS's message: who may not do what on what, and why."""
+    service = request.caller.service
+    action = {"sns": need.action.replace("sns:", "SNS:"), "sqs": need.action.lower()}.get(service, need.action)
+    why = (
+        "with an explicit deny in an identity-based policy"
+        if explicit
+        else f"because no identity-based policy allows the {action} action"
+    )
+    resource = need.arn(request.caller.region)
+    shown = f'"{resource}"' if service == "s3" else resource
+    message = f"User: {arn} is not authorized to perform: {action} on resource: {shown} {why}"
+    code, status = {
+        "s3": ("AccessDenied", 403),
+        "sns": ("AuthorizationError", 403),
+        "sqs": ("AccessDenied", 403),
+        "cloudwatch": ("AccessDenied", 403),
+        "lambda": ("AccessDeniedException", 403),
+    }.get(service, ("AccessDeniedException", 400))
+    return Refusal(code, message, status)
+
+
+def _unknown(service: str) -> Refusal:
+    if service == "s3":
+        return Refusal("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403)
+    if service in ("sns", "sqs", "cloudwatch"):
+        return Refusal("InvalidClientTokenId", _UNKNOWN_KEY, 403)
+    return Refusal("UnrecognizedClientException", _UNKNOWN_KEY)
+
+
+def _arn(who: Principal | None) -> str:
+    return "arn:aws:iam::000000000000:root" if who is None else who.arn

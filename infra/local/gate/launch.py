@@ -1,0 +1,56 @@
+"""Starts ministack with the gate before it: ``PYTHON launch.py POLICIES``, with ministack's own Python.
+
+A script, not a module: so the project's folder is found by this process alone, and not by the Lambda functions below it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    _, policies = sys.argv
+    # what Python puts first is this script's folder, whose modules are to be found under their full names only
+    del sys.path[0]
+    sys.path.append(str(Path(__file__).resolve().parents[3]))
+    sys.argv = ["ministack"]
+
+    from ministack import app as ministack
+    from ministack.core import lambda_runtime
+    from ministack.services import dynamodb, lambda_svc
+
+    from infra.local.gate.actions import ACCOUNT
+    from infra.local.gate.asgi import Middleware
+    from infra.local.gate.gate import Gate
+    from infra.local.gate.policies import Policies
+
+    known = Policies.read(Path(policies).read_text())
+
+    def keys(table: str) -> tuple[str, ...]:
+        found = dynamodb._tables.get_scoped(ACCOUNT, os.environ["MINISTACK_REGION"], table.rpartition("table/")[2])
+        return () if found is None else tuple(filter(None, (found["pk_name"], found["sk_name"])))
+
+    def as_its_role(credentials: Any) -> Any:
+        """A function called ``NAME-ROLE`` signs with its role's key, as it does on AWS."""
+
+        def under(config: dict[str, Any]) -> dict[str, str]:
+            function = str(config.get("FunctionName", ""))
+            for role in known.roles:
+                if function.endswith(f"-{role}"):
+                    key = f"{function.removesuffix(f'-{role}')}.{role}"
+                    return {**credentials(config), "AWS_ACCESS_KEY_ID": key}
+            return dict(credentials(config))
+
+        return under
+
+    lambda_runtime.execution_credentials = as_its_role(lambda_runtime.execution_credentials)
+    lambda_svc.execution_credentials = lambda_runtime.execution_credentials
+    ministack.app = Middleware(ministack.app, Gate(known, keys))
+    ministack.main()
+
+
+if __name__ == "__main__":
+    main()
