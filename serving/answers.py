@@ -66,6 +66,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     foreign: Annotated[int, Meta(description="refused: their keys belong to another shard")]
     breakers: Annotated[dict[str, str], Meta(description="dependencies that count as down")]
+    waiting: Annotated[dict[str, str | int], Meta(description="what it may not do: action, resource, since; or empty")]
     deaths: Annotated[int, Meta(description="how often its worker ended by itself since the shard last moved")]
 
 

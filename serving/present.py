@@ -66,6 +66,7 @@ def shard_json(row: ShardProgress, speed: Speed | None, now_ms: int) -> Shard:
         dead_letters=row.dead_letters,
         foreign=row.foreign,
         breakers=row.breakers,
+        waiting=row.waiting,
         deaths=row.deaths,
     )
 

@@ -23,6 +23,7 @@ MetricName = Literal[
     "clickstream_watermark_age_seconds",
     "clickstream_effect_latency_seconds",
     "clickstream_breaker_open",
+    "clickstream_forbidden",
     "clickstream_shard_owner",
     "clickstream_worker_deaths",
     "clickstream_stores_up",
@@ -139,6 +140,13 @@ _OF_SHARD: tuple[Metric, ...] = (
         labels=(*SHARD, "dependency"),
         says="1 while an AWS service is not asked because it failed five times in a row",
         advice="mend that service; the shard waits, loses nothing, and goes on by itself",
+    ),
+    Metric(
+        name="clickstream_forbidden",
+        kind="gauge",
+        labels=(*SHARD, "action", "resource"),
+        says="1 while the shard waits because AWS does not allow it an action on a resource, or a key is away",
+        advice="give the permission, key or resource back; the shard loses nothing, and goes on by itself",
     ),
     Metric(
         name="clickstream_shard_owner",

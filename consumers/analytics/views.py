@@ -47,7 +47,8 @@ class ShardProgress(Arrival, frozen=True, kw_only=True):
 
     ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
     HdrHistogram of put-to-visible-effect milliseconds. ``committed_at`` is the last commit's time, where ``updated_at`` is also
-    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``.
+    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``. ``waiting``: what it is
+    not allowed to do, as ``action``, ``resource`` and ``since``; empty when nothing.
     """
 
     application: str
@@ -66,6 +67,7 @@ class ShardProgress(Arrival, frozen=True, kw_only=True):
     committed_at: int = 0
     latency: str = ""
     breakers: dict[str, str] = msgspec.field(default_factory=dict)
+    waiting: dict[str, str | int] = msgspec.field(default_factory=dict)
     deaths: int = 0
     """How often its worker ended by itself since the shard last committed."""
 

@@ -12,6 +12,8 @@ from clickstream.completeness import Arrival
 CLOCKS_MS = 100
 #: Two monotonic clocks drift apart by less than this share.
 _DRIFT = 1e-4
+#: KCL gives every shard a batch, be it empty, within 5 s. One that got none for so long (s) has no daemon any more.
+_SERVED_S = 15.0
 #: Being given batch after batch for less than this (ms) is no lag.
 _BUSY_MS = 1_000
 
@@ -36,6 +38,10 @@ class Arrivals:
         """An AWS server's clock showed this at ``now_s`` or before."""
         if self._anchor is None or at_ms > self._server_ms(now_s):
             self._anchor = at_ms, now_s
+
+    def served(self, now_s: float) -> bool:
+        """Whether a daemon still reads for this shard; what is told without one would be a dead worker's word."""
+        return bool(self._deliveries_s) and now_s - self._deliveries_s[-1] < _SERVED_S
 
     def waited(self) -> None:
         """Nothing has come for a moment: the daemon had nothing for us."""

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 import msgspec
 
 from clickstream.completeness import Arrival
-from consumers.runtime.application import Sink
 from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease
+from consumers.runtime.stumbling import Stumble
+from consumers.runtime.writing import Writing
 
 
 class Store(Protocol):
@@ -29,6 +30,7 @@ class Store(Protocol):
     def read(self, lease: Lease) -> list[bytes]: ...
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
     def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -44,12 +46,12 @@ class Commits:
     """The commit, or effects alone, or heartbeat in flight, if any. All methods belong to the shard loop's thread."""
 
     def __init__(
-        self, *, lease: Lease, parents: Parents, store: Store, sink: Sink, patience: Patience, executor: Executor
+        self, *, lease: Lease, parents: Parents, store: Store, writing: Writing, patience: Patience, executor: Executor
     ) -> None:
         self._lease = lease
         self._parents = parents
         self._store = store
-        self._sink = sink
+        self._writing = writing
         self._patience = patience
         self._executor = executor
         self._future: Future[Landed] | None = None
@@ -97,13 +99,13 @@ class Commits:
 
     def _run(self, commit: Commit, effects: Sequence[Any], now_ms: int) -> Commit:
         if effects:
-            self._patience.call(lambda: self._sink.write(effects, commit.position))
+            self._writing.write(effects, commit.position)
         self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
-        self._parents.forget(now_ms)
+        self._parents.forget()
         return commit
 
     def _write(self, effects: Sequence[Any], position: Position) -> Written:
-        self._patience.call(lambda: self._sink.write(effects, position))
+        self._writing.write(effects, position)
         return Written(position)
 
     def _beat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:

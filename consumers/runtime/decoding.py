@@ -13,6 +13,9 @@ from clickstream.events import AnyEvent
 from consumers.runtime.position import Position
 from consumers.runtime.wire import Record
 
+#: Besides Rejected, what libraries raise for bytes that no client of good will sends. All else is a bug, and told as one.
+_HOSTILE = (RecursionError, ValueError, OverflowError)
+
 
 class Rejection(msgspec.Struct, frozen=True):
     """A record that is no event, and why."""
@@ -28,8 +31,6 @@ class Decoded(msgspec.Struct, frozen=True):
     arrived_ms: Sequence[int]
     users: list[str]
     rejections: Sequence[Rejection] = ()
-    rejected: Sequence[bool] = ()
-    """Per record of the batch, if any was rejected; empty otherwise."""
 
 
 def position_of(record: Record) -> Position:
@@ -48,7 +49,7 @@ def decode_batch(records: list[Record]) -> Decoded:
     decode = events.decode
     try:
         decoded = [decode(record.data) for record in records]
-    except Rejected:
+    except (Rejected, *_HOSTILE):
         return _one_by_one(records)
     users = [event.user_id for event in decoded]
     arrived = [record.approximate_arrival_timestamp for record in records]
@@ -62,7 +63,6 @@ def _one_by_one(records: list[Record]) -> Decoded:
     accepted: list[AnyEvent] = []
     arrived: list[int] = []
     rejections: list[Rejection] = []
-    rejected: list[bool] = []
     for record in records:
         try:
             accepted.append(_decode(record))
@@ -70,11 +70,11 @@ def _one_by_one(records: list[Record]) -> Decoded:
             # A fresh one: as it was raised it holds its traceback, that this frame, and that the whole batch, in a cycle that
             # only the collector would free, which looks every hour or so.
             rejections.append(Rejection(record, type(error)(error.reason, error.path)))
-            rejected.append(True)
+        except _HOSTILE as error:
+            rejections.append(Rejection(record, Undecodable(f"not an event: {type(error).__name__}")))
         else:
             arrived.append(record.approximate_arrival_timestamp)
-            rejected.append(False)
-    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections, rejected if rejections else ())
+    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections)
 
 
 def _decode(record: Record) -> AnyEvent:

@@ -34,7 +34,6 @@ class Applied(msgspec.Struct, frozen=True):
 
     records: int
     rejections: Sequence[Rejection] = ()
-    rejected: Sequence[bool] = ()
 
 
 NOTHING = Applied(0)
@@ -75,7 +74,12 @@ class ShardState:
             watermark_ms=max(was.watermark_ms, max(occurred, default=0)),
             arrived_ms=max(was.arrived_ms, fresh[-1].approximate_arrival_timestamp),
         )
-        return Applied(len(fresh), decoded.rejections, decoded.rejected)
+        return Applied(len(fresh), decoded.rejections)
+
+    def set_aside(self, record: Record) -> None:
+        """Pass a record over that cannot be folded; it counts as a dead letter."""
+        self.position = position_of(record)
+        self.progress = msgspec.structs.replace(self.progress, dead_letters=self.progress.dead_letters + 1)
 
     def changes(self) -> bytes:
         """What changed since the last ``changes`` or ``snapshot``, encoded."""

@@ -14,6 +14,7 @@ from clickstream.errors import Fenced, RetryLater, Stop
 from consumers.runtime.dead_letters import DeadLetter
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease, Manifest, Progress, StoredObject
+from consumers.runtime.stumbling import Stumble
 
 
 class ShardItem(msgspec.Struct, kw_only=True):
@@ -28,6 +29,7 @@ class ShardItem(msgspec.Struct, kw_only=True):
     behind_ms: int = 0
     arrival: Arrival = Arrival()
     updated_at: int = 0
+    stumble: Stumble | None = None
 
 
 class MemoryStore:
@@ -79,6 +81,7 @@ class MemoryStore:
         item.manifest = Manifest(chain=(link,) if commit.full else (*old, link))
         item.position, item.ended, item.progress = commit.position, commit.ended, commit.progress
         item.behind_ms, item.arrival, item.updated_at = commit.behind_ms, commit.arrival, now_ms
+        item.stumble = commit.stumble
         lease.position, lease.manifest, lease.ended = item.position, item.manifest, item.ended
         if commit.full:
             for obsolete in old:
@@ -98,6 +101,11 @@ class MemoryStore:
             raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's")
         item.behind_ms, item.arrival, item.updated_at = behind_ms, arrival, now_ms
 
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None:
+        self._answer()
+        if self.items[lease.shard_id].epoch == lease.epoch:
+            self.items[lease.shard_id].stumble = stumble
+
     def _answer(self) -> None:
         if self.down:
             raise RetryLater("memory store: switched off")
@@ -111,6 +119,7 @@ class MemoryStore:
             manifest=item.manifest,
             ended=item.ended,
             arrival=item.arrival,
+            stumble=item.stumble,
         )
 
 
