@@ -206,6 +206,18 @@ def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings)
         assert message in said[1]
 
 
+def test_what_was_denied_is_told_by_deployment(provisioned: Settings, local_aws: stack.Stack) -> None:
+    s = provisioned
+    assert local_aws.controls.denied(s.name) == []
+    _refused(lambda: _as(s, "collector").kinesis.list_streams())
+    _refused(lambda: _as(s, "collector").sqs.get_queue_url(QueueName=s.dead_letter_queue))
+    key = roles.access_key(s.name, "collector")
+    assert local_aws.controls.denied(s.name) == [
+        f"{key} sqs:GetQueueUrl sqs:{s.dead_letter_queue}",
+        f"{key} kinesis:ListStreams *",
+    ]
+
+
 def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: Settings) -> None:
     s = provisioned
     fraud = _as(s, "fraud")
@@ -221,15 +233,15 @@ def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: S
 
 def test_what_is_not_in_a_bucket_is_told_to_those_who_may_list_it(provisioned: Settings) -> None:
     s = provisioned
-    # fraud may list the models, the archive's worker may not list the archive
+    # fraud may list the models; serving may read the state's dead letters and list nothing of it
     assert _refused(lambda: _as(s, "fraud").s3.get_object(Bucket=s.models_bucket, Key="models/fraud/x"))[0] == "NoSuchKey"
-    archive = _as(s, "archive")
-    code, message, status = _refused(lambda: archive.s3.get_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x"))
+    serving, key = _as(s, "serving"), "dead-letters/fraud/1"
+    code, message, status = _refused(lambda: serving.s3.get_object(Bucket=s.state_bucket, Key=key))
     assert (code, status) == ("AccessDenied", 403)
     assert "s3:ListBucket on resource:" in message
-    assert _refused(lambda: archive.s3.head_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x"))[0] == "403"
-    archive.s3.put_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x", Body=b"b")
-    assert archive.s3.get_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x")["Body"].read() == b"b"
+    assert _refused(lambda: serving.s3.head_object(Bucket=s.state_bucket, Key=key))[0] == "403"
+    Clients(s).s3.put_object(Bucket=s.state_bucket, Key=key, Body=b"b")
+    assert serving.s3.get_object(Bucket=s.state_bucket, Key=key)["Body"].read() == b"b"
 
 
 def test_a_key_of_no_role_is_unknown(provisioned: Settings) -> None:

@@ -96,6 +96,13 @@ def test_a_role_is_refused_by_name_action_and_resource(gate: Gate) -> None:
     )
 
 
+def test_what_the_policies_deny_is_told_once(gate: Gate) -> None:
+    for _ in range(2):
+        gate.refusal(call("dynamodb", "GetItem", TableName="shop-aggregates", Key={}))
+    denied = json.loads(control(gate, "GET", b"").body)["denied"]
+    assert denied == ["shop.fraud dynamodb:GetItem dynamodb:table/shop-aggregates"]
+
+
 def test_a_role_may_nothing_in_another_deployment(gate: Gate) -> None:
     refused = gate.refusal(call("dynamodb", "PutItem", TableName="bank-decisions", Item={}))
     assert refused is not None
@@ -194,7 +201,7 @@ def test_faults_come_and_go_by_the_control_endpoint(gate: Gate) -> None:
     first, second = Fault("kms", who="shop.*"), Fault("final", value="e")
     control(gate, "POST", json.dumps([first._asdict(), second._asdict()]).encode())
     assert gate.active == [first, second]
-    assert json.loads(control(gate, "GET", b"").body) == [first._asdict(), second._asdict()]
+    assert json.loads(control(gate, "GET", b"").body) == {"active": [first._asdict(), second._asdict()], "denied": []}
     control(gate, "DELETE", json.dumps([first._asdict()]).encode())
     assert gate.active == [second]
     control(gate, "DELETE", b"")
