@@ -101,19 +101,12 @@ def release(application: str, owner: str, clients: Clients) -> int:
     from botocore.exceptions import ClientError
 
     dynamodb = clients.dynamodb
-    owned = dynamodb.get_paginator("scan").paginate(
-        TableName=application,
-        ConsistentRead=True,
-        FilterExpression="leaseOwner = :owner",
-        ProjectionExpression="leaseKey",
-        ExpressionAttributeValues={":owner": {"S": owner}},
-    )
     released = 0
-    for item in (item for page in owned for item in page["Items"]):
+    for lease in owned(application, owner, dynamodb, ended=True):
         try:
             dynamodb.update_item(
                 TableName=application,
-                Key={"leaseKey": item["leaseKey"]},
+                Key={"leaseKey": {"S": lease}},
                 # the counter tells a worker that has just read this lease that it read an old version
                 UpdateExpression="REMOVE leaseOwner ADD leaseCounter :one",
                 ConditionExpression="leaseOwner = :owner",
@@ -124,6 +117,23 @@ def release(application: str, owner: str, clients: Clients) -> int:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
     return released
+
+
+def owned(application: str, owner: str, dynamodb: DynamoDBClient, *, ended: bool = False) -> list[str]:
+    """The shards whose leases a worker has; those that were read to their end only when ``ended``."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=application,
+        ConsistentRead=True,
+        FilterExpression="leaseOwner = :owner",
+        ProjectionExpression="leaseKey, checkpoint",
+        ExpressionAttributeValues={":owner": {"S": owner}},
+    )
+    return [
+        item["leaseKey"]["S"]
+        for page in pages
+        for item in page["Items"]
+        if ended or item.get("checkpoint", {}).get("S") != "SHARD_END"
+    ]
 
 
 def _pin(dynamodb: DynamoDBClient, application: str) -> None:

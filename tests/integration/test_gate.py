@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -250,6 +253,22 @@ def test_a_key_of_no_role_is_unknown(provisioned: Settings) -> None:
     assert _refused(lambda: nobody.kinesis.list_streams())[0] == "UnrecognizedClientException"
     assert _refused(lambda: nobody.sqs.list_queues())[0] == "InvalidClientTokenId"
     assert _refused(lambda: nobody.s3.list_buckets())[0] == "InvalidAccessKeyId"
+
+
+def test_a_lambda_function_signs_with_the_key_of_its_own_role(provisioned: Settings) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("f.py", "import os\n\n\ndef key(event, context):\n    return os.environ['AWS_ACCESS_KEY_ID']\n")
+    name = f"{provisioned.name}-order-task"
+    client = Clients(provisioned).lambda_
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="f.key",
+        Code={"ZipFile": code.getvalue()},
+    )
+    assert json.load(client.invoke(FunctionName=name)["Payload"]) == roles.access_key(provisioned.name, "order-task")
 
 
 def test_a_permission_is_taken_away_and_given_back_for_one_role_of_one_deployment(
