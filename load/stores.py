@@ -6,6 +6,7 @@ Raises Missing for what is not there, RetryLater when a service does not answer.
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +17,17 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
+from load.archived import Row, looked_at
 from load.decisions import Decided
 from load.letters import Letter
 from load.offers import Offered
+from load.placed import Placed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 #: A letter in our hands is hidden from other readers so long at most (s); afterwards we give all of them back.
-_HIDDEN_S = 120
+_HIDDEN_S = 600
 _BATCH = 10
 
 
@@ -40,6 +43,24 @@ def offers(clients: Clients, settings: Settings) -> list[Offered]:
         for item in _scan(clients.dynamodb, settings.recommendations_table)
         if item["subject"]["S"].startswith("user#")
     ]
+
+
+def orders(clients: Clients, settings: Settings) -> list[Placed]:
+    """Every order."""
+    return [_placed(item) for item in _scan(clients.dynamodb, settings.orders_table)]
+
+
+def archive(clients: Clients, settings: Settings) -> Iterator[Row]:
+    """Every row of the archive's files, as its readers see them."""
+    import pyarrow.parquet
+
+    with _answering("S3"):
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.archive_bucket)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        for key in looked_at(keys):
+            content = clients.s3.get_object(Bucket=settings.archive_bucket, Key=key)["Body"].read()
+            rows = pyarrow.parquet.read_table(io.BytesIO(content), columns=["event_id", "user_id"])
+            yield from zip(rows["event_id"].to_pylist(), rows["user_id"].to_pylist(), strict=True)
 
 
 def letters(clients: Clients, settings: Settings) -> list[Letter]:
@@ -106,6 +127,12 @@ def _decided(item: dict[str, Any]) -> Decided:
     )
 
 
+def _placed(item: dict[str, Any]) -> Placed:
+    whole: dict[str, Any] = json.loads(item["order"]["S"])
+    fields = {name: whole[name] for name in ("order_id", "event_id", "user_id", "amount", "currency", "occurred_at")}
+    return Placed(**fields, told=item["told"]["S"])
+
+
 def _offered(item: dict[str, Any]) -> Offered:
     listed: list[tuple[str, float, str | None]] = msgspec.msgpack.decode(item["items"]["B"])
     return Offered(
@@ -130,4 +157,5 @@ def _letter(clients: Clients, settings: Settings, message: dict[str, Any]) -> Le
         partition_key=message["partition_key"],
         data=data,
         reason=message["reason"],
+        path=message.get("path", "$"),
     )
