@@ -125,6 +125,10 @@ def _role(pid: int) -> str:
     return (found[1] or found[2]) if found else words.split(" ")[0].rsplit("/", 1)[-1]
 
 
+def _is_ours(role: str) -> bool:
+    return role.startswith(("worker", "collect", "serve"))
+
+
 def memory(pid: int) -> tuple[float, float] | None:
     """(RSS, PSS) in MB; None when the process has ended."""
     try:
@@ -140,8 +144,8 @@ class Watch:
 
     def __init__(self, up: Up) -> None:
         self._up = up
-        # what comes and goes by its nature: a Lambda function's process, and what a command of the AWS starts
-        self._first = {pid: role for pid, role in up.processes().items() if role.startswith(("worker", "collect", "serve"))}
+        # what comes and goes by its nature is not among them: a Lambda function's process, and with a lease a shard's
+        self._first = {pid: role for pid, role in up.processes().items() if _is_ours(role) and role.count("zygote") < 2}
         self._most: dict[tuple[int, str], tuple[float, float]] = {}
 
     def look(self) -> None:
@@ -202,7 +206,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem, file=sys.stderr)  # noqa: T201  what is wrong, for a person
     print(json.dumps(shown))  # noqa: T201  the result
     # the embedded AWS keeps in memory whatever it is given
-    ours = [row for role, row in shown["memory"].items() if role.startswith(("worker", "collect", "serve"))]
+    ours = [row for role, row in shown["memory"].items() if _is_ours(role)]
     fits = all(row["rss_mb"] <= options.most for row in ours)
     return 0 if shown["verified"] and not shown["ended"] and fits else 1
 
