@@ -46,8 +46,9 @@ def offers(clients: Clients, settings: Settings) -> list[Offered]:
 
 
 def orders(clients: Clients, settings: Settings) -> list[Placed]:
-    """Every order."""
-    return [_placed(item) for item in _scan(clients.dynamodb, settings.orders_table)]
+    """Every order; refused ones stand beside those that have their ids, and are left out."""
+    items = _scan(clients.dynamodb, settings.orders_table)
+    return [_placed(item) for item in items if item["step"]["S"] != "refused"]
 
 
 def archive(clients: Clients, settings: Settings) -> Iterator[Row]:
