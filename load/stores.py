@@ -115,7 +115,7 @@ def _answering(service: str) -> Iterator[None]:
 def _decided(item: dict[str, Any]) -> Decided:
     whole: dict[str, Any] = msgspec.msgpack.decode(item["decision"]["B"])
     return Decided(
-        event_id=item["event_id"]["S"],
+        event_id=whole["event_id"],
         order_id=item["order_id"]["S"],
         user_id=item["user_id"]["S"],
         amount=whole["amount"],
