@@ -33,6 +33,8 @@ class ShardProgress(Arrival, frozen=True, kw_only=True):
     behind_ms: int = 0
     updated_at: int = 0
     ended: bool = False
+    epoch: int = 0
+    """How often the shard has come to a process."""
     latency: str = ""
     """Base64 HdrHistogram: put to visible effect, in milliseconds."""
 

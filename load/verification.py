@@ -38,6 +38,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     flushed_ms: int
     """When the last acknowledgement came (wall clock)."""
+    door: Sequence[str] = ()
+    """What the collector answered otherwise than it must."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,6 +169,8 @@ def _report(expected: Expectation, subjects: Mapping[str, Subject], shards: Shar
         complete = _is_complete(expected, done, shards[name])
         problems += [f"{name} {problem}" for problem in _problems(expected, done, complete=complete)]
         problems += compared[name].problems
+        if not compared[name].compared:
+            problems.append(f"{name} has nothing that could be compared")
     queue = compared.get(LETTERS, Compared())
     problems += queue.problems
     parts = applications.values()
@@ -217,6 +221,7 @@ def _problems_of_sending(expected: Expectation) -> Iterable[str]:
         yield f"{expected.sent} records were sent, {expected.put} acknowledged"
     if expected.refused != expected.to_refuse:
         yield f"{expected.to_refuse} records must be refused before they reach the stream, {expected.refused} were"
+    yield from (f"the door: {wrong}" for wrong in expected.door)
 
 
 def _problems(expected: Expectation, done: Counted, *, complete: bool) -> Iterable[str]:

@@ -143,7 +143,7 @@ def test_a_comparison_that_finds_something_fails_the_report_and_an_event_lost_be
 
 
 def test_late_answers_alone_are_told_and_not_judged() -> None:
-    report = Shop([DONE], [Compared(late=3)]).verify()
+    report = Shop([DONE], [Compared(late=3, compared=9)]).verify()
 
     assert report.ok
     assert report.late == 3
