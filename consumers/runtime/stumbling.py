@@ -32,6 +32,8 @@ class Stumble(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     """The record, once it is known."""
     times: int = 1
+    writes: int = 0
+    """So often the sink broke on this ground. Counted by itself: a fold that breaks in between must not begin it anew."""
     traceback: str = ""
     aside: tuple[str, ...] = ()
     """Set aside since the last commit that had passed ``until``."""
@@ -58,7 +60,7 @@ class Footing:
 
     @property
     def gives_up_effects(self) -> bool:
-        return self.last is not None and self.last.stage == "write" and self.last.times >= TIMES
+        return self.last is not None and self.last.writes >= TIMES
 
     @property
     def drains(self) -> bool:
@@ -86,19 +88,15 @@ class Footing:
 
     def stumbled(self, stage: Stage, until: Position, traceback: str) -> Stumble:
         """What the next process has to know."""
-        told = Stumble(
-            stage=stage, until=str(until), at="" if stage == "write" else self.at, traceback=traceback[-MOST_TRACEBACK:]
-        )
-        if (last := self.last) is None:
-            return told
+        trace = traceback[-MOST_TRACEBACK:]
+        last = self.last or Stumble(stage=stage, until="", times=0, traceback=trace)
+        ground = max(str(until), last.until)
+        if stage == "write":
+            return msgspec.structs.replace(last, until=ground, writes=last.writes + 1)
         # a batch that cannot be folded lies beyond the ground that was gone over with care: it is another one
-        again = stage == last.stage and (stage == "write" or (told.at != "" and last.at in ("", told.at)))
+        again = stage == last.stage and self.at != "" and last.at in ("", self.at)
         return msgspec.structs.replace(
-            told,
-            until=max(told.until, last.until),
-            times=last.times + 1 if again else 1,
-            aside=last.aside,
-            in_a_row=last.in_a_row,
+            last, stage=stage, until=ground, at=self.at, times=last.times + 1 if again else 1, traceback=trace
         )
 
     def for_commit(self, position: Position) -> Stumble | None:

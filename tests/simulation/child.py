@@ -16,6 +16,7 @@ from consumers.runtime.lines import IDLE_MS
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
+from consumers.runtime.writing import SinkBroke
 from tests.simulation.history import PlantedBug
 from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Process, Scheduler, Task
@@ -146,7 +147,7 @@ class Child:
     def _main(self) -> None:
         try:
             serve(self.wire, self._loop)
-        except (ClickstreamError, TimeoutError, PlantedBug) as error:
+        except (ClickstreamError, TimeoutError, PlantedBug, SinkBroke) as error:
             self._scheduler.note(self.process.name, "stops:", type(error).__name__, error)
         # the interpreter waits for its threads
         while len(self.process.tasks) > 1:
