@@ -26,8 +26,8 @@ from consumers.runtime.commits import Commits, Landed, Store
 from consumers.runtime.decoding import position_of
 from consumers.runtime.folding import Folding
 from consumers.runtime.latency import LatencySamples
-from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.snapshots import Commit
