@@ -10,8 +10,7 @@ ClickstreamError
 │   ├── Throttled            it answered "slower"
 │   └── Forbidden            we are not allowed, or a key is away: wait, and name ``action`` and ``resource`` aloud
 ├── Stop                 this process must not go on; nothing is lost, another run continues
-│   ├── Fenced               another owner has taken this shard: stop its effects, checkpoint nothing
-│   └── TooManyDeadLetters   the fault is probably ours: a bad deploy, not bad records
+│   └── Fenced               another owner has taken this shard: stop its effects, checkpoint nothing
 └── UserMistake          one line and a hint for the person at the keyboard
     └── Missing              a stream, a table, Java … is not there
 """
@@ -73,10 +72,6 @@ class Stop(ClickstreamError):
 
 class Fenced(Stop):
     """A newer owner's epoch is in the store."""
-
-
-class TooManyDeadLetters(Stop):
-    """The dead-letter limit was reached."""
 
 
 class UserMistake(ClickstreamError):

@@ -9,7 +9,7 @@ times are integer milliseconds since the epoch, UTC.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,8 +20,22 @@ from clickstream.errors import InvalidEvent, Undecodable
 
 SCHEMA_VERSION = upcasting.LATEST
 
-#: A Kinesis partition key has 1 to 256 characters, and ``user_id`` is the partition key.
-Key = Annotated[str, Meta(min_length=1, max_length=256)]
+#: No id may hold a control character: ids are joined into keys, and stand in the subjects of messages.
+KEY_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+_CONTROL = re.compile(r"[\u0000-\u001f\u007f-\u009f]")
+#: A sort key of DynamoDB has 1,024 bytes, and what stands around an id in it needs some of them.
+MOST_KEY_BYTES = 512
+#: A Kinesis partition key has 1 to 256 characters, and ``user_id`` is the partition key. The decoder, at full speed,
+#: checks neither the bytes nor the characters: ``faults`` does.
+Key = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        description=f"At most {MOST_KEY_BYTES} bytes of UTF-8, without control characters.",
+        extra_json_schema={"pattern": KEY_PATTERN},
+    ),
+]
 Name = Annotated[str, Meta(max_length=256)]
 Text = Annotated[str, Meta(max_length=2048)]
 #: Integer minor units (cents). The bound keeps sums far inside 64 bits.
@@ -29,8 +43,22 @@ Money = Annotated[int, Meta(ge=0, le=10**12)]
 #: The length as well, since ``$`` also matches before a final newline.
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]
 Quantity = Annotated[int, Meta(ge=1, le=10_000)]
+#: The year 2000; what lies before it was seconds, or a clock that had never been set.
+EARLIEST_MS = 946_684_800_000
+#: A clock this far ahead of the arrival is believed; beyond it the event would move the watermark past its own time.
+MAX_AHEAD_MS = 5 * 60_000
 #: Milliseconds since the epoch; the upper bound is the year 2100.
-Millis = Annotated[int, Meta(ge=0, le=4_102_444_800_000)]
+Millis = Annotated[
+    int,
+    Meta(
+        ge=EARLIEST_MS,
+        le=4_102_444_800_000,
+        description=f"Milliseconds since the epoch, at most {MAX_AHEAD_MS // 60_000} minutes after the event's arrival.",
+    ),
+]
+#: An event as ``encode`` writes it. SNS and SQS take 256 KiB and DynamoDB 400 KB of the effect in which an event may stand
+#: whole, as JSON within JSON.
+MOST_EVENT_BYTES = 100_000
 Version = Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)]
 
 
@@ -122,25 +150,43 @@ encode: Callable[[Event], bytes] = _encoder.encode
 """One event as compact UTF-8 JSON."""
 
 
+#: JSON up to this size is under ``MOST_EVENT_BYTES`` also with every default written out.
+_SURELY_SMALL = MOST_EVENT_BYTES // 4
+_BACKSLASH, _DELETE = 0x5C, 0x7F
+
+
 def decode(data: bytes) -> AnyEvent:
     """One event from JSON of any schema version.
 
     Raises Undecodable when the bytes are not a JSON object, InvalidEvent (with the path) when a field is wrong.
     """
     try:
-        event = _decoder.decode(data)
+        event: AnyEvent = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _decode_slowly(data)
-    return event if event.schema_version == SCHEMA_VERSION else _decode_slowly(data)
+    if event.schema_version != SCHEMA_VERSION:
+        return _decode_slowly(data)
+    # in plain ASCII characters are bytes, and but for these two none is a control character or stands for one
+    if _BACKSLASH in data or _DELETE in data or not data.isascii() or len(data) > _SURELY_SMALL:
+        _check(event, measure=len(data) > _SURELY_SMALL)
+    return event
 
 
 def _decode_slowly(data: bytes) -> AnyEvent:
     """The path of old versions, and of bad input, which gets its reason here."""
+    return from_builtins(parse(data))
+
+
+def parse(data: bytes) -> Any:
+    """JSON as it is; raises Undecodable with a reason that quotes nothing of it."""
     try:
-        fields = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return msgspec.json.decode(data)
+    except UnicodeDecodeError as error:
+        raise Undecodable("not JSON: not UTF-8") from error
+    except RecursionError as error:
+        raise Undecodable("not JSON: nested too deeply") from error
+    except msgspec.MsgspecError as error:
         raise Undecodable(f"not JSON: {error}") from error
-    return from_builtins(fields)
 
 
 def from_builtins(fields: Any) -> AnyEvent:
@@ -152,13 +198,87 @@ def from_builtins(fields: Any) -> AnyEvent:
     except msgspec.ValidationError as error:
         reason, path = split_path(str(error))
         raise InvalidEvent(reason, path) from error
+    _check(event, measure=True)
     return event
 
 
-_PATH = re.compile(r" - at `(.*)`$")
+def admit(event: AnyEvent, partition_key: str, arrived_ms: int) -> None:
+    """What a reader asks of an event beside its own fields; doors ask the same, with their clock. Raises InvalidEvent."""
+    if event.user_id != partition_key:
+        raise InvalidEvent("the partition key is not the user_id, so the user's order cannot be kept", "$.user_id")
+    if event.occurred_at > arrived_ms + MAX_AHEAD_MS:
+        raise InvalidEvent("occurred in the future", "$.occurred_at")
+
+
+def written(event: AnyEvent, now_ms: int) -> bytes:
+    """An event that was built in code as bytes that every reader takes; raises InvalidEvent."""
+    _check(event, measure=True)  # first, since not all text can be encoded
+    data = encode(event)
+    admit(decode(data), event.user_id, now_ms)
+    return data
+
+
+def _check(event: AnyEvent, *, measure: bool) -> None:
+    """Raise the first of an event's ``faults``; quick when there are none."""
+    keys = _keys(event)
+    if not (keys.isascii() and keys.isprintable()) or (measure and not 0 < size_of(event) <= MOST_EVENT_BYTES):
+        for reason, path in faults(event):
+            raise InvalidEvent(reason, path)
+
+
+def _keys(event: AnyEvent) -> str:
+    keys = f"{event.event_id}{event.user_id}{event.session_id}"
+    if isinstance(event, Purchase):
+        return f"{keys}{event.order_id}{''.join([item.product_id for item in event.items])}"
+    return keys + getattr(event, "product_id", "")
+
+
+def size_of(event: Event) -> int:
+    """The bytes of an event as ``encode`` writes it; 0 when it holds text that has no UTF-8."""
+    try:
+        return len(encode(event))
+    except UnicodeEncodeError:
+        return 0
+
+
+_PARTS: tuple[type[msgspec.Struct], ...] = (*EVENT_TYPES, Item)
+_KEY_FIELDS = frozenset(field.name for part in _PARTS for field in msgspec.structs.fields(part) if field.type == Key)
+
+
+def faults(event: AnyEvent) -> Iterator[tuple[str, str]]:
+    """(reason, path) of everything in an event of the right types that some reader or store would never take."""
+    for path, text in _texts(event, "$"):
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            yield "a lone surrogate, which is no character", path
+            continue
+        if path.rpartition(".")[2] in _KEY_FIELDS:
+            if size > MOST_KEY_BYTES:
+                yield f"{size} bytes of UTF-8; an id has at most {MOST_KEY_BYTES}", path
+            if _CONTROL.search(text):
+                yield "a control character in an id", path
+    if (size := size_of(event)) > MOST_EVENT_BYTES:
+        yield f"an event of {size:,} bytes; the most is {MOST_EVENT_BYTES:,}", "$"
+
+
+def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, tuple):
+        for number, part in enumerate(value):
+            yield from _texts(part, f"{path}[{number}]")
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _texts(getattr(value, name), f"{path}.{name}")
 
 
 def split_path(message: str) -> tuple[str, str]:
-    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path)."""
-    found = _PATH.search(message)
-    return (message[: found.start()], found.group(1)) if found else (message, "$")
+    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without the input that it may quote."""
+    reason, separator, path = message.rpartition(" - at `")
+    reason, path = (reason, path.removesuffix("`")) if separator else (message, "$")
+    if reason.startswith(("Invalid value ", "Invalid enum value ")):
+        reason = "not one of the values that are known here"
+    elif reason.endswith(f">= {EARLIEST_MS}"):
+        reason = "before the year 2000: is it in milliseconds?"
+    return reason, path

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.events import SCHEMA_VERSION, AnyEvent
+from clickstream.events import EARLIEST_MS, KEY_PATTERN, SCHEMA_VERSION, AnyEvent
 
 Schema = dict[str, Any]
 
@@ -33,7 +33,8 @@ def checked_in(version: int = SCHEMA_VERSION) -> str:
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
     """What a producer of ``old`` could send that a consumer of ``new`` would refuse, one sentence each.
 
-    Within one schema version fields may only be added, with a default; nothing is removed, retyped or narrowed.
+    Within one schema version fields may only be added, with a default; nothing is removed, retyped or narrowed, but for what
+    ``TIGHTENED`` gives a reason for.
     """
     changes: list[str] = []
     old_types, new_types = old["$defs"], new["$defs"]
@@ -53,20 +54,38 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
     return changes
 
 
+#: (keyword, its value) → why it was right to narrow a field to it within a version.
+TIGHTENED: dict[tuple[str, Any], str] = {
+    ("pattern", KEY_PATTERN): "an id with a control character broke the subjects of messages and could collide in joined keys",
+    (
+        "minimum",
+        EARLIEST_MS,
+    ): "an earlier time was seconds or an unset clock, and each hour was a file of the archive",
+}
+#: What says something to people alone.
+_SAID = {"default", "description"}
 #: keyword → whether a larger value accepts more
 _BOUNDS = {"maximum": True, "maxLength": True, "maxItems": True, "minimum": False, "minLength": False, "minItems": False}
 
 
 def _narrowed(old: Schema, new: Schema) -> str | None:
-    fixed = {key: value for key, value in old.items() if key not in _BOUNDS and key != "default"}
-    if fixed != {key: value for key, value in new.items() if key not in _BOUNDS and key != "default"}:
+    if _type_of(old) != _type_of(new):
         return "changed its type"
     for bound, larger_accepts_more in _BOUNDS.items():
-        if bound not in new:
+        if bound not in new or (bound, new[bound]) in TIGHTENED:
             continue
         if bound not in old or (new[bound] < old[bound] if larger_accepts_more else new[bound] > old[bound]):
             return f"has a tighter {bound}"
     return None
+
+
+def _type_of(field: Schema) -> Schema:
+    """What must not change at all."""
+    return {
+        keyword: value
+        for keyword, value in field.items()
+        if keyword not in _BOUNDS and keyword not in _SAID and (keyword, str(value)) not in TIGHTENED
+    }
 
 
 @click.group()

@@ -56,6 +56,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The secret behind the fingerprints of addresses and cards (``CLICKSTREAM_HASH_KEY``); empty: a file in ``local_dir``."""
     dashboard_token: str = ""
     """The token to log in to the dashboard with (``CLICKSTREAM_DASHBOARD_TOKEN``)."""
+    collector_keys: str = '{"keys": []}'
+    """``COLLECTOR_KEYS``: the content of the collector's file of clients' keys, which open recommendations too."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
     order_workflow: OrderWorkflow = "choreography"
@@ -182,7 +184,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 #: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.
-_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint"})
+_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint", "collector_keys"})
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
@@ -203,6 +205,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
         },
         "java_home": env.get("JAVA_HOME") or None,
+        **({"collector_keys": env["COLLECTOR_KEYS"]} if "COLLECTOR_KEYS" in env else {}),
         **({"otlp_endpoint": env["OTEL_EXPORTER_OTLP_ENDPOINT"]} if "OTEL_EXPORTER_OTLP_ENDPOINT" in env else {}),
         **own,
     }

@@ -17,11 +17,12 @@ from clickstream.errors import InvalidEvent
 
 Fields = dict[str, Any]
 LATEST = 2
-#: The ISO 4217 currencies whose minor unit is not a hundredth.
+#: The currencies whose minor unit is not a hundredth: ISO 4217, list one, published 2026-01-01 (tests/unit/iso-4217.csv).
 _EXPONENTS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
-    **dict.fromkeys(("PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
 }
 
 
@@ -42,7 +43,8 @@ def _minor_units(text: object, currency: object, path: str) -> int:
     if not isinstance(text, str) or not _AMOUNT.fullmatch(text):
         # a number here must not pass for minor units, which it would in the latest version
         raise InvalidEvent('not a decimal amount in text ("12.34")', path)
-    amount = Decimal(text).scaleb(_EXPONENTS.get(str(currency), 2))
+    # what is no text is refused later; its str() might be endless
+    amount = Decimal(text).scaleb(_EXPONENTS.get(currency, 2) if isinstance(currency, str) else 2)
     if amount != amount.to_integral_value():
         raise InvalidEvent("more decimals than the currency has", path)
     return int(amount)

@@ -85,6 +85,20 @@ def lag(stage: Stage, application: str) -> Alarm:
     )
 
 
+def _forbidden() -> Alarm:
+    """Any shard of any application: who waits for a permission makes no commit, so its process tells it each minute."""
+    return Alarm(
+        name="shard-forbidden",
+        section="a-shard-may-not-do-its-work",
+        says="a shard waits because AWS does not allow it something, or a key or resource is away; nothing is lost yet",
+        namespace="",
+        metric="",
+        query=f'SELECT MAX({name_of("clickstream_forbidden")}) FROM SCHEMA("{NAMESPACE}", application, shard)',
+        statistic="Maximum",
+        periods=2,
+    )
+
+
 def _service(stage: Stage, program: str) -> list[Alarm]:
     dimensions = {"ClusterName": stage.settings.name, "ServiceName": f"{stage.settings.name}-{program}"}
     return [
@@ -229,8 +243,8 @@ def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
         "dead-letters",
         "there-are-dead-letters",
         stage.settings.dead_letter_queue,
-        "records that are no events wait in the dead-letter queue",
+        "records that are no events, or effects that no store takes, wait in the dead-letter queue",
     )
     services = [alarm for program in programs for alarm in _service(stage, program)]
     dying = [_dies(application) for application in applications]
-    return [*_stream(stage), letters, *services, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]
+    return [*_stream(stage), letters, _forbidden(), *services, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]

@@ -22,10 +22,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class Rejected(msgspec.Struct, frozen=True, array_like=True):
-    """A record that is no event: its partition key and the SHA-256 of its bytes, in hex."""
+    """A record that is no event: its partition key, the SHA-256 of its bytes, in hex, and where its fault is ("": anywhere)."""
 
     key: str
     digest: str
+    path: str = ""
 
 
 class Book(msgspec.Struct):
@@ -38,6 +39,8 @@ class Book(msgspec.Struct):
     adversaries: dict[str, str] = {}
     """Event id of a purchase → the kind of adversary behind it."""
     rejected: list[Rejected] = []
+    raw: list[Rejected] = []
+    """Put straight onto the stream, past the publisher and every door: each is rejected by its readers."""
     next_clicks: dict[str, str] = {}
     """User id → the product that the visitor would look at next."""
 
@@ -57,7 +60,7 @@ class Book(msgspec.Struct):
     @property
     def sent(self) -> int:
         """Records, all but the oversized ones, which no publisher may accept."""
-        return sum(self.kinds.values()) - self.oversized
+        return sum(self.kinds.values()) - self.oversized + len(self.raw)
 
     def enter(self, emission: Emission, sent_ms: int = 0) -> None:
         kind, event = emission.kind, emission.event
@@ -65,7 +68,7 @@ class Book(msgspec.Struct):
         if not self.keep or kind in ("retry", "oversized"):
             return
         if event is None:
-            self.rejected.append(Rejected(emission.key, digest(emission.data)))
+            self.rejected.append(Rejected(emission.key, digest(emission.data), emission.path))
             return
         self.entries.append(Entry(sent_ms, event))
         if emission.adversary:
@@ -84,6 +87,7 @@ def merged(books: Sequence[Book]) -> Book:
         entries=sorted((entry for book in books for entry in book.entries), key=lambda entry: entry.sent_ms),
         adversaries={event_id: kind for book in books for event_id, kind in book.adversaries.items()},
         rejected=[rejected for book in books for rejected in book.rejected],
+        raw=[rejected for book in books for rejected in book.raw],
         next_clicks={user: product for book in books for user, product in book.next_clicks.items()},
     )
 

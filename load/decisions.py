@@ -31,16 +31,25 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     alert: str = ""
 
 
+def _id(purchase: Bought | Decided) -> tuple[str, str]:
+    """An event id is its client's word: two users may say the same."""
+    return purchase.event_id, purchase.user_id
+
+
 _SAME = ("order_id", "user_id", "amount", "currency", "occurred_at")
 
 
 def compare(purchases: Sequence[Bought], decisions: Sequence[Decided], *, started_ms: int) -> Compared:
     """Decisions made before ``started_ms`` (milliseconds since the epoch) are of earlier runs, and left out."""
-    by_id = {each.event_id: each for each in decisions}
-    expected = {each.event_id: each for each in purchases}
-    strangers = [each for each in decisions if each.event_id not in expected and each.decided_at >= started_ms]
-    missing = [each for each in purchases if each.event_id not in by_id]
-    pairs = [(each, by_id[each.event_id]) for each in purchases if each.event_id in by_id]
+    by_id = {_id(each): each for each in decisions}
+    pairs = [(each, by_id.pop(_id(each))) for each in purchases if _id(each) in by_id]
+    decided = {_id(each) for each, _ in pairs}
+    left = {each.event_id: each for each in by_id.values()}
+    # under the right event id and another user: a decision of what it was not
+    pairs += [(each, left.pop(each.event_id)) for each in purchases if _id(each) not in decided and each.event_id in left]
+    decided |= {_id(each) for each, _ in pairs}
+    strangers = [each for each in left.values() if each.decided_at >= started_ms]
+    missing = [each for each in purchases if _id(each) not in decided]
     compared = Compared(
         compared=len(purchases),
         lost=len(missing),

@@ -61,6 +61,8 @@ class Emission(msgspec.Struct, frozen=True, gc=False):
     data: bytes
     event: AnyEvent | None = None
     adversary: str = ""
+    path: str = ""
+    """Where a reader must find the fault; "" leaves it open."""
 
 
 class Faults:
@@ -186,5 +188,5 @@ MALFORMED: Spoilers = {
     ),
     "foreign key": lambda event, encoded: (f"not-{event.user_id}", encoded),
 }
-#: Those that a collector sees: it makes the partition key itself, and does not judge clocks.
-AT_THE_DOOR: Spoilers = {name: spoil for name, spoil in MALFORMED.items() if name not in ("future", "foreign key")}
+#: Those that a collector sees: it makes the partition key itself.
+AT_THE_DOOR: Spoilers = {name: spoil for name, spoil in MALFORMED.items() if name != "foreign key"}

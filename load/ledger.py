@@ -14,6 +14,7 @@ import msgspec
 
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
+from load import archived
 from load.aggregates import Totals, Window
 from load.book import Book, Entry, Rejected
 from load.plan import Plan
@@ -52,6 +53,15 @@ class Visited(msgspec.Struct, frozen=True, kw_only=True):
     bought: dict[str, str]
 
 
+class Door(msgspec.Struct, frozen=True, kw_only=True):
+    """What the collector answered to those who besieged it, beside what it must."""
+
+    asked: int = 0
+    stalled: int = 0
+    """Connections that were left open in the middle of a request."""
+    wrong: list[str] = []
+
+
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     """A finished run; the file that ``clickstream load verify`` reads."""
 
@@ -79,6 +89,11 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     purchases: list[Bought]
     visitors: list[Visited]
     next_clicks: dict[str, str]
+    archived: bytes = b""
+    """A fingerprint of each event (``load.archived``), sorted."""
+    epochs: dict[str, int] = {}
+    """By application, how often its shards had come to a process before the run."""
+    door: Door = Door()
 
     @property
     def is_first(self) -> bool:
@@ -171,6 +186,8 @@ def ledger_of(
     put: int,
     refused: int,
     before: Mapping[str, Counted],
+    epochs: Mapping[str, int] = {},
+    door: Door = Door(),  # noqa: B008  a frozen value
 ) -> Ledger:
     """The account of a run that has ended; ``put`` and ``refused`` as the stream, or the collector, answered."""
     at_the_door = book.malformed if plan.is_checked_at_the_door else 0
@@ -184,14 +201,17 @@ def ledger_of(
         to_refuse=book.oversized + at_the_door,
         refused=refused,
         events=book.events,
-        malformed=book.malformed - at_the_door,
+        malformed=book.malformed - at_the_door + len(book.raw),
         kinds=book.kinds,
         before=dict(before),
         windows=[WindowTotals(window, totals) for window, totals in windows(book.entries).items()],
-        rejected=[] if plan.is_checked_at_the_door else book.rejected,
+        rejected=book.raw + ([] if plan.is_checked_at_the_door else book.rejected),
         purchases=purchases(book.entries, book.adversaries),
         visitors=visitors(book.entries),
         next_clicks=book.next_clicks,
+        archived=archived.fingerprints((entry.event.event_id, entry.event.user_id) for entry in book.entries),
+        epochs=dict(epochs),
+        door=door,
     )
 
 

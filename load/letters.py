@@ -21,6 +21,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     partition_key: str
     data: bytes
     reason: str
+    path: str = "$"
 
 
 def compare(
@@ -29,6 +30,7 @@ def compare(
     """Letters that arrived before ``started_ms``, and those of other applications, are left out."""
     compared = Compared()
     expected = Counter((each.key, each.digest) for each in rejected)
+    paths = {(each.key, each.digest): each.path for each in rejected if each.path}
     messages = [each for each in letters if each.arrived_ms >= started_ms and each.application in applications]
     once = {(each.application, each.shard, each.position): each for each in messages}
     for application in applications:
@@ -48,5 +50,10 @@ def compare(
             compared.problems.append(
                 f"{application}: {strange.total():,} dead letters of records that were events, or were sent once: {some(named)}"
             )
+        misplaced = [each for each in own if not each.path.startswith(paths.get((each.partition_key, digest(each.data)), ""))]
+        compared.wrong += len(misplaced)
+        if misplaced:
+            named = [f"{each.reason} at {each.path}" for each in misplaced]
+            compared.problems.append(f"{application}: {len(misplaced):,} dead letters for another fault: {some(named)}")
     compared.figures = {"letters": len(once), "repeated": len(messages) - len(once)}
     return compared

@@ -1,6 +1,6 @@
 """What the aggregates must be: batch pandas over a frame of events (``load.frames``), sharing no code with the platform.
 
-The rules: tumbling UTC windows by ``occurred_at``; an event id counts once; revenue is the sum of purchase amounts per
+The rules: tumbling UTC windows by ``occurred_at``; a user's event id counts once; revenue is the sum of purchase amounts per
 currency; products and categories are ranked by product views, what was carted and bought by pieces, searches by the first 100
 characters of their case-folded text with single spaces; a session (of one user) counts once per window and funnel stage in
 which it acts: it views a product; it adds to the cart, having viewed before; it purchases, having done the former before, in
@@ -26,7 +26,7 @@ def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
 
     Raises ValueError when a session pauses or lasts for longer than the platform follows one.
     """
-    events = events.drop_duplicates("event_id", keep="first").reset_index(drop=True)
+    events = events.drop_duplicates(["user", "event_id"], keep="first").reset_index(drop=True)
     if events.empty:
         return {}
     visit = events.groupby(["user", "session"]).ngroup()

@@ -9,6 +9,7 @@ import msgspec
 from load.arrivals import RateAt, arrivals, shaped, traced
 from load.faults import AT_THE_DOOR, MALFORMED, NONE, Emission
 from load.generator import Season, Shop, shop_for
+from load.hostility import Hostiles
 from load.profiles import PROFILES, Profile
 from load.traffic import Traffic
 
@@ -68,7 +69,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         begin, end = (started_ms + int(share * self.seconds * 1000) for share in profile.sale_span)
         season = Season(attacks=profile.attacks, hot=profile.hot, sale=profile.sale, sale_from_ms=begin, sale_to_ms=end)
         rates = profile.rates if self.faults else NONE
-        return Traffic(self.seed, shop, rates, season, AT_THE_DOOR if self.is_checked_at_the_door else MALFORMED)
+        hostiles = Hostiles(self.seed, profile.hostile, self.part) if self.is_hostile else None
+        return Traffic(self.seed, shop, rates, season, AT_THE_DOOR if self.is_checked_at_the_door else MALFORMED, hostiles)
 
     def offsets_us(self) -> Iterator[int]:
         """Intended send times in microseconds after the start; ends with the run."""
@@ -87,6 +89,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         traffic = self.traffic(started_ms)
         for offset_us in self.offsets_us():
             yield offset_us, traffic.emit(started_ms + offset_us // 1000)
+
+    @property
+    def is_hostile(self) -> bool:
+        return bool(self._profile.hostile) and self.faults
 
     @property
     def _profile(self) -> Profile:

@@ -22,6 +22,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     hot: float = 0.0
     sale: float = 0.0
     sale_span: tuple[float, float] = (0.0, 0.0)
+    hostile: float = 0.0
+    """Share of the records that are hostile clients' (``load.hostility``), who then besiege the door as well."""
 
 
 def _curve(*weights: float) -> Curve:
@@ -44,5 +46,10 @@ PROFILES: dict[str, Profile] = {
         hot=0.03,
         sale=0.25,
         sale_span=(0.3, 0.7),
+    ),
+    "hostile": Profile(
+        about="an ordinary day beside clients that try everything: bounds, used ids, floods of rubbish, one user without end",
+        hot=0.1,
+        hostile=0.05,
     ),
 }

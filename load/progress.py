@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
+from clickstream.completeness import Arrival
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
 
@@ -19,7 +20,7 @@ HIGHEST_MS = 3_600_000
 DIGITS = 2
 
 
-class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
+class ShardProgress(Arrival, frozen=True, kw_only=True):
     """One shard of one application as of its last commit."""
 
     shard: str
@@ -30,9 +31,10 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     foreign: int = 0
     """Events refused because they belong to another shard: their publisher put them again after a reshard."""
     behind_ms: int = 0
-    watermark_ms: int = 0
     updated_at: int = 0
     ended: bool = False
+    epoch: int = 0
+    """How often the shard has come to a process."""
     latency: str = ""
     """Base64 HdrHistogram: put to visible effect, in milliseconds."""
 
@@ -95,11 +97,6 @@ def counted(shards: Sequence[ShardProgress]) -> Counted:
 def caught_up(shards: Sequence[ShardProgress], since_ms: int) -> bool:
     """Whether every shard that is still open has told, after ``since_ms``, that there was nothing more to read."""
     return bool(shards) and all(shard.ended or (shard.behind_ms == 0 and shard.updated_at > since_ms) for shard in shards)
-
-
-def complete_to(shards: Sequence[ShardProgress]) -> int | None:
-    """Milliseconds since the epoch up to which every shard that holds events has folded; None before the first event."""
-    return min((shard.watermark_ms for shard in shards if shard.watermark_ms > 0 and not shard.ended), default=None)
 
 
 def latency(shards: Sequence[ShardProgress]) -> HdrHistogram:

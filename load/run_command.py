@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import click
@@ -107,7 +108,9 @@ def run(
     from load import ledger as ledgers
     from load import truth
     from load.driver import require_loopback
+    from load.ledger import Door
     from load.senders import Route
+    from load.siege import Siege
 
     settings = from_env()
     route = Route(url=url if via == "http" else "", key=key)
@@ -115,9 +118,15 @@ def run(
     if no_ledger and ledger is not None:
         raise UserMistake("--ledger and --no-ledger contradict each other")
     path = None if no_ledger else ledger or settings.local_dir / "ledger.json"
-    before = None if path is None else truth.counted(Clients(settings), settings)
+    clients = Clients(settings)
+    before = None if path is None else truth.counted(clients, settings)
+    epochs = {} if path is None else truth.epochs(clients, settings)
     keep = runs.Keep(events=path is not None, seconds=hdr_log is not None)
-    sent, started_ms = runs.run(plan, settings, route, keep=keep, processes=processes, now_ms=_now_ms)
+    siege = Siege(settings, url, key, _now_ms) if plan.is_hostile else None
+    with siege.laid() if siege is not None else nullcontext():
+        sent, started_ms = runs.run(plan, settings, route, keep=keep, processes=processes, now_ms=_now_ms)
+    if siege is not None:
+        sent = outcome.joined([sent, siege.sent()])
     flushed_ms = _now_ms()
     if path is not None and before is not None:
         ledgers.ledger_of(
@@ -129,6 +138,8 @@ def run(
             put=sent.put,
             refused=sent.refused,
             before=before,
+            epochs=epochs,
+            door=Door() if siege is None else siege.door,
         ).write(path)
         click.echo(f"ledger: {path}", err=True)
     if hdr_log is not None:

@@ -25,6 +25,8 @@ from producers.puts import Settled
 CONNECTIONS = 4
 #: Events per request; the collector takes 500.
 _BATCH = 250
+#: And bytes; it takes a mebibyte.
+_BATCH_BYTES = 500_000
 #: Requests wait for company for so long.
 _LINGER_S = 0.02
 #: Records that wait for a connection; beyond it the sender waits.
@@ -159,7 +161,7 @@ def _statuses(content: bytes) -> list[str]:
 def _batches(waiting: queue.Queue[Waiting | None]) -> Iterator[list[Waiting]]:
     """What has gathered, in order, until None comes; records that are no events are batches of their own."""
     batch: list[Waiting] = []
-    until = 0.0
+    until, size = 0.0, 0
     while True:
         try:
             one = waiting.get(timeout=max(0.0, until - time.monotonic()) if batch else None)
@@ -168,17 +170,18 @@ def _batches(waiting: queue.Queue[Waiting | None]) -> Iterator[list[Waiting]]:
             batch = []
             continue
         is_event = one is not None and one[0].event is not None
-        if batch and (not is_event or len(batch) == _BATCH):
+        if batch and (not is_event or len(batch) == _BATCH or size > _BATCH_BYTES):
             yield batch
-            batch = []
+            batch, size = [], 0
         if one is None:
             return
         if not is_event:
             yield [one]
             continue
         if not batch:
-            until = time.monotonic() + _LINGER_S
+            until, size = time.monotonic() + _LINGER_S, 0
         batch.append(one)
+        size += len(one[0].data)
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ Raises Missing for what is not there, RetryLater when a service does not answer.
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +17,17 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
+from load.archived import Row, looked_at
 from load.decisions import Decided
 from load.letters import Letter
 from load.offers import Offered
+from load.placed import Placed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 #: A letter in our hands is hidden from other readers so long at most (s); afterwards we give all of them back.
-_HIDDEN_S = 120
+_HIDDEN_S = 600
 _BATCH = 10
 
 
@@ -40,6 +43,25 @@ def offers(clients: Clients, settings: Settings) -> list[Offered]:
         for item in _scan(clients.dynamodb, settings.recommendations_table)
         if item["subject"]["S"].startswith("user#")
     ]
+
+
+def orders(clients: Clients, settings: Settings) -> list[Placed]:
+    """Every order; refused ones stand beside those that have their ids, and are left out."""
+    items = _scan(clients.dynamodb, settings.orders_table)
+    return [_placed(item) for item in items if item["step"]["S"] != "refused"]
+
+
+def archive(clients: Clients, settings: Settings) -> Iterator[Row]:
+    """Every row of the archive's files, as its readers see them."""
+    import pyarrow.parquet
+
+    with _answering("S3"):
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.archive_bucket)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
+        for key in looked_at(keys):
+            content = clients.s3.get_object(Bucket=settings.archive_bucket, Key=key)["Body"].read()
+            rows = pyarrow.parquet.read_table(io.BytesIO(content), columns=["event_id", "user_id"])
+            yield from zip(rows["event_id"].to_pylist(), rows["user_id"].to_pylist(), strict=True)
 
 
 def letters(clients: Clients, settings: Settings) -> list[Letter]:
@@ -93,7 +115,7 @@ def _answering(service: str) -> Iterator[None]:
 def _decided(item: dict[str, Any]) -> Decided:
     whole: dict[str, Any] = msgspec.msgpack.decode(item["decision"]["B"])
     return Decided(
-        event_id=item["event_id"]["S"],
+        event_id=whole["event_id"],
         order_id=item["order_id"]["S"],
         user_id=item["user_id"]["S"],
         amount=whole["amount"],
@@ -104,6 +126,12 @@ def _decided(item: dict[str, Any]) -> Decided:
         score=float(item["score"]["N"]),
         alert=item.get("alert", {}).get("S", ""),
     )
+
+
+def _placed(item: dict[str, Any]) -> Placed:
+    whole: dict[str, Any] = json.loads(item["order"]["S"])
+    fields = {name: whole[name] for name in ("order_id", "event_id", "user_id", "amount", "currency", "occurred_at")}
+    return Placed(**fields, told=item["told"]["S"])
 
 
 def _offered(item: dict[str, Any]) -> Offered:
@@ -130,4 +158,5 @@ def _letter(clients: Clients, settings: Settings, message: dict[str, Any]) -> Le
         partition_key=message["partition_key"],
         data=data,
         reason=message["reason"],
+        path=message.get("path", "$"),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
@@ -9,7 +10,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings
-from load import answers, decisions, diagnosis, letters, offers, progress, stores
+from load import answers, archived, decisions, diagnosis, letters, offers, placed, progress, stores
 from load.aggregates import Totals, Window
 from load.compared import Compared
 from load.faults import AHEAD_MS
@@ -17,7 +18,9 @@ from load.ledger import Ledger
 from load.progress import Counted
 from load.verification import Expectation, Subject
 
-APPLICATIONS = ("analytics", "fraud", "recommendations")
+APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
+#: ``clickstream up`` starts these only when they are named.
+LEFT_OUT = frozenset({"archive", "orders"})
 #: Decisions, and offers, that are asked for by a command each.
 _ASKED = 3
 
@@ -25,6 +28,16 @@ _ASKED = 3
 def counted(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, Counted]:
     """What the applications have counted so far; an application that never ran has counted nothing."""
     return {name: progress.counted(progress.read(clients.dynamodb, settings, name)) for name in applications}
+
+
+def epochs(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, int]:
+    """How often the shards of each application have come to a process."""
+    return {name: sum(each.epoch for each in progress.read(clients.dynamodb, settings, name)) for name in applications}
+
+
+def running(clients: Clients, settings: Settings) -> list[str]:
+    """The applications that must have answers: those that are started by default, and of the others those that ever were."""
+    return [name for name in APPLICATIONS if name not in LEFT_OUT or progress.read(clients.dynamodb, settings, name)]
 
 
 def expectation(ledger: Ledger) -> Expectation:
@@ -36,6 +49,7 @@ def expectation(ledger: Ledger) -> Expectation:
         to_refuse=ledger.to_refuse,
         refused=ledger.refused,
         flushed_ms=ledger.flushed_ms,
+        door=ledger.door.wrong,
     )
 
 
@@ -59,12 +73,14 @@ def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
     """All decisions from the table, a few of them asked for by ``clickstream query decision``."""
 
     def compare() -> Compared:
-        stored = {each.event_id: each for each in stores.decisions(clients, settings)}
-        for asked in _few([each.event_id for each in ledger.purchases if each.event_id in stored]):
+        stored = stores.decisions(clients, settings)
+        alike = Counter(each.event_id for each in stored)
+        places = {each.event_id: place for place, each in enumerate(stored) if alike[each.event_id] == 1}
+        for asked in _few([each.event_id for each in ledger.purchases if each.event_id in places]):
             answer = answers.decision(asked)
             told = {name: answer[name] for name in ("order_id", "user_id", "amount", "currency", "occurred_at", "verdict")}
-            stored[asked] = msgspec.structs.replace(stored[asked], **told)
-        return decisions.compare(ledger.purchases, list(stored.values()), started_ms=ledger.started_ms)
+            stored[places[asked]] = msgspec.structs.replace(stored[places[asked]], **told)
+        return decisions.compare(ledger.purchases, stored, started_ms=ledger.started_ms)
 
     return Subject(
         look=partial(progress.read, clients.dynamodb, settings, "fraud"), compare=compare, before=_before(ledger, "fraud")
@@ -99,6 +115,26 @@ def recommendations(ledger: Ledger, clients: Clients, settings: Settings) -> Sub
     )
 
 
+def archive(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """Every row of the files in the bucket."""
+    before = _before(ledger, "archive")
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "archive"),
+        compare=lambda: archived.compare(ledger.archived, stores.archive(clients, settings), is_first=before == Counted()),
+        before=before,
+    )
+
+
+def orders(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """Every order of the table."""
+    before = _before(ledger, "orders")
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "orders"),
+        compare=lambda: placed.compare(ledger.purchases, stores.orders(clients, settings), is_first=before == Counted()),
+        before=before,
+    )
+
+
 def _few(names: Sequence[str]) -> Sequence[str]:
     """A process for each of thousands would take hours; a few show that people are told what the table says."""
     return names[:: max(1, -(-len(names) // _ASKED))]
@@ -112,8 +148,25 @@ def subjects(ledger: Ledger, clients: Clients, settings: Settings, applications:
         ),
         "fraud": lambda: fraud(ledger, clients, settings),
         "recommendations": lambda: recommendations(ledger, clients, settings),
+        "archive": lambda: archive(ledger, clients, settings),
+        "orders": lambda: orders(ledger, clients, settings),
     }
-    return {name: made[name]() for name in applications}
+    return {name: _with_moves(ledger, clients, settings, name, made[name]()) for name in applications}
+
+
+def _with_moves(ledger: Ledger, clients: Clients, settings: Settings, name: str, subject: Subject) -> Subject:
+    """Told as a figure: how often shards have come to another process since the run began. A lease that a busy machine did not
+    renew in time moves one as well, so this alone is no fault."""
+    if name not in ledger.epochs:
+        return subject
+
+    def compare() -> Compared:
+        compared = subject.compare()
+        moves = epochs(clients, settings, [name])[name] - ledger.epochs[name]
+        compared.figures = compared.figures | {"moved": moves}
+        return compared
+
+    return msgspec.structs.replace(subject, compare=compare)
 
 
 def queue(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> Compared:

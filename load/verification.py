@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from clickstream.completeness import completeness
 from load import progress
 from load.compared import Compared
 from load.progress import Counted, ShardProgress
@@ -37,6 +38,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     refused: int = 0
     flushed_ms: int
     """When the last acknowledgement came (wall clock)."""
+    door: Sequence[str] = ()
+    """What the collector answered otherwise than it must."""
 
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,6 +169,8 @@ def _report(expected: Expectation, subjects: Mapping[str, Subject], shards: Shar
         complete = _is_complete(expected, done, shards[name])
         problems += [f"{name} {problem}" for problem in _problems(expected, done, complete=complete)]
         problems += compared[name].problems
+        if not compared[name].compared:
+            problems.append(f"{name} has nothing that could be compared")
     queue = compared.get(LETTERS, Compared())
     problems += queue.problems
     parts = applications.values()
@@ -194,7 +199,7 @@ def _application(
     expected: Expectation, done: Counted, shards: Sequence[ShardProgress], compared: Compared
 ) -> ApplicationReport:
     latency = progress.latency(shards)
-    complete_to = progress.complete_to(shards)
+    complete_to = completeness(shards).complete_to
     return ApplicationReport(
         processed=done.events,
         # an event that never came is missing in the answers too: counted once
@@ -216,6 +221,7 @@ def _problems_of_sending(expected: Expectation) -> Iterable[str]:
         yield f"{expected.sent} records were sent, {expected.put} acknowledged"
     if expected.refused != expected.to_refuse:
         yield f"{expected.to_refuse} records must be refused before they reach the stream, {expected.refused} were"
+    yield from (f"the door: {wrong}" for wrong in expected.door)
 
 
 def _problems(expected: Expectation, done: Counted, *, complete: bool) -> Iterable[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from load.compared import Compared
     from load.verification import Expectation, Subject
 
-_APPLICATIONS = ("analytics", "fraud", "recommendations")
+_APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
 _LETTERS = "dead-letters"
 _PARTS = (*_APPLICATIONS, _LETTERS)
 
@@ -32,10 +32,10 @@ STALL = click.option(
 
 @click.command()
 @click.option("--ledger", type=click.Path(dir_okay=False, path_type=Path), help="What `load run` wrote; default: its default.")
-@click.option("--only", default=",".join(_PARTS), show_default=True, metavar="NAME,…", help="Verify these alone.")
+@click.option("--only", metavar="NAME,…", help="Verify these alone; default: all, archive and orders if they ever ran.")
 @STALL
 @JSON
-def verify(ledger: Path | None, only: str, stall_s: float, as_json: bool) -> None:
+def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool) -> None:
     """Wait until every application has all of the last run, then compare every answer with its ledger; exit 0 only if exact.
 
     Nobody else may have used the stream since. Windows that began before the run are compared only if it was the first.
@@ -44,6 +44,8 @@ def verify(ledger: Path | None, only: str, stall_s: float, as_json: bool) -> Non
       analytics         every aggregate of every window
       fraud             one decision on each purchase, as what it was
       recommendations   an offer for each visitor, made of what that visitor did
+      archive           each event in one row of one file
+      orders            each order id once, as its first purchase
       dead-letters      each record that is no event, with its bytes, once per application
 
     Example:
@@ -55,7 +57,7 @@ def verify(ledger: Path | None, only: str, stall_s: float, as_json: bool) -> Non
     from load import ledger as ledgers
     from load import truth
 
-    parts = [name.strip() for name in only.split(",")]
+    parts = [name.strip() for name in only.split(",")] if only is not None else []
     if unknown := [name for name in parts if name not in _PARTS]:
         raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(_PARTS)}", param_hint="--only")
     settings = from_env()
@@ -63,6 +65,8 @@ def verify(ledger: Path | None, only: str, stall_s: float, as_json: bool) -> Non
     if book.stream != settings.stream:
         raise UserMistake(f"the ledger is of the stream {book.stream}, not {settings.stream}", hint="see CLICKSTREAM_NAME")
     clients = Clients(settings)
+    if only is None:
+        parts = [*truth.running(clients, settings), _LETTERS]
     applications = [name for name in _APPLICATIONS if name in parts]
     letters = (lambda: truth.queue(book, clients, settings, applications)) if _LETTERS in parts else None
     subjects = truth.subjects(book, clients, settings, applications)

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clickstream.errors import Missing, Rejected, RetryLater, Throttled
+from clickstream.errors import ClickstreamError, Forbidden, Rejected, RetryLater, Throttled
+from clickstream.refusals import as_error
 from producers.puts import CallFailed, Placed, Put, PutResult, Refused
 
 if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
-
-_THROTTLED = {
-    "ProvisionedThroughputExceededException",
-    "LimitExceededException",
-    "ThrottlingException",
-    "KMSThrottlingException",
-}
-#: Refusals of a whole call that pass: credentials are renewed, keys come back, a stream is UPDATING.
-_PASSING = _THROTTLED | {"ExpiredTokenException", "RequestExpired", "ResourceInUseException", "KMSAccessDeniedException"}
 
 
 def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:
     """Make one PutRecords call. Every outcome is a value; retrying is the publisher's business."""
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import BotoCoreError, ClientError, CredentialRetrievalError, NoCredentialsError
 
     entries: list[PutRecordsRequestEntryTypeDef] = []
     for parcel in put.parcels:
@@ -34,26 +27,29 @@ def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:
     try:
         response = client.put_records(StreamName=stream, Records=entries)
     except ClientError as error:
-        return _refusal(error.response["Error"]["Code"], str(error), error.response["ResponseMetadata"]["HTTPStatusCode"])
+        ours = _refusal(error, stream)
+        return CallFailed(ours, again=not isinstance(ours, Rejected), throttled=isinstance(ours, Throttled))
+    except (CredentialRetrievalError, NoCredentialsError) as error:
+        return CallFailed(Forbidden(f"PutRecords: {error}", action="kinesis:PutRecords", resource="credentials"), again=True)
     except BotoCoreError as error:
         return CallFailed(RetryLater(f"PutRecords: {error}"), again=True)
     answers = response.get("Records", [])
     if len(answers) != len(entries):
         # a server that dies within its headers: Python's http.client takes their sudden end for the end of an empty answer
         return CallFailed(RetryLater("PutRecords: the answer broke off"), again=True)
-    return [
-        Refused(f"{entry['ErrorCode']}: {entry.get('ErrorMessage', '')}", throttled=entry["ErrorCode"] in _THROTTLED)
-        if entry.get("ErrorCode")
-        else Placed(entry["ShardId"], entry["SequenceNumber"])
-        for entry in answers
-    ]
+    outcomes: list[Placed | Refused] = []
+    for answer in answers:
+        if code := answer.get("ErrorCode"):
+            said = ClientError({"Error": {"Code": code, "Message": answer.get("ErrorMessage", "")}}, "PutRecords")
+            outcomes.append(Refused(_refusal(said, stream)))
+        else:
+            outcomes.append(Placed(answer["ShardId"], answer["SequenceNumber"]))
+    return outcomes
 
 
-def _refusal(code: str, message: str, status: int) -> CallFailed:
-    if code in _THROTTLED:
-        return CallFailed(Throttled(message), again=True, throttled=True)
-    if code == "ResourceNotFoundException":
-        return CallFailed(Missing(message), again=False)
-    if status >= 500 or code in _PASSING:
-        return CallFailed(RetryLater(message), again=True)
-    return CallFailed(Rejected(message), again=False)
+def _refusal(error: ClientError, stream: str) -> ClickstreamError:
+    """What a refusal asks of the publisher, of a whole call and of one record alike."""
+    ours = as_error("Kinesis", error) or RetryLater(str(error))
+    if isinstance(ours, Forbidden) and not ours.resource.startswith("arn:"):
+        return Forbidden(str(ours), action=ours.action, resource=stream)
+    return ours

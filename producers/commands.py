@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING
 
 import click
@@ -119,7 +119,7 @@ def _wait_until(moment: float) -> None:
 def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
     """All lines, with the wrong ones reported and the progress shown."""
     with _progress(source) as advance:
-        for line in lines.read(source.lines):
+        for line in lines.read(source.lines, lambda: time_ns() // 1_000_000):
             tally.lines += 1
             if isinstance(line.event, Rejected):
                 _report(line.number, line.event, tally)

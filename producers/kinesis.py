@@ -7,15 +7,15 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from math import inf
-from time import monotonic
+from time import monotonic, time_ns
 from types import TracebackType
 from typing import Self
 
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.errors import ClickstreamError, RetryLater, Throttled
-from clickstream.events import Event, encode
+from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Throttled
+from clickstream.events import AnyEvent, written
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings
 from producers.calls import put_records
@@ -94,9 +94,9 @@ class KinesisPublisher:
             for thread in self._threads:
                 thread.join()
 
-    def put(self, event: Event, on_settled: OnSettled | None = None, *, timeout: float | None = None) -> None:
-        """``put_raw`` with the event's user as the partition key."""
-        self.put_raw(event.user_id, encode(event), on_settled, timeout=timeout)
+    def put(self, event: AnyEvent, on_settled: OnSettled | None = None, *, timeout: float | None = None) -> None:
+        """``put_raw`` with the event's user as the partition key. Raises InvalidEvent for what no reader would take."""
+        self.put_raw(event.user_id, written(event, time_ns() // 1_000_000), on_settled, timeout=timeout)
 
     def put_raw(self, key: str, data: bytes, on_settled: OnSettled | None = None, *, timeout: float | None = None) -> None:
         """Accept an event for the stream; ``on_settled`` hears when Kinesis has it, or that it was given up.
@@ -146,6 +146,12 @@ class KinesisPublisher:
         """Events accepted and not settled, and their memory in bytes."""
         with self._lock:
             return self._core.pending, self._core.pending_bytes
+
+    @property
+    def forbidden(self) -> Forbidden | None:
+        """What somebody must give back before the stream takes anything: a permission, a key, the stream itself."""
+        with self._lock:
+            return self._core.refusal if isinstance(self._core.refusal, Forbidden) else None
 
     def _open(self) -> Publisher:
         try:

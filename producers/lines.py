@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from clickstream.errors import Missing, Rejected, UserMistake
-from clickstream.events import AnyEvent, decode
+from clickstream.events import AnyEvent, admit, decode
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -24,14 +24,16 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     event: AnyEvent | Rejected
 
 
-def read(source: Iterable[bytes]) -> Iterator[Line]:
-    """The lines of an NDJSON source, numbered from 1; blank lines are passed over."""
+def read(source: Iterable[bytes], wall_ms: Callable[[], int]) -> Iterator[Line]:
+    """The lines of an NDJSON source, numbered from 1; blank lines are passed over. What no reader would take is rejected."""
     for number, raw in enumerate(source, start=1):
         data = raw.strip()
         if not data:
             continue
         try:
-            yield Line(number, data, decode(data))
+            event = decode(data)
+            admit(event, event.user_id, wall_ms())
+            yield Line(number, data, event)
         except Rejected as error:
             yield Line(number, data, error)
 

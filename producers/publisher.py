@@ -18,7 +18,7 @@ from random import Random
 
 import msgspec
 
-from clickstream.errors import ClickstreamError, InvalidEvent, RetryLater, TooLarge
+from clickstream.errors import ClickstreamError, Forbidden, InvalidEvent, Rejected, RetryLater, Throttled, TooLarge
 from clickstream.routing import HashRange, Shard, ShardMap, hash_key
 from producers.lane import Lane
 from producers.limits import MAX_KEY_BYTES, MAX_KEY_CHARACTERS, Limits
@@ -56,6 +56,8 @@ class Publisher:
         """Events accepted and not settled."""
         self.pending_bytes = 0
         """Their memory, which ``limits.buffer_bytes`` bounds."""
+        self.refusal: ClickstreamError | None = None
+        """Of the last call, the gravest; None when all was taken."""
         self._random = Random(seed)
         shards = list(shards)
         self._ranges: dict[str, HashRange] = {shard.shard_id: shard.hash_range for shard in shards}
@@ -107,7 +109,7 @@ class Publisher:
         parcels: list[Parcel] = []
         for lane in self._lanes.values():
             if lane.expires_at() <= now:
-                self._fail(lane.expire(now), RetryLater(f"not accepted by the stream within {self.limits.time_to_live:g} s"))
+                self._fail(lane.expire(now), self._too_late())
             if lane.ready_at(self._flushed) <= now:
                 parcels += lane.take(now)
         self._switch()
@@ -118,6 +120,7 @@ class Publisher:
     def on_result(self, put: Put, result: PutResult, now: float) -> None:
         """The answer to a Put. Raises ValueError when it has not one entry per record."""
         self.counters.calls += 1
+        self._note(result)
         failed = self._on_call_failed(put, result) if isinstance(result, CallFailed) else self._on_outcomes(put, result, now)
         for shard_id in failed:
             self._lanes[shard_id].back_off(now)
@@ -194,6 +197,17 @@ class Publisher:
 
     # -- results
 
+    def _note(self, result: PutResult) -> None:
+        outcomes = [result] if isinstance(result, CallFailed) else result
+        errors = [each.error for each in outcomes if not isinstance(each, Placed)]
+        self.refusal = next((error for error in errors if isinstance(error, Forbidden)), errors[0] if errors else None)
+
+    def _too_late(self) -> RetryLater:
+        reason = f"not accepted by the stream within {self.limits.time_to_live:g} s"
+        if isinstance(self.refusal, Forbidden):
+            return Forbidden(f"{reason}: {self.refusal}", action=self.refusal.action, resource=self.refusal.resource)
+        return RetryLater(f"{reason}: {self.refusal}" if self.refusal else reason)
+
     def _on_call_failed(self, put: Put, failure: CallFailed) -> dict[str, None]:
         """The shards whose lanes have to back off (a dict, for its order)."""
         failed: dict[str, None] = {}
@@ -218,9 +232,11 @@ class Publisher:
             lane.in_flight -= 1
             if isinstance(outcome, Placed):
                 self._on_placed(lane, parcel, outcome, now)
+            elif isinstance(outcome.error, Rejected):
+                self._fail(parcel.members, outcome.error)
             else:
                 lane.retry.append(parcel)
-                self.counters.throttled += outcome.throttled
+                self.counters.throttled += isinstance(outcome.error, Throttled)
                 self.counters.retried += 1
                 failed[parcel.shard_id] = None
         return failed

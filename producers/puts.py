@@ -60,8 +60,8 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
 class Refused(msgspec.Struct, frozen=True, gc=False):
     """Kinesis refused this record of a call that succeeded otherwise."""
 
-    reason: str
-    throttled: bool = False
+    error: ClickstreamError
+    """A Rejected one will never be taken."""
 
 
 class CallFailed(msgspec.Struct, frozen=True, gc=False):

@@ -19,7 +19,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
     start: Moment
     end: Moment
-    complete: Annotated[bool, Meta(description="everything put so far is counted; later events still correct it")]
+    complete: Annotated[bool, Meta(description="all that arrives within the usual lateness is counted")]
     events: int
     counts: Annotated[dict[str, int], Meta(description="events by type")]
     orders: int
@@ -66,6 +66,7 @@ class Shard(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters: int
     foreign: Annotated[int, Meta(description="refused: their keys belong to another shard")]
     breakers: Annotated[dict[str, str], Meta(description="dependencies that count as down")]
+    waiting: Annotated[dict[str, str | int], Meta(description="what it may not do: action, resource, since; or empty")]
     deaths: Annotated[int, Meta(description="how often its worker ended by itself since the shard last moved")]
 
 
@@ -89,6 +90,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
 
     now: Moment
     complete_to: Moment | None
+    lateness_ms: Annotated[int, Meta(description="an event that came later may be missing in what is complete")]
+    late_share: Annotated[float, Meta(description="of the last events, those that came later: one in 1,000 at most")]
     applications: list[Application]
     progress: list[Shard]
 

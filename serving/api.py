@@ -13,12 +13,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from clickstream.errors import UserMistake
+from consumers.analytics.views import complete_to, completeness
 from serving import tabular
 from serving.answers import Progress
+from serving.asked import key
 from serving.fleet import Fleet
 from serving.moments import parse_moment
 from serving.periods import granularity, stretch
-from serving.present import aggregates_json, analytics_complete_to, applications_json, shard_json
+from serving.present import aggregates_json, applications_json, shard_json
 from serving.read_model import Clock, ReadModel
 from serving.risk import Alerts, Risk, alert, decided, decision_answer
 
@@ -61,16 +63,19 @@ class Api:
         start, end = stretch(kind, _moment(request, "from", now), _moment(request, "to", now), now)
         top = _number(request, "top", 10, MOST_TOP)
         # before the windows: what is said to be complete must be in them
-        complete_to = analytics_complete_to(await run_in_threadpool(self._views.progress))
+        seen = completeness(await run_in_threadpool(self._views.progress))
+        to = complete_to(seen, kind)
         windows = await run_in_threadpool(self._views.windows, kind, start, end, top=top)
-        return _told(request, aggregates_json(kind, start, end, windows, complete_to), tabular.aggregates, f"{kind}s")
+        return _told(request, aggregates_json(kind, start, end, windows, to), tabular.aggregates, f"{kind}s")
 
     async def progress(self, request: Request) -> Response:
         seen = await run_in_threadpool(self._fleet.read, self._clock())
         now = self._clock()
         answer = Progress(
             now=now,
-            complete_to=seen.complete_to,
+            complete_to=seen.completeness.complete_to,
+            lateness_ms=seen.completeness.lateness_ms,
+            late_share=seen.completeness.late_share,
             applications=applications_json(seen.rows, seen.speeds),
             progress=[shard_json(row, seen.speeds.get((row.application, row.shard)), now) for row in seen.rows],
         )
@@ -96,11 +101,11 @@ class Api:
 
     async def decision(self, request: Request) -> Response:
         assert self._risk is not None
-        event_id = request.path_params["event_id"]
-        found = await run_in_threadpool(self._risk.of, event_id) if event_id else None
+        event_id = key(request.path_params["event_id"], "event id")
+        found = await run_in_threadpool(self._risk.of, event_id)
         if found is None:
             raise HTTPException(404, "there is no decision on that event (yet); only purchases are decided on")
-        return json(decision_answer(found))
+        return json(decision_answer(found, await run_in_threadpool(self._risk.others, event_id)))
 
 
 def _told(request: Request, answer: T, as_table: Callable[[T], bytes], name: str) -> Response:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
+import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -14,12 +15,12 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from clickstream.errors import Missing, RetryLater, UserMistake
+from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
 from serving import explain_api, metrics, openapi, pages, recommendations
 from serving.api import Api, json
 from serving.feeds import Feeds
 from serving.fleet import Fleet
-from serving.live import PERIOD_S, Feed, Live
+from serving.live import PERIOD_S, Feed, Live, told
 from serving.login import Login, LoginPage, LoginRequired
 from serving.pictures.recommendations import OffersAndClicks
 from serving.read_model import Clock, ReadModel
@@ -27,6 +28,7 @@ from serving.risk import OneAtATime, Risk
 from serving.security import HEADERS, LOOPBACK_HOSTS, Security
 from serving.spans import DEFAULT, span
 
+log = structlog.get_logger()
 STATIC = pages.STATIC
 #: Older than this, the last successful read of the stores no longer counts as ready.
 READY_MS = 10_000
@@ -43,13 +45,15 @@ def create_app(
     risk: Risk | None = None,
     lives: explain_api.Lives | None = None,
     token: str | None = None,
+    client_keys: Set[str] = frozenset(),
 ) -> Starlette:
     """The application over the read models.
 
     ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
     ``lives`` none about single events.
-    With a ``token``, nothing but health is told to who does not know it.
+    With a ``token``, nothing but health is told to who does not know it; recommendations are told to the holders of the
+    ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
     shared = None if risk is None else OneAtATime(risk)
@@ -62,7 +66,7 @@ def create_app(
         for page in pages.PAGES
         if not (page is pages.FRAUD and risk is None) and not (page is pages.RECOMMENDATIONS and offers is None)
     )
-    login = None if token is None else Login(token, lambda: clock() / 1000)
+    login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -101,6 +105,7 @@ def create_app(
         ],
         exception_handlers={
             UserMistake: _mistake,
+            Rejected: _mistake,
             Missing: _away,
             RetryLater: _away,
             HTTPException: _refusal,
@@ -164,8 +169,11 @@ async def _mistake(_: Request, error: Exception) -> Response:
 
 
 async def _away(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ClickstreamError)
+    if isinstance(error, Forbidden):
+        log.error("a store refuses this server", action=error.action, resource=error.resource, reason=str(error))
     hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
-    return json({"error": str(error), "hint": hint}, 503, {"Retry-After": "2"})
+    return json({"error": told(error), "hint": hint}, 503, {"Retry-After": "2"})
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

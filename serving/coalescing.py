@@ -8,19 +8,22 @@ from typing import Generic, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from clickstream.errors import Rejected
+
 T = TypeVar("T")
 
 
 class _Batch(Generic[T]):
     def __init__(self) -> None:
         self.keys: dict[str, None] = {}
-        self.found: asyncio.Task[Mapping[str, T]]
+        self.found: asyncio.Task[Mapping[str, T | Rejected]]
 
 
 class Coalesced(Generic[T]):
     """``look`` may block, is called on threads, and answers for the keys that there are. A key that comes alone goes at once.
 
-    ``at_once``: calls under way at most; ``most``: keys of one call. What ``look`` raises, each of its callers gets.
+    ``at_once``: calls under way at most; ``most``: keys of one call. What ``look`` raises, each of its callers gets; but for
+    Rejected, which is one key's fault: the keys are then looked up one by one, and only who asked for the bad one gets it.
     """
 
     def __init__(self, look: Callable[[Sequence[str]], Mapping[str, T]], *, at_once: int, most: int) -> None:
@@ -36,13 +39,24 @@ class Coalesced(Generic[T]):
             batch.found = asyncio.create_task(self._look_up(batch))
         batch.keys[key] = None
         # shielded: who hangs up must not take the answer from the others
-        return (await asyncio.shield(batch.found)).get(key)
+        found = (await asyncio.shield(batch.found)).get(key)
+        if isinstance(found, Rejected):
+            raise found
+        return found
 
-    async def _look_up(self, batch: _Batch[T]) -> Mapping[str, T]:
+    async def _look_up(self, batch: _Batch[T]) -> Mapping[str, T | Rejected]:
         async with self._slots:
             if self._gathering is batch:
                 self._gathering = None
-            return await run_in_threadpool(self._look, list(batch.keys))
+            return await run_in_threadpool(self._each, list(batch.keys))
+
+    def _each(self, keys: Sequence[str]) -> Mapping[str, T | Rejected]:
+        try:
+            return self._look(keys)
+        except Rejected as refused:
+            if len(keys) == 1:
+                return {keys[0]: refused}
+        return {key: found for alone in keys for key, found in self._each([alone]).items()}
 
 
 class Remembered(Generic[T]):

@@ -26,14 +26,15 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/recommendations           ?viewed=&count=&without=
-    /v1/recommendations           ?viewed=&count=&without=
-    /v1/explain/EVENT_ID   ?user=&letters=1; the same as a page: /explain?event=EVENT_ID
+    /v1/explain/EVENT_ID   ?user=; the same as a page: /explain?event=EVENT_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
     /metrics           for Prometheus: one series per application and shard
 
     \b
-    The login's token is CLICKSTREAM_DASHBOARD_TOKEN; without it, one is made and told on stderr.
+    The login's token is CLICKSTREAM_DASHBOARD_TOKEN. On loopback one is made without it, and told on stderr; an address that
+    others can reach needs it, since what runs there keeps a log. With COLLECTOR_KEYS (the content of the collector's file)
+    /v1/recommendations/USER_ID is also told to who sends one of its keys as X-API-Key.
     It comes in over plain HTTP: put a proxy with TLS in front of an address that others can reach.
     """
     # --help must not wait for the imports of a web server and of boto3
@@ -45,7 +46,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from consumers.recommendations.views import Recommendations
     from serving import server, tables
     from serving.app import create_app
-    from serving.login import LEAST_CHARACTERS, new_token
+    from serving.login import LEAST_CHARACTERS, client_keys, new_token
     from serving.security import LOOPBACK_HOSTS
 
     local = server.is_loopback(host)
@@ -61,7 +62,12 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         raise UserMistake(
             f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters", hint="leave it out, and one is made"
         )
-    token = (given or new_token()) if login or given or not local else None
+    if not local and not given:
+        raise UserMistake(
+            "an address that others can reach needs a login", hint="set CLICKSTREAM_DASHBOARD_TOKEN to a secret of your own"
+        )
+    clients_of_ours = client_keys(surroundings.collector_keys)
+    token = (given or new_token()) if login or given else None
     clients = aws.Clients(surroundings, attempts=2, validate=False)
     tables.require(clients, surroundings)
     listener = server.listen(host, port)
@@ -74,6 +80,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         risk=Decisions(clients, surroundings),
         lives=Explainer(clients, surroundings),
         token=token,
+        client_keys=clients_of_ours,
     )
     address = server.url(listener)
 

@@ -7,23 +7,31 @@ import time
 import click
 import msgspec
 
+from serving.asked import Id
+
 
 @click.command()
-@click.argument("event_id")
-@click.option("--user", metavar="USER_ID", help="Reads only the shards where this user's events can be.")
+@click.argument("event_id", type=Id())
+@click.option("--user", type=Id(), metavar="USER_ID", help="Reads only the shards where this user's events can be.")
 @click.option("--since", help='Arrived since: ISO time or an age ("2h ago"); default: around the time in the id.')
 @click.option("--until", help="Arrived until; the same forms. [default with --since: now]")
+@click.option(
+    "--within", "within_s", type=click.FloatRange(min=0.1), default=300, show_default=True, help="Search for so long (s)."
+)
 @click.option("--no-letters", is_flag=True, help="Leave the dead-letter queue alone: reading it takes a second.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def explain(event_id: str, user: str | None, since: str | None, until: str | None, no_letters: bool, as_json: bool) -> int:
+def explain(
+    event_id: str, user: str | None, since: str | None, until: str | None, within_s: float, no_letters: bool, as_json: bool
+) -> int:
     """One event's whole life: made, put, processed by each application, decided, dead-lettered, ordered.
 
     A UUIDv7 holds its time, so only what arrived around it is read; any other id needs --since, or is searched for in all
-    that the stream keeps. Exit code 1: it is nowhere.
+    that the stream keeps, for as long as --within says; Ctrl-C ends it too. Exit code 1: it is nowhere in what was searched.
 
     \b
     With --json: {"event_id", "made_at", "type", "user_id", "session_id", "occurred_at", "trace_id", "searched",
-      "shards_searched", "puts", "applications", "letters", "order"}; times in ms since the epoch
+      "shards_searched", "not_searched", "puts", "applications", "letters", "order"}; times in ms since the epoch
+      not_searched   {"shard", "since"}: what arrived since then was not read when the time was up; null: all of it
       puts           {"shard", "sequence_number", "sub_sequence_number", "arrived_at", "members", "fate", ...}
       applications   {"application", "state", "position", "committed", "effect", "latency_ms", ...}
       letters        what waits in the dead-letter queue; null with --no-letters
@@ -35,7 +43,7 @@ def explain(event_id: str, user: str | None, since: str | None, until: str | Non
     """
     from clickstream.aws import Clients
     from clickstream.settings import from_env
-    from consumers.explain.views import Explainer, Stretch
+    from consumers.explain.views import Explainer, Limit, Stretch
     from consumers.explain.views import as_json as document
     from serving import life_text
     from serving.moments import parse_moment
@@ -48,7 +56,9 @@ def explain(event_id: str, user: str | None, since: str | None, until: str | Non
             parse_moment(until, now_ms) if until else None,
         )
     settings = from_env()
-    life = Explainer(Clients(settings), settings).life(event_id, user_id=user, within=within, with_letters=not no_letters)
+    life = Explainer(Clients(settings), settings).life(
+        event_id, limit=Limit(within_s), user_id=user, within=within, with_letters=not no_letters
+    )
     found = bool(life.puts or life.letters or life.occurred_at)
     if as_json:
         click.echo(msgspec.json.encode(document(life)))

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from consumers.analytics.views import NAME, ShardProgress
+from clickstream.completeness import Completeness
+from consumers.analytics.views import NAME, ShardProgress, completeness
 from serving.meters import Meter, Rate, Speed
-from serving.present import analytics_complete_to
 from serving.read_model import ReadModel
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
@@ -23,10 +23,7 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
     rows: Sequence[ShardProgress]
     speeds: dict[tuple[str, str], Speed]
     rate: list[tuple[int, float]]
-
-    @property
-    def complete_to(self) -> int | None:
-        return analytics_complete_to(self.rows)
+    completeness: Completeness = completeness(())
 
     @property
     def updated_at(self) -> int | None:
@@ -69,4 +66,4 @@ class Fleet:
             speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
         if ours := [row for row in rows if row.application == NAME]:
             self._rate.add(now_ms, sum(row.events for row in ours))
-        return FleetView(read_at=now_ms, rows=rows, speeds=speeds, rate=self._rate.points())
+        return FleetView(read_at=now_ms, rows=rows, speeds=speeds, rate=self._rate.points(), completeness=completeness(rows))

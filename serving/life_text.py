@@ -31,6 +31,8 @@ def lines(life: Life) -> Iterator[tuple[str, str]]:
         yield iso(put.arrived_at), _put(put)
     if not life.puts:
         yield "stream", f"not found among what arrived {_stretch(life)}, in {len(life.shards_searched)} shards"
+    for rest in life.not_searched:
+        yield "not searched", f"{rest.shard}, {'all of it' if rest.since is None else f'what arrived since {iso(rest.since)}'}"
     for each in life.applications:
         yield each.application, _processing(each)
     for letter in life.letters or ():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from time import monotonic
 
@@ -13,8 +14,9 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
-from clickstream.errors import ClickstreamError
+from clickstream.errors import ClickstreamError, Forbidden
 from serving.broadcast import Broadcast
+from serving.moments import iso
 from serving.pictures.picture import Picture
 from serving.read_model import Clock
 
@@ -53,6 +55,7 @@ class Live:
         self._period_s = period_s
         self._slow_s = slow_s
         self._number = 0
+        self._since_ms = 0
         self.broadcast = Broadcast()
         #: Why the last read failed; None after one that did not, and before the first.
         self.problem: str | None = None
@@ -93,7 +96,8 @@ class Live:
                 await self._send()
             await reading
         except ClickstreamError as error:
-            self._note(str(error))
+            what = {"action": error.action, "resource": error.resource} if isinstance(error, Forbidden) else {}
+            self._note(told(error), **what)
         else:
             self._note(None)
             self.read_at_ms = now
@@ -101,10 +105,12 @@ class Live:
             reading.cancel()
         await self._send()
 
-    def _note(self, problem: str | None) -> None:
+    def _note(self, problem: str | None, **what: str) -> None:
         if (problem is None) != (self.problem is None):
-            log.warning("the stores can be read again" if problem is None else "the stores cannot be read", reason=problem)
-        self.problem = problem
+            said = "the stores can be read again" if problem is None else "the stores cannot be read"
+            log.log(logging.ERROR if what else logging.WARNING, said, reason=problem, **what)
+            self._since_ms = self._clock()
+        self.problem = None if problem is None else f"{problem} (since {iso(self._since_ms // 1000 * 1000)})"
 
     async def _send(self) -> None:
         self._number += 1
@@ -112,6 +118,13 @@ class Live:
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
+
+
+def told(error: ClickstreamError) -> str:
+    """What a page or an answer says; what we may not do, and where, is for the log alone."""
+    return (
+        "this server lacks a permission, a key or a resource; its log names it" if isinstance(error, Forbidden) else str(error)
+    )
 
 
 class Feed(EventSourceResponse):

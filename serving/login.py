@@ -8,14 +8,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Set
+from math import ceil
 from urllib.parse import parse_qs, quote
 
+import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from clickstream.errors import UserMistake
 from serving import pages
 from serving.security import FORM_POLICY
 
@@ -26,6 +30,49 @@ SESSION_S = 12 * 3600
 LEAST_CHARACTERS = 16
 _OPEN = frozenset({"/login", "/healthz", "/readyz", "/favicon.ico"})
 _OPEN_FOLDER = "/static/"
+#: What the gateway offers to the shop's own pages and servers.
+_CLIENTS_FOLDER = "/v1/recommendations/"
+
+
+class _Client(msgspec.Struct):
+    sha256: str
+
+
+class _Clients(msgspec.Struct):
+    keys: list[_Client]
+
+
+def client_keys(content: str) -> frozenset[str]:
+    """The hashes in the file of `clickstream collect keys`. Raises UserMistake."""
+    try:
+        return frozenset(each.sha256 for each in msgspec.json.decode(content, type=_Clients).keys)
+    except msgspec.MsgspecError as error:
+        raise UserMistake(f"COLLECTOR_KEYS is no file of keys: {error}", hint="see `clickstream collect keys`") from error
+
+
+class Guesses:
+    """Wrong tokens by address: a few in a minute, so that nobody finds the token by trying."""
+
+    MOST = 10
+    PERIOD_S = 60
+    _ADDRESSES = 10_000
+
+    def __init__(self, clock_s: Callable[[], float]) -> None:
+        self._clock_s = clock_s
+        self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def wait_s(self, address: str) -> int:
+        """0 for who may try."""
+        until, count = self._wrong.get(address, (0.0, 0))
+        return max(0, ceil(until - self._clock_s())) if count >= self.MOST else 0
+
+    def wrong(self, address: str) -> None:
+        until, count = self._wrong.pop(address, (0.0, 0))
+        if until <= self._clock_s():
+            until, count = self._clock_s() + self.PERIOD_S, 0
+        self._wrong[address] = until, count + 1
+        if len(self._wrong) > self._ADDRESSES:
+            self._wrong.popitem(last=False)
 
 
 def new_token() -> str:
@@ -35,10 +82,17 @@ def new_token() -> str:
 class Login:
     """Decides who is in. ``clock_s``: seconds since the epoch."""
 
-    def __init__(self, token: str, clock_s: Callable[[], float]) -> None:
+    def __init__(self, token: str, clock_s: Callable[[], float], client_keys: Set[str] = frozenset()) -> None:
         self._token = token.encode()
         self._key = hashlib.sha256(b"clickstream session\0" + self._token).digest()
         self._clock_s = clock_s
+        self._client_keys = client_keys
+        self.guesses = Guesses(clock_s)
+
+    def admits_client(self, path: str, headers: Headers) -> bool:
+        """True for what the gateway passes on: recommendations, asked for with a client's key, which it has checked too."""
+        given = hashlib.sha256(headers.get("x-api-key", "").encode()).hexdigest()
+        return path.startswith(_CLIENTS_FOLDER) and given in self._client_keys
 
     def admits(self, headers: Headers, cookie: str) -> bool:
         """True for the right ``Authorization: Bearer``, or a session that has not ended."""
@@ -79,10 +133,20 @@ class LoginRequired:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        if self._login.admits(request.headers, request.cookies.get(COOKIE, "")):
+        if self._login.admits_client(scope["path"], request.headers):
             await self._app(scope, receive, send)
             return
         answer: Response
+        guesses, address, guessed = self._login.guesses, _address(request), "authorization" in request.headers
+        if guessed and (wait_s := guesses.wait_s(address)):
+            answer = JSONResponse({"error": "too many wrong tokens"}, 429, {"Retry-After": str(wait_s)})
+            await answer(scope, receive, send)
+            return
+        if self._login.admits(request.headers, request.cookies.get(COOKIE, "")):
+            await self._app(scope, receive, send)
+            return
+        if guessed:
+            guesses.wrong(address)
         if "text/html" in request.headers.get("accept", ""):
             answer = RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
         else:
@@ -108,8 +172,12 @@ class LoginPage:
             body += chunk
             if len(body) > self._MOST_BYTES:
                 return self._form(413)
+        guesses, address = self._login.guesses, _address(request)
+        if wait_s := guesses.wait_s(address):
+            return self._form(429, wait_s)
         given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
         if not self._login.is_token(given.strip()):
+            guesses.wrong(address)
             return self._form(403)
         answer = RedirectResponse(_own(request.query_params.get("next", "/")), 303)
         answer.set_cookie(
@@ -122,10 +190,17 @@ class LoginPage:
         )
         return answer
 
-    def _form(self, status: int) -> Response:
-        said = b"" if status == 200 else b"That was not the token."
+    def _form(self, status: int, wait_s: int | None = None) -> Response:
+        said = (
+            b"" if status == 200 else b"That was not the token." if wait_s is None else b"Too many wrong tokens: wait a minute."
+        )
         html = self._html.replace(b"{{said}}", said)
-        return Response(html, status, {"Content-Security-Policy": FORM_POLICY}, "text/html; charset=utf-8")
+        headers = {"Content-Security-Policy": FORM_POLICY} | ({} if wait_s is None else {"Retry-After": str(wait_s)})
+        return Response(html, status, headers, "text/html; charset=utf-8")
+
+
+def _address(request: Request) -> str:
+    return "" if request.client is None else request.client.host
 
 
 def _own(path: str) -> str:

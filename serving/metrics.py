@@ -60,6 +60,8 @@ def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
             yield Sample("clickstream_shard_owner", 1, (*labels, row.owner))
         for dependency in sorted(row.breakers):
             yield Sample("clickstream_breaker_open", 1, (*labels, dependency))
+        if row.waiting:
+            yield Sample("clickstream_forbidden", 1, (*labels, str(row.waiting["action"]), str(row.waiting["resource"])))
 
 
 def histogram(latencies: HdrHistogram) -> Histogram:

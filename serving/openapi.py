@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from clickstream.events import Key
+from consumers.explain.views import Life
 from consumers.recommendations.views import LENGTH
 from serving.answers import Aggregates, Problem, Progress
 from serving.api import MOST_ALERTS, MOST_TOP
@@ -55,6 +57,7 @@ class Operation(NamedTuple):
     statuses: Sequence[int] = (400, 503)
 
 
+KEY: Schema = msgspec.json.schema(Key)
 _MOMENT: Schema = {"type": "string", "examples": ["2026-11-24T10:00Z", "2h ago", "now", "1795527440000"]}
 _FROM = Parameter("from", _MOMENT, "ISO 8601 (UTC without a zone), an age, now, or ms since the epoch")
 _TO = Parameter("to", _MOMENT, "the same; exclusive")
@@ -104,9 +107,9 @@ OPERATIONS = (
         "/v1/decisions/{event_id:path}",
         "The decision on one purchase",
         DecisionAnswer,
-        (Parameter("event_id", {"type": "string", "minLength": 1}, "of the purchase", "path"),),
+        (Parameter("event_id", KEY, "of the purchase", "path"),),
         is_table=False,
-        statuses=(404, 503),
+        statuses=(400, 404, 503),
     ),
     Operation(
         "/v1/recommendations/{user_id}",
@@ -114,7 +117,7 @@ OPERATIONS = (
         "What to show a visitor next",
         RecommendationsAnswer,
         (
-            Parameter("user_id", {"type": "string", "minLength": 1}, "the visitor", "path"),
+            Parameter("user_id", KEY, "the visitor", "path"),
             *_OFFERED,
         ),
         is_table=False,
@@ -133,16 +136,16 @@ OPERATIONS = (
         is_table=False,
     ),
     Operation(
-        "/v1/recommendations",
-        "/v1/recommendations",
-        "What to show next to somebody who has viewed these products, from the model that serves",
-        RecommendationsAnswer,
+        "/v1/explain/{event_id}",
+        "/v1/explain/{event_id:path}",
+        "One event's whole life, as far as the stream still holds it",
+        Life,
         (
-            Parameter("viewed", {"type": "string", "minLength": 1}, "product ids, the latest last, with commas between"),
-            _count("count", LENGTH, LENGTH, "items"),
-            Parameter("without", {"type": "string"}, "product ids that cannot be had, with commas between"),
+            Parameter("event_id", KEY, "of the event", "path"),
+            Parameter("user", KEY, "reads only the shards where this user's events can be"),
         ),
         is_table=False,
+        statuses=(400, 404, 503),
     ),
 )
 

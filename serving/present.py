@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from consumers.analytics.views import NAME, ShardProgress, WindowView, complete_to, put_to_visible
+from consumers.analytics.views import ShardProgress, WindowView, put_to_visible
 from serving.answers import Aggregates, Application, Shard, Window
 from serving.meters import Speed
 from serving.periods import granularity as known_granularity
@@ -24,12 +24,17 @@ def aggregates_json(
     )
 
 
+def is_complete(window: WindowView, complete_to_ms: int | None) -> bool:
+    """``complete_to_ms``: for windows of its width."""
+    return complete_to_ms is not None and window.end_ms <= complete_to_ms
+
+
 def window_json(window: WindowView, complete_to_ms: int | None) -> Window:
     """One window. ``bounds`` has the rankings that are not exact: any count in them may be up to so much higher."""
     return Window(
         start=window.start_ms,
         end=window.end_ms,
-        complete=complete_to_ms is not None and window.end_ms <= complete_to_ms,
+        complete=is_complete(window, complete_to_ms),
         events=sum(window.counts.values()),
         counts=window.counts,
         orders=window.orders,
@@ -39,11 +44,6 @@ def window_json(window: WindowView, complete_to_ms: int | None) -> Window:
         bounds={name: top.bound for name, top in window.tops.items() if not top.exact},
         **{name: top.entries for name, top in window.tops.items()},
     )
-
-
-def analytics_complete_to(progress: Iterable[ShardProgress]) -> int | None:
-    """The event time up to which windows are complete, out of the progress of all applications."""
-    return complete_to(row for row in progress if row.application == NAME)
 
 
 def shard_json(row: ShardProgress, speed: Speed | None, now_ms: int) -> Shard:
@@ -66,6 +66,7 @@ def shard_json(row: ShardProgress, speed: Speed | None, now_ms: int) -> Shard:
         dead_letters=row.dead_letters,
         foreign=row.foreign,
         breakers=row.breakers,
+        waiting=row.waiting,
         deaths=row.deaths,
     )
 

@@ -9,12 +9,14 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.completeness import Completeness
 from clickstream.errors import Missing
 from clickstream.settings import from_env
-from consumers.analytics.views import Aggregates, Granularity, Top, WindowView
+from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
 from consumers.recommendations.views import LENGTH, Recommendations
+from serving.asked import Id
 from serving.moments import iso, parse_moment
-from serving.present import aggregates_json
+from serving.present import aggregates_json, is_complete
 from serving.recommendations import reason, recommendations_json
 
 
@@ -41,7 +43,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     \b
     With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
       start, end     ms since the epoch, UTC
-      complete       everything put so far is counted; later events still correct it
+      complete       all that arrives within the usual lateness is counted (docs/completeness.md)
       events, counts in all, and by type
       orders, revenue   purchases; minor units by currency
       uniques        {"value", "low", "high"}: visitors, with 95 % confidence
@@ -62,17 +64,18 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     settings = from_env()
     reader = Aggregates(Clients(settings), settings)
     # before the windows: what is complete now is in what is read next
-    complete_to = reader.complete_to()
+    seen = reader.completeness()
+    complete_to_ms = complete_to(seen, granularity)
     windows = reader.windows(Granularity(granularity), start_ms, end_ms, top=top)
     if as_json:
-        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to)
+        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to_ms)
         click.echo(msgspec.json.encode(document))
     else:
-        _print_table(windows, complete_to)
+        _print_table(windows, complete_to_ms, seen)
 
 
 @query.command()
-@click.argument("user_id")
+@click.argument("user_id", type=Id())
 @click.option("--count", type=click.IntRange(1, LENGTH), default=LENGTH, show_default=True, help="Items.")
 @click.option("--without", default="", metavar="PRODUCT,…", help="Products to leave out: not to be had, say.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
@@ -102,11 +105,7 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
         )
 
 
-def _is_complete(window: WindowView, complete_to: int | None) -> bool:
-    return complete_to is not None and window.end_ms <= complete_to
-
-
-def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None:
+def _print_table(windows: Sequence[WindowView], complete_to_ms: int | None, seen: Completeness) -> None:
     # rich costs 0.1 s to import, which --json does not pay
     from rich.console import Console
     from rich.table import Table
@@ -120,7 +119,7 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
     for window in windows:
         funnel = window.funnel
         cells = [
-            f"{iso(window.start_ms)[:16]}{'' if _is_complete(window, complete_to) else ' …'}",
+            f"{iso(window.start_ms)[:16]}{'' if is_complete(window, complete_to_ms) else ' …'}",
             f"{sum(window.counts.values()):,}",
             "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
             f"{window.uniques.value:,.0f}",
@@ -131,8 +130,9 @@ def _print_table(windows: Sequence[WindowView], complete_to: int | None) -> None
         table.add_row(*(Text(cell) for cell in cells))
     console = Console()
     console.print(table)
-    told = "unknown" if complete_to is None else iso(complete_to)
-    click.echo(f"complete to {told}; … = more may come; revenue in minor units", err=True)
+    told = "unknown" if complete_to_ms is None else iso(complete_to_ms)
+    late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
+    click.echo(f"complete to {told} ({late}); … = more may come; revenue in minor units", err=True)
 
 
 def _first_places(top: Top) -> str:
@@ -141,19 +141,20 @@ def _first_places(top: Top) -> str:
 
 
 @query.command()
-@click.argument("event_id")
+@click.argument("event_id", type=Id())
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def decision(event_id: str, as_json: bool) -> None:
     """What was decided about a purchase, why, and by which model.
 
     \b
     With --json: {"event_id", "order_id", "user_id", "occurred_at", "decided_at", "amount", "currency", "verdict", "score",
-      "reasons", "source", "model_version", "features"}
+      "reasons", "source", "model_version", "features", "others"}
       verdict        approve, review or block
       score          the probability of fraud; with source "unsupervised" how strange it is, with "rules" the rule's weight
       reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
       source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
       features       {name: value or null}, as they were when it was decided
+      others         decisions on other purchases under the same event id, each like this one; some of them if they are many
 
     \b
     Example:
@@ -163,22 +164,24 @@ def decision(event_id: str, as_json: bool) -> None:
     from consumers.fraud import views
 
     settings = from_env()
-    found = views.Decisions(Clients(settings), settings).of(event_id)
+    decisions = views.Decisions(Clients(settings), settings)
+    found = decisions.of(event_id)
     if found is None:
         raise Missing(
             f"no decision on {event_id}",
             hint="it may not be a purchase, or not be decided yet: `clickstream tail` shows what is on the stream",
         )
-    document = views.as_json(found)
+    others = decisions.others(event_id)
     if as_json:
-        click.echo(msgspec.json.encode(document))
+        click.echo(msgspec.json.encode(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
         return
-    click.echo(f"{found.verdict.value}  score {found.score:.4f}  by {found.source.value} {found.model_version}")
-    click.echo(
-        f"order {found.order_id} of {found.user_id}, {found.amount:,} {found.currency} (minor units), {iso(found.occurred_at)}"
-    )
-    for moved in found.reasons:
-        click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
+    for each in (found, *others):
+        click.echo(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}")
+        click.echo(
+            f"order {each.order_id} of {each.user_id}, {each.amount:,} {each.currency} (minor units), {iso(each.occurred_at)}"
+        )
+        for moved in each.reasons:
+            click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
 
 
 @query.command()

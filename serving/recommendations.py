@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from clickstream.errors import UserMistake
 from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
+from serving.asked import key
 from serving.coalescing import Coalesced, Remembered
 
 #: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
@@ -60,15 +61,15 @@ class _Endpoints:
         self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
 
     async def of_visitor(self, request: Request) -> Response:
+        user_id = key(request.path_params["user_id"], "user id")
         count, without = await self._asked(request)
-        user_id = request.path_params["user_id"]
         found = await self._stored.of(user_id)
         popular = None if suffices(found, count, without) else await self._popular.value()
         return _answer(request, shown(user_id, found, popular, count, without))
 
     async def of_session(self, request: Request) -> Response:
         count, without = await self._asked(request)
-        viewed = [item for item in request.query_params.get("viewed", "").split(",") if item]
+        viewed = [key(item, "product id") for item in request.query_params.get("viewed", "").split(",") if item]
         if not 1 <= len(viewed) <= _MOST_VIEWED:
             raise UserMistake(
                 f"{len(viewed)} products in viewed",
@@ -82,7 +83,7 @@ class _Endpoints:
     async def _asked(self, request: Request) -> tuple[int, frozenset[str]]:
         """How many items, and which not."""
         query = request.query_params
-        without = frozenset(item for item in query.get("without", "").split(",") if item)
+        without = frozenset(key(item, "product id") for item in query.get("without", "").split(",") if item)
         if len(without) > _MOST_WITHOUT:
             raise UserMistake(f"{len(without)} products in without", hint=f"at most {_MOST_WITHOUT}")
         return _count(query.get("count", str(LENGTH))), without | await self._sold_out.value()
@@ -139,6 +140,6 @@ def _matches(header: str, tag: str) -> bool:
 
 
 def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= LENGTH):
+    if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= LENGTH):
         raise UserMistake(f"bad count {text!r}", hint=f"a number from 1 to {LENGTH}")
     return int(text)

@@ -60,6 +60,7 @@ class Risk(Protocol):
     """Blocking, and for one thread at a time. Raises RetryLater when a store does not answer, Missing without a table."""
 
     def of(self, event_id: str) -> Decision | None: ...
+    def others(self, event_id: str) -> Sequence[Decision]: ...
     def minutes(self, start_ms: int, end_ms: int) -> Sequence[MinuteView]: ...
     def alerts(self, *, most: int = 50, within_ms: int = ...) -> Sequence[Decision]: ...
     def serving(self) -> PointerView | None: ...
@@ -75,6 +76,10 @@ class OneAtATime:
     def of(self, event_id: str) -> Decision | None:
         with self._lock:
             return self._risk.of(event_id)
+
+    def others(self, event_id: str) -> Sequence[Decision]:
+        with self._lock:
+            return self._risk.others(event_id)
 
     def minutes(self, start_ms: int, end_ms: int) -> Sequence[MinuteView]:
         with self._lock:
@@ -162,6 +167,7 @@ class DecisionAnswer(Alert, frozen=True, kw_only=True):
     """One decision with what the model saw."""
 
     features: dict[str, float | None]
+    others: Annotated[list[Alert], Meta(description="on further purchases under the same event id")] = []
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,9 +176,9 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[Alert]
 
 
-def decision_answer(decision: Decision) -> DecisionAnswer:
+def decision_answer(decision: Decision, others: Iterable[Decision] = ()) -> DecisionAnswer:
     # unknown fields (who bought) fall away
-    return msgspec.convert(as_json(decision), DecisionAnswer)
+    return msgspec.convert(as_json(decision) | {"others": [as_json(other) for other in others]}, DecisionAnswer)
 
 
 def alert(decision: Decision) -> Alert:

@@ -26,7 +26,9 @@ def to_stderr(level: str, *, readable: bool | None = None) -> None:
     if readable:
         processors.append(structlog.dev.ConsoleRenderer(colors=False))
     else:
-        processors += [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # without the frames' variables, which hold what clients sent
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors += [structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),

@@ -23,6 +23,7 @@ MetricName = Literal[
     "clickstream_watermark_age_seconds",
     "clickstream_effect_latency_seconds",
     "clickstream_breaker_open",
+    "clickstream_forbidden",
     "clickstream_shard_owner",
     "clickstream_worker_deaths",
     "clickstream_stores_up",
@@ -39,6 +40,7 @@ MetricName = Literal[
     "clickstream_publisher_reput_total",
     "clickstream_publisher_pending_events",
     "clickstream_publisher_pending_bytes",
+    "clickstream_publisher_forbidden",
 ]
 
 SHARD = ("application", "shard")
@@ -105,7 +107,7 @@ _OF_SHARD: tuple[Metric, ...] = (
         kind="gauge",
         unit="seconds",
         labels=SHARD,
-        says="how much older the last record read is than the stream's newest (MillisBehindLatest)",
+        says="how old what is not folded yet may be: MillisBehindLatest at the read, and the time it was busy since",
         advice="all shards: start a worker, or mend the slow store; one shard: split it; before the retention ends",
     ),
     Metric(
@@ -138,6 +140,13 @@ _OF_SHARD: tuple[Metric, ...] = (
         labels=(*SHARD, "dependency"),
         says="1 while an AWS service is not asked because it failed five times in a row",
         advice="mend that service; the shard waits, loses nothing, and goes on by itself",
+    ),
+    Metric(
+        name="clickstream_forbidden",
+        kind="gauge",
+        labels=(*SHARD, "action", "resource"),
+        says="1 while the shard waits because AWS does not allow it an action on a resource, or a key is away",
+        advice="give the permission, key or resource back; the shard loses nothing, and goes on by itself",
     ),
     Metric(
         name="clickstream_shard_owner",
@@ -247,6 +256,13 @@ _OF_PUBLISHER: tuple[Metric, ...] = (
         unit="bytes",
         says="their memory",
         advice="at the buffer's bound the collector answers 503",
+    ),
+    Metric(
+        name="clickstream_publisher_forbidden",
+        kind="gauge",
+        labels=("action", "resource"),
+        says="1 while Kinesis refuses the collector for a permission, a key, its credentials, or a stream that is not there",
+        advice="give back what the labels name; nothing is lost meanwhile, clients are answered 503 and repeat",
     ),
 )
 

@@ -93,22 +93,27 @@ def answer(granularity: Granularity, start_ms: int, rows: Sequence[RowContent], 
 
 def ranking(pieces: Sequence[Leaders], top: int) -> Top:
     """The sum of the pieces' counts; a piece that does not list a key may hold up to its bound of it."""
-    counts: Counter[str] = Counter()
+    counts, vouched = Counter[str](), Counter[str]()
     for piece in pieces:
         counts.update(piece.counts)
+        vouched.update(dict.fromkeys(piece.counts, piece.bound))
+    return ranked(counts, vouched, sum(piece.bound for piece in pieces), top)
+
+
+def ranked(counts: Counter[str], vouched: Counter[str], bound: int, top: int) -> Top:
+    """``bound``: of all pieces together; ``vouched``: by key, of those that list it and so left nothing of it out."""
     entries = leaders(counts, top)
-    bound = sum(piece.bound for piece in pieces)
-    exact = bound == 0 or _is_certain(entries, counts, [piece for piece in pieces if piece.bound], bound, top)
+    exact = bound == 0 or _is_certain(entries, counts, vouched, bound, top)
     return Top(entries, exact, 0 if exact else bound)
 
 
 def _is_certain(
-    entries: Sequence[tuple[str, int]], counts: Mapping[str, int], vague: Sequence[Leaders], bound: int, top: int
+    entries: Sequence[tuple[str, int]], counts: Mapping[str, int], vouched: Counter[str], bound: int, top: int
 ) -> bool:
-    """True when what the vague pieces left out can change neither the listed counts nor the list."""
+    """True when what the pieces left out can change neither the listed counts nor the list."""
     if len(entries) < top or not entries:
         return False
-    if any(key not in piece.counts for key, _ in entries for piece in vague):
+    if any(vouched[key] < bound for key, _ in entries):
         return False
     last_key, last_count = entries[-1]
     if bound >= last_count:
@@ -116,7 +121,7 @@ def _is_certain(
     listed = {key for key, _ in entries}
     for key, count in counts.items():
         if count + bound >= last_count and key not in listed:
-            most = count + sum(piece.bound for piece in vague if key not in piece.counts)
+            most = count + bound - vouched[key]
             if (-most, key) < (-last_count, last_key):
                 return False
     return True

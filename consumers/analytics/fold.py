@@ -166,6 +166,11 @@ class AnalyticsFold:
         self._forget()
         return rows
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether hours changed whose rows were not given out."""
+        return bool(self._due or self._growing)
+
     def _forget(self) -> None:
         """Drop the windows that no event can touch again and whose rows were given out."""
         for window in [window for window in self._windows if window.is_settled(self._watermark)]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from consumers.analytics.answers import Funnel, Top, WindowView
+from consumers.analytics.answers import Funnel, WindowView, ranked
 from consumers.analytics.partial import TALLIES
 from consumers.analytics.rows import RowContent
 from consumers.analytics.sessions import COUNTERS, STAGES
-from consumers.analytics.tally import leaders
 from consumers.analytics.uniques import Uniques
 from consumers.analytics.windows import Granularity
 
@@ -23,6 +22,7 @@ class Total:
         self._funnel = [0] * COUNTERS
         self._tallies: list[Counter[str]] = [Counter() for _ in TALLIES]
         self._bounds = [0] * len(TALLIES)
+        self._vouched: list[Counter[str]] = [Counter() for _ in TALLIES]
 
     def add(self, row: RowContent) -> None:
         self._events.update(row.events)
@@ -32,13 +32,15 @@ class Total:
         for n, leading in enumerate(row.tallies):
             self._tallies[n].update(leading.counts)
             self._bounds[n] += leading.bound
+            if leading.bound:
+                self._vouched[n].update(dict.fromkeys(leading.counts, leading.bound))
 
     def merge(self, other: Total) -> None:
         self._events.update(other._events)
         self._revenue.update(other._revenue)
         self._uniques.merge(other._uniques)
         self._funnel = [mine + more for mine, more in zip(self._funnel, other._funnel, strict=True)]
-        for mine, more in zip(self._tallies, other._tallies, strict=True):
+        for mine, more in zip(self._tallies + self._vouched, other._tallies + other._vouched, strict=True):
             mine.update(more)
         self._bounds = [mine + more for mine, more in zip(self._bounds, other._bounds, strict=True)]
 
@@ -65,7 +67,7 @@ class Total:
         """The answer for ``[start_ms, end_ms)``, with ``top`` keys per ranking.
 
         The funnel counts a session once per minute, hour or day of the stretch, as ``sessions`` says; the rows cannot tell
-        across longer times. A ranking is exact when no row left any key out.
+        across longer times. Whether a ranking is exact is judged as everywhere, by ``ranked``.
         """
         first = STAGES * list(Granularity).index(sessions)
         return WindowView(
@@ -78,7 +80,7 @@ class Total:
             uniques=self._uniques.estimate(),
             funnel=Funnel(*self._funnel[first : first + STAGES]),
             tops={
-                name: Top(leaders(counts, top), bound == 0, bound)
-                for name, counts, bound in zip(TALLIES, self._tallies, self._bounds, strict=True)
+                name: ranked(counts, vouched, bound, top)
+                for name, counts, vouched, bound in zip(TALLIES, self._tallies, self._vouched, self._bounds, strict=True)
             },
         )

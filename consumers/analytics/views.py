@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival, Completeness
+from clickstream.completeness import completeness as completeness_of
 from clickstream.errors import Missing
 from clickstream.settings import Settings
 from consumers.analytics import NAME, rows, windows
@@ -35,16 +37,18 @@ __all__ = [
     "Wait",
     "WindowView",
     "complete_to",
+    "completeness",
     "put_to_visible",
 ]
 
 
-class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
+class ShardProgress(Arrival, frozen=True, kw_only=True):
     """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
 
     ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
     HdrHistogram of put-to-visible-effect milliseconds. ``committed_at`` is the last commit's time, where ``updated_at`` is also
-    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``.
+    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``. ``waiting``: what it is
+    not allowed to do, as ``action``, ``resource`` and ``since``; empty when nothing.
     """
 
     application: str
@@ -62,7 +66,8 @@ class ShardProgress(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int = 0
     committed_at: int = 0
     latency: str = ""
-    breakers: dict[str, str] = {}
+    breakers: dict[str, str] = msgspec.field(default_factory=dict)
+    waiting: dict[str, str | int] = msgspec.field(default_factory=dict)
     deaths: int = 0
     """How often its worker ended by itself since the shard last committed."""
 
@@ -115,9 +120,9 @@ class Aggregates:
         shards = [_shard_progress(item) for item in self._items(pages) if not item["shard"]["S"].startswith("#")]
         return sorted(shards, key=lambda shard: (shard.application, shard.shard))
 
-    def complete_to(self) -> int | None:
-        """See :func:`complete_to`; of the analytics application."""
-        return complete_to(shard for shard in self.progress() if shard.application == NAME)
+    def completeness(self) -> Completeness:
+        """See :func:`completeness`."""
+        return completeness(self.progress())
 
     def _items(self, pages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
         with translated("DynamoDB"):
@@ -131,29 +136,14 @@ class Aggregates:
                 ) from error
 
 
-def complete_to(shards: Iterable[ShardProgress]) -> int | None:
-    """Event time (ms) up to which the answers hold everything that was put so far; None when that is not known.
+def completeness(shards: Iterable[ShardProgress]) -> Completeness:
+    """Of the analytics application, out of the progress of all; see :mod:`clickstream.completeness`."""
+    return completeness_of(shard for shard in shards if shard.application == NAME)
 
-    It is the latest event time that any shard has seen, held back by every shard that may still have older records to read:
 
-    - one that lags holds back to its own watermark, the latest event time that it has seen;
-    - one that had caught up holds back to the moment when it said so (or its watermark, if later): while it is alive that is
-      about now, but after its worker died records may wait there;
-    - one that was read to its end holds nothing back;
-    - one that has not said anything yet makes the whole unknown.
-
-    Events that are put later may still fall before it: they are late, and correct their windows.
-    """
-    limits: list[int] = []
-    latest = 0
-    for shard in shards:
-        latest = max(latest, shard.watermark_ms)
-        if shard.ended:
-            continue
-        if shard.behind_ms is None:
-            return None
-        limits.append(shard.watermark_ms if shard.behind_ms > 0 else max(shard.watermark_ms, shard.updated_at))
-    return min([latest, *limits]) or None
+def complete_to(completeness: Completeness, granularity: str) -> int | None:
+    """Event time (ms): windows of this width that end by then are complete."""
+    return completeness.minutes_to if granularity == Granularity.MINUTE else completeness.complete_to
 
 
 class Wait(msgspec.Struct, frozen=True):

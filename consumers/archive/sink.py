@@ -19,6 +19,7 @@ from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
@@ -60,9 +61,7 @@ class ArchiveBucket:
         """
         for _, parts in groupby(effects, lambda part: part.chunk):
             writes = [self._threads.submit(self._write, part) for part in parts]
-            failures = [failure for write in writes if (failure := write.exception()) is not None]
-            if failures:
-                raise failures[0]
+            raise_gravest(write.exception() for write in writes)
 
     def _write(self, part: Part) -> None:
         key = Name(part.hour, self._shard_id, part.chunk, part.chunk).key

@@ -11,6 +11,7 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
 from clickstream.settings import Settings
+from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
 from consumers.runtime.outages import translated
 
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 __all__ = ["Answer", "Archive"]
+
+
+#: Every event once, under its own hour; a query by date or hour reads the files of those, and the few that hold many hours.
+_EVENTS = """
+CREATE TEMP VIEW events AS
+SELECT * FROM filed
+UNION ALL
+SELECT * REPLACE (strftime(occurred_at, '%Y-%m-%d') AS date, hour(occurred_at)::INTEGER AS hour) FROM scattered
+"""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -39,7 +49,10 @@ class Archive:
         """Run one SQL statement in a database of its own that has only ``events``. Raises UserMistake when it is wrong."""
         duckdb = _extra("duckdb")
         with duckdb.connect() as connection:
-            connection.register("events", self.dataset())
+            files = self.files()
+            connection.register("filed", self.dataset([name for name in files if name.hour != SCATTERED]))
+            connection.register("scattered", self.dataset([name for name in files if name.hour == SCATTERED]))
+            connection.execute(_EVENTS)
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
@@ -48,8 +61,11 @@ class Archive:
             except duckdb.Error as error:
                 raise UserMistake(str(error).splitlines()[0], hint="`DESCRIBE events` shows the columns") from error
 
-    def dataset(self) -> Dataset:
-        """The events as an Arrow dataset: ``parquet.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number)."""
+    def dataset(self, files: Sequence[Name] | None = None) -> Dataset:
+        """The events as an Arrow dataset: ``parquet.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
+
+        Scattered events have the date and hour of their file there; SQL sees their own.
+        """
         dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
         import pyarrow as pa
 
@@ -58,7 +74,7 @@ class Archive:
         schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
         bucket = self._settings.archive_bucket
-        paths = [f"{bucket}/{name.key}" for name in self.files()]
+        paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
         filesystem = fs.S3FileSystem(**self._connection())
         return dataset.dataset(paths, schema=schema, format="parquet", filesystem=filesystem, partitioning=partitioning)
 

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
     from clickstream.aws import Clients
+    from consumers.runtime.dead_letters import DeadLetter
 
 
 @click.group()
 def dlq() -> None:
-    """Records that were no events, and why; and their way back once the cause is mended."""
+    """Records that were no events, effects that no store takes, and why; and the way back once the cause is mended."""
 
 
 def _filters(command: click.Command) -> click.Command:
@@ -59,13 +60,14 @@ def list_letters(app: str | None, reason: str | None, since: str | None, ids: Se
                 _print_json(_described(each))
             else:
                 place = f"{letter.shard} {letter.application}"
-                click.echo(f"{each.id}  {arrived}  {place}  {letter.event_id or '-'}  {letter.reason} at {letter.path}")
+                what = "effect: " if letter.effect is not None else "set aside: " if letter.traceback else ""
+                click.echo(f"{each.id}  {arrived}  {place}  {letter.event_id or '-'}  {what}{letter.reason} at {letter.path}")
 
 
 @dlq.command()
 @click.argument("letter")
 def show(letter: str) -> None:
-    """Everything about one LETTER (its id, or its event's), the raw bytes as text or base64.
+    """Everything about one LETTER (its id, or its event's): the raw bytes as text or base64, or the effect; a bug's traceback.
 
     \b
     Example:
@@ -77,7 +79,7 @@ def show(letter: str) -> None:
         if not found:
             raise UserMistake(f"no dead letter {letter!r} is visible", hint="clickstream dlq list; others may be reading it")
         for each in found:
-            _print_json(_described(each) | _raw(each.letter.data))
+            _print_json(_described(each) | _whole(each.letter))
 
 
 @dlq.command()
@@ -87,7 +89,8 @@ def show(letter: str) -> None:
 def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], dry_run: bool, as_json: bool) -> int:
     """Put letters that are events by today's code back on the stream, for the application that had rejected them.
 
-    An event that was applied meanwhile is not put again. Exit code 3 when letters stay because they are still no events.
+    An event that was applied meanwhile is not put again. Exit code 3 when letters stay: they are still no events, or they hold
+    an effect that a store refused. Its event was folded, so it must not be folded again; mend the store, and replay.
 
     \b
     Example:
@@ -185,6 +188,12 @@ def _described(each: Received) -> dict[str, Any]:
     letter = each.letter
     names = ("application", "shard", "position", "partition_key", "arrived_ms", "reason", "path", "event_id", "code_version")
     return {"letter": each.id} | {name: getattr(letter, name) for name in names} | {"bytes": len(letter.data)}
+
+
+def _whole(letter: DeadLetter) -> dict[str, str]:
+    """What only `show` says: the record's bytes or the effect, and the bug if it was one."""
+    found = _raw(letter.data) if letter.effect is None else {"effect": letter.effect}
+    return found if letter.traceback is None else found | {"traceback": letter.traceback}
 
 
 def _raw(data: bytes) -> dict[str, str]:

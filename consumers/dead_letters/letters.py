@@ -20,16 +20,18 @@ _BATCH = 10
 
 
 class Received(msgspec.Struct, frozen=True):
-    """A letter and its receipts: a crash between sending and committing sends a letter again, and both go together."""
+    """A letter and its receipts: a crash between sending and committing sends a letter again, and both go together.
+
+    An effect's letter is another for each effect of its position, and for each position that a replay writes it at.
+    """
 
     letter: DeadLetter
     receipts: tuple[str, ...]
 
     @property
     def id(self) -> str:
-        """Twelve hex digits that name the letter: the same for the same application and position."""
-        letter = self.letter
-        return hashlib.sha256(f"{letter.application}/{letter.shard}/{letter.position}".encode()).hexdigest()[:12]
+        """Twelve hex digits that name the letter: the same for the same application, position and effect."""
+        return hashlib.sha256("/".join(_identity(self.letter)).encode()).hexdigest()[:12]
 
 
 class Queue:
@@ -44,11 +46,11 @@ class Queue:
 
     def receive(self) -> list[Received]:
         """Every letter that is visible now, without repetitions, oldest arrival first."""
-        found: dict[tuple[str, str, str], Received] = {}
+        found: dict[tuple[str, ...], Received] = {}
         while messages := self._some():
             for body, receipt in messages:
                 letter = self._with_data(decoded(body))
-                key = (letter.application, letter.shard, letter.position)
+                key = _identity(letter)
                 known = found.get(key)
                 found[key] = Received(letter, (*known.receipts, receipt) if known else (receipt,))
         return sorted(found.values(), key=lambda each: (each.letter.arrived_ms, each.letter.position))
@@ -116,6 +118,11 @@ def reading(clients: Clients, settings: Settings) -> Iterator[Queue]:
         yield queue
     finally:
         queue.release()
+
+
+def _identity(letter: DeadLetter) -> tuple[str, ...]:
+    place = (letter.application, letter.shard, letter.position)
+    return place if letter.effect is None else (*place, letter.effect)
 
 
 def _batches(receipts: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -32,7 +32,7 @@ class Drop(msgspec.Struct, frozen=True):
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """Leave the letter: today's code rejects it too."""
+    """Leave the letter: today's code rejects it too, or it is an effect's, whose event must not be folded twice."""
 
     received: Received
     why: str
@@ -69,6 +69,10 @@ def decide(letters: Sequence[Received], stream: Iterable[InStream]) -> list[Deci
 
 def _decide(received: Received, applied: set[tuple[str, str]]) -> Decision:
     letter = received.letter
+    if letter.effect is not None:
+        return Keep(
+            received, "its event was folded, only this effect was refused: write it by hand, or mend its store and replay"
+        )
     try:
         event = events.decode(letter.data)
     except Rejected as error:

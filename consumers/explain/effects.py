@@ -9,6 +9,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.runtime.outages import translated
@@ -53,7 +54,7 @@ def _fraud(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Eff
     # the model's libraries cost half a second to import, which only a purchase pays
     from consumers.fraud.views import Decisions
 
-    decision = Decisions(clients, settings).of(event.event_id)
+    decision = Decisions(clients, settings).on(event.event_id, event)
     if decision is None:
         return None
     return Effect(
@@ -100,6 +101,12 @@ def order(clients: Clients, settings: Settings, event: AnyEvent | None) -> dict[
     if item is None:
         return None
     found = stored(item)
+    if (purchase := fingerprint(event)) != found.order.purchase:
+        # the id is another order's: this one was refused
+        item = _item(clients, settings.orders_table, {"order_id": {"S": reused(event.order_id, purchase)}})
+        if item is None:
+            return None
+        found = stored(item)
     placed = found.order
     return {
         "order_id": placed.order_id,

@@ -26,6 +26,13 @@ class Stretch(msgspec.Struct, frozen=True):
     end_ms: int | None
 
 
+class Unread(msgspec.Struct, frozen=True, kw_only=True):
+    """What a search that was ended has not read of a shard: what arrived ``since``; None is the oldest record kept."""
+
+    shard: str
+    since: int | None
+
+
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
 
@@ -115,6 +122,8 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str | None
     searched: Stretch
     shards_searched: list[str]
+    not_searched: list[Unread]
+    """Empty when the search came to its end."""
     puts: list[Put]
     applications: list[Processing]
     letters: list[Letter] | None
@@ -142,9 +151,9 @@ def stretches(around_ms: int | None, now_ms: int) -> list[Stretch]:
 
 
 def judged(sightings: Sequence[Sighting]) -> list[Put]:
-    """Every put in order of arrival: the first good one takes effect, those after it are duplicates."""
+    """Every put in order of arrival: a user's first good one takes effect, those after it are duplicates."""
     puts: list[Put] = []
-    seen = False
+    seen: set[str] = set()
     for each in sorted(sightings, key=lambda each: (each.arrived_ms, each.position)):
         fate: Fate
         redriven_for = reason = None
@@ -155,8 +164,8 @@ def judged(sightings: Sequence[Sighting]) -> list[Put]:
         elif each.event.redriven_for is not UNSET:
             fate, redriven_for = "takes effect", each.event.redriven_for
         else:
-            fate = "duplicate" if seen else "takes effect"
-            seen = True
+            fate = "duplicate" if each.event.user_id in seen else "takes effect"
+            seen.add(each.event.user_id)
         puts.append(
             Put(
                 shard=each.shard,

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any
+from math import inf
+from threading import Event
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from clickstream.aggregation import is_aggregated
-from clickstream.errors import RetryLater
-from clickstream.refusals import Kind, error_code, kind_of
+from clickstream.errors import Throttled
 from clickstream.routing import Shard, hash_key
-from consumers.explain.life import Sighting, Stretch
+from consumers.explain.life import Sighting, Stretch, Unread
 from consumers.follow import READ_INTERVAL
 from consumers.looking import delivered, looked_at
 from consumers.runtime.decoding import Rejection
@@ -37,27 +38,70 @@ def shards_of(shards: Iterable[Shard], user_id: str | None) -> list[Shard]:
     return [shard for shard in shards if key in shard.hash_range]
 
 
-def search(client: KinesisClient, stream: str, event_id: str, shards: Sequence[Shard], stretch: Stretch) -> list[Sighting]:
-    """Every record with this id that arrived within the stretch. Raises RetryLater."""
+class Limit:
+    """Ends a search: after some seconds, or when nobody waits for it any more."""
+
+    def __init__(self, seconds: float = inf) -> None:
+        self._end = monotonic() + seconds
+        self._cancelled = Event()
+
+    @property
+    def reached(self) -> bool:
+        return self._cancelled.is_set() or monotonic() >= self._end
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+
+    def rest(self, seconds: float) -> None:
+        """Wait so long, but not beyond the end."""
+        self._cancelled.wait(max(0.0, min(seconds, self._end - monotonic())))
+
+
+class Found(NamedTuple):
+    sightings: list[Sighting]
+    unread: list[Unread]
+
+
+def search(client: KinesisClient, stream: str, event_id: str, shards: Sequence[Shard], stretch: Stretch, limit: Limit) -> Found:
+    """Every record with this id that arrived within the stretch, and what the limit left unread of it. Raises RetryLater."""
     with ThreadPoolExecutor(_THREADS, thread_name_prefix="explain") as threads:
-        found = threads.map(lambda shard: list(_in_shard(client, stream, event_id, shard, stretch)), shards)
-        return [sighting for sightings in found for sighting in sightings]
+        try:
+            found = list(threads.map(lambda shard: _in_shard(client, stream, event_id, shard, stretch, limit), shards))
+        except BaseException:
+            # Ctrl-C, or a shard that failed: the pool's end waits for the others
+            limit.cancel()
+            raise
+    return Found([each for one in found for each in one.sightings], [each for one in found for each in one.unread])
 
 
-def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, stretch: Stretch) -> Iterator[Sighting]:
-    until_ms = stretch.end_ms
-    for records in _reads(client, stream, shard.shard_id, stretch.start_ms):
+def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, stretch: Stretch, limit: Limit) -> Found:
+    found: list[Sighting] = []
+    until_ms, read_ms = stretch.end_ms, stretch.start_ms
+    for records in _reads(client, stream, shard.shard_id, stretch.start_ms, limit):
         for record in records:
-            arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
+            read_ms = arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
             if until_ms is not None and arrived_ms > until_ms:
-                return
+                return Found(found, [])
             for sighting in sightings(record, arrived_ms, event_id, shard):
                 until_ms = min(until_ms or arrived_ms + _REPEATS_MS, arrived_ms + _REPEATS_MS)
-                yield sighting
+                found.append(sighting)
+        if limit.reached:
+            break
+    else:
+        return Found(found, [])
+    return Found(found, [Unread(shard=shard.shard_id, since=read_ms)])
 
 
-def _reads(client: KinesisClient, stream: str, shard_id: str, start_ms: int | None) -> Iterator[Sequence[dict[str, Any]]]:
-    """The records from a moment on, read by read, until the shard's end or its tip."""
+def _reads(
+    client: KinesisClient, stream: str, shard_id: str, start_ms: int | None, limit: Limit
+) -> Iterator[Sequence[dict[str, Any]]]:
+    """The records from a moment on, read by read, until the shard's end or its tip; once the limit is reached, nothing more.
+
+    Each read that brought nothing yields nothing too, so that whoever reads can look at the limit.
+    """
+    if limit.reached:
+        yield ()
+        return
     with translated("Kinesis"):
         if start_ms is None:
             answer = client.get_shard_iterator(StreamName=stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")
@@ -70,26 +114,23 @@ def _reads(client: KinesisClient, stream: str, shard_id: str, start_ms: int | No
     while iterator:
         began = monotonic()
         response = _get_records(client, iterator)
-        if response is not None:
+        if response is None:
+            yield ()
+        else:
             yield response["Records"]
             iterator = response.get("NextShardIterator")
             if response.get("MillisBehindLatest", 0) == 0:
                 return
-        sleep(max(0.0, READ_INTERVAL - (monotonic() - began)))
+        limit.rest(READ_INTERVAL - (monotonic() - began))
 
 
 def _get_records(client: KinesisClient, iterator: str) -> dict[str, Any] | None:
     """None when the shard's other readers have used up this second."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
     try:
-        return dict(client.get_records(ShardIterator=iterator, Limit=10_000))
-    except ClientError as error:
-        if kind_of(error_code(error)) is Kind.SLOWER:
-            return None
-        raise RetryLater(f"Kinesis: {error}") from error
-    except BotoCoreError as error:
-        raise RetryLater(f"Kinesis: {error}") from error
+        with translated("Kinesis"):
+            return dict(client.get_records(ShardIterator=iterator, Limit=10_000))
+    except Throttled:
+        return None
 
 
 class _OnlyId(msgspec.Struct):

@@ -20,7 +20,9 @@ from consumers.explain.life import (
     Processing,
     Progress,
     Put,
+    Sighting,
     Stretch,
+    Unread,
     as_json,
     judged,
     made_at,
@@ -28,12 +30,12 @@ from consumers.explain.life import (
     put_for,
     stretches,
 )
-from consumers.explain.search import search, shards_of
+from consumers.explain.search import Limit, search, shards_of
 from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
 
-__all__ = ["Explainer", "Letter", "Life", "Processing", "Put", "Stretch", "as_json"]
+__all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
 
 
 class Explainer:
@@ -47,26 +49,36 @@ class Explainer:
         self._clock_ms = clock_ms
 
     def life(
-        self, event_id: str, *, user_id: str | None = None, within: Stretch | None = None, with_letters: bool = False
+        self,
+        event_id: str,
+        *,
+        limit: Limit | None = None,
+        user_id: str | None = None,
+        within: Stretch | None = None,
+        with_letters: bool = False,
     ) -> Life:
         """Everything known of an event.
 
+        ``limit`` ends the search; the answer then says what was not searched.
         ``user_id`` saves reading the shards where the user's events cannot be; ``within`` is searched instead of the time
         around the id's own. ``with_letters`` reads the dead-letter queue, which hides its letters from other readers meanwhile.
         """
         letters = self._letters(event_id) if with_letters else None
+        limit = limit or Limit()
         decided = self._decision_key(event_id)
         user_id = user_id or decided.get("user_id")
         around_ms = made_at(event_id) or decided.get("occurred_at")
         all_shards = list_shards(self._clients.kinesis, self._settings.stream)
         shards = shards_of(all_shards, user_id)
-        found, searched = [], Stretch(None, None)
+        found: list[Sighting] = []
+        unread: list[Unread] = []
+        searched = Stretch(None, None)
         now_ms = self._clock_ms()
         for searched in [within] if within is not None else stretches(around_ms, now_ms):
             if searched.start_ms is not None and searched.start_ms >= now_ms:
                 continue  # nothing can have arrived; Kinesis refuses such a time
-            found = search(self._clients.kinesis, self._settings.stream, event_id, shards, searched)
-            if found:
+            found, unread = search(self._clients.kinesis, self._settings.stream, event_id, shards, searched, limit)
+            if found or unread:
                 break
         puts = judged(found)
         event = next((each.event for each in found if not isinstance(each.event, Rejected)), None)
@@ -80,6 +92,7 @@ class Explainer:
             trace_id=_trace_id(event),
             searched=searched,
             shards_searched=[shard.shard_id for shard in shards],
+            not_searched=unread,
             puts=puts,
             applications=[self._processing(name, puts, event) for name in APPLICATIONS] if puts else [],
             letters=letters,

@@ -59,7 +59,7 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     if not running.follow(version, clients, settings, until_ms=now_ms):
         raise click.Abort
     opinions = running.opinions(version, clients, settings)
-    decided = decided_table.decisions(clients.dynamodb, settings.decisions_table, [opinion.event_id for opinion in opinions])
+    decided = decided_table.on(clients.dynamodb, settings.decisions_table, opinions)
     if known is None:
         known = decided_table.kinds(clients.dynamodb, settings.outcomes_table, decided.values())
     found = comparison.compare(opinions, decided, known, from_ms=from_ms)
@@ -112,7 +112,8 @@ def _figure(value: float | None, sign: str = "") -> str:
 def label(file: Path, dry_run: bool) -> None:
     """Note which decided purchases were frauds, from a CSV with the columns event_id, fraud (0 or 1) and perhaps kind.
 
-    The dashboard and `clickstream models shadow` then tell precision, recall and money. A newer label replaces an older one.
+    The dashboard and `clickstream models shadow` then tell precision, recall and money. A newer label replaces an older one;
+    the label of an id that was used again is that of its first purchase.
 
     Example: clickstream models label fraud labels.csv
     """

@@ -1,13 +1,14 @@
-"""Reads many decisions by event id, and what became known of them (DynamoDB). Raises RetryLater."""
+"""Reads many decisions, by event id or by purchase, and what became known of them (DynamoDB). Raises RetryLater."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from clickstream.errors import Throttled
+from clickstream.purchases import reused
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
@@ -20,10 +21,31 @@ if TYPE_CHECKING:
 _MOST = 100
 
 
-def decisions(dynamodb: DynamoDBClient, table: str, event_ids: Iterable[str]) -> dict[str, Decision]:
-    """The decisions that stand, by event id; of another version of this code, or not made yet: left out."""
+class Asked(Protocol):
+    """Whose decision is looked for: ``purchase`` is its fingerprint."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def purchase(self) -> str: ...
+
+
+def on(dynamodb: DynamoDBClient, table: str, asked: Iterable[Asked]) -> dict[tuple[str, str], Decision]:
+    """The decisions on these very purchases, by event id and purchase; left out as by :func:`decisions`."""
+    wanted = {(each.event_id, each.purchase) for each in asked}
+    found = decisions(dynamodb, table, (event_id for event_id, _ in wanted))
+    others = wanted - {(each.event_id, each.purchase) for each in found.values()}
+    # one that is not decided yet is asked for in vain
+    further = decisions(dynamodb, table, (reused(*other) for other in others if other[0] in found))
+    by_purchase = {(each.event_id, each.purchase): each for each in (*found.values(), *further.values())}
+    return {each: by_purchase[each] for each in wanted if each in by_purchase}
+
+
+def decisions(dynamodb: DynamoDBClient, table: str, keys: Iterable[str]) -> dict[str, Decision]:
+    """The decisions that stand, by key: an event id is that of its first purchase. Of another version of this code, or not made
+    yet: left out."""
     found = {}
-    for item in _items(dynamodb, table, [{"event_id": {"S": event_id}} for event_id in dict.fromkeys(event_ids)]):
+    for item in _items(dynamodb, table, [{"event_id": {"S": key}} for key in dict.fromkeys(keys)]):
         try:
             found[item["event_id"]["S"]] = decision_of(item)
         except msgspec.MsgspecError:
@@ -32,7 +54,7 @@ def decisions(dynamodb: DynamoDBClient, table: str, event_ids: Iterable[str]) ->
 
 
 def kinds(dynamodb: DynamoDBClient, table: str, decided: Iterable[Decision]) -> dict[str, str]:
-    """What became known, by event id, see :mod:`models.fraud.labels`; ``table``: of outcomes."""
+    """What became known, by the decision's key, see :mod:`models.fraud.labels`; ``table``: of outcomes."""
     keys = [outcomes.label_key(decision) for decision in decided]
     return {item["part"]["S"].split("#", 2)[2]: item["kind"]["S"] for item in _items(dynamodb, table, keys)}
 

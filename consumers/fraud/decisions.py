@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
+from msgspec.structs import replace
 
+from clickstream.purchases import fingerprint, reused
 from consumers.fraud.fold import Candidate
 from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
 from models.fraud.purchases import PURCHASES
@@ -50,6 +52,17 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     source: Source
     model_version: str
     vector: tuple[float, ...]
+    is_reuse: bool = False
+    """Whether its event id stood for another purchase before."""
+
+    @property
+    def purchase(self) -> str:
+        return fingerprint(self)
+
+    @property
+    def key(self) -> str:
+        """Of its items: the event id, as long as that stands for this purchase."""
+        return reused(self.event_id, self.purchase) if self.is_reuse else self.event_id
 
 
 class Serving(msgspec.Struct, frozen=True):
@@ -61,6 +74,16 @@ class Serving(msgspec.Struct, frozen=True):
 
 #: Beside any verdict's own reasons, where the features of keys that cross shards are missing.
 PARTIAL = Reason("keys_across_shards", math.nan, 0.0)
+
+#: Beside the reasons for a decision whose event id was used before.
+REUSED = Reason("reused_event_id", math.nan, 0.0)
+
+
+def as_reuse(decision: Decision) -> Decision:
+    """For a purchase whose event id stands for another one: it is decided on its own, and a person looks at it at least."""
+    if decision.verdict is Verdict.APPROVE:
+        decision = replace(decision, verdict=Verdict.REVIEW, source=Source.SAFEGUARD)
+    return replace(decision, reasons=[*decision.reasons, REUSED], is_reuse=True)
 
 
 def decide(candidates: Sequence[Candidate], serving: Serving | None, now_ms: int) -> list[Decision]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import msgspec
 
 from clickstream.events import AnyEvent, Purchase
+from clickstream.purchases import fingerprint
 from consumers.runtime.application import Inheritance
 from models.features.crossing import Crossing, Part
 from models.features.engine import Engine
@@ -33,6 +34,10 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     """What this shard had seen of the address, device and card by then."""
     is_partial: bool = False
     """Whether the features of these keys are missing because the other shards' parts could not be had in time."""
+
+    @property
+    def purchase(self) -> str:
+        return fingerprint(self)
 
 
 CROSSING = Crossing(PURCHASES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from clickstream.completeness import least
 from consumers.runtime.outages import translated
 
 if TYPE_CHECKING:
@@ -17,23 +18,18 @@ _LOOK_EVERY_MS = 250
 
 
 def told_up_to(items: Iterable[Mapping[str, Any]], own: str) -> float:
-    """The time (ms) up to which every other shard has told what it saw; infinite without others. Pure.
+    """The time (ms) up to which every other shard has told what had arrived; infinite without others. Pure.
 
-    ``items``: the application's items of the shards table. A commit writes them after its effects. A shard that had caught up
-    has told everything that had arrived by then; one that is behind, what had happened up to its watermark. One that was read
-    to its end has told all. One that was taken for the first time and has not committed yet has told nothing.
+    ``items``: the application's items of the shards table. A commit writes them after its effects; see
+    :mod:`clickstream.completeness`. A part of the key space that no shard has told anything of is unknown.
     """
-    limit = float("inf")
-    for item in items:
-        if item["shard"]["S"] == own or item["shard"]["S"].startswith("#") or item.get("ended", {}).get("BOOL"):
-            continue
-        behind_ms, updated_at, watermark_ms = (
-            int(item[name]["N"]) if name in item else None for name in ("behind_ms", "updated_at", "watermark_ms")
-        )
-        if behind_ms is None:
-            return float("-inf")
-        limit = min(limit, (updated_at if behind_ms == 0 else watermark_ms) or 0)
-    return limit
+    told = [
+        (item["hash_range"]["S"], float("inf") if item["shard"]["S"] == own else float(item.get("arrived_to", {"N": "0"})["N"]))
+        for item in items
+        if "hash_range" in item
+    ]
+    up_to = least(told)
+    return float("-inf") if up_to is None else up_to
 
 
 class OtherShards:
@@ -46,6 +42,8 @@ class OtherShards:
         self._shard_id = shard_id
         self._looked_ms: int | None = None
         self._told_up_to = float("-inf")
+        self.ended: frozenset[str] = frozenset()
+        """Shards that have told all they ever will, as of the last look."""
 
     def told_up_to(self, now_ms: int) -> float:
         """See :func:`told_up_to`, as of a moment ago. ``now_ms``: the wall clock."""
@@ -55,10 +53,12 @@ class OtherShards:
                     TableName=self._table,
                     KeyConditionExpression="application = :application",
                     ExpressionAttributeValues={":application": {"S": self._application}},
-                    ProjectionExpression="#shard, behind_ms, updated_at, watermark_ms, ended",
+                    ProjectionExpression="#shard, hash_range, arrived_to",
                     ExpressionAttributeNames={"#shard": "shard"},  # a reserved word
                     ConsistentRead=True,
                 )
-                self._told_up_to = told_up_to((item for page in pages for item in page["Items"]), self._shard_id)
+                items = [item for page in pages for item in page["Items"]]
+            self._told_up_to = told_up_to(items, self._shard_id)
+            self.ended = frozenset(item["shard"]["S"] for item in items if item.get("ended", {}).get("BOOL"))
             self._looked_ms = now_ms
         return self._told_up_to

@@ -1,6 +1,8 @@
 """A decision as an item of the decisions table, and back. Pure.
 
-The key is ``event_id``. ``decision`` holds everything, as msgpack (JSON has no NaN); beside it stand the attributes that an
+The key is ``event_id``; a further purchase under a used id has its own (:func:`clickstream.purchases.reused`), and the first
+one's item names it in ``reused``. ``purchase`` is the content's fingerprint, which whoever looks for a decision compares.
+``decision`` holds everything, as msgpack (JSON has no NaN); beside it stand the attributes that an
 export or a console reads.
 ``alert`` is the outbox: "pending" from the same write as the decision, "sent" once the topic has it; absent for an approval.
 """
@@ -24,7 +26,8 @@ PENDING, SENT = "pending", "sent"
 
 def item_of(decision: Decision) -> dict[str, AttributeValueTypeDef]:
     item: dict[str, AttributeValueTypeDef] = {
-        "event_id": {"S": decision.event_id},
+        "event_id": {"S": decision.key},
+        "purchase": {"S": decision.purchase},
         "user_id": {"S": decision.user_id},
         "order_id": {"S": decision.order_id},
         "occurred_at": {"N": str(decision.occurred_at)},

@@ -1,10 +1,11 @@
 """What was decided and what became known of it, as small items by hour, and minutes counted from them. Pure.
 
     window                    part
-    <start of the hour, ms>   <start of the minute>#decided#<event id>    one per decision, by the time of the decision
-    <start of the hour, ms>   <start of the minute>#label#<event id>      one per purchase of which the truth is known
-    alerts#<hour>             <time of the decision>#<event id>           one per review or block, the decision in it
+    <start of the hour, ms>   <start of the minute>#decided#<key>         one per decision, by the time of the decision
+    <start of the hour, ms>   <start of the minute>#label#<key>           one per purchase of which the truth is known
+    alerts#<hour>             <time of the decision>#<key>                one per review or block, the decision in it
 
+A decision's key is its event id, unless that was used before (``Decision.key``).
 Every item is a function of the decision that stands: whoever writes it again writes the same.
 """
 
@@ -92,7 +93,7 @@ def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
         return [counted]
     alert: dict[str, AttributeValueTypeDef] = {
         "window": {"S": alerts_window(decision.decided_at)},
-        "part": {"S": f"{decision.decided_at:014d}#{decision.event_id}"},
+        "part": {"S": f"{decision.decided_at:014d}#{decision.key}"},
         "decision": {"B": msgspec.msgpack.encode(decision)},
         "expires_at": expires,
     }
@@ -110,7 +111,7 @@ def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, Attribute
 
 def _key(decision: Decision, what: str) -> dict[str, AttributeValueTypeDef]:
     minute_ms = decision.decided_at // MINUTE_MS * MINUTE_MS
-    return {"window": {"S": window(minute_ms)}, "part": {"S": f"{part(minute_ms)}{what}#{decision.event_id}"}}
+    return {"window": {"S": window(minute_ms)}, "part": {"S": f"{part(minute_ms)}{what}#{decision.key}"}}
 
 
 def window(at_ms: int) -> str:
@@ -143,16 +144,16 @@ def _minute(start_ms: int, items: Iterable[Mapping[str, Any]]) -> DecidedMinute:
     kinds: dict[str, str] = {}
     decided: dict[str, tuple[Verdict, int]] = {}
     for item in items:
-        _, what, event_id = item["part"]["S"].split("#", 2)
+        _, what, key = item["part"]["S"].split("#", 2)
         if what == _LABEL:
-            kinds[event_id] = item["kind"]["S"]
+            kinds[key] = item["kind"]["S"]
             continue
         verdict, cents = Verdict(item["verdict"]["S"]), int(item.get("cents", {"N": "0"})["N"])
-        decided[event_id] = verdict, cents
+        decided[key] = verdict, cents
         counts[verdict] += 1
         money[verdict] += cents
         versions[item["model_version"]["S"]] += 1
-    known = [(*decided[event_id], kind != GENUINE) for event_id, kind in kinds.items() if event_id in decided]
+    known = [(*decided[key], kind != GENUINE) for key, kind in kinds.items() if key in decided]
     frauds = [(verdict is not Verdict.APPROVE, cents) for verdict, cents, fraud in known if fraud]
     truth = Truth(
         labelled=len(known),

@@ -35,11 +35,11 @@ def as_json(decision: Decision) -> dict[str, Any]:
     }
 
 
-def alert_text(decision: Decision) -> str:
+def alert_text(decision: Decision) -> bytes:
     """An alert's message: the decision without its features, one JSON object."""
     told = as_json(decision)
     del told["features"]
-    return msgspec.json.encode(told).decode()
+    return msgspec.json.encode(told)
 
 
 def _number(value: float) -> float | None:

@@ -1,4 +1,4 @@
-"""Decisions into the decisions table (DynamoDB), the first one of a purchase for ever; alerts to a topic (SNS).
+"""Decisions into the decisions table (DynamoDB), the first one on a purchase for ever; alerts to a topic (SNS).
 
 The table is the alerts' outbox: a decision is written with its alert pending, then the topic is told, then the alert is marked
 as sent. Whoever writes the same purchase again, after a crash in between, finds the alert pending and completes it. So every
@@ -14,17 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from clickstream.errors import Missing, RetryLater
+from clickstream.errors import Missing, RetryLater, Unwritable
+from clickstream.purchases import MOST_NAMED
 from consumers.fraud.completing import Completing
-from consumers.fraud.decisions import Decision, Serving, decide
+from consumers.fraud.decisions import Decision, Serving, as_reuse, decide
 from consumers.fraud.fold import Candidate
 from consumers.fraud.freshness import OtherShards
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
 from consumers.fraud.sightings import SightingsTable
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
+from consumers.topics import Topic
 from models.features.crossing import Part
 from models.fraud.scoring import FraudModel
 from models.registry.following import Followed
@@ -40,27 +43,19 @@ log = structlog.get_logger()
 
 
 class Alerts:
-    """The topic of alerts. Its ARN is asked for by name at the first alert; that also makes a topic which is not there."""
+    """The topic of alerts."""
 
     def __init__(self, sns: SNSClient, topic: str) -> None:
-        self._sns = sns
-        self._topic = topic
-        self._arn: str | None = None
+        self._topic = Topic(sns, topic)
 
     def send(self, decision: Decision) -> None:
-        """Raises RetryLater."""
-        with translated("SNS"):
-            if self._arn is None:
-                self._arn = self._sns.create_topic(Name=self._topic)["TopicArn"]
-            self._sns.publish(
-                TopicArn=self._arn,
-                Subject=f"{decision.verdict.value}: order {decision.order_id}"[:100],
-                Message=alert_text(decision),
-                MessageAttributes={
-                    "verdict": {"DataType": "String", "StringValue": decision.verdict.value},
-                    "event_id": {"DataType": "String", "StringValue": decision.event_id},
-                },
-            )
+        """Raises RetryLater, Unwritable."""
+        verdict = decision.verdict.value
+        self._topic.publish(
+            alert_text(decision),
+            {"verdict": verdict, "event_id": decision.event_id},
+            title=f"{verdict}: order {decision.order_id}",
+        )
 
 
 class DecisionsTable:
@@ -92,19 +87,21 @@ class DecisionsTable:
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="decisions")
 
     def write(self, effects: Sequence[Candidate | Part], position: Position) -> None:
-        """Raises RetryLater when anything could not be written; the rest is, and decisions stay as they are."""
+        """Raises RetryLater or Unwritable when anything could not be written; the rest is, and decisions stay as they are."""
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         parts = [effect for effect in effects if isinstance(effect, Part)]
         writes = [self._threads.submit(self._put, decision) for decision in self._decided(candidates)]
-        trouble: list[BaseException] = []
+        trouble: list[BaseException | None] = []
         try:
             self._sightings.write(parts, position)  # meanwhile: no decision waits for them
-        except RetryLater as error:
+        except (RetryLater, Unwritable) as error:
             trouble.append(error)
-        trouble = [failure for write in writes if (failure := write.exception()) is not None] + trouble
-        self._outcomes.write(write.result() for write in writes if write.exception() is None)
-        if trouble:
-            raise trouble[0]
+        trouble += [write.exception() for write in writes]
+        try:
+            self._outcomes.write(write.result() for write in writes if write.exception() is None)
+        except (RetryLater, Unwritable) as error:
+            trouble.append(error)
+        raise_gravest(trouble)
 
     def _decided(self, candidates: Sequence[Candidate]) -> list[Decision]:
         if not candidates:
@@ -126,37 +123,54 @@ class DecisionsTable:
         return Serving(followed.value, followed.version)
 
     def _put(self, decision: Decision) -> Decision:
-        """The decision that stands: this one, or the one that was made before it."""
-        item: dict[str, Any] = dict(item_of(decision))
+        """The decision on this purchase that stands: this one, or the one that was made before it."""
+        stood = self._insert(decision)
+        if stood is not None and stood["purchase"]["S"] != decision.purchase:
+            # another purchase under the same event id: its decision says nothing about this one
+            self._name_reuse(decision)
+            decision = as_reuse(decision)
+            stood = self._insert(decision)
+        first = stood or dict(item_of(decision))
+        stands = decision_of(first)
+        if alert_is_due(first):
+            self._alerts.send(stands)
+            self._mark_sent(stands.key)
+        return stands
+
+    def _insert(self, decision: Decision) -> dict[str, Any] | None:
+        """None when it is written, else the item that stood there: by us, or by the owner before us."""
         with translated("DynamoDB"):
             try:
                 self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=item,
+                    Item=item_of(decision),
                     ConditionExpression="attribute_not_exists(event_id)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-                first = item
             except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
-                # decided before: by us, or by the owner before us
-                stood: dict[str, Any] | None = refused.response.get("Item")  # type: ignore[assignment]  # not in the stubs
-                first = stood or self._read(decision.event_id)
-        stands = decision_of(first)
-        if alert_is_due(first):
-            self._alerts.send(stands)
-            self._mark_sent(decision.event_id)
-        return stands
+                stood: dict[str, Any] = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
+                return stood
+        return None
 
-    def _read(self, event_id: str) -> dict[str, Any]:
-        """For stores that do not return what stood in the way."""
-        found = self._dynamodb.get_item(TableName=self._table, Key={"event_id": {"S": event_id}}, ConsistentRead=True)
-        return dict(found.get("Item", {}))
+    def _name_reuse(self, decision: Decision) -> None:
+        """With the first purchase of the id, for those who look it up by the id alone; of a flood only some are named."""
+        with translated("DynamoDB"):
+            try:
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key={"event_id": {"S": decision.event_id}},
+                    UpdateExpression="ADD reused :purchase",
+                    ConditionExpression="attribute_not_exists(reused) OR size(reused) < :most",
+                    ExpressionAttributeValues={":purchase": {"SS": [decision.purchase]}, ":most": {"N": str(MOST_NAMED)}},
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                log.warning("an event id is used again and again", event_id=decision.event_id)
 
-    def _mark_sent(self, event_id: str) -> None:
+    def _mark_sent(self, key: str) -> None:
         with translated("DynamoDB"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"event_id": {"S": event_id}},
+                Key={"event_id": {"S": key}},
                 UpdateExpression="SET alert = :sent",
                 ExpressionAttributeValues={":sent": {"S": SENT}},
             )

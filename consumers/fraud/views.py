@@ -11,6 +11,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings
 from consumers.fraud import NAME, outcomes
 from consumers.fraud.decisions import Decision, Source
@@ -63,13 +64,27 @@ class Decisions:
         self._settled: dict[int, tuple[int, DecidedMinute | None]] = {}
 
     def of(self, event_id: str) -> Decision | None:
-        """The decision on a purchase; None when there is none (yet)."""
+        """The decision on the first purchase of this id; None when there is none (yet)."""
+        item = self._item(event_id)
+        return None if item is None else self._decoded(item, event_id)
+
+    def on(self, event_id: str, bought: Bought) -> Decision | None:
+        """The decision on this very purchase, also when its event id was used before."""
+        first, purchase = self.of(event_id), fingerprint(bought)
+        return first if first is None or first.purchase == purchase else self.of(reused(event_id, purchase))
+
+    def others(self, event_id: str) -> list[Decision]:
+        """On the further purchases under this id, some of them if they are many, as they were made."""
+        item = self._item(event_id) or {}
+        found = [self.of(reused(event_id, purchase)) for purchase in item.get("reused", {"SS": ()})["SS"]]
+        return sorted((each for each in found if each is not None), key=lambda each: each.decided_at)
+
+    def _item(self, key: str) -> Mapping[str, Any] | None:
         with self._translated(self._decisions):
             answer: dict[str, Any] = dict(
-                self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": event_id}}, ConsistentRead=True)
+                self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": key}}, ConsistentRead=True)
             )
-        item = answer.get("Item")
-        return None if item is None else self._decoded(item, event_id)
+        return answer.get("Item")
 
     def minutes(self, start_ms: int, end_ms: int) -> list[DecidedMinute]:
         """The minutes that begin in ``[start_ms, end_ms)`` and in which anything was decided, oldest first."""

@@ -28,13 +28,14 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, settings.models_bucket)
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
+        shards = OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id)
         return DecisionsTable(
             clients.dynamodb,
             settings.decisions_table,
             Alerts(clients.sns, settings.alerts_topic),
             OutcomesTable(clients.dynamodb, settings.outcomes_table),
-            SightingsTable(clients.dynamodb, settings.sightings_table, shard_id),
-            OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id),
+            SightingsTable(clients.dynamodb, settings.sightings_table, shard_id, ended=lambda: shards.ended),
+            shards,
             followed,
         )
 

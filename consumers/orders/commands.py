@@ -61,8 +61,9 @@ def show(order_id: str, as_json: bool) -> None:
     """Where an order stands.
 
     \b
-    With --json: {"order": {...}, "step", "reason", "told", "notified"}
+    With --json: {"order": {...}, "step", "reason", "told", "notified", "refused"}
       step       placed, reserved, confirmed, rejected or cancelled
+      refused    orders of other purchases that came with the same id, each like this one, with step "refused"
       notified   the step that the customer was last told of
 
     \b
@@ -70,12 +71,14 @@ def show(order_id: str, as_json: bool) -> None:
       clickstream orders show o-4711 --json
     """
     from clickstream.aws import Clients
-    from consumers.orders.views import order
+    from consumers.orders.views import order, refused
 
     settings = from_env()
-    stored = order(Clients(settings), settings, order_id)
+    clients = Clients(settings)
+    stored = order(clients, settings, order_id)
+    others = refused(clients, settings, stored)
     if as_json:
-        click.echo(msgspec.json.encode(stored))
+        click.echo(msgspec.json.encode({**msgspec.structs.asdict(stored), "refused": others}))
         return
     placed = stored.order
     click.echo(
@@ -84,6 +87,9 @@ def show(order_id: str, as_json: bool) -> None:
     click.echo(f"by {placed.user_id}, {placed.amount:,} {placed.currency} (minor units), purchase event {placed.event_id}")
     for line in placed.lines:
         click.echo(f"  {line.quantity} x {line.product_id}")
+    for other in others:
+        by = other.order
+        click.echo(f"refused under the same id: by {by.user_id}, {by.amount:,} {by.currency}, purchase event {by.event_id}")
 
 
 @orders.command()

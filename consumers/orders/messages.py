@@ -12,6 +12,8 @@ from hashlib import sha256
 
 import msgspec
 
+from clickstream.purchases import fingerprint
+
 
 class Step(StrEnum):
     """Where an order stands. PLACED → RESERVED → CONFIRMED; REJECTED and CANCELLED are ends too."""
@@ -23,6 +25,8 @@ class Step(StrEnum):
     """Something was sold out, nothing is reserved."""
     CANCELLED = "cancelled"
     """By fraud's decision, by a person, or because a step failed for good; what was reserved is available again."""
+    REFUSED = "refused"
+    """Never placed: its id is that of another order, which it does not touch."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +44,14 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
     currency: str
     lines: tuple[Line, ...]
+
+    @property
+    def purchase(self) -> str:
+        return fingerprint(self)
+
+    def repeats(self, other: Order) -> bool:
+        """Whether it orders what the other one has ordered: the same user, and the same goods for the same money."""
+        return self.purchase == other.purchase and self.lines == other.lines
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

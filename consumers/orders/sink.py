@@ -2,7 +2,8 @@
 
 The table is the topic's outbox, as it is for fraud's alerts: an order is written with ``told`` pending, then the topic is told,
 then the order is marked. Whoever writes it again after a crash in between completes it. A crash between the topic and the mark
-tells it twice; the workflow knows an order by its id, so nothing happens twice.
+tells it twice; the workflow knows an order by its id, so nothing happens twice. Another purchase under the same order id is
+kept as refused, and never told.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import structlog
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import PENDING, OrdersTable
 from consumers.orders.topic import OrdersTopic
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:
@@ -44,15 +46,13 @@ class PlacedOrders:
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
 
     def write(self, effects: Sequence[Order], position: Position) -> None:
-        """Raises RetryLater when any order could not be placed; the others are, and stay as they are."""
+        """Raises RetryLater or Unwritable when any order could not be placed; the others are, and stay as they are."""
         by_id: dict[str, list[Order]] = {}
         for order in effects:
             by_id.setdefault(order.order_id, []).append(order)
         # side by side but for those of one id: the first in the shard's order is to have it, whatever fails meanwhile
         writes = [self._threads.submit(self._place_in_order, orders) for orders in by_id.values()]
-        failures = [failure for write in writes if (failure := write.exception()) is not None]
-        if failures:
-            raise failures[0]
+        raise_gravest(write.exception() for write in writes)
 
     def _place_in_order(self, orders: Sequence[Order]) -> None:
         for order in orders:
@@ -60,10 +60,11 @@ class PlacedOrders:
 
     def _place(self, order: Order) -> None:
         stored = self._table.place(order, int(self._clock_s()))
-        if stored.order.event_id != order.event_id:
-            # two purchases with one order id: the shop's page was sent twice, or an id was made up
+        if not order.repeats(stored.order):
+            # by mistake or by intent; whoever has the id keeps it, and hears nothing of this
             log.warning("an order id was used before", order_id=order.order_id, by=stored.order.event_id)
+            self._table.refuse(order, int(self._clock_s()))
             return
         if stored.told == PENDING:
-            self._topic.tell(Message(step=Step.PLACED, order=order))
+            self._topic.tell(Message(step=Step.PLACED, order=stored.order))
             self._table.mark_told(order.order_id)

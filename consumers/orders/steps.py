@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.purchases import reused
 from clickstream.settings import Settings
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 BLOCK = "block"
+#: Products that a reason names: it travels in messages beside the order itself.
+_NAMED = 10
 
 
 class DecisionPending(RetryLater):
@@ -32,18 +35,24 @@ class Decisions:
         self._dynamodb = dynamodb
         self._table = table
 
-    def verdict(self, event_id: str) -> str:
-        """Raises DecisionPending, RetryLater."""
-        with translated("DynamoDB"):
-            found = self._dynamodb.get_item(
-                TableName=self._table,
-                Key={"event_id": {"S": event_id}},
-                ProjectionExpression="verdict",
-                ConsistentRead=True,
-            )
-        if "Item" not in found:
-            raise DecisionPending(f"no decision on {event_id} yet")
-        return found["Item"]["verdict"]["S"]
+    def verdict(self, order: Order) -> str:
+        """On this order's very purchase: an approval of another one under the same event id is none of it.
+
+        Raises DecisionPending, RetryLater.
+        """
+        for key in (order.event_id, reused(order.event_id, order.purchase)):
+            with translated("DynamoDB"):
+                found = self._dynamodb.get_item(
+                    TableName=self._table,
+                    Key={"event_id": {"S": key}},
+                    ProjectionExpression="verdict, purchase",
+                    ConsistentRead=True,
+                )
+            if "Item" not in found:
+                break
+            if found["Item"]["purchase"]["S"] == order.purchase:
+                return found["Item"]["verdict"]["S"]
+        raise DecisionPending(f"no decision on {order.event_id} yet")
 
 
 class Steps:
@@ -61,7 +70,9 @@ class Steps:
             return self._standing(order)
         done = self._orders.reserve(order)
         if isinstance(done, SoldOut):
-            reason = f"sold out: {', '.join(done.products)}"
+            reason = f"sold out: {', '.join(done.products[:_NAMED])}"
+            if (more := len(done.products) - _NAMED) > 0:
+                reason += f" and {more} more"
             self._orders.move(order.order_id, Step.REJECTED, since=(Step.PLACED,), reason=reason)
         return self._standing(order)
 
@@ -73,7 +84,7 @@ class Steps:
         standing = self._standing(order)
         if standing.step is not Step.RESERVED:
             return standing
-        if self._decisions.verdict(order.event_id) == BLOCK:
+        if self._decisions.verdict(standing.order) == BLOCK:
             self._orders.give_back(order, Step.CANCELLED, since=(Step.RESERVED,), reason="fraud")
         else:
             self._orders.move(order.order_id, Step.CONFIRMED, since=(Step.RESERVED,))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickstream.errors import Missing, RetryLater
+from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
 from consumers.runtime.outages import translated
 
@@ -40,6 +41,8 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     told: str
     notified: str
+    refused: tuple[str, ...] = ()
+    """Purchases that came with the same order id, of another user or of other goods."""
 
 
 class SoldOut(msgspec.Struct, frozen=True):
@@ -58,25 +61,35 @@ class OrdersTable:
         self._sleep = sleep
 
     def place(self, order: Order, now_s: int) -> Stored:
-        """The order as it stands: just placed, or as somebody placed it before."""
-        item: dict[str, Any] = {
-            "order_id": {"S": order.order_id},
-            "event_id": {"S": order.event_id},
-            "user_id": {"S": order.user_id},
-            "occurred_at": {"N": str(order.occurred_at)},
-            "step": {"S": Step.PLACED.value},
-            "reason": {"S": ""},
-            "told": {"S": PENDING},
-            "notified": {"S": ""},
-            "order": {"S": msgspec.json.encode(order).decode()},
-            "expires_at": {"N": str(now_s + KEPT_S)},
-        }
+        """The order that stands under this id: just placed, or as somebody placed it before."""
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.put_item(
+                    TableName=self._orders,
+                    Item=_item(order, order.order_id, Step.PLACED, now_s, told=PENDING),
+                    ConditionExpression="attribute_not_exists(order_id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            stood: Mapping[str, Any] = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
+            return stored(stood)
+        return Stored(order=order, step=Step.PLACED, reason="", told=PENDING, notified="")
+
+    def refuse(self, order: Order, now_s: int) -> None:
+        """Keep an order whose id is another one's, beside that, which names it; of a flood only some are named."""
+        item = _item(order, reused(order.order_id, order.purchase), Step.REFUSED, now_s, reason="its id is another order's")
         with translated("DynamoDB"):
+            self._dynamodb.put_item(TableName=self._orders, Item=item)
             try:
-                self._dynamodb.put_item(TableName=self._orders, Item=item, ConditionExpression="attribute_not_exists(order_id)")
-                return stored(item)
+                self._dynamodb.update_item(
+                    TableName=self._orders,
+                    Key={"order_id": {"S": order.order_id}},
+                    UpdateExpression="ADD refused :purchase",
+                    ConditionExpression="attribute_not_exists(refused) OR size(refused) < :most",
+                    ExpressionAttributeValues={":purchase": {"SS": [order.purchase]}, ":most": {"N": str(MOST_NAMED)}},
+                )
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return self.read(order.order_id)
+                return
 
     def read(self, order_id: str) -> Stored:
         """Raises Missing when nobody placed it."""
@@ -223,7 +236,23 @@ def stored(item: Mapping[str, Any]) -> Stored:
         reason=item["reason"]["S"],
         told=item["told"]["S"],
         notified=item["notified"]["S"],
+        refused=tuple(item.get("refused", {"SS": ()})["SS"]),
     )
+
+
+def _item(order: Order, key: str, step: Step, now_s: int, *, reason: str = "", told: str = "") -> dict[str, Any]:
+    return {
+        "order_id": {"S": key},
+        "event_id": {"S": order.event_id},
+        "user_id": {"S": order.user_id},
+        "occurred_at": {"N": str(order.occurred_at)},
+        "step": {"S": step.value},
+        "reason": {"S": reason},
+        "told": {"S": told},
+        "notified": {"S": ""},
+        "order": {"S": msgspec.json.encode(order).decode()},
+        "expires_at": {"N": str(now_s + KEPT_S)},
+    }
 
 
 _decoder = msgspec.json.Decoder(Order)

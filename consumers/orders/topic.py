@@ -7,43 +7,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from consumers.orders.messages import Message, encode, name_of
-from consumers.runtime.outages import translated
+from consumers.topics import Topic
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
-
-
-class _Topic:
-    """A topic's ARN is asked for by name at the first message; that also makes a topic which is not there."""
-
-    def __init__(self, sns: SNSClient, name: str, attributes: dict[str, str]) -> None:
-        self._sns = sns
-        self._name = name
-        self._attributes = attributes
-        self._found: str | None = None
-
-    @property
-    def arn(self) -> str:
-        if self._found is None:
-            self._found = self._sns.create_topic(Name=self._name, Attributes=self._attributes)["TopicArn"]
-        return self._found
 
 
 class OrdersTopic:
     """What happens to orders, told at least once."""
 
     def __init__(self, sns: SNSClient, name: str) -> None:
-        self._sns = sns
-        self._topic = _Topic(sns, name, {})
+        self._topic = Topic(sns, name)
 
     def tell(self, message: Message) -> None:
-        """Raises RetryLater."""
-        with translated("SNS"):
-            self._sns.publish(
-                TopicArn=self._topic.arn,
-                Message=encode(message).decode(),
-                MessageAttributes={"step": {"DataType": "String", "StringValue": message.step.value}},
-            )
+        """Raises RetryLater, Unwritable."""
+        self._topic.publish(encode(message), {"step": message.step.value})
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,11 +39,10 @@ class NotificationsTopic:
     """What customers are told. A FIFO topic: it drops a message whose id it had within five minutes."""
 
     def __init__(self, sns: SNSClient, name: str) -> None:
-        self._sns = sns
-        self._topic = _Topic(sns, name, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
+        self._topic = Topic(sns, name, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
 
     def tell(self, message: Message) -> None:
-        """Raises RetryLater."""
+        """Raises RetryLater, Unwritable."""
         order = message.order
         notification = Notification(
             order_id=order.order_id,
@@ -76,10 +53,4 @@ class NotificationsTopic:
             reason=message.reason,
         )
         group = name_of(order.order_id)
-        with translated("SNS"):
-            self._sns.publish(
-                TopicArn=self._topic.arn,
-                Message=msgspec.json.encode(notification).decode(),
-                MessageGroupId=group,
-                MessageDeduplicationId=f"{group}-{message.step.value}",
-            )
+        self._topic.publish(msgspec.json.encode(notification), {}, once=(group, f"{group}-{message.step.value}"))

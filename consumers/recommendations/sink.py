@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import structlog
+
 from clickstream.errors import RetryLater
 from consumers.recommendations import rows
-from consumers.recommendations.fold import Visit
+from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
+from consumers.runtime.failures import raise_gravest
 from consumers.runtime.outages import translated
 from consumers.runtime.position import START, Position
 from models.recommender.model import Model
@@ -28,11 +31,12 @@ KEPT_S = 30 * 86_400
 PER_TRANSACTION = 50
 #: Transactions under way at once.
 THREADS = 4
+log = structlog.get_logger()
 _OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`, and :class:`Forgotten` for the log."""
 
     def __init__(
         self,
@@ -55,20 +59,22 @@ class RecommendationsTable:
         self._counted = START
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
 
-    def write(self, effects: Sequence[Visit], position: Position) -> None:
+    def write(self, effects: Sequence[Visit | Forgotten], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
         now_ms = self._clock_ms()
         if self._model.look(now_ms) and self._model.value is not None:
             self._offers.use(self._model.value)
-        hit_rate = self._count(effects, position)
-        made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]
+        visits = [effect for effect in effects if isinstance(effect, Visit)]
+        for effect in effects:
+            if isinstance(effect, Forgotten):
+                log.warning("more visitors than fit: some are forgotten before their time", so_far=effect.visitors)
+        hit_rate = self._count(visits, position)
+        made = [self._offer(offer, now_ms) for offer in self._offers.answer(visits, now_ms)]
         if hit_rate is not None:
             made.append(self._counts(hit_rate))
         chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
         writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
-        failures = [failure for write in writes if (failure := write.exception()) is not None]
-        if failures:
-            raise failures[0]
+        raise_gravest(write.exception() for write in writes)
 
     def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
         """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before

@@ -20,6 +20,9 @@ BOUGHT_KEPT_MS = 30 * 24 * 3_600_000
 #: Bought items that are remembered: the last ones.
 MOST_BOUGHT = 100
 
+#: Bytes that an entry costs, roughly and not too few, beside its text; and a visitor.
+_ENTRY_BYTES, _VISITOR_BYTES = 200, 600
+
 VIEWED, CARTED, REMOVED, BOUGHT, SEARCHED = 1.0, 2.0, 0.5, 1.5, 1.0
 """How much an item says about a visitor who did that with it; a search is an item too (``models.recommender.queries``)."""
 
@@ -33,25 +36,25 @@ class Bought(msgspec.Struct, array_like=True, gc=False):
 
 
 class Visitor(msgspec.Struct, array_like=True, gc=False):
-    """``items``: item → weight, in order of the last touch; ``seen``: of the last product event."""
+    """``items``: item → weight, in order of the last touch; ``seen``: of the last product event; ``size``: what it costs in
+    memory (bytes), as told by the entries and their texts alone: it is state, and the same on every machine."""
 
     user_id: str
     seen: int
     items: dict[str, float]
     bought: dict[str, Bought]
+    size: int
 
     def view(self, product: str, watermark: int) -> None:
         """Most events are views: ``follow``, short."""
         items = self.items
-        if watermark - self.seen > VISIT_GAP_MS:
-            items.clear()
-        self.seen = watermark
-        if self.bought:
-            self._forget_bought(watermark)
-        weight = items.pop(product, VIEWED)
+        self._come(watermark)
+        weight = items.pop(product, 0.0)
+        if not weight:
+            self.size += _bytes(product)
         items[product] = weight if weight > VIEWED else VIEWED
         if len(items) > MOST_ITEMS:
-            _keep_last(items, MOST_ITEMS)
+            self._keep_last_items()
 
     def follow(self, event: AnyEvent, watermark: int) -> str | None:
         """Take in an event of this visitor; the product that was clicked, None if none was."""
@@ -71,8 +74,10 @@ class Visitor(msgspec.Struct, array_like=True, gc=False):
             for product, category in {item.product_id: item.category for item in event.items}.items():
                 self._touch(product, BOUGHT)
                 before = self.bought.pop(product, None)
+                self.size += _bytes(category) + (_bytes(product) if before is None else -_bytes(before.category))
                 self.bought[product] = Bought(watermark, category, 1 if before is None else before.orders + 1)
-            _keep_last(self.bought, MOST_BOUGHT)
+            while len(self.bought) > MOST_BOUGHT:
+                self._unbuy(next(iter(self.bought)))
         return None
 
     @property
@@ -86,26 +91,37 @@ class Visitor(msgspec.Struct, array_like=True, gc=False):
         return watermark - self.seen > VISIT_GAP_MS and (last_bought is None or watermark - last_bought > BOUGHT_KEPT_MS)
 
     def _come(self, watermark: int) -> None:
-        if watermark - self.seen > VISIT_GAP_MS:
+        if self.items and watermark - self.seen > VISIT_GAP_MS:
+            self.size -= sum(map(_bytes, self.items))
             self.items.clear()
         if self.bought:
             self._forget_bought(watermark)
         self.seen = watermark
 
     def _touch(self, item: str, weight: float) -> None:
-        self.items.pop(item, None)
+        if self.items.pop(item, None) is None:
+            self.size += _bytes(item)
         self.items[item] = weight
-        _keep_last(self.items, MOST_ITEMS)
+        self._keep_last_items()
+
+    def _keep_last_items(self) -> None:
+        while len(self.items) > MOST_ITEMS:
+            oldest = next(iter(self.items))
+            del self.items[oldest]
+            self.size -= _bytes(oldest)
 
     def _forget_bought(self, watermark: int) -> None:
         for item in [item for item, bought in self.bought.items() if watermark - bought.at > BOUGHT_KEPT_MS]:
-            del self.bought[item]
+            self._unbuy(item)
+
+    def _unbuy(self, item: str) -> None:
+        self.size -= _bytes(item) + _bytes(self.bought.pop(item).category)
 
 
 def stranger(user_id: str, watermark: int) -> Visitor:
-    return Visitor(user_id, watermark, {}, {})
+    return Visitor(user_id, watermark, {}, {}, _VISITOR_BYTES + _bytes(user_id))
 
 
-def _keep_last(entries: dict[str, float] | dict[str, Bought], most: int) -> None:
-    while len(entries) > most:
-        del entries[next(iter(entries))]
+def _bytes(text: str) -> int:
+    """Of an entry. Text that is not ASCII has up to four bytes for each character."""
+    return _ENTRY_BYTES + len(text) * (1 if text.isascii() else 4)

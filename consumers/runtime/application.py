@@ -53,6 +53,11 @@ class Fold(Protocol):
         """Merge what ``snapshot`` or ``changes`` returned into this state; called in the order they were taken."""
 
 
+def holds_back(fold: Fold) -> bool:
+    """Whether the effects given out lack something of what was folded; a fold whose answers are told to be complete says so."""
+    return bool(getattr(fold, "holds_back", False))
+
+
 class Sink(Protocol):
     """Writes effects. Runs on a thread of its own, while the fold goes on with the next batch."""
 

@@ -1,4 +1,4 @@
-"""When to commit: decisions as values, with the time as an argument."""
+"""When to commit: decisions as values, with the time as an argument: of a monotonic clock, since a wall clock is set back."""
 
 from __future__ import annotations
 

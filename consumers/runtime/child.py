@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,15 +29,17 @@ from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.breakers import Breakers
 from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.commits import Store
-from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
-from consumers.runtime.metric_lines import TellingStore
+from consumers.runtime.dead_letters import DeadLetterQueue
+from consumers.runtime.metric_lines import EVERY_S, TellingStore
+from consumers.runtime.servers_clock import ServersClock
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.standard_streams import take_over
+from consumers.runtime.waiting import Waiting
 from consumers.runtime.wire import Wire, serve
 
-#: How often the breakers' states are compared with what the shard's item says.
-_BREAKERS_S = 1.0
+#: How often what the shard waits for is compared with what its item says.
+_LOOK_S = 1.0
 
 
 class Aws:
@@ -46,6 +50,7 @@ class Aws:
         self._settings = settings
         self._clients = Clients(settings, attempts=2, validate=False)  # the loop's own patience does the rest, visibly
         self._kinesis = self._clients.kinesis  # made before the zygote forks, as the others are
+        self.servers_clock = ServersClock(self._clients.dynamodb)
         self.breakers = Breakers()
         self.breakers.guard("DynamoDB", self._clients.dynamodb)
         self.breakers.guard("S3", self._clients.s3)
@@ -53,8 +58,10 @@ class Aws:
         self.breakers.guard("SNS", self._clients.sns)
         self.snapshots = SnapshotStore(application.name, settings.worker_id, self._clients, settings)
         self.store: Store = self.snapshots
+        self.tell_waiting: Callable[[Mapping[str, str | int]], None] = lambda _: None
         if settings.metrics == "emf":
-            self.store = TellingStore(self.snapshots, application.name, lambda line: sys.stderr.write(line))
+            self.store = telling = TellingStore(self.snapshots, application.name, lambda line: sys.stderr.write(line))
+            self.tell_waiting = telling.waits
         self.dead_letters = DeadLetterQueue(self._clients, settings)
 
     def describe(self, shard_id: str) -> Shard:
@@ -114,40 +121,56 @@ def run(prepared: Prepared) -> int:
         prepared.application,
         prepared.surroundings,
         policy=CommitPolicy(),
-        dead_letter_limit=DeadLetterLimit(),
+        servers_clock=prepared.surroundings.servers_clock,
         executor=watchdog.WatchedExecutor(watch, "commit"),
     )
     breakers = prepared.surroundings.breakers
-    watchdog.start(watch, lambda: breakers.last_trouble)
-    _tell_breakers(breakers, prepared.surroundings.snapshots)
+    threading.excepthook = _end_at_a_bug
+    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
+    _tell_trouble(breakers, loop.waiting, prepared.surroundings)
     try:
         serve(wire, watchdog.Watched(loop, watch))
     except ClickstreamError as error:
         # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
         structlog.get_logger().error("shard process stops", reason=str(error))
         return 1
+    except Exception:  # noqa: BLE001  # the end of every bug
+        structlog.get_logger().error("shard process stops at a bug", traceback=traceback.format_exc())
+        return 1
     finally:
         prepared.at_end()
     return 0
 
 
-def _tell_breakers(breakers: Breakers, store: SnapshotStore) -> None:
-    """Keep the shard's item up with the breakers' states, on a thread of its own: the loop's threads wait just then."""
+def _end_at_a_bug(bug: threading.ExceptHookArgs) -> None:
+    """A thread that ends unseen would leave a shard that nobody watches, or that never tells what it waits for."""
+    frames = traceback.format_exception(bug.exc_type, bug.exc_value, bug.exc_traceback)
+    structlog.get_logger().error("shard process stops at a bug", traceback="".join(frames))
+    os._exit(1)
+
+
+def _tell_trouble(breakers: Breakers, waiting: Waiting, surroundings: Aws) -> None:
+    """Keep the shard's item up with what the shard waits for, on a thread of its own: the loop's threads wait just then."""
+    told: tuple[Mapping[str, str], Mapping[str, str | int]] = {}, {}
+    line_at = 0.0
 
     def run() -> None:
-        told: Mapping[str, str] = {}
+        nonlocal told, line_at
         while True:
-            time.sleep(_BREAKERS_S)
-            states = breakers.states()
-            if states == told:
+            time.sleep(_LOOK_S)
+            trouble = breakers.states(), waiting.current()
+            if trouble[1] and time.monotonic() - line_at >= EVERY_S:
+                line_at = time.monotonic()
+                surroundings.tell_waiting(trouble[1])
+            if trouble == told:
                 continue
             try:
-                store.tell_breakers(states)
-                told = states
-            except RetryLater:
-                continue  # DynamoDB itself is down; told once it is back
+                surroundings.snapshots.tell_trouble(*trouble)
+                told = trouble
+            except ClickstreamError:
+                continue  # DynamoDB itself is down, or the item may not be written: then its age tells, and the log
 
-    threading.Thread(target=run, name="breakers", daemon=True).start()
+    threading.Thread(target=run, name="trouble", daemon=True).start()
 
 
 def main(arguments: Sequence[str]) -> int:

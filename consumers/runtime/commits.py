@@ -12,22 +12,25 @@ from typing import Any, Protocol
 
 import msgspec
 
-from consumers.runtime.application import Sink
+from clickstream.completeness import Arrival
 from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease
+from consumers.runtime.stumbling import Stumble
+from consumers.runtime.writing import Writing
 
 
 class Store(Protocol):
     """Where snapshots go; see :class:`consumers.runtime.snapshots.SnapshotStore`."""
 
-    def take(self, shard_id: str, now_ms: int) -> Lease: ...
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease: ...
     def look(self, shard_id: str) -> Lease | None: ...
     def forget(self, shard_id: str) -> None: ...
     def read(self, lease: Lease) -> list[bytes]: ...
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -43,12 +46,12 @@ class Commits:
     """The commit, or effects alone, or heartbeat in flight, if any. All methods belong to the shard loop's thread."""
 
     def __init__(
-        self, *, lease: Lease, parents: Parents, store: Store, sink: Sink, patience: Patience, executor: Executor
+        self, *, lease: Lease, parents: Parents, store: Store, writing: Writing, patience: Patience, executor: Executor
     ) -> None:
         self._lease = lease
         self._parents = parents
         self._store = store
-        self._sink = sink
+        self._writing = writing
         self._patience = patience
         self._executor = executor
         self._future: Future[Landed] | None = None
@@ -76,9 +79,9 @@ class Commits:
         assert self._future is None
         self._future = self._executor.submit(self._write, effects, position)
 
-    def start_heartbeat(self, behind_ms: int, now_ms: int) -> None:
+    def start_heartbeat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
         assert self._future is None
-        self._future = self._executor.submit(self._beat, behind_ms, now_ms)
+        self._future = self._executor.submit(self._beat, behind_ms, arrival, now_ms)
 
     def finished(self) -> Landed:
         """What became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
@@ -96,14 +99,14 @@ class Commits:
 
     def _run(self, commit: Commit, effects: Sequence[Any], now_ms: int) -> Commit:
         if effects:
-            self._patience.call(lambda: self._sink.write(effects, commit.position))
+            self._writing.write(effects, commit.position)
         self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
-        self._parents.forget(now_ms)
+        self._parents.forget()
         return commit
 
     def _write(self, effects: Sequence[Any], position: Position) -> Written:
-        self._patience.call(lambda: self._sink.write(effects, position))
+        self._writing.write(effects, position)
         return Written(position)
 
-    def _beat(self, behind_ms: int, now_ms: int) -> None:
-        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, now_ms))
+    def _beat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, arrival, now_ms))

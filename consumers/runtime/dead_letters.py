@@ -1,14 +1,23 @@
-"""Records that will never be events: kept whole, with where they were and why, before the shard's position passes them."""
+"""Records that will never be events, and effects that no store takes: kept, with where they were and why, before the shard's
+position passes them.
+
+SQS must take every letter, whatever a client has sent: each field has a bound, and the body is ASCII.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
+from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
-from clickstream.errors import RetryLater, TooManyDeadLetters
+from clickstream.errors import RetryLater
+from clickstream.refusals import as_error
 from clickstream.settings import Settings
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
@@ -16,10 +25,14 @@ from consumers.runtime.position import Position
 #: SQS takes 256 KiB per message and per batch of at most ten; a larger record's bytes go to S3, and the message names them.
 _MESSAGE_BYTES = 240_000
 _BATCH = 10
+#: Characters of a letter's fields; each may take six bytes of JSON.
+_MOST_KEY, _MOST_PATH, _MOST_REASON, _MOST_EFFECT = 256, 256, 500, 20_000
+#: What a message of msgspec's quotes from the input.
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """One rejected record; the body of its SQS message as JSON (``data`` in base64)."""
+    """One rejected record, or one effect that a store refused; the body of its SQS message as JSON (``data`` in base64)."""
 
     application: str
     shard: str
@@ -34,45 +47,12 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     data_s3_key: str | None = None
     """Where the bytes are, when they are too many for a message; ``data`` is empty then."""
+    effect: str | None = None
+    """The effect as JSON, cut off where it is too long. Its record was folded: ``data`` is empty, and ``position`` is that of
+    the write; a replay may send the letter again under another."""
+    traceback: str | None = None
+    """Where a bug of ours ended the process three times: the record or the effect was set aside."""
     code_version: str = version("clickstream")
-
-
-class DeadLetterLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """When so many records are rejected that the fault is probably ours, a worker stops instead of draining the stream."""
-
-    consecutive: int = 1_000
-    ratio: float = 0.2
-    of_at_least: int = 5_000
-    """The ratio is judged over at least this many records, so that a few bad ones at the start stop nothing."""
-
-
-class DeadLetterCount:
-    """Rejected records against all records of the recent past, for one shard."""
-
-    def __init__(self, limit: DeadLetterLimit) -> None:
-        self._limit = limit
-        self._in_a_row = 0
-        self._rejected = 0
-        self._all = 0
-
-    def add(self, records: int, rejected: Sequence[bool]) -> None:
-        """Count a batch; ``rejected`` says it per record in shard order, and is empty when none was.
-
-        Raises TooManyDeadLetters when a limit is passed.
-        """
-        if not rejected and records:
-            self._in_a_row = 0
-        for one in rejected:
-            self._in_a_row = self._in_a_row + 1 if one else 0
-            if self._in_a_row >= self._limit.consecutive:
-                raise TooManyDeadLetters(f"{self._in_a_row} records in a row were rejected")
-        self._rejected += sum(rejected)
-        self._all += records
-        if self._all < self._limit.of_at_least:
-            return
-        if self._rejected > self._limit.ratio * self._all:
-            raise TooManyDeadLetters(f"{self._rejected} of the last {self._all} records were rejected")
-        self._rejected = self._all = 0
 
 
 class DeadLetterQueue:
@@ -95,9 +75,10 @@ class DeadLetterQueue:
                     QueueUrl=self._url, Entries=[{"Id": str(n), "MessageBody": body} for n, body in enumerate(batch)]
                 )
             if failed := answer.get("Failed"):
-                raise RetryLater(
-                    f"SQS: {len(failed)} of {len(batch)} dead letters were not taken: {failed[0].get('Message', '')}"
-                )
+                first = failed[0]
+                code, message = first["Code"], first.get("Message", "")
+                refusal = ClientError({"Error": {"Code": code, "Message": message}}, "SendMessage")
+                raise as_error("SQS", refusal) or RetryLater(f"SQS: {code}: {message}")
 
     def _body(self, letter: DeadLetter) -> str:
         if len(letter.data) * 4 // 3 > _MESSAGE_BYTES - 8_192:
@@ -105,7 +86,7 @@ class DeadLetterQueue:
             with translated("S3"):
                 self._s3.put_object(Bucket=self._bucket, Key=key, Body=letter.data)
             letter = msgspec.structs.replace(letter, data=b"", data_s3_key=key)
-        return msgspec.json.encode(letter).decode()
+        return json.dumps(msgspec.to_builtins(letter), separators=(",", ":"))
 
 
 def _batches(bodies: Sequence[str]) -> Iterator[list[str]]:
@@ -132,6 +113,7 @@ def dead_letter(
     reason: str,
     path: str,
     data: bytes,
+    traceback: str | None = None,
 ) -> DeadLetter:
     """A letter from a rejected record; the event id is taken from the bytes where they still are JSON."""
     return DeadLetter(
@@ -140,13 +122,55 @@ def dead_letter(
         position=str(position),
         sequence_number=str(position.sequence),
         sub_sequence_number=position.sub,
-        partition_key=partition_key,
+        partition_key=_bounded(partition_key, _MOST_KEY),
         arrived_ms=arrived_ms,
-        reason=reason,
-        path=path,
-        event_id=_event_id(data),
+        reason=_bounded(reason, _MOST_REASON),
+        path=_bounded(path, _MOST_PATH),
+        event_id=_key(_event_id(data)),
         data=data,
+        traceback=None if traceback is None else _bounded(traceback, _MOST_EFFECT),
     )
+
+
+def effect_letter(
+    effect: Any, *, application: str, shard: str, position: Position, now_ms: int, reason: str, traceback: str | None = None
+) -> DeadLetter:
+    """A letter from an effect that will never be written."""
+    try:
+        text = msgspec.json.encode(effect, enc_hook=repr).decode()
+    except (TypeError, ValueError, RecursionError):
+        text = repr(effect)
+    return DeadLetter(
+        application=application,
+        shard=shard,
+        position=str(position),
+        sequence_number=str(position.sequence),
+        sub_sequence_number=position.sub,
+        partition_key="",
+        arrived_ms=now_ms,
+        reason=_bounded(reason, _MOST_REASON),
+        path="$",
+        event_id=_key(getattr(effect, "event_id", None)),
+        data=b"",
+        effect=_bounded(text, _MOST_EFFECT),
+        traceback=None if traceback is None else _bounded(traceback, _MOST_EFFECT),
+    )
+
+
+def without_values(reason: str) -> str:
+    """A reason as it may stand in a log: msgspec's messages quote what a client has sent."""
+    return _QUOTED.sub("'…'", _bounded(reason, _MOST_REASON))
+
+
+def _bounded(text: str, most: int) -> str:
+    """Cut off, and without lone surrogates, which are no text."""
+    kept = text if len(text) <= most else text[: most - 1] + "…"
+    return kept.encode(errors="replace").decode()
+
+
+def _key(event_id: object) -> str | None:
+    """An id that can be one: whoever asks for a letter by a part of an id would not get it."""
+    return event_id if isinstance(event_id, str) and event_id == _bounded(event_id, _MOST_KEY) else None
 
 
 class _OnlyId(msgspec.Struct):

@@ -8,13 +8,13 @@ import msgspec
 
 from clickstream import events
 from clickstream.aggregation import is_aggregated
-from clickstream.errors import InvalidEvent, Rejected, Undecodable
+from clickstream.errors import Rejected, Undecodable
 from clickstream.events import AnyEvent
 from consumers.runtime.position import Position
 from consumers.runtime.wire import Record
 
-#: A clock this far ahead of Kinesis's is believed; beyond it the event would move the watermark past its own time.
-MAX_AHEAD_MS = 5 * 60_000
+#: Besides Rejected, what libraries raise for bytes that no client of good will sends. All else is a bug, and told as one.
+_HOSTILE = (RecursionError, ValueError, OverflowError)
 
 
 class Rejection(msgspec.Struct, frozen=True):
@@ -31,8 +31,6 @@ class Decoded(msgspec.Struct, frozen=True):
     arrived_ms: Sequence[int]
     users: list[str]
     rejections: Sequence[Rejection] = ()
-    rejected: Sequence[bool] = ()
-    """Per record of the batch, if any was rejected; empty otherwise."""
 
 
 def position_of(record: Record) -> Position:
@@ -51,12 +49,12 @@ def decode_batch(records: list[Record]) -> Decoded:
     decode = events.decode
     try:
         decoded = [decode(record.data) for record in records]
-    except Rejected:
+    except (Rejected, *_HOSTILE):
         return _one_by_one(records)
     users = [event.user_id for event in decoded]
     arrived = [record.approximate_arrival_timestamp for record in records]
     keys_differ = users != [record.partition_key for record in records]
-    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + MAX_AHEAD_MS):
+    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + events.MAX_AHEAD_MS):
         return _one_by_one(records)
     return Decoded(decoded, arrived, users)
 
@@ -65,7 +63,6 @@ def _one_by_one(records: list[Record]) -> Decoded:
     accepted: list[AnyEvent] = []
     arrived: list[int] = []
     rejections: list[Rejection] = []
-    rejected: list[bool] = []
     for record in records:
         try:
             accepted.append(_decode(record))
@@ -73,11 +70,11 @@ def _one_by_one(records: list[Record]) -> Decoded:
             # A fresh one: as it was raised it holds its traceback, that this frame, and that the whole batch, in a cycle that
             # only the collector would free, which looks every hour or so.
             rejections.append(Rejection(record, type(error)(error.reason, error.path)))
-            rejected.append(True)
+        except _HOSTILE as error:
+            rejections.append(Rejection(record, Undecodable(f"not an event: {type(error).__name__}")))
         else:
             arrived.append(record.approximate_arrival_timestamp)
-            rejected.append(False)
-    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections, rejected if rejections else ())
+    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections)
 
 
 def _decode(record: Record) -> AnyEvent:
@@ -88,8 +85,5 @@ def _decode(record: Record) -> AnyEvent:
             # KCL hands an aggregate that it cannot open to us as one plain record
             raise Undecodable("a KPL aggregate with a bad checksum or a broken body") from error
         raise
-    if event.user_id != record.partition_key:
-        raise InvalidEvent("the partition key is not the user_id, so the user's order cannot be kept", "$.user_id")
-    if event.occurred_at > record.approximate_arrival_timestamp + MAX_AHEAD_MS:
-        raise InvalidEvent("occurred in the future", "$.occurred_at")
+    events.admit(event, record.partition_key, record.approximate_arrival_timestamp)
     return event

@@ -14,8 +14,9 @@ from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from clickstream.errors import RetryLater
+from clickstream.errors import Forbidden, RetryLater
 from clickstream.refusals import as_error
+from consumers.runtime.waiting import Waiting
 
 T = TypeVar("T")
 
@@ -49,7 +50,8 @@ class CircuitOpen(RetryLater):
 class Patience:
     """Calls again until it works: exponential backoff with full jitter, ended only by ``stop``.
 
-    Waiting is what a shard must do while a store is down: Kinesis keeps the records, and KCL renews the lease meanwhile.
+    Waiting is what a shard must do while a store is down, or refuses it: Kinesis keeps the records, and KCL renews the lease
+    meanwhile. What it is not allowed to do is told by ``waiting``, all else by ``report``.
     """
 
     def __init__(
@@ -57,25 +59,35 @@ class Patience:
         *,
         stop: threading.Event,
         report: Callable[[RetryLater, int], None],
+        waiting: Waiting | None = None,
         first_s: float = 0.1,
         most_s: float = 5.0,
     ) -> None:
         self._stop = stop
         self._report = report
+        self._waiting = waiting or Waiting()
         self._first_s = first_s
         self._most_s = most_s
 
     def call(self, action: Callable[[], T]) -> T:
         """The action's result; its last RetryLater when ``stop`` was set meanwhile."""
         attempt = 0
-        while True:
-            try:
-                return action()
-            except RetryLater as error:
-                attempt += 1
-                self._report(error, attempt)
-                if self._stop.wait(self._wait_s(error, attempt)):
-                    raise
+        this_call = object()
+        try:
+            while True:
+                try:
+                    return action()
+                except RetryLater as error:
+                    attempt += 1
+                    if isinstance(error, Forbidden):
+                        self._waiting.refused(this_call, error)
+                    else:
+                        self._waiting.over(this_call)
+                        self._report(error, attempt)
+                    if self._stop.wait(self._wait_s(error, attempt)):
+                        raise
+        finally:
+            self._waiting.over(this_call)
 
     def _wait_s(self, error: RetryLater, attempt: int) -> float:
         if isinstance(error, CircuitOpen):

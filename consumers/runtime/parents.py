@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from consumers.runtime.snapshots import Lease
 log = structlog.get_logger()
 
 #: How often to ask whether the siblings have come so far.
-LOOK_AGAIN_MS = 10_000
+LOOK_AGAIN_S = 10.0
 
 
 class Store(Protocol):
@@ -27,17 +28,25 @@ class Store(Protocol):
 class Parents:
     """The parents whose snapshots may still be there. ``children_of``: shard id → its children, as Kinesis lists them."""
 
-    def __init__(self, shard: Shard, store: Store, children_of: Callable[[str], Sequence[Shard]]) -> None:
+    def __init__(
+        self,
+        shard: Shard,
+        store: Store,
+        children_of: Callable[[str], Sequence[Shard]],
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._kept = list(shard.parents)
         self._store = store
         self._children_of = children_of
-        self._last_look_ms = 0
+        self._monotonic_s = monotonic_s
+        self._last_look_s: float | None = None
 
-    def forget(self, now_ms: int) -> None:
+    def forget(self) -> None:
         """Call it after a commit of the child. Never raises: the shard goes on, and the next call tries again."""
-        if not self._kept or now_ms - self._last_look_ms < LOOK_AGAIN_MS:
+        now_s = self._monotonic_s()
+        if not self._kept or (self._last_look_s is not None and now_s - self._last_look_s < LOOK_AGAIN_S):
             return
-        self._last_look_ms = now_ms
+        self._last_look_s = now_s
         try:
             self._kept = [parent for parent in self._kept if not self._forget(parent)]
         except RetryLater as later:

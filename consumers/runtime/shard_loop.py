@@ -6,28 +6,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
 from math import inf
 from threading import Event as Flag
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
+from clickstream.completeness import Arrival, told_range
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.routing import Shard
-from consumers.runtime.application import Application, Sink
+from consumers.runtime.application import Application, Sink, holds_back
+from consumers.runtime.arrivals import Arrivals
 from consumers.runtime.checkpointing import CommitPolicy
 from consumers.runtime.commits import Commits, Landed, Store
-from consumers.runtime.dead_letters import DeadLetter, DeadLetterCount, DeadLetterLimit, dead_letter
-from consumers.runtime.decoding import Rejection, position_of
+from consumers.runtime.decoding import position_of
+from consumers.runtime.folding import Folding
 from consumers.runtime.latency import LatencySamples
 from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.snapshots import Commit
-from consumers.runtime.wire import Checkpointer, CheckpointFailed, ProcessRecords
+from consumers.runtime.stumbling import Footing
+from consumers.runtime.waiting import Waiting
+from consumers.runtime.wire import Checkpointer, CheckpointFailed, ProcessRecords, Record
+from consumers.runtime.writing import DeadLetters, SinkBroke, Writing
 
 log = structlog.get_logger()
 
@@ -36,12 +43,6 @@ DRAIN_S = 20.0
 #: KCL tells a worker that its lease is gone within a second or two. One that is still served so long after it was fenced does
 #: own the shard: what fenced it was a zombie that took its epoch late.
 FENCED_S = 10.0
-
-
-class DeadLetters(Protocol):
-    """Where rejected records go; see :class:`consumers.runtime.dead_letters.DeadLetterQueue`."""
-
-    def send(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
 class Surroundings(Protocol):
@@ -71,9 +72,9 @@ class ShardLoop:
         surroundings: Surroundings,
         *,
         policy: CommitPolicy,
-        dead_letter_limit: DeadLetterLimit,
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         monotonic_s: Callable[[], float] = time.monotonic,
+        servers_clock: Callable[[], tuple[int, float] | None] = lambda: None,
         executor: Executor | None = None,
         gone: Flag | None = None,
     ) -> None:
@@ -83,15 +84,15 @@ class ShardLoop:
         self._policy = policy
         self._clock_ms = clock_ms
         self._monotonic_s = monotonic_s
+        #: (an AWS server's clock in ms, ours in s) at its last answer.
+        self._servers_clock = servers_clock
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
         #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
         self._gone = gone or Flag()
-        self._patience = Patience(stop=self._gone, report=self._report_outage)
+        self.waiting = Waiting(self._place, clock=monotonic_s, clock_ms=clock_ms)
+        self._patience = Patience(stop=self._gone, report=self._report_outage, waiting=self.waiting)
         self._fenced_since = inf
-        self._dead_letter_count = DeadLetterCount(dead_letter_limit)
         self._latency = LatencySamples()
-        #: None until KCL has delivered a batch, empty or not: whoever has read nothing yet does not say that he caught up.
-        self._behind_ms: int | None = None
         self._unwritten = 0
         self._last_effects_ms = 0
         self._uncommitted = 0
@@ -110,46 +111,50 @@ class ShardLoop:
         if self._gone.is_set():
             self._leave_if_still_served()
             return
-        try:
+        delivered_s = self._monotonic_s()
+        with self._answering():
             self._settle(checkpointer)
             acknowledge()  # from here on the daemon encodes the next batch beside our work
-            applied = self._state.apply(batch.records)
-            self._send_dead_letters(applied.rejections)
-            self._dead_letter_count.add(applied.records, applied.rejected)
-            self._note(batch, applied.records)
+            for part, applied in self._folding.parts(batch.records):
+                self._note(part, applied)
+                if self._footing.commits_each:
+                    self._drain(ended=False, deadline_s=None)
+            self._arrived(batch, delivered_s)
             self._commit_if_due()
-        except Fenced as fenced:
-            self._stand_still(str(fenced))
 
     def idle(self) -> None:
         """What is due is due also while no batch comes: effects, a commit, the flush and the heartbeat of a quiet shard."""
         if self._gone.is_set() or not self._shard_id:
             return
-        try:
+        with self._answering():
+            self._arrivals.waited()
             self._landed(self._commits.finished())
             self._commit_if_due()
-        except Fenced as fenced:
-            self._stand_still(str(fenced))
 
     def _settle(self, checkpointer: Checkpointer) -> None:
         """Take note of a commit that has become durable, and let KCL's checkpoint follow it."""
         self._landed(self._commits.finished())
-        if self._policy.checkpoint_is_due(self._clock_ms(), last_checkpoint_ms=self._last_checkpoint_ms):
+        if self._policy.checkpoint_is_due(self._now_ms(), last_checkpoint_ms=self._last_checkpoint_ms):
             self._checkpoint(checkpointer)
 
-    def _note(self, batch: ProcessRecords, applied: int) -> None:
-        self._behind_ms = batch.millis_behind_latest or 0
+    def _arrived(self, batch: ProcessRecords, delivered_s: float) -> None:
+        if (heard := self._servers_clock()) is not None:
+            self._arrivals.heard(*heard)
+        arrived_ms = batch.records[-1].approximate_arrival_timestamp if batch.records else None
+        self._arrivals.folded(delivered_s, self._monotonic_s(), arrived_ms, batch.millis_behind_latest)
         if batch.records:
             self._delivered = position_of(batch.records[-1])
+
+    def _note(self, records: Sequence[Record], applied: int) -> None:
         if applied:
             if not self._uncommitted:
-                self._first_uncommitted_ms = self._clock_ms()
+                self._first_uncommitted_ms = self._now_ms()
             self._uncommitted += applied
             self._unwritten += applied
-            self._latency.arrived(batch.records)
+            self._latency.arrived(records)
 
     def _commit_if_due(self) -> None:
-        now = self._clock_ms()
+        now = self._now_ms()
         if self._policy.must_wait(not_durable=self._uncommitted + self._in_flight_records):
             self._landed(self._commits.wait(None))
         if self._commits.in_flight:
@@ -160,38 +165,54 @@ class ShardLoop:
         elif self._policy.effects_are_due(now, last_written_ms=self._last_effects_ms, unwritten=self._unwritten):
             self._start_effects(now)
         elif (
-            self._behind_ms is not None
+            self._arrivals.behind_ms is not None
+            and self._arrivals.served(self._monotonic_s())
             and not self._uncommitted
             and self._policy.heartbeat_is_due(now, last_write_ms=self._last_write_ms)
         ):
-            if effects := self._state.fold.effects(flush=True):
-                # held back while the shard was busy; the position is the same, so the sink may write without a commit
-                self._patience.call(lambda: self._sink.write(effects, self._state.position))
+            self._flush()
             self._last_write_ms = now
-            self._commits.start_heartbeat(self._behind_ms, now)
+            self._commits.start_heartbeat(self._arrivals.behind_ms, self._told(), self._clock_ms())
+
+    def _flush(self) -> None:
+        """Write what was held back while the shard was busy; the position is the same, so the sink needs no commit."""
+        if effects := self._effects(flush=True):
+            self._writing.write(effects, self._state.position)
 
     def _start_effects(self, now: int) -> None:
         """Show what was folded without waiting for the next commit."""
         self._unwritten, self._last_effects_ms = 0, now
         self._latency.write_started()
-        self._commits.start_effects(self._state.fold.effects(flush=False), self._state.position)
+        self._commits.start_effects(self._effects(flush=False), self._state.position)
 
     def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
-        now = self._clock_ms()
         full = self._commits.wants_full
+        state = self._folding.encoded(full=full)
+        effects = self._effects(flush=flush)
         commit = Commit(
             position=self._state.position,
-            state=self._state.snapshot() if full else self._state.changes(),
+            state=state,
             full=full,
             progress=self._state.progress,
-            behind_ms=self._behind_ms or 0,
+            behind_ms=self._arrivals.behind_ms or 0,
+            arrival=self._told(),
             latency=self._latency.encoded(),
             ended=ended,
+            stumble=self._footing.for_commit(self._state.position),
         )
         self._latency.write_started()
         self._in_flight_records, self._uncommitted, self._unwritten = self._uncommitted, 0, 0
-        self._last_write_ms = self._last_effects_ms = now
-        self._commits.start(commit, self._state.fold.effects(flush=flush), now)
+        self._last_write_ms = self._last_effects_ms = self._now_ms()
+        self._commits.start(commit, effects, self._clock_ms())
+
+    def _effects(self, *, flush: bool) -> Sequence[Any]:
+        """What is to be written next: nothing more is told before it is."""
+        effects = self._folding.effects(flush=flush)
+        self._arrivals.given(whole=flush or not holds_back(self._state.fold))
+        return effects
+
+    def _told(self) -> Arrival:
+        return self._arrivals.told(self._state.lateness.encoded())
 
     def _landed(self, landed: Landed) -> None:
         if landed is not None:
@@ -200,25 +221,6 @@ class ShardLoop:
             self._durable = landed.position
             self._in_flight_records = 0
 
-    def _send_dead_letters(self, rejections: Sequence[Rejection]) -> None:
-        if not rejections:
-            return
-        letters = [
-            dead_letter(
-                application=self._application.name,
-                shard=self._shard_id,
-                position=position_of(rejection.record),
-                partition_key=rejection.record.partition_key,
-                arrived_ms=rejection.record.approximate_arrival_timestamp,
-                reason=rejection.error.reason,
-                path=rejection.error.path,
-                data=rejection.record.data,
-            )
-            for rejection in rejections
-        ]
-        self._patience.call(lambda: self._io.dead_letters.send(letters))
-        self._log.warning("dead letters", count=len(letters), reason=letters[0].reason, position=letters[0].position)
-
     def _checkpoint(self, checkpointer: Checkpointer) -> None:
         """KCL's position follows the durable one; it may not pass what KCL has delivered in this run."""
         if self._durable is None or self._delivered is None:
@@ -226,7 +228,7 @@ class ShardLoop:
         position = min(self._durable, self._delivered)
         if position == self._checkpointed:
             return
-        self._last_checkpoint_ms = self._clock_ms()
+        self._last_checkpoint_ms = self._now_ms()
         try:
             checkpointer.checkpoint(str(position.sequence), position.sub)
         except CheckpointFailed as failed:
@@ -243,20 +245,28 @@ class ShardLoop:
         self._shard_id = shard_id
         self._log = self._log.bind(shard=shard_id)
         shard = self._patience.call(lambda: self._io.describe(shard_id))
-        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms()))
+        hash_range = told_range(shard.hash_range)
+        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clock_ms(), hash_range))
         self._state = ShardState(self._application.name, self._application.open_fold(shard_id), shard.hash_range)
         if lease.position is not None:
             self._state.restore(self._patience.call(lambda: self._io.store.read(lease)), lease.position)
         else:
             for parent in shard.parents:
                 self._inherit(parent)
+        self._arrivals = Arrivals(hash_range, lease.arrival)
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
-        self._sink = self._io.open_sink(shard_id)
+        self._footing = Footing(lease.stumble)
+        place = {"application": self._application.name, "shard": shard_id}
+        letters = self._io.dead_letters
+        sink = self._patience.call(lambda: self._io.open_sink(shard_id))
+        self._writing = Writing(sink, letters, self._patience, self._footing, **place, now_ms=self._clock_ms)
+        remember = partial(self._io.store.stumbled, lease)
+        self._folding = Folding(self._state, self._footing, letters, self._patience, **place, remember=remember)
         self._commits = Commits(
             lease=lease,
-            parents=Parents(shard, self._io.store, self._io.children_of),
+            parents=Parents(shard, self._io.store, self._io.children_of, self._monotonic_s),
             store=self._io.store,
-            sink=self._sink,
+            writing=self._writing,
             patience=self._patience,
             executor=self._executor,
         )
@@ -286,25 +296,23 @@ class ShardLoop:
     def shutdown_requested(self, checkpointer: Checkpointer) -> None:
         if self._gone.is_set():
             return
-        try:
-            self._drain(ended=False, deadline_s=DRAIN_S)
+        with self._answering():
+            try:
+                self._drain(ended=False, deadline_s=DRAIN_S)
+            except TimeoutError as error:
+                raise Stop(f"{self._shard_id}: the stores have taken longer than {DRAIN_S:g} s") from error
             self._checkpoint(checkpointer)
-        except Fenced as fenced:
-            self._stand_still(str(fenced))
 
     def shard_ended(self, checkpointer: Checkpointer) -> None:
         if self._gone.is_set():
             self._leave_if_still_served()
             return
-        try:
+        with self._answering():
             # An owner that died between this commit and KCL's checkpoint leaves a shard that ends once more.
             if not self._commits.ended:
                 # without a deadline: the children may only start from what is committed here
                 self._drain(ended=True, deadline_s=None)
             self._patience.call(lambda: _checkpoint_the_end(checkpointer))
-        except Fenced as fenced:
-            self._stand_still(str(fenced))
-        else:
             self._log.info("shard ended", position=str(self._state.position))
 
     def lease_lost(self) -> None:
@@ -320,8 +328,19 @@ class ShardLoop:
             self._start_commit(flush=True, ended=ended)
             left_s = None if deadline_s is None else max(0.0, deadline_s - (self._monotonic_s() - started))
             self._landed(self._commits.wait(left_s))
-        elif effects := self._state.fold.effects(flush=True):
-            self._patience.call(lambda: self._sink.write(effects, self._state.position))
+        else:
+            self._flush()
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """Whoever is fenced stands still; a bug in the sink is remembered, as the fold's are, and ends the process."""
+        try:
+            yield
+        except Fenced as fenced:
+            self._stand_still(str(fenced))
+        except SinkBroke as broke:
+            self._folding.stumbled("write", broke)
+            raise
 
     def _stand_still(self, why: str) -> None:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
@@ -335,6 +354,10 @@ class ShardLoop:
             raise Fenced(
                 f"{self._shard_id}: fenced {FENCED_S:g} s ago, but KCL has left us the lease: a new process must take it"
             )
+
+    def _now_ms(self) -> int:
+        """For intervals, which a clock that is set back must not lengthen."""
+        return int(self._monotonic_s() * 1000)
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:
         if attempt == 1 or attempt % 10 == 0:

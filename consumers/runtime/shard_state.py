@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
+from clickstream.completeness import Buckets, Lateness
 from clickstream.errors import Stop
+from clickstream.events import AnyEvent
 from clickstream.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
 from consumers.runtime.decoding import Decoded, Rejection, decode_batch, newer_than, position_of
@@ -24,6 +26,7 @@ class StoredState(msgspec.Struct, frozen=True, array_like=True):
     progress: Progress
     seen: list[SeenChunk]
     fold: bytes
+    lateness: Buckets = {}
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -31,7 +34,6 @@ class Applied(msgspec.Struct, frozen=True):
 
     records: int
     rejections: Sequence[Rejection] = ()
-    rejected: Sequence[bool] = ()
 
 
 NOTHING = Applied(0)
@@ -45,6 +47,7 @@ class ShardState:
         self._application = application
         self.position = START
         self.progress = Progress()
+        self.lateness = Lateness()
         self._seen = SeenEvents()
         self._home = Home(hash_range)
         self._range = hash_range
@@ -59,6 +62,8 @@ class ShardState:
         ours = self._not_for_others(mine)
         new = self._seen.only_new(ours.events, ours.arrived_ms)
         self.fold.apply(new)
+        occurred = [event.occurred_at for event in new]
+        self.lateness.add(occurred, ours.arrived_ms if len(new) == len(ours.events) else _arrived(new, ours))
         self.position = position_of(fresh[-1])
         was = self.progress
         self.progress = Progress(
@@ -66,23 +71,32 @@ class ShardState:
             dead_letters=was.dead_letters + len(decoded.rejections),
             duplicates=was.duplicates + len(mine.events) - len(new),
             foreign=was.foreign + len(decoded.events) - len(mine.events),
-            watermark_ms=max([was.watermark_ms, *[event.occurred_at for event in new]]),
+            watermark_ms=max(was.watermark_ms, max(occurred, default=0)),
             arrived_ms=max(was.arrived_ms, fresh[-1].approximate_arrival_timestamp),
         )
-        return Applied(len(fresh), decoded.rejections, decoded.rejected)
+        return Applied(len(fresh), decoded.rejections)
+
+    def set_aside(self, record: Record) -> None:
+        """Pass a record over that cannot be folded; it counts as a dead letter."""
+        self.position = position_of(record)
+        self.progress = msgspec.structs.replace(self.progress, dead_letters=self.progress.dead_letters + 1)
 
     def changes(self) -> bytes:
         """What changed since the last ``changes`` or ``snapshot``, encoded."""
-        return msgspec.msgpack.encode(StoredState(self.progress, self._seen.changes(), self.fold.changes()))
+        return self._encoded(self._seen.changes(), self.fold.changes())
 
     def snapshot(self) -> bytes:
         """The whole state, encoded."""
-        return msgspec.msgpack.encode(StoredState(self.progress, self._seen.everything(), self.fold.snapshot()))
+        return self._encoded(self._seen.everything(), self.fold.snapshot())
+
+    def _encoded(self, seen: list[SeenChunk], fold: bytes) -> bytes:
+        return msgspec.msgpack.encode(StoredState(self.progress, seen, fold, self.lateness.buckets))
 
     def restore(self, chain: Sequence[bytes], position: Position) -> None:
         """Continue where this shard's last owner committed. Raises Stop when other code's state cannot be read."""
         for link in chain:
-            self.progress = self._merge(link, None).progress
+            stored = self._merge(link, None)
+            self.progress, self.lateness.buckets = stored.progress, stored.lateness
         self.position = position
 
     def inherit(self, chain: Sequence[bytes]) -> None:
@@ -118,3 +132,9 @@ class ShardState:
 
 def _only(decoded: Decoded, kept: list[int]) -> Decoded:
     return Decoded([decoded.events[n] for n in kept], [decoded.arrived_ms[n] for n in kept], [decoded.users[n] for n in kept])
+
+
+def _arrived(new: Sequence[AnyEvent], among: Decoded) -> list[int]:
+    """When these of the events arrived."""
+    kept = {id(event) for event in new}
+    return [arrived for event, arrived in zip(among.events, among.arrived_ms, strict=True) if id(event) in kept]

@@ -18,11 +18,13 @@ from botocore.exceptions import ClientError
 from isal import isal_zlib
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
 from clickstream.refusals import error_code
 from clickstream.settings import Settings
 from consumers.runtime.outages import translated
 from consumers.runtime.position import Position
+from consumers.runtime.stumbling import Stumble
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -75,8 +77,11 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     full: bool
     progress: Progress
     behind_ms: int = 0
+    arrival: Arrival = Arrival()
     latency: str = ""
     ended: bool = False
+    stumble: Stumble | None = None
+    """The bug that the next owner still has to beware of; see :mod:`consumers.runtime.stumbling`."""
 
 
 class Lease(msgspec.Struct, kw_only=True):
@@ -87,6 +92,9 @@ class Lease(msgspec.Struct, kw_only=True):
     position: Position | None = None
     manifest: Manifest = Manifest()
     ended: bool = False
+    arrival: Arrival = Arrival()
+    stumble: Stumble | None = None
+    """As of the take."""
 
 
 class SnapshotStore:
@@ -110,15 +118,21 @@ class SnapshotStore:
         self._bucket = settings.state_bucket
         self._taken: Lease | None = None
 
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         """Become the owner: every older epoch is refused from now on. How far the shard lags is unknown until it is read."""
         with translated("DynamoDB"):
             item = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=self._key(shard_id),
-                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now REMOVE behind_ms, breakers",
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
+                " REMOVE behind_ms, breakers, waiting",
                 ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={":one": {"N": "1"}, ":owner": {"S": self._owner}, ":now": {"N": str(now_ms)}},
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":owner": {"S": self._owner},
+                    ":now": {"N": str(now_ms)},
+                    ":range": {"S": hash_range},
+                },
                 ReturnValues="ALL_NEW",
             )["Attributes"]
         lease = _lease(shard_id, item)
@@ -145,12 +159,14 @@ class SnapshotStore:
         manifest = Manifest(chain=(link,) if commit.full else (*old, link))
         values: dict[str, AttributeValueTypeDef] = {
             "position": {"S": str(commit.position)},
-            "manifest": {"S": msgspec.json.encode(manifest).decode()},
+            "manifest": {"S": _json(manifest)},
             "ended": {"BOOL": commit.ended},
             "behind_ms": {"N": str(commit.behind_ms)},
             "latency": {"S": commit.latency},
+            "stumble": {"S": "" if commit.stumble is None else _json(commit.stumble)},
             "updated_at": {"N": str(now_ms)},
             "committed_at": {"N": str(now_ms)},
+            **_told(commit.arrival),
             **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(commit.progress).items()},
         }
         try:
@@ -193,53 +209,52 @@ class SnapshotStore:
                 Key=self._key(shard_id),
                 UpdateExpression="SET manifest = :empty",
                 ConditionExpression="ended = :true",
-                ExpressionAttributeValues={":empty": {"S": msgspec.json.encode(Manifest()).decode()}, ":true": {"BOOL": True}},
+                ExpressionAttributeValues={":empty": {"S": _json(Manifest())}, ":true": {"BOOL": True}},
             )
         with translated("S3"):
             self._delete(self._keys(shard_id))
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
-        """Tell that the shard is alive and how far it lags, without moving its position."""
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        """Tell that the shard is alive and how far it has come, without moving its position."""
+        if not self._if_owner(lease, behind_ms={"N": str(behind_ms)}, updated_at={"N": str(now_ms)}, **_told(arrival)):
+            raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's")
+
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None:
+        """Remember the bug that ends this process, for the next owner; nothing when that one is there already."""
+        self._if_owner(lease, stumble={"S": _json(stumble)})
+
+    def tell_trouble(self, breakers: Mapping[str, str], waiting: Mapping[str, str | int]) -> None:
+        """Show in the item of the shard taken last which dependencies are down (``breakers``: dependency → state), and what it
+        may not do (``waiting``: action, resource, since).
+
+        Safe from another thread than the shard loop's. Nothing happens before a shard is taken or after it was lost.
+        """
+        if self._taken is not None:
+            self._if_owner(
+                self._taken,
+                breakers={"M": {dependency: {"S": state} for dependency, state in breakers.items()}},
+                waiting={"M": {name: {"N" if isinstance(value, int) else "S": str(value)} for name, value in waiting.items()}},
+            )
+
+    def _if_owner(self, lease: Lease, **values: Any) -> bool:
+        """Set attributes of the shard's item; False, and nothing is set, when there is a newer owner."""
         try:
             with translated("DynamoDB"):
                 self._dynamodb.update_item(
                     TableName=self._table,
                     Key=self._key(lease.shard_id),
-                    UpdateExpression="SET behind_ms = :behind_ms, updated_at = :now",
+                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
                     ConditionExpression="epoch = :epoch",
                     ExpressionAttributeValues={
                         ":epoch": {"N": str(lease.epoch)},
-                        ":behind_ms": {"N": str(behind_ms)},
-                        ":now": {"N": str(now_ms)},
+                        **{f":{name}": value for name, value in values.items()},
                     },
                 )
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
-            raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's") from error
-
-    def tell_breakers(self, states: Mapping[str, str]) -> None:
-        """Show in the item of the shard taken last which dependencies are down (``breakers``: dependency → state).
-
-        Safe from another thread than the shard loop's. Nothing happens before a shard is taken or after it was lost.
-        """
-        if self._taken is None:
-            return
-        try:
-            with translated("DynamoDB"):
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=self._key(self._taken.shard_id),
-                    UpdateExpression="SET breakers = :breakers",
-                    ConditionExpression="epoch = :epoch",
-                    ExpressionAttributeValues={
-                        ":epoch": {"N": str(self._taken.epoch)},
-                        ":breakers": {"M": {dependency: {"S": state} for dependency, state in states.items()}},
-                    },
-                )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise
+            return False
+        return True
 
     def _key(self, shard_id: str) -> dict[str, AttributeValueTypeDef]:
         return {"application": {"S": self._application}, "shard": {"S": shard_id}}
@@ -290,11 +305,26 @@ class SnapshotStore:
 
 
 def _lease(shard_id: str, item: dict[str, Any]) -> Lease:
-    position, manifest = item.get("position"), item.get("manifest")
+    position, manifest, stumble = item.get("position"), item.get("manifest"), item.get("stumble", {"S": ""})["S"]
     return Lease(
         shard_id=shard_id,
-        epoch=int(item.get("epoch", {"N": "0"})["N"]),
+        epoch=_number(item, "epoch"),
         position=Position.parse(position["S"]) if position else None,
         manifest=msgspec.json.decode(manifest["S"], type=Manifest) if manifest else Manifest(),
         ended=item.get("ended", {"BOOL": False})["BOOL"],
+        arrival=Arrival(arrived_to=_number(item, "arrived_to"), whole_to=_number(item, "whole_to")),
+        stumble=msgspec.json.decode(stumble, type=Stumble) if stumble else None,
     )
+
+
+def _number(item: dict[str, Any], name: str) -> int:
+    return int(item.get(name, {"N": "0"})["N"])
+
+
+def _told(arrival: Arrival) -> dict[str, AttributeValueTypeDef]:
+    fields = msgspec.structs.asdict(arrival).items()
+    return {name: {"N": str(value)} if isinstance(value, int) else {"S": value} for name, value in fields}
+
+
+def _json(value: msgspec.Struct) -> str:
+    return msgspec.json.encode(value).decode()

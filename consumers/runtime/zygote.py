@@ -11,6 +11,7 @@ import ctypes
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
@@ -108,6 +109,8 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
         done = os.open(directory / f"{pid}.done", os.O_WRONLY)
         code = serve()
         os.write(done, b"%d\n" % code)
+    except BaseException:  # noqa: BLE001  # nothing goes back into the zygote
+        log.error("a bug ends the shard process", traceback=traceback.format_exc())
     finally:
         # never back into the zygote's own loop, whatever happened
         sys.stderr.flush()

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError, WaiterError
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
 from clickstream.settings import DEFAULT_REGION, ORDER_QUEUES, Settings
+from infra.permissions import lease_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef
@@ -49,6 +50,14 @@ def create(clients: Clients, settings: Settings, *, shards: int = 4) -> None:
     _bucket(clients, settings.state_bucket, settings.region)
     _bucket(clients, settings.models_bucket, settings.region)
     _wait(clients, settings)
+
+
+def create_lease_tables(clients: Clients, settings: Settings, application: str) -> None:
+    """KCL's tables of an application, as the stacks make them: a worker would make its own, and its role may not."""
+    leases, coordinator, metrics = lease_tables(settings, application)
+    _table(clients, leases, "leaseKey")
+    _table(clients, coordinator, "key")
+    _table(clients, metrics, "wid")
 
 
 def _code(error: ClientError) -> str:

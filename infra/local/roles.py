@@ -11,8 +11,8 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings
-from consumers.runtime import leases
 from infra import permissions
+from infra.local import resources
 from infra.local.gate.policies import PLACEHOLDER
 
 APPLICATIONS = ("archive", "analytics", "fraud", "orders", "recommendations")
@@ -42,13 +42,8 @@ def variables(deployment: str, role: str) -> dict[str, str]:
 
 def prepared(settings: Settings, application: str) -> Settings:
     """:func:`under`, for a worker that may find its tables missing otherwise."""
-    create_lease_tables(Clients(settings), settings, application)
+    resources.create_lease_tables(Clients(settings), settings, application)
     return under(settings, application)
-
-
-def create_lease_tables(clients: Clients, settings: Settings, application: str) -> None:
-    """As the stacks make them: a worker's role may not."""
-    leases.create_tables(settings.application(application), clients)
 
 
 def policies() -> str:

@@ -276,7 +276,7 @@ def _bring_up(
 
 
 def _policies(directory: Path) -> Path:
-    return directory / "policies.json"
+    return _scratch(directory) / "policies.json"
 
 
 def _scratch(directory: Path) -> Path:

@@ -20,7 +20,7 @@ from clickstream.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
-from infra.local.roles import APPLICATIONS
+from infra.local.roles import APPLICATIONS as APPLICATIONS
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
 NAMES = ("aws", *APPLICATIONS, "collect", "serve")
@@ -77,7 +77,7 @@ class Parts:
         workers = [name for name in APPLICATIONS if name in self._names]
         for name in workers:
             if stack is not None:
-                roles.create_lease_tables(clients, self._settings, name)
+                resources.create_lease_tables(clients, self._settings, name)
             begin(self._workers, name, "worker", name)
         if "collect" in self._names:
             begin(self._collecting, "collect", "collect", "--port", str(collect_port))

@@ -6,6 +6,7 @@ latter, an Athena query that must be exact says ``count(DISTINCT event_id)`` or 
 
 from __future__ import annotations
 
+import pyarrow as pa
 from aws_cdk import Aws, Environment, RemovalPolicy, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
@@ -13,29 +14,28 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from clickstream.settings import Settings
+from consumers.archive.parquet import SCHEMA
 
-#: consumers.archive.parquet.SCHEMA in Hive's types; a test compares.
-COLUMNS = {
-    "ordinal": "bigint",
-    "type": "string",
-    "event_id": "string",
-    "user_id": "string",
-    "session_id": "string",
-    "occurred_at": "timestamp",
-    "schema_version": "smallint",
-    "context": "struct<ip:string,device:string,country:string,referrer:string>",
-    "url": "string",
-    "product_id": "string",
-    "category": "string",
-    "quantity": "int",
-    "query": "string",
-    "order_id": "string",
-    "items": "array<struct<product_id:string,category:string,quantity:int,price:bigint>>",
-    "amount": "bigint",
-    "currency": "string",
-    "payment_fingerprint": "string",
-    "success": "boolean",
+_HIVE = {
+    "string": "string",
+    "int16": "smallint",
+    "int32": "int",
+    "int64": "bigint",
+    "bool": "boolean",
+    "timestamp[us]": "timestamp",
 }
+
+
+def _hive(kind: pa.DataType) -> str:
+    if pa.types.is_struct(kind):
+        return f"struct<{','.join(f'{field.name}:{_hive(field.type)}' for field in kind)}>"
+    if pa.types.is_list(kind):
+        return f"array<{_hive(kind.value_type)}>"
+    return _HIVE[str(kind)]
+
+
+#: The archive's own schema in Hive's types.
+COLUMNS = {field.name: _hive(field.type) for field in SCHEMA}
 FIRST_DAY = "2026-01-01"
 
 

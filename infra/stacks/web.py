@@ -55,9 +55,18 @@ class WebStack(Stack):
             generate_secret_string=secretsmanager.SecretStringGenerator(password_length=64, exclude_punctuation=True),
             removal_policy=removal,
         )
+        token = secretsmanager.Secret(
+            self,
+            "DashboardToken",
+            secret_name=f"{stage.settings.name}/dashboard-token",
+            description="The login of the dashboard; a new one ends all sessions",
+            generate_secret_string=secretsmanager.SecretStringGenerator(password_length=48, exclude_punctuation=True),
+            removal_policy=removal,
+        )
         by_hand = "changed by a person who tells the clients, or never: docs/runbook.md, rotate keys"
         accept(keys, "SMG4", by_hand)
         accept(hash_key, "SMG4", by_hand)
+        accept(token, "SMG4", by_hand)
         self.collector = Service(
             self,
             "Collector",
@@ -89,6 +98,11 @@ class WebStack(Stack):
             settings=stage.settings,
             key=key,
             port=SERVING_PORT,
+            secrets={
+                "CLICKSTREAM_DASHBOARD_TOKEN": ecs.Secret.from_secrets_manager(token),
+                # what the gateway has let in with a client's key, it passes on with that key
+                "COLLECTOR_KEYS": ecs.Secret.from_secrets_manager(keys),
+            },
         )
         self.balancer = self._balancer(stage)
         self.targets = {

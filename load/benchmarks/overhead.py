@@ -10,7 +10,6 @@ import msgspec
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime import child, watchdog
 from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.dead_letters import DeadLetterLimit
 from consumers.runtime.decoding import decode_batch, position_of
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.wire import Message, ProcessRecords
@@ -60,7 +59,6 @@ def _whole(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: li
             prepared.surroundings,
             # by records alone, as at full speed: by the clock, a slower machine would commit more often
             policy=CommitPolicy(max_records=PER_COMMIT, interval_ms=_NEVER_MS, effects_interval_ms=_NEVER_MS),
-            dead_letter_limit=DeadLetterLimit(),
             executor=commits,
         )
         watched = watchdog.Watched(loop, watch)

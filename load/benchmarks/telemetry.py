@@ -17,6 +17,7 @@ from hdrh.histogram import HdrHistogram
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from clickstream.completeness import Arrival
 from clickstream.events import Context, Login, encode
 from clickstream.routing import WHOLE_SPACE
 from clickstream.settings import Settings
@@ -200,7 +201,7 @@ class _Nowhere:
 
 
 class _NoStore:
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         raise NotImplementedError
 
     def look(self, shard_id: str) -> Lease | None: ...
@@ -210,7 +211,7 @@ class _NoStore:
 
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
 
     def forget(self, shard_id: str) -> None: ...
 

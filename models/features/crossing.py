@@ -12,12 +12,14 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from models.features.definitions import FeatureSet, Rolling, Track
-from models.features.history import TIME_SIZE
+from models.features.history import TIME_SIZE, limit, numbers
 from models.features.plans import track_plan, vector_plan
 from models.features.reading import NO_NUMBERS, read
 
 #: Of what a part's bytes mean: code that writes others does not meet them.
 _FORMAT = 2
+#: Observations of a key that are kept of all ended shards together, the latest: counts saturate there too.
+MOST_FOLDED = 1_024
 
 
 class Part(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +71,20 @@ class Crossing:
                 history = merged([part.content, *others.get(part.seen, ())], plan.layout.size)
                 read(plan, history, -plan.reach_ms, time_ms, NO_NUMBERS, False, whole)
         return tuple(whole)
+
+    def folded(self, name: str, parts: Sequence[bytes]) -> bytes | None:
+        """Parts that change no more, as one that reads like them; None for the name of a key under another definition.
+
+        What no window reaches is left out, for rows that are at most as late as the feature set allows.
+        """
+        plan = next((plan for plan in self._plans if name.startswith(seen(plan.track, ""))), None)
+        if plan is None:
+            return None
+        history = merged(parts, plan.layout.size)[-MOST_FOLDED * plan.layout.size :]
+        if not history:
+            return history
+        newest_ms = int(numbers(history[-plan.layout.size :])[0])
+        return plan.layout.later(history, limit(newest_ms - plan.reach_ms))
 
 
 def merged(parts: Sequence[bytes], size: int) -> bytes:

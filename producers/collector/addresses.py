@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Sequence
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
+#: ``203.0.113.7:54321``, ``[2001:db8::1]`` and ``[2001:db8::1]:443``: some proxies write the port too (RFC 7239 allows it).
+_WITH_PORT = re.compile(r"\[(?P<six>[^\[\]]+)\](:[0-9]{1,5})?|(?P<four>[0-9.]+):[0-9]{1,5}")
+
+
 def parse(text: str) -> Address | None:
-    """An address, an IPv4 one that is wrapped in IPv6 as itself; None for anything else."""
+    """An address, without its port and zone, an IPv4 one that is wrapped in IPv6 as itself; None for anything else."""
+    text = text.strip(" \t")
+    if found := _WITH_PORT.fullmatch(text):
+        text = found["six"] or found["four"]
     try:
-        address = ipaddress.ip_address(text.strip().strip("[]"))
+        # a zone names an interface of the proxy, and says nothing of the visitor
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:

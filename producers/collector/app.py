@@ -35,12 +35,14 @@ from producers.collector.memory import Budget
 from producers.collector.meters import EVENTS, Meter
 from producers.collector.reading import form_of, read_body
 from producers.collector.reception import Problem, Refusal, receive
-from producers.collector.refusals import Refused
+from producers.collector.refusals import Refused, busy
 
 #: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
 TRACE = "clickstream.trace"
 STATIC = Path(__file__).parent / "static"
 _JSON = "application/json"
+#: Of a small object with its texts: an id, a told problem.
+_OBJECT_BYTES = 512
 log = structlog.get_logger()
 
 
@@ -80,7 +82,7 @@ def create_app(
     """The application over an open publisher.
 
     ``keys`` None serves this machine alone. ``origins`` are those of pages that may send (CORS); ``trusted`` the networks of
-    proxies whose X-Forwarded-For counts; ``memory`` the bytes of bodies that may be on their way in at once. ``meter`` counts
+    proxies whose X-Forwarded-For counts; ``memory`` the bytes that requests may hold at once. ``meter`` counts
     for /metrics; ``traces`` is producers.collector.tracing's middleware, and ``stream`` the name that its spans give.
     ``app.state.drain()`` makes /readyz say that the end has begun.
     """
@@ -121,6 +123,14 @@ def create_app(
     )
     app.state.drain = endpoints.drain
     return app
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """An event on its way to the stream."""
+
+    event_id: str
+    record: tuple[str, bytes]
+    """(partition key, data)"""
 
 
 class _Endpoints:
@@ -165,24 +175,34 @@ class _Endpoints:
     async def events(self, request: Request) -> Response:
         sender = self._admission.admit(request, self._clocks.monotonic())
         form = form_of(request)
-        body = await read_body(request, self._bounds, self._budget, self._timeouts.body)
-        documents = self._documents(body, form, sender)
-        # a relay's own User-Agent says nothing of its visitors
-        kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
-        received = self._receive(documents, sender, kind)
-        accepted = [event for event in received if not isinstance(event, Refusal)]
-        # nothing larger than the encoded events is kept while Kinesis is waited for
-        del body, documents
-        trace = request.scope.get(TRACE)  # of a sampled request alone
-        if trace is not None:
-            accepted = trace.mark(accepted, self._stream)
-        fates = await self._deliver([(event.user_id, encode(event)) for event in accepted])
+        with self._budget.lease() as lease:
+            body = await read_body(request, self._bounds, lease, self._timeouts.body)
+            trace = request.scope.get(TRACE)  # of a sampled request alone
+            received = self._received(body, form, sender, request, trace)
+            # while Kinesis is waited for nothing larger is kept than the encoded events and what their senders will be told
+            del body
+            if not lease.become(_memory(received)):
+                raise busy()
+            fates = await self._deliver([each.record for each in received if isinstance(each, Taken)])
         if trace is not None:
             trace.delivered(fates)
         status, answer = sum_up(_answers(received, fates))
         self._meter.events(answer)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return _json(answer, status, headers)
+
+    def _received(self, body: bytes, form: Form, sender: Sender, request: Request, trace: Any) -> list[Taken | Refusal]:
+        """Never waits, so the parsed events of one request alone are in memory, which are larger than their bytes."""
+        documents = self._documents(body, form, sender)
+        # a relay's own User-Agent says nothing of its visitors
+        kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
+        received = self._receive(documents, sender, kind)
+        if trace is not None:
+            marked = iter(trace.mark([event for event in received if not isinstance(event, Refusal)], self._stream))
+            received = [event if isinstance(event, Refusal) else next(marked) for event in received]
+        return [
+            event if isinstance(event, Refusal) else Taken(event.event_id, (event.user_id, encode(event))) for event in received
+        ]
 
     def _documents(self, body: bytes, form: Form, sender: Sender) -> list[bytes | Rejected]:
         """Raises Refused (400, 413, 429); a body that is refused costs its sender one event."""
@@ -203,7 +223,7 @@ class _Endpoints:
             if isinstance(document, Rejected):
                 received.append(Refusal.of(document))
                 continue
-            event = receive(document, self._new_id)
+            event = receive(document, self._new_id, self._clocks.wall_ms())
             if not isinstance(event, Refusal):
                 visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
                 event = self._fingerprints.hide(devices.named(event, device_kind), visitor)
@@ -215,6 +235,14 @@ class _Endpoints:
             return []
         fates = await deliver(self._puts, records, self._timeouts.acknowledgement)
         delivered = "retry" not in fates
+        forbidden = None if delivered else self._puts.forbidden
+        if forbidden is not None and self._health.worth_a_line(self._clocks.monotonic()):
+            log.error(
+                "the stream refuses this collector; clients are told to send their events again",
+                action=forbidden.action,
+                resource=forbidden.resource,
+                error=str(forbidden),
+            )
         if self._health.note(delivered=delivered, now=self._clocks.monotonic()):
             if delivered:
                 log.info("the stream takes events again")
@@ -243,7 +271,11 @@ class _Endpoints:
         if self._draining:
             return _json({"status": "not ready", "stuck": "collector", "reason": "it is ending"}, 503)
         if not self._health.ready(self._clocks.monotonic()):
-            return _json({"status": "not ready", "stuck": "stream", "reason": "the last put was not acknowledged"}, 503)
+            forbidden = self._puts.forbidden
+            reason = "the last put was not acknowledged"
+            if forbidden is not None:
+                reason = f"not allowed: {forbidden.action} on {forbidden.resource}"
+            return _json({"status": "not ready", "stuck": "stream", "reason": reason}, 503)
         return _json({"status": "ready"})
 
     async def metrics(self, request: Request) -> Response:
@@ -262,7 +294,15 @@ def _normal(ip: str) -> str:
     return ip if address is None else str(address)
 
 
-def _answers(received: Sequence[AnyEvent | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
+def _memory(received: Sequence[Taken | Refusal]) -> int:
+    """Bytes, roughly, that a request holds while it waits for its answer."""
+    return sum(
+        _OBJECT_BYTES * (1 + len(each.errors)) if isinstance(each, Refusal) else 2 * _OBJECT_BYTES + len(each.record[1])
+        for each in received
+    )
+
+
+def _answers(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
     answers: list[EventAnswer] = []
     told = iter(fates)
     for event in received:

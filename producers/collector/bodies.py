@@ -21,6 +21,10 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     body_bytes: int = 1024 * 1024
     """As it comes over the wire."""
     inflated_bytes: int = 5 * 1024 * 1024
+    ratio: int = 100
+    """A gzip body inflates to so many times its size; events that differ in their ids alone come to about 40."""
+    free_bytes: int = 256 * 1024
+    """Whatever the ratio."""
     events: int = 500
     depth: int = 16
     """Nesting of one JSON document; an event in an array needs 4."""
@@ -32,13 +36,14 @@ class TooMany(TooLarge):
 
 def inflate(body: bytes, bounds: Bounds) -> bytes:
     """A gzip body's content. Raises TooLarge as soon as it is over the limit, Undecodable for anything but one member."""
+    most = min(bounds.inflated_bytes, max(bounds.free_bytes, bounds.ratio * len(body)))
     inflater = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        content = inflater.decompress(body, bounds.inflated_bytes + 1)
+        content = inflater.decompress(body, most + 1)
     except zlib.error as error:
         raise Undecodable(f"not gzip: {error}") from error
-    if len(content) > bounds.inflated_bytes:
-        raise TooLarge(f"more than {bounds.inflated_bytes:,} bytes after decompression")
+    if len(content) > most:
+        raise TooLarge(f"more than {most:,} bytes after decompression")
     if not inflater.eof or inflater.unused_data:
         raise Undecodable("not one whole gzip member")
     return content

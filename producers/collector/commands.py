@@ -89,7 +89,7 @@ def collect(
             keys=known,
             origins=allowed,
             trusted=trusted,
-            meter=Meter(lambda: publisher.counters, lambda: publisher.waiting),
+            meter=Meter(lambda: publisher.counters, lambda: publisher.waiting, lambda: publisher.forbidden),
             traces=traces,
             stream=settings.stream,
         )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Literal, Protocol
 
-from clickstream.errors import Rejected, RetryLater
+from clickstream.errors import Forbidden, Rejected, RetryLater
 from producers.puts import Delivered, Settled
 
 Fate = Literal["delivered", "retry"] | Rejected
@@ -17,6 +17,9 @@ Fate = Literal["delivered", "retry"] | Rejected
 
 class Puts(Protocol):
     """The publisher, as far as the collector knows it (producers.kinesis.KinesisPublisher)."""
+
+    @property
+    def forbidden(self) -> Forbidden | None: ...
 
     def put_raw(
         self, key: str, data: bytes, on_settled: Callable[[Settled], None] | None = None, *, timeout: float | None = None

@@ -1,4 +1,4 @@
-"""A bound on the bytes of request bodies that are in memory at once."""
+"""A bound on the bytes that requests hold in memory at once, from their first byte to their answer."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ class Lease:
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self.held = 0
+
+    def become(self, size: int) -> bool:
+        """Hold this much instead; False, and nothing changed, when there is not so much left."""
+        return self.grow(size - self.held)
 
     def grow(self, size: int) -> bool:
         """False, and nothing taken, when there is not so much left."""

@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from clickstream.errors import Forbidden
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
 from producers.collector.answers import Answer
 from producers.puts import Counters
@@ -27,13 +28,17 @@ _COUNTERS: dict[str, MetricName] = {
 
 
 class Meter:
-    """``counters`` and ``pending`` ask the publisher: what it has done, and (events, bytes) that wait for Kinesis."""
+    """Its arguments ask the publisher: what it has done, (events, bytes) that wait for Kinesis, and what it is not allowed."""
 
     def __init__(
-        self, counters: Callable[[], Counters] | None = None, pending: Callable[[], tuple[int, int]] | None = None
+        self,
+        counters: Callable[[], Counters] | None = None,
+        pending: Callable[[], tuple[int, int]] | None = None,
+        forbidden: Callable[[], Forbidden | None] = lambda: None,
     ) -> None:
         self._counters = counters
         self._pending = pending
+        self._forbidden = forbidden
         self._requests: Counter[int] = Counter()
         self._accepted = self._rejected = self._retry = 0
         self._buckets = [0] * (len(BOUNDS) + 1)
@@ -65,6 +70,9 @@ class Meter:
             events, size = self._pending()
             yield Sample("clickstream_publisher_pending_events", events)
             yield Sample("clickstream_publisher_pending_bytes", size)
+
+        if (refused := self._forbidden()) is not None:
+            yield Sample("clickstream_publisher_forbidden", 1, (refused.action, refused.resource))
 
     def _histogram(self) -> Histogram:
         below, buckets = 0, []

@@ -8,7 +8,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from clickstream.errors import TooLarge, Undecodable
 from producers.collector.bodies import FORMS, Bounds, Form, inflate
-from producers.collector.memory import Budget, Lease
+from producers.collector.memory import Lease
 from producers.collector.refusals import Refused, busy
 
 
@@ -22,31 +22,32 @@ def form_of(request: Request) -> Form:
     return form
 
 
-async def read_body(request: Request, bounds: Bounds, budget: Budget, timeout: float) -> bytes:
-    """The body, inflated. Raises Refused: 400, 408, 413, or 503 when the memory for bodies is used up.
+async def read_body(request: Request, bounds: Bounds, lease: Lease, timeout: float) -> bytes:
+    """The body, inflated. Raises Refused: 400, 408, 413, or 503 when the memory for requests is used up.
 
-    The budget holds the compressed bytes while they trickle in. What follows (inflating, parsing, putting) never waits, so
-    only one inflated body exists at a time.
+    The lease holds the bytes while they trickle in, and then the inflated ones.
     """
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > bounds.body_bytes:
         raise _too_large(bounds)
-    with budget.lease() as lease:
-        try:
-            async with asyncio.timeout(timeout):
-                body = await _read(request, bounds, lease)
-        except TimeoutError as error:
-            raise Refused(408, f"the body did not come within {timeout:g} seconds") from error
-        except ClientDisconnect as error:
-            raise Refused(400, "the client left before its body was here") from error
+    try:
+        async with asyncio.timeout(timeout):
+            body = await _read(request, bounds, lease)
+    except TimeoutError as error:
+        raise Refused(408, f"the body did not come within {timeout:g} seconds") from error
+    except ClientDisconnect as error:
+        raise Refused(400, "the client left before its body was here") from error
     if request.headers.get("content-encoding", "").strip().lower() != "gzip":
         return body
     try:
-        return inflate(body, bounds)
+        content = inflate(body, bounds)
     except TooLarge as error:
         raise Refused(413, error.reason) from error
     except Undecodable as error:
         raise Refused(400, error.reason) from error
+    if not lease.grow(len(content)):
+        raise busy()
+    return content
 
 
 async def _read(request: Request, bounds: Bounds, lease: Lease) -> bytes:

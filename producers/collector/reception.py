@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from functools import cache
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET, inspect
@@ -14,6 +16,10 @@ from clickstream.events import AnyEvent, Event, split_path
 
 MOST_ERRORS = 20
 """Told of one event; a client that gets so many has a deeper problem."""
+MOST_CHARACTERS = 256
+"""Of an event_id that is given back; a longer one is none."""
+MOST_BYTES = events.MOST_EVENT_BYTES - 1_000
+"""Of one event. The rest is for what is added behind the door: hashes, the kind of device, a trace, the redriving."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -34,29 +40,33 @@ class Refusal(msgspec.Struct, frozen=True):
         return cls(None, (Problem(error.path, error.reason),))
 
 
-def receive(document: bytes, new_id: Callable[[], str]) -> AnyEvent | Refusal:
-    """One event of any schema version; without an ``event_id`` it gets a new one."""
+def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> AnyEvent | Refusal:
+    """One event of any schema version; without an ``event_id`` it gets a new one. What readers refuse is refused here."""
     if b'"event_id"' in document:
         try:
-            return _allowed(events.decode(document))
+            return _allowed(events.decode(document), now_ms)
         except Rejected:
             pass  # most likely not valid; all the reasons are found below
     try:
-        fields = msgspec.json.decode(document)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Refusal(None, (Problem("$", f"not JSON: {error}"),))
+        fields = events.parse(document)
+    except Rejected as error:
+        return Refusal.of(error)
     if not isinstance(fields, dict):
         return Refusal(None, (Problem("$", "an event is a JSON object"),))
     if fields.get("event_id") in (None, ""):
         fields["event_id"] = new_id()
     try:
-        return _allowed(events.from_builtins(fields))
+        return _allowed(events.from_builtins(fields), now_ms)
     except Rejected as error:
         event_id = fields["event_id"]
-        return Refusal(event_id if isinstance(event_id, str) else None, tuple(_problems_of(fields, error)))
+        told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
+        return Refusal(told, tuple(_problems_of(fields, error)))
 
 
-def _allowed(event: AnyEvent) -> AnyEvent:
+def _allowed(event: AnyEvent, now_ms: int) -> AnyEvent:
+    events.admit(event, event.user_id, now_ms)
+    if (size := events.size_of(event)) > MOST_BYTES:
+        raise InvalidEvent(f"an event of {size:,} bytes; the most is {MOST_BYTES:,}")
     if event.redriven_for is not UNSET:
         # it would hide the event from every other application
         raise InvalidEvent("set by `clickstream dlq redrive` alone", "$.redriven_for")
@@ -73,11 +83,16 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
         except InvalidEvent:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:
-            for problem in _problems(latest, kind, "$"):
-                found.append(problem)
-                if len(found) == MOST_ERRORS:
-                    break
+            problems = _problems(latest, kind, "$")
+            found = list(islice(problems, MOST_ERRORS)) or list(islice(_faults(latest, kind), MOST_ERRORS))
     return found or [Problem(first.path, first.reason)]
+
+
+def _faults(latest: dict[str, Any], kind: type[Event]) -> Iterator[Problem]:
+    """Of an event whose fields are of the right types."""
+    event: Any = msgspec.convert(latest, kind)
+    for reason, path in events.faults(event):
+        yield Problem(path, reason)
 
 
 _KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in events.EVENT_TYPES}
@@ -87,29 +102,57 @@ def _kind(tag: object) -> type[Event] | None:
     return _KINDS.get(tag) if isinstance(tag, str) else None
 
 
-def _problems(value: object, kind: Any, path: str) -> Iterator[Problem]:
-    """Where ``value`` is not of ``kind``: in its parts if there, else as a whole."""
-    info = inspect.type_info(kind)
-    in_parts = False
-    if isinstance(info, inspect.StructType) and isinstance(value, dict):
-        for field in msgspec.structs.fields(info.cls):
-            if field.encode_name in value:
-                parts = _problems(value[field.encode_name], field.type, f"{path}.{field.encode_name}")
-            elif field.required:
-                parts = iter((Problem(f"{path}.{field.encode_name}", "a required field is missing"),))
-            else:
-                continue
-            for problem in parts:
+class _Field(NamedTuple):
+    """One field of an event or of a part of one."""
+
+    name: str
+    required: bool
+    part: type[msgspec.Struct] | None
+    """What it holds, one or a list of them."""
+    alone: type[msgspec.Struct]
+    """A struct of this field only, as ``value``: msgspec looks once at a struct, but with every call at any other type."""
+
+
+@cache
+def _fields_of(kind: type[msgspec.Struct]) -> tuple[_Field, ...]:
+    fields = []
+    for field in msgspec.structs.fields(kind):
+        info = inspect.type_info(field.type)
+        inner = info.item_type if isinstance(info, inspect.VarTupleType) else info
+        part = inner.cls if isinstance(inner, inspect.StructType) else None
+        alone = msgspec.defstruct("Alone", [("value", field.type)])
+        fields.append(_Field(field.encode_name, field.required, part, alone))
+    return tuple(fields)
+
+
+def _problems(value: dict[str, Any], kind: type[msgspec.Struct], path: str) -> Iterator[Problem]:
+    """Where ``value`` is not of ``kind``: in the parts of a field if there, else the field as a whole."""
+    for field in _fields_of(kind):
+        place = f"{path}.{field.name}"
+        if field.name in value:
+            in_parts = False
+            for problem in _in_parts(value[field.name], field.part, place):
                 in_parts = True
                 yield problem
-    elif isinstance(info, inspect.VarTupleType) and isinstance(info.item_type, inspect.StructType) and isinstance(value, list):
-        for number, part in enumerate(value):
-            for problem in _problems(part, info.item_type.cls, f"{path}[{number}]"):
-                in_parts = True
-                yield problem
-    if not in_parts:
-        try:
-            msgspec.convert(value, kind)
-        except msgspec.ValidationError as error:
-            reason, inner = split_path(str(error))
-            yield Problem(path + inner.removeprefix("$"), reason)
+            if not in_parts:
+                yield from _as_a_whole({"value": value[field.name]}, field.alone, place, "$.value")
+        elif field.required:
+            yield Problem(place, "a required field is missing")
+
+
+def _in_parts(value: object, part: type[msgspec.Struct] | None, place: str) -> Iterator[Problem]:
+    if part is not None and isinstance(value, dict):
+        yield from _problems(value, part, place)
+    elif part is not None and isinstance(value, list):
+        for number, each in enumerate(value):
+            here = f"{place}[{number}]"
+            yield from _problems(each, part, here) if isinstance(each, dict) else _as_a_whole(each, part, here, "$")
+
+
+def _as_a_whole(value: object, kind: type[msgspec.Struct], place: str, inside: str) -> Iterator[Problem]:
+    """``inside``: the place's own path in ``value``."""
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        reason, inner = split_path(str(error))
+        yield Problem(place + inner.removeprefix(inside), reason)

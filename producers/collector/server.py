@@ -17,14 +17,17 @@ DRAIN_S = 20
 MOST_CONNECTIONS = 2_000
 #: For a connection to send the whole head of its next request.
 HEAD_S = 5.0
+#: For a client to read its answer.
+ANSWER_S = 10.0
 _HEAD_BYTES = 16 * 1024
 
 
 class DeadlineProtocol(H11Protocol):
     """Closes a connection on which ``HEAD_S`` after its first byte no request is under way.
 
-    uvicorn's own keep-alive time-out ends with the first byte that comes, so a client that sends its head byte by byte, or goes
-    on sending the body of a request that was refused, could stay for ever.
+    Nor does one stay whose client does not read its answer within ``ANSWER_S``. uvicorn's own keep-alive time-out ends with
+    the first byte that comes, so a client that sends its head byte by byte, or goes on sending the body of a request that was
+    refused, could stay for ever.
     """
 
     _idle: asyncio.TimerHandle | None = None
@@ -40,6 +43,11 @@ class DeadlineProtocol(H11Protocol):
         elif self._idle is None:
             self._idle = self.loop.call_later(HEAD_S, self._give_up)
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # uvicorn closes an idle connection in good order, which waits for ever for a peer that reads nothing
+        self.loop.call_later(ANSWER_S, self._give_up_unread)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
         super().connection_lost(exc)
@@ -48,6 +56,11 @@ class DeadlineProtocol(H11Protocol):
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+
+    def _give_up_unread(self) -> None:
+        under_way = self.cycle is not None and not self.cycle.response_complete
+        if not under_way and self.transport.get_write_buffer_size():
+            self.transport.abort()
 
     def _give_up(self) -> None:
         self._idle = None

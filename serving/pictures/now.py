@@ -6,7 +6,7 @@ import threading
 
 import msgspec
 
-from consumers.analytics.views import WindowView
+from consumers.analytics.views import WindowView, complete_to
 from serving.answers import Window
 from serving.fleet import Fleet, FleetView
 from serving.periods import anchor
@@ -67,11 +67,11 @@ class Now:
                     bar=self._stretch.span.bar_ms,
                     rate=self._seen.rate,
                     bars=self._stretch.bars(),
-                    total=_window(self._stretch.total, self._seen.complete_to),
+                    total=_window(self._stretch.total, complete_to(self._seen.completeness, self._stretch.span.rows)),
                     before=self._stretch.before(),
                 )
             )
 
 
-def _window(total: WindowView | None, complete_to: int | None) -> Window | None:
-    return None if total is None else window_json(total, complete_to)
+def _window(total: WindowView | None, complete_to_ms: int | None) -> Window | None:
+    return None if total is None else window_json(total, complete_to_ms)

@@ -38,5 +38,5 @@ def head(title: str, fleet: FleetView, now_ms: int, problem: str | None) -> Head
         problem=problem,
         read_at=fleet.read_at or None,
         updated_at=fleet.updated_at,
-        complete_to=fleet.complete_to,
+        complete_to=fleet.completeness.complete_to,
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
-from consumers.analytics.views import Aggregates
+from consumers.analytics.views import Aggregates, complete_to
 from consumers.archive.views import Archive
 from consumers.fraud.views import Decisions
 from serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
@@ -22,7 +22,7 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
     """
     aggregates = Aggregates(clients, settings)
     # before the windows: what is complete now is in what is read next
-    complete_to = aggregates.complete_to()
+    seen = aggregates.completeness()
     windows = [
         window for window in aggregates.windows(granularity, start_ms, end_ms, top=places * 5) if window.start_ms >= start_ms
     ]
@@ -35,7 +35,7 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
         granularity=granularity,
         start_ms=start_ms,
         end_ms=end_ms,
-        complete_to=complete_to,
+        complete_to=complete_to(seen, granularity),
         windows=windows_frame(windows),
         decisions=decisions,
         tops=tops(windows, places),

@@ -47,7 +47,7 @@ class Shop:
         app = create_app(
             self.stream,
             Fingerprints(b"a secret of the test"),
-            Clocks(monotonic=time.monotonic, wall_ms=lambda: 0),
+            Clocks(monotonic=time.monotonic, wall_ms=lambda: time.time_ns() // 1_000_000),
             keys=[ENTRY],
             origins=[self.url],
         )
@@ -136,3 +136,53 @@ def test_a_visitor_and_a_session_stay_over_pages(page: Page, shop: Shop) -> None
     until(page, lambda: len(shop.stream.records) == 2)
     first, second = shop.taken()
     assert (first["user_id"], first["session_id"]) == (second["user_id"], second["session_id"])
+
+
+def test_more_than_a_beacon_holds_leaves_or_waits_for_the_next_page(page: Page, shop: Shop) -> None:
+    """Twenty events of 4 kB are 80 kB; a browser takes 64 kB of beacons at once."""
+    given = page.evaluate(
+        f"""const ids = Array.from({{length: 20}}, (_, n) => clickstream.track("search", {{query: "x".repeat(1900) + n,
+              context: {{referrer: "y".repeat(2000)}}}}));
+            location.href = '{shop.url}/next.html'; ids"""
+    )
+    until(page, lambda: len({event["event_id"] for event in shop.taken()}) >= 10)
+    page.goto(shop.url)
+    until(page, lambda: {event["event_id"] for event in shop.taken()} == set(given))
+
+
+def test_what_the_stream_did_not_take_before_the_page_went_is_sent_by_the_next(page: Page, shop: Shop) -> None:
+    page.evaluate("navigator.sendBeacon = () => false")
+    given = page.evaluate(f"const id = clickstream.track('login'); location.href = '{shop.url}/next.html'; id")
+    page.wait_for_url("**/next.html")
+    assert shop.taken() == []
+    page.goto(shop.url)
+    until(page, lambda: len(shop.stream.records) == 1)
+    assert [event["event_id"] for event in shop.taken()] == [given]
+
+
+@pytest.mark.parametrize("nobody", ["null", "undefined", "{}", "NaN", "''", "[]", "true", "1.5", "'u'.repeat(257)", ""])
+def test_nobody_is_not_a_visitor(page: Page, shop: Shop, nobody: str) -> None:
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.type))
+    page.evaluate(f"clickstream.track('login'); clickstream.identify({nobody}); clickstream.track('login')")
+    until(page, lambda: len(shop.stream.records) == 2)
+    anonymous, still = (event["user_id"] for event in shop.taken())
+    assert anonymous == still
+    assert len(str(anonymous)) == 36
+    assert told == ["error"]
+
+
+def test_a_number_is_a_visitor(page: Page, shop: Shop) -> None:
+    page.evaluate("clickstream.identify(7); clickstream.track('login')")
+    until(page, lambda: len(shop.stream.records) == 1)
+    assert shop.taken()[0]["user_id"] == "7"
+
+
+def test_what_is_rejected_is_told_in_the_console_and_not_sent_again(page: Page, shop: Shop) -> None:
+    told: list[str] = []
+    page.on("console", lambda message: told.append(message.text))
+    page.evaluate("clickstream.track('search', {query: 5})")
+    until(page, lambda: any("refused" in line for line in told))
+    page.evaluate("clickstream.track('login')")
+    until(page, lambda: len(shop.stream.records) == 1)
+    assert [event["type"] for event in shop.taken()] == ["login"]

@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
 from clickstream.settings import Settings
 from consumers.runtime.commits import Store
@@ -89,7 +90,7 @@ def test_a_zombie_may_not_commit(store_of: Owners) -> None:
     with pytest.raises(Fenced):
         zombie.commit(old, commit(20, b"late"), now_ms=4)
     with pytest.raises(Fenced):
-        zombie.heartbeat(old, behind_ms=0, now_ms=4)
+        zombie.heartbeat(old, 0, Arrival(), now_ms=4)
     owner.commit(new, commit(15, b"mine"), now_ms=5)
     assert owner.read(owner.take(SHARD, now_ms=6)) == [b"before", b"mine"]
 

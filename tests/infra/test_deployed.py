@@ -9,7 +9,10 @@ import json
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,6 +30,8 @@ pytestmark = pytest.mark.integration
 NAME = "deployed"
 _PATIENCE_S = 120.0
 
+_TOKEN = "a-token-of-the-test-alone"
+
 
 class Shop(msgspec.Struct, frozen=True):
     """Everything that runs."""
@@ -37,6 +42,9 @@ class Shop(msgspec.Struct, frozen=True):
     key: str
     program: Callable[..., str]
     """Runs ``clickstream ARGUMENTS`` and returns its stdout."""
+    serving: str
+    """Where serving listens, behind the gateway."""
+    logs: Path
 
 
 @pytest.fixture(scope="module")
@@ -73,19 +81,22 @@ def shop(local_aws: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> It
     keys = str(folder / "keys.json")
     key = program("collect", "keys", "add", "shop-web", "--keys", keys).strip()
     deployment.admit(key)
+    # as ECS gives them to the task
+    secrets = {"CLICKSTREAM_DASHBOARD_TOKEN": _TOKEN, "COLLECTOR_KEYS": Path(keys).read_text()}
     with Children(grace=60) as children:
         for name, arguments in (
             ("collect", ("collect", "--port", str(collector), "--keys", keys)),
-            ("serve", ("serve", "--port", str(serving))),
+            ("serve", ("serve", "--port", str(serving), "--host", "0.0.0.0", "--allow-remote")),
             ("fraud", ("worker", "fraud")),
             ("orders", ("worker", "orders")),
         ):
             command = [sys.executable, "-m", "clickstream.cli", *arguments]
-            children.start(name, command, environment=environment, log=folder / f"{name}.log")
+            own = secrets if name == "serve" else {}
+            children.start(name, command, environment=environment | own, log=folder / f"{name}.log")
         for port in (collector, serving):
             deadline = time.monotonic() + _PATIENCE_S
             wait_until(lambda port=port: stack.answers(port, "/healthz"), "a program", deadline, check=children.check)  # type: ignore[misc]  # bound at once
-        yield Shop(settings, deployment, template, key, program)
+        yield Shop(settings, deployment, template, key, program, upstream.serving, folder)
 
 
 def _purchase(number: int) -> dict[str, Any]:
@@ -130,6 +141,22 @@ def test_the_gateway_lets_in_who_has_a_key_and_a_valid_body(shop: Shop) -> None:
     assert shop.deployment.request("GET", "/v1/recommendations/u-1", key=None).status == 403
     answer = shop.deployment.request("GET", "/v1/recommendations/u-1", key=shop.key)
     assert answer.status == 200, answer.body
+
+
+def test_serving_asks_for_a_login_and_tells_nobody_its_token(shop: Shop) -> None:
+    for path, headers in (("/v1/progress", {}), ("/v1/recommendations/u-1", {}), ("/v1/progress", {"X-API-Key": shop.key})):
+        request = urllib.request.Request(f"{shop.serving}{path}", headers=headers)
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request, timeout=_PATIENCE_S)
+        assert refused.value.code == 401
+        refused.value.close()
+    allowed = urllib.request.Request(f"{shop.serving}/v1/progress", headers={"Authorization": f"Bearer {_TOKEN}"})
+    with urllib.request.urlopen(allowed, timeout=_PATIENCE_S) as answer:
+        assert answer.status == 200
+    said = "".join(path.read_text() for path in shop.logs.glob("*.log"))
+    assert said
+    assert _TOKEN not in said
+    assert shop.key not in said
 
 
 def test_a_purchase_becomes_a_decision_an_order_a_reservation_and_one_notification(

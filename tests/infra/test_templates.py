@@ -16,7 +16,6 @@ from consumers.archive.parquet import SCHEMA as ARCHIVE
 from consumers.runtime.daemon import _JVM_END_S
 from consumers.runtime.properties import Tuning
 from infra.local.together import APPLICATIONS
-from infra.stacks.catalogue import COLUMNS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
 from infra.stages import PRODUCTION
 from tests.infra.deployment import ORDER, kinds
@@ -120,14 +119,30 @@ def test_the_gateway_asks_for_what_every_event_must_have() -> None:
     assert set(EVENT_FIELDS) == set.intersection(*(set(each["required"]) for each in events)) - {"event_id"}
 
 
-def test_athena_has_the_archives_columns() -> None:
-    hive = {"int64": "bigint", "string": "string", "int16": "smallint", "int32": "int", "bool": "boolean"}
-    assert list(COLUMNS) == ARCHIVE.names
-    for field in ARCHIVE:
-        if str(field.type) in hive:
-            assert COLUMNS[field.name] == hive[str(field.type)]
-        else:
-            assert COLUMNS[field.name].startswith(("struct<", "array<struct<", "timestamp"))
+def test_athena_has_the_archives_columns(templates: Templates) -> None:
+    """Whole, as the archive's files have them: written out here, since the stack derives them."""
+    table = of_type(templates["production"]["clickstream-catalogue"], "AWS::Glue::Table")
+    (events,) = table.values()
+    columns = {each["Name"]: each["Type"] for each in events["TableInput"]["StorageDescriptor"]["Columns"]}
+    assert list(columns) == ARCHIVE.names
+    assert columns["context"] == (
+        "struct<ip:string,device:string,country:string,referrer:string,device_kind:string,traceparent:string>"
+    )
+    assert columns["items"] == "array<struct<product_id:string,category:string,quantity:int,price:bigint>>"
+    flat = {"int64": "bigint", "string": "string", "int16": "smallint", "int32": "int", "bool": "boolean"}
+    flat |= {"timestamp[us]": "timestamp"}
+    nested = {"context", "items"}
+    assert {name: columns[name] for name in columns.keys() - nested} == {
+        field.name: flat[str(field.type)] for field in ARCHIVE if field.name not in nested
+    }
+
+
+def test_serving_has_its_login_and_the_clients_keys_from_secrets_manager(templates: Templates) -> None:
+    for stage in ("production", "staging"):
+        (web,) = (template for name, template in templates[stage].items() if name.endswith("-web"))
+        tasks = of_type(web, "AWS::ECS::TaskDefinition").values()
+        (serving,) = (each for task in tasks for each in task["ContainerDefinitions"] if each["Name"] == "serving")
+        assert {each["Name"] for each in serving["Secrets"]} == {"CLICKSTREAM_DASHBOARD_TOKEN", "COLLECTOR_KEYS"}
 
 
 @pytest.mark.parametrize("stage", ["production", "staging"])

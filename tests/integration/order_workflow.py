@@ -112,7 +112,7 @@ class Bench:
             OrdersTopic(self.clients.sns, self.settings.orders_topic).tell(Message(step=Step.PLACED, order=each))
 
     def decide(self, order: Order, verdict: str) -> None:
-        item: dict[str, Any] = {"event_id": {"S": order.event_id}, "verdict": {"S": verdict}}
+        item: dict[str, Any] = {"event_id": {"S": order.event_id}, "purchase": {"S": order.purchase}, "verdict": {"S": verdict}}
         self.clients.dynamodb.put_item(TableName=self.settings.decisions_table, Item=item)
 
     def drain(self, orders: list[Order]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import zipfile
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -206,6 +209,18 @@ def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings)
         assert message in said[1]
 
 
+def test_what_was_denied_is_told_by_deployment(provisioned: Settings, local_aws: stack.Stack) -> None:
+    s = provisioned
+    assert local_aws.controls.denied(s.name) == []
+    _refused(lambda: _as(s, "collector").kinesis.list_streams())
+    _refused(lambda: _as(s, "collector").sqs.get_queue_url(QueueName=s.dead_letter_queue))
+    key = roles.access_key(s.name, "collector")
+    assert local_aws.controls.denied(s.name) == [
+        f"{key} sqs:GetQueueUrl sqs:{s.dead_letter_queue}",
+        f"{key} kinesis:ListStreams *",
+    ]
+
+
 def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: Settings) -> None:
     s = provisioned
     fraud = _as(s, "fraud")
@@ -221,15 +236,15 @@ def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: S
 
 def test_what_is_not_in_a_bucket_is_told_to_those_who_may_list_it(provisioned: Settings) -> None:
     s = provisioned
-    # fraud may list the models, the archive's worker may not list the archive
+    # fraud may list the models; serving may read the state's dead letters and list nothing of it
     assert _refused(lambda: _as(s, "fraud").s3.get_object(Bucket=s.models_bucket, Key="models/fraud/x"))[0] == "NoSuchKey"
-    archive = _as(s, "archive")
-    code, message, status = _refused(lambda: archive.s3.get_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x"))
+    serving, key = _as(s, "serving"), "dead-letters/fraud/1"
+    code, message, status = _refused(lambda: serving.s3.get_object(Bucket=s.state_bucket, Key=key))
     assert (code, status) == ("AccessDenied", 403)
     assert "s3:ListBucket on resource:" in message
-    assert _refused(lambda: archive.s3.head_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x"))[0] == "403"
-    archive.s3.put_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x", Body=b"b")
-    assert archive.s3.get_object(Bucket=s.archive_bucket, Key="date=2026-01-01/x")["Body"].read() == b"b"
+    assert _refused(lambda: serving.s3.head_object(Bucket=s.state_bucket, Key=key))[0] == "403"
+    Clients(s).s3.put_object(Bucket=s.state_bucket, Key=key, Body=b"b")
+    assert serving.s3.get_object(Bucket=s.state_bucket, Key=key)["Body"].read() == b"b"
 
 
 def test_a_key_of_no_role_is_unknown(provisioned: Settings) -> None:
@@ -238,6 +253,22 @@ def test_a_key_of_no_role_is_unknown(provisioned: Settings) -> None:
     assert _refused(lambda: nobody.kinesis.list_streams())[0] == "UnrecognizedClientException"
     assert _refused(lambda: nobody.sqs.list_queues())[0] == "InvalidClientTokenId"
     assert _refused(lambda: nobody.s3.list_buckets())[0] == "InvalidAccessKeyId"
+
+
+def test_a_lambda_function_signs_with_the_key_of_its_own_role(provisioned: Settings) -> None:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("f.py", "import os\n\n\ndef key(event, context):\n    return os.environ['AWS_ACCESS_KEY_ID']\n")
+    name = f"{provisioned.name}-order-task"
+    client = Clients(provisioned).lambda_
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/r",
+        Handler="f.key",
+        Code={"ZipFile": code.getvalue()},
+    )
+    assert json.load(client.invoke(FunctionName=name)["Payload"]) == roles.access_key(provisioned.name, "order-task")
 
 
 def test_a_permission_is_taken_away_and_given_back_for_one_role_of_one_deployment(

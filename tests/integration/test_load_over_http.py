@@ -17,7 +17,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
-from infra.local import roles
+from infra.local import resources, roles
 from infra.local.stack import Stack
 from load import progress
 
@@ -42,7 +42,7 @@ class Site:
     def running(self, *arguments: str) -> Iterator[None]:
         role = arguments[1] if arguments[0] == "worker" else {"collect": "collector", "serve": "serving"}[arguments[0]]
         if arguments[0] == "worker":
-            roles.create_lease_tables(Clients(self.settings), self.settings, role)
+            resources.create_lease_tables(Clients(self.settings), self.settings, role)
         environment = self._environment | roles.variables(self.settings.name, role)
         with self.log.open("ab") as log:
             process = subprocess.Popen(self._command(arguments), env=environment, stdout=log, stderr=log)

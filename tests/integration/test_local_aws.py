@@ -133,7 +133,7 @@ def test_a_taken_port_is_one_line_and_a_hint(tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_come_up_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ministack, "command", lambda python: [str(python), "-c", "raise SystemExit('no room')"])
+    monkeypatch.setattr(ministack, "command", lambda python, _policies: [str(python), "-c", "raise SystemExit('no room')"])
     with (
         pytest.raises(Died, match="ended with exit code 1: no room") as caught,
         stack.local_aws(tmp_path, home=_home()),

@@ -14,6 +14,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.events import Item, Purchase
+from clickstream.purchases import fingerprint
 from clickstream.settings import OrderWorkflow, Settings, environment
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import Inventory, OrdersTable
@@ -84,10 +85,15 @@ def test_a_purchase_becomes_an_order_and_one_notification(
     table = OrdersTable(clients.dynamodb, shop.orders_table, shop.inventory_table)
     inventory = Inventory(clients.dynamodb, shop.inventory_table)
     inventory.add({"the-last": _ITEMS})
-    for number in range(_ORDERS):
+    purchases = [purchase(number) for number in range(_ORDERS)]
+    for number, event in enumerate(purchases):
         # every fourth is fraud
         verdict = "block" if number % 4 == 0 else "approve"
-        item: dict[str, Any] = {"event_id": {"S": f"e-{number}"}, "verdict": {"S": verdict}}
+        item: dict[str, Any] = {
+            "event_id": {"S": event.event_id},
+            "purchase": {"S": fingerprint(event)},
+            "verdict": {"S": verdict},
+        }
         clients.dynamodb.put_item(TableName=shop.decisions_table, Item=item)
 
     def orders() -> list[Any]:
@@ -97,7 +103,6 @@ def test_a_purchase_becomes_an_order_and_one_notification(
         return sum(bool(order["notified"]["S"]) for order in orders())
 
     started = time.monotonic()
-    purchases = [purchase(number) for number in range(_ORDERS)]
     with KinesisPublisher(shop) as publisher:
         for event in purchases + purchases:  # a producer's retries
             publisher.put(event)

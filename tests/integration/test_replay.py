@@ -48,7 +48,7 @@ class Platform:
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         """A worker of analytics that owns every shard; ended at the end, unless it was before."""
-        roles.create_lease_tables(Clients(self.settings), self.settings, "analytics")
+        resources.create_lease_tables(Clients(self.settings), self.settings, "analytics")
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "clickstream.cli", "worker", "analytics"],

@@ -23,6 +23,7 @@ SHARD_SH = str(resources.files("consumers.runtime") / "shard.sh")
 ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
+from clickstream.telemetry import logs
 from consumers.runtime.zygote import end_with_parent, fork_until_one_dies, open_requests
 
 def serve():
@@ -32,12 +33,15 @@ def serve():
         if line == "wait\\n":
             os.write(1, f"{os.getpid()} waits\\n".encode())
             signal.pause()
+        if line == "bug\\n":
+            raise RuntimeError("a bug of ours")
         if line == "crash\\n":
             os.kill(os.getpid(), 9)
         os.write(1, f"{os.getpid()} {line}".encode())
     return 0
 
 end_with_parent()
+logs.to_stderr("info")
 directory = Path(sys.argv[1])
 requests = open_requests(directory)
 (directory / "ready").touch()
@@ -131,3 +135,13 @@ def test_a_fork_that_ends_well_ends_nobody_else(zygote_process: subprocess.Popen
     with shard(zygote) as later:
         assert ask(later, "hello")[1:] == ["hello"]
     assert zygote_process.poll() is None
+
+
+def test_a_bug_in_a_fork_ends_it_with_its_traceback_in_the_log(zygote_process: subprocess.Popen[bytes], zygote: Path) -> None:
+    with subprocess.Popen(
+        ["/bin/sh", SHARD_SH, str(zygote)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        _, said = process.communicate("bug\n", timeout=20)
+    assert "RuntimeError: a bug of ours" in said
+    assert "in serve" in said
+    assert zygote_process.wait(timeout=20) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -46,12 +47,14 @@ class Document:
             case "array":
                 most = min(schema.get("maxItems", 4), 4)
                 return st.lists(self.values(schema["items"]), min_size=schema.get("minItems", 0), max_size=most)
-            case "string" if "pattern" in schema:
+            case "string" if "pattern" in schema and "minLength" not in schema:
                 return st.from_regex(schema["pattern"].replace("$", r"\Z"))
             case "string":
                 most = min(schema.get("maxLength", 40), 40)
                 # a lone surrogate is no text that JSON's UTF-8 can carry
-                return st.text(st.characters(codec="utf-8"), min_size=schema.get("minLength", 0), max_size=most)
+                text = st.text(st.characters(codec="utf-8"), min_size=schema.get("minLength", 0), max_size=most)
+                allowed = re.compile(schema.get("pattern", ""))
+                return text.filter(lambda each: allowed.search(each) is not None)
             case "integer":
                 return st.integers(schema.get("minimum"), schema.get("maximum"))
             case "boolean":

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, PageView
 from clickstream.routing import WHOLE_SPACE
-from consumers.archive.fold import HOUR_MS, ArchiveFold, Part
+from consumers.archive.fold import (
+    FEWEST_EVENTS,
+    HOUR_MS,
+    MOST_HOURS,
+    MOST_OLD_HOURS,
+    SCATTERED,
+    ArchiveFold,
+    Part,
+)
 from consumers.archive.names import Name, covered
 from consumers.runtime.application import Inheritance
 
@@ -156,3 +164,45 @@ def test_what_a_compacted_file_holds_is_covered_and_nothing_else(lengths: list[i
     chunks = sorted(chunk for name in visible if name != other for chunk in range(name.first, name.last + 1))
     assert chunks == list(range(len(singles)))
     assert other in visible
+
+
+@given(st.lists(st.integers(0, 400), max_size=300), st.integers(1, 40))
+def test_files_of_any_hours_follow_from_the_log_alone(hours: list[int], cut: int) -> None:
+    """With the real bounds of hours: folded at once, or cut and restored anywhere, the same events lie in the same files."""
+    log = [event(number, 490_000 + hour) for number, hour in enumerate(hours)]
+    whole, bucket = ArchiveFold(), Bucket()
+    whole.apply(log)
+    bucket.write(list(whole.effects(flush=True)))
+    again, chain = Bucket(), list[bytes]()
+    for start in range(0, len(log), cut):
+        fold = ArchiveFold()
+        for link in chain:
+            fold.restore(link, None)
+        fold.apply(log[start : start + cut])
+        again.write(list(fold.effects(flush=True)))
+        chain.append(fold.changes())
+    assert again.files == bucket.files
+    assert bucket.ids() == sorted(each.event_id for each in log)
+
+
+HOSTILE = 20_000
+
+
+def test_events_of_all_times_make_no_more_files_than_is_said() -> None:
+    """Up, down and at random: 20,000 events of 20,000 hours."""
+    up = [262_968 + number for number in range(HOSTILE)]
+    for hours in (up, up[::-1], sorted(up, key=lambda hour: hour * 7_919 % HOSTILE)):
+        fold = ArchiveFold()
+        fold.apply([event(number, hour) for number, hour in enumerate(hours)])
+        parts = fold.effects(flush=True)
+        assert len(parts) <= HOSTILE // FEWEST_EVENTS * (MOST_HOURS + 1)
+        assert sum(len(part.lines) for part in parts) == HOSTILE
+
+
+def test_strange_times_do_not_take_the_present_its_files() -> None:
+    now = 500_000
+    fold = ArchiveFold()
+    fold.apply([event(0, now), *(event(n, 300_000 + n) for n in range(1, 1_000)), event(1_000, now + 1)])
+    hours = {part.hour for part in fold.effects(flush=True)}
+    assert {now, now + 1, SCATTERED} <= hours
+    assert len(hours) <= MOST_OLD_HOURS + 2

@@ -178,7 +178,7 @@ class Run:
             return CallFailed(Throttled("slower"), again=True, throttled=True)
         random = Random(outcome)
         return [
-            Refused("busy", throttled=True)
+            Refused(Throttled("busy"))
             if outcome >= 3 and random.random() < 0.5
             else self.stream.append(parcel.partition_key, parcel.explicit_hash_key, parcel.data)
             for parcel in action.parcels

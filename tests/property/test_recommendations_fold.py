@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.recommendations.fold import RecommendationsFold, Visit
+from consumers.recommendations.fold import Forgotten, RecommendationsFold, Visit
 from consumers.runtime.application import Inheritance
 from tests.unit.recommendations.traffic import traffic
 
@@ -29,9 +30,13 @@ streams = st.builds(
 )
 
 
-def write(table: Table, visits: Sequence[Visit]) -> None:
+def visits_of(effects: Sequence[Visit | Forgotten]) -> list[Visit]:
+    return [effect for effect in effects if isinstance(effect, Visit)]
+
+
+def write(table: Table, effects: Sequence[Visit | Forgotten]) -> None:
     """All but what was clicked, which tells of the time between two effects."""
-    table |= {visit.user_id: (tuple(visit.items.items()), visit.has, visit.at_ms) for visit in visits}
+    table |= {visit.user_id: (tuple(visit.items.items()), visit.has, visit.at_ms) for visit in visits_of(effects)}
 
 
 def in_one_batch(events: Sequence[AnyEvent]) -> Table:
@@ -75,7 +80,7 @@ def test_every_click_is_told_once_and_in_order(events: list[AnyEvent], steps: li
     for length, _ in [*steps, (len(events), "effects")]:
         fold.apply(events[at : at + length])
         at = min(len(events), at + length)
-        for visit in fold.effects(flush=False):
+        for visit in visits_of(fold.effects(flush=False)):
             told.setdefault(visit.user_id, []).extend(visit.clicked)
     expected: dict[str, list[str]] = {}
     for event in events:
@@ -97,7 +102,82 @@ def test_a_split_hands_every_visitor_to_one_child(events: list[AnyEvent], split_
         child.restore(parent.snapshot(), Inheritance(keys))
         mine = [event for event in events[split_at:] if hash_key(event.user_id) in keys]
         child.apply(mine)
-        visits = child.effects(flush=True)
+        visits = visits_of(child.effects(flush=True))
         assert {visit.user_id for visit in visits} == {e.user_id for e in mine if e.__struct_config__.tag != "page_view"}
         write(table, visits)
     assert set(table) == set(in_one_batch(events))
+
+
+SMALL = 20_000
+"""Bytes: room for ten visitors or so."""
+
+
+def known(fold: RecommendationsFold) -> object:
+    """All that decides what comes next."""
+    copy = RecommendationsFold(SMALL)
+    copy.restore(fold.snapshot(), None)
+    return msgspec.msgpack.decode(copy.snapshot())
+
+
+@settings(max_examples=120, deadline=None)
+@given(streams, steps)
+def test_who_is_forgotten_before_their_time_follows_from_the_events_alone(events: list[AnyEvent], steps: list[Step]) -> None:
+    whole = RecommendationsFold(SMALL)
+    whole.apply(events)
+    fold, at, committed = RecommendationsFold(SMALL), 0, 0
+    chain: list[bytes] = []
+    for length, what in [*steps, (len(events), "changes"), (0, "restart")]:
+        fold.apply(events[at : at + length])
+        at = min(len(events), at + length)
+        match what:
+            case "effects":
+                fold.effects(flush=False)
+            case "changes" | "snapshot":
+                chain = [*chain, fold.changes()] if what == "changes" else [fold.snapshot()]
+                committed = at
+            case "restart":
+                fold, at = RecommendationsFold(SMALL), committed
+                for state in chain:
+                    fold.restore(state, None)
+    fold.apply(events[at:])
+    assert known(fold) == known(whole)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 8), st.integers(1, 40)), max_size=40))
+def test_the_size_is_that_of_what_is_known(acts: list[tuple[str, int, int]]) -> None:
+    """Counted anew, and with bounds that are stated: 200 bytes and the text for each entry, 600 more for a visitor."""
+
+    def size(text: str) -> int:
+        return 200 + len(text) * (4 if max(text, default="") > "\x7f" else 1)
+
+    fold, at = RecommendationsFold(), 1_790_000_000_000
+    for kind, product, hours in acts:
+        at += hours * 3_600_000
+        name = f"p{product}" * product or "é"
+        about: dict[str, Any] = {"event_id": "e", "user_id": "ü", "session_id": "s", "occurred_at": at}
+        items = tuple(Item(product_id=f"{name}{n}", category=name) for n in range(hours))
+        order: dict[str, Any] = {"order_id": "o", "amount": 1, "currency": "EUR"}
+        made: dict[str, AnyEvent] = {
+            "a": ProductView(**about, product_id=name, category="c"),
+            "b": Search(**about, query=name),
+            "c": Purchase(**about, items=items, **order),
+        }
+        fold.apply([made[kind]])
+        (_, _, kept, bought, told), *_ = msgspec.msgpack.decode(fold.snapshot())[1]
+        entries = sum(map(size, kept)) + sum(size(product) + size(category) for product, (_, category, _) in bought.items())
+        assert told == 600 + size("ü") + entries
+
+
+def test_a_flood_of_strangers_is_bounded_and_told_and_leaves_who_comes_back() -> None:
+    """A thousand users with the longest orders; on main every one of them is kept for 30 days."""
+    fold, most = RecommendationsFold(2_000_000), 2_000_000
+    for number in range(1_000):
+        about: dict[str, Any] = {"event_id": "e", "session_id": "s", "occurred_at": 1_790_000_000_000 + number}
+        items = tuple(Item(product_id=f"{n:04d}" * 64, category="c" * 256) for n in range(100))
+        hostile = Purchase(**about, user_id=f"u-{number}", order_id="o", items=items, amount=1, currency="EUR")
+        fold.apply([hostile, ProductView(**about, user_id="regular", product_id="p")])
+        assert len(fold.snapshot()) < most
+    assert len(fold) < 30
+    forgotten = [effect for effect in fold.effects(flush=False) if isinstance(effect, Forgotten)]
+    assert forgotten == [Forgotten(1_001 - len(fold))]
+    assert "regular" in [visitor[0] for visitor in msgspec.msgpack.decode(fold.snapshot())[1]]

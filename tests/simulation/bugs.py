@@ -11,10 +11,13 @@ from typing import Any
 
 import msgspec
 
+from clickstream.completeness import Arrival
 from clickstream.routing import WHOLE_SPACE
 from consumers.runtime.application import Inheritance
+from consumers.runtime.arrivals import Arrivals
 from consumers.runtime.commits import Commits, Landed
 from consumers.runtime.duplicates import SeenEvents
+from consumers.runtime.folding import Folding
 from consumers.runtime.home import Home
 from consumers.runtime.parents import Parents
 from consumers.runtime.position import Position
@@ -58,13 +61,13 @@ def planted(name: str) -> Iterator[None]:
 @bug
 def checkpoint_before_commit() -> list[Replacement]:
     """KCL is told of what was delivered, not of what is durable."""
-    note = ShardLoop._note
+    commit_if_due = ShardLoop._commit_if_due
 
-    def wrong(self: ShardLoop, batch: Any, applied: int) -> None:
-        note(self, batch, applied)
+    def wrong(self: ShardLoop) -> None:
+        commit_if_due(self)
         self._durable = self._delivered
 
-    return [(ShardLoop, "_note", wrong)]
+    return [(ShardLoop, "_commit_if_due", wrong)]
 
 
 @bug
@@ -74,7 +77,7 @@ def commit_before_effects() -> list[Replacement]:
     def wrong(self: Commits, commit: Commit, effects: Sequence[Any], now_ms: int) -> Commit:
         self._patience.call(lambda: self._store.commit(self._lease, commit, now_ms))
         if effects:
-            self._patience.call(lambda: self._sink.write(effects, commit.position))
+            self._writing.write(effects, commit.position)
         return commit
 
     return [(Commits, "_run", wrong)]
@@ -95,18 +98,18 @@ def end_checkpointed_before_committed() -> list[Replacement]:
 @bug
 def dead_letter_after_the_commit() -> list[Replacement]:
     """A crash after the commit leaves a rejected record nowhere."""
-    send, landed = ShardLoop._send_dead_letters, ShardLoop._landed
-    kept: dict[ShardLoop, list[Any]] = {}
+    send, landed = Folding._send, ShardLoop._landed
+    kept: dict[Folding, list[Any]] = {}
 
-    def wrong_send(self: ShardLoop, rejections: Sequence[Any]) -> None:
+    def wrong_send(self: Folding, rejections: Sequence[Any]) -> None:
         kept.setdefault(self, []).extend(rejections)
 
     def wrong_landed(self: ShardLoop, written: Landed) -> None:
         landed(self, written)
         if isinstance(written, Commit):
-            send(self, kept.pop(self, []))
+            send(self._folding, kept.pop(self._folding, []))
 
-    return [(ShardLoop, "_send_dead_letters", wrong_send), (ShardLoop, "_landed", wrong_landed)]
+    return [(Folding, "_send", wrong_send), (ShardLoop, "_landed", wrong_landed)]
 
 
 # conditions
@@ -230,6 +233,32 @@ def foreign_events_not_refused() -> list[Replacement]:
         return set()
 
     return [(Home, "foreign", wrong)]
+
+
+# completeness
+
+
+@bug
+def arrived_to_by_the_machines_clock() -> list[Replacement]:
+    """A shard that has caught up says that it has everything up to now, by a clock that nobody has compared with Kinesis's."""
+    told = ShardLoop._told
+
+    def wrong(self: ShardLoop) -> Arrival:
+        arrival, now_ms = told(self), self._clock_ms()
+        return arrival if self._arrivals.behind_ms else msgspec.structs.replace(arrival, arrived_to=now_ms, whole_to=now_ms)
+
+    return [(ShardLoop, "_told", wrong)]
+
+
+@bug
+def held_back_hours_told_as_written() -> list[Replacement]:
+    """Hours are complete as soon as minutes are, although their rows are written at every tenth commit."""
+    given = Arrivals.given
+
+    def wrong(self: Arrivals, *, whole: bool) -> None:
+        given(self, whole=True)
+
+    return [(Arrivals, "given", wrong)]
 
 
 # the publisher

@@ -11,7 +11,7 @@ from clickstream.routing import Shard
 from clickstream.settings import Settings
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.dead_letters import DeadLetterLimit, DeadLetterQueue
+from consumers.runtime.dead_letters import DeadLetterQueue
 from consumers.runtime.lines import IDLE_MS
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
@@ -135,9 +135,9 @@ class Child:
                 checkpoint_interval_ms=plan.checkpoint_interval_ms,
                 window_records=plan.window_records,
             ),
-            dead_letter_limit=DeadLetterLimit(),
             clock_ms=process.clock_ms,
             monotonic_s=lambda: scheduler.now / 1000,
+            servers_clock=lambda: (scheduler.now // 1000 * 1000, scheduler.now / 1000),
             executor=VirtualExecutor(scheduler, process),
             gone=self.gone,
         )

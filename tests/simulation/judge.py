@@ -170,11 +170,7 @@ def position(item: Mapping[str, Any]) -> tuple[int, int]:
 
 def _aggregates(world: World, found: Found) -> Iterator[str]:
     """The rows of all shards, added up, against one count over the events."""
-    rows: dict[tuple[str, int], Counter[str]] = {}
-    for item in world.stores.tables["aggregates"].values():
-        width, _, _ = item["window"]["S"].partition("#")
-        start = int(item["part"]["S"].partition("#")[0]) // 60_000
-        rows.setdefault((width, start), Counter()).update(_measures(item["partial"]["B"]))
+    rows = _rows(world)
     least = _counts(world.ledger.events[key] for key in found.must)
     most = _counts(world.ledger.events[key] for key in found.may)
     for window in sorted(rows.keys() | most.keys()):
@@ -182,6 +178,15 @@ def _aggregates(world: World, found: Found) -> Iterator[str]:
         for measure in sorted(got.keys() | high.keys()):
             if not low[measure] <= got[measure] <= high[measure]:
                 yield f"{measure} of {window} is {got[measure]}, not {low[measure]} to {high[measure]}"
+
+
+def _rows(world: World) -> dict[tuple[str, int], Counter[str]]:
+    rows: dict[tuple[str, int], Counter[str]] = {}
+    for item in world.stores.tables["aggregates"].values():
+        width, _, _ = item["window"]["S"].partition("#")
+        start = int(item["part"]["S"].partition("#")[0]) // 60_000
+        rows.setdefault((width, start), Counter()).update(_measures(item["partial"]["B"]))
+    return rows
 
 
 def _measures(partial: bytes) -> Counter[str]:
@@ -204,6 +209,40 @@ def _counts(events: Iterator[Sent]) -> dict[tuple[str, int], Counter[str]]:
             if sent.kind == "product_view":
                 measures[f"views {sent.product}"] += 1
     return windows
+
+
+def look(world: World) -> Iterator[str]:
+    """What shards tell to have arrived is counted by now, at any moment: in minutes, and in hours as far as those are told."""
+    arrived: dict[str, int] = {}
+    for shard in world.stream.shards():
+        keys = world.stream.range_of(shard.shard_id)
+        for record in _records(world, shard.shard_id):
+            is_aggregate, members = deaggregate(record.partition_key, record.data)
+            if is_aggregate and not all(keys.holds(member.hashes_to) for member in members):
+                continue  # KCL may have dropped it
+            for member in members:
+                sent = world.ledger.by_data.get(member.data)
+                if sent is not None and keys.holds(member.hashes_to):
+                    arrived[sent.key] = min(record.arrival_ms, arrived.get(sent.key, record.arrival_ms))
+    rows = _rows(world)
+    for width, told in (("minute", "arrived_to"), ("hour", "whole_to")):
+        to_ms = _told(world, told)
+        seen = _counts(world.ledger.events[key] for key, at_ms in arrived.items() if at_ms < to_ms)
+        for window in sorted(window for window in seen if window[0] == width):
+            for measure, count in sorted((seen[window] - rows.get(window, Counter())).items()):
+                yield f"{told} is {to_ms}, but {window} lacks {count} of {measure}"
+
+
+def _told(world: World, name: str) -> int:
+    """The least that is told over the key space; of a key, the latest that any shard tells that ever had it."""
+    items = {key[1]: item for key, item in world.stores.tables["shards"].items()}
+    told = [
+        (shard.hash_range, int(items[shard.shard_id].get(name, {"N": "0"})["N"]))
+        for shard in world.stream.shards()
+        if shard.shard_id in items
+    ]
+    starts = [shard.hash_range.start for shard in world.stream.shards()]
+    return min(max((at_ms for keys, at_ms in told if keys.start <= start <= keys.end), default=0) for start in starts)
 
 
 def standstill(world: World) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 
 import msgspec
 
+from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, RetryLater, Stop
 from consumers.runtime.dead_letters import DeadLetter
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease, Manifest, Progress, StoredObject
+from consumers.runtime.stumbling import Stumble
 
 
 class ShardItem(msgspec.Struct, kw_only=True):
@@ -25,7 +27,9 @@ class ShardItem(msgspec.Struct, kw_only=True):
     ended: bool = False
     progress: Progress = Progress()
     behind_ms: int = 0
+    arrival: Arrival = Arrival()
     updated_at: int = 0
+    stumble: Stumble | None = None
 
 
 class MemoryStore:
@@ -41,7 +45,7 @@ class MemoryStore:
         """The same stores, seen by another owner."""
         return MemoryStore(owner, self.items, self.objects)
 
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         self._answer()
         item = self.items.setdefault(shard_id, ShardItem())
         item.epoch += 1
@@ -76,7 +80,8 @@ class MemoryStore:
         old = item.manifest.chain
         item.manifest = Manifest(chain=(link,) if commit.full else (*old, link))
         item.position, item.ended, item.progress = commit.position, commit.ended, commit.progress
-        item.behind_ms, item.updated_at = commit.behind_ms, now_ms
+        item.behind_ms, item.arrival, item.updated_at = commit.behind_ms, commit.arrival, now_ms
+        item.stumble = commit.stumble
         lease.position, lease.manifest, lease.ended = item.position, item.manifest, item.ended
         if commit.full:
             for obsolete in old:
@@ -89,12 +94,17 @@ class MemoryStore:
             del self.objects[key]
         self.items[shard_id].manifest = Manifest()
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None:
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
         self._answer()
         item = self.items[lease.shard_id]
         if item.epoch != lease.epoch:
             raise Fenced(f"{lease.shard_id}: epoch {lease.epoch} is no longer the owner's")
-        item.behind_ms, item.updated_at = behind_ms, now_ms
+        item.behind_ms, item.arrival, item.updated_at = behind_ms, arrival, now_ms
+
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None:
+        self._answer()
+        if self.items[lease.shard_id].epoch == lease.epoch:
+            self.items[lease.shard_id].stumble = stumble
 
     def _answer(self) -> None:
         if self.down:
@@ -102,7 +112,15 @@ class MemoryStore:
 
     def _lease(self, shard_id: str) -> Lease:
         item = copy.deepcopy(self.items[shard_id])
-        return Lease(shard_id=shard_id, epoch=item.epoch, position=item.position, manifest=item.manifest, ended=item.ended)
+        return Lease(
+            shard_id=shard_id,
+            epoch=item.epoch,
+            position=item.position,
+            manifest=item.manifest,
+            ended=item.ended,
+            arrival=item.arrival,
+            stumble=item.stumble,
+        )
 
 
 class MemoryDeadLetters:

@@ -133,7 +133,7 @@ def draw(seed: int) -> Plan:
         put_rejected=some(0.2, 0.1),
         put_forbidden=some(0.2, 0.2),
         reused_ids=some(0.3, 0.3),
-        scatter_ms=random.choice((90_000, 90_000, 7_200_000, 172_800_000)),
+        scatter_ms=random.choice((90_000, 1_000, 3 * 3_600_000, 2 * 86_400_000)),
         unwritable=some(0.0, 0.3),
         breakers=few(0.0, 3),
         publisher_crashes=few(0.3, 2),

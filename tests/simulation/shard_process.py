@@ -11,7 +11,6 @@ from clickstream.events import AnyEvent
 from clickstream.routing import Shard
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.dead_letters import DeadLetterLimit
 from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.wire import CheckpointFailed, ProcessRecords, Record
@@ -106,7 +105,6 @@ def shard_loop(
     clock: Clock | None = None,
     executor: Executor | None = None,
     policy: CommitPolicy | None = None,
-    limit: DeadLetterLimit | None = None,
 ) -> ShardLoop:
     """A loop as a worker's child would have it; by default it commits every batch at once."""
     clock = clock or Clock()
@@ -114,7 +112,6 @@ def shard_loop(
         application,
         MemorySurroundings(application, shards, store, dead_letters or MemoryDeadLetters()),
         policy=policy or CommitPolicy(interval_ms=0, checkpoint_interval_ms=0),
-        dead_letter_limit=limit or DeadLetterLimit(),
         clock_ms=clock,
         monotonic_s=lambda: clock.now_ms / 1000,
         executor=executor or Held(),

@@ -57,7 +57,7 @@ class Stream:
             return CallFailed(Throttled("slower"), again=True, throttled=True)
         partial = chance.strikes("put refused in part", plan.put_partial)
         outcomes = [
-            Refused("ProvisionedThroughputExceededException", throttled=True)
+            Refused(Throttled("ProvisionedThroughputExceededException"))
             if partial and self._random.random() < 0.5
             else self._place(parcel)
             for parcel in put.parcels

@@ -112,6 +112,8 @@ class World:
         self._leaving = False
         self._storm_over = self._at_rest = False
         self._supervisor.spawn(self._watch, "watch")
+        if plan.application == "analytics":
+            self._supervisor.spawn(self._look, "looker")
 
     def run(self) -> Outcome:
         problems: list[str] = []
@@ -153,6 +155,14 @@ class World:
             self.scheduler.sleep(1_500)
             at_rest = at_rest + 1 if self._drained() else 0
         self._at_rest = True
+
+    def _look(self) -> None:
+        """Somebody who asks what is complete, at any time."""
+        random = Random(f"looker {self.plan.seed}")
+        while not self._at_rest:
+            self.scheduler.sleep(random.choice((100, 700, 2_500)))
+            for problem in judge.look(self):
+                self.violated(problem)
 
     def _drained(self) -> bool:
         if not self.shoppers.done or self.stream.in_flight or any(publisher.pending for publisher in self.publishers):

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from clickstream import schema
 from clickstream.cli import cli
 from clickstream.errors import UserMistake
+from clickstream.events import EARLIEST_MS
 
 Fields = dict[str, Any]
 
@@ -45,7 +46,7 @@ def _drop(field: str, keyword: str) -> Callable[[Fields], None]:
         (_set("query", minLength=1), ["Search.query has a tighter minLength"]),
         (_set("query", pattern="^a"), ["Search.query changed its type"]),
         (_set("occurred_at", maximum=5), ["Search.occurred_at has a tighter maximum"]),
-        (_set("occurred_at", minimum=5), ["Search.occurred_at has a tighter minimum"]),
+        (_set("occurred_at", minimum=EARLIEST_MS + 5), ["Search.occurred_at has a tighter minimum"]),
         (lambda types: types["Search"]["required"].append("context"), ["Search.context is newly required"]),
         (
             lambda types: types["Purchase"]["properties"]["items"].update(minItems=2),
@@ -86,3 +87,23 @@ def test_check_names_the_difference(edit: Callable[[str], str], message: str, mo
     with pytest.raises(UserMistake, match=message) as caught:
         cli.main(["schema", "check"], standalone_mode=False)
     assert caught.value.hint
+
+
+def test_the_narrowing_of_ids_and_times_was_accepted_with_its_reason_and_no_other_is() -> None:
+    new = schema.generate()
+    old = copy.deepcopy(new)
+    for types in old["$defs"].values():
+        for field in types["properties"].values():
+            field.pop("pattern", None) if field.get("maxLength") == 256 else None
+            field.pop("description", None)
+            if field.get("minimum") == EARLIEST_MS:
+                field["minimum"] = 0
+    assert old != new
+    assert schema.breaking_changes(old, new) == []
+    assert all(len(reason) > 20 for reason in schema.TIGHTENED.values())
+    _search(new["$defs"])["query"]["pattern"] = "^a"
+    _search(new["$defs"])["occurred_at"]["minimum"] = EARLIEST_MS + 1
+    assert schema.breaking_changes(old, new) == [
+        "Search.occurred_at has a tighter minimum",
+        "Search.query changed its type",
+    ]

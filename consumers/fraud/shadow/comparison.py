@@ -41,11 +41,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    opinions: Iterable[Opinion], decided: Mapping[str, Decision], kinds: Mapping[str, str], *, from_ms: int
+    opinions: Iterable[Opinion], decided: Mapping[tuple[str, str], Decision], kinds: Mapping[str, str], *, from_ms: int
 ) -> Comparison:
-    """``decided``, ``kinds``: the live decisions and the truth by event id; purchases before ``from_ms`` do not count."""
+    """``decided``: the live decisions by event id and purchase; ``kinds``: the truth by their keys.
+    Purchases before ``from_ms`` do not count."""
     mine = [opinion for opinion in opinions if opinion.occurred_at >= from_ms]
-    pairs = [(opinion, live) for opinion in mine if (live := decided.get(opinion.event_id)) is not None]
+    pairs = [(opinion, live) for opinion in mine if (live := decided.get((opinion.event_id, opinion.purchase))) is not None]
     changes = Counter(
         f"{live.verdict.value}→{opinion.verdict.value}" for opinion, live in pairs if live.verdict != opinion.verdict
     )
@@ -53,8 +54,8 @@ def compare(
         purchases=len(pairs),
         undecided=len(mine) - len(pairs),
         live_versions=dict(Counter(live.model_version for _, live in pairs)),
-        live=_side([(live.verdict, opinion.cents, kinds.get(opinion.event_id)) for opinion, live in pairs]),
-        candidate=_side([(opinion.verdict, opinion.cents, kinds.get(opinion.event_id)) for opinion, _ in pairs]),
+        live=_side([(live.verdict, opinion.cents, kinds.get(live.key)) for opinion, live in pairs]),
+        candidate=_side([(opinion.verdict, opinion.cents, kinds.get(live.key)) for opinion, live in pairs]),
         changed=dict(sorted(changes.items())),
     )
 

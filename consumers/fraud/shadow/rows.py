@@ -1,7 +1,7 @@
 """What a candidate would have decided, as small items of the outcomes table. Pure.
 
 window                       part
-shadow#VERSION#<0 to 15>     <event id>      spread over partitions, since a shadow reads as fast as it can
+shadow#VERSION#<0 to 15>     <event id>␟<purchase>      spread over partitions, since a shadow reads as fast as it can
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from clickstream.purchases import reused
 from consumers.fraud.decisions import Decision
 from consumers.fraud.outcomes import euro_cents
 from models.fraud.verdicts import Verdict
@@ -24,6 +25,7 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     """``cents``: the amount in euro cents, 0 in an unknown currency."""
 
     event_id: str
+    purchase: str
     occurred_at: int
     cents: int
     verdict: Verdict
@@ -34,6 +36,7 @@ def opinion_of(decision: Decision) -> Opinion:
     """The decision as the candidate would have made it, safeguards and all."""
     return Opinion(
         event_id=decision.event_id,
+        purchase=decision.purchase,
         occurred_at=decision.occurred_at,
         cents=euro_cents(decision) or 0,
         verdict=decision.verdict,
@@ -48,7 +51,7 @@ def window(version: str, partition: int) -> str:
 def item_of(opinion: Opinion, version: str, now_s: int) -> dict[str, Any]:
     return {
         "window": {"S": window(version, zlib.crc32(opinion.event_id.encode()) % PARTITIONS)},
-        "part": {"S": opinion.event_id},
+        "part": {"S": reused(opinion.event_id, opinion.purchase)},
         "opinion": {"B": msgspec.msgpack.encode(opinion)},
         "expires_at": {"N": str(now_s + KEPT_S)},
     }

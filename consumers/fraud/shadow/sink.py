@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from consumers.fraud.decided_table import decisions
+from consumers.fraud import decided_table
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate
 from consumers.fraud.outcomes_table import OutcomesTable
@@ -46,8 +46,8 @@ class Opinions:
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         if not candidates:
             return
-        live = decisions(self._dynamodb, self._decisions_table, [candidate.event_id for candidate in candidates])
-        asked = [_as_asked(candidate, live.get(candidate.event_id)) for candidate in candidates]
+        live = decided_table.on(self._dynamodb, self._decisions_table, candidates)
+        asked = [_as_asked(candidate, live.get((candidate.event_id, candidate.purchase))) for candidate in candidates]
         now_s = self._clock_s()
         decided = decide(asked, self._candidate, int(now_s * 1000))
         self._outcomes.put([item_of(opinion_of(decision), self._candidate.version, int(now_s)) for decision in decided])

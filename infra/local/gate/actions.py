@@ -44,7 +44,7 @@ _FREE = frozenset({"sts:GetCallerIdentity"})
 
 
 def needs(request: Request, stream_of: Callable[[Mapping[str, Any]], str] | None = None) -> list[Need]:
-    """Every permission that this call needs. ``stream_of`` names the stream behind a Kinesis iterator or token."""
+    """Every permission that this call needs, each once. ``stream_of`` names the stream behind a Kinesis iterator or token."""
     service, operation, given = request.caller.service, request.operation, request.parameters
     match service:
         case "dynamodb":
@@ -68,7 +68,7 @@ def needs(request: Request, stream_of: Callable[[Mapping[str, Any]], str] | None
             found = [Need(f"lambda:{action}", f"lambda:function:{name}" if name else "*")]
         case _:
             found = [Need(f"{service}:{operation}", "*")]
-    return [need for need in found if need.action not in _FREE]
+    return [need for need in dict.fromkeys(found) if need.action not in _FREE]
 
 
 def context(request: Request) -> dict[str, str]:

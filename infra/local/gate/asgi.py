@@ -60,7 +60,8 @@ class Middleware:
 
 
 def control(gate: Gate, method: str, body: bytes) -> Answer:
-    """GET tells the faults in force; POST adds those of the body, DELETE ends them, or all when the body is empty."""
+    """POST adds the faults of the body, DELETE ends them, or all when the body is empty; each tells what is in force after it,
+    and what the policies have denied so far."""
     status, text = 200, ""
     try:
         given = faults.read(body) if body else []
@@ -75,7 +76,7 @@ def control(gate: Gate, method: str, body: bytes) -> Answer:
                 status, text = 405, "GET, POST or DELETE\n"
     except ValueError as error:
         status, text = 400, f"{error}\n"
-    data = (text or json.dumps([each._asdict() for each in gate.active])).encode()
+    data = (text or json.dumps({"active": [each._asdict() for each in gate.active], "denied": list(gate.denied)})).encode()
     kind = b"text/plain" if text else b"application/json"
     return Answer(status, ((b"content-type", kind), (b"content-length", str(len(data)).encode())), data)
 

@@ -6,6 +6,7 @@ import json
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from infra.local.gate.asgi import CONTROL_PATH
 from infra.local.gate.faults import Fault
@@ -35,9 +36,17 @@ class Controls:
             self.end(*faults)
 
     def active(self) -> list[Fault]:
-        """What is in force before the first server."""
-        with urllib.request.urlopen(self._urls[0] + CONTROL_PATH, timeout=10) as answer:
-            return [Fault(**each) for each in json.load(answer)]
+        """What is in force."""
+        return [Fault(**each) for each in self._tell(self._urls[0])["active"]]
+
+    def denied(self, deployment: str) -> list[str]:
+        """What no policy allowed a role of this deployment: "ACCESS KEY ACTION RESOURCE", each once."""
+        lines = [line for url in self._urls for line in self._tell(url)["denied"]]
+        return [line for line in lines if line.startswith(f"{deployment}.")]
+
+    def _tell(self, url: str) -> Any:
+        with urllib.request.urlopen(url + CONTROL_PATH, timeout=10) as answer:
+            return json.load(answer)
 
     def _ask(self, method: str, faults: tuple[Fault, ...]) -> None:
         body = json.dumps([each._asdict() for each in faults]).encode() if faults else None

@@ -23,6 +23,8 @@ class Gate:
         self._policies = policies
         self._keys = keys
         self.active: list[Fault] = []
+        self.denied: dict[str, None] = {}
+        """What no policy allowed, each line once: "ACCESS KEY ACTION RESOURCE". A grant is missing, or a path is too many."""
 
     def judges(self, access_key: str) -> bool:
         """Whether a call under this key can be refused for anything but a limit now."""
@@ -60,6 +62,7 @@ class Gate:
             conditions = context(request)
             for need in needed:
                 if not self._policies.allows(who, need, conditions):
+                    self.denied[f"{request.caller.access_key} {need.action} {need.resource}"] = None
                     return denied(who.arn, need, request, explicit=False)
         return None
 

@@ -6,7 +6,6 @@ Sources: DynamoDB developer guide, "Quotas" and "Item sizes and formats"; API re
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -54,15 +53,15 @@ def too_large(operation: str, item: Item) -> Refusal | None:
 
 def item_size(item: Item) -> int:
     """DynamoDB's item size: attribute names and values in UTF-8, numbers by their digits, containers with their overhead."""
-    return sum(len(_utf8(name)) + value_size(value) for name, value in item.items())
+    return sum(_length(name) + value_size(value) for name, value in item.items())
 
 
 def value_size(value: Value) -> int:
     """The size of one attribute value."""
-    (kind, content), *_ = value.items()
+    kind, content = next(iter(value.items()))
     match kind:
         case "S":
-            return len(_utf8(content))
+            return _length(content)
         case "N":
             return _number_size(str(content))
         case "B":
@@ -74,13 +73,13 @@ def value_size(value: Value) -> int:
         case "L":
             return _CONTAINER_BYTES + sum(_MEMBER_BYTES + value_size(each) for each in content)
         case "M":
-            return _CONTAINER_BYTES + sum(_MEMBER_BYTES + len(_utf8(name)) + value_size(each) for name, each in content.items())
+            return _CONTAINER_BYTES + sum(_MEMBER_BYTES + _length(name) + value_size(each) for name, each in content.items())
     raise ValueError(f"DynamoDB has no type {kind!r}")
 
 
-def _utf8(text: str) -> bytes:
-    # a lone surrogate is counted as the three bytes it would need; whether it may be sent at all is the encoder's matter
-    return text.encode("utf-8", "surrogatepass")
+def _length(text: str) -> int:
+    """In UTF-8. A lone surrogate counts as three bytes: whether it may be sent at all is the encoder's matter."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _binary(content: str | bytes) -> bytes:
@@ -90,10 +89,13 @@ def _binary(content: str | bytes) -> bytes:
 
 def _number_size(text: str) -> int:
     """One byte per two significant digits (leading and trailing zeros do not count), one more, and one for a minus sign."""
-    try:
-        digits = _significant(Decimal(text))
-    except InvalidOperation:
-        return 0
+    if text.isdecimal():
+        digits = len(text.strip("0"))
+    else:
+        try:
+            digits = _significant(Decimal(text))
+        except InvalidOperation:
+            return 0
     return (digits + 1) // 2 + 1 + (1 if text.startswith("-") else 0)
 
 
@@ -151,7 +153,9 @@ def _key(item: Item, keys: tuple[str, ...]) -> Iterator[Refusal]:
 def _values(values: Iterable[Value], depth: int = 1) -> Iterator[Refusal]:
     """What is wrong with the values themselves, wherever they stand."""
     for value in values:
-        (kind, content), *_ = value.items()
+        kind, content = next(iter(value.items()))
+        if kind == "S":
+            continue
         if kind in ("L", "M") and depth > NESTING_LEVELS:
             yield validation("Nesting Levels have exceeded supported limits")
             return
@@ -181,6 +185,8 @@ def _set(kind: str, content: list[Any]) -> Iterator[Refusal]:
 
 
 def _number(text: str) -> Iterator[Refusal]:
+    if text.isdecimal() and len(text) <= NUMBER_DIGITS:
+        return
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -197,7 +203,7 @@ def _number(text: str) -> Iterator[Refusal]:
 def _expressions(parameters: Mapping[str, Any]) -> Iterator[Refusal]:
     for name, expression in parameters.items():
         if name.endswith("Expression") and isinstance(expression, str):
-            size = len(_utf8(expression))
+            size = _length(expression)
             if size > EXPRESSION_BYTES:
                 yield validation(
                     f"Invalid {name}: Expression size has exceeded the maximum allowed size; expression size: {size}"
@@ -211,14 +217,15 @@ def _batch_write(tables: Mapping[str, list[Mapping[str, Any]]], keys: Keys) -> I
     size = 0
     seen = []
     for table, requests in tables.items():
+        named = keys(table)
         for request in requests:
-            (kind, entry), *_ = request.items()
+            kind, entry = next(iter(request.items()))
             if kind == "PutRequest":
-                yield from _item(entry["Item"], keys(table))
-                seen.append(_identity(table, entry["Item"], keys(table)))
+                yield from _item(entry["Item"], named)
+                seen.append(_identity(table, entry["Item"], named))
                 size += item_size(entry["Item"])
             else:
-                yield from _key(entry["Key"], keys(table))
+                yield from _key(entry["Key"], named)
                 seen.append(_identity(table, entry["Key"], tuple(entry["Key"])))
     yield from _repeated(seen, "Provided list of item keys contains duplicates")
     if size > BATCH_WRITE_BYTES:
@@ -247,7 +254,7 @@ def _transaction(entries: list[Mapping[str, Any]], keys: Keys) -> Iterator[Refus
     size = 0
     seen = []
     for entry in entries:
-        (_, part), *_ = entry.items()
+        part = next(iter(entry.values()))
         table = part["TableName"]
         item = part.get("Item") or part["Key"]
         if "Item" in part:
@@ -263,12 +270,12 @@ def _transaction(entries: list[Mapping[str, Any]], keys: Keys) -> Iterator[Refus
         yield validation("Transaction size exceeded: the aggregate size of the items in the transaction exceeds 4 MB")
 
 
-def _identity(table: str, item: Item, keys: tuple[str, ...]) -> str:
+def _identity(table: str, item: Item, keys: tuple[str, ...]) -> tuple[str, ...]:
     """Tells one item from another; empty if the table's keys are not known."""
-    return json.dumps([table, {name: item.get(name) for name in sorted(keys)}], sort_keys=True, default=repr) if keys else ""
+    return (table, *(repr(item.get(name)) for name in sorted(keys))) if keys else ()
 
 
-def _repeated(identities: list[str], message: str) -> Iterator[Refusal]:
+def _repeated(identities: list[tuple[str, ...]], message: str) -> Iterator[Refusal]:
     known = [each for each in identities if each]
     if len(set(known)) < len(known):
         yield validation(message)

@@ -5,7 +5,6 @@ A script, not a module: so the project's folder is found by this process alone, 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ def main() -> None:
 
     from ministack import app as ministack
     from ministack.core import lambda_runtime
+    from ministack.core.responses import get_region
     from ministack.services import dynamodb, lambda_svc
 
     from infra.local.gate.actions import ACCOUNT
@@ -27,10 +27,11 @@ def main() -> None:
     from infra.local.gate.gate import Gate
     from infra.local.gate.policies import Policies
 
+    region = get_region()  # outside of any request: the one that it was started for
     known = Policies.read(Path(policies).read_text())
 
     def keys(table: str) -> tuple[str, ...]:
-        found = dynamodb._tables.get_scoped(ACCOUNT, os.environ["MINISTACK_REGION"], table.rpartition("table/")[2])
+        found = dynamodb._tables.get_scoped(ACCOUNT, region, table.rpartition("table/")[2])
         return () if found is None else tuple(filter(None, (found["pk_name"], found["sk_name"])))
 
     def as_its_role(credentials: Any) -> Any:

@@ -8,12 +8,14 @@
   "use strict";
   const MOST = 50;            // events of one request; a beacon may carry 64 KB
   const KEPT = 1000;          // events that wait; beyond, the oldest go
+  const BEACONED = 60_000;    // bytes of one beacon; a browser takes 64 KB, of all that are under way
+  const STORED = 1_000_000;   // characters that wait for the next page
   const LINGER_MS = 500;
   const LONGEST_MS = 30_000;
   const script = document.currentScript;
   const key = script?.dataset.key ?? "";
   const endpoint = script?.dataset.endpoint ?? new URL("/v1/events", script?.src ?? location.href).href;
-  const queue = [];
+  let queue = [];
   let user, timer, sending = false, failures = 0;
 
   const uuid7 = () => {
@@ -49,10 +51,13 @@
       const headers = {"Content-Type": "application/json", ...(key && {Authorization: `Bearer ${key}`})};
       const response = await fetch(endpoint, {method: "POST", headers, body: JSON.stringify(batch), credentials: "omit"});
       const again = response.status === 408 || response.status === 429 || response.status >= 500;
-      const answers = response.ok || again ? (await response.json().catch(() => ({}))).events ?? [] : [];
+      const answers = response.ok || again || response.status === 422 ? (await response.json().catch(() => ({}))).events ?? [] : [];
       const retry = new Set(answers.filter((each) => each.status === "retry").map((each) => each.event_id));
       settle(again && !answers.length ? [] : batch.filter((event) => !retry.has(event.event_id)));
       if (again) wait = 1000 * (Number(response.headers.get("Retry-After")) || 1);
+      for (const each of answers) {
+        if (each.status === "rejected") console.warn(`clickstream: event ${each.event_id} refused`, each.errors);
+      }
       if (!response.ok && !again) console.warn(`clickstream: ${response.status}, ${batch.length} events refused`);
     } catch { wait = 1000; }   // no connection
     sending = false;
@@ -65,20 +70,52 @@
     for (let i = queue.length - 1; i >= 0; i--) if (ids.has(queue[i].event_id)) queue.splice(i, 1);
   };
 
-  // the page goes: what waits, and what is under way and may be cut off, leaves with beacons, under the same ids
+  // what the last page could not send; a tab takes it out, so that two tabs do not both keep it
+  const WAITING = "clickstream.waiting";
+  const take = () => {
+    try {
+      const found = JSON.parse(localStorage.getItem(WAITING) ?? "[]");
+      localStorage.removeItem(WAITING);
+      return Array.isArray(found) ? found : [];
+    } catch { return []; }
+  };
+  const keep = () => {
+    const ids = new Set(queue.map((event) => event.event_id));
+    const events = [...take().filter((event) => !ids.has(event.event_id)), ...queue].slice(-KEPT);
+    while (events.length && JSON.stringify(events).length > STORED) events.splice(0, Math.ceil(events.length / 10));
+    try { if (events.length) localStorage.setItem(WAITING, JSON.stringify(events)); } catch { /* full, or forbidden */ }
+  };
+
+  // the page goes: what waits, and what is under way and may be cut off, leaves with beacons, under the same ids; what the browser
+  // takes no more of stays for the next page
   const leave = () => {
     const target = key ? `${endpoint}?key=${encodeURIComponent(key)}` : endpoint;
     while (queue.length) {
-      const batch = queue.slice(0, MOST);
-      if (!navigator.sendBeacon(target, new Blob([JSON.stringify(batch)], {type: "application/json"}))) return;
+      const batch = [];
+      let body = "";
+      for (const event of queue.slice(0, MOST)) {
+        const more = [...batch, event], longer = JSON.stringify(more);
+        if (batch.length && new Blob([longer]).size > BEACONED) break;
+        batch.push(event);
+        body = longer;
+      }
+      if (!navigator.sendBeacon(target, new Blob([body], {type: "application/json"}))) break;
       settle(batch);
     }
+    keep();
   };
   addEventListener("pagehide", leave);
   document.addEventListener("visibilitychange", () => { if (document.visibilityState === "hidden") leave(); });
 
+  queue = take().slice(-KEPT);
+  if (queue.length) schedule(LINGER_MS);
+
   window.clickstream = {
-    identify(id) { user = String(id); },
+    identify(id) {
+      const known = typeof id === "string" || Number.isSafeInteger(id) ? String(id) : "";
+      if (known === "" || known.length > 256) { console.error("clickstream: identify() needs a text or a whole number", id); return; }
+      user = known;
+    },
     track(type, fields = {}) {
       const event = {
         type, event_id: uuid7(), user_id: user ?? visitor, session_id: session, occurred_at: Date.now(), schema_version: 2,

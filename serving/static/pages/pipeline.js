@@ -13,9 +13,12 @@ const name = (shard) => shard.replace(/^shardId-0*(?=\d)/, "shard ");
 const known = (value, words) => (value === null ? "–" : words(value));
 const breakersOf = (shard) => Object.entries(shard.breakers).map(([dependency, state]) => `${dependency} ${state}`).join(", ");
 
+const refusalOf = ({ waiting }) => (waiting.action ? `waits for ${waiting.action} on ${waiting.resource} (runbook: A shard may not do its work)` : "");
+
 // In words, because a colour alone says nothing to many.
 function stateOf(shard) {
   if (shard.ended) return ["Ended", "soft"];
+  if (shard.waiting.action) return ["Forbidden", "attention"];
   if (shard.deaths > 1) return ["Dying", "attention"];
   if (shard.age_ms > SILENT_MS) return ["Silent", "attention"];
   if (shard.lag_ms === null) return ["Starting", "soft"];
@@ -24,13 +27,14 @@ function stateOf(shard) {
   return ["Current", "good"];
 }
 
-function troublesOf(shards) {
+function troublesOf(shards, now) {
   return shards.flatMap((shard) => {
     const where = `${shard.application}, ${name(shard.shard)}`;
     const found = [];
     if (shard.ended) return found;
-    if (shard.deaths > 1) found.push(`${where}: its worker died ${shard.deaths} times and the shard has not moved; the worker's log says why`);
-    else if (shard.age_ms > SILENT_MS) found.push(`${where}: nothing heard from ${shard.owner || "its owner"} for ${format.duration(shard.age_ms)}`);
+    if (refusalOf(shard)) found.push(`${where}: ${refusalOf(shard)}, since ${format.moment(shard.waiting.since, now)}`);
+    else if (shard.deaths > 1) found.push(`${where}: its worker died ${shard.deaths} times and the shard has not moved; the worker's log says why`);
+    else if (shard.age_ms > SILENT_MS) found.push(`${where}: nothing heard from ${shard.owner || "its owner"} for ${format.duration(shard.age_ms)}: it is dead, or may not write its item (its log says which)`);
     else if (Object.keys(shard.breakers).length) found.push(`${where}: waits for ${breakersOf(shard)}`);
     else if (shard.lag_ms > SLOW_MS) found.push(`${where}: ${format.duration(shard.lag_ms)} behind`);
     if (shard.dead_letters) found.push(`${where}: ${format.number(shard.dead_letters)} dead letters`);
@@ -69,7 +73,7 @@ function show({ head, rate, applications: summed, shards }) {
   text("window", summed.length ? `${summed.length} applications on ${moving} shard leases; complete to ${known(head.complete_to, (at) => format.moment(at, head.now))}` : "");
   applications(summed);
   shardRows(shards);
-  const troubles = troublesOf(shards);
+  const troubles = troublesOf(shards, head.now);
   fill("troubles", troubles.length ? "" : shards.length ? "None: every shard is current, no dead letters, no open breaker." : "Nothing runs yet.");
   list("troubles", troubles, () => troubles.map((words) => make("li", "", words)));
 }

@@ -261,7 +261,11 @@ class Scenario:
             order = _order(order_id, quantity)
             self._clients.dynamodb.put_item(
                 TableName=self._settings.decisions_table,
-                Item={"event_id": {"S": f"e-{order_id}"}, "verdict": {"S": verdict}},
+                Item={
+                    "event_id": {"S": f"e-{order_id}"},
+                    "purchase": {"S": msgspec.convert(order, Order).purchase},
+                    "verdict": {"S": verdict},
+                },
             )
             self._place(order)
             self._invoke("task", {"do": "reserve", "order": order})

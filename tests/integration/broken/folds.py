@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from io import BytesIO
 from typing import Any
 
 import msgspec
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 
 from clickstream.aws import Clients
 from clickstream.events import AddToCart, AnyEvent
@@ -41,7 +44,24 @@ def swap_two_users(events: Sequence[AnyEvent], _before: int) -> list[AnyEvent]:
     return swapped
 
 
-VARIANTS: dict[str, Break] = {"drops": drop_one, "doubles": double_one, "swaps": swap_two_users}
+def raise_at_poison(events: Sequence[AnyEvent], _before: int) -> list[AnyEvent]:
+    """A bug that one kind of event sets off."""
+    if any(event.event_id.startswith("poison") for event in events):
+        raise ArithmeticError("a bug in the fold")
+    return list(events)
+
+
+def break_nothing(events: Sequence[AnyEvent], _before: int) -> list[AnyEvent]:
+    return list(events)
+
+
+VARIANTS: dict[str, Break] = {
+    "drops": drop_one,
+    "doubles": double_one,
+    "swaps": swap_two_users,
+    "poison": raise_at_poison,
+    "denied": break_nothing,
+}
 
 
 class BrokenFold:
@@ -69,6 +89,19 @@ class BrokenFold:
         self._fold.restore(state, inheritance)
 
 
+_DENIED = (
+    b'{"__type":"com.amazon.coral.service#AccessDeniedException","Message":"User: arn:aws:sts::1:assumed-role/w/i is not '
+    b'authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:eu-west-1:1:table/aggregates"}'
+)
+
+
+class _Denied(BytesIO):
+    """A body that never came over a wire."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.read()
+
+
 class Broken:
     """Analytics' own wiring around a broken fold."""
 
@@ -81,4 +114,11 @@ class Broken:
         return BrokenFold(wiring.APPLICATION.open_fold(shard_id), self._broken)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        # the answer of a DynamoDB that has lost our permission, for as long as there is such a file
+        denied = settings.local_dir / "denied"
+
+        def answer(request: AWSPreparedRequest, **_: object) -> Any:
+            return AWSResponse(request.url, 400, HTTPHeaders(), _Denied(_DENIED)) if denied.exists() else None
+
+        clients.dynamodb.meta.events.register("before-send.dynamodb.PutItem", answer)
         return wiring.APPLICATION.open_sink(shard_id, clients, settings)

@@ -35,7 +35,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     app = create_app(
         Stream(),
         Fingerprints(b"a secret of the test"),
-        Clocks(monotonic=time.monotonic, wall_ms=lambda: 0),
+        Clocks(monotonic=time.monotonic, wall_ms=lambda: 1_764_000_000_000),
         keys=None,
         timeouts=Timeouts(body=0.4, acknowledgement=1.0),
         memory=MEMORY,

@@ -205,7 +205,7 @@ def opened(
         clients = Clients(settings)
         resources.create(clients, settings, shards=shards)
         for application in applications:
-            roles.create_lease_tables(clients, settings, application)
+            resources.create_lease_tables(clients, settings, application)
         ports = dict.fromkeys(SERVICES, aws.ports.aws) | {"kinesis": aws.ports.kinesis}
         proxies = {service: stacked.enter_context(Proxy(port)) for service, port in ports.items()}
         site = Site(aws, settings, proxies, folder, seed, applications, refusals_s)

@@ -89,6 +89,7 @@ def test_nothing_was_lost_or_doubled_by_all_that(site: Site) -> None:
         site.applications, (0, 0)
     )
     assert account.exact
+    assert site.controls.denied(site.settings.name) == [], "a path that no policy knows"
 
 
 def _breakers(site: Site, application: str) -> dict[str, str]:

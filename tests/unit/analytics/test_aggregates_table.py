@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.completeness import Arrival, Completeness
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.routing import hash_key
 from clickstream.settings import Settings
@@ -22,7 +23,7 @@ from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.partial import Partial
 from consumers.analytics.rows import Row
 from consumers.analytics.sink import AggregatesTable
-from consumers.analytics.views import Aggregates, ShardProgress, complete_to
+from consumers.analytics.views import Aggregates
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position
@@ -32,6 +33,8 @@ from tests.unit.analytics.traffic import START_MS, traffic
 
 NOW_S = 1_800_000_000
 SETTINGS = Settings()
+DONE_MS = START_MS + 86_400_000
+HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 
 
 @pytest.fixture
@@ -136,8 +139,9 @@ def filled(clients: Clients) -> Clients:
             full=True,
             progress=Progress(events=len(own), watermark_ms=latest),
             behind_ms=0,
+            arrival=Arrival(hash_range=HALVES[number], arrived_to=DONE_MS + number, whole_to=DONE_MS + number),
         )
-        store.commit(store.take(shard, START_MS), commit, START_MS + 86_400_000)
+        store.commit(store.take(shard, START_MS), commit, DONE_MS)
     return clients
 
 
@@ -177,54 +181,20 @@ def test_progress_is_what_the_runtime_committed(filled: Clients) -> None:
         ("analytics", "worker-1", 0, False)
     }
     assert sum(shard.events for shard in shards) == 1_200
-    assert reader.complete_to() == max(shard.watermark_ms for shard in shards)
+    assert reader.completeness() == Completeness(minutes_to=DONE_MS, complete_to=DONE_MS, lateness_ms=0, late_share=0.0)
 
 
 def test_other_applications_and_reserved_items_do_not_matter(filled: Clients) -> None:
-    before = Aggregates(filled, SETTINGS).complete_to()
+    before = Aggregates(filled, SETTINGS).completeness()
     SnapshotStore("fraud", "w", filled, SETTINGS).take("shardId-000000000000", 1)
     SnapshotStore(APPLICATION.name, "w", filled, SETTINGS).take("#supervisor", 1)
     assert len(Aggregates(filled, SETTINGS).progress()) == 3
-    assert Aggregates(filled, SETTINGS).complete_to() == before
+    assert Aggregates(filled, SETTINGS).completeness() == before
 
 
 def test_a_missing_table_is_named(clients: Clients) -> None:
     with pytest.raises(Missing, match="elsewhere-aggregates"):
         Aggregates(clients, Settings(name="elsewhere")).windows("minute", 0, 1)
-
-
-def shard(watermark_ms: int, behind_ms: int | None, updated_at: int = 10_000, *, ended: bool = False) -> ShardProgress:
-    return ShardProgress(
-        application="analytics",
-        shard="s",
-        watermark_ms=watermark_ms,
-        behind_ms=behind_ms,
-        updated_at=updated_at,
-        ended=ended,
-    )
-
-
-@pytest.mark.parametrize(
-    ("shards", "expected"),
-    [
-        ([], None),
-        ([shard(0, 0)], None),
-        ([shard(500, 0)], 500),
-        # a quiet shard holds nothing back, a lagging one does
-        ([shard(500, 0), shard(100, 0)], 500),
-        ([shard(500, 0), shard(100, 7)], 100),
-        ([shard(500, 9), shard(100, 7)], 100),
-        # it was read to its end
-        ([shard(500, 0), shard(100, 7, ended=True)], 500),
-        # it had caught up at 300, and was not heard of since
-        ([shard(500, 0), shard(100, 0, updated_at=300)], 300),
-        ([shard(500, 0), shard(400, 0, updated_at=300)], 400),
-        # its first owner has not said anything
-        ([shard(500, 0), shard(0, None)], None),
-    ],
-)
-def test_complete_to_is_held_back_by_shards_with_older_records(shards: list[ShardProgress], expected: int | None) -> None:
-    assert complete_to(shards) == expected
 
 
 def query(*arguments: str) -> Any:
@@ -245,7 +215,7 @@ def test_the_command_answers_in_json(filled: Clients) -> None:
     assert first["bought"] == [list(entry) for entry in truth.tops["bought"][:3]]
     assert first["funnel"] == dict(zip(("view", "cart", "purchase"), truth.funnel, strict=True))
     assert first["bounds"] == {}
-    assert document["complete_to"] == max(event.occurred_at for event in traffic(11, 1_200, late_ms=600_000))
+    assert document["complete_to"] == DONE_MS
     assert [window["complete"] for window in document["windows"]] == [
         window["end"] <= document["complete_to"] for window in document["windows"]
     ]

@@ -7,7 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consumers.analytics.answers import Top, ranking
-from consumers.analytics.rows import Leaders
+from consumers.analytics.partial import TALLIES
+from consumers.analytics.rows import Leaders, RowContent
+from consumers.analytics.sessions import COUNTERS
+from consumers.analytics.totals import Total
+from consumers.analytics.uniques import Uniques
+from consumers.analytics.windows import Granularity
 
 
 @pytest.mark.parametrize(
@@ -59,3 +64,22 @@ def test_an_exact_ranking_is_the_truth_and_another_is_within_its_bound(
     for key, count in truth.items():
         assert count <= told.get(key, last) + answer.bound
         assert told.get(key, 0) <= count
+
+
+@given(shards, st.integers(1, 4))
+@example([({"a": 9, "b": 8, "c": 1}, 2), ({"a": 9, "b": 8, "c": 1}, 2)], 2)
+def test_a_page_and_the_api_judge_a_ranking_alike(shards: list[tuple[dict[str, int], int]], top: int) -> None:
+    pieces = []
+    for counts, listed in shards:
+        entries = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        pieces.append(Leaders(dict(entries[:listed]), max((count for _, count in entries[listed:]), default=0)))
+    total, other = Total(), Total()
+    for number, piece in enumerate(pieces):
+        row = RowContent(
+            events={}, revenue={}, uniques=Uniques().to_bytes(), funnel=[0] * COUNTERS, tallies=[piece for _ in TALLIES]
+        )
+        (total, other)[number % 2].add(row)
+    total.merge(other)
+    shown = total.view(Granularity.MINUTE, 0, 60_000, top)
+    assert set(shown.tops) == set(TALLIES)
+    assert all(each == ranking(pieces, top) for each in shown.tops.values())

@@ -13,6 +13,7 @@ from producers.collector.bodies import Bounds
 from producers.collector.fingerprints import Fingerprints
 from tests.unit.collector.stream import Stream
 
+NOW = 1_764_000_000_000
 SECRET = b"a secret of the test"
 
 
@@ -27,7 +28,8 @@ class Site:
     def __init__(self, **options: Any) -> None:
         self.stream = Stream()
         self.clock = Clock()
-        clocks = Clocks(monotonic=lambda: self.clock.now, wall_ms=lambda: 1_764_000_000_000)
+        now_ms = options.pop("now_ms", NOW)
+        clocks = Clocks(monotonic=lambda: self.clock.now, wall_ms=lambda: now_ms)
         options = {"keys": None, "bounds": Bounds(), "timeouts": Timeouts(body=5.0, acknowledgement=0.2)} | options
         peer = options.pop("peer", "127.0.0.1")
         self.app = create_app(self.stream, Fingerprints(SECRET), clocks, **options)
@@ -51,7 +53,7 @@ def site() -> Site:
 
 def event(**fields: object) -> dict[str, Any]:
     """A valid page view, with these fields set."""
-    return {"type": "page_view", "event_id": "e-1", "user_id": "u-1", "session_id": "s-1", "occurred_at": 1, **fields}
+    return {"type": "page_view", "event_id": "e-1", "user_id": "u-1", "session_id": "s-1", "occurred_at": NOW, **fields}
 
 
 def purchase(**fields: object) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Literal
 
-from clickstream.errors import RetryLater, Throttled, TooLarge
+from clickstream.errors import Forbidden, RetryLater, Throttled, TooLarge
 from producers.puts import Delivered, Failed, Settled
 
-Mood = Literal["takes", "full", "fails", "silent", "too large"]
+Mood = Literal["takes", "full", "fails", "silent", "too large", "forbidden"]
 
 
 class Stream:
@@ -18,6 +18,7 @@ class Stream:
     def __init__(self, mood: Mood = "takes") -> None:
         self.mood: Mood = mood
         self.records: list[tuple[str, bytes]] = []
+        self.forbidden: Forbidden | None = None
         self.room: int | None = None
         """Puts until the mood turns to "full"."""
 
@@ -36,7 +37,11 @@ class Stream:
         if self.mood == "silent":
             return
         outcome: Settled
-        if self.mood == "fails":
+        self.forbidden = None
+        if self.mood == "forbidden":
+            self.forbidden = Forbidden("no", action="kinesis:PutRecords", resource="shop")
+            outcome = Failed(on_settled, key, data, self.forbidden)
+        elif self.mood == "fails":
             outcome = Failed(on_settled, key, data, RetryLater("not accepted in time"))
         else:
             self.records.append((key, data))

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from producers.collector import keys
 from producers.collector.app import Timeouts
 from producers.collector.bodies import Bounds
 from producers.collector.buckets import Rate
 from producers.collector.fingerprints import Fingerprints
-from tests.unit.collector.conftest import SECRET, Site, event, purchase
+from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 
 KEY, ENTRY = keys.generate("shop", Rate(rate=10, burst=20))
 RELAY_KEY, RELAY = keys.generate("backend", Rate(), relay=True)
@@ -71,6 +72,39 @@ def test_what_is_not_acknowledged_is_for_the_client_to_repeat(site: Site, mood: 
     site.stream.mood = "takes"
     assert site.post([event(event_id="a")]).status_code == 200
     assert site.client.get("/readyz").status_code == 200
+
+
+def test_what_is_not_allowed_is_for_the_client_to_repeat_and_named_to_the_operator(site: Site) -> None:
+    site.stream.mood = "forbidden"
+    with capture_logs() as lines:
+        answers = [site.post(event()) for _ in range(3)]
+        site.clock.now += 61
+        answers.append(site.post(event()))
+    assert [(answer.status_code, answer.headers["Retry-After"]) for answer in answers] == [(503, "2")] * 4
+    assert {answer.json()["events"][0]["status"] for answer in answers} == {"retry"}
+    errors = [(line["action"], line["resource"]) for line in lines if line["log_level"] == "error"]
+    assert errors == [("kinesis:PutRecords", "shop")] * 2, "one line, and one a minute"
+    ready = site.client.get("/readyz")
+    assert (ready.status_code, ready.json()["reason"]) == (503, "not allowed: kinesis:PutRecords on shop")
+    site.stream.mood = "takes"
+    assert site.post(event()).status_code == 200
+    assert site.client.get("/readyz").status_code == 200
+
+
+def test_what_every_reader_would_refuse_is_refused_with_its_place(site: Site) -> None:
+    tomorrow = event(event_id="e-2", occurred_at=NOW + 86_400_000)
+    seconds = event(event_id="e-3", occurred_at=NOW // 1000)
+    answer = site.post([event(), tomorrow, seconds, event(event_id="\N{GRINNING FACE}" * 256), event(event_id="a\nb")])
+    assert answer.status_code == 207
+    told = [each["errors"][0] for each in answer.json()["events"][1:]]
+    assert [each["path"] for each in told] == ["$.occurred_at", "$.occurred_at", "$.event_id", "$.event_id"]
+    assert told[0]["reason"] == "occurred in the future"
+    assert "milliseconds?" in told[1]["reason"]
+    assert len(site.stream.records) == 1
+    items = [{"product_id": "p" * 256, "category": "c" * 256}] * 500
+    large = site.post(purchase(items=items))
+    assert large.status_code == 422
+    assert "bytes" in large.json()["events"][0]["errors"][0]["reason"]
 
 
 def test_not_ready_ends_by_itself(site: Site) -> None:
@@ -185,11 +219,11 @@ def test_sizes() -> None:
     assert streamed.status_code == 413, "without a Content-Length too"
 
 
-def test_memory_for_bodies_is_bounded() -> None:
-    site = Site(memory=100)
-    answer = site.post(b" " * 101)
+def test_memory_of_requests_is_bounded() -> None:
+    site = Site(memory=1_200)
+    answer = site.post(b" " * 1_201)
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
-    assert site.post(purchase()).status_code == 503
+    assert site.post(purchase()).status_code == 503, "an event counts also while Kinesis is waited for"
     assert site.post(b"[1]").status_code == 422, "what others held is given back"
 
 

@@ -9,11 +9,11 @@ import pytest
 
 from clickstream.events import PageView, Purchase
 from producers.collector.reception import MOST_ERRORS, Problem, Refusal, receive
-from tests.unit.collector.conftest import event, purchase
+from tests.unit.collector.conftest import NOW, event, purchase
 
 
 def received(fields: object) -> Any:
-    return receive(json.dumps(fields).encode(), lambda: "new")
+    return receive(json.dumps(fields).encode(), lambda: "new", NOW)
 
 
 def refused(fields: object) -> dict[str, str]:
@@ -23,7 +23,7 @@ def refused(fields: object) -> dict[str, str]:
 
 
 def test_an_event_keeps_its_id_and_gets_one_where_it_has_none() -> None:
-    assert received(event()) == PageView(event_id="e-1", user_id="u-1", session_id="s-1", occurred_at=1)
+    assert received(event()) == PageView(event_id="e-1", user_id="u-1", session_id="s-1", occurred_at=NOW)
     for without in ({}, {"event_id": None}, {"event_id": ""}):
         fields = {name: value for name, value in event().items() if name != "event_id"} | without
         assert received(fields).event_id == "new"
@@ -72,7 +72,7 @@ def test_where_it_is_wrong(fields: object, path: str) -> None:
 def test_a_refusal_names_the_event_as_far_as_it_can() -> None:
     assert received(event(user_id=5)).event_id == "e-1"
     assert received(event(event_id=5)).event_id is None
-    assert receive(b"{", lambda: "new") == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
+    assert receive(b"{", lambda: "new", NOW) == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
 
 
 def test_the_reasons_are_bounded() -> None:

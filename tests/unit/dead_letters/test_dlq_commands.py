@@ -64,7 +64,7 @@ def letter(sequence: int, data: bytes, reason: str = "not JSON") -> DeadLetter:
 
 
 def login(event_id: str) -> bytes:
-    return events.encode(Login(event_id=event_id, user_id="ann", session_id="s", occurred_at=1))
+    return events.encode(Login(event_id=event_id, user_id="ann", session_id="s", occurred_at=1_764_000_000_000))
 
 
 def test_list_filters_and_leaves_the_letters(stack: Stack) -> None:

@@ -27,7 +27,7 @@ def received(data: bytes, sequence: int = 10, application: str = "analytics") ->
 
 
 def login(event_id: str = "e1") -> bytes:
-    return events.encode(Login(event_id=event_id, user_id="u", session_id="s", occurred_at=1))
+    return events.encode(Login(event_id=event_id, user_id="u", session_id="s", occurred_at=1_764_000_000_000))
 
 
 def in_stream(event_id: str = "e1", sequence: int = 99, sub: int = 0, redriven_for: str = "") -> InStream:

@@ -130,6 +130,7 @@ def test_nothing_of_an_event_becomes_markup() -> None:
         trace_id=None,
         searched=Stretch(None, None),
         shards_searched=[],
+        not_searched=[],
         puts=[],
         applications=[],
         letters=None,

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
 from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
@@ -129,17 +130,16 @@ class TwoShards:
         self.folds = [FraudFold(), FraudFold()]
         self._position = itertools.count(1)
         for number in range(2):
-            self.says(number, behind_ms=0, updated_at=shop.now_ms)
+            self.says(number, arrived_to=shop.now_ms)
 
-    def says(self, number: int, *, behind_ms: int, updated_at: int, watermark_ms: int = 0, ended: bool = False) -> None:
-        numbers = {"behind_ms": behind_ms, "updated_at": updated_at, "watermark_ms": watermark_ms}
+    def says(self, number: int, *, arrived_to: int, keys: HashRange | None = None) -> None:
         self.shop.clients.dynamodb.put_item(
             TableName=SETTINGS.shards_table,
             Item={
                 "application": {"S": "fraud"},
                 "shard": {"S": SHARDS[number]},
-                "ended": {"BOOL": ended},
-                **{name: {"N": str(value)} for name, value in numbers.items()},
+                "hash_range": {"S": told_range(keys or HALVES[number])},
+                "arrived_to": {"N": str(arrived_to)},
             },
         )
 
@@ -163,22 +163,20 @@ def test_a_device_is_known_on_the_other_shard(shards: TwoShards) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind_ms", "ago_ms", "watermark_ago_ms", "ended", "known"),
+    ("ago_ms", "own", "known"),
     [
-        (0, STALENESS_MS, 10**9, False, True),
-        (0, STALENESS_MS + 1, 10**9, False, False),
-        (5_000, 0, STALENESS_MS, False, True),
-        (5_000, 0, STALENESS_MS + 1, False, False),
-        (5_000, 10**6, 10**9, True, True),
+        (STALENESS_MS, HALVES[1], True),
+        (STALENESS_MS + 1, HALVES[1], False),
+        (10**12, HALVES[1], False),
+        (10**6, WHOLE, True),
     ],
-    ids=["just in time", "silent for too long", "behind, but near", "far behind", "ended"],
+    ids=["just in time", "behind", "nothing told", "ended: this shard has its keys"],
 )
-def test_nothing_staler_than_two_seconds_decides(
-    shards: TwoShards, behind_ms: int, ago_ms: int, watermark_ago_ms: int, ended: bool, known: bool
-) -> None:
+def test_nothing_staler_than_two_seconds_decides(shards: TwoShards, ago_ms: int, own: HashRange, known: bool) -> None:
     now_ms = shards.shop.now_ms
     shards.buy(0, purchase("ann", now_ms))
-    shards.says(0, behind_ms=behind_ms, updated_at=now_ms - ago_ms, watermark_ms=now_ms - watermark_ago_ms, ended=ended)
+    shards.says(0, arrived_to=max(0, now_ms - ago_ms))
+    shards.says(1, arrived_to=0, keys=own)
     event = purchase("bob", now_ms)
     users = shards.buy(1, event)["users_by_device_24h"]
     reasons = shards.shop.of(event).reasons
@@ -188,7 +186,7 @@ def test_nothing_staler_than_two_seconds_decides(
 def test_an_old_purchase_needs_only_what_was_before_it(shards: TwoShards) -> None:
     """A shard that catches up is not held to the present."""
     hour_ago = shards.shop.now_ms - 60 * MINUTE_MS
-    shards.says(0, behind_ms=10**6, updated_at=shards.shop.now_ms, watermark_ms=hour_ago)
+    shards.says(0, arrived_to=hour_ago)
     assert shards.buy(1, purchase("ann", hour_ago))["users_by_device_24h"] == 1
 
 
@@ -238,7 +236,7 @@ def test_more_keys_than_one_request_takes(shards: TwoShards) -> None:
 
 
 def test_a_first_owner_that_has_not_committed_has_told_nothing() -> None:
-    silent = {"application": {"S": "fraud"}, "shard": {"S": SHARDS[1]}}
+    silent = {"application": {"S": "fraud"}, "shard": {"S": SHARDS[1]}, "hash_range": {"S": told_range(WHOLE)}}
     assert told_up_to([silent], own=SHARDS[0]) == float("-inf")
     assert told_up_to([silent], own=SHARDS[1]) == float("inf")
 

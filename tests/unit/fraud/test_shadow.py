@@ -25,7 +25,8 @@ from tests.unit.fraud.shopping import START_MS, purchase
 
 
 def opinion(event_id: str, verdict: Verdict, cents: int, at_ms: int = START_MS) -> Opinion:
-    return Opinion(event_id=event_id, occurred_at=at_ms, cents=cents, verdict=verdict, score=0.5)
+    purchase = decision(event_id, verdict).purchase
+    return Opinion(event_id=event_id, purchase=purchase, occurred_at=at_ms, cents=cents, verdict=verdict, score=0.5)
 
 
 def decision(event_id: str, verdict: Verdict) -> Decision:
@@ -56,13 +57,14 @@ def test_the_difference_in_money_precision_recall_and_alerts() -> None:
         opinion("too early", Verdict.BLOCK, 10**6, at_ms=START_MS - 1),
         opinion("undecided", Verdict.BLOCK, 10**6),
     ]
-    live = {
+    decided = {
         "missed before": decision("missed before", Verdict.APPROVE),
         "caught before": decision("caught before", Verdict.BLOCK),
         "false alarm before": decision("false alarm before", Verdict.REVIEW),
         "unlabelled": decision("unlabelled", Verdict.APPROVE),
         "too early": decision("too early", Verdict.APPROVE),
     }
+    live = {(each.event_id, each.purchase): each for each in decided.values()}
     kinds = {"missed before": "takeover", "caught before": "takeover", "false alarm before": labels.GENUINE}
     found = compare(opinions, live, kinds, from_ms=START_MS)
     assert (found.purchases, found.undecided, found.live_versions) == (4, 1, {"live-1": 4})

@@ -18,7 +18,7 @@ from load.commands import load
 from load.ledger import ledger_of
 from load.plan import Plan
 
-GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1}\n'
+GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1700000000000}\n'
 
 
 @pytest.fixture

@@ -141,5 +141,5 @@ def test_what_only_a_reader_can_refuse_does_not_go_through_a_door() -> None:
 
     for emission in bad:
         with pytest.raises(Rejected):
-            events.decode(emission.data)
+            events.admit(events.decode(emission.data), emission.key, T0)
     assert len({emission.data[:40] for emission in itertools.islice(bad, 100)}) > 5

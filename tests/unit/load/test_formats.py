@@ -14,7 +14,7 @@ from clickstream.events import PageView, Search
 from load import formats
 from load.formats import Fault, Line
 
-GOOD = b'{"type":"search","event_id":"e1","user_id":"u1","session_id":"s1","occurred_at":1,"query":"tea"}'
+GOOD = b'{"type":"search","event_id":"e1","user_id":"u1","session_id":"s1","occurred_at":1700000000000,"query":"tea"}'
 
 
 def _read(text: bytes, file_format: str = "ndjson") -> list[Line | Fault]:
@@ -22,7 +22,7 @@ def _read(text: bytes, file_format: str = "ndjson") -> list[Line | Fault]:
 
 
 def test_a_malformed_line_is_reported_with_number_and_path_and_the_rest_goes_on() -> None:
-    wrong = GOOD.replace(b'"occurred_at":1', b'"occurred_at":"now"')
+    wrong = GOOD.replace(b'"occurred_at":1700000000000', b'"occurred_at":"now"')
 
     first, fault, last = _read(GOOD + b"\n" + wrong + b"\n" + GOOD + b"\n")
 

@@ -57,7 +57,7 @@ def test_shards_of_one_application_are_read_and_reserved_items_are_not(dynamodb:
     first, second = shards
     assert (first.shard, first.events, first.duplicates, first.dead_letters, first.behind_ms) == ("shardId-0", 5, 6, 7, 8)
     assert first.ended
-    assert second == ShardProgress(shard="shardId-1")
+    assert second == ShardProgress(shard="shardId-1", epoch=1)
     assert progress.counted(shards) == Counted(5, 6, 7)
     assert progress.counted(shards).records == 18
     assert progress.latency(shards).get_value_at_percentile(50) in range(249, 252)
@@ -70,4 +70,3 @@ def test_a_missing_table_is_named(dynamodb: DynamoDBClient) -> None:
 
 def test_nothing_is_caught_up_before_a_shard_has_an_owner() -> None:
     assert not progress.caught_up([], since_ms=0)
-    assert progress.complete_to([ShardProgress(shard="0")]) is None

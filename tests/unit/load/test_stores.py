@@ -12,14 +12,18 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
+from consumers.archive.fold import Part
+from consumers.archive.sink import ArchiveBucket
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import item_of
 from consumers.fraud.views import Verdict
 from consumers.recommendations import rows
+from consumers.runtime.position import START
 from infra.local import resources
 from load import stores
 from load.decisions import Decided
 from load.offers import Offered
+from load.placed import Placed
 from models.recommender.model import Recommended
 
 
@@ -87,3 +91,24 @@ def test_what_is_not_there_is_named(clients: Clients) -> None:
         stores.decisions(clients, Settings())
     with pytest.raises(Missing, match="no queue clickstream-dead-letters"):
         stores.letters(clients, Settings())
+
+
+def test_orders_as_the_table_has_them_and_not_those_that_were_refused(provisioned: Clients) -> None:
+    order = {"order_id": "o", "event_id": "e", "user_id": "u", "occurred_at": 5, "amount": 700, "currency": "EUR", "lines": []}
+    for key, step in (("o", "placed"), ("o#of another", "refused")):
+        item = {"order_id": key, "order": json.dumps(order), "step": step, "told": "sent"}
+        provisioned.dynamodb.put_item(
+            TableName=Settings().orders_table, Item={name: {"S": value} for name, value in item.items()}
+        )
+
+    assert stores.orders(provisioned, Settings()) == [
+        Placed(order_id="o", event_id="e", user_id="u", amount=700, currency="EUR", occurred_at=5, told="sent")
+    ]
+
+
+def test_the_archives_rows_as_its_sink_writes_them(provisioned: Clients) -> None:
+    lines = tuple(b'{"ordinal":%d,"event_id":"e%d","user_id":"u"}' % (n, n) for n in range(3))
+    sink = ArchiveBucket(provisioned.s3, Settings().archive_bucket, "shardId-000000000000")
+    sink.write([Part(490_000, 0, lines, complete=True)], START)
+
+    assert list(stores.archive(provisioned, Settings())) == [("e0", "u"), ("e1", "u"), ("e2", "u")]

@@ -23,11 +23,21 @@ def _histogram(*values: int) -> str:
     return encoded.decode()
 
 
+HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 DONE = [
     ShardProgress(
-        shard="0", events=5, duplicates=1, behind_ms=0, updated_at=1_001, watermark_ms=7_000, latency=_histogram(100, 100)
+        shard="0",
+        events=5,
+        duplicates=1,
+        behind_ms=0,
+        updated_at=1_001,
+        hash_range=HALVES[0],
+        whole_to=7_000,
+        latency=_histogram(100, 100),
     ),
-    ShardProgress(shard="1", events=4, dead_letters=1, updated_at=1_002, watermark_ms=5_000, latency=_histogram(900)),
+    ShardProgress(
+        shard="1", events=4, dead_letters=1, updated_at=1_002, hash_range=HALVES[1], whole_to=5_000, latency=_histogram(900)
+    ),
     ShardProgress(shard="2", behind_ms=7, ended=True),
     ShardProgress(shard="3", updated_at=1_001),
 ]
@@ -133,7 +143,7 @@ def test_a_comparison_that_finds_something_fails_the_report_and_an_event_lost_be
 
 
 def test_late_answers_alone_are_told_and_not_judged() -> None:
-    report = Shop([DONE], [Compared(late=3)]).verify()
+    report = Shop([DONE], [Compared(late=3, compared=9)]).verify()
 
     assert report.ok
     assert report.late == 3

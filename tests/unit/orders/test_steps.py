@@ -34,7 +34,7 @@ class Shop:
         PlacedOrders(self.table, OrdersTopic(self.clients.sns, self.settings.orders_topic)).write(orders, START)
 
     def decide(self, order: Order, verdict: str) -> None:
-        item: dict[str, Any] = {"event_id": {"S": order.event_id}, "verdict": {"S": verdict}}
+        item: dict[str, Any] = {"event_id": {"S": order.event_id}, "purchase": {"S": order.purchase}, "verdict": {"S": verdict}}
         self.clients.dynamodb.put_item(TableName=self.settings.decisions_table, Item=item)
 
     def messages(self, queue: str) -> list[dict[str, Any]]:

@@ -11,11 +11,12 @@ from clickstream.errors import InvalidEvent, Missing, Undecodable, UserMistake
 from clickstream.events import Login
 from producers import lines
 
-GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":5,"new_field":1}'
+NOW = 1_764_000_000_000
+GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":1764000000000,"new_field":1}'
 
 
 def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
-    good, broken, wrong = lines.read([GOOD + b"\r\n", b"\n", b"  \n", b"{\n", GOOD.replace(b'"u"', b"7")])
+    good, broken, wrong = lines.read([GOOD + b"\r\n", b"\n", b"  \n", b"{\n", GOOD.replace(b'"u"', b"7")], lambda: NOW)
     assert (good.number, good.data, type(good.event)) == (1, GOOD, Login)
     assert (broken.number, type(broken.event)) == (4, Undecodable)
     assert wrong.number == 5
@@ -28,7 +29,7 @@ def test_a_file_is_opened_by_its_suffix(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(GOOD) if name.endswith(".gz") else GOOD)
     with lines.opened(str(path)) as source:
-        assert [line.data for line in lines.read(source.lines)] == [GOOD]
+        assert [line.data for line in lines.read(source.lines, lambda: NOW)] == [GOOD]
         assert source.size == source.consumed.tell() == path.stat().st_size
 
 
@@ -44,7 +45,7 @@ def test_a_broken_gzip_file_is_said_to_be_one(tmp_path: Path, content: bytes) ->
 
     def read_all() -> None:
         with lines.opened(str(path)) as source:
-            list(lines.read(source.lines))
+            list(lines.read(source.lines, lambda: NOW))
 
     with pytest.raises(UserMistake, match="gzip"):
         read_all()

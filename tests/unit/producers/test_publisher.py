@@ -190,7 +190,7 @@ def test_what_failed_is_put_again_alone_after_a_growing_jittered_wait() -> None:
     for longest in (1.0, 2.0, 4.0, 4.0):
         low, *others = put.parcels
         assert low.data == b"low"
-        publisher.on_result(put, [Refused("busy", throttled=True), *(Placed(other.shard_id, "1") for other in others)], now)
+        publisher.on_result(put, [Refused(Throttled("busy")), *(Placed(other.shard_id, "1") for other in others)], now)
         # the queue waits behind the retry
         publisher.add(LOW[0], b"later", now)
         assert now + longest / 2 <= publisher.wake_at <= now + longest
@@ -248,7 +248,7 @@ def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     now = 0.1
     while not (settled := publisher.settled()):
         for put in puts(publisher, now):
-            publisher.on_result(put, [Refused("busy")], now)
+            publisher.on_result(put, [Refused(RetryLater("busy"))], now)
         now = publisher.wake_at
     assert 1.0 <= now <= 1.3
     (failed,) = settled

@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival
 from clickstream.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.analytics.views import Aggregates
@@ -54,7 +55,7 @@ def test_ends_count_until_a_shard_commits(aws: Clients) -> None:
     assert counted(aws) == {FIRST: 0, SECOND: 3}
     assert died(aws) == 1, "the worker lives: one of its shards has moved"
     assert counted(aws) == {FIRST: 1, SECOND: 4}
-    stores[SECOND].heartbeat(taken[SECOND], 0, 3)
+    stores[SECOND].heartbeat(taken[SECOND], 0, Arrival(), 3)
     assert counted(aws) == {FIRST: 1, SECOND: 4}, "its process lives on before a JVM that has given up"
 
 

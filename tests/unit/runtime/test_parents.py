@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from clickstream.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
-from consumers.runtime.parents import LOOK_AGAIN_MS, Parents
+from consumers.runtime.parents import LOOK_AGAIN_S, Parents
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Progress
 from tests.simulation.memory import MemoryStore
@@ -31,13 +31,16 @@ def test_a_split_shards_snapshots_go_with_the_second_childs_first_commit() -> No
     store = MemoryStore("owner")
     committed(store, "parent", 10, ended=True)
     committed(store, "left", 20)
-    parents = Parents(LEFT, store, children_of)
-    parents.forget(LOOK_AGAIN_MS)
+    clock = [0.0]
+    parents = Parents(LEFT, store, children_of, lambda: clock[0])
+    parents.forget()
     assert objects(store) == {"parent", "left"}, "its sibling has not begun"
     committed(store, "right", 20)
-    parents.forget(2 * LOOK_AGAIN_MS - 1)
+    clock[0] = LOOK_AGAIN_S - 0.1
+    parents.forget()
     assert "parent" in objects(store), "the siblings are not asked after each commit"
-    parents.forget(2 * LOOK_AGAIN_MS)
+    clock[0] = LOOK_AGAIN_S
+    parents.forget()
     assert objects(store) == {"left", "right"}
     parent = store.look("parent")
     assert parent is not None
@@ -49,7 +52,7 @@ def test_a_merged_shards_parents_go_both_with_its_first_commit() -> None:
     for parent in ("left", "right"):
         committed(store, parent, 10, ended=True)
     committed(store, "merged", 20)
-    Parents(MERGED, store, children_of).forget(LOOK_AGAIN_MS)
+    Parents(MERGED, store, children_of).forget()
     assert objects(store) == {"merged"}
 
 
@@ -57,7 +60,7 @@ def test_a_sibling_that_is_not_listed_is_not_taken_for_complete() -> None:
     store = MemoryStore("owner")
     committed(store, "parent", 10, ended=True)
     committed(store, "left", 20)
-    Parents(LEFT, store, lambda _: [LEFT]).forget(LOOK_AGAIN_MS)
+    Parents(LEFT, store, lambda _: [LEFT]).forget()
     assert "parent" in objects(store)
 
 
@@ -66,10 +69,12 @@ def test_a_store_that_does_not_answer_does_not_hold_the_shard_up() -> None:
     committed(store, "parent", 10, ended=True)
     committed(store, "left", 20)
     committed(store, "right", 20)
-    parents = Parents(LEFT, store, children_of)
+    clock = [0.0]
+    parents = Parents(LEFT, store, children_of, lambda: clock[0])
     store.down = True
-    parents.forget(LOOK_AGAIN_MS)
+    parents.forget()
     store.down = False
     assert "parent" in objects(store)
-    parents.forget(2 * LOOK_AGAIN_MS)
+    clock[0] = LOOK_AGAIN_S
+    parents.forget()
     assert "parent" not in objects(store)

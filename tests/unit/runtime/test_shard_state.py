@@ -23,8 +23,8 @@ def fresh(application: Application) -> ShardState:
 def test_a_state_that_cannot_be_read_stops_the_shard_in_words(application: Application, torn: str) -> None:
     written = fresh(application).snapshot()
     if torn == "fold":
-        progress, seen, _ = msgspec.msgpack.decode(written)
-        written = msgspec.msgpack.encode((progress, seen, msgspec.msgpack.encode(["of", "another", "version"])))
+        progress, seen, _, lateness = msgspec.msgpack.decode(written)
+        written = msgspec.msgpack.encode((progress, seen, msgspec.msgpack.encode(["of", "another", "version"]), lateness))
     else:
         written = written[:-1]
     with pytest.raises(Stop, match="cannot read the state"):

@@ -36,22 +36,22 @@ def _item(clients: Clients) -> Any:
 def test_the_owner_shows_what_is_down_and_that_it_is_back(clients: Clients) -> None:
     store = _store(clients, "first")
     store.take("shardId-0", 1)
-    store.tell_breakers({"S3": "open"})
+    store.tell_trouble({"S3": "open"}, {})
     assert _item(clients)["breakers"] == {"M": {"S3": {"S": "open"}}}
-    store.tell_breakers({})
+    store.tell_trouble({}, {})
     assert _item(clients)["breakers"] == {"M": {}}
 
 
 def test_a_former_owner_shows_nothing_and_a_new_one_begins_anew(clients: Clients) -> None:
     former = _store(clients, "first")
     former.take("shardId-0", 1)
-    former.tell_breakers({"S3": "open"})
+    former.tell_trouble({"S3": "open"}, {})
     _store(clients, "second").take("shardId-0", 2)
     assert "breakers" not in _item(clients)
-    former.tell_breakers({"SQS": "open"})
+    former.tell_trouble({"SQS": "open"}, {})
     assert "breakers" not in _item(clients)
 
 
 def test_nothing_is_told_of_a_shard_that_is_not_taken(clients: Clients) -> None:
-    _store(clients, "first").tell_breakers({"S3": "open"})
+    _store(clients, "first").tell_trouble({"S3": "open"}, {})
     assert clients.dynamodb.scan(TableName=SETTINGS.shards_table)["Items"] == []

@@ -56,6 +56,9 @@ class Desk:
         self._answer()
         return next((each for each in self.alerts() if each.event_id == event_id), None)
 
+    def others(self, event_id: str) -> Sequence[Decision]:
+        return ()
+
     def minutes(self, start_ms: int, end_ms: int) -> Sequence[Decided]:
         self._answer()
         starts = range(start_ms // MINUTE_MS * MINUTE_MS, end_ms, MINUTE_MS)

@@ -45,6 +45,7 @@ class Lives:
             trace_id=None,
             searched=Stretch(None, None),
             shards_searched=["shard-1"],
+            not_searched=[],
             puts=[put] if known else [],
             applications=[Processing(application="fraud", state="processed", shard="shard-1", owner="worker-1")]
             if known

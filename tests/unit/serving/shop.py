@@ -14,6 +14,7 @@ from consumers.analytics.rows import Leaders, RowContent
 from consumers.analytics.uniques import Estimate, Uniques
 from consumers.analytics.views import Granularity, ShardProgress
 
+HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 #: 24 November 2026, 13:37:20 UTC
 NOW = 1_795_527_440_000
 
@@ -119,6 +120,9 @@ class Shop:
             owner="worker-1",
             position=f"{49_650_000_000 + events:060d}.000000",
             behind_ms=behind_ms,
+            hash_range=HALVES[shard],
+            arrived_to=self.now - 200 - behind_ms,
+            whole_to=self.now - 500 - behind_ms,
             watermark_ms=self.now - 400 - behind_ms,
             arrived_ms=self.now - 300 - behind_ms,
             updated_at=(self.now if self.silent_since is None else self.silent_since) - 300,

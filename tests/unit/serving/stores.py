@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from clickstream.aws import Clients
+from clickstream.completeness import Arrival
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION
@@ -64,4 +65,6 @@ def work(clients: Clients, settings: Settings, shard: str, events: Sequence[AnyE
     store = SnapshotStore(APPLICATION.name, f"worker-{shard[-1]}", clients, settings)
     lease = store.take(shard, now_ms)
     progress = Progress(events=len(events), watermark_ms=max(event.occurred_at for event in events), dead_letters=1)
-    store.commit(lease, Commit(position=position, state=fold.snapshot(), full=True, progress=progress), now_ms)
+    half = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)[SHARDS.index(shard)]
+    arrival = Arrival(hash_range=half, arrived_to=now_ms, whole_to=now_ms)
+    store.commit(lease, Commit(position=position, state=fold.snapshot(), full=True, progress=progress, arrival=arrival), now_ms)

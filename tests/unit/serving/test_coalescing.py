@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from clickstream.errors import Unwritable
 from serving.coalescing import Coalesced, Remembered
 
 
@@ -23,6 +24,8 @@ class Store:
         assert self.open.wait(10)
         if "broken" in keys:
             raise RuntimeError("broken")
+        if any(key.startswith("refused") for key in keys):
+            raise Unwritable("DynamoDB: ValidationException: Size of hashkey has exceeded the maximum size limit")
         return {key: key.upper() for key in keys if key != "nobody"}
 
 
@@ -94,3 +97,18 @@ def test_what_many_ask_for_is_read_once_in_a_while() -> None:
         return [*first, again, await remembered.value()]
 
     assert asyncio.run(ask()) == [1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_key_that_the_store_refuses_is_nobody_elses_fate(number: int) -> None:
+    store = Store()
+    store.open.set()
+    bad = [f"refused-{n}" for n in range(number)]
+
+    async def ask() -> list[str | BaseException | None]:
+        lookups = Coalesced(store.look, at_once=1, most=10)
+        return await asyncio.gather(*(lookups.of(key) for key in ("a", *bad, "nobody", "b")), return_exceptions=True)
+
+    first, *refused, nobody, last = asyncio.run(ask())
+    assert (first, nobody, last) == ("A", None, "B")
+    assert [type(each) for each in refused] == [Unwritable] * number

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
+import httpx
+import msgspec
 import pytest
 from starlette.testclient import TestClient
 
+from consumers.explain.views import Life, Limit, Unread
+from serving import explain_api
 from serving.app import create_app
 from tests.unit.serving.lives import Lives, T
 from tests.unit.serving.shop import Shop
@@ -25,12 +32,12 @@ def client(lives: Lives) -> Iterator[TestClient]:
         yield client
 
 
-def test_a_life_as_json_never_reads_the_queue_by_itself(client: TestClient, lives: Lives) -> None:
+def test_a_life_as_json_never_reads_the_queue_not_even_when_asked_to(client: TestClient, lives: Lives) -> None:
     answer = client.get("/v1/explain/a/b?user=u")
     assert (answer.status_code, answer.json()["puts"][0]["shard"]) == (200, "shard-1")
-    assert lives.asked == [{"event_id": "a/b", "user_id": "u", "with_letters": False}]
     client.get("/v1/explain/a/b?letters=1")
-    assert lives.asked[-1]["with_letters"] is True
+    assert [(each["event_id"], each["user_id"]) for each in lives.asked] == [("a/b", "u"), ("a/b", None)]
+    assert not any(each.get("with_letters") for each in lives.asked)
 
 
 def test_a_life_as_a_page_keeps_to_the_policy(client: TestClient) -> None:
@@ -64,3 +71,81 @@ def test_nothing_of_an_event_is_taken_for_markup_or_for_a_place_to_fill(client: 
 )
 def test_what_is_answered_else(path: str, status: int, client: TestClient) -> None:
     assert client.get(path).status_code == status
+
+
+class Endless(Lives):
+    """A stream so long that only its limit ends a search of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+        self.ended = threading.Event()
+
+    def life(self, event_id: str, **asked: Any) -> Life:
+        limit: Limit = asked.pop("limit")
+        self.begun.set()
+        while not limit.reached:
+            limit.rest(0.05)
+        self.ended.set()
+        found = super().life(event_id, **asked)
+        return msgspec.structs.replace(found, not_searched=[Unread(shard="shard-1", since=T)])
+
+
+def test_forty_searches_leave_all_other_questions_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(explain_api, "WITHIN_S", 2)
+    lives = Endless()
+
+    async def ask() -> tuple[list[httpx.Response], list[int]]:
+        transport = httpx.ASGITransport(create_app(Shop(), lambda: T, lives=lives))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
+            searches = [asyncio.create_task(client.get(f"/v1/explain/foo-{n}")) for n in range(40)]
+            async with asyncio.timeout(10):
+                while not lives.begun.is_set():
+                    await asyncio.sleep(0.01)
+            others = [(await client.get(path)).status_code for path in ("/healthz", "/v1/progress", "/v1/aggregates")]
+            assert not lives.ended.is_set(), "answered while the searches were under way"
+            return await asyncio.gather(*searches), others
+
+    answers, others = asyncio.run(asyncio.wait_for(ask(), 20))
+    assert others == [200, 200, 200]
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert len(refused) == 40 - explain_api.AT_ONCE
+    assert all("Retry-After" in answer.headers for answer in refused)
+
+
+def test_a_search_that_was_ended_says_what_it_did_not_read_and_not_that_there_is_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(explain_api, "WITHIN_S", 0.1)
+    with TestClient(create_app(Shop(), lambda: T, lives=Endless()), base_url="http://127.0.0.1") as client:
+        answer = client.get("/v1/explain/foo")
+        page = client.get("/explain?event=foo")
+    assert (answer.status_code, answer.json()["not_searched"]) == (200, [{"shard": "shard-1", "since": T}])
+    assert page.status_code == 200
+    assert "not searched" in page.text
+
+
+def test_a_search_ends_when_its_client_goes() -> None:
+    lives = Endless()
+    app = create_app(Shop(), lambda: T, lives=lives)
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/v1/explain/foo", "raw_path": b"",
+        "query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": None,
+    }  # fmt: skip
+
+    async def receive() -> MutableMapping[str, Any]:
+        await asyncio.to_thread(lives.begun.wait)
+        return {"type": "http.disconnect"}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    asyncio.run(asyncio.wait_for(app(scope, receive, send), 10))
+    assert lives.ended.is_set()
+
+
+@pytest.mark.parametrize("event", ["e" * 257, "é" * 256 + "é", "€" * 200, "a%00b", "a%0Ab", "%C2%85"])
+def test_an_id_that_no_event_can_have_is_not_searched_for(event: str, client: TestClient, lives: Lives) -> None:
+    for path in (f"/v1/explain/{event}", f"/explain?event={event}", f"/v1/explain/e?user={event}"):
+        assert client.get(path).status_code in (400, 404), path  # no route takes a line break in a path
+    assert lives.asked == []

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
 
 from serving.app import create_app
-from serving.login import COOKIE, SESSION_S, Login
+from serving.login import COOKIE, SESSION_S, Guesses, Login, client_keys
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
 
@@ -103,3 +105,32 @@ def test_a_session_of_another_token_is_none() -> None:
 
 def test_a_form_that_is_too_large_is_not_read(client: TestClient) -> None:
     assert client.post("/login", data={"token": "x" * 10_000}).status_code == 413
+
+
+def test_a_clients_key_opens_a_visitors_recommendations_and_nothing_else(shop: Shop) -> None:
+    entry = {"name": "web", "sha256": hashlib.sha256(b"ck_web").hexdigest(), "rate": 1}
+    known = client_keys(json.dumps({"keys": [entry]}))
+    app = create_app(shop, shop.clock, offers=Window(shop), token=TOKEN, client_keys=known)
+    with TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
+        assert client.get("/v1/recommendations/u", headers={"X-API-Key": "ck_web"}).status_code == 200
+        for key in ("ck_we", "", "ck_web ck_web"):
+            assert client.get("/v1/recommendations/u", headers={"X-API-Key": key}).status_code == 401
+        assert client.get("/v1/recommendations/u").status_code == 401
+        for path in ("/v1/progress", "/", "/v1/recommendations?viewed=a", "/v1/aggregates"):
+            assert client.get(path, headers={"X-API-Key": "ck_web"}).status_code == 401, path
+
+
+def test_guesses_are_few_by_form_and_by_header_together_and_a_session_stays_in(client: TestClient, shop: Shop) -> None:
+    assert client.post("/login", data={"token": TOKEN}).status_code == 303  # the client keeps the cookie
+    for _ in range(Guesses.MOST // 2):
+        assert client.post("/login", data={"token": "wrong"}).status_code == 403
+        assert client.get("/v1/progress", headers={"Authorization": "Bearer wrong"}).status_code == 401
+    for answer in (
+        client.post("/login", data={"token": TOKEN}),
+        client.get("/v1/progress", headers={"Authorization": f"Bearer {TOKEN}"}),
+    ):
+        assert answer.status_code == 429
+        assert 0 < int(answer.headers["Retry-After"]) <= Guesses.PERIOD_S
+    assert client.get("/v1/progress").status_code == 200
+    shop.now += Guesses.PERIOD_S * 1000
+    assert client.post("/login", data={"token": TOKEN}).status_code == 303

@@ -108,6 +108,14 @@ def test_a_taken_port(filled: Clients, capsys: pytest.CaptureFixture[str]) -> No
         assert f"port {port} is taken" in complaint(["--port", str(port)], capsys)
 
 
+def test_an_address_that_others_can_reach_needs_a_token_of_ones_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One made at the start would stand in a log, and be another for each task."""
+    monkeypatch.delenv("CLICKSTREAM_DASHBOARD_TOKEN", raising=False)
+    assert "CLICKSTREAM_DASHBOARD_TOKEN" in complaint(["--host", "0.0.0.0", "--allow-remote"], capsys)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "shop.example"])
 def test_an_address_others_can_reach_must_be_meant(host: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--allow-remote" in complaint(["--host", host], capsys)

@@ -7,9 +7,11 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from consumers.runtime.metric_lines import EVERY_MS, TellingStore
+from clickstream.completeness import Arrival
+from consumers.runtime.metric_lines import EVERY_S, TellingStore
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease, Progress
+from consumers.runtime.stumbling import Stumble
 
 T = 1_790_000_000_000
 
@@ -17,7 +19,7 @@ T = 1_790_000_000_000
 class Store:
     """Commits anything."""
 
-    def take(self, shard_id: str, now_ms: int) -> Lease:
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:
         return Lease(shard_id=shard_id, epoch=1)
 
     def look(self, shard_id: str) -> Lease | None:
@@ -29,9 +31,11 @@ class Store:
     def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None:
         lease.position = commit.position
 
-    def heartbeat(self, lease: Lease, behind_ms: int, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
 
     def forget(self, shard_id: str) -> None: ...
+
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
 
 
 def _commit(events: int, milliseconds: list[int], *, ended: bool = False) -> Commit:
@@ -56,11 +60,15 @@ def _told(lines: list[str]) -> list[dict[str, Any]]:
 
 def test_a_line_a_minute_tells_what_was_added_since_the_last() -> None:
     lines: list[str] = []
-    store = TellingStore(Store(), "fraud", lines.append)
+    clock = [0.0]
+    store = TellingStore(Store(), "fraud", lines.append, lambda: clock[0])
     lease = store.take("shard-1", T)
     store.commit(lease, _commit(10, [100]), T)
-    store.commit(lease, _commit(25, [100, 100]), T + EVERY_MS - 1)
-    store.commit(lease, _commit(30, [100, 100, 400]), T + EVERY_MS)
+    clock[0] = EVERY_S - 0.1
+    # the machine's clock goes as it likes
+    store.commit(lease, _commit(25, [100, 100]), T + 3_600_000)
+    clock[0] = EVERY_S
+    store.commit(lease, _commit(30, [100, 100, 400]), T + 60_000)
     first, second = _told(lines)
     assert (first["Events"], second["Events"]) == (10, 20)
     assert first["EffectLatency"] == [0.1]
@@ -70,10 +78,12 @@ def test_a_line_a_minute_tells_what_was_added_since_the_last() -> None:
 
 def test_what_an_owner_before_has_told_is_not_told_again() -> None:
     lines: list[str] = []
-    store = TellingStore(Store(), "fraud", lines.append)
+    clock = [0.0]
+    store = TellingStore(Store(), "fraud", lines.append, lambda: clock[0])
     lease = Lease(shard_id="shard-1", epoch=2, position=Position(1_000))
     store.commit(lease, _commit(1_010, []), T)
-    store.commit(lease, _commit(1_025, []), T + EVERY_MS)
+    clock[0] = EVERY_S
+    store.commit(lease, _commit(1_025, []), T)
     assert [line["Events"] for line in _told(lines)] == [0, 15]
 
 
@@ -81,8 +91,17 @@ def test_a_quiet_shard_tells_its_lag_and_a_shard_that_ends_tells_the_rest() -> N
     lines: list[str] = []
     store = TellingStore(Store(), "fraud", lines.append)
     lease = store.take("shard-1", T)
-    store.heartbeat(lease, 0, T)
+    store.heartbeat(lease, 0, Arrival(), T)
     store.commit(lease, _commit(5, [], ended=True), T + 1)
     quiet, last = _told(lines)
     assert (quiet["Behind"], "Events" in quiet) == (0, False)
     assert last["Events"] == 5
+
+
+def test_a_shard_that_waits_for_a_permission_says_so_though_it_commits_nothing() -> None:
+    lines: list[str] = []
+    store = TellingStore(Store(), "fraud", lines.append)
+    store.take("shard-1", T)
+    store.waits({"action": "dynamodb:PutItem", "resource": "arn:table", "since": T})
+    [line] = _told(lines)
+    assert (line["Forbidden"], line["action"], line["shard"]) == (1, "dynamodb:PutItem", "shard-1")

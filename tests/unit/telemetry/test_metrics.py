@@ -78,6 +78,7 @@ def test_a_shards_row_is_one_series_per_metric() -> None:
         owner="fraud-1",
         latency=latencies.encode().decode(),
         breakers={"DynamoDB": "open"},
+        waiting={"action": "sqs:SendMessage", "resource": "arn:queue", "since": NOW},
         deaths=3,
     )
     found = _parsed(prometheus.render(of_shards([row], NOW)))
@@ -88,6 +89,8 @@ def test_a_shards_row_is_one_series_per_metric() -> None:
     assert found["clickstream_worker_deaths"] == {shard: 3}
     assert found["clickstream_progress_age_seconds"] == {shard: 2}
     assert found["clickstream_watermark_age_seconds"] == {shard: 10}
+    refusal = ("action", "sqs:SendMessage"), ("resource", "arn:queue")
+    assert found["clickstream_forbidden"] == {tuple(sorted((*shard, *refusal))): 1}
     assert found["clickstream_breaker_open"] == {(shard[0], ("dependency", "DynamoDB"), shard[1]): 1}
     buckets = {dict(labels)["le"]: count for labels, count in found["clickstream_effect_latency_seconds_bucket"].items()}
     assert (buckets["0.01"], buckets["0.05"], buckets["0.5"], buckets["1"], buckets["30"], buckets["+Inf"]) == (

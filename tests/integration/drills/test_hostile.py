@@ -1,0 +1,22 @@
+"""A short hostile shop: five applications and the collector, exact, with nobody ended. The long one is the module's command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.drills.hostile import show
+
+pytestmark = [pytest.mark.integration, pytest.mark.java]
+
+
+def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> None:
+    shown = show(tmp_path / "hostile", duration_s=25, rate=150, stall_s=60)
+    report = shown["report"]
+    assert report["problems"] == []
+    assert shown["verified"]
+    assert shown["ended"] == []
+    assert report["applications"].keys() == {"analytics", "fraud", "recommendations", "archive", "orders"}
+    assert all(part["compared"] > 50 for part in report["applications"].values())
+    assert report["letters"]["letters"] > 5 * 1_100, "a flood, for each application"
