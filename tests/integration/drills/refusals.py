@@ -18,7 +18,8 @@ from tests.integration.drills.site import PRODUCER, Site
 
 #: What workers do while they work, of all that their roles allow; the rest belongs to their start.
 _WORK = frozenset(
-    "GetItem PutItem UpdateItem BatchGetItem BatchWriteItem Query Scan GetObject PutObject SendMessage Publish GetRecords".split()
+    "GetItem PutItem UpdateItem BatchGetItem BatchWriteItem Query Scan "
+    "GetObject PutObject SendMessage Publish GetRecords".split()
 )
 _KEYS = ("dynamodb", "s3", "sqs", "sns", "kinesis")
 

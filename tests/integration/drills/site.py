@@ -23,6 +23,7 @@ from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings, environment
 from infra.local import resources, roles, stack
 from infra.local.processes import Children, Process, tethered, wait_until
+from tests.integration.drills import clocks
 from tests.integration.drills.proxy import Proxy
 from tests.integration.drills.shards import Shards
 from tests.integration.drills.workers import Worker
@@ -74,8 +75,15 @@ class Site:
         """Workers that had ended by themselves and were started again, as an orchestrator would."""
         through = {service: proxy.url for service, proxy in proxies.items()}
         at_work = msgspec.structs.replace(settings, endpoint_urls=through)
+        compiled = clocks.library(folder)
         self.workers = [
-            Worker(application, name, environment(roles.under(at_work, application)), folder / f"{application}-{name}.log")
+            Worker(
+                application,
+                name,
+                environment(roles.under(at_work, application)),
+                folder / f"{application}-{name}.log",
+                clocks.Clock(compiled, folder / f"{application}-{name}.clock"),
+            )
             for application in applications
             for name in map(str, range(1, WORKERS[application] + 1))
         ]
@@ -84,6 +92,7 @@ class Site:
         self._servers = Children()
         self._seed = seed
         self._load: subprocess.Popen[bytes] | None = None
+        self._denied: set[str] = set()
 
     @property
     def ledger(self) -> Path:
@@ -154,7 +163,13 @@ class Site:
         with urllib.request.urlopen(request, timeout=10):
             return
 
+    def denied(self) -> set[str]:
+        """What no policy allowed so far, see :meth:`Controls.denied`."""
+        self._denied |= set(self.controls.denied(self.settings.name))
+        return self._denied
+
     def kill_kinesis(self) -> None:
+        self.denied()  # which its memory holds
         os.kill(self._kinesis.pid, signal.SIGKILL)
         deadline = time.monotonic() + _START_S
         wait_until(lambda: not self._kinesis.is_running(), "the end of Kinesis", deadline, check=self.check)

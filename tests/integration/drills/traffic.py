@@ -45,8 +45,8 @@ def shared_ids(site: Site, random: Random) -> Injected:
     for _ in range(random.randint(3, 10)):
         shared = f"drill-{random.getrandbits(64):x}"
         users = [f"drill-{random.getrandbits(64):x}" for _ in range(2)]
-        make = random.choice([view, purchase])
-        events += [make(shared, user, f"{user}-order") for user in users]
+        bought = random.random() < 0.5
+        events += [purchase(shared, user, f"{user}-order") if bought else view(shared, user) for user in users]
     put_events(site, events)
     put_events(site, random.sample(events, len(events)))
     return Injected(what=f"{len(events) // 2} ids, each of two users, all twice", since_ms=since)
@@ -58,9 +58,14 @@ def put_events(site: Site, events: Sequence[AnyEvent]) -> None:
     site.extra += [event for event in events if event not in site.extra]
 
 
-def view(event_id: str, user_id: str, _order_id: str = "") -> ProductView:
+def view(event_id: str, user_id: str) -> ProductView:
     return ProductView(
-        event_id=event_id, user_id=user_id, session_id=user_id, occurred_at=now_ms(), url="/", product_id="drill", category="drill"
+        event_id=event_id,
+        user_id=user_id,
+        session_id=user_id,
+        occurred_at=now_ms(),
+        product_id="drill",
+        category="drill",
     )
 
 
