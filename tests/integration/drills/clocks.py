@@ -28,20 +28,14 @@ def library(folder: Path) -> Path | None:
 class Clock:
     """The wall clock of one worker, its JVM and its shard processes."""
 
-    def __init__(self, compiled: Path | None, file: Path) -> None:
+    def __init__(self, compiled: Path, file: Path) -> None:
         self._compiled = compiled
         self._file = file
         self._file.write_bytes(struct.pack("=q", 0))
 
     @property
-    def can_be_stepped(self) -> bool:
-        return self._compiled is not None
-
-    @property
     def variables(self) -> dict[str, str]:
         """For the worker's environment."""
-        if self._compiled is None:
-            return {}
         return {"LD_PRELOAD": str(self._compiled), "CLOCK_OFFSET_FILE": str(self._file)}
 
     def step(self, offset_s: int) -> None:

@@ -119,12 +119,13 @@ def terminate(site: Site, random: Random) -> Injected:
 def clock_steps(site: Site, random: Random) -> Injected:
     """One worker's wall clock is an hour off, and later right again: a step forward and a step back."""
     worker, hours = _staffed(site, random), random.choice([-1, 1])
-    assert worker.clock.can_be_stepped, "there is no C compiler"
-    worker.clock.step(hours * 3600)
+    clock = worker.clock
+    assert clock is not None, "there is no C compiler"
+    clock.step(hours * 3600)
     return Injected(
         what=f"worker {worker.name}, {hours:+d} h and back",
         since_ms=now_ms(),
-        repair=lambda: worker.clock.step(0),
+        repair=lambda: clock.step(0),
         at_least_s=_LONGER_THAN_A_LEASE_S,
     )
 

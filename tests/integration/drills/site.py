@@ -83,7 +83,7 @@ class Site:
                 name,
                 environment(roles.under(at_work, application)),
                 folder / f"{application}-{name}.log",
-                clocks.Clock(compiled, folder / f"{application}-{name}.clock"),
+                None if compiled is None else clocks.Clock(compiled, folder / f"{application}-{name}.clock"),
             )
             for application in applications
             for name in map(str, range(1, WORKERS[application] + 1))

@@ -33,13 +33,16 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 class Worker:
     """``clickstream worker APP -w NAME``, started again under the same name after its death."""
 
-    def __init__(self, application: str, name: str, environment: Mapping[str, str], log: Path, clock: Clock) -> None:
+    def __init__(
+        self, application: str, name: str, environment: Mapping[str, str], log: Path, clock: Clock | None = None
+    ) -> None:
         self.application = application
         self.name = f"{application} {name}"
         self.log = log
         self.clock = clock
+        """Its own, if it can be stepped."""
         self._command = [sys.executable, "-m", "clickstream.cli", "worker", application, "-w", name]
-        self._environment = {**environment, **clock.variables}
+        self._environment = {**environment, **(clock.variables if clock else {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
