@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def tell(outcome: Outcome) -> None:
         say(
             f"{outcome.number:3}  {outcome.kind:22} {outcome.what:45} moved after {outcome.moved_s:5.1f} s, "
-            f"after the repair {outcome.settled_s:4.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
+            f"after its end {outcome.after_end_s:5.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
         )
 
     # an end in order for a polite signal too: a worker that a fault has stopped would not hear its own

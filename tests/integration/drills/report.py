@@ -20,13 +20,13 @@ def table(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         by_kind[outcome.kind].append(outcome)
     rows = [
-        "| fault | times | until all shards moved, median s | worst s | after the repair, worst s |",
+        "| fault | times | until all shards moved, median s | worst s | after the fault's end, worst s |",
         "|---|---|---|---|---|",
     ]
     for kind, of_kind in sorted(by_kind.items()):
         moved = [outcome.moved_s for outcome in of_kind]
-        settled = max(outcome.settled_s for outcome in of_kind)
-        rows.append(f"| {kind} | {len(of_kind)} | {median(moved):.1f} | {max(moved):.1f} | {settled:.1f} |")
+        after_end = max(outcome.after_end_s for outcome in of_kind)
+        rows.append(f"| {kind} | {len(of_kind)} | {median(moved):.1f} | {max(moved):.1f} | {after_end:.1f} |")
     return "\n".join(rows)
 
 
