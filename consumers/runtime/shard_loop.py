@@ -233,12 +233,10 @@ class ShardLoop:
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
         self._footing = Footing(lease.stumble)
         place = {"application": self._application.name, "shard": shard_id}
-        letters = self._io.dead_letters
-        sink = self._patience.call(lambda: self._io.open_sink(shard_id))
+        letters, sink = self._io.dead_letters, self._patience.call(lambda: self._io.open_sink(shard_id))
         self._writing = Writing(sink, letters, self._patience, self._footing, **place, now_ms=self._clock_ms)
-        remember = partial(self._remember, lease)
-        self._folding = Folding(self._state, self._footing, letters, self._patience, **place, remember=remember)
-        store, patience = self._io.store, self._patience
+        store, patience, remember = self._io.store, self._patience, partial(self._remember, lease)
+        self._folding = Folding(self._state, self._footing, letters, patience, **place, remember=remember)
         parents = Parents(shard, store, self._io.children_of, self._monotonic_s)
         self._commits = Commits(
             lease=lease, parents=parents, store=store, writing=self._writing, patience=patience, executor=self._executor

@@ -19,8 +19,8 @@ MOST_IN_A_ROW = 10
 #: Of a traceback: the innermost frames are at its end.
 MOST_TRACEBACK = 4_000
 
-#: The exit status of a shard's process whose bug is remembered, and of its zygote. It does not speak against the worker: the next
-#: processes find the record and set it aside.
+#: The exit status of a shard's process whose bug is remembered, and of its zygote. It does not speak against the worker: the
+#: next processes find the record and set it aside.
 EXIT_REMEMBERED = 65
 
 Stage = Literal["fold", "encode", "write"]
