@@ -19,6 +19,10 @@ MOST_IN_A_ROW = 10
 #: Of a traceback: the innermost frames are at its end.
 MOST_TRACEBACK = 4_000
 
+#: The exit status of a shard's process whose bug is remembered, and of its zygote. It does not speak against the worker: the
+#: next processes find the record and set it aside.
+EXIT_REMEMBERED = 65
+
 Stage = Literal["fold", "encode", "write"]
 """In the fold; in what it says of itself afterwards, its effects and its state; in the sink."""
 
@@ -48,6 +52,8 @@ class Footing:
         self.last = last
         #: The record that is being folded alone, if any.
         self.at = ""
+        #: The record that was set aside just now, if any.
+        self.passed = ""
 
     def careful(self, position: Position) -> bool:
         """Whether the record at ``position`` is to be folded alone."""
@@ -55,8 +61,10 @@ class Footing:
 
     @property
     def commits_each(self) -> bool:
-        """Only what a record has left behind shows that it was the one: so there is a commit after each of them."""
-        return self.last is not None and self.last.stage == "encode"
+        """After a record is set aside, so that the next bug finds the shard moved; and where only what a record has left behind
+        shows that it was the one."""
+        last = self.last
+        return last is not None and (last.stage == "encode" or (last.aside != () and last.aside[-1] == self.passed))
 
     @property
     def gives_up_effects(self) -> bool:
@@ -76,13 +84,14 @@ class Footing:
 
     def set_aside(self, position: Position) -> None:
         assert self.last is not None
+        self.passed = str(position)
         self.last = msgspec.structs.replace(
             self.last, at="", times=0, aside=(*self.last.aside, str(position)), in_a_row=self.last.in_a_row + 1
         )
 
     def good(self) -> None:
         """The record that was folded alone is no culprit."""
-        self.at = ""
+        self.at = self.passed = ""
         if self.last is not None and self.last.in_a_row:
             self.last = msgspec.structs.replace(self.last, in_a_row=0)
 
