@@ -11,7 +11,7 @@ from clickstream.refusals import Kind
 from consumers.runtime import duplicates
 from consumers.runtime.dead_letters import DeadLetter
 from consumers.runtime.folding import Folding
-from consumers.runtime.outages import Patience
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.stumbling import TIMES, Footing
