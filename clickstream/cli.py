@@ -114,9 +114,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         if debug:
             raise
         from clickstream.explaining import explain  # only who fails pays
+        from clickstream.terminal import shown
 
         explanation = explain(error)
-        click.echo(f"clickstream: {explanation.message}", err=True)
+        click.echo(f"clickstream: {shown(explanation.message)}", err=True)
         if explanation.hint:
             click.echo(f"hint: {explanation.hint}", err=True)
         sys.exit(1)

@@ -248,18 +248,26 @@ _KEY_FIELDS = frozenset(field.name for part in _PARTS for field in msgspec.struc
 def faults(event: AnyEvent) -> Iterator[tuple[str, str]]:
     """(reason, path) of everything in an event of the right types that some reader or store would never take."""
     for path, text in _texts(event, "$"):
-        try:
-            size = len(text.encode())
-        except UnicodeEncodeError:
-            yield "a lone surrogate, which is no character", path
-            continue
-        if path.rpartition(".")[2] in _KEY_FIELDS:
-            if size > MOST_KEY_BYTES:
-                yield f"{size} bytes of UTF-8; an id has at most {MOST_KEY_BYTES}", path
-            if _CONTROL.search(text):
-                yield "a control character in an id", path
+        for reason in key_faults(text) if path.rpartition(".")[2] in _KEY_FIELDS else _text_faults(text):
+            yield reason, path
     if (size := size_of(event)) > MOST_EVENT_BYTES:
         yield f"an event of {size:,} bytes; the most is {MOST_EVENT_BYTES:,}", "$"
+
+
+def key_faults(text: str) -> Iterator[str]:
+    """Why a text of the right length can be no id."""
+    yield from _text_faults(text)
+    if (size := len(text.encode(errors="ignore"))) > MOST_KEY_BYTES:
+        yield f"{size} bytes of UTF-8; an id has at most {MOST_KEY_BYTES}"
+    if _CONTROL.search(text):
+        yield "a control character in an id"
+
+
+def _text_faults(text: str) -> Iterator[str]:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        yield "a lone surrogate, which is no character"
 
 
 def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:

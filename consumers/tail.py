@@ -15,6 +15,7 @@ from msgspec import UNSET
 from clickstream.aws import Clients
 from clickstream.routing import Shard
 from clickstream.settings import from_env
+from clickstream.terminal import shown
 from consumers.follow import Start, follow
 from consumers.looking import delivered, looked_at
 from consumers.runtime.decoding import Rejection
@@ -64,7 +65,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
             lines, refused = _lines(batch.shard, record, seen[batch.shard.shard_id])
             foreign += refused
             lines = lines[: limit - written if limit else None]
-            out.writelines(lines)
+            out.writelines(map(_safe, lines) if out.isatty() else lines)
             written += len(lines)
         seen[batch.shard.shard_id].changes()  # which nobody wants here, and which would pile up
         out.flush()
@@ -78,6 +79,11 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
         )
 
 
+def _safe(line: bytes) -> bytes:
+    """The same JSON for a terminal: DEL and what lies from U+0080 on may stand in JSON as it is."""
+    return line if line.isascii() and b"\x7f" not in line else shown(line[:-1].decode()).encode() + b"\n"
+
+
 def _lines(shard: Shard, record: dict[str, Any], seen: SeenEvents) -> tuple[list[bytes], int]:
     """The events that the shard counts, as lines, and how many it refuses as foreign; what is no event is reported."""
     lines: list[bytes] = []
@@ -85,7 +91,7 @@ def _lines(shard: Shard, record: dict[str, Any], seen: SeenEvents) -> tuple[list
     for look in looked_at(delivered(record), shard):
         if isinstance(look.event, Rejection):
             put = look.record
-            click.echo(f"{shard.shard_id} {put.sequence_number}.{put.sub_sequence_number}: {look.event.error}", err=True)
+            click.echo(shown(f"{shard.shard_id} {put.sequence_number}.{put.sub_sequence_number}: {look.event.error}"), err=True)
         elif not look.at_home:
             foreign += 1
         elif look.event.redriven_for is not UNSET or seen.only_new([look.event], [look.record.approximate_arrival_timestamp]):

@@ -13,6 +13,7 @@ import msgspec
 
 from clickstream.errors import Rejected
 from clickstream.settings import from_env
+from clickstream.terminal import shown
 from producers import lines
 from producers.limits import Limits
 
@@ -89,7 +90,7 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
     from producers.kinesis import KinesisPublisher
 
     def on_failed(failed: Failed) -> None:
-        click.echo(f"failed: event of user {failed.key}: {failed.error}", err=True)
+        click.echo(shown(f"failed: event of user {failed.key}: {failed.error}"), err=True)
 
     with KinesisPublisher(from_env(), limits, on_failed=on_failed) as publisher:
         started = monotonic()
@@ -130,7 +131,7 @@ def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
 
 def _report(number: int, error: Rejected, tally: Tally) -> None:
     tally.rejected += 1
-    click.echo(f"line {number}: {error.reason} at {error.path}", err=True)
+    click.echo(shown(f"line {number}: {error.reason} at {error.path}"), err=True)
 
 
 @contextmanager

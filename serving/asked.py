@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import re
-
 import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.events import Key
-
-#: Of UTF-8: what the stores take as a part of their keys.
-MOST_BYTES = 512
-_NO_TEXT = re.compile(r"[\u0000-\u001f\u007f-\u009f\ud800-\udfff]")
+from clickstream.events import MOST_KEY_BYTES, Key, key_faults
 
 
 def key(text: str, name: str) -> str:
     """The id; raises UserMistake for one that no event can have, without saying it again."""
     try:
         msgspec.convert(text, Key)
-        if _NO_TEXT.search(text) is None and len(text.encode()) <= MOST_BYTES:
+        if not any(key_faults(text)):
             return text
     except msgspec.ValidationError:
         pass
     raise UserMistake(
         f"no event can have this {name}",
-        hint=f"1 to 256 characters, at most {MOST_BYTES} bytes of UTF-8, no control characters",
+        hint=f"1 to 256 characters, at most {MOST_KEY_BYTES} bytes of UTF-8, no control characters",
     )
 
 

@@ -43,6 +43,7 @@ def explain(
     """
     from clickstream.aws import Clients
     from clickstream.settings import from_env
+    from clickstream.terminal import shown
     from consumers.explain.views import Explainer, Limit, Stretch
     from consumers.explain.views import as_json as document
     from serving import life_text
@@ -63,11 +64,11 @@ def explain(
     if as_json:
         click.echo(msgspec.json.encode(document(life)))
     else:
-        click.echo(life_text.head(life))
+        click.echo(shown(life_text.head(life)))
         steps = list(life_text.lines(life))
         width = max((len(when) for when, _ in steps), default=0)
         for when, what in steps:
-            click.echo(f"  {when:<{width}}  {what}")
+            click.echo(shown(f"  {when:<{width}}  {what}"))
     if not found:
         click.echo("hint: --since and --until search elsewhere; the stream keeps what its retention says", err=True)
     return 0 if found else 1

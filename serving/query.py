@@ -12,6 +12,7 @@ from clickstream.aws import Clients
 from clickstream.completeness import Completeness
 from clickstream.errors import Missing
 from clickstream.settings import from_env
+from clickstream.terminal import shown
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
 from consumers.recommendations.views import LENGTH, Recommendations
 from serving.asked import Id
@@ -98,10 +99,11 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
         click.echo(msgspec.json.encode(recommendations_json(view)))
         return
     for place, each in enumerate(view.items, 1):
-        click.echo(f"{place:>3}  {each.item}  {each.score:.3f}  {reason(each.because)}")
+        click.echo(shown(f"{place:>3}  {each.item}  {each.score:.3f}  {reason(each.because)}"))
     if not view.personal:
         click.echo(
-            f"nothing is known of {user_id}: this is what is popular" if view.items else "nothing to recommend yet", err=True
+            f"nothing is known of {shown(user_id)}: this is what is popular" if view.items else "nothing to recommend yet",
+            err=True,
         )
 
 
@@ -136,7 +138,7 @@ def _print_table(windows: Sequence[WindowView], complete_to_ms: int | None, seen
 
 
 def _first_places(top: Top) -> str:
-    lines = [f"{key} {count:,}" for key, count in top.entries[:3]]
+    lines = [shown(f"{key} {count:,}") for key, count in top.entries[:3]]
     return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])
 
 
@@ -176,10 +178,9 @@ def decision(event_id: str, as_json: bool) -> None:
         click.echo(msgspec.json.encode(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
         return
     for each in (found, *others):
-        click.echo(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}")
-        click.echo(
-            f"order {each.order_id} of {each.user_id}, {each.amount:,} {each.currency} (minor units), {iso(each.occurred_at)}"
-        )
+        click.echo(shown(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}"))
+        paid = f"{each.amount:,} {each.currency} (minor units)"
+        click.echo(shown(f"order {each.order_id} of {each.user_id}, {paid}, {iso(each.occurred_at)}"))
         for moved in each.reasons:
             click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
 
@@ -215,5 +216,5 @@ def sql(statement: str, as_json: bool) -> None:
     for name in answer.columns:
         table.add_column(name)
     for row in answer.rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
     Console().print(table)

@@ -14,6 +14,7 @@ from msgspec import UNSET
 from clickstream import aggregation, events
 from clickstream.errors import Rejected, UserMistake
 from clickstream.settings import Settings, from_env
+from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
 from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put, decide
 
@@ -61,7 +62,8 @@ def list_letters(app: str | None, reason: str | None, since: str | None, ids: Se
             else:
                 place = f"{letter.shard} {letter.application}"
                 what = "effect: " if letter.effect is not None else "set aside: " if letter.traceback else ""
-                click.echo(f"{each.id}  {arrived}  {place}  {letter.event_id or '-'}  {what}{letter.reason} at {letter.path}")
+                line = f"{each.id}  {arrived}  {place}  {letter.event_id or '-'}  {what}{letter.reason} at {letter.path}"
+                click.echo(shown(line))
 
 
 @dlq.command()
@@ -108,7 +110,7 @@ def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequenc
             if as_json:
                 _print_json({"letter": decision.received.id, "decision": word, "why": _why(decision)})
             else:
-                click.echo(f"{decision.received.id}  {word}  {_why(decision)}")
+                click.echo(shown(f"{decision.received.id}  {word}  {_why(decision)}"))
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
     click.echo(f"{'would be: ' if dry_run else ''}{said}", err=True)
     return 3 if counts["kept"] else 0
@@ -206,4 +208,4 @@ def _raw(data: bytes) -> dict[str, str]:
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(content, ensure_ascii=False) + "\n")
+    sys.stdout.write(shown(json.dumps(content, ensure_ascii=False)) + "\n")

@@ -9,6 +9,7 @@ import msgspec
 
 from clickstream.errors import UserMistake
 from clickstream.settings import from_env
+from clickstream.terminal import shown
 
 _DELIVERY = re.compile(r"(.+)=(\d{1,9})")
 
@@ -51,7 +52,7 @@ def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
         click.echo(msgspec.json.encode(available))
         return
     for product, quantity in available.items():
-        click.echo(f"{product}  {quantity:,}")
+        click.echo(shown(f"{product}  {quantity:,}"))
 
 
 @orders.command()
@@ -84,12 +85,15 @@ def show(order_id: str, as_json: bool) -> None:
     click.echo(
         f"{stored.step.value}{f' ({stored.reason})' if stored.reason else ''}; customer told: {stored.notified or 'nothing'}"
     )
-    click.echo(f"by {placed.user_id}, {placed.amount:,} {placed.currency} (minor units), purchase event {placed.event_id}")
+    click.echo(
+        shown(f"by {placed.user_id}, {placed.amount:,} {placed.currency} (minor units), purchase event {placed.event_id}")
+    )
     for line in placed.lines:
-        click.echo(f"  {line.quantity} x {line.product_id}")
+        click.echo(shown(f"  {line.quantity} x {line.product_id}"))
     for other in others:
         by = other.order
-        click.echo(f"refused under the same id: by {by.user_id}, {by.amount:,} {by.currency}, purchase event {by.event_id}")
+        told = f"refused under the same id: by {by.user_id}, {by.amount:,} {by.currency}, purchase event {by.event_id}"
+        click.echo(shown(told))
 
 
 @orders.command()
@@ -114,9 +118,9 @@ def cancel(order_id: str, reason: str, dry_run: bool) -> None:
     if stored.step in (Step.REJECTED, Step.CANCELLED):
         raise UserMistake(f"{order_id} is {stored.step.value} already", hint="`clickstream orders show` says why")
     if dry_run:
-        click.echo(f"would cancel {order_id}, which is {stored.step.value}")
+        click.echo(f"would cancel {shown(order_id)}, which is {stored.step.value}")
         return
     taken = steps(clients, settings)
     outcome = taken.release(stored.order, reason)
     taken.notify(stored.order)
-    click.echo(f"{order_id} is {outcome.step.value}")
+    click.echo(f"{shown(order_id)} is {outcome.step.value}")
