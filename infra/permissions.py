@@ -113,14 +113,10 @@ def worker(settings: Settings, application: str) -> Role:
 
 
 def _unseen_lookups(settings: Settings, application: str) -> tuple[Grant, ...]:
-    """What only a replay, a race or a missing model leads to."""
+    """What only a race or a missing model leads to."""
     grants: dict[str, tuple[Grant, ...]] = {
-        "fraud": (
-            _listing(settings.models_bucket, _NO_MODEL_YET),
-            _table(settings.decisions_table, "GetItem", "a decision made before, if its refused write did not return it"),
-        ),
+        "fraud": (_listing(settings.models_bucket, _NO_MODEL_YET),),
         "recommendations": (_listing(settings.models_bucket, _NO_MODEL_YET),),
-        "orders": (_table(settings.orders_table, "GetItem", "an order placed before: what every replay meets"),),
         "archive": (
             _listing(
                 settings.archive_bucket, "else S3 answers 403, not 404, for a file whose write met another one's and failed"
@@ -180,12 +176,6 @@ def serving(settings: Settings) -> Role:
             _objects(
                 settings.models_bucket, "models/fraud/", "GetObject", "which version serves; newer than the recorded calls"
             ),
-            _queue(
-                settings.dead_letter_queue,
-                "GetQueueUrl ReceiveMessage ChangeMessageVisibility",
-                "an event's dead letters, when its page is asked for them",
-            ),
-            _objects(settings.state_bucket, "dead-letters/", "GetObject", "the data of a letter too large for a message"),
         ),
     )
 

@@ -32,6 +32,7 @@ from consumers.runtime.metric_lines import TellingStore
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.snapshots import Commit, Lease
+from consumers.runtime.stumbling import Stumble
 from consumers.runtime.tracing import TracedApplication, TracedSink
 from consumers.runtime.wire import Message, ProcessRecords
 from load.benchmarks.fold import sample_lines
@@ -215,12 +216,16 @@ class _NoStore:
 
     def forget(self, shard_id: str) -> None: ...
 
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
+
 
 # the collector
 
 
 class _Takes:
     """A publisher whose Kinesis has every event at once."""
+
+    forbidden = None
 
     def put_raw(
         self, key: str, data: bytes, on_settled: Callable[[Settled], None] | None = None, *, timeout: float | None = None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation import found_bugs
+from tests.simulation import found_bugs, hostile_bugs
 from tests.simulation.bugs import BUGS, planted
 from tests.simulation.plan import draw
 from tests.simulation.world import quiet, simulate
 
 MOST_SEEDS = 1_000
+assert hostile_bugs.forbidden_taken_for_final.__name__ in BUGS, "importing the module registers its bugs"
 #: To save time, the search for a rare bug begins near the seed that is known to catch it.
 BEGIN = {found_bugs.late_sweep_takes_the_newer_owners_snapshots.__name__: 780}
 

@@ -8,7 +8,8 @@ import pytest
 
 from tests.integration.drills.hostile import show
 
-pytestmark = [pytest.mark.integration, pytest.mark.java]
+#: Fourteen processes share the cores with whatever else runs there.
+pytestmark = [pytest.mark.integration, pytest.mark.java, pytest.mark.timeout(600)]
 
 
 def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def open_sink(
 def visits(*events: AnyEvent) -> list[Visit]:
     fold = RecommendationsFold()
     fold.apply(events)
-    return list(fold.effects(flush=True))
+    return [visit for visit in fold.effects(flush=True) if isinstance(visit, Visit)]
 
 
 def publish(clients: Clients, *sessions: str, promote: bool = True) -> str:

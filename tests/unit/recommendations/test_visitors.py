@@ -24,6 +24,7 @@ def visit_after(events: Sequence[AnyEvent]) -> Visit:
     fold = RecommendationsFold()
     fold.apply(events)
     (visit,) = fold.effects(flush=False)
+    assert isinstance(visit, Visit)
     return visit
 
 
@@ -71,7 +72,7 @@ def test_an_event_that_comes_late_belongs_to_the_visit_that_goes_on() -> None:
     events = [view("u", "a"), view("other", "x", START_MS + VISIT_GAP_MS), view("u", "b", START_MS - 5)]
     fold = RecommendationsFold()
     fold.apply(events)
-    visits = {visit.user_id: visit for visit in fold.effects(flush=True)}
+    visits = {visit.user_id: visit for visit in fold.effects(flush=True) if isinstance(visit, Visit)}
     assert list(visits["u"].items) == ["a", "b"]
 
 

@@ -139,7 +139,11 @@ def test_a_retry_after_a_restart_counts_once() -> None:
         (b"\xf3\x89\x9a\xc2broken", "a KPL aggregate with a bad checksum", "$"),
         (b'{"type":"teleport"}', "not one of the values", "$.type"),
         (b'{"type":"login","event_id":"x","user_id":"u","session_id":"s","occurred_at":NaN}', "not JSON", "$"),
-        (b'{"type":"login","event_id":7,"user_id":"u","session_id":"s","occurred_at":1764000000000}', "Expected `str`", "$.event_id"),
+        (
+            b'{"type":"login","event_id":7,"user_id":"u","session_id":"s","occurred_at":1764000000000}',
+            "Expected `str`",
+            "$.event_id",
+        ),
         (
             b'{"type":"login","event_id":"x","user_id":"other","session_id":"s","occurred_at":1764000000000}',
             "the partition key",
