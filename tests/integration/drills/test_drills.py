@@ -41,10 +41,8 @@ KINDS = (
     "kill -9 Kinesis",
     "clock steps",
     "ids that two users share",
-    "malformed aggregates",
     "an item never taken",
     "producer's permission away",
-    "credentials expired",
 )
 LONGEST_S = 60.0
 
