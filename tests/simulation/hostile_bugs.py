@@ -9,7 +9,7 @@ from clickstream import refusals
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
 from clickstream.refusals import Kind
 from consumers.runtime import duplicates
-from consumers.runtime.dead_letters import DeadLetter
+from consumers.runtime.dead_letters import DeadLetter, DeadLetterQueue
 from consumers.runtime.folding import Folding
 from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
@@ -142,18 +142,12 @@ def poisons_neighbour_set_aside() -> list[Replacement]:
 @bug
 def poison_skipped_without_a_letter() -> list[Replacement]:
     """What is set aside is nowhere."""
-    letter = Folding._letter
+    send = DeadLetterQueue.send
 
-    def wrong(self: Folding, record: Any, reason: str, path: str, trace: str | None = None) -> DeadLetter | None:
-        return letter(self, record, reason, path, trace) if trace is None else None
+    def wrong(self: DeadLetterQueue, letters: Sequence[DeadLetter]) -> None:
+        send(self, [letter for letter in letters if letter.traceback is None or letter.effect is not None])
 
-    def send(self: Any, letters: Sequence[DeadLetter | None]) -> None:
-        original(self, [each for each in letters if each is not None])
-
-    from consumers.runtime.dead_letters import DeadLetterQueue
-
-    original: Any = DeadLetterQueue.send
-    return [(Folding, "_letter", wrong), (DeadLetterQueue, "send", send)]
+    return [(DeadLetterQueue, "send", wrong)]
 
 
 @bug
