@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
@@ -97,6 +97,11 @@ class Surroundings:
         self.store = SnapshotStore(application.name, owner, self._clients, SETTINGS, readers=InlineExecutor)
         self.dead_letters = DeadLetterQueue(self._clients, SETTINGS)
 
+    def stored(self) -> Iterable[str]:
+        """The keys of all objects on S3."""
+        stored: list[str] = self._clients.s3.stored()
+        return stored
+
     def describe(self, shard_id: str) -> Shard:
         for shard in self._list_shards():
             if shard.shard_id == shard_id:
@@ -127,6 +132,7 @@ class Child:
         self.gone = VirtualFlag(scheduler)
         """Set when the loop has been fenced, or told that its lease is lost."""
         self._scheduler = scheduler
+        self._surroundings = surroundings
         self._loop = ShardLoop(
             application,
             surroundings,
@@ -160,5 +166,5 @@ class Child:
         refused = isinstance(error, Forbidden) or isinstance(error.__cause__, Forbidden)
         if refused and not self.gone.is_set():
             raise AssertionError(f"a refusal has ended a process: {error}") from error
-        if isinstance(error, Stop) and "is missing" in str(error):
-            raise AssertionError(f"nothing was deleted: {error}") from error
+        if isinstance(error, Stop) and any(key in str(error) for key in self._surroundings.stored()):
+            raise AssertionError(f"it is there: {error}") from error

@@ -77,13 +77,13 @@ def lost_lease_at_the_end_is_asked_for_ever() -> list[Replacement]:
 
 
 @bug
-def sinks_count_begins_anew_with_a_bug_in_the_fold() -> list[Replacement]:
+def one_count_for_bugs_of_fold_and_sink() -> list[Replacement]:
     """Two bugs that alternate never end a process three times in a row, so neither is set aside."""
     stumbled = Footing.stumbled
 
     def wrong(self: Footing, stage: Stage, until: Position, traceback: str) -> Stumble:
         told = stumbled(self, stage, until, traceback)
-        return told if stage == "write" else msgspec.structs.replace(told, writes=0)
+        return msgspec.structs.replace(told, **({"at": "", "times": 0} if stage == "write" else {"writes": 0}))
 
     return [(Footing, "stumbled", wrong)]
 
