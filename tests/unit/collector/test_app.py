@@ -253,7 +253,7 @@ def test_the_snippet_is_served(site: Site) -> None:
     answer = site.client.get("/clickstream.js")
     assert answer.headers["Content-Type"].startswith("text/javascript")
     assert "sendBeacon" in answer.text
-    assert len(answer.content) < 6_000
+    assert len(answer.content) < 6_500  # every page of the shop loads it
 
 
 def test_acknowledgement_has_a_deadline() -> None:
