@@ -110,6 +110,7 @@ def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
     page = open_page("/pipeline")
     expect(page.locator("#shards tr").first).to_contain_text("Current")
     shop.deaths = 3
+    shop.now += 1_000  # readings within a moment are shared
     expect(page.locator("#shards tr").first).to_contain_text("Dying")
     expect(page.locator("#troubles")).to_contain_text("analytics, shard 0: its worker died 3 times and the shard has not moved")
 

@@ -14,11 +14,11 @@ from clickstream import events
 from clickstream.events import AddToCart, Context, Event, Item, Login, PageView, ProductView, Purchase, RemoveFromCart, Search
 from consumers.archive import parquet
 
-ENVELOPE: dict[str, Any] = {"user_id": "u\x00é\U0001f600", "session_id": 's"\\\n', "occurred_at": 1_764_000_000_123}
+ENVELOPE: dict[str, Any] = {"user_id": "ué\U0001f600", "session_id": 's"\\', "occurred_at": 1_764_000_000_123}
 ALL: list[Event] = [
     PageView(event_id="1", url="https://shop/\u2028?q='", context=Context(ip="i", device="d", country="DE"), **ENVELOPE),
     ProductView(event_id="2", product_id="p", category="", **ENVELOPE),
-    Search(event_id="3", query="x" * 2048, **ENVELOPE),
+    Search(event_id="3", query="\x00\n\x7f" + "x" * 2045, **ENVELOPE),
     AddToCart(event_id="4", product_id="p", quantity=10_000, **ENVELOPE),
     RemoveFromCart(event_id="5", product_id="p", **ENVELOPE),
     Purchase(

@@ -22,7 +22,7 @@ _LINES = 20_000
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    event = '{"type":"page_view","event_id":"e%d","user_id":"u","session_id":"s","occurred_at":1}\n'
+    event = '{"type":"page_view","event_id":"e%d","user_id":"u","session_id":"s","occurred_at":1764000000000}\n'
     (tmp_path / "events.ndjson").write_text("".join(event % number for number in range(_LINES)))
     return tmp_path
 
