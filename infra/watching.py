@@ -85,15 +85,15 @@ def lag(stage: Stage, application: str) -> Alarm:
     )
 
 
-def _forbidden() -> Alarm:
-    """Any shard of any application: who waits for a permission makes no commit, so its process tells it each minute."""
+def _forbidden(application: str) -> Alarm:
+    """Any of its shards: who waits for a permission makes no commit, so its process tells it each minute."""
     return Alarm(
-        name="shard-forbidden",
+        name=f"{application}-forbidden",
         section="a-shard-may-not-do-its-work",
-        says="a shard waits because AWS does not allow it something, or a key or resource is away; nothing is lost yet",
-        namespace="",
-        metric="",
-        query=f'SELECT MAX({name_of("clickstream_forbidden")}) FROM SCHEMA("{NAMESPACE}", application, shard)',
+        says=f"{application} waits: AWS does not allow it something, or a key or resource is away; nothing is lost yet",
+        namespace=NAMESPACE,
+        metric=name_of("clickstream_forbidden"),
+        dimensions={"application": application},
         statistic="Maximum",
         periods=2,
     )
@@ -246,5 +246,6 @@ def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
         "records that are no events, or effects that no store takes, wait in the dead-letter queue",
     )
     services = [alarm for program in programs for alarm in _service(stage, program)]
+    forbidden = [_forbidden(application) for application in applications]
     dying = [_dies(application) for application in applications]
-    return [*_stream(stage), letters, _forbidden(), *services, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]
+    return [*_stream(stage), letters, *services, *forbidden, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]

@@ -35,6 +35,7 @@ from consumers.runtime.servers_clock import ServersClock
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.standard_streams import take_over
+from consumers.runtime.stumbling import EXIT_REMEMBERED
 from consumers.runtime.waiting import Waiting
 from consumers.runtime.wire import Wire, serve
 
@@ -136,7 +137,7 @@ def run(prepared: Prepared) -> int:
         return 1
     except Exception:  # noqa: BLE001  # the end of every bug
         structlog.get_logger().error("shard process stops at a bug", traceback=traceback.format_exc())
-        return 1
+        return EXIT_REMEMBERED if loop.remembered_a_bug else 1
     finally:
         prepared.at_end()
     return 0

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import msgspec
 
 from clickstream.completeness import Arrival
-from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.snapshots import Commit, Lease
 from consumers.runtime.stumbling import Stumble

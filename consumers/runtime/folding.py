@@ -12,7 +12,7 @@ import structlog
 from clickstream.errors import ClickstreamError, Forbidden
 from consumers.runtime.dead_letters import DeadLetter, dead_letter, without_values
 from consumers.runtime.decoding import Rejection, newer_than, position_of
-from consumers.runtime.outages import Patience
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
 from consumers.runtime.stumbling import MOST_IN_A_ROW, TIMES, Footing, Stage, Stumble

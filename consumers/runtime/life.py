@@ -11,6 +11,7 @@ import msgspec
 import structlog
 
 from consumers.runtime.parent_death import kill_with_parent
+from consumers.runtime.stumbling import EXIT_REMEMBERED
 
 log = structlog.get_logger()
 
@@ -56,6 +57,11 @@ class Life:
         for process in self._all():
             process.wait()
         return self._daemon.returncode
+
+    @property
+    def remembers_a_bug(self) -> bool:
+        """Whether it ended, as :meth:`end` found it, by a bug that the next one knows of."""
+        return self._companion is not None and self._companion.returncode == EXIT_REMEMBERED
 
     def _all(self) -> list[subprocess.Popen[bytes]]:
         return [self._daemon] if self._companion is None else [self._daemon, self._companion]

@@ -68,8 +68,10 @@ class TellingStore:
             self._line(lease.shard_id, {"clickstream_behind_seconds": behind_ms / 1000}, {}, now_ms)
 
     def waits(self, waiting: Mapping[str, str | int]) -> None:
-        """A shard that waits for a permission makes no commit that would tell of it."""
-        self._line(self._shard_id, {"clickstream_forbidden": 1.0}, waiting, time.time_ns() // 1_000_000)
+        """A shard that waits for a permission makes no commit that would tell of it; one alarm watches an application's."""
+        facts = {"shard": self._shard_id, **waiting}
+        now_ms = time.time_ns() // 1_000_000
+        self._out(emf.line(now_ms, {"application": self._application}, {"clickstream_forbidden": 1.0}, facts) + "\n")
 
     def _is_due(self) -> bool:
         return self._told_at is None or self._monotonic_s() - self._told_at >= EVERY_S

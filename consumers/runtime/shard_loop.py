@@ -26,12 +26,12 @@ from consumers.runtime.commits import Commits, Landed, Store
 from consumers.runtime.decoding import position_of
 from consumers.runtime.folding import Folding
 from consumers.runtime.latency import LatencySamples
-from consumers.runtime.outages import Patience
 from consumers.runtime.parents import Parents
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.shard_state import ShardState
-from consumers.runtime.snapshots import Commit
-from consumers.runtime.stumbling import Footing
+from consumers.runtime.snapshots import Commit, Lease
+from consumers.runtime.stumbling import Footing, Stumble
 from consumers.runtime.waiting import Waiting
 from consumers.runtime.wire import Checkpointer, CheckpointFailed, ProcessRecords, Record
 from consumers.runtime.writing import DeadLetters, SinkBroke, Writing
@@ -92,6 +92,8 @@ class ShardLoop:
         self.waiting = Waiting(self._place, clock=monotonic_s, clock_ms=clock_ms)
         self._patience = Patience(stop=self._gone, report=self._report_outage, waiting=self.waiting)
         self._fenced_since = inf
+        #: Whether the next process knows of the bug that ends this one.
+        self.remembered_a_bug = False
         self._latency = LatencySamples()
         self._unwritten = 0
         self._last_effects_ms = 0
@@ -257,18 +259,13 @@ class ShardLoop:
         self._refuse_a_leading_checkpoint(sequence_number, sub_sequence_number)
         self._footing = Footing(lease.stumble)
         place = {"application": self._application.name, "shard": shard_id}
-        letters = self._io.dead_letters
-        sink = self._patience.call(lambda: self._io.open_sink(shard_id))
+        letters, sink = self._io.dead_letters, self._patience.call(lambda: self._io.open_sink(shard_id))
         self._writing = Writing(sink, letters, self._patience, self._footing, **place, now_ms=self._clock_ms)
-        remember = partial(self._io.store.stumbled, lease)
-        self._folding = Folding(self._state, self._footing, letters, self._patience, **place, remember=remember)
+        store, patience, remember = self._io.store, self._patience, partial(self._remember, lease)
+        self._folding = Folding(self._state, self._footing, letters, patience, **place, remember=remember)
+        parents = Parents(shard, store, self._io.children_of, self._monotonic_s)
         self._commits = Commits(
-            lease=lease,
-            parents=Parents(shard, self._io.store, self._io.children_of, self._monotonic_s),
-            store=self._io.store,
-            writing=self._writing,
-            patience=self._patience,
-            executor=self._executor,
+            lease=lease, parents=parents, store=store, writing=self._writing, patience=patience, executor=self._executor
         )
         self._log.info("lease taken", epoch=lease.epoch, position=str(self._state.position))
 
@@ -320,6 +317,10 @@ class ShardLoop:
             self._gone.set()
             self._log.info("lease lost", **self._place())
 
+    def _remember(self, lease: Lease, stumble: Stumble) -> None:
+        self._io.store.stumbled(lease, stumble)
+        self.remembered_a_bug = True
+
     def _drain(self, *, ended: bool, deadline_s: float | None) -> None:
         """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
         started = self._monotonic_s()
@@ -355,8 +356,7 @@ class ShardLoop:
                 f"{self._shard_id}: fenced {FENCED_S:g} s ago, but KCL has left us the lease: a new process must take it"
             )
 
-    def _now_ms(self) -> int:
-        """For intervals, which a clock that is set back must not lengthen."""
+    def _now_ms(self) -> int:  # for intervals, which a clock that is set back must not lengthen
         return int(self._monotonic_s() * 1000)
 
     def _report_outage(self, error: RetryLater, attempt: int) -> None:

@@ -19,6 +19,10 @@ MOST_IN_A_ROW = 10
 #: Of a traceback: the innermost frames are at its end.
 MOST_TRACEBACK = 4_000
 
+#: The exit status of a shard's process whose bug is remembered, and of its zygote. It does not speak against the worker: the
+#: next processes find the record and set it aside.
+EXIT_REMEMBERED = 65
+
 Stage = Literal["fold", "encode", "write"]
 """In the fold; in what it says of itself afterwards, its effects and its state; in the sink."""
 
@@ -32,6 +36,8 @@ class Stumble(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     """The record, once it is known."""
     times: int = 1
+    writes: int = 0
+    """So often the sink broke on this ground. Counted by itself: a fold that breaks in between must not begin it anew."""
     traceback: str = ""
     aside: tuple[str, ...] = ()
     """Set aside since the last commit that had passed ``until``."""
@@ -46,6 +52,8 @@ class Footing:
         self.last = last
         #: The record that is being folded alone, if any.
         self.at = ""
+        #: The record that was set aside just now, if any.
+        self.passed = ""
 
     def careful(self, position: Position) -> bool:
         """Whether the record at ``position`` is to be folded alone."""
@@ -53,12 +61,14 @@ class Footing:
 
     @property
     def commits_each(self) -> bool:
-        """Only what a record has left behind shows that it was the one: so there is a commit after each of them."""
-        return self.last is not None and self.last.stage == "encode"
+        """After a record is set aside, so that the next bug finds the shard moved; and where only what a record has left behind
+        shows that it was the one."""
+        last = self.last
+        return last is not None and (last.stage == "encode" or (last.aside != () and last.aside[-1] == self.passed))
 
     @property
     def gives_up_effects(self) -> bool:
-        return self.last is not None and self.last.stage == "write" and self.last.times >= TIMES
+        return self.last is not None and self.last.writes >= TIMES
 
     @property
     def drains(self) -> bool:
@@ -74,31 +84,28 @@ class Footing:
 
     def set_aside(self, position: Position) -> None:
         assert self.last is not None
+        self.passed = str(position)
         self.last = msgspec.structs.replace(
             self.last, at="", times=0, aside=(*self.last.aside, str(position)), in_a_row=self.last.in_a_row + 1
         )
 
     def good(self) -> None:
         """The record that was folded alone is no culprit."""
-        self.at = ""
+        self.at = self.passed = ""
         if self.last is not None and self.last.in_a_row:
             self.last = msgspec.structs.replace(self.last, in_a_row=0)
 
     def stumbled(self, stage: Stage, until: Position, traceback: str) -> Stumble:
         """What the next process has to know."""
-        told = Stumble(
-            stage=stage, until=str(until), at="" if stage == "write" else self.at, traceback=traceback[-MOST_TRACEBACK:]
-        )
-        if (last := self.last) is None:
-            return told
+        trace = traceback[-MOST_TRACEBACK:]
+        last = self.last or Stumble(stage=stage, until="", times=0, traceback=trace)
+        ground = max(str(until), last.until)
+        if stage == "write":
+            return msgspec.structs.replace(last, until=ground, writes=last.writes + 1)
         # a batch that cannot be folded lies beyond the ground that was gone over with care: it is another one
-        again = stage == last.stage and (stage == "write" or (told.at != "" and last.at in ("", told.at)))
+        again = stage == last.stage and self.at != "" and last.at in ("", self.at)
         return msgspec.structs.replace(
-            told,
-            until=max(told.until, last.until),
-            times=last.times + 1 if again else 1,
-            aside=last.aside,
-            in_a_row=last.in_a_row,
+            last, stage=stage, until=ground, at=self.at, times=last.times + 1 if again else 1, traceback=trace
         )
 
     def for_commit(self, position: Position) -> Stumble | None:

@@ -11,7 +11,7 @@ import structlog
 from clickstream.errors import ClickstreamError, Forbidden, Unwritable
 from consumers.runtime.application import Sink
 from consumers.runtime.dead_letters import DeadLetter, effect_letter, without_values
-from consumers.runtime.outages import Patience
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.stumbling import MOST_IN_A_ROW, MOST_TRACEBACK, TIMES, Footing
 

@@ -22,6 +22,7 @@ from clickstream.errors import ClickstreamError
 from clickstream.settings import from_env
 from clickstream.telemetry import logs
 from consumers.runtime import child
+from consumers.runtime.stumbling import EXIT_REMEMBERED
 
 log = structlog.get_logger()
 
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def fork_until_one_dies(requests: int, directory: Path, serve: Callable[[], int]) -> int:
-    """Fork a shard's process per request; returns 1 when one of them ends other than well.
+    """Fork a shard's process per request; returns 1 or EXIT_REMEMBERED when one of them ends other than well.
 
     KCL gives up then, all shards of the worker with it, but only after its whole shutdown grace: it waits for the dead one to
     drain. Our own end makes the supervisor start everything again at once, half a minute earlier.
@@ -52,11 +53,16 @@ def fork_until_one_dies(requests: int, directory: Path, serve: Callable[[], int]
             fork_shard(pid, directory, serve)
     except ShardProcessDied as died:
         log.error("the worker must start again", reason=str(died))
+        return EXIT_REMEMBERED if died.code == EXIT_REMEMBERED else 1
     return 1
 
 
 class ShardProcessDied(ClickstreamError):
     """A fork was killed, or ended with an exit code that is not 0 (it has said why)."""
+
+    def __init__(self, pid: int, code: int) -> None:
+        super().__init__(f"shard process {pid} ended with status {code}")
+        self.code = code
 
 
 def _reap(_number: int, _frame: FrameType | None) -> None:
@@ -68,7 +74,7 @@ def _reap(_number: int, _frame: FrameType | None) -> None:
         if pid == 0:
             return
         if status != 0:
-            raise ShardProcessDied(f"shard process {pid} ended with status {os.waitstatus_to_exitcode(status)}")
+            raise ShardProcessDied(pid, os.waitstatus_to_exitcode(status))
 
 
 def waiting_shards(fd: int) -> Iterator[int]:

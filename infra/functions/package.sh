@@ -13,8 +13,8 @@ cd "$root"
 "$uv" export --quiet --frozen --only-group functions --no-emit-project --output-file "$folder/requirements.txt" > /dev/null
 "$uv" pip install --quiet --require-hashes --only-binary :all: --target "$folder/code" \
     --python-version "$version" --python-platform x86_64-manylinux_2_28 --requirements "$folder/requirements.txt"
-for package in clickstream consumers/orders consumers/runtime; do
-    mkdir -p "$folder/code/$package"
+mkdir -p "$folder/code/consumers"
+for package in clickstream consumers/orders consumers/runtime consumers/topics.py; do
     git ls-files -z "$package" | xargs -0 -I{} cp --parents {} "$folder/code/"
 done
 : > "$folder/code/consumers/__init__.py"

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import RuntimeType
 
 _ROOT = Path(__file__).parents[2]
-#: Packages of ours that the functions import, and what they need beyond what the Lambda runtime brings (boto3).
-_OURS = ("clickstream", "consumers/orders", "consumers/runtime")
+#: What of ours the functions import, and what they need beyond what the Lambda runtime brings (boto3).
+_OURS = ("clickstream", "consumers/orders", "consumers/runtime", "consumers/topics.py")
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
 _ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
 _RUNTIME: RuntimeType = "python3.12"

@@ -15,6 +15,7 @@ from clickstream.settings import Settings
 from consumers.runtime.commits import Store
 from consumers.runtime.position import START, Position
 from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
+from consumers.runtime.stumbling import Stumble
 from tests.simulation.memory import MemoryStore
 
 SHARD = "shardId-000000000000"
@@ -214,3 +215,22 @@ def test_an_ended_shard_is_forgotten_but_for_its_position(store_of: Owners) -> N
     seen = store.look(SHARD)
     assert seen is not None
     assert (seen.position, seen.ended, store.read(seen)) == (Position(2), True, [])
+
+
+def test_a_bug_is_remembered_for_the_next_owner_until_a_commit_forgets_it(store_of: Owners) -> None:
+    store = store_of("a")
+    lease = store.take(SHARD, now_ms=1)
+    assert lease.stumble is None
+    stumble = Stumble(
+        stage="fold", until=str(Position(12)), at=str(Position(11)), times=2, traceback="…", aside=(str(Position(9)),)
+    )
+    store.stumbled(lease, stumble)
+    again = store_of("b").take(SHARD, now_ms=2)
+    assert again.stumble == stumble
+    store.stumbled(lease, Stumble(stage="write", until=str(Position(99))))  # of a zombie
+    kept = Commit(position=Position(10), state=b"x", full=True, progress=Progress(), stumble=stumble)
+    store_of("b").commit(again, kept, now_ms=3)
+    last = store_of("c").take(SHARD, now_ms=4)
+    assert last.stumble == stumble
+    store_of("c").commit(last, commit(13, b"y"), now_ms=5)
+    assert store_of("d").take(SHARD, now_ms=6).stumble is None

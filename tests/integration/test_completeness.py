@@ -27,7 +27,7 @@ from tests.integration.resharding.platform import DEADLINE_S, Platform
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 
-VISITORS, VISITS = 400, 50
+VISITORS, VISITS = 160, 50
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 SPAN_MS = 2 * DAY
 WIDTHS = {"minute": MINUTE, "hour": HOUR, "day": DAY}

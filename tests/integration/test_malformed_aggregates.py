@@ -26,7 +26,7 @@ from tests.integration.test_kcl_reads_ours import SPACE, UserRecord, deaggregate
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 
 SOURCE = jvm.AGGREGATES.with_name("AggregatorUtil.java")
-HOUR_MS = 1_795_996_800_000
+HOUR_MS = 1_763_996_400_000
 
 
 def sealed(message: bytes) -> bytes:

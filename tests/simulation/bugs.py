@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ from producers.publisher import Publisher
 from producers.puts import CallFailed, Parcel, Placed, Put, Refused
 from tests.simulation.stores import DynamoDb
 
-Replacement = tuple[type, str, Any]
+Replacement = tuple[type | ModuleType, str, Any]
 Bug = Callable[[], list[Replacement]]
 BUGS: dict[str, Bug] = {}
 

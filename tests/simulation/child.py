@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
-from clickstream.errors import ClickstreamError, RetryLater
+from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
 from clickstream.routing import Shard
 from clickstream.settings import Settings
 from consumers.runtime.application import Application, Sink
@@ -16,6 +16,7 @@ from consumers.runtime.lines import IDLE_MS
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import SnapshotStore
 from consumers.runtime.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
+from consumers.runtime.writing import SinkBroke
 from tests.simulation.history import PlantedBug
 from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Process, Scheduler, Task
@@ -96,6 +97,11 @@ class Surroundings:
         self.store = SnapshotStore(application.name, owner, self._clients, SETTINGS, readers=InlineExecutor)
         self.dead_letters = DeadLetterQueue(self._clients, SETTINGS)
 
+    def stored(self) -> Iterable[str]:
+        """The keys of all objects on S3."""
+        stored: list[str] = self._clients.s3.stored()
+        return stored
+
     def describe(self, shard_id: str) -> Shard:
         for shard in self._list_shards():
             if shard.shard_id == shard_id:
@@ -126,6 +132,7 @@ class Child:
         self.gone = VirtualFlag(scheduler)
         """Set when the loop has been fenced, or told that its lease is lost."""
         self._scheduler = scheduler
+        self._surroundings = surroundings
         self._loop = ShardLoop(
             application,
             surroundings,
@@ -146,9 +153,18 @@ class Child:
     def _main(self) -> None:
         try:
             serve(self.wire, self._loop)
-        except (ClickstreamError, TimeoutError, PlantedBug) as error:
+        except (ClickstreamError, TimeoutError, PlantedBug, SinkBroke) as error:
+            self._check_end(error)
             self._scheduler.note(self.process.name, "stops:", type(error).__name__, error)
         # the interpreter waits for its threads
         while len(self.process.tasks) > 1:
             self._scheduler.sleep(100)
         self.process.kill()
+
+    def _check_end(self, error: Exception) -> None:
+        """Raises, and so ends the world, when a shard's process ends that should have waited."""
+        refused = isinstance(error, Forbidden) or isinstance(error.__cause__, Forbidden)
+        if refused and not self.gone.is_set():
+            raise AssertionError(f"a refusal has ended a process: {error}") from error
+        if isinstance(error, Stop) and any(key in str(error) for key in self._surroundings.stored()):
+            raise AssertionError(f"it is there: {error}") from error

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
+
 from clickstream.errors import Fenced
 from consumers.runtime.outages import translated
+from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.snapshots import Commit, Lease, SnapshotStore
+from consumers.runtime.stumbling import Footing, Stage, Stumble
 from consumers.runtime.wire import Checkpointer, CheckpointFailed
 from tests.simulation.bugs import Replacement, bug
 
@@ -70,6 +74,18 @@ def lost_lease_at_the_end_is_asked_for_ever() -> list[Replacement]:
         ended(self, _Unavailing(checkpointer))
 
     return [(ShardLoop, "shard_ended", wrong)]
+
+
+@bug
+def one_count_for_bugs_of_fold_and_sink() -> list[Replacement]:
+    """Two bugs that alternate never end a process three times in a row, so neither is set aside."""
+    stumbled = Footing.stumbled
+
+    def wrong(self: Footing, stage: Stage, until: Position, traceback: str) -> Stumble:
+        told = stumbled(self, stage, until, traceback)
+        return msgspec.structs.replace(told, **({"at": "", "times": 0} if stage == "write" else {"writes": 0}))
+
+    return [(Footing, "stumbled", wrong)]
 
 
 class _Unavailing:

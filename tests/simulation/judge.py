@@ -43,7 +43,7 @@ def judge(world: World) -> list[str]:
     found = _read_stream(world)
     problems = [*_acknowledged(world, found), *_dead_letters(world, found), *_shards(world)]
     if world.plan.application == "history":
-        return [*problems, *_histories(world, found), *_decisions(world, found)]
+        return [*problems, *_histories(world, found), *_decisions(world, found), *_refused(world, found)]
     return [*problems, *_aggregates(world, found)]
 
 
@@ -133,6 +133,8 @@ def _dead_letters(world: World, found: Found) -> Iterator[str]:
     letters: dict[Place, bytes] = {}
     for message in world.stores.messages:
         letter = json.loads(message)
+        if letter["effect"] is not None:
+            continue
         place = (letter["shard"], int(letter["sequence_number"]), letter["sub_sequence_number"])
         data = base64.b64decode(letter["data"])
         if letters.setdefault(place, data) != data:
@@ -142,6 +144,17 @@ def _dead_letters(world: World, found: Found) -> Iterator[str]:
             yield f"the poison at {place} has no dead letter: {data!r}"
     for place in letters.keys() - found.poison.keys() - found.poison_maybe.keys():
         yield f"a dead letter was sent of a sound record at {place}"
+
+
+def _refused(world: World, found: Found) -> Iterator[str]:
+    """Every decision that can never be stored is a letter that tells it; of no other there is one."""
+    letters = [json.loads(message) for message in world.stores.messages]
+    told = {json.loads(letter["effect"])["purchase"] for letter in letters if letter["effect"] is not None}
+    for key in sorted(key for key in found.must if world.ledger.events[key].refused and key not in told):
+        yield f"the decision on {key} was refused for ever and has no dead letter"
+    for key in sorted(told):
+        if not world.ledger.events[key].refused:
+            yield f"the decision on {key} has a dead letter, though every store would take it"
 
 
 def _shards(world: World) -> Iterator[str]:

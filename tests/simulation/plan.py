@@ -134,8 +134,8 @@ def draw(seed: int) -> Plan:
         put_forbidden=some(0.2, 0.2),
         reused_ids=some(0.3, 0.3),
         scatter_ms=random.choice((90_000, 1_000, 3 * 3_600_000, 2 * 86_400_000)),
-        unwritable=some(0.0, 0.3),
-        breakers=few(0.0, 3),
+        unwritable=some(0.3, 0.3),
+        breakers=few(0.2, 3),
         publisher_crashes=few(0.3, 2),
         poison=few(0.5, 8),
         reshards=few(0.6, 4),
@@ -154,5 +154,5 @@ def draw(seed: int) -> Plan:
         stops=few(0.5, 3),
         orphans=random.random() < 0.5,
         skew_ms=random.choice((0, 0, 50, 5_000, 60_000)),
-        clock_steps=few(0.0, 3),
+        clock_steps=few(0.3, 3),
     )

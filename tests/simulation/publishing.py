@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import ceil, inf
 
-from clickstream.errors import RetryLater
+from clickstream.errors import Rejected, RetryLater
 from producers.limits import Limits
 from producers.publisher import Publisher
-from producers.puts import Delivered, Put, PutResult
+from producers.puts import Delivered, Failed, Put, PutResult
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.stream import Stream
 
@@ -25,7 +25,10 @@ class Ticket:
 class PublisherMachine:
     """From its start to its crash. What it had accepted and not acknowledged at the crash is in doubt."""
 
-    def __init__(self, scheduler: Scheduler, stream: Stream, process: Process, limits: Limits, seed: int) -> None:
+    def __init__(
+        self, scheduler: Scheduler, stream: Stream, process: Process, limits: Limits, seed: int, *, may_reject: bool
+    ) -> None:
+        self._may_reject = may_reject
         self.process = process
         self._scheduler = scheduler
         self._stream = stream
@@ -97,6 +100,8 @@ class PublisherMachine:
         for settled in self._core.settled():
             if isinstance(settled.token, Ticket):
                 del self._tickets[settled.token]
+                if isinstance(settled, Failed) and isinstance(settled.error, Rejected) and not self._may_reject:
+                    raise AssertionError(f"given up for good, though only refused for a while: {settled.error}")
                 settled.token.settled(isinstance(settled, Delivered))
 
     def _died(self) -> None:

@@ -155,6 +155,10 @@ class S3:
         self._stores = stores
         self._access = access
 
+    def stored(self) -> list[str]:
+        """The keys of all objects; no call of AWS."""
+        return list(self._stores.objects)
+
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:
         def put() -> None:
             refuse("s3", "PutObject", Bucket=Bucket, Key=Key)

@@ -193,7 +193,9 @@ class World:
     def _publisher(self, slot: int) -> PublisherMachine:
         seed = self._random.randrange(2**32)
         process = Process(self.scheduler, f"publisher-{slot}")
-        machine = PublisherMachine(self.scheduler, self.stream, process, self._limits, seed)
+        machine = PublisherMachine(
+            self.scheduler, self.stream, process, self._limits, seed, may_reject=self.plan.put_rejected > 0
+        )
 
         def restart() -> None:
             self.scheduler.sleep(self._random.randrange(500, 4_000))

@@ -1,13 +1,15 @@
 """``python -m tests.integration.drills --faults 100 --seed 1``: real faults, one after the other, over one continuous load.
 
 A line per fault on stderr; at the end the table (Markdown) on stderr and one JSON object on stdout. Exit code 0 only if
-nothing was lost, doubled or wrong. ``--only`` takes kinds by a part of their names.
+nothing was lost, doubled or wrong, and no process ended because something was not allowed. ``--only`` takes kinds by a part of
+their names.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -26,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=100, help="how many")
     parser.add_argument("--seed", type=int, default=1, help="the same seed is the same sequence")
     parser.add_argument("--only", default="", help="kinds, separated by commas; a part of a name is enough")
-    parser.add_argument("--rate", type=float, default=200.0, help="records a second")
+    parser.add_argument("--rate", type=float, default=150.0, help="records a second")
     parser.add_argument("--applications", default=",".join(APPLICATIONS), help="separated by commas; analytics among them")
     parser.add_argument("--folder", type=Path, help="logs and state; default: drills in the local directory")
+    parser.add_argument("--refusals", type=float, nargs=2, default=(20.0, 90.0), metavar="S", help="shortest and longest")
     options = parser.parse_args(arguments)
     kinds = [kind for kind in FAULTS if not options.only or any(part in kind for part in options.only.split(","))]
     if not kinds:
@@ -44,10 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     def tell(outcome: Outcome) -> None:
         say(
             f"{outcome.number:3}  {outcome.kind:22} {outcome.what:45} moved after {outcome.moved_s:5.1f} s, "
-            f"after the repair {outcome.settled_s:4.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
+            f"after its end {outcome.after_end_s:5.1f} s{'' if outcome.staffed else '; a worker still has no shard'}"
         )
 
-    with opened(folder, home=home, rate=options.rate, seed=options.seed, applications=applications) as site:
+    # an end in order for a polite signal too: a worker that a fault has stopped would not hear its own
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    where = opened(
+        folder,
+        home=home,
+        rate=options.rate,
+        seed=options.seed,
+        applications=applications,
+        refusals_s=tuple(options.refusals),
+    )
+    with where as site:
         say(f"ready, logs in {folder}")
         outcomes = run(site, list(sequence(kinds, options.faults, options.seed)), seed=options.seed, tell=tell)
         account = settle(site)

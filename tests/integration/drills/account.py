@@ -7,14 +7,17 @@ import json
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 import msgspec
 
-from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import environment
+from load import archived, decisions, placed, stores
 from load import ledger as ledgers
+from load.book import EVENTS, Entry
+from load.compared import Compared
 from tests.integration.drills.shards import now_ms
 from tests.integration.drills.site import Site
 
@@ -32,14 +35,18 @@ class Letters(msgspec.Struct, frozen=True, kw_only=True):
     missing: int
     """Rejected records without a dead letter."""
     strange: int
-    """Dead letters of records that nobody has sent."""
+    """Dead letters of records that nobody has sent, or of effects that nothing refused."""
+    effects: int = 0
+    """Effects that a store never takes: each in one letter or more."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a drill."""
 
     report: dict[str, Any]
-    """``clickstream load verify --json``: analytics."""
+    """``clickstream load verify --json``: analytics, and the archive if it runs."""
+    compared: dict[str, Compared]
+    """Decisions and orders beside the purchases."""
     rejected: int
     """Records that are no events, by the sender's account."""
     letters: dict[str, Letters]
@@ -50,60 +57,124 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     """Application → events folded, by its shards' counts."""
     purchases: int
     """Purchases sent, each once."""
-    undecided: int
-    """Purchases without a decision."""
-    invented: int
-    """Decisions about purchases that nobody has sent."""
+    never_taken: int
+    """Purchases of which one application's effect is refused for ever."""
+    ended_by_refusal: list[str]
+    """Processes that ended while something was only not allowed."""
+
+    denied: list[str]
+    """What a role's policy lacks."""
+
+    @property
+    def problems(self) -> list[str]:
+        """What is not as it must be, a sentence each."""
+        found = [str(each) for each in self.report["problems"]]
+        found += [problem for each in self.compared.values() for problem in each.problems]
+        found += [
+            f"{application}: {each.missing} dead letters missing, {each.strange} strange"
+            for application, each in self.letters.items()
+            if each.missing or each.strange
+        ]
+        found += [
+            f"{application} folded {count} of {self.events} events"
+            for application, count in self.folded.items()
+            if count != self.events
+        ]
+        found += [f"no policy allows {each}" for each in self.denied]
+        return found + [f"ended: {process}" for process in self.ended_by_refusal]
 
     @property
     def exact(self) -> bool:
-        letters = not any(each.missing or each.strange for each in self.letters.values())
-        folded = all(count == self.events for count in self.folded.values())
-        return bool(self.report["ok"]) and letters and folded and not self.undecided and not self.invented
+        return bool(self.report["ok"]) and not self.problems and all(each.is_exact for each in self.compared.values())
 
 
 def settle(site: Site, *, stall_s: float = 90.0) -> Account:
     """Stop the load, wait for the answers, and compare."""
     site.stop_load()
     ledger = ledgers.read(site.ledger)
-    valid, rejected = _sent(ledger)
+    entries, rejected = _sent(ledger)
+    entries += [Entry(event.occurred_at, event) for event in site.extra]
     rejected += Counter(site.poison)
+    ledger = _with(ledger, entries, site)
+    ledger.write(site.ledger)
     # first all answers (the queue is complete only then), with the number of dead letters left open
     _verify(site, stall_s)
     site.shards.wait_until_caught_up(now_ms(), timeout_s=stall_s)
     messages = list(_receive(site))
-    letters = {application: _letters(messages, application, rejected) for application in site.applications}
+    letters = {application: _letters(messages, application, rejected, site) for application in site.applications}
     # a record put twice is two dead letters, so their number comes from the queue; that each is there comes from the sender
     msgspec.structs.replace(ledger, malformed=letters["analytics"].different).write(site.ledger)
-    purchases = {event.event_id for event in valid if isinstance(event, Purchase)}
-    decided = _decided(site) if "fraud" in site.applications else purchases
     return Account(
         report=_verify(site, stall_s),
+        compared=_compared(site, ledger),
         rejected=rejected.total(),
         letters=letters,
-        events=len({event.event_id for event in valid}),
+        events=len(entries),
         folded={application: site.shards.folded(application) for application in site.applications},
-        purchases=len(purchases),
-        undecided=len(purchases - decided),
-        invented=len(decided - purchases),
+        purchases=len(ledger.purchases),
+        never_taken=len(site.never_taken),
+        ended_by_refusal=site.ended_by_refusal,
+        denied=sorted(site.denied()),
     )
 
 
-def _letters(messages: list[dict[str, Any]], application: str, rejected: Counter[Bytes]) -> Letters:
+def _with(ledger: ledgers.Ledger, entries: Sequence[Entry], site: Site) -> ledgers.Ledger:
+    """The ledger with the events that the drills put themselves."""
+    if not site.extra:
+        return ledger
+    events = [entry.event for entry in entries]
+    return msgspec.structs.replace(
+        ledger,
+        sent=ledger.sent + site.records_put,
+        put=ledger.put + site.records_put,
+        events=len(entries),
+        flushed_ms=max(ledger.flushed_ms, *(event.occurred_at for event in site.extra)),
+        windows=[ledgers.WindowTotals(window, totals) for window, totals in ledgers.windows(entries).items()],
+        purchases=ledger.purchases + ledgers.purchases(entries[-len(site.extra) :], {}),
+        archived=archived.fingerprints((event.event_id, event.user_id) for event in events),
+    )
+
+
+def _compared(site: Site, ledger: ledgers.Ledger) -> dict[str, Compared]:
+    """Decisions and orders beside the purchases, but for those that the store never takes."""
+
+    def taken(application: str) -> list[ledgers.Bought]:
+        never = {event.event_id for refused_for, event in site.never_taken if refused_for == application}
+        return [each for each in ledger.purchases if each.event_id not in never]
+
+    found: dict[str, Compared] = {}
+    if "fraud" in site.applications:
+        decided = stores.decisions(site.clients, site.settings)
+        found["fraud"] = decisions.compare(taken("fraud"), decided, started_ms=ledger.started_ms)
+    if "orders" in site.applications:
+        orders = stores.orders(site.clients, site.settings)
+        found["orders"] = placed.compare(taken("orders"), orders, is_first=True)
+    return found
+
+
+def _letters(messages: list[dict[str, Any]], application: str, rejected: Counter[Bytes], site: Site) -> Letters:
     own = [message for message in messages if message["application"] == application]
-    different = {(message["shard"], message["position"]): _bytes(message) for message in own}
+    of_records = [message for message in own if message.get("effect") is None]
+    different = {(message["shard"], message["position"]): _bytes(message) for message in of_records}
     found = Counter(different.values())
+    effects = [message["effect"] for message in own if message.get("effect") is not None]
+    never = [event.event_id for refused_for, event in site.never_taken if refused_for == application]
+    # an offer names its visitor and an order its id; both begin as the event's id does
+    tokens = [event_id.removesuffix("event") for event_id in never]
     return Letters(
         different=len(different),
-        repeated=len(own) - len(different),
-        missing=(rejected - found).total(),
-        strange=sum(count for record, count in found.items() if record not in rejected),
+        repeated=len(of_records) - len(different),
+        missing=(rejected - found).total() + sum(not any(token in effect for effect in effects) for token in tokens),
+        strange=sum(count for record, count in found.items() if record not in rejected)
+        + sum(not any(token in effect for token in tokens) for effect in effects),
+        effects=len(tokens),
     )
 
 
 def _verify(site: Site, stall_s: float) -> dict[str, Any]:
-    # the drills run analytics alone, and count the queue's letters themselves
-    command = ["load", "verify", "--only", "analytics", "--ledger", str(site.ledger), "--stall", str(stall_s), "--json"]
+    # what a store never takes is no part of the ledger, so fraud and orders are compared here, and so is the queue
+    only = ",".join(name for name in ("analytics", "archive") if name in site.applications)
+    command = ["load", "verify", "--only", only, "--ledger", str(site.ledger), "--stall", str(stall_s), "--json"]
     with (site.folder / "verify.log").open("ab") as log:
         done = subprocess.run(
             [sys.executable, "-m", "clickstream.cli", *command],
@@ -117,21 +188,17 @@ def _verify(site: Site, stall_s: float) -> dict[str, Any]:
     return report
 
 
-def _sent(ledger: ledgers.Ledger) -> tuple[list[AnyEvent], Counter[Bytes]]:
+def _sent(ledger: ledgers.Ledger) -> tuple[list[Entry], Counter[Bytes]]:
     """The load's events, and its records that are no events: its traffic is a function of its plan."""
-    on_stream = (emission for _, emission in ledger.plan.emissions(ledger.started_ms) if emission.kind != "oversized")
+    on_stream = (each for each in ledger.plan.emissions(ledger.started_ms) if each[1].kind != "oversized")
     emissions = list(islice(on_stream, ledger.sent))
-    rejected = Counter((emission.key, emission.data) for emission in emissions if emission.event is None)
+    rejected = Counter((emission.key, emission.data) for _, emission in emissions if emission.event is None)
     assert rejected.total() == ledger.malformed, "not the traffic that was sent"
-    return [emission.event for emission in emissions if emission.event is not None], rejected
-
-
-def _decided(site: Site) -> set[str]:
-    """Event ids of the decisions there are; the table has one at most for each."""
-    pages = site.clients.dynamodb.get_paginator("scan").paginate(
-        TableName=site.settings.decisions_table, ProjectionExpression="event_id", ConsistentRead=True
-    )
-    return {item["event_id"]["S"] for page in pages for item in page["Items"]}
+    return [
+        Entry(ledger.started_ms + offset_us // 1000, emission.event)
+        for offset_us, emission in emissions
+        if emission.event is not None and emission.kind in EVENTS
+    ], rejected
 
 
 def _receive(site: Site) -> list[dict[str, Any]]:

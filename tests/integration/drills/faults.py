@@ -1,4 +1,4 @@
-"""What can be done to a site, a function each: it does the harm, says how to repair it and when the clock starts."""
+"""What can be done to a site's processes, stream and network, and all faults by name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-import msgspec
-
+from tests.integration.drills import refusals, traffic
+from tests.integration.drills.harm import Fault, Injected
 from tests.integration.drills.proxy import FAIR, Proxy, Weather
 from tests.integration.drills.shards import now_ms
 from tests.integration.drills.site import Site
@@ -20,27 +20,20 @@ from tests.integration.drills.workers import Worker, send
 _LONGER_THAN_A_LEASE_S = 9.0
 
 
-def nothing_to_repair() -> None:
-    return
-
-
-class Injected(msgspec.Struct, frozen=True, kw_only=True):
-    """Harm done. The shards must move again while it lasts if it needs a ``repair``, which comes after."""
-
-    what: str
-    since_ms: int
-    """From when on a shard could be expected to move: the harm itself, or the end of an outage that stops everything."""
-    repair: Callable[[], None] = nothing_to_repair
-    at_least_s: float = 0.0
-    """The harm lasts at least so long before it is repaired."""
-
-
-Fault = Callable[[Site, Random], Injected]
-
-
 def _staffed(site: Site, random: Random) -> Worker:
     """A worker that has shards: to kill an idle one proves nothing."""
     return random.choice([worker for worker in site.workers if worker.is_running and worker.parts().shards])
+
+
+def _while_away(
+    site: Site, worker: Worker, what: str, since_ms: int, repair: Callable[[], None], at_least_s: float = 0
+) -> Injected:
+    """The others of its application must take over meanwhile; where it is the only one, its absence is an outage."""
+    if site.has_partner(worker):
+        return Injected(what=what, since_ms=since_ms, repair=repair, at_least_s=at_least_s)
+    time.sleep(at_least_s)
+    repair()
+    return Injected(what=f"{what}, alone", since_ms=now_ms())
 
 
 # processes
@@ -51,7 +44,7 @@ def kill_supervisor(site: Site, random: Random) -> Injected:
     worker = _staffed(site, random)
     parts, since = worker.parts(), now_ms()
     send(signal.SIGKILL, [parts.supervisor])
-    return Injected(what=f"worker {worker.name}, {len(parts.shards)} shards", since_ms=since, repair=lambda: _again(worker))
+    return _while_away(site, worker, f"worker {worker.name}, {len(parts.shards)} shards", since, lambda: _again(worker))
 
 
 def _again(worker: Worker) -> None:
@@ -100,12 +93,8 @@ def stop_jvm(site: Site, random: Random) -> Injected:
     assert parts.jvm is not None
     jvm = parts.jvm
     send(signal.SIGSTOP, [jvm])
-    return Injected(
-        what=f"worker {worker.name}, {len(parts.shards)} shards",
-        since_ms=since,
-        repair=lambda: send(signal.SIGCONT, [jvm]),
-        at_least_s=_LONGER_THAN_A_LEASE_S,
-    )
+    what = f"worker {worker.name}, {len(parts.shards)} shards"
+    return _while_away(site, worker, what, since, lambda: send(signal.SIGCONT, [jvm]), _LONGER_THAN_A_LEASE_S)
 
 
 def stop_worker(site: Site, random: Random) -> Injected:
@@ -113,12 +102,8 @@ def stop_worker(site: Site, random: Random) -> Injected:
     worker = _staffed(site, random)
     parts, since = worker.parts(), now_ms()
     send(signal.SIGSTOP, parts.all())
-    return Injected(
-        what=f"worker {worker.name}, {len(parts.shards)} shards",
-        since_ms=since,
-        repair=lambda: send(signal.SIGCONT, parts.all()),
-        at_least_s=_LONGER_THAN_A_LEASE_S,
-    )
+    what = f"worker {worker.name}, {len(parts.shards)} shards"
+    return _while_away(site, worker, what, since, lambda: send(signal.SIGCONT, parts.all()), _LONGER_THAN_A_LEASE_S)
 
 
 def terminate(site: Site, random: Random) -> Injected:
@@ -127,8 +112,21 @@ def terminate(site: Site, random: Random) -> Injected:
     code = worker.terminate()
     drained_s = (now_ms() - since) / 1000
     assert code == 0, f"a drained worker ends with 0, not {code}: {worker.log}"
+    what = f"worker {worker.name}, {shards} shards, drained in {drained_s:.1f} s"
+    return _while_away(site, worker, what, since, worker.start)
+
+
+def clock_steps(site: Site, random: Random) -> Injected:
+    """One worker's wall clock is an hour off, and later right again: a step forward and a step back."""
+    worker, hours = _staffed(site, random), random.choice([-1, 1])
+    clock = worker.clock
+    assert clock is not None, "there is no C compiler"
+    clock.step(hours * 3600)
     return Injected(
-        what=f"worker {worker.name}, {shards} shards, drained in {drained_s:.1f} s", since_ms=since, repair=worker.start
+        what=f"worker {worker.name}, {hours:+d} h and back",
+        since_ms=now_ms(),
+        repair=lambda: clock.step(0),
+        at_least_s=_LONGER_THAN_A_LEASE_S,
     )
 
 
@@ -184,26 +182,6 @@ def kinesis_refuses(site: Site, random: Random) -> Injected:
     return Injected(what=f"throttles, errors, lost answers for {lasts_s:.0f} s", since_ms=now_ms())
 
 
-def poison(site: Site, random: Random) -> Injected:
-    since = now_ms()
-    count = _put_poison(site, random)
-    return Injected(what=f"{count} records", since_ms=since)
-
-
-def _put_poison(site: Site, random: Random) -> int:
-    """Records that are no events, under keys that reach every shard; each is told from all others."""
-    burst = [
-        (f"poison-{random.getrandbits(64):x}", b'{"type":"poison","n":"%x"}' % random.getrandbits(64))
-        for _ in range(random.randint(10, 60))
-    ]
-    answer = site.clients.kinesis.put_records(
-        StreamName=site.settings.stream, Records=[{"PartitionKey": key, "Data": data} for key, data in burst]
-    )
-    assert answer["FailedRecordCount"] == 0, answer
-    site.poison += burst
-    return len(burst)
-
-
 # the network
 
 
@@ -230,7 +208,7 @@ def _outage(service: str) -> Fault:
         lasts_s = random.uniform(2, 12)
         with _weather(site.proxies[service], weather, reset=weather.refuse):
             if service == "sqs":
-                _put_poison(site, random)  # nobody calls it otherwise
+                traffic.put_poison(site, random)  # nobody calls it otherwise
             time.sleep(lasts_s)
         if weather.black_hole and random.random() < 0.5:
             site.proxies[service].reset()
@@ -280,5 +258,9 @@ FAULTS: dict[str, Fault] = {
     "SQS unreachable": _outage("sqs"),
     "latency everywhere": latency,
     "connections reset": resets,
-    "poison burst": poison,
+    "poison burst": traffic.poison,
+    "malformed aggregates": traffic.malformed_aggregates,
+    "ids that two users share": traffic.shared_ids,
+    "clock steps": clock_steps,
+    **refusals.FAULTS,
 }

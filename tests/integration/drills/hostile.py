@@ -144,8 +144,10 @@ class Watch:
 
     def __init__(self, up: Up) -> None:
         self._up = up
-        # what comes and goes by its nature is not among them: a Lambda function's process, and with a lease a shard's
-        self._first = {pid: role for pid, role in up.processes().items() if _is_ours(role) and role.count("zygote") < 2}
+        # what comes and goes by its nature is not among them: a Lambda function's process, and with a lease a shard's,
+        # which the zygote has forked, and the shell by which the JVM talks to it
+        lasting = ((pid, role) for pid, role in up.processes().items() if role.count("zygote") < 2 and "JVM " not in role)
+        self._first = {pid: role for pid, role in lasting if _is_ours(role)}
         self._most: dict[tuple[int, str], tuple[float, float]] = {}
 
     def look(self) -> None:

@@ -47,6 +47,15 @@ class Shards:
         )["Items"]
         return {item["shard"]["S"]: item for item in items}
 
+    def waiting(self) -> set[str]:
+        """What the applications' shards say they wait for because they may not do it."""
+        return {
+            f"{application} {item['waiting']['M']['action']['S']}"
+            for application in self._applications
+            for item in self.rows(application).values()
+            if item.get("waiting", {}).get("M", {}).get("action")
+        }
+
     def standing(self, since_ms: int) -> list[str]:
         """Where an application has no commit that covers a record which arrived after ``since_ms`` in an open shard.
 

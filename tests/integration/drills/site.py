@@ -1,5 +1,5 @@
-"""Where the drills happen: the embedded AWS, a proxy before each of its services, two workers of each application, and one
-continuous load."""
+"""Where the drills happen: the embedded AWS, a proxy before each of its services, workers of each application under its own
+role, and one continuous load."""
 
 from __future__ import annotations
 
@@ -19,16 +19,23 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings, environment
 from infra.local import resources, roles, stack
-from infra.local.processes import Children, Process, wait_until
+from infra.local.processes import Children, Process, tethered, wait_until
+from tests.integration.drills import clocks
 from tests.integration.drills.proxy import Proxy
 from tests.integration.drills.shards import Shards
 from tests.integration.drills.workers import Worker
 
-APPLICATIONS = ("analytics", "fraud", "recommendations")
+WORKERS = {"analytics": 2, "fraud": 2, "recommendations": 1, "orders": 1, "archive": 1}
+"""How many of each application: as many as two cores bear."""
+APPLICATIONS = tuple(WORKERS)
+#: The load's access key. Every permission is its own, since it looks at the answers too, but it can be named in a refusal.
+PRODUCER = "producer"
 SERVICES = ("dynamodb", "s3", "sqs", "sns", "kinesis")
-_START_S = 90.0
+#: Seven JVMs on two busy cores.
+_START_S = 180.0
 
 
 class Site:
@@ -42,9 +49,10 @@ class Site:
         folder: Path,
         seed: int,
         applications: Sequence[str],
+        refusals_s: tuple[float, float],
     ) -> None:
         self.settings = settings
-        """Past the proxies: for the load and for looking."""
+        """Past the proxies, with the administrator's key: for looking."""
         self.clients = Clients(settings)
         self.controls = aws.controls
         """Refusals on demand; ``who`` is ``roles.access_key(settings.name, "*")`` for all workers and never for the load."""
@@ -53,21 +61,39 @@ class Site:
         self.applications = applications
         self.shards = Shards(applications, settings)
         self.poison: list[tuple[str, bytes]] = []
-        """Partition key and data of every record that the drills themselves put, none of which is an event."""
+        """Partition key and data of every record that the drills themselves put and that is no event."""
+        self.extra: list[AnyEvent] = []
+        """Every event that they put, once."""
+        self.records_put = 0
+        """Records that they put, repetitions included."""
+        self.never_taken: list[tuple[str, Purchase]] = []
+        """An application, and the purchase of which a store never takes its effect."""
+        self.refusals_s = refusals_s
+        """A permission or a key is away at least and at most so long."""
+        self.ended_by_refusal: list[str] = []
+        """Processes that ended while something was only not allowed."""
         self.restarts_of_dead = 0
         """Workers that had ended by themselves and were started again, as an orchestrator would."""
         through = {service: proxy.url for service, proxy in proxies.items()}
         at_work = msgspec.structs.replace(settings, endpoint_urls=through)
+        compiled = clocks.library(folder)
         self.workers = [
-            Worker(application, name, environment(roles.under(at_work, application)), folder / f"{application}-{name}.log")
+            Worker(
+                application,
+                name,
+                environment(roles.under(at_work, application)),
+                folder / f"{application}-{name}.log",
+                None if compiled is None else clocks.Clock(compiled, folder / f"{application}-{name}.clock"),
+            )
             for application in applications
-            for name in ("1", "2")
+            for name in map(str, range(1, WORKERS[application] + 1))
         ]
         self._aws = aws
         self._kinesis = next(process for process in aws.processes if process.name == "kinesis")
         self._servers = Children()
         self._seed = seed
         self._load: subprocess.Popen[bytes] | None = None
+        self._denied: set[str] = set()
 
     @property
     def ledger(self) -> Path:
@@ -79,13 +105,28 @@ class Site:
         command += ["--seed", str(self._seed), "--ledger", str(self.ledger)]
         with (self.folder / "load.log").open("ab") as log:
             self._load = subprocess.Popen(
-                [sys.executable, "-m", "clickstream.cli", *command],
-                env=environment(self.settings),
+                tethered([sys.executable, "-m", "clickstream.cli", *command]),
+                env=environment(msgspec.structs.replace(self.settings, credentials=(PRODUCER, "test"))),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
+
+    def has_partner(self, worker: Worker) -> bool:
+        """Whether another worker of its application runs that would take its shards."""
+        return any(each is not worker and each.application == worker.application and each.is_running for each in self.workers)
+
+    def running(self) -> set[str]:
+        """The lasting processes of all workers: a shard's own process comes and goes with its lease."""
+        return {
+            f"{worker.name} {part} {pid}"
+            for worker in self.workers
+            if worker.is_running
+            for parts in (worker.parts(),)
+            for part, pid in (("supervisor", parts.supervisor), ("JVM", parts.jvm), ("zygote", parts.zygote))
+            if pid is not None
+        }
 
     def check(self) -> None:
         """The load must not end by itself; raises AssertionError."""
@@ -123,7 +164,13 @@ class Site:
         with urllib.request.urlopen(request, timeout=10):
             return
 
+    def denied(self) -> set[str]:
+        """What no policy allowed so far, see :meth:`Controls.denied`."""
+        self._denied |= set(self.controls.denied(self.settings.name))
+        return self._denied
+
     def kill_kinesis(self) -> None:
+        self.denied()  # which its memory holds
         os.kill(self._kinesis.pid, signal.SIGKILL)
         deadline = time.monotonic() + _START_S
         wait_until(lambda: not self._kinesis.is_running(), "the end of Kinesis", deadline, check=self.check)
@@ -163,6 +210,7 @@ def opened(
     rate: float = 200.0,
     seed: int = 1,
     applications: Sequence[str] = APPLICATIONS,
+    refusals_s: tuple[float, float] = (20, 90),
 ) -> Iterator[Site]:
     """A site with everything running and every shard moving. ``home`` holds ministack's environment."""
     shutil.rmtree(folder / "state", ignore_errors=True)
@@ -176,7 +224,7 @@ def opened(
             resources.create_lease_tables(clients, settings, application)
         ports = dict.fromkeys(SERVICES, aws.ports.aws) | {"kinesis": aws.ports.kinesis}
         proxies = {service: stacked.enter_context(Proxy(port)) for service, port in ports.items()}
-        site = Site(aws, settings, proxies, folder, seed, applications)
+        site = Site(aws, settings, proxies, folder, seed, applications, refusals_s)
         stacked.callback(site.close)
         for worker in site.workers:
             worker.start()

@@ -8,7 +8,8 @@ import pytest
 
 from tests.integration.drills.hostile import show
 
-pytestmark = [pytest.mark.integration, pytest.mark.java]
+#: Fourteen processes share the cores with whatever else runs there.
+pytestmark = [pytest.mark.integration, pytest.mark.java, pytest.mark.timeout(600)]
 
 
 def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> None:
@@ -18,5 +19,6 @@ def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> Non
     assert shown["verified"]
     assert shown["ended"] == []
     assert report["applications"].keys() == {"analytics", "fraud", "recommendations", "archive", "orders"}
-    assert all(part["compared"] > 50 for part in report["applications"].values())
+    # analytics' answers are windows of time, the others' are one for each event, purchase or visitor
+    assert all(part["compared"] > (5 if name == "analytics" else 50) for name, part in report["applications"].items())
     assert report["letters"]["letters"] > 5 * 1_100, "a flood, for each application"

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import msgspec
 
+from infra.local.processes import tethered
+from tests.integration.drills.clocks import Clock
+
 #: KCL's grace, the JVM's end, and a busy machine.
 STOP_S = 90.0
 
@@ -30,18 +33,29 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 class Worker:
     """``clickstream worker APP -w NAME``, started again under the same name after its death."""
 
-    def __init__(self, application: str, name: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, application: str, name: str, environment: Mapping[str, str], log: Path, clock: Clock | None = None
+    ) -> None:
+        self.application = application
         self.name = f"{application} {name}"
         self.log = log
+        self.clock = clock
+        """Its own, if it can be stepped."""
         self._command = [sys.executable, "-m", "clickstream.cli", "worker", application, "-w", name]
-        self._environment = environment
+        self._environment = {**environment, **(clock.variables if clock else {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Tethered: it ends with this program, however that ends."""
         assert self._process is None or self._process.poll() is not None, "it runs"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                tethered(self._command),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     @property

@@ -13,7 +13,8 @@ from clickstream.aws import Clients
 from clickstream.errors import RetryLater, Throttled
 from clickstream.settings import Settings
 from consumers.runtime.breakers import Breakers
-from consumers.runtime.outages import CircuitOpen, Patience, translated
+from consumers.runtime.outages import CircuitOpen, translated
+from consumers.runtime.patience import Patience
 
 CONDITION = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}'
 THROTTLED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}'

@@ -161,7 +161,7 @@ def test_a_letter_that_is_refused_for_a_permission_is_waited_for_by_name() -> No
 DEEP = ("[" * 3_000 + "]" * 3_000, '{"a":' * 3_000 + "1" + "}" * 3_000)
 NUMBERS = ("1e999", "-1", "9" * 400, "1" + "0" * 5_000, "NaN", "0", "1", "1000000000000")
 TEXTS = ('"login"', '"purchase"', '"u"', '"\\ud800"', '"\\u0000"', "null", "{}")
-NAMES = ("type", "event_id", "user_id", "session_id", "occurred_at", "items", "context", "schema_version", "amount")
+NAMES = ("type", "event_id", "user_id", "session_id", "occurred_at", "items", "context", "schema_version", "amount", "currency")
 NESTED = st.builds(
     lambda depth, one, other: (one * depth + other * depth).encode(),
     st.integers(1, 5_000),
@@ -177,6 +177,13 @@ BYTES = st.one_of(
     FIELDS.map(lambda data: b"\xef\xbb\xbf" + data),
     FIELDS.map(lambda data: data + b"\x00"),
 )
+
+
+def test_a_nested_value_that_an_upcast_writes_out_is_a_rejection() -> None:
+    for depth in range(500, 1_000):  # which of them exceeds the recursion limit depends on the caller
+        nested = "[" * depth + "]" * depth
+        data = f'{{"type":"purchase","schema_version":1,"amount":"1.2","items":[],"currency":{nested}}}'.encode()
+        assert len(decode_batch([_record(data)]).rejections) == 1
 
 
 @settings(max_examples=300, deadline=None)

@@ -55,3 +55,14 @@ def test_a_former_owner_shows_nothing_and_a_new_one_begins_anew(clients: Clients
 def test_nothing_is_told_of_a_shard_that_is_not_taken(clients: Clients) -> None:
     _store(clients, "first").tell_trouble({"S3": "open"}, {})
     assert clients.dynamodb.scan(TableName=SETTINGS.shards_table)["Items"] == []
+
+
+def test_what_is_not_allowed_is_in_the_item_until_the_next_owner(clients: Clients) -> None:
+    store = _store(clients, "first")
+    store.take("shardId-0", now_ms=1)
+    store.tell_trouble({}, {"action": "sns:Publish", "resource": "arn:topic", "since": 5})
+    assert _item(clients)["waiting"] == {
+        "M": {"action": {"S": "sns:Publish"}, "resource": {"S": "arn:topic"}, "since": {"N": "5"}}
+    }
+    _store(clients, "second").take("shardId-0", now_ms=2)
+    assert "waiting" not in _item(clients)

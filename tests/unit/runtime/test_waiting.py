@@ -13,7 +13,7 @@ from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
 from clickstream.routing import WHOLE_SPACE, Shard
 from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.outages import Patience
+from consumers.runtime.patience import Patience
 from consumers.runtime.position import Position
 from consumers.runtime.shard_loop import ShardLoop
 from consumers.runtime.waiting import AGAIN_S, Waiting

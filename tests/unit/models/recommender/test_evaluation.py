@@ -17,7 +17,7 @@ from models.recommender import baselines, clicks, datasets, evaluation
 from models.recommender.clicks import Click
 from models.recommender.evaluation import UNKNOWN, measure
 from models.recommender.parameters import Parameters
-from tests.unit.recommendations.traffic import search, view
+from tests.unit.recommendations.traffic import START_MS, search, view
 
 
 def shop(*sessions: str) -> clicks.Clicks:
@@ -91,7 +91,8 @@ def test_a_file_of_events_is_judged_by_its_products(tmp_path: Path) -> None:
     made = [
         event
         for n in range(30)
-        for event in (search(f"u{n}", "Lamp", n * 10), view(f"u{n}", "a", n * 10 + 1), view(f"u{n}", "b", n * 10 + 2))
+        for at in (START_MS + n * 10,)
+        for event in (search(f"u{n}", "Lamp", at), view(f"u{n}", "a", at + 1), view(f"u{n}", "b", at + 2))
     ]
     file.write_bytes(b"".join(encode(event) + b"\n" for event in made))
     results = evaluation_of(str(file))
