@@ -55,6 +55,8 @@ class Operation(NamedTuple):
     is_table: bool = True
     """Also answered as CSV."""
     statuses: Sequence[int] = (400, 503)
+    absent: bool = False
+    """404 comes with the same answer, which says what was searched."""
 
 
 KEY: Schema = msgspec.json.schema(Key)
@@ -146,6 +148,7 @@ OPERATIONS = (
         ),
         is_table=False,
         statuses=(400, 404, 503),
+        absent=True,
     ),
 )
 
@@ -206,7 +209,10 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
         "responses": {
             "200": {"description": "The answer", "content": content},
             **{
-                str(status): {"description": _STATUSES[status], "content": {"application/json": {"schema": problem}}}
+                str(status): {
+                    "description": _STATUSES[status],
+                    "content": {"application/json": {"schema": answer if operation.absent and status == 404 else problem}},
+                }
                 for status in statuses
             },
         },

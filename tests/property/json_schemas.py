@@ -53,7 +53,7 @@ class Document:
                 most = min(schema.get("maxLength", 40), 40)
                 # a lone surrogate is no text that JSON's UTF-8 can carry
                 text = st.text(st.characters(codec="utf-8"), min_size=schema.get("minLength", 0), max_size=most)
-                allowed = re.compile(schema.get("pattern", ""))
+                allowed = re.compile(schema.get("pattern", "").replace("$", r"\Z"))
                 return text.filter(lambda each: allowed.search(each) is not None)
             case "integer":
                 return st.integers(schema.get("minimum"), schema.get("maximum"))

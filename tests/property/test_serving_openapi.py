@@ -15,6 +15,7 @@ from serving.app import create_app
 from serving.openapi import OPERATIONS
 from tests.property.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
+from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
 
 
@@ -25,7 +26,7 @@ def shop() -> Shop:
 
 @pytest.fixture(scope="module")
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop))
+    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives())
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
         yield client
 
@@ -60,7 +61,10 @@ def test_whatever_is_asked_is_answered_as_described(
     operation = described.root["paths"][path]["get"]
 
     @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-    @given(_questions(operation["parameters"], described), st.sampled_from(["u-7", "somebody", "019abc00-0000", "x y/z"]))
+    @given(
+        _questions(operation["parameters"], described),
+        st.sampled_from(["u-7", "somebody", "019abc00-0000", "x y/z", "a/b", "down"]),
+    )
     def ask(question: dict[str, Any], subject: str) -> None:
         answer = client.get(path.replace("{user_id}", subject).replace("{event_id}", subject), params=question)
         response = operation["responses"][str(answer.status_code)]
