@@ -12,7 +12,7 @@ from pathlib import Path
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings, environment
-from infra.local import resources, roles
+from infra.local import resources
 from load import progress
 from producers.kinesis import KinesisPublisher
 from tests.integration.fraud.handbook_stream import NAME
@@ -69,7 +69,7 @@ class Run:
         with self._log.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.integration.fraud.handbook_worker", str(self.computed), name],
-                env=environment(roles.prepared(self.settings, NAME)),
+                env=environment(self.settings),  # an application of the test's own has no role
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
