@@ -41,8 +41,9 @@ def test_a_seed_replays_exactly(seed: int) -> None:
 
 def test_a_failing_world_is_made_smaller_and_still_fails() -> None:
     with quiet(), planted("failed_record_count_ignored"):
-        seed = next(seed for seed in range(100) if simulate(draw(seed)).problems)
-        plan = draw(seed)
+        # without reshards: what is ignored there is where a record went, which no refusal in part is needed for
+        plans = (draw(seed) for seed in range(100))
+        plan = next(plan for plan in plans if not plan.reshards and simulate(plan).problems)
         small = shrink(plan, lambda simpler: bool(simulate(simpler).problems), most_runs=60)
         assert simulate(small).problems
     assert small.put_partial > 0, "the fault that the bug needs stays"
