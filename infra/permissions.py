@@ -16,6 +16,7 @@ from clickstream.settings import Settings
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
+_FANOUT = "KCL registers its consumer and subscribes, where a worker reads by enhanced fan-out"
 _NO_MODEL_YET = "else S3 answers 403, not 404, while no model was published"
 
 
@@ -91,6 +92,12 @@ def worker(settings: Settings, application: str) -> Role:
             *_sinks(settings, application),
         ),
         unseen=(
+            _stream(settings, "DescribeStreamConsumer RegisterStreamConsumer", _FANOUT),
+            Grant(
+                _actions("kinesis", "DescribeStreamConsumer SubscribeToShard"),
+                f"kinesis:stream/{settings.stream}/consumer/{leases}:*",
+                _FANOUT,
+            ),
             _table(leases, "DeleteItem", "the lease of a closed shard, once its records have expired"),
             _table(coordinator, "Scan UpdateItem DeleteItem", "the leader of KCL 3, once the pin on KCL 2's way is lifted"),
             _table(metrics, "GetItem Scan PutItem UpdateItem DeleteItem", "KCL 3's own lease assignment, as above"),
