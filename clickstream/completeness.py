@@ -15,7 +15,7 @@ from typing import TypeVar
 
 import msgspec
 
-from clickstream.routing import MAX_HASH_KEY, HashRange
+from clickstream.records.routing import MAX_HASH_KEY, HashRange
 
 #: The lateness admits one event in so many: the quantile is 99.9 %.
 ONE_IN = 1_000

@@ -23,7 +23,7 @@ from infra.stacks.delivery import DeliveryStack
 from infra.stacks.gateway import GatewayStack
 from infra.stacks.network import NetworkStack
 from infra.stacks.orders import OrdersStack
-from infra.stacks.scaling import ScalingStack
+from infra.stacks.parts.scaling import ScalingStack
 from infra.stacks.stores import StoresStack
 from infra.stacks.stream import StreamStack
 from infra.stacks.web import WebStack

@@ -7,7 +7,7 @@ import msgspec
 from clickstream.settings import Settings
 from infra.local.together import APPLICATIONS
 
-#: What KCL and the JVM may take from SIGTERM to the end is 40 s (consumers.runtime.daemon); a test compares.
+#: What KCL and the JVM may take from SIGTERM to the end is 40 s (consumers.runtime.worker.daemon); a test compares.
 STOP_TIMEOUT_S = 60
 
 

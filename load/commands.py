@@ -12,11 +12,11 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from load.run_command import run
-from load.verify_command import JSON, STALL, report, verify
+from load.driving.run_command import run
+from load.verdict.verify_command import JSON, STALL, report, verify
 
 if TYPE_CHECKING:
-    from producers.puts import Failed
+    from producers.publisher.puts import Failed
 
 #: Done, but some input was rejected (see clickstream.cli).
 _SOME_REJECTED = 3
@@ -74,12 +74,13 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
     """
     from clickstream.aws import Clients
     from clickstream.settings import from_env
-    from load import formats, truth
-    from load import replay as replaying
-    from load.driver import FLUSH_S
-    from load.pace import Pace
-    from load.terminal import progress_bar
-    from producers.kinesis import KinesisPublisher
+    from load.driving.driver import FLUSH_S
+    from load.driving.pace import Pace
+    from load.driving.terminal import progress_bar
+    from load.replay import formats
+    from load.replay import replay as replaying
+    from load.verdict import subjects as truth
+    from producers.publisher.kinesis import KinesisPublisher
 
     if dry_run:
         if verified:
@@ -114,8 +115,8 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
             err=True,
         )
     if before is not None:
-        from load import frames, oracle
-        from load.verification import Expectation
+        from load.verdict import frames, oracle
+        from load.verdict.verification import Expectation
 
         events = frames.from_file(Path(file), file_format)
         expected = Expectation(
@@ -137,8 +138,8 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
 
 def _check(file: str, file_format: str, *, as_json: bool) -> None:
     """What a replay would send, and every line that it would not."""
-    from load import formats
-    from load.terminal import progress_bar
+    from load.driving.terminal import progress_bar
+    from load.replay import formats
 
     sent = rejected = 0
     with formats.opened(file) as source, progress_bar("checking (bytes)", source.size) as move:
@@ -185,7 +186,7 @@ def history(events: Path, labels: Path, people: int, days: int, seed: int, start
       clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
     from clickstream.events import encode
-    from load import adversaries
+    from load.traffic import adversaries
 
     start_ms = int(start.replace(tzinfo=UTC).timestamp() * 1000)
     made = adversaries.history(seed, people=people, days=days, start_ms=start_ms)

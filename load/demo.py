@@ -23,7 +23,7 @@ from typing import IO, Any
 import click
 
 from clickstream.settings import child_environment, from_env
-from load.plan import MAX_RECORDS, MAX_SECONDS
+from load.driving.plan import MAX_RECORDS, MAX_SECONDS
 
 _LOOK_S = 0.25
 #: `clickstream up` drains its workers within 45 s of its own.

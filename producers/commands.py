@@ -15,10 +15,10 @@ from clickstream.errors import Rejected
 from clickstream.settings import from_env
 from clickstream.terminal import shown
 from producers import lines
-from producers.limits import Limits
+from producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
-    from producers.puts import Failed
+    from producers.publisher.puts import Failed
 
 SOME_REJECTED = 3
 """Exit code: done, but some input was rejected."""
@@ -87,7 +87,7 @@ def _check(source: lines.Source, tally: Tally) -> None:
 
 def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
     # boto3 is not imported for --dry-run
-    from producers.kinesis import KinesisPublisher
+    from producers.publisher.kinesis import KinesisPublisher
 
     def on_failed(failed: Failed) -> None:
         click.echo(shown(f"failed: event of user {failed.key}: {failed.error}"), err=True)

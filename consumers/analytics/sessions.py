@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase
-from clickstream.routing import HashRange, hash_key
+from clickstream.records.routing import HashRange, hash_key
 from consumers.analytics.windows import DAY, HOUR
 
 TIMEOUT = 60

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from clickstream.refusals import error_code
 from consumers.analytics.rows import Row
 from consumers.analytics.windows import HOUR
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

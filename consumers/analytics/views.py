@@ -18,7 +18,7 @@ from consumers.analytics.rows import RowContent
 from consumers.analytics.totals import Total
 from consumers.analytics.uniques import Estimate
 from consumers.analytics.windows import Granularity
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef

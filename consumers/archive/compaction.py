@@ -14,7 +14,7 @@ from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.names import Name, covered
 from consumers.archive.sink import EVENTS
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

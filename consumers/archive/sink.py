@@ -19,8 +19,8 @@ from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name
-from consumers.runtime.failures import raise_gravest
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from clickstream.errors import Missing, UserMistake
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset

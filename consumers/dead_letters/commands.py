@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 from msgspec import UNSET
 
-from clickstream import aggregation, events
+from clickstream import events
 from clickstream.errors import Rejected, UserMistake
+from clickstream.records import aggregation
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
     from clickstream.aws import Clients
-    from consumers.runtime.dead_letters import DeadLetter
+    from consumers.runtime.faults.dead_letters import DeadLetter
 
 
 @click.group()
@@ -125,7 +126,7 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
         case Put(received=received, event=event):
             word = "put"
             if not dry_run:
-                from consumers.runtime.outages import translated
+                from consumers.runtime.faults.outages import translated
 
                 with translated("Kinesis"):
                     kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
@@ -140,7 +141,7 @@ def _why(decision: Decision) -> str:
 
 
 def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
-    from consumers.tail import parse_since
+    from consumers.looking.tail import parse_since
 
     after = parse_since(since, datetime.now(UTC)).timestamp if since else None
     return [
@@ -155,7 +156,7 @@ def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None
 
 def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
     """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
-    from consumers.follow import Start, follow
+    from consumers.looking.follow import Start, follow
 
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):

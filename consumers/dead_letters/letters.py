@@ -11,8 +11,8 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
-from consumers.runtime.dead_letters import DeadLetter, decoded
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.dead_letters import DeadLetter, decoded
+from consumers.runtime.faults.outages import translated
 
 #: A letter in our hands is hidden from other readers this long.
 _HIDDEN_S = 300

@@ -12,7 +12,7 @@ from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 Looker = Callable[[Clients, Settings, AnyEvent, Put], Effect | None]

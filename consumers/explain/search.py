@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from clickstream.aggregation import is_aggregated
 from clickstream.errors import Throttled
-from clickstream.routing import Shard, hash_key
+from clickstream.records.aggregation import is_aggregated
+from clickstream.records.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch, Unread
-from consumers.follow import READ_INTERVAL
-from consumers.looking import delivered, looked_at
-from consumers.runtime.decoding import Rejection
-from consumers.runtime.outages import translated
+from consumers.looking.follow import READ_INTERVAL
+from consumers.looking.records import delivered, looked_at
+from consumers.runtime.faults.outages import translated
+from consumers.runtime.loop.decoding import Rejection
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

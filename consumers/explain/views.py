@@ -11,7 +11,7 @@ from hdrh.histogram import HdrHistogram
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
-from clickstream.kinesis import list_shards
+from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.explain import effects
 from consumers.explain.life import (
@@ -32,7 +32,7 @@ from consumers.explain.life import (
 )
 from consumers.explain.search import Limit, search, shards_of
 from consumers.runtime.applications import APPLICATIONS
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]

@@ -73,7 +73,7 @@ def since(text: str, now_ms: int) -> int:
     """Milliseconds since the epoch. Raises click.BadParameter."""
     from datetime import UTC, datetime
 
-    from consumers.tail import parse_since
+    from consumers.looking.tail import parse_since
 
     parsed = parse_since(text, datetime.fromtimestamp(now_ms / 1000, UTC))
     if parsed.timestamp is not None:

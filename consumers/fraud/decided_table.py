@@ -12,7 +12,7 @@ from clickstream.purchases import reused
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clickstream.errors import Throttled
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -16,16 +16,16 @@ import structlog
 
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.purchases import MOST_NAMED
-from consumers.fraud.completing import Completing
+from consumers.fraud.crossing.completing import Completing
+from consumers.fraud.crossing.freshness import OtherShards
+from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.decisions import Decision, Serving, as_reuse, decide
 from consumers.fraud.fold import Candidate
-from consumers.fraud.freshness import OtherShards
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
-from consumers.fraud.sightings import SightingsTable
-from consumers.runtime.failures import raise_gravest
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 from consumers.topics import Topic
 from models.features.crossing import Part

@@ -18,7 +18,7 @@ from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import decision_of
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from consumers.fraud.presenting import as_json
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
 

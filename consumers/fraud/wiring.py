@@ -7,10 +7,10 @@ from functools import partial
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.fraud import NAME
+from consumers.fraud.crossing.freshness import OtherShards
+from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.fold import FraudFold
-from consumers.fraud.freshness import OtherShards
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.sightings import SightingsTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.runtime.application import Application, Fold, Sink
 from models.fraud import scoring

@@ -18,7 +18,7 @@ import structlog
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import PENDING, OrdersTable
 from consumers.orders.topic import OrdersTopic
-from consumers.runtime.failures import raise_gravest
+from consumers.runtime.faults.failures import raise_gravest
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

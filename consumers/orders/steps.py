@@ -14,7 +14,7 @@ from clickstream.settings import Settings
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
 from consumers.orders.topic import NotificationsTopic
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

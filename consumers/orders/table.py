@@ -16,7 +16,7 @@ import msgspec
 from clickstream.errors import Missing, RetryLater
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart, Search
-from clickstream.routing import hash_key
+from clickstream.records.routing import hash_key
 from consumers.recommendations.visitors import Visitor, stranger
 from consumers.runtime.application import Inheritance
 

@@ -13,8 +13,8 @@ from clickstream.errors import RetryLater
 from consumers.recommendations import rows
 from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
-from consumers.runtime.failures import raise_gravest
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import START, Position
 from models.recommender.model import Model
 from models.registry.following import Followed

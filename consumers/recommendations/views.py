@@ -16,7 +16,7 @@ from consumers.orders.views import inventory
 from consumers.recommendations import NAME, rows
 from consumers.recommendations.answers import SessionAnswers
 from consumers.recommendations.offers import LENGTH, HitRate
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
 from models import recommender
 from models.recommender.model import Recommended, decode
 from models.recommender.queries import query_of

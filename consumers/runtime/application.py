@@ -13,7 +13,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
-from clickstream.routing import HashRange
+from clickstream.records.routing import HashRange
 from clickstream.settings import Settings
 from consumers.runtime.position import Position
 

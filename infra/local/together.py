@@ -16,7 +16,7 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
-from clickstream.kinesis import list_shards
+from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
@@ -30,7 +30,7 @@ DEFAULT = tuple(name for name in NAMES if name not in LEFT_OUT)
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
 READY_SECONDS = 60.0
-#: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.daemon).
+#: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.worker.daemon).
 STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.25
 

@@ -10,7 +10,7 @@ from constructs import Construct
 
 from clickstream.settings import Settings
 from infra import permissions
-from infra.stacks.function import Function, Release
+from infra.stacks.parts.function import Function, Release
 
 
 class AutoscalerStack(Stack):
@@ -25,7 +25,7 @@ class AutoscalerStack(Stack):
             self,
             "Autoscaler",
             release=Release(self, "Code", bucket=releases, release=parameter.value_as_string),
-            handler="clickstream.autoscaler.handler",
+            handler="clickstream.operating.autoscaler.handler",
             role=permissions.autoscaler(settings),
             settings=settings,
             key=key,

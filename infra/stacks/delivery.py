@@ -18,7 +18,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.stacks.exceptions import accept
+from infra.stacks.parts.exceptions import accept
 from infra.stages import Stage
 
 IMAGES = ("worker", "collector", "serving", "generator")

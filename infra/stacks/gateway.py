@@ -11,7 +11,7 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.stacks.exceptions import accept
+from infra.stacks.parts.exceptions import accept
 from infra.stacks.web import COLLECTOR_PORT, SERVING_PORT
 from infra.stages import Traffic, Upstream
 

@@ -21,8 +21,8 @@ from constructs import Construct
 from clickstream.settings import ORDER_QUEUES, Settings
 from infra import permissions
 from infra.local.resources import ORDER_STEPS, ORDER_VISIBILITY_S
-from infra.stacks.exceptions import accept
-from infra.stacks.function import Function, Release
+from infra.stacks.parts.exceptions import accept
+from infra.stacks.parts.function import Function, Release
 from infra.stacks.stores import table
 
 _RECEIVES = 5

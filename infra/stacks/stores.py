@@ -17,7 +17,7 @@ from constructs import Construct
 
 from clickstream.settings import Settings
 from infra.permissions import OWNER_INDEX, lease_tables
-from infra.stacks.exceptions import accept
+from infra.stacks.parts.exceptions import accept
 
 _STRING = dynamodb.AttributeType.STRING
 _KEPT = Duration.days(14)

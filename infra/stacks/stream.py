@@ -9,7 +9,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from clickstream.settings import Settings
-from infra.stacks.exceptions import accept
+from infra.stacks.parts.exceptions import accept
 from infra.stages import StreamPlan
 
 #: Services that deliver into encrypted queues by themselves, and so need the key.

@@ -11,8 +11,8 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from infra import permissions
-from infra.stacks.exceptions import accept
-from infra.stacks.service import Service
+from infra.stacks.parts.exceptions import accept
+from infra.stacks.parts.service import Service
 from infra.stages import Stage
 
 COLLECTOR_PORT = 8081

@@ -8,7 +8,7 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from infra import permissions
-from infra.stacks.service import Service
+from infra.stacks.parts.service import Service
 from infra.stages import Stage
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from clickstream import aggregation, events
-from clickstream.aggregation import Aggregate
+from clickstream import events
+from clickstream.records import aggregation
+from clickstream.records.aggregation import Aggregate
 from load.benchmarks.measure import Benchmark, Reading, cpu_rate
 from load.benchmarks.sample import sample_events
 

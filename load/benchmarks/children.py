@@ -15,9 +15,9 @@ from pathlib import Path
 from amazon_kclpy import kcl, messages
 from amazon_kclpy.v3 import processor
 
-from consumers.runtime.child import tune_garbage_collector
-from consumers.runtime.decoding import decode_batch
-from consumers.runtime.wire import Checkpointer, ProcessRecords, Wire, serve
+from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
+from consumers.runtime.worker.child import tune_garbage_collector
 
 
 class Spent:

@@ -8,7 +8,7 @@ import msgspec
 from amazon_kclpy import dispatch
 
 from clickstream import events
-from consumers.runtime.wire import Message, ProcessRecords
+from consumers.runtime.loop.wire import Message, ProcessRecords
 from load.benchmarks.measure import Benchmark, Reading, cpu_rate
 from load.benchmarks.sample import daemon_lines, sample_events
 

@@ -13,8 +13,8 @@ from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from infra.local.processes import Process
 from load.benchmarks.site import Site, cpu_seconds, descendants, wait
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

@@ -8,8 +8,8 @@ from functools import partial
 from itertools import count
 
 from clickstream.events import AnyEvent
-from clickstream.kinesis import list_shards
-from consumers.runtime import leases
+from clickstream.records.kinesis import list_shards
+from consumers.runtime.worker import leases
 from infra.local.processes import Process
 from load.benchmarks import stock
 from load.benchmarks.drain import Spent, drain, folded, publish, put_plainly

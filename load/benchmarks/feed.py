@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from clickstream.events import ProductView
 from clickstream.settings import Settings
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 
 _TICK_S = 0.05
 

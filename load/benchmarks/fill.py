@@ -17,8 +17,8 @@ from clickstream.settings import Settings
 from infra.local.processes import Children
 from load.benchmarks.measure import Benchmark, Reading, per_second
 from load.benchmarks.servers import Starter
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef

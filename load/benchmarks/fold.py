@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
 from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
 from consumers.runtime.application import Application
-from consumers.runtime.child import tune_garbage_collector
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.wire import Message, ProcessRecords
+from consumers.runtime.loop.wire import Message, ProcessRecords
+from consumers.runtime.state.shard_state import ShardState
+from consumers.runtime.worker.child import tune_garbage_collector
 from load.benchmarks.decode import decode_alone
 from load.benchmarks.measure import Benchmark, Reading, cpu_rate
 from load.benchmarks.sample import daemon_lines, sample_events
@@ -23,7 +23,7 @@ COUNT = 100_000
 #: Folded before, uncounted: the shard is in the middle of its life, its visitors and their sessions are mostly known.
 _EARLIER = 60_000
 _PER_BATCH = 2_000
-#: A commit takes the effects and the state's changes this often at full speed (consumers.runtime.checkpointing).
+#: A commit takes the effects and the state's changes this often at full speed (consumers.runtime.loop.checkpointing).
 PER_COMMIT = 20_000
 #: At the sample's 2,000 events a second, some six events a minute of each visitor: about what people do.
 _USERS = 20_000

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from clickstream import events
-from clickstream.kinesis import list_shards
-from clickstream.routing import Shard, hash_key
+from clickstream.records.kinesis import list_shards
+from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import environment
-from consumers.runtime.daemon import forked
+from consumers.runtime.worker.daemon import forked
 from infra.local.processes import Process
 from load.benchmarks.feed import event
 from load.benchmarks.measure import Benchmark, Reading

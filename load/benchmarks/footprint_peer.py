@@ -12,7 +12,7 @@ from amazon_kclpy import kcl, messages
 from amazon_kclpy.v3 import processor
 
 from clickstream.settings import from_env
-from consumers.runtime import child
+from consumers.runtime.worker import child
 
 
 class Parse(processor.RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy ships no types

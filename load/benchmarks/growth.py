@@ -15,10 +15,10 @@ import msgspec
 
 from clickstream import events
 from clickstream.events import AnyEvent
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.wire import Message, Record
+from consumers.runtime.loop.wire import Message, Record
+from consumers.runtime.state.shard_state import ShardState
 from load.benchmarks import documents
 from load.benchmarks.drain import drain, folded, publish
 from load.benchmarks.fold import fold, with_the_childs_collector

@@ -8,11 +8,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import msgspec
 
 from consumers.analytics.wiring import APPLICATION
-from consumers.runtime import child, watchdog
-from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.decoding import decode_batch, position_of
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.wire import Message, ProcessRecords
+from consumers.runtime.faults import watchdog
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.decoding import decode_batch, position_of
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import Message, ProcessRecords
+from consumers.runtime.worker import child
 from load.benchmarks.fold import COUNT, PER_COMMIT, sample_lines, with_the_childs_collector
 from load.benchmarks.measure import Benchmark, Reading, process_cpu_rate
 from load.benchmarks.site import Site

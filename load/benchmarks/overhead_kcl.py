@@ -13,10 +13,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from clickstream.settings import environment, from_env
 from consumers.analytics.wiring import APPLICATION
-from consumers.runtime import child
-from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.decoding import decode_batch, position_of
-from consumers.runtime.wire import Checkpointer, ProcessRecords, Wire, serve
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.decoding import decode_batch, position_of
+from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
+from consumers.runtime.worker import child
 from load.benchmarks.measure import Benchmark, Reading
 from load.benchmarks.pipe import COUNTED, PER_BATCH, WARM_UP, Pipe
 from load.benchmarks.sample import sample_events
@@ -48,7 +48,7 @@ def benchmark() -> Benchmark:
         "a batch before they work on it. Ours commits its state once a second besides. Throughput by the wall clock: what the "
         "guarantees cost in CPU time is `overhead`.",
         clock="wall",
-        ours=lambda: run(f"consumers.runtime.child {APPLICATION.name}"),
+        ours=lambda: run(f"consumers.runtime.worker.child {APPLICATION.name}"),
         peer=lambda: run("load.benchmarks.overhead_kcl"),
         close=site.close,
     )

@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 
 from clickstream.events import ProductView
-from load import progress
 from load.benchmarks.recommend_site import Api, Site, running
-from producers.kinesis import KinesisPublisher
+from load.verdict import progress
+from producers.publisher.kinesis import KinesisPublisher
 
 _PROBES_PER_S = 4.0
 #: The API is asked this often (s): the measured times are late by half of it in the mean.

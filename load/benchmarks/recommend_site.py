@@ -20,7 +20,7 @@ from consumers.recommendations import NAME
 from consumers.recommendations.views import HitRate, Recommendations
 from infra.local import resources, stack
 from infra.local.processes import Children, Process, wait_until
-from load import progress
+from load.verdict import progress
 
 _START_S = 180.0
 _ROOT = Path(__file__).parents[2]

@@ -25,7 +25,7 @@ from models.recommender import clicks, datasets, evaluation
 from models.recommender.clicks import Click
 from models.recommender.datasets import Split
 from models.recommender.parameters import Parameters
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 
 #: Visitors who are in the shop at once.
 ACTIVE = 600

@@ -7,11 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clickstream.events import Purchase
-from load.adversaries import Labelled, history
 from load.benchmarks.measure import Benchmark, Reading, cpu_rate
+from load.traffic.adversaries import Labelled, history
 from models.features.engine import Engine
-from models.fraud import scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
+from models.fraud.offline import training
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
 

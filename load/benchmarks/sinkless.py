@@ -14,9 +14,9 @@ from typing import Any
 from clickstream.aws import Clients
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
-from consumers.runtime import child, daemon, zygote
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.position import Position
+from consumers.runtime.worker import child, daemon, zygote
 
 
 class Nowhere:
@@ -51,7 +51,7 @@ def work(application: str) -> int:
 
 
 def fork(application: str, directory: Path) -> int:
-    """As ``consumers.runtime.zygote.main``."""
+    """As ``consumers.runtime.worker.zygote.main``."""
     zygote.end_with_parent()
     settings = from_env()
     whole = Sinkless(child.load_application(application))

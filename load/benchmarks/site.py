@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.kinesis import list_shards
+from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment, from_env
 from infra.local import resources, stack
 from infra.local.processes import Children, Process

@@ -16,9 +16,8 @@ from amazon_kclpy import kcl, messages
 from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v3 import processor
 
-from clickstream import java
-from consumers.runtime import properties
-from consumers.runtime.jvm import MAIN_CLASS, class_path
+from consumers.runtime.worker import java, properties
+from consumers.runtime.worker.jvm import MAIN_CLASS, class_path
 from infra.local.processes import Process
 from load.benchmarks.site import Site
 

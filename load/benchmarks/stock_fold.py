@@ -15,7 +15,7 @@ from amazon_kclpy.v3 import processor
 
 from clickstream import events
 from clickstream.settings import from_env
-from consumers.runtime import child
+from consumers.runtime.worker import child
 
 #: The sample's own.
 _CHECKPOINT_S = 60.0

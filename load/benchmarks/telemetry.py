@@ -19,29 +19,29 @@ from starlette.middleware import Middleware
 
 from clickstream.completeness import Arrival
 from clickstream.events import Context, Login, encode
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
 from clickstream.telemetry.traceparent import TraceParent
 from clickstream.telemetry.tracing import Tracing
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.application import Application, Sink
-from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.child import tune_garbage_collector
-from consumers.runtime.commits import Store
-from consumers.runtime.metric_lines import TellingStore
+from consumers.runtime.faults.stumbling import Stumble
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.commits import Store
+from consumers.runtime.loop.wire import Message, ProcessRecords
 from consumers.runtime.position import Position
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.snapshots import Commit, Lease
-from consumers.runtime.stumbling import Stumble
-from consumers.runtime.tracing import TracedApplication, TracedSink
-from consumers.runtime.wire import Message, ProcessRecords
+from consumers.runtime.progress.metric_lines import TellingStore
+from consumers.runtime.progress.tracing import TracedApplication, TracedSink
+from consumers.runtime.state.shard_state import ShardState
+from consumers.runtime.state.snapshots import Commit, Lease
+from consumers.runtime.worker.child import tune_garbage_collector
 from load.benchmarks.fold import sample_lines
 from load.benchmarks.measure import Benchmark, Reading, per_second
 from producers.collector.app import Clocks, create_app
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients.fingerprints import Fingerprints
 from producers.collector.meters import Meter
 from producers.collector.tracing import Traced
-from producers.puts import Delivered, Settled
+from producers.publisher.puts import Delivered, Settled
 
 #: One event in a hundred is traced.
 _SHARE = 0.01

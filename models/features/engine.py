@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clickstream.routing import HashRange, hash_key
+from clickstream.records.routing import HashRange, hash_key
 from models.features.crossing import NO_PART, Part, seen
 from models.features.definitions import HOUR_MS, FeatureSet
 from models.features.history import TIME_SIZE, Value, limit

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from models.fraud.costs import Costs
-    from models.fraud.evaluation import Report
-    from models.fraud.labelled import Purchases
-    from models.fraud.trials import Trial
+    from models.fraud.offline.evaluation import Report
+    from models.fraud.offline.labelled import Purchases
+    from models.fraud.offline.trials import Trial
     from models.registry.manifest import Training
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -83,8 +83,8 @@ def evaluate(
       clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
     """
     with models_extra():
-        from models.fraud import handbook_data, trials
-        from models.fraud import plots as drawing
+        from models.fraud.offline import handbook_data, trials
+        from models.fraud.offline import plots as drawing
 
     costs = _costs_of(missed_fraud, false_block, review, capacity)
     click.echo(f"training and scoring on {dataset}", err=True)
@@ -114,7 +114,7 @@ def _print_table(trial: Trial, *, published: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from models.fraud import handbook_data
+    from models.fraud.offline import handbook_data
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True)
@@ -182,7 +182,8 @@ def train(
     from clickstream.aws import Clients
 
     with models_extra():
-        from models.fraud import labelled, scoring, training, trials
+        from models.fraud import scoring
+        from models.fraud.offline import labelled, training, trials
     from models.fraud.purchases import PURCHASES
     from models.registry.manifest import Description, manifest_of
     from models.registry.s3 import Registry

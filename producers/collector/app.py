@@ -23,14 +23,15 @@ from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
 from clickstream.listening import is_loopback
 from clickstream.telemetry import prometheus
-from producers.collector import addresses, devices, openapi
-from producers.collector.admission import Admission, Sender
+from producers.collector import openapi
 from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split
+from producers.collector.clients import addresses, devices
+from producers.collector.clients.admission import Admission, Sender
+from producers.collector.clients.fingerprints import Fingerprints
+from producers.collector.clients.keys import ApiKey
 from producers.collector.delivery import Fate, Puts, deliver
-from producers.collector.fingerprints import Fingerprints
 from producers.collector.health import StreamHealth
-from producers.collector.keys import ApiKey
 from producers.collector.memory import Budget
 from producers.collector.meters import EVENTS, Meter
 from producers.collector.reading import form_of, read_body

@@ -59,12 +59,13 @@ def collect(
     from clickstream.listening import is_loopback, listen, url
     from clickstream.settings import from_env
     from clickstream.telemetry import logs
-    from producers.collector import hash_key, keys, server
+    from producers.collector import server
     from producers.collector.app import Clocks, create_app
-    from producers.collector.fingerprints import Fingerprints
+    from producers.collector.clients import hash_key, keys
+    from producers.collector.clients.fingerprints import Fingerprints
     from producers.collector.meters import Meter
-    from producers.kinesis import KinesisPublisher
-    from producers.limits import Limits
+    from producers.publisher.kinesis import KinesisPublisher
+    from producers.publisher.limits import Limits
 
     allowed, trusted = _origins(origins), [_network(text) for text in proxies]
     local = is_loopback(host)
@@ -163,8 +164,8 @@ def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> N
     Example:
       clickstream collect keys add shop-web --rate 2000
     """
-    from producers.collector import keys
-    from producers.collector.buckets import Rate
+    from producers.collector.clients import keys
+    from producers.collector.clients.buckets import Rate
 
     known = keys.read(keys_file) if keys_file.exists() else []
     if any(key.name == name for key in known):
@@ -186,7 +187,7 @@ def list_keys(keys_file: Path) -> None:
     """
     import msgspec
 
-    from producers.collector import keys
+    from producers.collector.clients import keys
 
     for key in keys.read(keys_file):
         entry = {name: value for name, value in msgspec.to_builtins(key).items() if name != "sha256"}
@@ -203,7 +204,7 @@ def remove(name: str, keys_file: Path) -> None:
     Example:
       clickstream collect keys remove shop-web
     """
-    from producers.collector import keys
+    from producers.collector.clients import keys
 
     known = keys.read(keys_file)
     left = [key for key in known if key.name != name]

@@ -9,14 +9,14 @@ from functools import partial
 from typing import Literal, Protocol
 
 from clickstream.errors import Forbidden, Rejected, RetryLater
-from producers.puts import Delivered, Settled
+from producers.publisher.puts import Delivered, Settled
 
 Fate = Literal["delivered", "retry"] | Rejected
 """``retry``: not acknowledged; the event may be in the stream nevertheless."""
 
 
 class Puts(Protocol):
-    """The publisher, as far as the collector knows it (producers.kinesis.KinesisPublisher)."""
+    """The publisher, as far as the collector knows it (producers.publisher.kinesis.KinesisPublisher)."""
 
     @property
     def forbidden(self) -> Forbidden | None: ...

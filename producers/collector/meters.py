@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from clickstream.errors import Forbidden
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
 from producers.collector.answers import Answer
-from producers.puts import Counters
+from producers.publisher.puts import Counters
 
 #: Where events come in.
 EVENTS = "/v1/events"

@@ -22,7 +22,7 @@ from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.recommendations import rows
 from consumers.recommendations.views import HitRate
 from consumers.runtime.position import Position
-from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
+from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from tests.browser.serving_process import Serving, serving
 from tests.unit.serving.desk import decision_at
 from tests.unit.serving.stores import visits

@@ -14,11 +14,11 @@ from playwright.sync_api import Browser, Page
 
 from clickstream.identifiers import uuid7
 from clickstream.listening import listen
-from producers.collector import keys
 from producers.collector import server as web
 from producers.collector.app import Clocks, create_app
-from producers.collector.buckets import Rate
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients import keys
+from producers.collector.clients.buckets import Rate
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import Site
 from tests.unit.collector.stream import Stream
 

@@ -12,10 +12,10 @@ from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
 from clickstream.settings import Settings
-from consumers.runtime.commits import Store
+from consumers.runtime.faults.stumbling import Stumble
+from consumers.runtime.loop.commits import Store
 from consumers.runtime.position import START, Position
-from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
-from consumers.runtime.stumbling import Stumble
+from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from tests.simulation.memory import MemoryStore
 
 SHARD = "shardId-000000000000"

@@ -13,8 +13,8 @@ from clickstream.aws import Clients
 from clickstream.schema import generate
 from clickstream.settings import Settings
 from consumers.archive.parquet import SCHEMA as ARCHIVE
-from consumers.runtime.daemon import _JVM_END_S
-from consumers.runtime.properties import Tuning
+from consumers.runtime.worker.daemon import _JVM_END_S
+from consumers.runtime.worker.properties import Tuning
 from infra.local.together import APPLICATIONS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
 from infra.stages import PRODUCTION

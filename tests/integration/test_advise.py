@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from clickstream import autoscaler
 from clickstream.aws import Clients
 from clickstream.cli import cli
-from clickstream.kinesis import list_shards
-from clickstream.observing import look
-from clickstream.routing import hash_key
+from clickstream.operating import autoscaler
+from clickstream.operating.observing import look
+from clickstream.records.kinesis import list_shards
+from clickstream.records.routing import hash_key
 from clickstream.settings import Settings, environment
 
 pytestmark = pytest.mark.integration

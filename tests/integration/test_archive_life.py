@@ -25,9 +25,9 @@ from consumers.analytics.views import Aggregates
 from consumers.archive.commands import ended_shards
 from consumers.archive.views import Archive
 from infra.local import resources, roles
-from load import progress
-from load.generator import Visitors, shop_for
-from producers.kinesis import KinesisPublisher
+from load.traffic.generator import Visitors, shop_for
+from load.verdict import progress
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 from tests.integration.publisher.stream import merge_first, split_first
 

@@ -20,7 +20,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
 from infra.local import resources
 from infra.local.stack import Stack
-from load import progress
+from load.verdict import progress
 
 pytestmark = [
     pytest.mark.integration,

@@ -14,16 +14,16 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
-from clickstream.routing import Shard
+from clickstream.records.routing import Shard
 from clickstream.settings import Settings, environment
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
-from consumers.runtime.dead_letters import DeadLetterQueue, dead_letter
-from consumers.runtime.decoding import position_of
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.snapshots import Commit, SnapshotStore
-from consumers.runtime.wire import Record
+from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
+from consumers.runtime.loop.decoding import position_of
+from consumers.runtime.loop.wire import Record
+from consumers.runtime.state.shard_state import ShardState
+from consumers.runtime.state.snapshots import Commit, SnapshotStore
 from tests.browser.serving_process import serving
 from tests.integration.collector.processes import collector
 from tests.integration.collector.reading import event_ids, user_records

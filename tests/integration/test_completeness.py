@@ -21,7 +21,7 @@ from clickstream.events import ProductView
 from clickstream.settings import Settings
 from consumers.analytics.views import Aggregates
 from infra.local import resources
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import split_first
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

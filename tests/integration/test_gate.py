@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
-from clickstream.kinesis import list_shards
+from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from infra.local import roles, stack
 from infra.local.gate.controls import Controls

@@ -15,11 +15,11 @@ from random import Random
 
 import pytest
 
-from clickstream.aggregation import Aggregate
-from clickstream.routing import HashRange, Shard
-from producers.limits import Limits
-from producers.publisher import Publisher
-from producers.puts import Parcel, Put
+from clickstream.records.aggregation import Aggregate
+from clickstream.records.routing import HashRange, Shard
+from producers.publisher.limits import Limits
+from producers.publisher.puts import Parcel, Put
+from producers.publisher.rules import Publisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

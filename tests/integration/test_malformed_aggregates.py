@@ -13,12 +13,12 @@ from random import Random
 import msgspec
 import pytest
 
-from clickstream.aggregation import MAGIC, Aggregate, decode
 from clickstream.aws import Clients
 from clickstream.errors import Undecodable
 from clickstream.events import Login, encode
+from clickstream.records.aggregation import MAGIC, Aggregate, decode
 from clickstream.settings import Settings
-from consumers.runtime import jvm
+from consumers.runtime.worker import jvm
 from infra.local import resources
 from tests.integration.resharding.platform import Platform
 from tests.integration.test_kcl_reads_ours import SPACE, UserRecord, deaggregate, unavailable

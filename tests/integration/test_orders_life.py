@@ -20,7 +20,7 @@ from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import Inventory, OrdersTable
 from consumers.orders.topic import OrdersTopic
 from infra.local import functions, resources, roles
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 from tests.integration.order_workflow import received
 

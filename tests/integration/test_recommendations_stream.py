@@ -23,14 +23,14 @@ from consumers.recommendations import NAME
 from consumers.recommendations.fold import RecommendationsFold, State
 from consumers.recommendations.views import Recommendations
 from consumers.recommendations.visitors import Visitor
-from consumers.runtime.shard_state import StoredState
-from consumers.runtime.snapshots import SnapshotStore
+from consumers.runtime.state.shard_state import StoredState
+from consumers.runtime.state.snapshots import SnapshotStore
 from infra.local import roles
 from load.benchmarks.recommend_site import Api, Site, running
 from load.benchmarks.recommend_stream import replay
 from models.recommender import datasets
 from models.recommender.datasets import Split
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import open_shards, split_first
 from tests.unit.recommendations.traffic import START_MS, buy, cart, uncart, view
 

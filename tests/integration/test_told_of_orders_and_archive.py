@@ -21,7 +21,7 @@ from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
 from consumers.orders.table import Inventory
 from infra.local import functions, resources, roles
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 
 pytestmark = [

@@ -18,7 +18,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, environment
-from consumers.runtime import leases
+from consumers.runtime.worker import leases
 
 pytestmark = [
     pytest.mark.integration,

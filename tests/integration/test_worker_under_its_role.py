@@ -17,7 +17,7 @@ from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
 from infra.local import resources, roles, stack
 from infra.local.gate.faults import Fault
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

@@ -24,7 +24,7 @@ ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
 from clickstream.telemetry import logs
-from consumers.runtime.zygote import end_with_parent, fork_until_one_dies, open_requests
+from consumers.runtime.worker.zygote import end_with_parent, fork_until_one_dies, open_requests
 
 def serve():
     for line in sys.stdin:

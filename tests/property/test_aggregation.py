@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.aggregation import ENVELOPE_BYTES, Aggregate, UserRecord, decode, is_aggregated
 from clickstream.errors import Undecodable
+from clickstream.records.aggregation import ENVELOPE_BYTES, Aggregate, UserRecord, decode, is_aggregated
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40) | st.sampled_from(["a", "ключ", "k" * 256])
 hash_keys = st.none() | st.integers(0, 2**128 - 1).map(str)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, ProductView
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics import fold as fold_module
 from consumers.analytics.answers import WindowView, answer
 from consumers.analytics.fold import AnalyticsFold

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, PageView
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from consumers.archive.fold import (
     FEWEST_EVENTS,
     HOUR_MS,

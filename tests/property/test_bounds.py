@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from clickstream import events
 from clickstream.errors import Rejected
-from consumers.runtime.decoding import decode_batch
-from consumers.runtime.wire import Record
+from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.wire import Record
 from producers.collector.reception import Refusal, receive
 
 NOW = 1_764_000_000_000

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.collector import keys
 from producers.collector.bodies import Bounds
-from producers.collector.buckets import Rate
+from producers.collector.clients import keys
+from producers.collector.clients.buckets import Rate
 from tests.unit.collector.conftest import Site, event, purchase
 from tests.unit.collector.stream import Mood
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.collector import keys
 from producers.collector.bodies import Bounds
-from producers.collector.buckets import Rate
+from producers.collector.clients import keys
+from producers.collector.clients.buckets import Rate
 from producers.collector.openapi import document
 from tests.property.json_schemas import Document
 from tests.unit.collector.conftest import Site

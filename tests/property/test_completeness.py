@@ -21,14 +21,14 @@ from hypothesis import strategies as st
 from clickstream import events
 from clickstream.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.events import ProductView
-from clickstream.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.rows import Row, decode
 from consumers.runtime.application import Fold, Sink
-from consumers.runtime.checkpointing import CommitPolicy
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import ProcessRecords, Record
 from consumers.runtime.position import Position
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.wire import ProcessRecords, Record
 from tests.simulation.memory import MemoryDeadLetters, MemoryStore
 from tests.simulation.shard_process import Held, MemorySurroundings, RecordingCheckpointer
 

@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from models.features.definitions import Aggregate, FeatureSet, Own, Rolling, Track
 from models.features.engine import Engine
 from models.features.reading import Row

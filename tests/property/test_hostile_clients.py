@@ -18,8 +18,8 @@ from clickstream.aws import Clients
 from clickstream.cli import main
 from clickstream.settings import Settings
 from infra.local import resources
-from load import bounds
-from load.bounds import Case
+from load.traffic import bounds
+from load.traffic.bounds import Case
 from tests.property import hostile
 from tests.unit.collector.conftest import NOW, Site
 

@@ -16,9 +16,9 @@ from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from consumers.runtime.application import Application
-from consumers.runtime.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
-from consumers.runtime.wire import Record
 from infra.local import resources
 from tests.property import hostile
 from tests.property.hostile import NOW

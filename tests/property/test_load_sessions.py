@@ -10,8 +10,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from load import formats, frames
-from load.formats import Fault, Line
+from load.replay import formats
+from load.replay.formats import Fault, Line
+from load.verdict import frames
 
 _T0 = 1_511_658_000
 #: (user, minutes after the line before, behavior), with some lines that are none

@@ -11,16 +11,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.aggregation import Aggregate
 from clickstream.events import AnyEvent
-from clickstream.routing import MAX_HASH_KEY, HashRange, Shard
+from clickstream.records.aggregation import Aggregate
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 from consumers.explain.life import Sighting, judged
 from consumers.explain.search import sightings
+from consumers.looking.tail import _lines
 from consumers.runtime.application import Inheritance
-from consumers.runtime.duplicates import SeenEvents
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.wire import Record
-from consumers.tail import _lines
+from consumers.runtime.loop.duplicates import SeenEvents
+from consumers.runtime.loop.wire import Record
+from consumers.runtime.state.shard_state import ShardState
 
 ARRIVED_MS = 1_796_000_000_000
 

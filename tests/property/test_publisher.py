@@ -20,10 +20,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import RetryLater, Throttled
-from clickstream.routing import HashRange, Shard
-from producers.limits import Limits
-from producers.publisher import Publisher
-from producers.puts import Action, CallFailed, Delivered, Failed, Placed, Put, PutResult, RefreshShardMap, Refused, Settled
+from clickstream.records.routing import HashRange, Shard
+from producers.publisher.limits import Limits
+from producers.publisher.puts import (
+    Action,
+    CallFailed,
+    Delivered,
+    Failed,
+    Placed,
+    Put,
+    PutResult,
+    RefreshShardMap,
+    Refused,
+    Settled,
+)
+from producers.publisher.rules import Publisher
 
 SPACE = 2**128
 Deaggregate = Callable[[bytes, str], list[tuple[str, bytes]]]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.recommendations.fold import Forgotten, RecommendationsFold, Visit
 from consumers.runtime.application import Inheritance
 from tests.unit.recommendations.traffic import traffic

@@ -13,22 +13,22 @@ from typing import Any
 import msgspec
 
 from clickstream.completeness import Arrival
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from consumers.runtime.application import Inheritance
-from consumers.runtime.arrivals import Arrivals
-from consumers.runtime.commits import Commits, Landed
-from consumers.runtime.duplicates import SeenEvents
-from consumers.runtime.folding import Folding
-from consumers.runtime.home import Home
-from consumers.runtime.parents import Parents
+from consumers.runtime.loop.commits import Commits, Landed
+from consumers.runtime.loop.duplicates import SeenEvents
+from consumers.runtime.loop.folding import Folding
+from consumers.runtime.loop.home import Home
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import Checkpointer
 from consumers.runtime.position import Position
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.shard_state import ShardState, StoredState
-from consumers.runtime.snapshots import Commit
-from consumers.runtime.wire import Checkpointer
-from producers.lane import Lane
-from producers.publisher import Publisher
-from producers.puts import CallFailed, Parcel, Placed, Put, Refused
+from consumers.runtime.progress.arrivals import Arrivals
+from consumers.runtime.state.parents import Parents
+from consumers.runtime.state.shard_state import ShardState, StoredState
+from consumers.runtime.state.snapshots import Commit
+from producers.publisher.lane import Lane
+from producers.publisher.puts import CallFailed, Parcel, Placed, Put, Refused
+from producers.publisher.rules import Publisher
 from tests.simulation.stores import DynamoDb
 
 Replacement = tuple[type | ModuleType, str, Any]

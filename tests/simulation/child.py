@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
-from clickstream.routing import Shard
+from clickstream.records.routing import Shard
 from clickstream.settings import Settings
 from consumers.runtime.application import Application, Sink
-from consumers.runtime.checkpointing import CommitPolicy
-from consumers.runtime.dead_letters import DeadLetterQueue
-from consumers.runtime.lines import IDLE_MS
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.snapshots import SnapshotStore
-from consumers.runtime.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
-from consumers.runtime.writing import SinkBroke
+from consumers.runtime.faults.dead_letters import DeadLetterQueue
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.lines import IDLE_MS
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
+from consumers.runtime.loop.writing import SinkBroke
+from consumers.runtime.state.snapshots import SnapshotStore
 from tests.simulation.history import PlantedBug
 from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Process, Scheduler, Task
@@ -85,7 +85,7 @@ class SimulatedWire(Wire):
 
 
 class Surroundings:
-    """See ``consumers.runtime.shard_loop.Surroundings``: the real stores' code over simulated clients."""
+    """See ``consumers.runtime.loop.shard_loop.Surroundings``: the real stores' code over simulated clients."""
 
     def __init__(
         self, application: Application, owner: str, clients: SimulatedClients, list_shards: Callable[[], list[Shard]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumers.runtime.wire import Initialize, LeaseLost, Message, ProcessRecords, ShardEnded, ShutdownRequested
+from consumers.runtime.loop.wire import Initialize, LeaseLost, Message, ProcessRecords, ShardEnded, ShutdownRequested
 from tests.simulation.child import BrokenPipe, Child
 from tests.simulation.leases import SHARD_END
 from tests.simulation.scheduler import Task

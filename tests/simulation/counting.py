@@ -9,7 +9,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
-from clickstream.routing import hash_key
+from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position

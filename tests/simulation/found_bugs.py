@@ -7,12 +7,12 @@ from functools import partial
 import msgspec
 
 from clickstream.errors import Fenced
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.stumbling import Footing, Stage, Stumble
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
 from consumers.runtime.position import Position
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.snapshots import Commit, Lease, SnapshotStore
-from consumers.runtime.stumbling import Footing, Stage, Stumble
-from consumers.runtime.wire import Checkpointer, CheckpointFailed
+from consumers.runtime.state.snapshots import Commit, Lease, SnapshotStore
 from tests.simulation.bugs import Replacement, bug
 
 

@@ -8,16 +8,16 @@ from typing import Any
 from clickstream import refusals
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
 from clickstream.refusals import Kind
-from consumers.runtime import duplicates
-from consumers.runtime.dead_letters import DeadLetter, DeadLetterQueue
-from consumers.runtime.folding import Folding
-from consumers.runtime.patience import Patience
+from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
+from consumers.runtime.faults.patience import Patience
+from consumers.runtime.faults.stumbling import TIMES, Footing
+from consumers.runtime.loop import duplicates
+from consumers.runtime.loop.folding import Folding
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.stumbling import TIMES, Footing
-from consumers.runtime.writing import Writing
-from producers.publisher import Publisher
-from producers.puts import CallFailed, Put
+from producers.publisher.puts import CallFailed, Put
+from producers.publisher.rules import Publisher
 from tests.simulation.bugs import Replacement, bug
 from tests.simulation.stores import S3
 

@@ -11,10 +11,10 @@ import msgspec
 
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, RetryLater, Stop
-from consumers.runtime.dead_letters import DeadLetter
+from consumers.runtime.faults.dead_letters import DeadLetter
+from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position
-from consumers.runtime.snapshots import Commit, Lease, Manifest, Progress, StoredObject
-from consumers.runtime.stumbling import Stumble
+from consumers.runtime.state.snapshots import Commit, Lease, Manifest, Progress, StoredObject
 
 
 class ShardItem(msgspec.Struct, kw_only=True):

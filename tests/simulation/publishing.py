@@ -6,9 +6,9 @@ from collections.abc import Callable
 from math import ceil, inf
 
 from clickstream.errors import Rejected, RetryLater
-from producers.limits import Limits
-from producers.publisher import Publisher
-from producers.puts import Delivered, Failed, Put, PutResult
+from producers.publisher.limits import Limits
+from producers.publisher.puts import Delivered, Failed, Put, PutResult
+from producers.publisher.rules import Publisher
 from tests.simulation.scheduler import Process, Scheduler, Task
 from tests.simulation.stream import Stream
 

@@ -8,12 +8,12 @@ from typing import Any, ParamSpec, TypeVar
 
 from clickstream import events
 from clickstream.events import AnyEvent
-from clickstream.routing import Shard
+from clickstream.records.routing import Shard
 from consumers.runtime.application import Application, Sink
-from consumers.runtime.checkpointing import CommitPolicy
+from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.shard_loop import ShardLoop
+from consumers.runtime.loop.wire import CheckpointFailed, ProcessRecords, Record
 from consumers.runtime.position import Position
-from consumers.runtime.shard_loop import ShardLoop
-from consumers.runtime.wire import CheckpointFailed, ProcessRecords, Record
 from tests.simulation.memory import MemoryDeadLetters, MemoryStore
 
 P = ParamSpec("P")

@@ -7,13 +7,13 @@ from random import Random
 from typing import NamedTuple
 
 from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
-from clickstream.routing import HashRange, Shard
-from consumers.runtime.wire import Record
+from clickstream.records.routing import HashRange, Shard
+from consumers.runtime.loop.wire import Record
 from infra.local.kinesis import shards as model_shards
 from infra.local.kinesis.errors import ExpiredIteratorException
 from infra.local.kinesis.model import Kinesis, ModelSettings, PutEntry, StartingPosition
 from infra.local.kinesis.records import ReadRecord
-from producers.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
+from producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from tests.simulation.chance import Chance
 from tests.simulation.deaggregation import Range, delivered
 from tests.simulation.scheduler import Process, Scheduler

@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 import structlog
 
-from clickstream.routing import Shard
+from clickstream.records.routing import Shard
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.sink import AggregatesTable
-from consumers.runtime import snapshots
 from consumers.runtime.application import Application, Fold, Sink
-from producers.limits import Limits
+from consumers.runtime.state import snapshots
+from producers.publisher.limits import Limits
 from tests.simulation import judge
 from tests.simulation.access import Access, Weather
 from tests.simulation.chance import Chance

@@ -32,12 +32,12 @@ ARROWS: dict[str, set[str]] = {
 #: what may be imported of consumers from outside: the read models that an application publishes
 PUBLISHED = "views"
 #: and what infra must make before a program runs: the archive's columns, a worker's lease tables
-MADE_BY_INFRA = {"consumers.archive.parquet.SCHEMA", "consumers.runtime.leases"}
+MADE_BY_INFRA = {"consumers.archive.parquet.SCHEMA", "consumers.runtime.worker.leases"}
 #: benchmarks measure the insides of every part
 MEASURING = ROOT / "load" / "benchmarks"
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 #: modules that do no I/O and read no clock
-PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/routing.py", "clickstream/errors.py")
+PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/records/routing.py", "clickstream/errors.py")
 IMPURE_IMPORTS = {
     "os",
     "io",
@@ -116,7 +116,7 @@ def test_names_say_something_and_files_stay_short(path: Path) -> None:
 def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
     program = (
         "import sys\n"
-        "from consumers.runtime.child import load_application\n"
+        "from consumers.runtime.worker.child import load_application\n"
         f"load_application({application!r})\n"
         f"print(*sorted(set(sys.modules) & set({HEAVY!r})))\n"
     )

@@ -10,11 +10,11 @@ import time
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
 from clickstream.settings import Settings
-from consumers.fraud.freshness import OtherShards
+from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.shadow.rows import PARTITIONS, Opinion, opinions_of, window
 from consumers.fraud.shadow.wiring import name_of
-from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
-from consumers.runtime.outages import translated
+from consumers.runtime.faults.outages import translated
+from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
 
 _LOOK_S = 0.5
 

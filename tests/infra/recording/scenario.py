@@ -17,7 +17,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
 from consumers.orders.messages import Order
 from consumers.orders.table import OrdersTable
-from consumers.runtime import leases
+from consumers.runtime.worker import leases
 from infra.local import resources, stack
 from infra.local.processes import Children, wait_until
 from infra.local.together import APPLICATIONS, owns_every_shard
@@ -108,7 +108,7 @@ class Scenario:
     def autoscale(self) -> None:
         """An idle stream, over many shards: the function merges two of them."""
         resources.create(self._clients, self._settings, shards=2)
-        module = "clickstream.autoscaler"
+        module = "clickstream.operating.autoscaler"
         program = f"from {module} import handler; handler({{}}, None)"
         command = [sys.executable, "-c", program]
         environment = self._environment("autoscaler") | {"CLICKSTREAM_AUTOSCALE": "true"}

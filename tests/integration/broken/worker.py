@@ -8,7 +8,7 @@ import msgspec
 import structlog
 
 from clickstream.settings import from_env
-from consumers.runtime.daemon import WorkerPlan, folder_of, forked, run
+from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
 
 
 def main(variant: str) -> int:

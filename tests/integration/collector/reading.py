@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from clickstream.aws import Clients
-from clickstream.routing import Shard
+from clickstream.records.routing import Shard
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.wire import Record
+from consumers.runtime.loop.wire import Record
+from consumers.runtime.state.shard_state import ShardState
 from tests.integration.publisher.stream import open_shards, records
 
 

@@ -15,7 +15,7 @@ import pytest
 from clickstream.listening import listen
 from producers.collector import server as web
 from producers.collector.app import Clocks, Timeouts, create_app
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import event
 from tests.unit.collector.stream import Stream
 

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from clickstream.settings import environment
-from load import archived, decisions, placed, stores
-from load import ledger as ledgers
-from load.book import EVENTS, Entry
-from load.compared import Compared
+from load.verdict import ledger as ledgers
+from load.verdict import stores
+from load.verdict.comparers import archived, decisions, placed
+from load.verdict.comparers.compared import Compared
+from load.verdict.sent_records import EVENTS, Entry
 from tests.integration.drills.shards import now_ms
 from tests.integration.drills.site import Site
 

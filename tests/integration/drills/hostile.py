@@ -117,7 +117,7 @@ def _role(pid: int) -> str:
         return "ended"
     if "MultiLangDaemon" in words:
         return "JVM"
-    if "consumers.runtime.zygote" in words:
+    if "consumers.runtime.worker.zygote" in words:
         return "zygote"
     if found := re.search(r"clickstream\.cli (worker \w+|collect|serve)", words):
         return found[1]

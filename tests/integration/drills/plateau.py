@@ -11,18 +11,18 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-from clickstream.routing import WHOLE_SPACE
+from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.child import tune_garbage_collector
-from consumers.runtime.shard_state import ShardState
-from consumers.runtime.wire import Record
-from load.faults import Rates
-from load.generator import shop_for
-from load.traffic import Traffic, arrivals
+from consumers.runtime.loop.wire import Record
+from consumers.runtime.state.shard_state import ShardState
+from consumers.runtime.worker.child import tune_garbage_collector
+from load.traffic.everything import Traffic, arrivals
+from load.traffic.faults import Rates
+from load.traffic.generator import shop_for
 from tests.integration.drills.soak import pss_mb
 
 _T0_MS = 1_700_000_000_000
-#: As the runtime's commits (consumers.runtime.checkpointing, snapshots).
+#: As the runtime's commits (consumers.runtime.loop.checkpointing, snapshots).
 _COMMIT_S = 0.5
 _FULL_EVERY = 64
 _LOOK_S = 1_800.0

@@ -70,7 +70,7 @@ class Worker:
             command = _command_line(child)
             if "MultiLangDaemon" in command:
                 jvm = child
-            elif "consumers.runtime.zygote" in command:
+            elif "consumers.runtime.worker.zygote" in command:
                 zygote = child
         shards = () if zygote is None else tuple(children(zygote))
         return Parts(supervisor=self._process.pid, jvm=jvm, zygote=zygote, shards=shards)

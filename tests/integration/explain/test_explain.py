@@ -21,8 +21,8 @@ from clickstream.settings import Settings, environment
 from consumers.explain.life import Life, Stretch
 from consumers.explain.views import Explainer
 from infra.local import roles
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from clickstream.settings import from_env
 from infra.local import stack
-from models.fraud.handbook import CUSTOMER, TERMINAL
+from models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from tests import handbook_files
 from tests.integration.fraud import handbook_stream
 from tests.integration.fraud.handbook_run import Run

@@ -16,11 +16,12 @@ from consumers.fraud import NAME
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
 from infra.local import roles
-from load import progress
-from load.adversaries import Labelled
+from load.traffic.adversaries import Labelled
+from load.verdict import progress
 from models.features.engine import Engine
-from models.fraud import scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
+from models.fraud.offline import training
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ROWS
 from models.registry.manifest import Description, Training

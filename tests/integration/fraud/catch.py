@@ -25,12 +25,12 @@ from clickstream.events import Purchase
 from consumers.fraud.decisions import PARTIAL, Decision
 from consumers.fraud.views import Verdict
 from infra.local import resources, stack
-from load.adversaries import Labelled, history
+from load.traffic.adversaries import Labelled, history
 from models.fraud import scoring
-from models.fraud.evaluation import KindReport, by_kind
+from models.fraud.offline.evaluation import KindReport, by_kind
+from models.fraud.offline.trials import FALSE_ALARMS
 from models.fraud.scoring import FraudModel
-from models.fraud.trials import FALSE_ALARMS
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

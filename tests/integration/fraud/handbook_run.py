@@ -13,8 +13,8 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings, environment
 from infra.local import resources
-from load import progress
-from producers.kinesis import KinesisPublisher
+from load.verdict import progress
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.handbook_stream import NAME
 from tests.integration.publisher.stream import split_first
 

@@ -22,7 +22,7 @@ from consumers.runtime.application import Application, Fold, Inheritance, Sink
 from consumers.runtime.position import Position
 from models.features.engine import Engine
 from models.features.state import State
-from models.fraud.handbook import CUSTOMER, HANDBOOK, TRANSACTION
+from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TRANSACTION
 from tests.handbook_files import Transaction
 
 NAME = "handbook"

@@ -8,10 +8,10 @@ import uuid
 import pytest
 
 from clickstream.events import Context, Item, Purchase
+from consumers.fraud.crossing.freshness import STALENESS_MS
 from consumers.fraud.decisions import PARTIAL, Decision
-from consumers.fraud.freshness import STALENESS_MS
 from models.fraud.purchases import PURCHASES
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import Fraud
 from tests.integration.resharding.platform import DEADLINE_S
 

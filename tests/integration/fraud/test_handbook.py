@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from clickstream.settings import Settings
-from models.fraud.handbook import CUSTOMER, TERMINAL
+from models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from tests import handbook_files
 from tests.handbook_files import TOLERANCE
 from tests.integration.fraud import handbook_stream

@@ -19,10 +19,10 @@ from consumers.fraud.decisions import PARTIAL, RULES_VERSION
 from consumers.fraud.fold import CROSSING
 from consumers.fraud.items import SENT
 from consumers.fraud.views import Verdict
-from load.adversaries import Labelled, history
+from load.traffic.adversaries import Labelled, history
 from models.fraud import scoring
 from models.registry.following import LOOK_EVERY_MS
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.publisher.stream import split_first
 from tests.integration.resharding.platform import DEADLINE_S

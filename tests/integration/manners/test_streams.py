@@ -13,9 +13,9 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.events import Login, encode
-from clickstream.kinesis import list_shards
+from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime.dead_letters import DeadLetterQueue, dead_letter
+from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
 from consumers.runtime.position import Position
 from tests.unit.manners.program import PROGRAM
 

@@ -18,9 +18,9 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from infra.local.stack import claim
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
-from producers.puts import Delivered, Settled
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
+from producers.publisher.puts import Delivered, Settled
 from tests.integration.publisher.stream import delivered, split_first
 
 pytestmark = pytest.mark.integration

@@ -19,10 +19,10 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.settings import Settings
-from producers.calls import put_records
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
-from producers.puts import CallFailed, Delivered, Failed, Parcel, Put, Settled
+from producers.publisher.calls import put_records
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
+from producers.publisher.puts import CallFailed, Delivered, Failed, Parcel, Put, Settled
 from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
 
 pytestmark = pytest.mark.integration

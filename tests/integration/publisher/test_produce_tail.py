@@ -14,7 +14,7 @@ from typing import IO, Any
 import pytest
 
 from clickstream.settings import Settings
-from producers.kinesis import KinesisPublisher
+from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import merge_first, split_first
 
 pytestmark = pytest.mark.integration

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from clickstream.settings import Settings, environment
-from producers.kinesis import KinesisPublisher
-from producers.limits import Limits
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
 from tests.integration.publisher.test_produce_tail import by_user, clickstream, login
 
 pytestmark = pytest.mark.integration

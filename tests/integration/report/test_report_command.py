@@ -17,9 +17,9 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings, environment
 from infra.local import roles
-from load import progress
-from load.adversaries import history
-from producers.kinesis import KinesisPublisher
+from load.traffic.adversaries import history
+from load.verdict import progress
+from producers.publisher.kinesis import KinesisPublisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

@@ -16,12 +16,12 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.settings import Settings, environment
 from infra.local import roles
-from load import progress
+from load.verdict import progress
 
 #: Far above what is measured: a busy machine fails no test.
 DEADLINE_S = 120.0
 
-#: A line of the daemon as consumers/runtime/logback.xml writes it: time, level, "kcl", logger, message.
+#: A line of the daemon as consumers/runtime/worker/jars/logback.xml writes it: time, level, "kcl", logger, message.
 _ERROR_OF_KCL = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} ERROR +kcl .*\n.*", re.MULTILINE)
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from clickstream.aggregation import Aggregate
 from clickstream.events import Login, encode
+from clickstream.records.aggregation import Aggregate
 from clickstream.settings import environment
-from load import answers
-from load.aggregates import Window
+from load.verdict import answers
+from load.verdict.comparers.aggregates import Window
 from tests.integration.publisher.stream import open_shards, split_first
 from tests.integration.resharding.platform import Platform
 

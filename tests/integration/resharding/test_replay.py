@@ -18,11 +18,13 @@ import pytest
 
 from clickstream.events import AnyEvent, encode
 from clickstream.settings import environment, from_env
-from load import formats, frames, oracle, progress, replay, truth, verification
-from load.generator import Visitors, shop_for
-from load.pace import Pace
-from producers.kinesis import KinesisPublisher
-from producers.puts import Counters
+from load.driving.pace import Pace
+from load.replay import formats, replay
+from load.traffic.generator import Visitors, shop_for
+from load.verdict import frames, oracle, progress, verification
+from load.verdict import subjects as truth
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.puts import Counters
 from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

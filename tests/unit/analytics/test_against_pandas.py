@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pytest
 
 from clickstream.events import AnyEvent
-from clickstream.routing import hash_key
+from clickstream.records.routing import hash_key
 from consumers.analytics import rows
 from consumers.analytics.answers import WindowView, answer
 from consumers.analytics.fold import AnalyticsFold

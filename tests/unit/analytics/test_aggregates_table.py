@@ -15,7 +15,7 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.completeness import Arrival, Completeness
 from clickstream.errors import Missing, RetryLater, Throttled
-from clickstream.routing import hash_key
+from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from consumers.analytics import rows, sink
 from consumers.analytics.answers import WindowView
@@ -27,7 +27,7 @@ from consumers.analytics.views import Aggregates
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position
-from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
+from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
 

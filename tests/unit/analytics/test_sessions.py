@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from clickstream.events import AddToCart, AnyEvent, Item, Login, ProductView, Purchase
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics.sessions import SPAN, TIMEOUT, Sessions, SessionsState
 
 MINUTE_MS = 60_000

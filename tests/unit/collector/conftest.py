@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from producers.collector.app import Clocks, Timeouts, create_app
 from producers.collector.bodies import Bounds
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.stream import Stream
 
 NOW = 1_764_000_000_000

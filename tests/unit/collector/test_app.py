@@ -11,11 +11,11 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from producers.collector import keys
 from producers.collector.app import Timeouts
 from producers.collector.bodies import Bounds
-from producers.collector.buckets import Rate
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients import keys
+from producers.collector.clients.buckets import Rate
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 
 KEY, ENTRY = keys.generate("shop", Rate(rate=10, burst=20))

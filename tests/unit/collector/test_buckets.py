@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from producers.collector.buckets import Rate, TokenBucket
+from producers.collector.clients.buckets import Rate, TokenBucket
 
 #: rate 10/s, burst 20; each step: (time, events, seconds to wait)
 TABLES = {

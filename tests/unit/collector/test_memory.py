@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from producers.collector.app import Clocks, Timeouts, create_app
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 from tests.unit.collector.stream import Stream
 

@@ -11,7 +11,7 @@ from clickstream.telemetry import traceparent
 from clickstream.telemetry.tracing import Tracing
 from producers.collector.meters import Meter
 from producers.collector.tracing import MOST_PER_SECOND, Traced
-from producers.puts import Counters
+from producers.publisher.puts import Counters
 from tests.unit.collector.conftest import Site, event
 from tests.unit.telemetry.test_tracing import Kept
 

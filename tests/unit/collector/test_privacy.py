@@ -14,9 +14,9 @@ import pytest
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import Context, decode
 from clickstream.settings import Settings
-from producers.collector import addresses, hash_key, keys
-from producers.collector.buckets import Rate
-from producers.collector.fingerprints import Fingerprints
+from producers.collector.clients import addresses, hash_key, keys
+from producers.collector.clients.buckets import Rate
+from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import SECRET, purchase
 
 

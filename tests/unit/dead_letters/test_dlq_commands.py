@@ -14,7 +14,7 @@ from clickstream.aws import Clients
 from clickstream.events import Login
 from clickstream.settings import Settings, from_env
 from consumers.dead_letters.commands import dlq
-from consumers.runtime.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
+from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
 from consumers.runtime.position import Position
 
 NOW_MS = 1_764_000_000_000

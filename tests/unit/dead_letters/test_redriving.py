@@ -8,7 +8,7 @@ from clickstream import events
 from clickstream.events import Login
 from consumers.dead_letters.letters import Received
 from consumers.dead_letters.redriving import Drop, InStream, Keep, Put, decide
-from consumers.runtime.dead_letters import dead_letter
+from consumers.runtime.faults.dead_letters import dead_letter
 from consumers.runtime.position import Position
 
 

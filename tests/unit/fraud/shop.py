@@ -14,18 +14,19 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings
 from consumers.fraud import NAME
+from consumers.fraud.crossing.freshness import OtherShards
+from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.decisions import Decision
 from consumers.fraud.fold import Candidate, FraudFold
-from consumers.fraud.freshness import OtherShards
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.sightings import SightingsTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.fraud.views import Decisions
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 from models.features.definitions import FeatureSet
-from models.fraud import scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
+from models.fraud.offline import training
 from models.fraud.purchases import PURCHASES
 from models.fraud.scoring import FraudModel
 from models.registry.following import Followed

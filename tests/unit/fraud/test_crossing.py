@@ -10,10 +10,10 @@ import pytest
 from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
+from consumers.fraud.crossing.freshness import STALENESS_MS, told_up_to
 from consumers.fraud.decisions import PARTIAL
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
-from consumers.fraud.freshness import STALENESS_MS, told_up_to
 from consumers.fraud.rules import COLD_START, judge
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position

@@ -9,8 +9,9 @@ import pytest
 from clickstream.events import Context, Purchase
 from consumers.fraud.decisions import RULES_VERSION, Decision, Serving, Source, decide
 from consumers.fraud.fold import FraudFold
-from models.fraud import scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
+from models.fraud.offline import training
 from models.fraud.purchases import PURCHASES
 from models.fraud.verdicts import Thresholds, Verdict
 from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, login, purchase, undecided

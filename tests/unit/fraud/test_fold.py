@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from clickstream.events import AnyEvent, Context
-from clickstream.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.runtime.application import Inheritance
 from models.features.crossing import Part

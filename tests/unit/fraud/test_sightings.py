@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.fold import CROSSING
-from consumers.fraud.sightings import SightingsTable
 from consumers.runtime.position import Position
 from models.features.crossing import MOST_FOLDED, Part, seen
 from models.fraud.purchases import PURCHASES

@@ -13,10 +13,10 @@ from moto import mock_aws
 
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.settings import Settings
-from load.book import Book
 from load.commands import load
-from load.ledger import ledger_of
-from load.plan import Plan
+from load.driving.plan import Plan
+from load.verdict.ledger import ledger_of
+from load.verdict.sent_records import Book
 
 GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1700000000000}\n'
 

@@ -21,7 +21,8 @@ from clickstream.errors import ClickstreamError, UserMistake
 from clickstream.events import AnyEvent, Context, Item, Login, Purchase, encode
 from clickstream.settings import Settings
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
-from models.fraud import labelled, scoring
+from models.fraud import scoring
+from models.fraud.offline import labelled
 from models.fraud.purchases import PURCHASES
 from models.registry.s3 import Registry
 
@@ -187,8 +188,8 @@ def test_mistakes_are_one_line(files: tuple[Path, Path]) -> None:
 
 
 def test_the_card_round_trips(files: tuple[Path, Path]) -> None:
-    from models.fraud import training
     from models.fraud.costs import Costs
+    from models.fraud.offline import training
 
     purchases = labelled.read(files[0], None)
     card = training.train_unsupervised(purchases.features, PURCHASES, Costs(), seed=0).card

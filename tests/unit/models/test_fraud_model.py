@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from clickstream.errors import UserMistake
 from models.features.definitions import FeatureSet, Own
-from models.fraud import scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
-from models.fraud.evaluation import KindReport, by_kind, card_precision
+from models.fraud.offline import training
+from models.fraud.offline.evaluation import KindReport, by_kind, card_precision
+from models.fraud.offline.training import Trained
 from models.fraud.scoring import Card, FraudModel
-from models.fraud.training import Trained
 from models.fraud.verdicts import Thresholds, Verdict
 from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
 

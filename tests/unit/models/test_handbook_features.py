@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from clickstream.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
+from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
 from models.features.definitions import FeatureSet
 from models.features.engine import Engine
 from models.features.history import Value
 from models.features.state import State
-from models.fraud.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
+from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
 from tests import handbook_files
 from tests.handbook_files import ROWS, TOLERANCE
 

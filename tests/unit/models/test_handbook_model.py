@@ -12,11 +12,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.fraud import handbook_data, scoring, training
+from models.fraud import scoring
 from models.fraud.costs import Costs
-from models.fraud.evaluation import card_precision, report
-from models.fraud.handbook import HANDBOOK, MODEL_FEATURES
-from models.fraud.handbook_data import Weeks, unknown_cards
+from models.fraud.offline import handbook_data, training
+from models.fraud.offline.evaluation import card_precision, report
+from models.fraud.offline.handbook import HANDBOOK, MODEL_FEATURES
+from models.fraud.offline.handbook_data import Weeks, unknown_cards
 
 
 @pytest.fixture(scope="module")

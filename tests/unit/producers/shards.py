@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from clickstream.aggregation import decode, is_aggregated
-from clickstream.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from producers.publisher import Publisher
-from producers.puts import Parcel, Placed, Put
+from clickstream.records.aggregation import decode, is_aggregated
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
+from producers.publisher.puts import Parcel, Placed, Put
+from producers.publisher.rules import Publisher
 
 MIDDLE = (MAX_HASH_KEY + 1) // 2
 

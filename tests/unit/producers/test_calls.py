@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
-from clickstream.routing import HashRange, Shard
-from producers.calls import put_records
-from producers.limits import Limits
-from producers.publisher import Publisher
-from producers.puts import CallFailed, Failed, Parcel, Put, Refused
+from clickstream.records.routing import HashRange, Shard
+from producers.publisher.calls import put_records
+from producers.publisher.limits import Limits
+from producers.publisher.puts import CallFailed, Failed, Parcel, Put, Refused
+from producers.publisher.rules import Publisher
 
 ARN = "arn:aws:kinesis:eu-north-1:123456789012:stream/shop"
 DENIED = f"User: arn:aws:sts::1:assumed-role/x is not authorized to perform: kinesis:PutRecords on resource: {ARN} because"

@@ -6,12 +6,12 @@ from math import inf
 
 import pytest
 
-from clickstream.aggregation import decode
 from clickstream.errors import InvalidEvent, Missing, RetryLater, Throttled, TooLarge
-from clickstream.routing import MAX_HASH_KEY, hash_key
-from producers.limits import Limits, Pace
-from producers.publisher import Publisher
-from producers.puts import CallFailed, Delivered, Failed, Placed, Refused
+from clickstream.records.aggregation import decode
+from clickstream.records.routing import MAX_HASH_KEY, hash_key
+from producers.publisher.limits import Limits, Pace
+from producers.publisher.puts import CallFailed, Delivered, Failed, Placed, Refused
+from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, ONE, TWO, accept, events, puts, shard, the_put
 
 # -- when

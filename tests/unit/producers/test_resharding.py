@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import RetryLater
-from clickstream.routing import Shard
-from producers.limits import Limits
-from producers.publisher import Publisher
-from producers.puts import CallFailed, Placed, Put, RefreshShardMap
+from clickstream.records.routing import Shard
+from producers.publisher.limits import Limits
+from producers.publisher.puts import CallFailed, Placed, Put, RefreshShardMap
+from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, MERGED, ONE, SPLIT, TWO, events, the_put
 
 

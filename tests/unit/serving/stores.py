@@ -11,7 +11,7 @@ from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position
-from consumers.runtime.snapshots import Commit, Progress, SnapshotStore
+from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 

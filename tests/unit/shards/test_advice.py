@@ -8,10 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream import advice
-from clickstream.advice import AddWorker, ChangeMode, KeyLoad, Reader, Reshard, ShardLag, ShardLoad, Situation, TameKey, advise
-from clickstream.resharding import Merge, Scale, Split, bounds
-from clickstream.routing import MAX_HASH_KEY, HashRange, Shard
+from clickstream.operating import advice
+from clickstream.operating.advice import (
+    AddWorker,
+    ChangeMode,
+    KeyLoad,
+    Reader,
+    Reshard,
+    ShardLag,
+    ShardLoad,
+    Situation,
+    TameKey,
+    advise,
+)
+from clickstream.operating.resharding import Merge, Scale, Split, bounds
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 
 WIDTH = (MAX_HASH_KEY + 1) // 4
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from clickstream.aggregation import Aggregate
-from clickstream.observing import Arrived, count, load_of, readers_of
-from clickstream.routing import WHOLE_SPACE, Shard
+from clickstream.operating.observing import Arrived, count, load_of, readers_of
+from clickstream.records.aggregation import Aggregate
+from clickstream.records.routing import WHOLE_SPACE, Shard
 
 SHARD = Shard(shard_id="shardId-000000000000", hash_range=WHOLE_SPACE)
 

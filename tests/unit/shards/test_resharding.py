@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.resharding import Merge, Scale, Split, find, merge, scale, split, told
-from clickstream.routing import HashRange, Shard
+from clickstream.operating.resharding import Merge, Scale, Split, find, merge, scale, split, told
+from clickstream.records.routing import HashRange, Shard
 
 SPACE = 2**128
 QUARTER = SPACE // 4

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-from clickstream import shard_graph
-from clickstream.routing import HashRange, Shard
+from clickstream.operating import shard_graph
+from clickstream.records.routing import HashRange, Shard
 
 SPACE = 2**128
 HALF = SPACE // 2

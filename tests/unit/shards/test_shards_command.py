@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.operating.shards import shards
 from clickstream.settings import Settings
-from clickstream.shards import shards
 
 STREAM = Settings().stream
 

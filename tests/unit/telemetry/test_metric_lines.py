@@ -8,10 +8,10 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from clickstream.completeness import Arrival
-from consumers.runtime.metric_lines import EVERY_S, TellingStore
+from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position
-from consumers.runtime.snapshots import Commit, Lease, Progress
-from consumers.runtime.stumbling import Stumble
+from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
+from consumers.runtime.state.snapshots import Commit, Lease, Progress
 
 T = 1_790_000_000_000
 

@@ -10,11 +10,11 @@ import pytest
 
 from clickstream.settings import Settings
 from consumers.runtime.applications import APPLICATIONS
-from consumers.runtime.child import load_application, prepare
-from consumers.runtime.snapshots import SnapshotStore
+from consumers.runtime.state.snapshots import SnapshotStore
+from consumers.runtime.worker.child import load_application, prepare
 
 ROOT = Path(__file__).parents[3]
-_ON = "from clickstream.settings import Settings\nfrom consumers.runtime.child import prepare\n"
+_ON = "from clickstream.settings import Settings\nfrom consumers.runtime.worker.child import prepare\n"
 
 
 def _loaded(program: str) -> set[str]:
@@ -29,7 +29,10 @@ def test_a_worker_that_does_not_trace_carries_no_tracing_library(application: st
 
 
 def test_neither_do_the_collector_and_the_server() -> None:
-    program = "import producers.collector.app, producers.collector.commands, producers.kinesis, serving.app, serving.commands"
+    program = (
+        "import producers.collector.app, producers.collector.commands, producers.publisher.kinesis\n"
+        "import serving.app, serving.commands"
+    )
     assert "opentelemetry" not in _loaded(program)
 
 

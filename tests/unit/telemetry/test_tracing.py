@@ -22,7 +22,7 @@ from clickstream.telemetry.traceparent import TraceParent
 from clickstream.telemetry.tracing import Tracing, under
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position
-from consumers.runtime.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
+from consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
 
 PARENT = TraceParent(0x66_00_00_00 << 96 | 7, 9, sampled=True)
 

@@ -1,0 +1,34 @@
+"""The scheduled auto-scaler, a Lambda function: takes the first advice about shards, if it may (``CLICKSTREAM_AUTOSCALE``).
+
+One change per run: the next run, a minute later, looks at what it did. Workers are scaled by their service, on the lag that
+they report; what this function says about them is for its log.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from clickstream.aws import Clients
+from clickstream.operating import advice
+from clickstream.operating.advice import Reshard
+from clickstream.operating.observing import look
+from clickstream.operating.resharding import told
+from clickstream.records.kinesis import take
+from clickstream.settings import from_env
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001  # Lambda passes both
+    """Answers ``{"advice": [...], "applied": what was done or null}``. Raises RetryLater, which the schedule does."""
+    settings = from_env()
+    clients = Clients(settings, attempts=2)
+    found = advice.advise(look(clients, settings))
+    for each in found:
+        sys.stdout.write(json.dumps(advice.document(each)) + "\n")
+    step = next((each.step for each in found if isinstance(each, Reshard)), None)
+    if step is None or not settings.autoscale:
+        return {"advice": [advice.document(each) for each in found], "applied": None}
+    # one attempt: a split whose answer was lost must not be asked for again by itself
+    take(Clients(settings, attempts=1).kinesis, settings.stream, step)
+    return {"advice": [advice.document(each) for each in found], "applied": told(step)}

@@ -1,0 +1,208 @@
+"""One look at a stream's load, for :mod:`clickstream.operating.advice`.
+
+Kinesis tells what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
+GetRecords calls, within the limit that polling workers share), so no metrics service is needed, and the keys are known.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from clickstream.aws import Clients
+from clickstream.errors import Missing, RetryLater, Undecodable
+from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
+from clickstream.records import aggregation
+from clickstream.records.kinesis import list_shards
+from clickstream.records.routing import Shard, hash_key
+from clickstream.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
+
+#: A worker that has not said anything for so long is not counted, and what waits for it grows older.
+ALIVE_MS = 15_000
+#: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
+_READS = 4
+_PAUSE_S = 0.5
+_TRIES = 10
+
+
+class Arrived(msgspec.Struct):
+    """What came into a shard within ``seconds``: counted while it is read."""
+
+    bytes: int = 0
+    records: int = 0
+    seconds: float = 0.0
+    keys: dict[str, int] = msgspec.field(default_factory=dict)
+    """Partition key → bytes."""
+
+
+def look(
+    clients: Clients,
+    settings: Settings,
+    *,
+    window_s: float = 30.0,
+    interval_s: float = 5.0,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Situation:
+    """The load of the last ``window_s``, and the readers' lags ``interval_s`` apart. Raises Missing, RetryLater."""
+    try:
+        shards = [shard for shard in list_shards(clients.kinesis, settings.stream) if shard.is_open]
+        summary = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
+        fan_out = summary.get("ConsumerCount", 0)
+        before = _progress(clients, settings)
+        arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
+        sleep(interval_s)
+        readers = readers_of(before, _progress(clients, settings), {shard.shard_id for shard in shards}, _now_ms())
+        return Situation(
+            on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
+            shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
+            readers=readers,
+            polling=max(0, len(readers) - fan_out),
+            day=_day(clients, settings),
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise Missing(
+                str(error), hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
+            ) from error
+        raise RetryLater(str(error)) from error
+    except BotoCoreError as error:
+        raise RetryLater(str(error)) from error
+
+
+def load_of(shard: Shard, arrived: Arrived) -> ShardLoad:
+    """Rates, the heaviest key, and where the shard is best divided. Pure."""
+    per_s = 1 / arrived.seconds if arrived.seconds else 0.0
+    keys = arrived.keys
+    heaviest = max(keys, key=lambda key: keys[key], default=None)
+    members = sum(keys.values())
+    divided = balance([(int.from_bytes(hash_key(key), "big"), weight) for key, weight in keys.items()])
+    return ShardLoad(
+        shard=shard,
+        bytes_per_s=arrived.bytes * per_s,
+        records_per_s=arrived.records * per_s,
+        heaviest=None
+        if heaviest is None
+        else KeyLoad(key=heaviest, bytes_per_s=keys[heaviest] / members * arrived.bytes * per_s),
+        balance=divided and divided[0],
+        below=divided[1] if divided else 0.5,
+    )
+
+
+Item = Mapping[str, Any]
+Progress = Mapping[tuple[str, str], Item]
+
+
+def readers_of(before: Progress, after: Progress, open_shards: set[str], now_ms: int) -> tuple[Reader, ...]:
+    """The applications by two readings of their items, (application, shard) → item. Pure."""
+    lags: dict[str, list[ShardLag]] = defaultdict(list)
+    alive: dict[str, set[str]] = defaultdict(set)
+    for (application, shard), item in sorted(after.items()):
+        if shard not in open_shards:
+            continue
+        if now_ms - _number(item, "updated_at") <= ALIVE_MS:
+            alive[application].add(_owner(item))
+        earlier = before.get((application, shard), item)
+        lags[application].append(
+            ShardLag(
+                shard_id=shard,
+                owner=_owner(item),
+                behind_ms=_behind(item, now_ms),
+                before_ms=_behind(earlier, _number(earlier, "updated_at")),
+            )
+        )
+    return tuple(
+        Reader(application=application, workers=len(alive[application]), lags=tuple(found))
+        for application, found in lags.items()
+    )
+
+
+def _behind(item: Item, now_ms: int) -> int:
+    """As it said itself, and the time since then if it has fallen silent."""
+    silent_ms = now_ms - _number(item, "updated_at")
+    return _number(item, "behind_ms") + (silent_ms if silent_ms > ALIVE_MS else 0)
+
+
+def _number(item: Item, name: str) -> int:
+    return int(item.get(name, {"N": "0"})["N"])
+
+
+def _owner(item: Item) -> str:
+    return str(item.get("owner", {"S": ""})["S"])
+
+
+def _progress(clients: Clients, settings: Settings) -> Progress:
+    pages = clients.dynamodb.get_paginator("scan").paginate(TableName=settings.shards_table, ConsistentRead=True)
+    items = [item for page in pages for item in page["Items"]]
+    return {(item["application"]["S"], item["shard"]["S"]): item for item in items if not item["shard"]["S"].startswith("#")}
+
+
+def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:
+    """The records of the last ``window_s``, or of as much of it as a few reads reach."""
+    began = datetime.now(UTC) - timedelta(seconds=window_s)
+    iterator = client.get_shard_iterator(
+        StreamName=stream, ShardId=shard.shard_id, ShardIteratorType="AT_TIMESTAMP", Timestamp=began
+    )["ShardIterator"]
+    arrived = Arrived(seconds=window_s)
+    for _ in range(_READS):
+        answer = _read(client, iterator, sleep)
+        count(arrived, answer["Records"])
+        if not answer["MillisBehindLatest"] or not answer.get("NextShardIterator"):
+            return arrived
+        arrived.seconds = max(1.0, window_s - answer["MillisBehindLatest"] / 1000)
+        iterator = answer["NextShardIterator"]
+        sleep(_PAUSE_S)
+    return arrived
+
+
+def _read(client: KinesisClient, iterator: str, sleep: Callable[[float], None]) -> GetRecordsOutputTypeDef:
+    """One read among those of the workers that poll: Kinesis refuses who comes sixth in a second, so we come again."""
+    for _ in range(_TRIES):
+        try:
+            return client.get_records(ShardIterator=iterator, Limit=10_000)
+        except client.exceptions.ProvisionedThroughputExceededException:
+            sleep(_PAUSE_S)
+    raise RetryLater("the shards' reads are taken by the workers that poll: try again, or give some of them fan-out")
+
+
+def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
+    """Add records as GetRecords gives them; aggregates count once, their members by key. Pure."""
+    for record in records:
+        data = bytes(record["Data"])
+        arrived.records += 1
+        arrived.bytes += len(data) + len(record["PartitionKey"].encode())
+        try:
+            members = aggregation.decode(data) if aggregation.is_aggregated(data) else []
+        except Undecodable:
+            members = []
+        for key, _, content in members or [(record["PartitionKey"], None, data)]:
+            arrived.keys[key] = arrived.keys.get(key, 0) + len(content)
+
+
+def _day(clients: Clients, settings: Settings) -> tuple[float, float] | None:
+    """Mean and highest hourly rate of 24 hours by CloudWatch; None where it has nothing, as on the embedded AWS."""
+    end = datetime.now(UTC)
+    points = clients.cloudwatch.get_metric_statistics(
+        Namespace="AWS/Kinesis",
+        MetricName="IncomingBytes",
+        Dimensions=[{"Name": "StreamName", "Value": settings.stream}],
+        StartTime=end - timedelta(days=1),
+        EndTime=end,
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    sums = [point["Sum"] for point in points]
+    return (sum(sums) / 86_400, max(sums) / 3600) if sums else None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,87 @@
+"""What every side asks of the stream: its shards, and to change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from clickstream.errors import ClickstreamError, Missing, RetryLater, UserMistake
+from clickstream.operating.resharding import Merge, Scale, Split, Step
+from clickstream.records.routing import Shard
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+Answer = TypeVar("Answer")
+
+
+def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
+    """All shards of a stream, closed ones within its retention too.
+
+    Raises Missing when there is no such stream, RetryLater when Kinesis does not answer.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        page = client.list_shards(StreamName=stream)
+        shards = page.get("Shards", [])
+        # not botocore's paginator: it names the stream beside the token, which Kinesis refuses
+        while token := page.get("NextToken"):
+            page = client.list_shards(NextToken=token)
+            shards += page.get("Shards", [])
+        if not shards:
+            raise RetryLater("ListShards: the answer broke off")
+        return [Shard.from_api(dict(shard)) for shard in shards]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            raise Missing(
+                f"there is no stream {stream!r}", hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME"
+            ) from error
+        raise RetryLater(f"ListShards: {error}") from error
+    except BotoCoreError as error:
+        raise RetryLater(f"Kinesis does not answer: {error}") from error
+
+
+def take(client: KinesisClient, stream: str, step: Step) -> None:
+    """Change the stream's shards; it is UPDATING on return. Raises Missing, RetryLater, UserMistake."""
+    match step:
+        case Split(shard, at):
+            translated(lambda: client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at)))
+        case Merge(shard, adjacent):
+            translated(
+                lambda: client.merge_shards(
+                    StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id
+                )
+            )
+        case Scale(_, target):
+            translated(
+                lambda: client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
+            )
+
+
+def translated(call: Callable[[], Answer]) -> Answer:
+    """The call's answer, or one of our errors."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return call()
+    except ClientError as error:
+        raise _refusal(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from error
+    except BotoCoreError as error:
+        raise RetryLater(f"Kinesis does not answer, look with `clickstream shards list` what it has done: {error}") from error
+
+
+def _refusal(code: str, message: str) -> ClickstreamError:
+    match code:
+        case "ResourceNotFoundException":
+            return Missing(message, hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME")
+        case "ResourceInUseException":
+            return RetryLater(f"somebody else is changing the stream: {message}")
+        case "LimitExceededException":
+            return UserMistake(
+                message, hint="AWS allows ten UpdateShardCount calls in 24 hours, and a number of shards per account"
+            )
+        case "InvalidArgumentException" | "ValidationException" | "AccessDeniedException":
+            return UserMistake(f"Kinesis refused: {message}", hint="an on-demand stream scales by itself, and by itself only")
+        case _:
+            return RetryLater(f"{code}: {message}")

@@ -1,0 +1,140 @@
+"""Records into state, with a letter for each that does not get there: no event, or set aside because a bug of ours met it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+
+from clickstream.errors import ClickstreamError, Forbidden
+from consumers.runtime.faults.dead_letters import DeadLetter, dead_letter, without_values
+from consumers.runtime.faults.patience import Patience
+from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, TIMES, Footing, Stage, Stumble
+from consumers.runtime.loop.decoding import Rejection, newer_than, position_of
+from consumers.runtime.loop.wire import Record
+from consumers.runtime.loop.writing import DeadLetters
+from consumers.runtime.position import Position
+from consumers.runtime.state.shard_state import ShardState
+
+
+class Folding:
+    """One shard's fold, watched. ``remember`` puts a stumble where the next process finds it."""
+
+    def __init__(
+        self,
+        state: ShardState,
+        footing: Footing,
+        dead_letters: DeadLetters,
+        patience: Patience,
+        *,
+        application: str,
+        shard: str,
+        remember: Callable[[Stumble], None],
+    ) -> None:
+        self._state = state
+        self._footing = footing
+        self._dead_letters = dead_letters
+        self._patience = patience
+        self._application = application
+        self._shard = shard
+        self._remember = remember
+        self._log = structlog.get_logger().bind(application=application, shard=shard)
+
+    def parts(self, records: list[Record]) -> Iterator[tuple[list[Record], int]]:
+        """The records as they are folded, and how many of them were new; one by one near a place where a bug ended a process.
+
+        Whoever goes on to the next part says that nothing was wrong with the one before.
+        """
+        rest = newer_than(records, self._state.position)
+        alone = 0
+        while alone < len(rest) and self._footing.careful(position_of(rest[alone])):
+            yield [rest[alone]], self._alone(rest[alone])
+            if self._footing.at:
+                self._footing.good()
+            alone += 1
+        if rest := rest[alone:]:
+            yield rest, self._fold(rest)
+
+    def effects(self, *, flush: bool) -> Sequence[Any]:
+        with self._blaming("encode"):
+            return self._state.fold.effects(flush=flush)
+
+    def encoded(self, *, full: bool) -> bytes:
+        """The whole state, or what changed in it."""
+        with self._blaming("encode"):
+            return self._state.snapshot() if full else self._state.changes()
+
+    def stumbled(self, stage: Stage, bug: Exception, until: Position | None = None) -> None:
+        """Tell the next process of a bug that is about to end this one."""
+        trace = "".join(traceback.format_exception(bug))
+        position = self._state.position
+        if stage != "write" and self._footing.drains:
+            # a later version may be able to fold it; until it is deployed the worker's other shards go on
+            self._log.error("a bug in the fold, once more", traceback=trace, position=str(position))
+            self._patience.call(lambda: _refuse_to_drain(self._application, bug))
+        try:
+            self._remember(self._footing.stumbled(stage, until or position, trace))
+        except ClickstreamError as error:
+            self._log.warning("the next process will not know of this bug", error=str(error))
+
+    def _alone(self, record: Record) -> int:
+        position = position_of(record)
+        if self._footing.must_be_set_aside(position):
+            assert self._footing.last is not None
+            letter = self._letter(record, f"ended the process {TIMES} times", "$", self._footing.last.traceback)
+            self._patience.call(lambda: self._dead_letters.send([letter]))
+            self._log.error("a record is set aside", reason=letter.reason, position=letter.position)
+            self._footing.set_aside(position)
+        elif not self._footing.is_set_aside(position):
+            self._footing.at = str(position)
+            return self._fold([record])
+        self._state.set_aside(record)
+        return 1
+
+    def _fold(self, records: list[Record]) -> int:
+        with self._blaming("fold", position_of(records[-1])):
+            applied = self._state.apply(records)
+        self._send(applied.rejections)
+        return applied.records
+
+    def _send(self, rejections: Sequence[Rejection]) -> None:
+        if not rejections:
+            return
+        letters = [self._letter(each.record, each.error.reason, each.error.path) for each in rejections]
+        self._patience.call(lambda: self._dead_letters.send(letters))
+        reason = without_values(letters[0].reason)
+        self._log.warning("dead letters", count=len(letters), reason=reason, position=letters[0].position)
+
+    def _letter(self, record: Record, reason: str, path: str, trace: str | None = None) -> DeadLetter:
+        return dead_letter(
+            application=self._application,
+            shard=self._shard,
+            position=position_of(record),
+            partition_key=record.partition_key,
+            arrived_ms=record.approximate_arrival_timestamp,
+            reason=reason,
+            path=path,
+            data=record.data,
+            traceback=trace,
+        )
+
+    @contextmanager
+    def _blaming(self, stage: Stage, until: Position | None = None) -> Iterator[None]:
+        try:
+            yield
+        except ClickstreamError:
+            raise
+        except Exception as bug:
+            self.stumbled(stage, bug, until)
+            raise
+
+
+def _refuse_to_drain(application: str, bug: Exception) -> None:
+    raise Forbidden(
+        f"{MOST_IN_A_ROW} records in a row were set aside, and the next raises {type(bug).__name__}: roll back",
+        action="fold:apply",
+        resource=application,
+    )

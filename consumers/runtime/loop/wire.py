@@ -1,0 +1,206 @@
+"""The MultiLangDaemon protocol: JSON lines between KCL's Java daemon and one Python process per shard.
+
+The daemon asks, we answer; one request is in flight at any time, and a checkpoint can only be asked for while the daemon waits
+for our status. msgspec decodes a whole batch, base64 included, straight into structs: that is where the speed over the stock
+loop comes from (see docs/benchmarks.md, ids ``pipe`` and ``decode``).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from clickstream.errors import ClickstreamError
+from consumers.runtime.loop.lines import CHUNK_BYTES, Lines
+
+#: No message is as short as this.
+_SHORTEST = 16
+
+
+class Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """A user record, as KCL de-aggregated it."""
+
+    data: bytes
+    partition_key: str
+    sequence_number: str
+    sub_sequence_number: int
+    approximate_arrival_timestamp: int
+    """Milliseconds since the epoch, by Kinesis's clock."""
+
+
+class Initialize(msgspec.Struct, frozen=True, tag_field="action", tag="initialize", rename="camel"):
+    """The lease of ``shard_id`` is ours. ``sequence_number`` is KCL's checkpoint: a number, or TRIM_HORIZON and its like."""
+
+    shard_id: str
+    sequence_number: str | None = None
+    sub_sequence_number: int | None = None
+
+
+class ProcessRecords(msgspec.Struct, frozen=True, tag_field="action", tag="processRecords", rename="camel"):
+    records: list[Record]
+    millis_behind_latest: int | None = None
+
+
+class CheckpointReply(msgspec.Struct, frozen=True, tag_field="action", tag="checkpoint", rename="camel"):
+    error: str | None = None
+
+
+class LeaseLost(msgspec.Struct, frozen=True, tag_field="action", tag="leaseLost"):
+    pass
+
+
+class ShardEnded(msgspec.Struct, frozen=True, tag_field="action", tag="shardEnded"):
+    pass
+
+
+class ShutdownRequested(msgspec.Struct, frozen=True, tag_field="action", tag="shutdownRequested"):
+    pass
+
+
+Message = Initialize | ProcessRecords | CheckpointReply | LeaseLost | ShardEnded | ShutdownRequested
+
+
+class ProtocolError(ClickstreamError):
+    """The daemon sent what the protocol does not allow here; the process must end."""
+
+
+class CheckpointFailed(ClickstreamError):
+    """KCL refused or could not store a checkpoint; ``error`` is the Java exception's simple name."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(f"KCL did not checkpoint: {error}")
+        self.error = error
+
+    @property
+    def lease_is_gone(self) -> bool:
+        """True when trying again is pointless: another worker has the shard."""
+        return self.error in ("ShutdownException", "InvalidStateException")
+
+
+class Checkpointer(Protocol):
+    """Stores KCL's own position of a shard. Valid only inside the call that it was passed to."""
+
+    def checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        """Up to and with this user record; (None, None) at the end of a shard means SHARD_END. Raises CheckpointFailed."""
+
+
+class ShardProcessor(Protocol):
+    """What the daemon asks of one shard's process. An exception ends the process: KCL delivers again, nothing is skipped."""
+
+    def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        """Called once, first."""
+
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
+        """A batch in shard order, possibly empty (the idle tick).
+
+        Calling ``acknowledge`` lets the daemon encode the next batch while this one is processed; after it no checkpoint can
+        be asked for in this call. An acknowledged batch is not a checkpointed one, so a crash before a later checkpoint
+        delivers it again. Returning acknowledges too.
+        """
+
+    def idle(self) -> None:
+        """Nothing has come for a moment, and nothing may be asked of the daemon: time for what was left for later.
+
+        KCL's own idle tick comes only as often as it reads, with enhanced fan-out every five seconds.
+        """
+
+    def lease_lost(self) -> None:
+        """Another worker has the shard: write nothing any more."""
+
+    def shard_ended(self, checkpointer: Checkpointer) -> None:
+        """A closed shard was read to its end; it must be checkpointed before its children are read."""
+
+    def shutdown_requested(self, checkpointer: Checkpointer) -> None:
+        """The worker is being stopped: finish and checkpoint."""
+
+
+class Wire:
+    """One daemon's end of the protocol over two file descriptors."""
+
+    def __init__(self, read_fd: int, write_fd: int) -> None:
+        for fd in (read_fd, write_fd):
+            _enlarge_pipe(fd)
+        self._lines = Lines(read_fd)
+        self._write_fd = write_fd
+        self._decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
+
+    def receive(self, idle: Callable[[], None] | None = None) -> Message | None:
+        """The next message, or None when the daemon is gone. ``idle`` is called whenever nothing came for a moment."""
+        while (line := self._lines.next(idle)) is not None:
+            if line.nbytes < _SHORTEST and bytes(line).isspace():
+                continue
+            try:
+                return self._decoder.decode(line)
+            except msgspec.MsgspecError as error:
+                raise ProtocolError(f"not a message of the MultiLangDaemon: {error}") from error
+        return None
+
+    def send(self, message: dict[str, object]) -> None:
+        # the leading line feed ends whatever a library may have written to the same pipe before us
+        data = b"\n" + msgspec.json.encode(message) + b"\n"
+        while data:
+            data = data[os.write(self._write_fd, data) :]
+
+    def checkpoint(self, sequence_number: str | None, sub_sequence_number: int | None) -> None:
+        self.send({"action": "checkpoint", "sequenceNumber": sequence_number, "subSequenceNumber": sub_sequence_number})
+        match self.receive():
+            case CheckpointReply(error=None):
+                return
+            case CheckpointReply(error=str(error)):
+                raise CheckpointFailed(error)
+            case other:
+                raise ProtocolError(f"a checkpoint was answered by {type(other).__name__}")
+
+
+def serve(wire: Wire, processor: ShardProcessor) -> None:
+    """Answer the daemon until it closes the pipe."""
+    while (message := wire.receive(processor.idle)) is not None:
+        match message:
+            case ProcessRecords():
+                acknowledge = _Once(wire)
+                processor.process_records(message, wire, acknowledge)
+                acknowledge()
+                continue
+            case Initialize():
+                processor.initialize(message.shard_id, message.sequence_number, message.sub_sequence_number)
+                action = "initialize"
+            case LeaseLost():
+                processor.lease_lost()
+                action = "leaseLost"
+            case ShardEnded():
+                processor.shard_ended(wire)
+                action = "shardEnded"
+            case ShutdownRequested():
+                processor.shutdown_requested(wire)
+                action = "shutdownRequested"
+            case CheckpointReply():
+                raise ProtocolError("a checkpoint reply that nobody asked for")
+        wire.send({"action": "status", "responseFor": action})
+
+
+class _Once:
+    """The status of one ``processRecords``, sent at the first call."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._sent = False
+
+    def __call__(self) -> None:
+        if not self._sent:
+            self._sent = True
+            self._wire.send({"action": "status", "responseFor": "processRecords"})
+
+
+def _enlarge_pipe(fd: int) -> None:
+    # the daemon writes a whole batch as one line, up to tens of MB: a larger pipe saves context switches
+    set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
+    if set_size is None:
+        return
+    try:
+        fcntl.fcntl(fd, set_size, CHUNK_BYTES)
+    except OSError:
+        return  # a file or a socket, or over the user's limit: slower, not wrong

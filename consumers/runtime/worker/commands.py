@@ -1,0 +1,125 @@
+"""``clickstream worker``."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from clickstream.errors import UserMistake
+from clickstream.settings import Settings, from_env
+from clickstream.telemetry import logs
+from consumers.runtime.applications import APPLICATIONS
+from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, parse, render
+
+#: A worker id names files and stands in KCL's tables.
+_WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: The lock and the leases go by these: `-w` and CLICKSTREAM_NAME set them.
+_NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
+
+
+@click.command()
+@click.argument("app", type=click.Choice(sorted(APPLICATIONS)))
+@click.option(
+    "-w",
+    "--worker",
+    default="1",
+    show_default=True,
+    metavar="ID",
+    help="Tells this worker from others of APP; must be its own on every machine.",
+)
+@click.option(
+    "--retrieval",
+    type=click.Choice(get_args(Retrieval)),
+    default="polling",
+    show_default=True,
+    help="fanout: a consumer of its own with 2 MB/s per shard, at a price.",
+)
+@click.option(
+    "--from",
+    "initial_position",
+    type=click.Choice(get_args(InitialPosition)),
+    default="TRIM_HORIZON",
+    show_default=True,
+    help="Where APP begins when it runs for the first time.",
+)
+@click.option(
+    "--max-records", type=click.IntRange(1, 10_000), default=10_000, show_default=True, help="Of one read, under polling."
+)
+@click.option(
+    "--properties",
+    "overrides",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="KCL properties of your own; they win over the derived ones.",
+)
+@click.option(
+    "--forget",
+    is_flag=True,
+    help="Delete what APP knows of its stream (leases, positions, snapshots; no answers), and end: it begins anew then.",
+)
+@click.option("--print-properties", is_flag=True, help="Print what KCL would be told, and end.")
+def worker(
+    app: str,
+    worker: str,
+    retrieval: Retrieval,
+    initial_position: InitialPosition,
+    max_records: int,
+    overrides: Path | None,
+    forget: bool,
+    print_properties: bool,
+) -> int:
+    """One KCL worker of APP, until SIGTERM.
+
+    It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
+    shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
+
+    \b
+    Example:
+      clickstream worker analytics
+      clickstream worker analytics -w 2
+    """
+    from clickstream.aws import Clients
+    from consumers.runtime.state import streams
+    from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
+
+    if _WORKER_ID.fullmatch(worker) is None:
+        raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
+    settings = from_env()
+    if forget:
+        shards = streams.forget(app, Clients(settings), settings)
+        click.echo(f"{app} has forgotten {shards} shards and begins anew", err=True)
+        return 0
+    application = settings.application(app)
+    worker_id = f"{application}-{worker}"
+    plan = WorkerPlan(
+        application=application,
+        worker_id=worker_id,
+        shards=forked(app, folder_of(settings) / f"{worker_id}.shards"),
+        retrieval=retrieval,
+        initial_position=initial_position,
+        tuning=Tuning(max_records=max_records),
+        tables=(settings.shards_table,),
+        overrides={} if overrides is None else _own_properties(overrides),
+    )
+    if print_properties:
+        click.echo(render(plan.properties(settings)), nl=False)
+        return 0
+    logs.to_stderr(_level(settings))
+    return run(plan, settings)
+
+
+def _own_properties(file: Path) -> dict[str, str]:
+    properties = parse(file.read_text(encoding="utf-8"))
+    if fixed := sorted(_NOT_TO_OVERRIDE & properties.keys()):
+        raise UserMistake(f"{file} sets {', '.join(fixed)}", hint="-w sets the worker's id, CLICKSTREAM_NAME the names")
+    return properties
+
+
+def _level(settings: Settings) -> str:
+    """The launcher's few lines are told from INFO on: they are the only sign of life while the shards are quiet."""
+    levels = logging.getLevelNamesMapping()
+    return min("INFO", settings.log_level.upper(), key=lambda name: levels[name])

@@ -1,0 +1,191 @@
+"""One worker of one KCL application, from settings to exit code."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from clickstream.aws import Clients
+from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.records.kinesis import list_shards
+from clickstream.settings import Settings, environment
+from consumers.runtime.faults import deaths
+from consumers.runtime.faults.outages import translated
+from consumers.runtime.state import streams
+from consumers.runtime.worker import java, leases
+from consumers.runtime.worker.jvm import LOCALE, JvmOptions, command_line
+from consumers.runtime.worker.life import Processes
+from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, derive, render
+from consumers.runtime.worker.restarts import RestartPolicy
+from consumers.runtime.worker.supervisor import Supervisor
+from consumers.runtime.worker.worker_lock import WorkerLock
+
+log = structlog.get_logger()
+
+#: After KCL's own grace the JVM still stops its clients and threads.
+_JVM_END_S = 10.0
+_SHARD_SH = Path(__file__).with_name("shard.sh")
+
+
+class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
+    """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
+
+    command: tuple[str, ...]
+    companion: tuple[str, ...] | None = None
+    requests: Path | None = None
+    """A directory for the two to talk in."""
+
+
+class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what a worker does."""
+
+    application: str
+    """The KCL application, which is also its lease table."""
+    worker_id: str
+    shards: ShardProcesses
+    retrieval: Retrieval = "polling"
+    initial_position: InitialPosition = "TRIM_HORIZON"
+    tuning: Tuning = Tuning()
+    jvm: JvmOptions = JvmOptions()
+    restarts: RestartPolicy = RestartPolicy()
+    tables: tuple[str, ...] = ()
+    """Tables that the shard processes need; a missing one is told before anything starts."""
+    overrides: Mapping[str, str] = {}
+    """Properties by a person's own hand: they win."""
+
+    def properties(self, settings: Settings) -> dict[str, str]:
+        derived = derive(
+            settings,
+            application=self.application,
+            worker_id=self.worker_id,
+            command=self.shards.command,
+            retrieval=self.retrieval,
+            initial_position=self.initial_position,
+            tuning=self.tuning,
+        )
+        return derived | dict(self.overrides)
+
+
+def run(plan: WorkerPlan, settings: Settings) -> int:
+    """Run the worker until SIGTERM or Ctrl-C; returns the exit code. Raises UserMistake before anything is started."""
+    folder = folder_of(settings)
+    binary = java.find(settings)
+    clients = Clients(settings)
+    created = check(plan, clients, settings)
+    count: Callable[[float], int] = lambda _: 0  # noqa: E731  # nothing to count at without a table
+    if settings.shards_table in plan.tables:
+        application = plan.application.removeprefix(f"{settings.name}-")
+        streams.recognise(application, created, clients, settings)
+        count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)
+    lock = WorkerLock(folder / f"{plan.worker_id}.lock")
+    try:
+        _prepare_requests(plan.shards.requests)
+        properties = folder / f"{plan.worker_id}.properties"
+        _write_private(properties, render(plan.properties(settings)))
+        with translated("DynamoDB"):
+            seeded = leases.prepare(
+                plan.application,
+                plan.worker_id,
+                list_shards(clients.kinesis, settings.stream),
+                clients,
+                position=plan.initial_position,
+            )
+        log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
+        processes = Processes(
+            daemon=command_line(binary, properties, plan.jvm),
+            companion=plan.shards.companion,
+            environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
+            inherited_fds=(lock.fd,),
+        )
+        drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
+        status = Supervisor(processes, plan.restarts, drain_s=drain_s, count=count).run()
+        _release(plan, clients)
+        return status
+    finally:
+        lock.close()
+
+
+def folder_of(settings: Settings) -> Path:
+    """Where the workers of this machine keep their locks and properties."""
+    return settings.local_dir.absolute() / "workers"
+
+
+def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
+    """Whether the stream and the tables are there; returns when the stream was made. Raises Missing or UserMistake."""
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+    hint = "clickstream local start makes them on this machine; on AWS the stack does"
+    try:
+        stream = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
+        for table in plan.tables:
+            clients.dynamodb.describe_table(TableName=table)
+        return stream["StreamCreationTimestamp"]
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code != "ResourceNotFoundException":
+            raise UserMistake(
+                f"AWS refused {error.operation_name}: {code}", hint="check the credentials and the region"
+            ) from error
+        missing = f"table {table}" if error.operation_name == "DescribeTable" else f"stream {settings.stream}"
+        raise Missing(f"{missing} is not there (region {settings.region})", hint=hint) from error
+    except NoCredentialsError as error:
+        raise Missing("no AWS credentials", hint="export what `clickstream local` prints, or set AWS_PROFILE") from error
+    except BotoCoreError as error:
+        raise UserMistake(
+            f"AWS does not answer: {error}", hint="is AWS_ENDPOINT_URL right, and `clickstream local` up?"
+        ) from error
+
+
+def forked(application: str, directory: Path) -> ShardProcesses:
+    """Shard processes of an application of ours: forks of one preloaded Python where the system can, else a Python each."""
+    if sys.platform != "linux":
+        return ShardProcesses(command=(sys.executable, "-m", "consumers.runtime.worker.child", application))
+    return ShardProcesses(
+        command=("/bin/sh", str(_SHARD_SH), str(directory)),
+        companion=(sys.executable, "-m", "consumers.runtime.worker.zygote", application, str(directory)),
+        requests=directory,
+    )
+
+
+def _prepare_requests(directory: Path | None) -> None:
+    """The zygote's directory, empty but for its pipe: a shard that asks before the zygote is up waits at it."""
+    if directory is None:
+        return
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(mode=0o700, parents=True)
+    os.mkfifo(directory / "requests", 0o600)
+
+
+def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
+    """Best effort, and one try: what DynamoDB cannot be told is not held against the worker."""
+    try:
+        return deaths.count(application, worker_id, clients, settings, lived_s)
+    except ClickstreamError as error:
+        log.warning("the worker's end was not counted", reason=str(error))
+        return 0
+
+
+def _release(plan: WorkerPlan, clients: Clients) -> None:
+    """Best effort: without it, other workers wait for the leases' expiry."""
+    try:
+        with translated("DynamoDB"):
+            released = leases.release(plan.application, plan.worker_id, clients)
+    except ClickstreamError as error:
+        log.warning("the leases were not given up: others take them when they expire", reason=str(error))
+    else:
+        log.info("the worker has stopped", leases_released=released)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Overrides may hold what others on this machine should not read."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="ascii") as file:
+        file.write(text)

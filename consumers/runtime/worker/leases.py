@@ -1,0 +1,212 @@
+"""The KCL application's tables, made and filled before the first worker starts, so that it starts in seconds.
+
+Left alone, KCL waits up to 30 s before it fills an empty lease table, sleeps a minute after that, and hands the leases out
+later still. One item per shard, already owned by the worker that is about to start, skips all of it. Only a table without any
+lease is filled, and every item is written only if absent: a lease under a live worker is never touched.
+
+One more item matters for hours, not seconds: ``Migration3.0`` pins lease assignment to KCL 2's way, in which every worker
+takes expired leases by itself. KCL 3's way hangs on one leader, whose death stops all takeover for two minutes
+(docs/decisions/0005-takeover.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from clickstream.aws import Clients
+from clickstream.records.routing import Shard
+from consumers.runtime.worker.properties import InitialPosition
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, UniversalAttributeValueTypeDef
+
+log = structlog.get_logger()
+
+OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
+MIGRATION_KEY = "Migration3.0"
+PINNED_VERSION = "CLIENT_VERSION_2X"
+
+
+def coordinator_table(application: str) -> str:
+    return f"{application}-CoordinatorState"
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True):
+    """The first lease of a shard, before any worker."""
+
+    shard: Shard
+    owner: str
+    position: InitialPosition
+
+    def item(self) -> dict[str, UniversalAttributeValueTypeDef]:
+        """As KCL's own serializer writes it."""
+        item: dict[str, UniversalAttributeValueTypeDef] = {
+            "leaseKey": {"S": self.shard.shard_id},
+            "leaseOwner": {"S": self.owner},
+            "leaseCounter": {"N": "0"},
+            "ownerSwitchesSinceCheckpoint": {"N": "0"},
+            "checkpoint": {"S": self.position},
+            "checkpointSubSequenceNumber": {"N": "0"},
+            "startingHashKey": {"S": str(int.from_bytes(self.shard.hash_range.start, "big"))},
+            "endingHashKey": {"S": str(int.from_bytes(self.shard.hash_range.end, "big"))},
+        }
+        if self.shard.parents:
+            item["parentShardId"] = {"SS": list(self.shard.parents)}
+        return item
+
+
+def seeds(shards: Sequence[Shard], owner: str, position: InitialPosition) -> list[Seed]:
+    """The leases that a fresh application starts with.
+
+    From TRIM_HORIZON every shard is read, closed ones too: KCL keeps a child waiting while a parent's lease is not at its end.
+    From LATEST only the open ones are.
+    """
+    return [
+        Seed(shard=shard, owner=owner, position=position) for shard in shards if position == "TRIM_HORIZON" or shard.is_open
+    ]
+
+
+def prepare(
+    application: str, owner: str, shards: Sequence[Shard], clients: Clients, *, position: InitialPosition = "TRIM_HORIZON"
+) -> int:
+    """Create the application's tables if they are missing, pin the assignment, and seed an empty lease table.
+
+    Returns the number of leases written; 0 when the application has run before. Workers that start at the same time may all
+    call it: each lease goes to one of them.
+    """
+    dynamodb = clients.dynamodb
+    create_tables(application, clients)
+    _pin(dynamodb, application)
+    if dynamodb.scan(TableName=application, Limit=1, ConsistentRead=True)["Items"]:
+        return 0
+    return sum(_put_if_absent(dynamodb, application, "leaseKey", seed.item()) for seed in seeds(shards, owner, position))
+
+
+def create_tables(application: str, clients: Clients) -> None:
+    """Those of ``prepare``, for whoever makes resources before a worker whose role may not."""
+    for request in _tables(application):
+        _create(clients.dynamodb, request)
+
+
+def release(application: str, owner: str, clients: Clients) -> int:
+    """Give up the leases of a worker whose JVM has ended, so that others need not wait for their expiry; returns how many.
+
+    To be called only while the worker's id is still locked and its JVM is known to be dead: nobody else edits its leases.
+    """
+    from botocore.exceptions import ClientError
+
+    dynamodb = clients.dynamodb
+    released = 0
+    for lease in owned(application, owner, dynamodb, ended=True):
+        try:
+            dynamodb.update_item(
+                TableName=application,
+                Key={"leaseKey": {"S": lease}},
+                # the counter tells a worker that has just read this lease that it read an old version
+                UpdateExpression="REMOVE leaseOwner ADD leaseCounter :one",
+                ConditionExpression="leaseOwner = :owner",
+                ExpressionAttributeValues={":owner": {"S": owner}, ":one": {"N": "1"}},
+            )
+            released += 1
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+    return released
+
+
+def owned(application: str, owner: str, dynamodb: DynamoDBClient, *, ended: bool = False) -> list[str]:
+    """The shards whose leases a worker has; those that were read to their end only when ``ended``."""
+    pages = dynamodb.get_paginator("scan").paginate(
+        TableName=application,
+        ConsistentRead=True,
+        FilterExpression="leaseOwner = :owner",
+        ProjectionExpression="leaseKey, checkpoint",
+        ExpressionAttributeValues={":owner": {"S": owner}},
+    )
+    return [
+        item["leaseKey"]["S"]
+        for page in pages
+        for item in page["Items"]
+        if ended or item.get("checkpoint", {}).get("S") != "SHARD_END"
+    ]
+
+
+def _pin(dynamodb: DynamoDBClient, application: str) -> None:
+    table = coordinator_table(application)
+    pin: dict[str, UniversalAttributeValueTypeDef] = {
+        "key": {"S": MIGRATION_KEY},
+        "cv": {"S": PINNED_VERSION},
+        "mb": {"S": "clickstream"},
+        "mts": {"N": "0"},
+    }
+    if _put_if_absent(dynamodb, table, "key", pin):
+        return
+    found = dynamodb.get_item(TableName=table, Key={"key": pin["key"]}, ConsistentRead=True)["Item"]["cv"]["S"]
+    if found != PINNED_VERSION:
+        log.warning("leases are assigned by a leader: takeover can last minutes", application=application, version=found)
+
+
+def _tables(application: str) -> list[CreateTableInputTypeDef]:
+    return [
+        {
+            "TableName": application,
+            "KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}],
+            "AttributeDefinitions": [
+                {"AttributeName": "leaseKey", "AttributeType": "S"},
+                {"AttributeName": "leaseOwner", "AttributeType": "S"},
+            ],
+            # not read while the assignment is pinned; KCL would build it, and wait, on the day the pin is lifted
+            "GlobalSecondaryIndexes": [
+                {
+                    "IndexName": OWNER_INDEX,
+                    "KeySchema": [
+                        {"AttributeName": "leaseOwner", "KeyType": "HASH"},
+                        {"AttributeName": "leaseKey", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "KEYS_ONLY"},
+                }
+            ],
+            "BillingMode": "PAY_PER_REQUEST",
+        },
+        _plain_table(coordinator_table(application), "key"),
+        _plain_table(f"{application}-WorkerMetricStats", "wid"),
+    ]
+
+
+def _plain_table(name: str, key: str) -> CreateTableInputTypeDef:
+    return {
+        "TableName": name,
+        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+        "BillingMode": "PAY_PER_REQUEST",
+    }
+
+
+def _create(dynamodb: DynamoDBClient, request: CreateTableInputTypeDef) -> None:
+    """Asks first: a worker's role may be allowed to describe tables but not to make them."""
+    try:
+        dynamodb.describe_table(TableName=request["TableName"])
+    except dynamodb.exceptions.ResourceNotFoundException:
+        try:
+            dynamodb.create_table(**request)
+        except dynamodb.exceptions.ResourceInUseException:
+            log.debug("another worker makes the table", table=request["TableName"])
+    dynamodb.get_waiter("table_exists").wait(TableName=request["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+
+
+def _put_if_absent(dynamodb: DynamoDBClient, table: str, key: str, item: dict[str, UniversalAttributeValueTypeDef]) -> bool:
+    try:
+        dynamodb.put_item(
+            TableName=table,
+            Item=item,
+            ConditionExpression="attribute_not_exists(#key)",
+            ExpressionAttributeNames={"#key": key},  # the coordinator's key is called "key", a reserved word
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return False
+    return True

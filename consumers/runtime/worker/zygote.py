@@ -1,0 +1,133 @@
+"""One Python with everything loaded, forked per shard: ``python -m consumers.runtime.worker.zygote APPLICATION DIRECTORY``.
+
+KCL's daemon starts a process per shard, and each would import the same libraries and parse the same AWS service models. Here
+they are loaded once; a shard's process is a fork that shares those pages and starts in milliseconds. ``shard.sh``, which the
+daemon starts, hands its three pipes over through ``/proc`` (Linux).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from clickstream.errors import ClickstreamError
+from clickstream.settings import from_env
+from clickstream.telemetry import logs
+from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
+from consumers.runtime.worker import child
+
+log = structlog.get_logger()
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve requests from ``DIRECTORY/requests`` until the supervisor ends us."""
+    application_name, directory = arguments[0], Path(arguments[1])
+    end_with_parent()
+    prepared = child.prepare(application_name, from_env())
+    child.tune_garbage_collector()
+    logs.to_stderr(prepared.settings.log_level, readable=False)
+    requests = open_requests(directory)
+    (directory / "ready").touch()
+    return fork_until_one_dies(requests, directory, lambda: child.run(prepared))
+
+
+def fork_until_one_dies(requests: int, directory: Path, serve: Callable[[], int]) -> int:
+    """Fork a shard's process per request; returns 1 or EXIT_REMEMBERED when one of them ends other than well.
+
+    KCL gives up then, all shards of the worker with it, but only after its whole shutdown grace: it waits for the dead one to
+    drain. Our own end makes the supervisor start everything again at once, half a minute earlier.
+    """
+    signal.signal(signal.SIGCHLD, _reap)
+    try:
+        for pid in waiting_shards(requests):
+            fork_shard(pid, directory, serve)
+    except ShardProcessDied as died:
+        log.error("the worker must start again", reason=str(died))
+        return EXIT_REMEMBERED if died.code == EXIT_REMEMBERED else 1
+    return 1
+
+
+class ShardProcessDied(ClickstreamError):
+    """A fork was killed, or ended with an exit code that is not 0 (it has said why)."""
+
+    def __init__(self, pid: int, code: int) -> None:
+        super().__init__(f"shard process {pid} ended with status {code}")
+        self.code = code
+
+
+def _reap(_number: int, _frame: FrameType | None) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return  # no forks are left
+        if pid == 0:
+            return
+        if status != 0:
+            raise ShardProcessDied(pid, os.waitstatus_to_exitcode(status))
+
+
+def waiting_shards(fd: int) -> Iterator[int]:
+    """Process ids of waiting ``shard.sh``, as they come; never ends."""
+    rest = b""
+    while True:
+        *lines, rest = (rest + os.read(fd, 4096)).split(b"\n")
+        yield from (int(line) for line in lines)
+
+
+def open_requests(directory: Path) -> int:
+    """The pipe that ``shard.sh`` writes to; opened for writing too, so that it does not end with its first writer.
+
+    The launcher makes it before both sides start: a shard that asks early waits for us.
+    """
+    path = directory / "requests"
+    if not path.is_fifo():
+        os.mkfifo(path, 0o600)
+    return os.open(path, os.O_RDWR)
+
+
+def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
+    """Fork a process that takes over the pipes of process ``pid`` and serves the daemon on them; it ends when we do."""
+    zygote = os.getpid()
+    if os.fork():
+        return
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        # the pipe's end would tell it too, but not while it waits for a store that is down
+        end_with_parent()
+        if os.getppid() != zygote:
+            return  # which ends it, below
+        for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+            pipe = os.open(f"/proc/{pid}/fd/{fd}", mode)
+            os.dup2(pipe, fd)
+            os.close(pipe)
+        done = os.open(directory / f"{pid}.done", os.O_WRONLY)
+        code = serve()
+        os.write(done, b"%d\n" % code)
+    except BaseException:  # noqa: BLE001  # nothing goes back into the zygote
+        log.error("a bug ends the shard process", traceback=traceback.format_exc())
+    finally:
+        # never back into the zygote's own loop, whatever happened
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def end_with_parent() -> None:
+    """Be killed when the process that started us ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""A file's events to the stream, at their original pace or as fast as the stream takes them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+import msgspec
+
+from clickstream.errors import Rejected
+from clickstream.events import AnyEvent
+from load.driving.pace import MAX_SPEED, Pace, wait_until
+from load.replay.formats import Fault, Line
+
+
+class Putter(Protocol):
+    """What a replay needs of the publisher: ``put`` keeps the order per user and waits while the memory bound is reached."""
+
+    def put(self, event: AnyEvent) -> None: ...
+
+
+class Tally(msgspec.Struct):
+    """What a replay came to."""
+
+    sent: int = 0
+    rejected: int = 0
+    """Lines that are no event, or that Kinesis could never take; a cut tail is not among them."""
+    cut_tail: bool = False
+
+
+def replay(
+    entries: Iterable[Line | Fault],
+    publisher: Putter,
+    pace: Pace,
+    *,
+    on_fault: Callable[[Fault], None],
+    on_sent: Callable[[int], None],
+) -> Tally:
+    """Put every event in its turn, report every fault; returns once all are handed to the publisher (not yet flushed)."""
+    tally = Tally()
+    started = time.monotonic()
+    first_ms: int | None = None
+    for entry in entries:
+        if isinstance(entry, Fault):
+            _count(tally, entry)
+            on_fault(entry)
+            continue
+        event = entry.event
+        if pace.speed != MAX_SPEED:
+            first_ms = event.occurred_at if first_ms is None else first_ms
+            wait_until(started + pace.offset_s(first_ms, event.occurred_at))
+        try:
+            publisher.put(event)
+        except Rejected as error:
+            fault = Fault(line=entry.number, path=error.path, reason=error.reason)
+            _count(tally, fault)
+            on_fault(fault)
+            continue
+        tally.sent += 1
+        on_sent(tally.sent)
+    return tally
+
+
+def _count(tally: Tally, fault: Fault) -> None:
+    if fault.tail:
+        tally.cut_tail = True
+    else:
+        tally.rejected += 1

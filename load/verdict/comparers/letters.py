@@ -1,0 +1,59 @@
+"""The dead-letter queue beside the records that are no events: each there once per application, with its bytes. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from load.verdict.comparers.compared import Compared, some
+from load.verdict.sent_records import Rejected, digest
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter; two with the same application, shard and position are one, sent again after a crash."""
+
+    application: str
+    shard: str
+    position: str
+    arrived_ms: int
+    partition_key: str
+    data: bytes
+    reason: str
+    path: str = "$"
+
+
+def compare(
+    rejected: Sequence[Rejected], letters: Iterable[Letter], applications: Sequence[str], *, started_ms: int
+) -> Compared:
+    """Letters that arrived before ``started_ms``, and those of other applications, are left out."""
+    compared = Compared()
+    expected = Counter((each.key, each.digest) for each in rejected)
+    paths = {(each.key, each.digest): each.path for each in rejected if each.path}
+    messages = [each for each in letters if each.arrived_ms >= started_ms and each.application in applications]
+    once = {(each.application, each.shard, each.position): each for each in messages}
+    for application in applications:
+        own = [each for each in once.values() if each.application == application]
+        found = Counter((each.partition_key, digest(each.data)) for each in own)
+        missing, strange = expected - found, found - expected
+        compared.compared += expected.total()
+        compared.lost += missing.total()
+        compared.duplicated += strange.total()
+        if missing:
+            keys = [key for key, _ in missing.elements()]
+            compared.problems.append(f"{application}: {missing.total():,} bad records have no dead letter: of {some(keys)}")
+        if strange:
+            named = [
+                f"{each.partition_key} ({each.reason})" for each in own if (each.partition_key, digest(each.data)) in strange
+            ]
+            compared.problems.append(
+                f"{application}: {strange.total():,} dead letters of records that were events, or were sent once: {some(named)}"
+            )
+        misplaced = [each for each in own if not each.path.startswith(paths.get((each.partition_key, digest(each.data)), ""))]
+        compared.wrong += len(misplaced)
+        if misplaced:
+            named = [f"{each.reason} at {each.path}" for each in misplaced]
+            compared.problems.append(f"{application}: {len(misplaced):,} dead letters for another fault: {some(named)}")
+    compared.figures = {"letters": len(once), "repeated": len(messages) - len(once)}
+    return compared

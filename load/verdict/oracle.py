@@ -1,0 +1,125 @@
+"""What the aggregates must be: batch pandas over events (``load.verdict.frames``), sharing no code with the platform.
+
+The rules: tumbling UTC windows by ``occurred_at``; a user's event id counts once; revenue is the sum of purchase amounts per
+currency; products and categories are ranked by product views, what was carted and bought by pieces, searches by the first 100
+characters of their case-folded text with single spaces; a session (of one user) counts once per window and funnel stage in
+which it acts: it views a product; it adds to the cart, having viewed before; it purchases, having done the former before, in
+the order of the log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from load.verdict.comparers.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
+
+#: The platform forgets a session this long (event time) after its last act of the funnel, and follows none for longer than a
+#: day; inputs in which that matters are refused.
+SESSION_MEMORY_MS = 60 * 60 * 1000
+SESSION_SPAN_MS = 23 * SESSION_MEMORY_MS
+
+
+def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
+    """Every window's exact aggregates of events in the order of the log.
+
+    Raises ValueError when a session pauses or lasts for longer than the platform follows one.
+    """
+    events = events.drop_duplicates(["user", "event_id"], keep="first").reset_index(drop=True)
+    if events.empty:
+        return {}
+    visit = events.groupby(["user", "session"]).ngroup()
+    query = events["query"].map(lambda text: " ".join(str(text).casefold().split())[:100])
+    events = events.assign(visit=visit, query=query)
+    _refuse_long_sessions(events)
+    stages = _funnel_stages(events)
+    windows: dict[Window, Totals] = {}
+    for granularity, width in GRANULARITIES.items():
+        events["window"] = events["at"] // width * width
+        windows |= {Window(granularity, start): totals for start, totals in _windows(events, stages).items()}
+    return windows
+
+
+def _refuse_long_sessions(events: pd.DataFrame) -> None:
+    # the latest time anywhere bounds the latest time in the session's shard, whatever the sharding
+    latest = events["at"].cummax()
+    acts = events["type"].isin(["product_view", "add_to_cart", "purchase"])
+    visit = events["visit"][acts]
+    times = events["at"][acts].groupby(visit)
+    pauses = (latest[acts] - times.cummax().groupby(visit).shift()).fillna(0)
+    spans = times.max() - times.min()
+    if pauses.max() > SESSION_MEMORY_MS or spans.max() > SESSION_SPAN_MS:
+        raise ValueError(
+            f"a session pauses for {pauses.max() / 60_000:.0f} or lasts for {spans.max() / 60_000:.0f} minutes: "
+            "longer than the platform follows one, so its funnel is not defined"
+        )
+
+
+def _funnel_stages(events: pd.DataFrame) -> list[pd.Series[bool]]:
+    """For each stage, which rows are an act of a session in it."""
+    viewing = events["type"].eq("product_view")
+    viewed = viewing.groupby(events["visit"]).cummax()
+    carting = events["type"].eq("add_to_cart") & viewed
+    carted = carting.groupby(events["visit"]).cummax()
+    return [viewing, carting, events["type"].eq("purchase") & carted]
+
+
+def _windows(events: pd.DataFrame, stages: list[pd.Series[bool]]) -> dict[int, Totals]:
+    """Totals by the value of the ``window`` column."""
+    totals = {int(start): Totals() for start in events["window"].unique()}
+    for start, kind, count in _rows(events.groupby(["window", "type"]).size().reset_index(name="count")):
+        totals[start].events[kind] = count
+    purchases = events[events["type"].eq("purchase")]
+    revenue = purchases.groupby(["window", "currency"], as_index=False)["amount"].sum()
+    for start, currency, amount in _rows(revenue):
+        totals[start].revenue[currency] = amount
+    for start, count in _rows(events.groupby("window", as_index=False)["user"].nunique()):
+        totals[start].uniques = count
+        totals[start].orders = totals[start].events.get("purchase", 0)
+    for name, ranked in _ranked(events, purchases).items():
+        for start, ranking in _leaders(ranked).items():
+            setattr(totals[start], name, ranking)
+    sessions = [events[acting].groupby("window")["visit"].nunique() for acting in stages]
+    for start, total in totals.items():
+        first, second, third = (int(stage.get(start, 0)) for stage in sessions)
+        total.funnel = (first, second, third)
+    return totals
+
+
+def _ranked(events: pd.DataFrame, purchases: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """For each ranking the columns window, key and count: what is counted, once per row."""
+    views = events[events["type"].eq("product_view")].assign(count=1)
+    carts = events[events["type"].eq("add_to_cart")].rename(columns={"quantity": "count"})
+    pieces = purchases[["window", "basket"]].explode("basket").dropna()
+    bought = pd.DataFrame(
+        {
+            "window": pieces["window"],
+            "key": [product for product, _ in pieces["basket"]],
+            "count": [quantity for _, quantity in pieces["basket"]],
+        }
+    )
+    return {
+        "products": views.rename(columns={"product": "key"})[["window", "key", "count"]],
+        "categories": views.rename(columns={"category": "key"})[["window", "key", "count"]],
+        "carted": carts.rename(columns={"product": "key"})[["window", "key", "count"]],
+        "bought": bought,
+        "searches": events[events["type"].eq("search")]
+        .assign(count=1)
+        .rename(columns={"query": "key"})[["window", "key", "count"]],
+    }
+
+
+def _leaders(ranked: pd.DataFrame) -> dict[int, Ranking]:
+    """Per window the ``TOP`` keys of the highest sums, by sum descending and key ascending; "" is no key."""
+    sums: Any = ranked[ranked["key"].ne("")].groupby(["window", "key"], as_index=False)["count"].sum()
+    ordered = sums.sort_values(["window", "count", "key"], ascending=[True, False, True])
+    leaders: dict[int, Ranking] = {}
+    for start, key, count in _rows(ordered.groupby("window").head(TOP)):
+        leaders.setdefault(start, []).append((key, count))
+    return leaders
+
+
+def _rows(frame: Any) -> list[Any]:
+    """A frame's rows as tuples of plain Python values. (pandas-stubs calls some of these frames a Series.)"""
+    return list(zip(*(frame[column].tolist() for column in frame.columns), strict=True))

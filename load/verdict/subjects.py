@@ -1,0 +1,190 @@
+"""Joins a ledger to the platform's answers: which application is verified by what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import msgspec
+
+from clickstream.aws import Clients
+from clickstream.settings import Settings
+from load.traffic.faults import AHEAD_MS
+from load.verdict import answers, progress, stores
+from load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
+from load.verdict.comparers.aggregates import Totals, Window
+from load.verdict.comparers.compared import Compared
+from load.verdict.ledger import Ledger
+from load.verdict.progress import Counted
+from load.verdict.verification import Expectation, Subject
+
+APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
+#: ``clickstream up`` starts these only when they are named.
+LEFT_OUT = frozenset({"archive", "orders"})
+#: Decisions, and offers, that are asked for by a command each.
+_ASKED = 3
+
+
+def counted(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, Counted]:
+    """What the applications have counted so far; an application that never ran has counted nothing."""
+    return {name: progress.counted(progress.read(clients.dynamodb, settings, name)) for name in applications}
+
+
+def epochs(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, int]:
+    """How often the shards of each application have come to a process."""
+    return {name: sum(each.epoch for each in progress.read(clients.dynamodb, settings, name)) for name in applications}
+
+
+def running(clients: Clients, settings: Settings) -> list[str]:
+    """The applications that must have answers: those that are started by default, and of the others those that ever were."""
+    return [name for name in APPLICATIONS if name not in LEFT_OUT or progress.read(clients.dynamodb, settings, name)]
+
+
+def expectation(ledger: Ledger) -> Expectation:
+    return Expectation(
+        sent=ledger.sent,
+        put=ledger.put,
+        events=ledger.events,
+        dead_letters=ledger.malformed,
+        to_refuse=ledger.to_refuse,
+        refused=ledger.refused,
+        flushed_ms=ledger.flushed_ms,
+        door=ledger.door.wrong,
+    )
+
+
+def analytics(
+    clients: Clients,
+    settings: Settings,
+    windows: Mapping[Window, Totals],
+    *,
+    foreign: frozenset[Window] = frozenset(),
+    before: Counted = Counted(),  # noqa: B008  a frozen value
+) -> Subject:
+    """Aggregates, asked for by ``clickstream query aggregates``. ``foreign`` windows hold others' events too: not compared."""
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "analytics"),
+        compare=lambda: diagnosis.compare(windows, answers.ask(windows), foreign),
+        before=before,
+    )
+
+
+def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """All decisions from the table, a few of them asked for by ``clickstream query decision``."""
+
+    def compare() -> Compared:
+        stored = stores.decisions(clients, settings)
+        alike = Counter(each.event_id for each in stored)
+        places = {each.event_id: place for place, each in enumerate(stored) if alike[each.event_id] == 1}
+        for asked in _few([each.event_id for each in ledger.purchases if each.event_id in places]):
+            answer = answers.decision(asked)
+            told = {name: answer[name] for name in ("order_id", "user_id", "amount", "currency", "occurred_at", "verdict")}
+            stored[places[asked]] = msgspec.structs.replace(stored[places[asked]], **told)
+        return decisions.compare(ledger.purchases, stored, started_ms=ledger.started_ms)
+
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "fraud"), compare=compare, before=_before(ledger, "fraud")
+    )
+
+
+def recommendations(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """All offers from the table, a few of them asked for by ``clickstream query recommendations``."""
+
+    def compare() -> Compared:
+        stored = {each.user_id: each for each in stores.offers(clients, settings)}
+        for asked in _few([each.user_id for each in ledger.visitors if each.user_id in stored]):
+            answer = answers.recommendations(asked)
+            if answer["personal"]:
+                reasons = [item["because"] for item in answer["items"] if item["because"] is not None]
+                stored[asked] = msgspec.structs.replace(stored[asked], because=reasons)
+            elif stored[asked].items:
+                del stored[asked]  # it is there, and nobody gets it
+        return offers.compare(
+            ledger.visitors,
+            list(stored.values()),
+            ledger.next_clicks,
+            started_ms=ledger.started_ms,
+            is_first=ledger.is_first,
+            consumables=settings.consumable_categories,
+        )
+
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "recommendations"),
+        compare=compare,
+        before=_before(ledger, "recommendations"),
+    )
+
+
+def archive(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """Every row of the files in the bucket."""
+    before = _before(ledger, "archive")
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "archive"),
+        compare=lambda: archived.compare(ledger.archived, stores.archive(clients, settings), is_first=before == Counted()),
+        before=before,
+    )
+
+
+def orders(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """Every order of the table."""
+    before = _before(ledger, "orders")
+    return Subject(
+        look=partial(progress.read, clients.dynamodb, settings, "orders"),
+        compare=lambda: placed.compare(ledger.purchases, stores.orders(clients, settings), is_first=before == Counted()),
+        before=before,
+    )
+
+
+def _few(names: Sequence[str]) -> Sequence[str]:
+    """A process for each of thousands would take hours; a few show that people are told what the table says."""
+    return names[:: max(1, -(-len(names) // _ASKED))]
+
+
+def subjects(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> dict[str, Subject]:
+    """By application, the comparison with the ledger."""
+    made: dict[str, Callable[[], Subject]] = {
+        "analytics": lambda: analytics(
+            clients, settings, _windows(ledger), foreign=foreign(ledger), before=_before(ledger, "analytics")
+        ),
+        "fraud": lambda: fraud(ledger, clients, settings),
+        "recommendations": lambda: recommendations(ledger, clients, settings),
+        "archive": lambda: archive(ledger, clients, settings),
+        "orders": lambda: orders(ledger, clients, settings),
+    }
+    return {name: _with_moves(ledger, clients, settings, name, made[name]()) for name in applications}
+
+
+def _with_moves(ledger: Ledger, clients: Clients, settings: Settings, name: str, subject: Subject) -> Subject:
+    """Told as a figure: how often shards have come to another process since the run began. A lease that a busy machine did not
+    renew in time moves one as well, so this alone is no fault."""
+    if name not in ledger.epochs:
+        return subject
+
+    def compare() -> Compared:
+        compared = subject.compare()
+        moves = epochs(clients, settings, [name])[name] - ledger.epochs[name]
+        compared.figures = compared.figures | {"moved": moves}
+        return compared
+
+    return msgspec.structs.replace(subject, compare=compare)
+
+
+def queue(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> Compared:
+    """The dead-letter queue of these applications."""
+    return letters.compare(ledger.rejected, stores.letters(clients, settings), applications, started_ms=ledger.started_ms)
+
+
+def foreign(ledger: Ledger) -> frozenset[Window]:
+    """On a stream that was not empty, the windows that began before the run, or before the fastest clocks of an earlier one."""
+    if ledger.is_first:
+        return frozenset()
+    return frozenset(row.window for row in ledger.windows if row.window.start_ms < ledger.started_ms + AHEAD_MS)
+
+
+def _windows(ledger: Ledger) -> dict[Window, Totals]:
+    return {row.window: row.totals for row in ledger.windows}
+
+
+def _before(ledger: Ledger, application: str) -> Counted:
+    return ledger.before.get(application, Counted())

@@ -1,0 +1,89 @@
+"""API keys: a JSON file of names, rates and hashes. The key itself is shown once and is kept nowhere.
+
+A key has 256 random bits, so no dictionary helps against its SHA-256; a slow password hash would only make each request dear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from clickstream.errors import Missing, UserMistake
+from producers.collector.clients.buckets import Rate
+
+PREFIX = "ck_"
+
+
+class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
+    """What the file knows of a key."""
+
+    name: str
+    sha256: str
+    """Hex digest of the whole key."""
+    rate: float = Rate().rate
+    """Events per second."""
+    burst: float = Rate().burst
+    """Events at once."""
+    relay: bool = False
+    """Its holder is a server that speaks for visitors: the ip in its events' context counts, not its own. (It is hashed.)"""
+
+    @property
+    def limit(self) -> Rate:
+        return Rate(rate=self.rate, burst=self.burst)
+
+
+class _File(msgspec.Struct):
+    keys: list[ApiKey] = []
+
+
+class KeyRing:
+    """Finds the entry of a presented key."""
+
+    def __init__(self, keys: Iterable[ApiKey]) -> None:
+        self._by_hash = {key.sha256: key for key in keys}
+
+    def find(self, presented: str) -> ApiKey | None:
+        # looked up by hash: how far a wrong key agrees with a right one cannot be seen in the time that this takes
+        return self._by_hash.get(digest(presented))
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def generate(name: str, limit: Rate, *, relay: bool = False) -> tuple[str, ApiKey]:
+    """A new key and its entry."""
+    key = PREFIX + secrets.token_urlsafe(32)
+    return key, ApiKey(name=name, sha256=digest(key), rate=limit.rate, burst=limit.burst, relay=relay)
+
+
+def read(path: Path) -> list[ApiKey]:
+    """The entries of a file; raises Missing when it is not there, UserMistake when it is not what ``write`` made."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise Missing(
+            f"cannot read the keys in {path}: {error.strerror}", hint=f"clickstream collect keys add NAME --keys {path}"
+        ) from error
+    try:
+        keys = msgspec.json.decode(content, type=_File).keys
+        for key in keys:
+            if key.limit and len(key.sha256) != 64:
+                raise ValueError(f"the hash of {key.name} is not a SHA-256 in hex")
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise UserMistake(f"{path} is not a file of keys: {error}", hint="restore it, or begin a new one") from error
+    return keys
+
+
+def write(path: Path, keys: Iterable[ApiKey]) -> None:
+    """Replace the file as one step, readable by its owner alone."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(msgspec.json.format(msgspec.json.encode(_File(list(keys)))) + b"\n")
+    new.replace(path)

@@ -1,0 +1,197 @@
+"""The oracle against answers added up by hand, and against the platform's own mapping of the same files."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from load.replay import formats
+from load.replay.formats import Line
+from load.traffic.faults import Emission
+from load.verdict import frames, ledger, oracle
+from load.verdict.comparers.aggregates import Totals, Window
+from load.verdict.sent_records import Book
+
+MINUTE, HOUR = 60_000, 3_600_000
+#: A whole hour, so that offsets read as times of that hour.
+T0 = 1_700_006_400_000 // HOUR * HOUR
+
+
+#: (type, seconds after T0, session, columns)
+Row = tuple[str, int, str, dict[str, Any]]
+
+
+def _rows(*rows: Row) -> dict[Window, Totals]:
+    """Their aggregates; every session has a user of its own."""
+    return oracle.aggregate(
+        frames.frame_of(
+            {"event_id": f"e{n}", "type": kind, "at": T0 + s * 1000, "session": session, "user": f"u-{session}", **columns}
+            for n, (kind, s, session, columns) in enumerate(rows)
+        )
+    )
+
+
+def test_no_events_have_no_windows() -> None:
+    assert oracle.aggregate(frames.frame_of([])) == {}
+
+
+def test_counts_revenue_and_uniques_by_minute_hour_and_day() -> None:
+    windows = _rows(
+        ("purchase", 0, "a", {"amount": 500, "currency": "EUR"}),
+        ("purchase", 10, "b", {"amount": 250, "currency": "EUR"}),
+        ("purchase", 59, "b", {"amount": 7, "currency": "JPY"}),
+        ("page_view", 60, "a", {}),
+    )
+
+    first = windows[Window("minute", T0)]
+    assert first.events == {"purchase": 3}
+    assert first.revenue == {"EUR": 750, "JPY": 7}
+    assert first.uniques == 2
+    assert windows[Window("minute", T0 + MINUTE)].events == {"page_view": 1}
+    hour = windows[Window("hour", T0)]
+    assert hour.events == {"purchase": 3, "page_view": 1}
+    assert hour.uniques == 2
+    assert len(windows) == 4
+    (day,) = [totals for window, totals in windows.items() if window.granularity == "day"]
+    assert day == hour
+
+
+def test_an_event_id_counts_once() -> None:
+    frame = frames.frame_of(
+        {"event_id": "same", "type": "page_view", "at": T0 + n, "session": "s", "user": "u"} for n in range(3)
+    )
+
+    assert oracle.aggregate(frame)[Window("minute", T0)].events == {"page_view": 1}
+
+
+def test_rankings_are_by_count_then_key_and_end_after_twenty() -> None:
+    views: list[Row] = [("product_view", 0, "s", {"product": f"p{n:02d}", "category": "c" if n % 2 else ""}) for n in range(25)]
+    views.append(("product_view", 1, "s", {"product": "p24", "category": "b"}))
+    carts: list[Row] = [("add_to_cart", 2, "s", {"product": "p00", "category": "c", "quantity": n}) for n in (2, 3)]
+    orders: list[Row] = [
+        ("purchase", 3, "s", {"basket": (("p01", 2), ("p00", 1))}),
+        ("purchase", 4, "s", {"basket": (("p00", 1),)}),
+    ]
+
+    ranked = _rows(*views, *carts, *orders)[Window("minute", T0)]
+
+    assert ranked.products == [("p24", 2), *((f"p{n:02d}", 1) for n in range(19))]
+    assert ranked.categories == [("c", 12), ("b", 1)]
+    assert ranked.carted == [("p00", 5)]
+    assert ranked.bought == [("p00", 2), ("p01", 2)]
+    assert ranked.orders == 2
+
+
+def test_searches_are_one_whatever_their_case_and_spaces() -> None:
+    ranked = _rows(
+        ("search", 0, "a", {"query": "Red  Shoes "}),
+        ("search", 1, "b", {"query": "red shoes"}),
+        ("search", 2, "b", {"query": "STRASSE"}),
+        ("search", 3, "b", {"query": "straße"}),
+        ("search", 4, "b", {"query": "  "}),
+    )[Window("minute", T0)]
+
+    assert ranked.searches == [("red shoes", 2), ("strasse", 2)]
+
+
+def test_the_funnel_counts_sessions_by_what_they_did_before() -> None:
+    windows = _rows(
+        ("product_view", 0, "all", {"product": "p"}),
+        ("product_view", 1, "all", {"product": "q"}),
+        ("add_to_cart", 2, "all", {}),
+        ("purchase", 61, "all", {}),
+        ("add_to_cart", 3, "cart first", {}),
+        ("product_view", 4, "cart first", {"product": "p"}),
+        ("purchase", 5, "cart first", {}),
+        ("product_view", 6, "no cart", {"product": "p"}),
+        ("purchase", 7, "no cart", {}),
+    )
+
+    assert windows[Window("minute", T0)].funnel == (3, 1, 0)
+    assert windows[Window("minute", T0 + MINUTE)].funnel == (0, 0, 1)
+    assert windows[Window("hour", T0)].funnel == (3, 1, 1)
+
+
+def test_a_session_id_of_two_users_is_two_sessions() -> None:
+    frame = frames.frame_of(
+        [
+            {"event_id": "1", "type": "product_view", "at": T0, "session": "s", "user": "a", "product": "p"},
+            {"event_id": "2", "type": "add_to_cart", "at": T0, "session": "s", "user": "b", "product": "p"},
+        ]
+    )
+
+    assert oracle.aggregate(frame)[Window("hour", T0)].funnel == (1, 0, 0)
+
+
+def test_a_pause_longer_than_the_platform_remembers_is_refused() -> None:
+    with pytest.raises(ValueError, match="its funnel is not defined"):
+        _rows(("product_view", 0, "s", {"product": "p"}), ("add_to_cart", 62 * 60, "s", {}))
+
+
+def test_a_pause_between_other_events_is_no_matter() -> None:
+    windows = _rows(("page_view", 0, "s", {}), ("page_view", 2 * 3600, "s", {}))
+
+    assert windows[Window("hour", T0)].events == {"page_view": 1}
+
+
+def _by_the_mapping(path: Path, file_format: str) -> dict[Window, Totals]:
+    """The aggregates of what the replay would send, through the ledger."""
+    book = Book()
+    with formats.opened(str(path)) as source:
+        for entry in formats.read(source.lines, formats.FORMATS[file_format]()):
+            if isinstance(entry, Line):
+                book.enter(Emission("event", entry.event.user_id, b"", entry.event))
+    return ledger.windows(book.entries)
+
+
+def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:
+    lines = ["1,10,5,pv,1511658000", "1,10,5,cart,1511658060", "broken", "1,10,5,buy,1511658061", "2,99999,6,fav,1511658062"]
+    lines += [
+        '3,11,5,"pv,1511658062',
+        "3,11,5,pv,1511658062,1",
+        "1,11,5,pv,1511659862",
+        "3,11,5,buy,1511669862",
+        "3,11,5,pv,15",
+    ]
+    path = tmp_path / "behaviour.csv.gz"
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+
+    events = frames.from_file(path, "taobao")
+
+    assert len(events) == 6
+    assert oracle.aggregate(events) == _by_the_mapping(path, "taobao")
+    assert sum(
+        totals.revenue.get("CNY", 0) for window, totals in oracle.aggregate(events).items() if window.granularity == "day"
+    ) == (100 + 10 + 100 + 11)
+
+
+def test_both_readings_of_an_ndjson_file_agree_over_versions_and_wrong_lines(tmp_path: Path) -> None:
+    lines = [
+        '{"type":"product_view","event_id":"1",ENVELOPE,"product_id":"p","category":"c"}',
+        '{"type":"add_to_cart","event_id":"2",ENVELOPE,"sku":"p","schema_version":1}',
+        '{"type":"purchase","event_id":"3",ENVELOPE,"schema_version":1,"order_id":"o","items":[{"sku":"p","quantity":3}],"amount":"12.34",'
+        '"currency":"EUR"}',
+        '{"type":"purchase","event_id":"4",ENVELOPE,"order_id":"o","items":[],"amount":5,"currency":"EUR"}',
+        '{"type":"purchase","event_id":"5",ENVELOPE,"order_id":"o","items":[{"product_id":"p"}],"amount":"5","currency":"EUR"}',
+        '{"type":"search","event_id":"6",ENVELOPE,"query":"A  b"}',
+        '{"type":"search","event_id":"7",ENVELOPE}',
+        '{"type":"login","event_id":8,ENVELOPE}',
+        '{"type":"login","event_id":"","user_id":"u","session_id":"s","occurred_at":1}',
+        '{"type":"dance","event_id":"9",ENVELOPE}',
+        "[1]",
+        "{",
+    ]
+    path = tmp_path / "events.ndjson"
+    envelope = f'"user_id":"u","session_id":"s","occurred_at":{T0}'
+    path.write_text("".join(f"{line}\n" for line in lines).replace("ENVELOPE", envelope))
+
+    events = frames.from_file(path, "ndjson")
+
+    assert list(events["event_id"]) == ["1", "2", "3", "6"]
+    windows = oracle.aggregate(events)
+    assert windows == _by_the_mapping(path, "ndjson")
+    assert windows[Window("hour", T0)].revenue == {"EUR": 1234}
+    assert windows[Window("hour", T0)].funnel == (1, 1, 1)

@@ -1,0 +1,72 @@
+"""The shards table as an operator reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from hdrh.histogram import HdrHistogram
+from moto import mock_aws
+from mypy_boto3_dynamodb import DynamoDBClient
+
+from clickstream.errors import Missing
+from clickstream.settings import Settings
+from load.verdict import progress
+from load.verdict.progress import Counted, ShardProgress
+
+SETTINGS = Settings()
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[DynamoDBClient]:
+    with mock_aws():
+        yield boto3.client("dynamodb", region_name=SETTINGS.region)
+
+
+def _table(dynamodb: DynamoDBClient) -> None:
+    dynamodb.create_table(
+        TableName=SETTINGS.shards_table,
+        KeySchema=[{"AttributeName": "application", "KeyType": "HASH"}, {"AttributeName": "shard", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("application", "shard")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def test_shards_of_one_application_are_read_and_reserved_items_are_not(dynamodb: DynamoDBClient) -> None:
+    _table(dynamodb)
+    histogram = HdrHistogram(1, 3_600_000, 2)
+    histogram.record_value(250)
+    full: dict[str, Any] = {
+        name: {"N": str(n)} for n, name in enumerate(("events", "duplicates", "dead_letters", "behind_ms"), start=5)
+    }
+    full |= {"ended": {"BOOL": True}, "latency": {"S": histogram.encode().decode()}, "position": {"S": "1"}}
+    for application, shard, rest in (
+        ("analytics", "#topology", {}),
+        ("analytics", "shardId-0", full),
+        ("analytics", "shardId-1", {"epoch": {"N": "1"}}),
+        ("fraud", "shardId-0", full),
+    ):
+        dynamodb.put_item(
+            TableName=SETTINGS.shards_table, Item={"application": {"S": application}, "shard": {"S": shard}, **rest}
+        )
+
+    shards = progress.read(dynamodb, SETTINGS, "analytics")
+
+    first, second = shards
+    assert (first.shard, first.events, first.duplicates, first.dead_letters, first.behind_ms) == ("shardId-0", 5, 6, 7, 8)
+    assert first.ended
+    assert second == ShardProgress(shard="shardId-1", epoch=1)
+    assert progress.counted(shards) == Counted(5, 6, 7)
+    assert progress.counted(shards).records == 18
+    assert progress.latency(shards).get_value_at_percentile(50) in range(249, 252)
+
+
+def test_a_missing_table_is_named(dynamodb: DynamoDBClient) -> None:
+    with pytest.raises(Missing, match="clickstream-shards"):
+        progress.read(dynamodb, SETTINGS, "analytics")
+
+
+def test_nothing_is_caught_up_before_a_shard_has_an_owner() -> None:
+    assert not progress.caught_up([], since_ms=0)

