@@ -175,7 +175,7 @@ def _megabytes(rate: Rate) -> str:
 @click.option("--only", default=",".join(NAMES), show_default=True, help="Servers, separated by commas.")
 @click.option("--seconds", default=2.0, show_default=True, help="Of each measurement.")
 @click.option("--out", default="build/kinesis-servers.json", show_default=True, type=click.Path(path_type=Path))
-@click.option("--write-docs", is_flag=True, help="Also bring docs/local-kinesis.md up to date.")
+@click.option("--write-docs", is_flag=True, help="Also bring docs/reference/local-kinesis.md up to date.")
 def main(only: str, seconds: float, out: Path, write_docs: bool) -> None:
     """Measure local Kinesis servers, one after the other; print a table, write JSON."""
     names = only.split(",")
@@ -193,7 +193,7 @@ def main(only: str, seconds: float, out: Path, write_docs: bool) -> None:
     out.write_text(json.dumps(content, indent=2) + "\n")
     click.echo(table(measured))
     if write_docs:
-        documents.write_servers(table(measured), Path("docs"))
+        documents.write_servers(table(measured), documents.PAGES)
 
 
 def _start(name: str, starter: Starter) -> Server:

@@ -1,6 +1,6 @@
 """Recommendations through the real pipeline: local Kinesis, KCL's worker, the registry, the API.
 
-The whole of yoochoose is `python -m load.benchmarks.recommend_stream` (docs/recommendations.md); here is as much as fits in a
+The whole of yoochoose is `python -m load.benchmarks.recommend_stream` (docs/explanation/recommendations.md); here is as much as fits in a
 minute, and what happens to the state when a worker is killed and a shard is split.
 """
 

@@ -19,6 +19,6 @@ def test_a_deliberate_bug_is_caught(name: str) -> None:
     with quiet(), planted(name):
         for seed in range(MOST_SEEDS):
             if problems := simulate(draw(seed)).problems:
-                print(f"{name}: seed {seed}: {problems[0]}")  # noqa: T201  # pytest shows it with -s: the table in docs/simulation.md
+                print(f"{name}: seed {seed}: {problems[0]}")  # noqa: T201  # pytest shows it with -s: the table in docs/explanation/simulation.md
                 return
     pytest.fail(f"{name} was not caught in {MOST_SEEDS} seeds")

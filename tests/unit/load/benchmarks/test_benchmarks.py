@@ -263,7 +263,7 @@ def test_only_what_stands_between_the_marks_is_replaced() -> None:
     ("page", "names"), [("benchmarks.md", ["benchmarks"]), ("local-kinesis.md", ["servers"]), ("growth.md", ["growth"])]
 )
 def test_the_documentation_has_the_places(page: str, names: list[str]) -> None:
-    text = (Path(__file__).parents[4] / "docs" / page).read_text()
+    text = (Path(__file__).parents[4] / documents.PAGES / page).read_text()
     for name in names:
         assert "new" in documents.replaced(text, name, "new")
 
