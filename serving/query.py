@@ -44,7 +44,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     \b
     With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
       start, end     ms since the epoch, UTC
-      complete       all that arrives within the usual lateness is counted (docs/completeness.md)
+      complete       all that arrives within the usual lateness is counted (docs/explanation/completeness.md)
       events, counts in all, and by type
       orders, revenue   purchases; minor units by currency
       uniques        {"value", "low", "high"}: visitors, with 95 % confidence
