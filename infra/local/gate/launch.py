@@ -22,7 +22,7 @@ def main() -> None:
     from ministack.core.responses import get_region
     from ministack.services import dynamodb, lambda_svc, sqs
 
-    from infra.local.gate.actions import ACCOUNT
+    from infra.local.account import ACCOUNT
     from infra.local.gate.asgi import Middleware
     from infra.local.gate.gate import Gate
     from infra.local.gate.policies import Policies
