@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from consumers.analytics.views import Granularity, RowContent, Total, WindowView
-from serving.spans import Span
+from serving.pages.now.spans import Span
 
 
 class Asked(NamedTuple):

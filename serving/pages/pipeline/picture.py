@@ -6,10 +6,10 @@ import threading
 
 import msgspec
 
-from serving.answers import Application, Shard
-from serving.fleet import Fleet
-from serving.pictures.picture import Head, head
-from serving.present import applications_json, shard_json
+from serving.api.answers import Application, Shard
+from serving.api.present import applications_json, shard_json
+from serving.pages.picture import Head, head
+from serving.progress import Fleet
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,7 +20,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pipeline:
-    """See ``serving.pictures.picture.Picture``."""
+    """See ``serving.pages.picture.Picture``."""
 
     def __init__(self, fleet: Fleet, title: str) -> None:
         self._fleet = fleet

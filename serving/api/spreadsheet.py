@@ -7,9 +7,9 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from serving.answers import Aggregates, Progress
+from serving.api.answers import Aggregates, Progress
+from serving.api.fraud import Alerts, Decided
 from serving.moments import iso
-from serving.risk import Alerts, Decided
 
 #: A cell that begins so is a formula to a spreadsheet; names come from visitors.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")

@@ -18,8 +18,9 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from consumers.explain.views import Life, Limit, as_json
-from serving import life_text, pages
-from serving.asked import key
+from serving.ids import key
+from serving.pages import frame as pages
+from serving.pages.explain import life as life_text
 
 #: Searches of the stream at once: they share each shard's five reads in a second with the workers.
 AT_ONCE = 2

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import msgspec
 
 from consumers.fraud.views import Decision
-from serving.fleet import Fleet
-from serving.pictures.picture import Head, head
-from serving.risk import Alert, Decided, MinuteView, Risk, Serving, alert, decided, serving
+from serving.api.fraud import Alert, Decided, MinuteView, Risk, Serving, alert, decided, serving
+from serving.pages.picture import Head, head
+from serving.progress import Fleet
 
 MINUTE_MS = 60_000
 MINUTES = 60
@@ -29,7 +29,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fraud:
-    """See ``serving.pictures.picture.Picture``."""
+    """See ``serving.pages.picture.Picture``."""
 
     def __init__(self, risk: Risk, fleet: Fleet, title: str) -> None:
         self._risk = risk

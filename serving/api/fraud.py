@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from consumers.fraud.views import Decision, as_json
-from serving.answers import Moment
+from serving.api.answers import Moment
 
 
 class TruthView(Protocol):

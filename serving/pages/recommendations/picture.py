@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from consumers.recommendations.views import HitRate, RecommendationsView
-from serving.fleet import Fleet
-from serving.pictures.picture import Head, head
-from serving.recommendations import Offers
+from serving.api.recommendations import Offers
+from serving.pages.picture import Head, head
+from serving.progress import Fleet
 
 #: The line: a point every ten seconds for half an hour, each over the minute before it.
 STEP_MS = 10_000
@@ -58,7 +58,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Recommendations:
-    """See ``serving.pictures.picture.Picture``."""
+    """See ``serving.pages.picture.Picture``."""
 
     def __init__(self, offers: OffersAndClicks, fleet: Fleet, title: str) -> None:
         self._offers = offers

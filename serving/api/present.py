@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from consumers.analytics.views import ShardProgress, WindowView, put_to_visible
-from serving.answers import Aggregates, Application, Shard, Window
-from serving.meters import Speed
-from serving.periods import granularity as known_granularity
+from serving.api.answers import Aggregates, Application, Shard, Window
+from serving.api.periods import granularity as known_granularity
+from serving.speeds import Speed
 
 
 def aggregates_json(

@@ -18,8 +18,8 @@ from starlette.routing import Route
 
 from clickstream.errors import UserMistake
 from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
-from serving.asked import key
-from serving.coalescing import Coalesced, Remembered
+from serving.api.coalescing import Coalesced, Remembered
+from serving.ids import key
 
 #: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
 POPULAR_FOR_S = 10

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from serving.fleet import FleetView
+from serving.progress import FleetView
 
 
 class Picture(Protocol):

@@ -7,14 +7,14 @@ import threading
 import msgspec
 
 from consumers.analytics.views import WindowView, complete_to
-from serving.answers import Window
-from serving.fleet import Fleet, FleetView
-from serving.periods import anchor
-from serving.pictures.picture import Head, head
-from serving.present import window_json
+from serving.api.answers import Window
+from serving.api.periods import anchor
+from serving.api.present import window_json
+from serving.pages.now.spans import Span
+from serving.pages.now.stretch import Stretch, Sum
+from serving.pages.picture import Head, head
+from serving.progress import Fleet, FleetView
 from serving.read_model import ReadModel
-from serving.spans import Span
-from serving.stretch import Stretch, Sum
 
 #: The rows of a ranking on the page.
 TOP = 8
@@ -33,7 +33,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Now:
-    """See ``serving.pictures.picture.Picture``; of one span."""
+    """See ``serving.pages.picture.Picture``; of one span."""
 
     def __init__(self, views: ReadModel, fleet: Fleet, title: str, span: Span) -> None:
         self._views = views

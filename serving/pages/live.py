@@ -15,9 +15,9 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError, Forbidden
-from serving.broadcast import Broadcast
 from serving.moments import iso
-from serving.pictures.picture import Picture
+from serving.pages.broadcast import Broadcast
+from serving.pages.picture import Picture
 from serving.read_model import Clock
 
 log = structlog.get_logger()

@@ -1,4 +1,4 @@
-"""The JSON API: questions in, answers of ``serving.answers`` out, as JSON or as a table."""
+"""The JSON API: questions in, answers of ``serving.api.answers`` out, as JSON or as a table."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from starlette.routing import Route
 
 from clickstream.errors import UserMistake
 from consumers.analytics.views import complete_to, completeness
-from serving import tabular
-from serving.answers import Progress
-from serving.asked import key
-from serving.fleet import Fleet
+from serving.api import spreadsheet
+from serving.api.answers import Progress
+from serving.api.fraud import Alerts, Risk, alert, decided, decision_answer
+from serving.api.periods import granularity, stretch
+from serving.api.present import aggregates_json, applications_json, shard_json
+from serving.ids import key
 from serving.moments import parse_moment
-from serving.periods import granularity, stretch
-from serving.present import aggregates_json, applications_json, shard_json
+from serving.progress import Fleet
 from serving.read_model import Clock, ReadModel
-from serving.risk import Alerts, Risk, alert, decided, decision_answer
 
 MOST_TOP = 100
 MOST_ALERTS = 200
@@ -66,7 +66,7 @@ class Api:
         seen = completeness(await run_in_threadpool(self._views.progress))
         to = complete_to(seen, kind)
         windows = await run_in_threadpool(self._views.windows, kind, start, end, top=top)
-        return _told(request, aggregates_json(kind, start, end, windows, to), tabular.aggregates, f"{kind}s")
+        return _told(request, aggregates_json(kind, start, end, windows, to), spreadsheet.aggregates, f"{kind}s")
 
     async def progress(self, request: Request) -> Response:
         seen = await run_in_threadpool(self._fleet.read, self._clock())
@@ -79,7 +79,7 @@ class Api:
             applications=applications_json(seen.rows, seen.speeds),
             progress=[shard_json(row, seen.speeds.get((row.application, row.shard)), now) for row in seen.rows],
         )
-        return _told(request, answer, tabular.progress, "progress")
+        return _told(request, answer, spreadsheet.progress, "progress")
 
     async def decided(self, request: Request) -> Response:
         assert self._risk is not None
@@ -91,13 +91,13 @@ class Api:
         if not 0 <= end - start <= LONGEST_DECIDED_MS:
             raise UserMistake("`from` is after `to`, or more than 6 hours before it", hint="ask for a shorter time")
         minutes = await run_in_threadpool(self._risk.minutes, start, end)
-        return _told(request, decided(minutes, start, end), tabular.decided, "decided")
+        return _told(request, decided(minutes, start, end), spreadsheet.decided, "decided")
 
     async def alerts(self, request: Request) -> Response:
         assert self._risk is not None
         count = _number(request, "count", 50, MOST_ALERTS)
         found = await run_in_threadpool(self._risk.alerts, most=count)
-        return _told(request, Alerts(alerts=[alert(decision) for decision in found]), tabular.alerts, "alerts")
+        return _told(request, Alerts(alerts=[alert(decision) for decision in found]), spreadsheet.alerts, "alerts")
 
     async def decision(self, request: Request) -> Response:
         assert self._risk is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clickstream.errors import UserMistake
-from serving.periods import WINDOW_MS
+from serving.api.periods import WINDOW_MS
 from serving.read_model import Granularity
 
 

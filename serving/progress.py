@@ -9,8 +9,8 @@ import msgspec
 
 from clickstream.completeness import Completeness
 from consumers.analytics.views import NAME, ShardProgress, completeness
-from serving.meters import Meter, Rate, Speed
 from serving.read_model import ReadModel
+from serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250

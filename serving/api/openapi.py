@@ -11,9 +11,9 @@ import msgspec
 from clickstream.events import Key
 from consumers.explain.views import Life
 from consumers.recommendations.views import LENGTH
-from serving.answers import Aggregates, Problem, Progress
-from serving.api import MOST_ALERTS, MOST_TOP
-from serving.risk import Alerts, Decided, DecisionAnswer
+from serving.api.answers import Aggregates, Problem, Progress
+from serving.api.fraud import Alerts, Decided, DecisionAnswer
+from serving.api.routes import MOST_ALERTS, MOST_TOP
 
 Schema = dict[str, Any]
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
-from serving.fleet import Fleet
-from serving.live import PERIOD_S, Live
-from serving.pictures.fraud import Fraud
-from serving.pictures.now import Now
-from serving.pictures.pipeline import Pipeline
-from serving.pictures.recommendations import STEP_MS, OffersAndClicks, Recommendations
+from serving.api.fraud import Risk
+from serving.pages.fraud.picture import Fraud
+from serving.pages.live import PERIOD_S, Live
+from serving.pages.now.picture import Now
+from serving.pages.now.spans import SPANS
+from serving.pages.pipeline.picture import Pipeline
+from serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
+from serving.progress import Fleet
 from serving.read_model import Clock, ReadModel
-from serving.risk import Risk
-from serving.spans import SPANS
 
 
 class Feeds:
