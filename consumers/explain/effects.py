@@ -11,7 +11,10 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
+from consumers.analytics.needs import AGGREGATES
 from consumers.explain.life import Effect, Put
+from consumers.orders.needs import ORDERS
+from consumers.recommendations.needs import OFFERS
 from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
@@ -32,7 +35,7 @@ def _analytics(clients: Clients, settings: Settings, event: AnyEvent, put: Put) 
     position = str(_position(put))
     with translated("DynamoDB"):
         answer = clients.dynamodb.query(
-            TableName=settings.aggregates_table,
+            TableName=AGGREGATES.of(settings),
             KeyConditionExpression="#window = :window AND begins_with(#part, :part)",
             ProjectionExpression="#part, #position",
             ExpressionAttributeNames={"#window": "window", "#part": "part", "#position": "position"},
@@ -75,7 +78,7 @@ def _recommendations(clients: Clients, settings: Settings, event: AnyEvent, put:
 
     item = _item(
         clients,
-        settings.recommendations_table,
+        OFFERS.of(settings),
         {"subject": {"S": rows.subject(event.user_id)}, "part": {"S": rows.OFFER}},
     )
     if item is None or item["position"]["S"] < str(_position(put)):
@@ -97,13 +100,13 @@ def order(clients: Clients, settings: Settings, event: AnyEvent | None) -> dict[
         return None
     from consumers.orders.table import stored
 
-    item = _item(clients, settings.orders_table, {"order_id": {"S": event.order_id}})
+    item = _item(clients, ORDERS.of(settings), {"order_id": {"S": event.order_id}})
     if item is None:
         return None
     found = stored(item)
     if (purchase := fingerprint(event)) != found.order.purchase:
         # the id is another order's: this one was refused
-        item = _item(clients, settings.orders_table, {"order_id": {"S": reused(event.order_id, purchase)}})
+        item = _item(clients, ORDERS.of(settings), {"order_id": {"S": reused(event.order_id, purchase)}})
         if item is None:
             return None
         found = stored(item)

@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.explain import effects
@@ -31,7 +32,8 @@ from consumers.explain.life import (
     stretches,
 )
 from consumers.explain.search import Limit, search, shards_of
-from consumers.runtime.applications import APPLICATIONS
+from consumers.fraud.needs import DECISIONS
+from consumers.needs import applications
 from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
@@ -94,7 +96,7 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[self._processing(name, puts, event) for name in APPLICATIONS] if puts else [],
+            applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
             letters=letters,
             order=effects.order(self._clients, self._settings, event),
         )
@@ -111,7 +113,7 @@ class Explainer:
     def _progress(self, application: str, shard: str) -> Progress | None:
         """From the shard's item, as its owner last wrote it."""
         dynamodb = self._clients.dynamodb
-        table = self._settings.shards_table
+        table = SHARDS.of(self._settings)
         with translated("DynamoDB"):
             try:
                 item = dynamodb.get_item(
@@ -138,7 +140,7 @@ class Explainer:
         with translated("DynamoDB"):
             try:
                 item = dynamodb.get_item(
-                    TableName=self._settings.decisions_table,
+                    TableName=DECISIONS.of(self._settings),
                     Key={"event_id": {"S": event_id}},
                     ProjectionExpression="user_id, occurred_at",
                 ).get("Item")

@@ -16,7 +16,9 @@ import click
 import msgspec
 import numpy as np
 
+from clickstream.platform import MODELS
 from consumers.recommendations.fold import Visit
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.sink import RecommendationsTable
 from consumers.runtime.position import Position
 from infra.local.processes import wait_until
@@ -77,7 +79,7 @@ def _ours(rate: float = RATE) -> Reading:
 
 def _peer() -> Reading:
     with _offers() as site:
-        process = site.program("peer", "load.benchmarks.recommend_peer", str(site.port), site.settings.recommendations_table)
+        process = site.program("peer", "load.benchmarks.recommend_peer", str(site.port), OFFERS.of(site.settings))
         wait_until(site.answers, process.name, time.monotonic() + _START_S, check=site.check)
         stored = asyncio.run(load(f"http://127.0.0.1:{site.port}", _visitors(), RATE, _COUNTED_S))
     return Reading(_in_time(stored), _percentiles("", stored))
@@ -95,7 +97,7 @@ def _percentiles(prefix: str, latencies_ms: Sequence[float]) -> dict[str, float]
 def _offers() -> Iterator[Site]:
     """A site whose registry has a model of a million sessions, and whose table has what the worker's sink makes of it."""
     with tempfile.TemporaryDirectory(prefix="clickstream-recommend-") as folder, running(Path(folder), shards=1) as site:
-        registry = Registry(site.clients.s3, site.settings.models_bucket)
+        registry = Registry(site.clients.s3, MODELS.of(site.settings))
         description = Description(
             training=Training(source="synthetic", from_ms=0, to_ms=0, rows=0, sha256=""),
             parameters=msgspec.to_builtins(Parameters()),
@@ -104,7 +106,7 @@ def _offers() -> Iterator[Site]:
         version = registry.publish(recommender.NAME, _files(), description, now_ms=now_ms).version
         registry.promote(recommender.NAME, version, now_ms=now_ms)
         followed = Followed(registry, recommender.NAME, model.decode)
-        sink = RecommendationsTable(site.clients.dynamodb, site.settings.recommendations_table, _SHARD, followed)
+        sink = RecommendationsTable(site.clients.dynamodb, OFFERS.of(site.settings), _SHARD, followed)
         sink.write(_visits(now_ms), Position(1))
         yield site
 
