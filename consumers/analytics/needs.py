@@ -12,6 +12,6 @@ NEEDS = Needs(
     worker=Access((AGGREGATES.may("PutItem"),)),
     serving=Access((AGGREGATES.may("DescribeTable Query"),)),
     effect="consumers.analytics.effect:look",
-    comparer="load.verdict.subjects:analytics",
+    comparer="load.verdict.subjects:analytics_of_run",
     page="serving.pages:NOW",
 )

@@ -34,6 +34,7 @@ from consumers.explain.life import (
 from consumers.explain.search import Limit, search, shards_of
 from consumers.fraud.needs import DECISIONS
 from consumers.needs import applications
+from consumers.orders.effect import order
 from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
@@ -98,7 +99,7 @@ class Explainer:
             puts=puts,
             applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
             letters=letters,
-            order=effects.order(self._clients, self._settings, event),
+            order=order(self._clients, self._settings, event),
         )
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
