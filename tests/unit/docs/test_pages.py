@@ -129,6 +129,13 @@ def test_every_folder_stands_in_the_table_of_the_architecture() -> None:
     )
 
 
+def test_every_file_to_begin_with_exists() -> None:
+    rows = [line.split("|") for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines() if line.startswith("| `")]
+    for _, folders, _, *first in rows:
+        for file in re.findall(r"`([\w.]+)`", first[0]):
+            assert [folder for folder in re.findall(r"`([\w./-]+/)`", folders) if (ROOT / folder / file).exists()], (folders, file)
+
+
 def _covers(name: str, folder: str) -> bool:
     return name.count("/") == folder.count("/") and fnmatch(folder, name)
 
