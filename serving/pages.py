@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
+
+from consumers.needs import declared
 
 STATIC = Path(__file__).parent / "static"
 
@@ -22,7 +25,11 @@ PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
 API = Page("/api", "API", "api")
 #: Of one event, named in the address; in no navigation.
 EXPLAIN = Page("/explain", "An event's life", "explain")
-PAGES = (NOW, FRAUD, RECOMMENDATIONS, PIPELINE)
+
+
+def navigation() -> tuple[Page, ...]:
+    """The pages that applications declare, and the platform's own."""
+    return (*(resolve_name(needs.page) for needs in declared() if needs.page), PIPELINE)
 
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:
