@@ -8,6 +8,7 @@ AGGREGATES = Table("aggregates", key="window", range_key="part", expires="expire
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.analytics.wiring",
     tables=(AGGREGATES,),
     worker=Access((AGGREGATES.may("PutItem"),)),
     serving=Access((AGGREGATES.may("DescribeTable Query"),)),

@@ -17,6 +17,7 @@ REVIEWS = Queue("alerts", "AlertsQueue", topic=ALERTS)
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.fraud.wiring",
     tables=(DECISIONS, OUTCOMES, SIGHTINGS),
     topics=(ALERTS,),
     queues=(REVIEWS,),

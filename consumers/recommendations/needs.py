@@ -11,6 +11,7 @@ _LISTING = MODELS.may("ListBucket", NO_MODEL_YET)
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.recommendations.wiring",
     tables=(OFFERS,),
     worker=Access((OFFERS.may("GetItem PutItem"), _MODEL), (_LISTING,)),
     serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),

@@ -13,7 +13,13 @@ _NEEDS = '''
 from clickstream.needs import Access, Needs, Table
 
 LINES = Table("basket-lines", key="event_id")
-NEEDS = Needs(name="baskets", tables=(LINES,), worker=Access((LINES.may("PutItem"),)), effect="baskets.effect:look")
+NEEDS = Needs(
+    name="baskets",
+    wiring="baskets.wiring",
+    tables=(LINES,),
+    worker=Access((LINES.may("PutItem"),)),
+    effect="baskets.effect:look",
+)
 '''
 
 _WIRING = '''

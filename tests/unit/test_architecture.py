@@ -140,5 +140,5 @@ def test_no_table_is_named_as_a_lease_table() -> None:
 def test_what_an_application_declares_is_there(application: str) -> None:
     found = applications()[application]
     assert importlib.import_module(found.wiring).APPLICATION.name == application
-    for path in filter(None, (found.needs.effect, found.needs.comparer, found.needs.page)):
+    for path in filter(None, (found.effect, found.comparer, found.page)):
         assert resolve_name(path)
