@@ -41,7 +41,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         memory=MEMORY,
     )
     ready = threading.Event()
-    server = web.Server(app, on_ready=ready.set, on_stop=app.state.drain)
+    server = web.server(app, on_ready=ready.set, on_stop=app.state.drain)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     assert ready.wait(10)
