@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from infra.local.gate import faults, requests
-from infra.local.gate.answers import Answer, answer
 from infra.local.gate.gate import Gate
+from infra.local.gate.protocols import Answer, render
 from infra.local.limits.refusal import Refusal
 
 Message = MutableMapping[str, Any]
@@ -53,10 +53,10 @@ class Middleware:
         if refusal is not None:
             if not body and onward is receive:
                 await _read(receive)  # the connection goes on to the next request only when this one was read
-            await _send(send, answer(who.service, refusal, head=head))
+            await _send(send, render(who.service, refusal, head=head))
             return
         hidden = None if isinstance(request, Refusal) or who.service != "s3" else self._gate.hidden(request)
-        await self._app(scope, onward, send if hidden is None else _hiding(send, answer("s3", hidden, head=head)))
+        await self._app(scope, onward, send if hidden is None else _hiding(send, render("s3", hidden, head=head)))
 
 
 def control(gate: Gate, method: str, body: bytes) -> Answer:

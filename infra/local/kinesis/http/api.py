@@ -5,13 +5,13 @@ Every operation is one POST to ``/`` whose ``X-Amz-Target`` names it. Nothing he
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
+from infra.local.gate.requests import caller
 from infra.local.kinesis.http import push
 from infra.local.kinesis.http.calls import writers
 from infra.local.kinesis.http.parameters import Parameters
@@ -28,7 +28,6 @@ from infra.local.kinesis.model.settings import DEFAULT_REGION
 from infra.local.kinesis.regions import Regions
 
 TARGET_PREFIX = "Kinesis_20131202."
-_CREDENTIAL_REGION = re.compile(r"Credential=[^/,\s]*/\d{8}/([a-z0-9-]+)/")
 #: Any of these in the query makes it a signed request, as in its header would Authorization.
 _SIGNED_BY_QUERY = "X-Amz-Credential"
 
@@ -54,8 +53,8 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def region(self) -> str:
         """The region that the caller signed for."""
-        match = _CREDENTIAL_REGION.search(self.signature)
-        return match.group(1) if match else DEFAULT_REGION
+        who = caller(self.signature)
+        return DEFAULT_REGION if who is None else who.region
 
 
 class Reply(msgspec.Struct, frozen=True):

@@ -6,13 +6,13 @@ import asyncio
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
-from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.asgi import CONTROL_PATH, Message, Receive, Scope, Send
 from infra.local.gate.gate import Gate
 from infra.local.kinesis.http import eventstream
 from infra.local.kinesis.http.api import Api, Reply, Request
@@ -21,10 +21,6 @@ from infra.local.kinesis.http.push import Bell, Opened, events
 from infra.local.kinesis.model.faults import Fault
 from infra.local.kinesis.regions import Regions
 from infra.local.limits.units import MIB
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FAULTS_PATH = "/_clickstream/faults"
 #: A call's largest body: 10 MiB of records in base64, and their keys.
@@ -159,7 +155,7 @@ _NO_OPERATION = (
 
 
 def _to_any_page(send: Send) -> Send:
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] += [
                 (b"access-control-allow-origin", b"*"),

@@ -22,8 +22,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def answer(service: str, refusal: Refusal, *, head: bool = False) -> Answer:
-    """``head``: the request was a HEAD, whose answer has no body, so boto3 shows the status as the code."""
+def render(service: str, refusal: Refusal, *, head: bool = False) -> Answer:
+    """The whole answer. ``head``: the request was a HEAD, whose answer has no body: boto3 shows the status as the code."""
     request_id = str(uuid.uuid4())
     extra: list[tuple[bytes, bytes]] = [(b"x-amzn-requestid", request_id.encode())]
     match service:
