@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from infra.local.limits.refusal import Refusal
 
 _JSON = "application/x-amz-json-1.0"
-#: What SQS calls its errors in JSON; the older code goes along in a header, and boto3 shows that one.
+#: SQS's names for its errors in JSON. A header carries the older code, and boto3 shows that one.
 _SQS_NEW = {"InvalidParameterValue": "InvalidParameterValueException", "AccessDenied": "AccessDeniedException"}
 
 
