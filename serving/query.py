@@ -15,10 +15,10 @@ from clickstream.settings import from_env
 from clickstream.terminal import shown
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
 from consumers.recommendations.views import LENGTH, Recommendations
-from serving.asked import Id
+from serving.api.present import aggregates_json, is_complete
+from serving.api.recommendations import reason, recommendations_json
+from serving.ids import Id
 from serving.moments import iso, parse_moment
-from serving.present import aggregates_json, is_complete
-from serving.recommendations import reason, recommendations_json
 
 
 @click.group()
