@@ -30,13 +30,13 @@ from consumers.runtime.position import Position
 from infra.local import resources
 from load.traffic import bounds
 from serving.app import create_app
-from serving.fleet import Fleet
-from serving.pictures.fraud import Fraud
-from serving.pictures.now import Now
-from serving.pictures.picture import Picture
-from serving.pictures.pipeline import Pipeline
-from serving.pictures.recommendations import Recommendations as RecommendationsPicture
-from serving.spans import SPANS
+from serving.pages.fraud.picture import Fraud
+from serving.pages.now.picture import Now
+from serving.pages.now.spans import SPANS
+from serving.pages.picture import Picture
+from serving.pages.pipeline.picture import Pipeline
+from serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
+from serving.progress import Fleet
 from tests.property import hostile
 
 SHARD = "shardId-000000000000"
