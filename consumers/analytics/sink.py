@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from clickstream.outages import translated
 from clickstream.refusals import error_code
-from consumers.analytics.rows import Row
+from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.windows import HOUR
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name
 from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
+from clickstream.outages import translated
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset

@@ -10,9 +10,9 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
+from clickstream.outages import translated
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded
-from consumers.runtime.faults.outages import translated
 
 #: A letter in our hands is hidden from other readers this long.
 _HIDDEN_S = 300

@@ -9,10 +9,10 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.outages import translated
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 Looker = Callable[[Clients, Settings, AnyEvent, Put], Effect | None]
@@ -71,12 +71,12 @@ def _fraud(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Eff
 
 def _recommendations(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
     """The visitor's offer, if it was made of this event or of later ones too."""
-    from consumers.recommendations import rows
+    from consumers.recommendations import table_items
 
     item = _item(
         clients,
         settings.recommendations_table,
-        {"subject": {"S": rows.subject(event.user_id)}, "part": {"S": rows.OFFER}},
+        {"subject": {"S": table_items.subject(event.user_id)}, "part": {"S": table_items.OFFER}},
     )
     if item is None or item["position"]["S"] < str(_position(put)):
         return None

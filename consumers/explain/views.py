@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from hdrh.histogram import HdrHistogram
-
 from clickstream.aws import Clients
-from clickstream.errors import Missing, Rejected
+from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
+from clickstream.outages import translated
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
+from clickstream.shards_table import ShardsTable
+from consumers.analytics.views import put_to_visible
 from consumers.explain import effects
 from consumers.explain.life import (
     Letter,
@@ -32,7 +33,6 @@ from consumers.explain.life import (
 )
 from consumers.explain.search import Limit, search, shards_of
 from consumers.runtime.applications import APPLICATIONS
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
@@ -110,26 +110,16 @@ class Explainer:
 
     def _progress(self, application: str, shard: str) -> Progress | None:
         """From the shard's item, as its owner last wrote it."""
-        dynamodb = self._clients.dynamodb
-        table = self._settings.shards_table
-        with translated("DynamoDB"):
-            try:
-                item = dynamodb.get_item(
-                    TableName=table, Key={"application": {"S": application}, "shard": {"S": shard}}, ConsistentRead=True
-                ).get("Item")
-            except dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-                ) from error
+        item = ShardsTable(self._clients, self._settings).get(application, shard)
         if item is None:
             return None
-        p50, p99 = _usual(item.get("latency", {}).get("S", ""))
+        wait = put_to_visible([item])
         return Progress(
-            position=Position.parse(item["position"]["S"]) if "position" in item else None,
-            owner=item.get("owner", {}).get("S", ""),
-            behind_ms=int(item["behind_ms"]["N"]) if "behind_ms" in item else None,
-            p50_ms=p50,
-            p99_ms=p99,
+            position=Position.parse(item.position) if item.position else None,
+            owner=item.owner,
+            behind_ms=item.behind_ms,
+            p50_ms=None if wait is None else wait.p50_ms,
+            p99_ms=None if wait is None else wait.p99_ms,
         )
 
     def _decision_key(self, event_id: str) -> dict[str, Any]:
@@ -162,14 +152,6 @@ class Explainer:
                 for each in queue.receive()
                 if each.letter.event_id == event_id
             ]
-
-
-def _usual(encoded: str) -> tuple[int | None, int | None]:
-    """The histogram's median and 99th percentile, milliseconds."""
-    if not encoded:
-        return None, None
-    histogram = HdrHistogram.decode(encoded)
-    return int(histogram.get_value_at_percentile(50)), int(histogram.get_value_at_percentile(99))
 
 
 def _trace_id(event: AnyEvent | None) -> str | None:

@@ -11,6 +11,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.outages import translated
 from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings
 from consumers.fraud import NAME, outcomes
@@ -18,7 +19,6 @@ from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import decision_of
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from consumers.fraud.presenting import as_json
-from consumers.runtime.faults.outages import translated
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
 

@@ -28,7 +28,7 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, settings.models_bucket)
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        shards = OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id)
+        shards = OtherShards(clients, settings, NAME, shard_id)
         return DecisionsTable(
             clients.dynamodb,
             settings.decisions_table,

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickstream.errors import Missing, RetryLater
+from clickstream.outages import translated
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

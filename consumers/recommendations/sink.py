@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from clickstream.errors import RetryLater
-from consumers.recommendations import rows
+from clickstream.outages import translated
+from consumers.recommendations import table_items
 from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
 from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import START, Position
 from models.recommender.model import Model
 from models.registry.following import Followed
@@ -119,9 +119,9 @@ class RecommendationsTable:
     def _offer(self, offer: Offer, now_ms: int) -> Row:
         stranger = offer.user_id is None
         return {
-            "subject": {"S": rows.POPULAR if offer.user_id is None else rows.subject(offer.user_id)},
-            "part": {"S": self._shard_id if stranger else rows.OFFER},
-            "items": {"B": rows.encode(offer.items)},
+            "subject": {"S": table_items.POPULAR if offer.user_id is None else table_items.subject(offer.user_id)},
+            "part": {"S": self._shard_id if stranger else table_items.OFFER},
+            "items": {"B": table_items.encode(offer.items)},
             "version": {"S": self._model.version or ""},
             "made_at": {"N": str(now_ms)},
             "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
@@ -129,7 +129,7 @@ class RecommendationsTable:
 
     def _counts(self, hit_rate: HitRate) -> Row:
         return {
-            "subject": {"S": rows.HIT_RATE},
+            "subject": {"S": table_items.HIT_RATE},
             "part": {"S": self._shard_id},
             "clicks": {"N": str(hit_rate.clicks)},
             "hits": {"N": str(hit_rate.hits)},
@@ -137,7 +137,7 @@ class RecommendationsTable:
         }
 
     def _stored_hit_rate(self) -> tuple[HitRate, Position]:
-        key: dict[str, AttributeValueTypeDef] = {"subject": {"S": rows.HIT_RATE}, "part": {"S": self._shard_id}}
+        key: dict[str, AttributeValueTypeDef] = {"subject": {"S": table_items.HIT_RATE}, "part": {"S": self._shard_id}}
         with translated("DynamoDB"):
             item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if item is None:

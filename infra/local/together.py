@@ -18,6 +18,7 @@ from types import FrameType
 from clickstream.aws import Clients
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
+from clickstream.shards_table import ShardsTable
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
 from infra.local.roles import APPLICATIONS as APPLICATIONS
@@ -121,14 +122,8 @@ class Parts:
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
     shards = list_shards(clients.kinesis, settings.stream)
-    rows = clients.dynamodb.get_paginator("query").paginate(
-        TableName=settings.shards_table,
-        KeyConditionExpression="application = :application",
-        FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
-        ExpressionAttributeNames={"#owner": "owner"},
-        ExpressionAttributeValues={":application": {"S": application}, ":since": {"N": str(since_ms)}},
-    )
-    owned = {row["shard"]["S"] for page in rows for row in page["Items"]}
+    rows = ShardsTable(clients, settings).read(application)
+    owned = {row.shard for row in rows if row.owner and row.updated_at >= since_ms}
     return owned >= {shard.shard_id for shard in shards if shard.is_open}
 
 

@@ -19,7 +19,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.recommendations import rows
+from consumers.recommendations import table_items as rows
 from consumers.recommendations.views import HitRate
 from consumers.runtime.position import Position
 from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore

@@ -21,7 +21,7 @@ from consumers.orders import table
 from consumers.orders.fold import OrdersFold
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.messages import encode as message_of
-from consumers.recommendations import rows
+from consumers.recommendations import table_items as rows
 from consumers.recommendations.fold import RecommendationsFold, Visit
 from consumers.recommendations.offers import LENGTH, Offers
 from consumers.topics import body, subject

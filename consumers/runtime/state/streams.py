@@ -10,25 +10,17 @@ from datetime import UTC, datetime
 
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
+from clickstream.outages import translated
 from clickstream.settings import Settings
-from consumers.runtime.faults.outages import translated
-
-#: Beside the application's shards; keys that begin with "#" are reserved for what is no shard.
-_ITEM = "#stream"
+from clickstream.shards_table import ShardsTable
+from consumers.runtime.state.chain import ChainObjects
 
 
 def recognise(application: str, created: datetime, clients: Clients, settings: Settings) -> None:
     """Remember the stream at the application's first start, and know it again at every other; raises UserMistake."""
     created_ms = round(created.timestamp() * 1000)
-    with translated("DynamoDB"):
-        item = clients.dynamodb.update_item(
-            TableName=settings.shards_table,
-            Key={"application": {"S": application}, "shard": {"S": _ITEM}},
-            UpdateExpression="SET created_at = if_not_exists(created_at, :created)",
-            ExpressionAttributeValues={":created": {"N": str(created_ms)}},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-    if (known_ms := int(item["created_at"]["N"])) != created_ms:
+    known_ms = ShardsTable(clients, settings).stream_of(application, created_ms)
+    if known_ms != created_ms:
         known = datetime.fromtimestamp(known_ms / 1000, UTC)
         raise UserMistake(
             f"stream {settings.stream} was made again: the leases and snapshots of {application} belong to the one of "
@@ -39,7 +31,7 @@ def recognise(application: str, created: datetime, clients: Clients, settings: S
 
 
 def forget(application: str, clients: Clients, settings: Settings) -> int:
-    """Delete the application's leases, positions and snapshots, its answers not; returns how many shards it knew.
+    """Delete the application's leases, positions and snapshots, but not its answers; returns how many shards it knew.
 
     Its workers must be stopped. May be repeated when it was interrupted: the stream's item goes last.
     """
@@ -48,20 +40,6 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
         pages = dynamodb.get_paginator("scan").paginate(TableName=leases, ProjectionExpression="leaseKey")
         for lease in [item for page in pages for item in page["Items"]]:
             dynamodb.delete_item(TableName=leases, Key=lease)
-    with translated("S3"):
-        listing = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.state_bucket, Prefix=f"{application}/")
-        for key in [entry["Key"] for page in listing for entry in page.get("Contents", [])]:
-            clients.s3.delete_object(Bucket=settings.state_bucket, Key=key)
-    with translated("DynamoDB"):
-        rows = dynamodb.get_paginator("query").paginate(
-            TableName=settings.shards_table,
-            KeyConditionExpression="application = :application",
-            ProjectionExpression="application, #shard",
-            ExpressionAttributeNames={"#shard": "shard"},
-            ExpressionAttributeValues={":application": {"S": application}},
-            ScanIndexForward=False,
-        )
-        shards = [item for page in rows for item in page["Items"]]
-        for shard in shards:
-            dynamodb.delete_item(TableName=settings.shards_table, Key=shard)
-    return sum(not shard["shard"]["S"].startswith("#") for shard in shards)
+    objects = ChainObjects(clients, settings.state_bucket)
+    objects.delete(objects.keys(f"{application}/"))
+    return ShardsTable(clients, settings).delete(application)

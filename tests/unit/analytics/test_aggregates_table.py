@@ -17,13 +17,14 @@ from clickstream.completeness import Arrival, Completeness
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
-from consumers.analytics import rows, sink
-from consumers.analytics.answers import WindowView
+from consumers.analytics import aggregate_rows as rows
+from consumers.analytics import sink
+from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.partial import Partial
-from consumers.analytics.rows import Row
 from consumers.analytics.sink import AggregatesTable
 from consumers.analytics.views import Aggregates
+from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position

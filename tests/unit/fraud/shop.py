@@ -90,7 +90,7 @@ class Shop:
             alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
             OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
             SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
-            OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
+            OtherShards(self.clients, SETTINGS, NAME, shard),
             followed,
             self.clock,
         )

@@ -11,6 +11,7 @@ from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
+from clickstream.shards_table import ShardProgress
 from consumers.fraud.crossing.freshness import STALENESS_MS, told_up_to
 from consumers.fraud.decisions import PARTIAL
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
@@ -236,7 +237,7 @@ def test_more_keys_than_one_request_takes(shards: TwoShards) -> None:
 
 
 def test_a_first_owner_that_has_not_committed_has_told_nothing() -> None:
-    silent = {"application": {"S": "fraud"}, "shard": {"S": SHARDS[1]}, "hash_range": {"S": told_range(WHOLE)}}
+    silent = ShardProgress(application="fraud", shard=SHARDS[1], hash_range=told_range(WHOLE))
     assert told_up_to([silent], own=SHARDS[0]) == float("-inf")
     assert told_up_to([silent], own=SHARDS[1]) == float("inf")
 

@@ -17,7 +17,7 @@ from consumers.archive.sink import ArchiveBucket
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import item_of
 from consumers.fraud.views import Verdict
-from consumers.recommendations import rows
+from consumers.recommendations import table_items as rows
 from consumers.runtime.position import START
 from infra.local import resources
 from load.verdict import stores
