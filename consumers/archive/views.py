@@ -10,7 +10,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
-from clickstream.outages import translated
+from clickstream.outages import asked
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
@@ -80,15 +80,10 @@ class Archive:
 
     def files(self) -> list[Name]:
         """Which together hold every archived event once."""
-        with translated("S3"):
-            try:
-                pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.archive_bucket, Prefix="date=")
-                names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
-            except self._s3.exceptions.NoSuchBucket as error:
-                raise Missing(
-                    f"no bucket {self._settings.archive_bucket}",
-                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
-                ) from error
+        bucket = self._settings.archive_bucket
+        with asked("S3", f"bucket {bucket}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="date=")
+            names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
         found = {name for name in names if name is not None}
         return sorted(found - covered(found))
 

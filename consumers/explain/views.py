@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from clickstream.aws import Clients
-from clickstream.errors import Rejected
+from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
-from clickstream.outages import translated
+from clickstream.outages import asked
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from clickstream.shards_table import ShardsTable
@@ -125,15 +126,13 @@ class Explainer:
     def _decision_key(self, event_id: str) -> dict[str, Any]:
         """A purchase's decision names its user and time, whatever its id looks like; empty without one."""
         dynamodb = self._clients.dynamodb
-        with translated("DynamoDB"):
-            try:
-                item = dynamodb.get_item(
-                    TableName=self._settings.decisions_table,
-                    Key={"event_id": {"S": event_id}},
-                    ProjectionExpression="user_id, occurred_at",
-                ).get("Item")
-            except dynamodb.exceptions.ResourceNotFoundException:
-                return {}  # fraud was never set up here
+        item = None
+        with suppress(Missing), asked("DynamoDB", f"table {self._settings.decisions_table}"):  # fraud may never have run here
+            item = dynamodb.get_item(
+                TableName=self._settings.decisions_table,
+                Key={"event_id": {"S": event_id}},
+                ProjectionExpression="user_id, occurred_at",
+            ).get("Item")
         return {} if item is None else {"user_id": item["user_id"]["S"], "occurred_at": int(item["occurred_at"]["N"])}
 
     def _letters(self, event_id: str) -> list[Letter]:

@@ -25,7 +25,7 @@ from consumers.fraud.fold import Candidate
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
-from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from consumers.topics import Topic
 from models.features.crossing import Part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,14 +15,15 @@ from clickstream.outages import translated
 from consumers.recommendations import table_items
 from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
-from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import START, Position
+from consumers.runtime.state.guarded import guarded_put
 from models.recommender.model import Model
 from models.registry.following import Followed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Row = Mapping[str, AttributeValueTypeDef]
 
@@ -73,8 +75,7 @@ class RecommendationsTable:
         if hit_rate is not None:
             made.append(self._counts(hit_rate))
         chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
-        writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
-        raise_gravest(write.exception() for write in writes)
+        write_each(self._threads, partial(self._write, position), chunks)
 
     def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
         """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before
@@ -90,13 +91,15 @@ class RecommendationsTable:
         self._hit_rate += counted
         return self._hit_rate
 
-    def _write(self, chunk: Sequence[Row], position: Position) -> None:
+    def _write(self, position: Position, chunk: Sequence[Row]) -> None:
         """One transaction: all or none, so rows that hold a later position are left out and the rest is tried again."""
         left = list(chunk)
         while left:
             try:
                 with translated("DynamoDB"):
-                    self._dynamodb.transact_write_items(TransactItems=[self._guarded(row, position) for row in left])
+                    self._dynamodb.transact_write_items(
+                        TransactItems=[{"Put": guarded_put(self._table, row, position)} for row in left]
+                    )
                 return
             except self._dynamodb.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
@@ -104,17 +107,6 @@ class RecommendationsTable:
                     raise RetryLater(f"DynamoDB: transaction cancelled: {', '.join(sorted(refused))}") from error
                 # what is there was made of more events than ours
                 left = [row for row, code in zip(left, codes, strict=True) if code != _OLDER]
-
-    def _guarded(self, row: Row, position: Position) -> TransactWriteItemTypeDef:
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": {"position": {"S": str(position)}, **row},
-                "ConditionExpression": "attribute_not_exists(#position) OR #position < :position",
-                "ExpressionAttributeNames": {"#position": "position"},
-                "ExpressionAttributeValues": {":position": {"S": str(position)}},
-            }
-        }
 
     def _offer(self, offer: Offer, now_ms: int) -> Row:
         stranger = offer.user_id is None

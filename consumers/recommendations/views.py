@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater
-from clickstream.outages import translated
+from clickstream.errors import RetryLater
+from clickstream.outages import asked
 from clickstream.settings import Settings
 from consumers.orders.views import inventory
 from consumers.recommendations import NAME, table_items
@@ -86,7 +85,7 @@ class Recommendations:
         wanted: dict[str, KeysAndAttributesTypeDef] = {self._table: {"Keys": keys}}
         views = {}
         for _ in range(_ATTEMPTS):
-            with self._answering():
+            with asked("DynamoDB", f"table {self._table}"):
                 answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._table, []):
                 view = _view(table_items.user_of(item["subject"]["S"]), item)
@@ -143,19 +142,8 @@ class Recommendations:
             "KeyConditionExpression": "subject = :subject",
             "ExpressionAttributeValues": {":subject": {"S": subject}},
         }
-        with self._answering():
+        with asked("DynamoDB", f"table {self._table}"):
             return [item for page in self._dynamodb.get_paginator("query").paginate(**query) for item in page["Items"]]
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with translated("DynamoDB"):
-            try:
-                yield
-            except self._dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {self._table}",
-                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
-                ) from error
 
 
 def suffices(found: RecommendationsView | None, count: int, without: Set[str]) -> bool:

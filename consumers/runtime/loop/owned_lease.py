@@ -7,14 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from concurrent.futures import Executor
+from typing import Any, Protocol
 
-from clickstream.completeness import Arrival
-from consumers.runtime.application import holds_back
-from consumers.runtime.faults.stumbling import Footing
+import structlog
+
+from clickstream.completeness import Arrival, told_range
+from clickstream.records.routing import Shard
+from consumers.runtime.application import Sink, holds_back
+from consumers.runtime.faults.dead_letters import DeadLetters
+from consumers.runtime.faults.patience import Patience
+from consumers.runtime.faults.stumbling import Footing, Stumble
 from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
 from consumers.runtime.loop.clocks import Clocks
-from consumers.runtime.loop.commits import Commits, Landed
+from consumers.runtime.loop.commits import Commits, Landed, Store
 from consumers.runtime.loop.decoding import position_of
 from consumers.runtime.loop.folding import Folding
 from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
@@ -23,8 +29,27 @@ from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
 from consumers.runtime.progress.arrivals import Arrivals
 from consumers.runtime.progress.latency import LatencySamples
+from consumers.runtime.state.parents import Parents
 from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Commit
+from consumers.runtime.state.snapshots import Commit, Lease
+
+
+class Surroundings(Protocol):
+    """The I/O that a shard loop is given: real in ``consumers.runtime.worker.child``, simulated in tests/simulation."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+
+    def describe(self, shard_id: str) -> Shard:
+        """The shard's hash range and parents."""
+
+    def children_of(self, shard_id: str) -> Sequence[Shard]:
+        """The shards that a split or a merge has made of this one."""
+
+    def open_sink(self, shard_id: str) -> Sink: ...
 
 
 class OwnedLease:
@@ -32,28 +57,36 @@ class OwnedLease:
 
     def __init__(
         self,
-        *,
+        application: str,
+        shard: Shard,
+        lease: Lease,
         state: ShardState,
-        footing: Footing,
-        folding: Folding,
-        writing: Writing,
-        commits: Commits,
-        arrivals: Arrivals,
-        checkpoint: KclCheckpoint,
+        surroundings: Surroundings,
+        *,
         policy: CommitPolicy,
         clocks: Clocks,
+        patience: Patience,
+        executor: Executor,
+        remember: Callable[[Stumble], None],
     ) -> None:
+        """``state``: as of the lease's last commit. ``remember`` puts a stumble where the next process finds it."""
+        place = {"application": application, "shard": shard.shard_id}
+        store, letters = surroundings.store, surroundings.dead_letters
         self._state = state
-        self._footing = footing
-        self.folding = folding
-        self._writing = writing
-        self.commits = commits
-        self._arrivals = arrivals
-        self._checkpoint = checkpoint
         self._policy = policy
         self._clocks = clocks
         self._backlog = Backlog()
         self._latency = LatencySamples()
+        self._arrivals = Arrivals(told_range(shard.hash_range), lease.arrival)
+        self._checkpoint = KclCheckpoint(structlog.get_logger().bind(**place))
+        self._footing = Footing(lease.stumble)
+        self.folding = Folding(state, self._footing, letters, patience, **place, remember=remember)
+        sink = patience.call(lambda: surroundings.open_sink(shard.shard_id))
+        self._writing = Writing(sink, letters, patience, self._footing, **place, now_ms=clocks.wall_ms)
+        parents = Parents(shard, store, surroundings.children_of, clocks.monotonic_s)
+        self.commits = Commits(
+            lease=lease, parents=parents, store=store, writing=self._writing, patience=patience, executor=executor
+        )
 
     @property
     def position(self) -> Position:

@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from math import inf
 from threading import Event as Flag
-from typing import Protocol
 
 import structlog
 
 from clickstream.completeness import told_range
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.records.routing import Shard
-from consumers.runtime.application import Application, Sink
-from consumers.runtime.faults.dead_letters import DeadLetters
+from consumers.runtime.application import Application
 from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import Footing, Stumble
+from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.faults.waiting import Waiting
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.clocks import Clocks
-from consumers.runtime.loop.commits import Commits, Store
-from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint, checkpoint_the_end, refuse_to_skip
-from consumers.runtime.loop.owned_lease import OwnedLease
+from consumers.runtime.loop.kcl_checkpoint import checkpoint_the_end, refuse_to_skip
+from consumers.runtime.loop.owned_lease import OwnedLease, Surroundings
 from consumers.runtime.loop.wire import Checkpointer, ProcessRecords
-from consumers.runtime.loop.writing import SinkBroke, Writing
-from consumers.runtime.progress.arrivals import Arrivals
-from consumers.runtime.state.parents import Parents
+from consumers.runtime.loop.writing import SinkBroke
 from consumers.runtime.state.shard_state import ShardState
 from consumers.runtime.state.snapshots import Lease
 
@@ -41,24 +35,6 @@ DRAIN_S = 20.0
 #: KCL tells a worker that its lease is gone within a second or two. One that is still served so long after it was fenced does
 #: own the shard: what fenced it was a zombie that took its epoch late.
 FENCED_S = 10.0
-
-
-class Surroundings(Protocol):
-    """The I/O that a shard loop is given: real in ``consumers.runtime.worker.child``, simulated in tests/simulation."""
-
-    @property
-    def store(self) -> Store: ...
-
-    @property
-    def dead_letters(self) -> DeadLetters: ...
-
-    def describe(self, shard_id: str) -> Shard:
-        """The shard's hash range and parents."""
-
-    def children_of(self, shard_id: str) -> Sequence[Shard]:
-        """The shards that a split or a merge has made of this one."""
-
-    def open_sink(self, shard_id: str) -> Sink: ...
 
 
 class ShardLoop:
@@ -98,11 +74,22 @@ class ShardLoop:
         self._shard_id = shard_id
         self._log = self._log.bind(shard=shard_id)
         shard = self._patience.call(lambda: self._io.describe(shard_id))
-        hash_range = told_range(shard.hash_range)
-        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clocks.wall_ms(), hash_range))
+        keys = told_range(shard.hash_range)
+        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clocks.wall_ms(), keys))
         state = self._state_of(lease, shard)
         refuse_to_skip(shard_id, sequence_number, sub_sequence_number, state.position)
-        self._owned = self._own(lease, shard, state, Arrivals(hash_range, lease.arrival))
+        self._owned = OwnedLease(
+            self._application.name,
+            shard,
+            lease,
+            state,
+            self._io,
+            policy=self._policy,
+            clocks=self._clocks,
+            patience=self._patience,
+            executor=self._executor,
+            remember=partial(self._remember, lease),
+        )
         self._log.info("lease taken", epoch=lease.epoch, position=str(state.position))
 
     def _state_of(self, lease: Lease, shard: Shard) -> ShardState:
@@ -124,27 +111,6 @@ class ShardLoop:
         if not lease.manifest.chain:
             raise Stop(f"{self._shard_id} has no commit of its own, but its parent's snapshots are deleted: {parent}")
         state.inherit(self._patience.call(lambda: self._io.store.read(lease)))
-
-    def _own(self, lease: Lease, shard: Shard, state: ShardState, arrivals: Arrivals) -> OwnedLease:
-        place = {"application": self._application.name, "shard": shard.shard_id}
-        store, letters, patience, clocks = self._io.store, self._io.dead_letters, self._patience, self._clocks
-        footing = Footing(lease.stumble)
-        sink = patience.call(lambda: self._io.open_sink(shard.shard_id))
-        writing = Writing(sink, letters, patience, footing, **place, now_ms=clocks.wall_ms)
-        parents = Parents(shard, store, self._io.children_of, clocks.monotonic_s)
-        return OwnedLease(
-            state=state,
-            footing=footing,
-            folding=Folding(state, footing, letters, patience, **place, remember=partial(self._remember, lease)),
-            writing=writing,
-            commits=Commits(
-                lease=lease, parents=parents, store=store, writing=writing, patience=patience, executor=self._executor
-            ),
-            arrivals=arrivals,
-            checkpoint=KclCheckpoint(self._log),
-            policy=self._policy,
-            clocks=clocks,
-        )
 
     def _remember(self, lease: Lease, stumble: Stumble) -> None:
         self._io.store.stumbled(lease, stumble)
