@@ -1,7 +1,7 @@
 """Analytics as a fold over one shard: events in, rows of the aggregates table out. Pure.
 
-Minutes and hours are accumulated; days are the readers' sums of hours. What came since the last commit is *fresh*, and is merged
-into the totals when a commit *settles* it, so that a commit's changes are exactly the fresh partials.
+Minutes and hours are accumulated; days are the readers' sums of hours. What came since the last commit is *fresh*, and is
+merged into the totals when a commit *settles* it, so that a commit's changes are exactly the fresh partials.
 
 To count every event in its minute and once more in its hour would cost twice the time. So hours are *deferred*: they receive
 what their minutes have counted, when that is settled::
@@ -13,11 +13,12 @@ what their minutes have counted, when that is settled::
        ·                                         ^
        └ · · · · · · · · · · · · · · · · · · · · ┘  event by event, once a tally may be full
 
-A tally counts the first keys to come singly, and all others in a few buckets. While every key fits, the order in which keys reach
-the hour does not matter, and they may wait in their minutes. Once the keys that wait (``waiting``: no fewer than there are) and
-those of the next batch might fill a tally, what waits is settled first; from then until the next settlement hours are counted
-event by event, in shard order. So which keys an hour counts singly depends on the order of the events alone, never on when a
-commit came. Users (a sketch) and the funnel have no order: users always come from the minutes, the funnel is counted in both.
+A tally counts the first keys to come singly, and all others in a few buckets. While every key fits, the order in which keys
+reach the hour does not matter, and they may wait in their minutes. Once the keys that wait (``waiting``: no fewer than there
+are) and those of the next batch might fill a tally, what waits is settled first; from then until the next settlement hours are
+counted event by event, in shard order. So which keys an hour counts singly depends on the order of the events alone, never on
+when a commit came. Users (a sketch) and the funnel have no order: users always come from the minutes, the funnel is counted in
+both.
 """
 
 from __future__ import annotations
