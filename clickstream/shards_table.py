@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.outages import asked, translated
+from clickstream.platform import SHARDS
 from clickstream.refusals import error_code
 from clickstream.settings import Settings
 
@@ -75,7 +76,7 @@ class ShardsTable:
 
     def __init__(self, clients: Clients, settings: Settings, *, waits: bool = False) -> None:
         self._dynamodb = clients.dynamodb
-        self._table = settings.shards_table
+        self._table = SHARDS.of(settings)
         self._waits = waits
 
     # for everybody

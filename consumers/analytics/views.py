@@ -15,6 +15,7 @@ from clickstream.settings import Settings
 from clickstream.shards_table import ShardProgress, ShardsTable
 from consumers.analytics import NAME, aggregate_rows, windows
 from consumers.analytics.aggregate_rows import RowContent
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.ranking import Top
 from consumers.analytics.totals import Total, answer
 from consumers.analytics.uniques import Estimate
@@ -48,7 +49,7 @@ class Aggregates:
 
     def __init__(self, clients: Clients, settings: Settings) -> None:
         self._dynamodb = clients.dynamodb
-        self._aggregates = settings.aggregates_table
+        self._aggregates = AGGREGATES.of(settings)
         self._shards = ShardsTable(clients, settings)
 
     def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int = 100) -> list[WindowView]:

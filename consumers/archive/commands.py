@@ -10,6 +10,7 @@ from clickstream.errors import Missing
 from clickstream.settings import Settings, from_env
 from clickstream.shards_table import ShardsTable
 from consumers.archive import NAME
+from consumers.archive.needs import ARCHIVE
 
 
 @click.group()
@@ -37,7 +38,7 @@ def compact(dry_run: bool, as_json: bool) -> None:
 
     settings = from_env()
     clients = Clients(settings)
-    compactor = Compactor(clients.s3, settings.archive_bucket)
+    compactor = Compactor(clients.s3, ARCHIVE.of(settings))
     what = plan(compactor.sizes(), ended_shards(clients, settings))
 
     def tell(merging: Merging) -> None:

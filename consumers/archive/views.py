@@ -14,6 +14,7 @@ from clickstream.outages import asked
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
+from consumers.archive.needs import ARCHIVE
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -73,14 +74,14 @@ class Archive:
 
         schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
-        bucket = self._settings.archive_bucket
+        bucket = ARCHIVE.of(self._settings)
         paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
         filesystem = fs.S3FileSystem(**self._connection())
         return dataset.dataset(paths, schema=schema, format="parquet", filesystem=filesystem, partitioning=partitioning)
 
     def files(self) -> list[Name]:
         """Which together hold every archived event once."""
-        bucket = self._settings.archive_bucket
+        bucket = ARCHIVE.of(self._settings)
         with asked("S3", f"bucket {bucket}"):
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="date=")
             names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}

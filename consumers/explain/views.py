@@ -33,7 +33,9 @@ from consumers.explain.life import (
     stretches,
 )
 from consumers.explain.search import Limit, search, shards_of
-from consumers.runtime.applications import APPLICATIONS
+from consumers.fraud.needs import DECISIONS
+from consumers.needs import applications
+from consumers.orders.effect import order
 from consumers.runtime.position import Position
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
@@ -95,9 +97,9 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[self._processing(name, puts, event) for name in APPLICATIONS] if puts else [],
+            applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
             letters=letters,
-            order=effects.order(self._clients, self._settings, event),
+            order=order(self._clients, self._settings, event),
         )
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
@@ -127,9 +129,9 @@ class Explainer:
         """A purchase's decision names its user and time, whatever its id looks like; empty without one."""
         dynamodb = self._clients.dynamodb
         item = None
-        with suppress(Missing), asked("DynamoDB", f"table {self._settings.decisions_table}"):  # fraud may never have run here
+        with suppress(Missing), asked("DynamoDB", f"table {DECISIONS.of(self._settings)}"):  # fraud may never have run here
             item = dynamodb.get_item(
-                TableName=self._settings.decisions_table,
+                TableName=DECISIONS.of(self._settings),
                 Key={"event_id": {"S": event_id}},
                 ProjectionExpression="user_id, occurred_at",
             ).get("Item")

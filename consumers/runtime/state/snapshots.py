@@ -16,6 +16,7 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced
+from clickstream.platform import STATE
 from clickstream.settings import Settings
 from clickstream.shards_table import ShardItem, ShardsTable, Value
 from consumers.runtime.faults.stumbling import Stumble
@@ -77,7 +78,7 @@ class SnapshotStore:
         self._application = application
         self._owner = owner
         self._table = ShardsTable(clients, settings, waits=True)
-        self._objects = ChainObjects(clients, settings.state_bucket, readers)
+        self._objects = ChainObjects(clients, STATE.of(settings), readers)
         self._taken: Lease | None = None
 
     def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
 from clickstream.outages import translated
+from clickstream.platform import STATE
 from clickstream.settings import Settings
 from clickstream.shards_table import ShardsTable
 from consumers.runtime.state.chain import ChainObjects
@@ -40,6 +41,6 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
         pages = dynamodb.get_paginator("scan").paginate(TableName=leases, ProjectionExpression="leaseKey")
         for lease in [item for page in pages for item in page["Items"]]:
             dynamodb.delete_item(TableName=leases, Key=lease)
-    objects = ChainObjects(clients, settings.state_bucket)
+    objects = ChainObjects(clients, STATE.of(settings))
     objects.delete(objects.keys(f"{application}/"))
     return ShardsTable(clients, settings).delete(application)

@@ -9,7 +9,7 @@ import pytest
 
 from clickstream.events import AnyEvent
 from clickstream.records.routing import hash_key
-from consumers.analytics import aggregate_rows as rows
+from consumers.analytics import aggregate_rows
 from consumers.analytics.aggregate_rows import Row, RowContent
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.totals import answer
@@ -39,7 +39,7 @@ def answers(table: Iterable[Row], granularity: Granularity, top: int) -> dict[in
     contents: dict[int, list[RowContent]] = defaultdict(list)
     for row in table:
         if row.window.startswith(stored):
-            contents[granularity.floor_ms(start_of(row.part))].append(rows.decode(row.content))
+            contents[granularity.floor_ms(start_of(row.part))].append(aggregate_rows.decode(row.content))
     return {start: answer(granularity, start, parts, top) for start, parts in contents.items()}
 
 
