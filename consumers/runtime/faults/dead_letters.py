@@ -26,7 +26,7 @@ from consumers.runtime.position import Position
 #: SQS takes 256 KiB per message and per batch of at most ten; a larger record's bytes go to S3, and the message names them.
 _MESSAGE_BYTES = 240_000
 _BATCH = 10
-#: Characters of a letter's fields; each may take six bytes of JSON.
+#: UTF-16 units of a letter's fields; each may take six bytes of JSON.
 _MOST_KEY, _MOST_PATH, _MOST_REASON, _MOST_EFFECT = 256, 256, 500, 20_000
 #: What a message of msgspec's quotes from the input.
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
@@ -155,9 +155,10 @@ def without_values(reason: str) -> str:
 
 
 def _bounded(text: str, most: int) -> str:
-    """Cut off, and without lone surrogates, which are no text."""
-    kept = text if len(text) <= most else text[: most - 1] + "…"
-    return kept.encode(errors="replace").decode()
+    """Cut off after so many UTF-16 units, each of which JSON may escape; without lone surrogates, which are no text."""
+    kept = text.encode(errors="replace").decode()
+    units = kept.encode("utf-16-le")
+    return kept if len(units) <= 2 * most else units[: 2 * (most - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
 def _key(event_id: object) -> str | None:

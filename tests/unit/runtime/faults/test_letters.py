@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import Forbidden, Unwritable
@@ -106,6 +106,7 @@ class Effect(msgspec.Struct):
 
 
 @settings(max_examples=100, deadline=None)
+@example(event_id=None, items=["\x7f\U00010000"], times=5_000, reason="\x1f\U00010000" * 4, data=b"")
 @given(
     event_id=st.text(st.characters(), max_size=400) | st.none() | st.integers(),
     items=st.lists(st.text(st.characters(), max_size=50), max_size=20),
