@@ -18,11 +18,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Undecodable
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
-from clickstream.platform import SHARDS
 from clickstream.records import aggregation
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
+from clickstream.shards_table import ShardProgress, ShardsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -55,14 +55,15 @@ def look(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Situation:
     """The load of the last ``window_s``, and the readers' lags ``interval_s`` apart. Raises Missing, RetryLater."""
+    table = ShardsTable(clients, settings)
     try:
         shards = [shard for shard in list_shards(clients.kinesis, settings.stream) if shard.is_open]
         summary = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
         fan_out = summary.get("ConsumerCount", 0)
-        before = _progress(clients, settings)
+        before = table.read()
         arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
         sleep(interval_s)
-        readers = readers_of(before, _progress(clients, settings), {shard.shard_id for shard in shards}, _now_ms())
+        readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, _now_ms())
         return Situation(
             on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
             shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
@@ -99,26 +100,25 @@ def load_of(shard: Shard, arrived: Arrived) -> ShardLoad:
     )
 
 
-Item = Mapping[str, Any]
-Progress = Mapping[tuple[str, str], Item]
-
-
-def readers_of(before: Progress, after: Progress, open_shards: set[str], now_ms: int) -> tuple[Reader, ...]:
-    """The applications by two readings of their items, (application, shard) → item. Pure."""
+def readers_of(
+    before: Sequence[ShardProgress], after: Sequence[ShardProgress], open_shards: set[str], now_ms: int
+) -> tuple[Reader, ...]:
+    """The applications by two readings of the shards table. Pure."""
     lags: dict[str, list[ShardLag]] = defaultdict(list)
     alive: dict[str, set[str]] = defaultdict(set)
-    for (application, shard), item in sorted(after.items()):
-        if shard not in open_shards:
+    known = {(each.application, each.shard): each for each in before}
+    for each in after:
+        if each.shard not in open_shards:
             continue
-        if now_ms - _number(item, "updated_at") <= ALIVE_MS:
-            alive[application].add(_owner(item))
-        earlier = before.get((application, shard), item)
-        lags[application].append(
+        if now_ms - each.updated_at <= ALIVE_MS:
+            alive[each.application].add(each.owner)
+        earlier = known.get((each.application, each.shard), each)
+        lags[each.application].append(
             ShardLag(
-                shard_id=shard,
-                owner=_owner(item),
-                behind_ms=_behind(item, now_ms),
-                before_ms=_behind(earlier, _number(earlier, "updated_at")),
+                shard_id=each.shard,
+                owner=each.owner,
+                behind_ms=_behind(each, now_ms),
+                before_ms=_behind(earlier, earlier.updated_at),
             )
         )
     return tuple(
@@ -127,24 +127,10 @@ def readers_of(before: Progress, after: Progress, open_shards: set[str], now_ms:
     )
 
 
-def _behind(item: Item, now_ms: int) -> int:
-    """As it said itself, and the time since then if it has fallen silent."""
-    silent_ms = now_ms - _number(item, "updated_at")
-    return _number(item, "behind_ms") + (silent_ms if silent_ms > ALIVE_MS else 0)
-
-
-def _number(item: Item, name: str) -> int:
-    return int(item.get(name, {"N": "0"})["N"])
-
-
-def _owner(item: Item) -> str:
-    return str(item.get("owner", {"S": ""})["S"])
-
-
-def _progress(clients: Clients, settings: Settings) -> Progress:
-    pages = clients.dynamodb.get_paginator("scan").paginate(TableName=SHARDS.of(settings), ConsistentRead=True)
-    items = [item for page in pages for item in page["Items"]]
-    return {(item["application"]["S"], item["shard"]["S"]): item for item in items if not item["shard"]["S"].startswith("#")}
+def _behind(shard: ShardProgress, now_ms: int) -> int:
+    """As its owner reported, and the time since then if that has fallen silent."""
+    silent_ms = now_ms - shard.updated_at
+    return (shard.behind_ms or 0) + (silent_ms if silent_ms > ALIVE_MS else 0)
 
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from clickstream.errors import Throttled
+from clickstream.outages import translated
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch, Unread
 from consumers.looking.follow import READ_INTERVAL
 from consumers.looking.records import delivered, looked_at
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.loop.decoding import Rejection
 
 if TYPE_CHECKING:

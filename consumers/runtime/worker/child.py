@@ -131,7 +131,7 @@ def run(prepared: Prepared) -> int:
     watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
     _tell_trouble(breakers, loop.waiting, prepared.surroundings)
     try:
-        serve(wire, watchdog.Watched(loop, watch))
+        serve(wire, loop, watch.over)
     except ClickstreamError as error:
         # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
         structlog.get_logger().error("shard process stops", reason=str(error))

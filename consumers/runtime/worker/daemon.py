@@ -15,11 +15,11 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from consumers.runtime.faults import deaths
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
 from consumers.runtime.worker.jvm import LOCALE, JvmOptions, command_line
