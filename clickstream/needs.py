@@ -208,4 +208,4 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     comparer: str = ""
     """What ``load verify`` compares with the ledger: a ``load.verdict.subjects.Compare``."""
     page: str = ""
-    """Its page in the dashboard: a ``serving.pages.Page``."""
+    """Its page in the dashboard: a ``serving.pages.frame.Page``."""

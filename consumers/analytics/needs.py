@@ -14,5 +14,5 @@ NEEDS = Needs(
     serving=Access((AGGREGATES.may("DescribeTable Query"),)),
     effect="consumers.analytics.effect:look",
     comparer="load.verdict.subjects:analytics_of_run",
-    page="serving.pages:NOW",
+    page="serving.pages.frame:NOW",
 )

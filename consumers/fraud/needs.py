@@ -38,5 +38,5 @@ NEEDS = Needs(
     ),
     effect="consumers.fraud.effect:look",
     comparer="load.verdict.subjects:fraud",
-    page="serving.pages:FRAUD",
+    page="serving.pages.frame:FRAUD",
 )

@@ -1,4 +1,4 @@
-"""What orders needs and offers: its workflow's stores, queues and functions (docs/orders.md)."""
+"""What orders needs and offers: its workflow's stores, queues and functions (docs/explanation/orders.md)."""
 
 from importlib.resources import files
 

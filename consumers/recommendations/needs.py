@@ -17,5 +17,5 @@ NEEDS = Needs(
     serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),
     effect="consumers.recommendations.effect:look",
     comparer="load.verdict.subjects:recommendations",
-    page="serving.pages:RECOMMENDATIONS",
+    page="serving.pages.frame:RECOMMENDATIONS",
 )

@@ -22,6 +22,7 @@ from consumers.archive.needs import ARCHIVE
 from consumers.fraud.needs import DECISIONS
 from consumers.orders.needs import ORDERS
 from consumers.recommendations.needs import OFFERS
+from load.verdict import dead_letters
 from load.verdict.comparers.archived import Row, looked_at
 from load.verdict.comparers.decisions import Decided
 from load.verdict.comparers.letters import Letter
@@ -30,10 +31,6 @@ from load.verdict.comparers.placed import Placed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-#: A letter in our hands is hidden from other readers so long at most (s); afterwards we give all of them back.
-_HIDDEN_S = 600
-_BATCH = 10
 
 
 def decisions(clients: Clients, settings: Settings) -> list[Decided]:
@@ -73,22 +70,7 @@ def letters(clients: Clients, settings: Settings) -> list[Letter]:
             url = sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
         except sqs.exceptions.QueueDoesNotExist as error:
             raise Missing(f"no queue {DEAD_LETTERS.of(settings)}", hint='eval "$(clickstream local start)"') from error
-        found: list[Letter] = []
-        receipts: list[str] = []
-        try:
-            while messages := sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_S, WaitTimeSeconds=1
-            ).get("Messages"):
-                receipts += [message["ReceiptHandle"] for message in messages]
-                found += [_letter(clients, settings, json.loads(message["Body"])) for message in messages]
-        finally:
-            for start in range(0, len(receipts), _BATCH):
-                entries: Any = [
-                    {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                    for n, receipt in enumerate(receipts[start : start + _BATCH])
-                ]
-                sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-    return found
+        return [_letter(clients, settings, json.loads(body)) for body in dead_letters.bodies(sqs, url)]
 
 
 def _scan(dynamodb: DynamoDBClient, table: str) -> Iterator[dict[str, Any]]:
