@@ -20,12 +20,12 @@ from clickstream.errors import Missing, RetryLater, Undecodable
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
 from clickstream.records import aggregation
 from clickstream.records.kinesis import list_shards
+from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
 
 #: A worker that has not said anything for so long is not counted, and what waits for it grows older.
 ALIVE_MS = 15_000
@@ -148,29 +148,26 @@ def _progress(clients: Clients, settings: Settings) -> Progress:
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:
     """The records of the last ``window_s``, or of as much of it as a few reads reach."""
-    began = datetime.now(UTC) - timedelta(seconds=window_s)
-    iterator = client.get_shard_iterator(
-        StreamName=stream, ShardId=shard.shard_id, ShardIteratorType="AT_TIMESTAMP", Timestamp=began
-    )["ShardIterator"]
+    start = Start("AT_TIMESTAMP", datetime.now(UTC) - timedelta(seconds=window_s))
+    reader = ShardReader(client, stream, shard, start)
     arrived = Arrived(seconds=window_s)
     for _ in range(_READS):
-        answer = _read(client, iterator, sleep)
-        count(arrived, answer["Records"])
-        if not answer["MillisBehindLatest"] or not answer.get("NextShardIterator"):
+        batch = _read(reader, sleep)
+        count(arrived, batch.records)
+        if batch.behind_ms == 0 or reader.ended:
             return arrived
-        arrived.seconds = max(1.0, window_s - answer["MillisBehindLatest"] / 1000)
-        iterator = answer["NextShardIterator"]
+        arrived.seconds = max(1.0, window_s - batch.behind_ms / 1000)
         sleep(_PAUSE_S)
     return arrived
 
 
-def _read(client: KinesisClient, iterator: str, sleep: Callable[[float], None]) -> GetRecordsOutputTypeDef:
-    """One read among those of the workers that poll: Kinesis refuses who comes sixth in a second, so we come again."""
+def _read(reader: ShardReader, sleep: Callable[[float], None]) -> Batch:
+    """One read among those of the workers that poll: Kinesis refuses the sixth in a second, which is then repeated."""
     for _ in range(_TRIES):
-        try:
-            return client.get_records(ShardIterator=iterator, Limit=10_000)
-        except client.exceptions.ProvisionedThroughputExceededException:
-            sleep(_PAUSE_S)
+        batch = reader.read()
+        if batch is not None:
+            return batch
+        sleep(_PAUSE_S)
     raise RetryLater("the shards' reads are taken by the workers that poll: try again, or give some of them fan-out")
 
 

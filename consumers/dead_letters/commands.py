@@ -156,7 +156,8 @@ def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None
 
 def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
     """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
-    from consumers.looking.follow import Start, follow
+    from clickstream.records.following import follow
+    from clickstream.records.reading import Start
 
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import UNSET
 
 from clickstream.aws import Clients
+from clickstream.records.following import follow
+from clickstream.records.reading import Start
 from clickstream.records.routing import Shard
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from consumers.looking.follow import Start, follow
 from consumers.looking.records import delivered, looked_at
 from consumers.runtime.loop.decoding import Rejection
 from consumers.runtime.loop.duplicates import SeenEvents
