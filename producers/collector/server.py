@@ -30,6 +30,7 @@ class DeadlineProtocol(H11Protocol):
     """
 
     _idle: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
         super().connection_made(transport)
@@ -47,14 +48,29 @@ class DeadlineProtocol(H11Protocol):
         # uvicorn closes an idle connection in good order, which waits for ever for a peer that reads nothing
         self.loop.call_later(ANSWER_S, self._give_up_unread)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # the next request on this connection waits for the client to read, and is under way for as long
+        self._unread = self.loop.call_later(ANSWER_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._cancel_unread()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._cancel_unread()
         super().connection_lost(exc)
 
     def _cancel(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+
+    def _cancel_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _give_up_unread(self) -> None:
         under_way = self.cycle is not None and not self.cycle.response_complete
