@@ -16,10 +16,10 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater, Undecodable
+from clickstream.errors import Missing, RetryLater
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
 from clickstream.platform import SHARDS
-from clickstream.records import aggregation
+from clickstream.records.aggregation import user_records
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
@@ -178,11 +178,7 @@ def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
         data = bytes(record["Data"])
         arrived.records += 1
         arrived.bytes += len(data) + len(record["PartitionKey"].encode())
-        try:
-            members = aggregation.decode(data) if aggregation.is_aggregated(data) else []
-        except Undecodable:
-            members = []
-        for key, _, content in members or [(record["PartitionKey"], None, data)]:
+        for key, _, content in user_records(record["PartitionKey"], data):
             arrived.keys[key] = arrived.keys.get(key, 0) + len(content)
 
 
