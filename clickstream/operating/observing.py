@@ -1,6 +1,6 @@
 """One look at a stream's load, for :mod:`clickstream.operating.advice`.
 
-Kinesis tells what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
+Kinesis has what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
 GetRecords calls, within the limit that polling workers share), so no metrics service is needed, and the keys are known.
 """
 
@@ -28,7 +28,7 @@ from clickstream.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-#: A worker that has not said anything for so long is not counted, and what waits for it grows older.
+#: A worker that has not reported for so long is not counted, and its lag grows with the silence.
 ALIVE_MS = 15_000
 #: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
 _READS = 4

@@ -37,7 +37,7 @@ def shards_of(shards: Iterable[Shard], user_id: str | None) -> list[Shard]:
 
 
 class Limit:
-    """Ends a search: after some seconds, or when nobody waits for it any more."""
+    """Ends a search: after some seconds, or when it is cancelled."""
 
     def __init__(self, seconds: float = inf) -> None:
         self._end = monotonic() + seconds
@@ -115,7 +115,7 @@ class _OnlyId(msgspec.Struct):
 
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:
     """The members of a Kinesis record (a dict as boto3 has it) that carry this id."""
-    # an aggregate holds its members' bytes as they are, so one look tells whether it need be opened
+    # an aggregate holds its members' bytes as they are, so one search shows whether it need be opened
     if not _may_hold(record["Data"], event_id):
         return
     members = delivered(record)

@@ -68,7 +68,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
             lines = lines[: limit - written if limit else None]
             out.writelines(map(_safe, lines) if out.isatty() else lines)
             written += len(lines)
-        seen[batch.shard.shard_id].changes()  # which nobody wants here, and which would pile up
+        seen[batch.shard.shard_id].changes()  # unused here: dropped, so that they do not pile up
         out.flush()
         if written == limit:
             break

@@ -99,7 +99,7 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # the pipe's end would tell it too, but not while it waits for a store that is down
+        # the pipe's end would show it too, but not while the process waits for a store that is down
         end_with_parent()
         if os.getppid() != zygote:
             return  # which ends it, below
