@@ -1,4 +1,4 @@
-"""What orders needs and offers: its workflow's stores, queues and functions (docs/orders.md)."""
+"""What orders needs and offers: its workflow's stores, queues and functions (docs/explanation/orders.md)."""
 
 from importlib.resources import files
 
@@ -97,6 +97,7 @@ def _stuck(name: str, queue: Queue, metric: str, says: str, threshold: float = 0
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.orders.wiring",
     tables=(ORDERS, INVENTORY, REPEATS),
     topics=(EVENTS, NOTIFICATIONS),
     queues=(*QUEUES.values(), NOTIFICATIONS_QUEUE),

@@ -60,7 +60,7 @@ def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
         memory=MEMORY,
     )
     ready = threading.Event()
-    server = web.Server(app, on_ready=ready.set, on_stop=app.state.drain)
+    server = web.server(app, on_ready=ready.set, on_stop=app.state.drain)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     assert ready.wait(10)
