@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from serving.pages import frame as pages
+from serving.pages import frame
 from serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"
@@ -162,7 +162,7 @@ class LoginPage:
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._html = pages.login()
+        self._html = frame.login()
 
     async def answer(self, request: Request) -> Response:
         if request.method != "POST":

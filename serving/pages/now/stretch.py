@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from consumers.analytics.views import Granularity, RowContent, Total, WindowView
+from consumers.analytics.views import RowContent, Total, WindowView
 from serving.pages.now.spans import Span
 
 
@@ -60,7 +60,8 @@ class Reading:
 class Stretch:
     """Ends with the bar that holds the anchor, the time that counts as now.
 
-    The rows of the newest windows (the tail) are read every time and replaced; those before are kept added up.
+    The rows of the newest windows (the tail) are read every time and replaced; those before are kept added up. ``ticks_ms``
+    is a monotonic clock's time: how often something is read does not depend on who sets the wall clock.
     """
 
     def __init__(self, span: Span, top: int) -> None:
@@ -74,14 +75,14 @@ class Stretch:
         #: Sums over everything; None before the first reading.
         self.total: WindowView | None = None
 
-    def due(self, anchor_ms: int, now_ms: int) -> Asked | None:
+    def due(self, anchor_ms: int, ticks_ms: int) -> Asked | None:
         """What is to be read now, None if nothing is."""
         span = self.span
         end = span.end(anchor_ms)
         current = anchor_ms - anchor_ms % span.row_ms
-        if self._kept is None or end != self._end or now_ms - self._all_read_at >= span.whole_ms:
+        if self._kept is None or end != self._end or ticks_ms - self._all_read_at >= span.whole_ms:
             return Asked(max(0, end - span.length_ms * (2 if span.compared else 1)), end, whole=True)
-        if now_ms - self._read_at < span.newest_ms:
+        if ticks_ms - self._read_at < span.newest_ms:
             return None
         return Asked(min(self._kept.tail_from, current), end, whole=False)
 
@@ -93,16 +94,16 @@ class Stretch:
         current = anchor_ms - anchor_ms % span.row_ms
         return Reading(asked, span, max(0, asked.end - span.length_ms), current - (span.tail - 1) * span.row_ms)
 
-    def keep(self, reading: Reading, now_ms: int) -> None:
+    def keep(self, reading: Reading, ticks_ms: int) -> None:
         """From now on this is what was read."""
         if reading.asked.whole:
-            self._kept, self._all_read_at = reading, now_ms
+            self._kept, self._all_read_at = reading, ticks_ms
         assert self._kept is not None
-        self._tail, self._end, self._read_at = reading, reading.asked.end, now_ms
+        self._tail, self._end, self._read_at = reading, reading.asked.end, ticks_ms
         total = self._kept.settled.copy()
         total.merge(reading.tail)
         start = self._end - self.span.length_ms
-        self.total = total.view(Granularity(self.span.sessions), start, self._end, self._top)
+        self.total = total.view(self.span.sessions, start, self._end, self._top)
 
     def bars(self) -> list[Sum]:
         """Oldest first, zeros where nothing happened."""
