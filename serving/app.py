@@ -74,7 +74,7 @@ def create_app(
     feeds = Feeds(readers, offers, clock, title=title, period_s=period_s)
     own = _Own(clock, feeds)
     absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None}
-    linked = tuple(page for page in frame.PAGES if not absent.get(page))
+    linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
     @contextlib.asynccontextmanager

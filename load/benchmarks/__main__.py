@@ -12,36 +12,31 @@ from pathlib import Path
 
 import click
 
-from load.benchmarks import documents, fresh, report
-from load.benchmarks.measure import Result
+from load.benchmarks.harness import documents, isolation, report
+from load.benchmarks.harness.measure import Result
 
 #: id → "module:function" that builds it
 BENCHMARKS = {
-    "pipe": "load.benchmarks.pipe:benchmark",
-    "decode": "load.benchmarks.decode:benchmark",
-    "aggregate": "load.benchmarks.aggregation:aggregate",
-    "deaggregate": "load.benchmarks.aggregation:deaggregate",
-    "fold": "load.benchmarks.fold:benchmark",
-    "fold-fraud": "load.benchmarks.fold:fraud",
-    "score": "load.benchmarks.score:benchmark",
-    "fold-recommendations": "load.benchmarks.fold:recommendations",
-    "overhead": "load.benchmarks.overhead:benchmark",
-    "overhead-kcl": "load.benchmarks.overhead_kcl:benchmark",
-    "fill": "load.benchmarks.fill:benchmark",
-    "recommend": "load.benchmarks.recommend:benchmark",
-    "recommend-api": "load.benchmarks.recommend_api:benchmark",
-    "collect": "load.benchmarks.collect:batches",
-    "collect-one": "load.benchmarks.collect:singles",
-    "telemetry": "load.benchmarks.telemetry:shard",
-    "telemetry-collect": "load.benchmarks.telemetry:collector",
-    "end-to-end": "load.benchmarks.end_to_end:benchmark",
-    "latency": "load.benchmarks.latency:benchmark",
-    "footprint": "load.benchmarks.footprint:benchmark",
-    "cold-start": "load.benchmarks.starts:cold_start",
-    "takeover": "load.benchmarks.starts:takeover",
-    "growth-users": "load.benchmarks.growth:users",
-    "growth-windows": "load.benchmarks.growth:windows",
-    "growth-shards": "load.benchmarks.growth:shards",
+    "pipe": "load.benchmarks.codec.pipe:benchmark",
+    "decode": "load.benchmarks.codec.decode:benchmark",
+    "aggregate": "load.benchmarks.codec.aggregation:aggregate",
+    "deaggregate": "load.benchmarks.codec.aggregation:deaggregate",
+    "fold": "load.benchmarks.folding.fold:benchmark",
+    "fold-fraud": "load.benchmarks.folding.fold:fraud",
+    "fold-recommendations": "load.benchmarks.folding.fold:recommendations",
+    "overhead": "load.benchmarks.folding.overhead:benchmark",
+    "overhead-kcl": "load.benchmarks.folding.overhead_kcl:benchmark",
+    "fill": "load.benchmarks.publishing.fill:benchmark",
+    "recommend": "load.benchmarks.recommending.in_process:benchmark",
+    "recommend-api": "load.benchmarks.recommending.over_http:benchmark",
+    "end-to-end": "load.benchmarks.workers.end_to_end:benchmark",
+    "latency": "load.benchmarks.workers.latency:benchmark",
+    "footprint": "load.benchmarks.workers.footprint:benchmark",
+    "cold-start": "load.benchmarks.workers.starts:cold_start",
+    "takeover": "load.benchmarks.workers.starts:takeover",
+    "growth-users": "load.benchmarks.folding.growth:users",
+    "growth-windows": "load.benchmarks.folding.growth:windows",
+    "growth-shards": "load.benchmarks.folding.growth:shards",
 }
 _BUSY = 1.0
 _INTERRUPTED = 130
@@ -52,7 +47,7 @@ _INTERRUPTED = 130
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1), help="Counted pairs per benchmark.")
 @click.option("--out", default="build/bench.json", show_default=True, type=click.Path(path_type=Path))
 @click.option("--live-peers", is_flag=True, help="Run the peers that take minutes too, and record what they show.")
-@click.option("--write-docs", is_flag=True, help="Also bring docs/benchmarks.md up to date (needs the dependency group bench).")
+@click.option("--write-docs", is_flag=True, help="Also update docs/reference/benchmarks.md (needs the dependency group bench).")
 def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) -> None:
     """Measure each benchmark's two sides in turn, each benchmark in a process of its own; print a table, write JSON."""
     names = only.split(",") if only else list(BENCHMARKS)
@@ -64,8 +59,8 @@ def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) 
     interrupted = False
     for name in names:
         try:
-            results[name] = fresh.measured(BENCHMARKS[name], rounds=rounds, live_peers=live_peers)
-        except fresh.Failed as error:
+            results[name] = isolation.measured(BENCHMARKS[name], rounds=rounds, live_peers=live_peers)
+        except isolation.Failed as error:
             click.echo(f"{name}: {error}", err=True)
             failed.append(name)
         except KeyboardInterrupt:
@@ -84,7 +79,7 @@ def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) 
             click.echo("benchmarks: the documentation is as it was: it is written from a whole run alone", err=True)
         sys.exit(_INTERRUPTED if interrupted else 1)
     if write_docs:
-        documents.write_benchmarks(results, Path("docs"))
+        documents.write_benchmarks(results, documents.PAGES)
 
 
 def warn_if_busy() -> None:

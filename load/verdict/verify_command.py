@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     from load.verdict.comparers.compared import Compared
     from load.verdict.verification import Expectation, Subject
 
-_APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
 _LETTERS = "dead-letters"
-_PARTS = (*_APPLICATIONS, _LETTERS)
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on stdout.")
 STALL = click.option(
@@ -57,9 +55,10 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
     from load.verdict import ledger as ledgers
     from load.verdict import subjects as truth
 
+    known = truth.names()
     parts = [name.strip() for name in only.split(",")] if only is not None else []
-    if unknown := [name for name in parts if name not in _PARTS]:
-        raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(_PARTS)}", param_hint="--only")
+    if unknown := [name for name in parts if name not in (*known, _LETTERS)]:
+        raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join((*known, _LETTERS))}", param_hint="--only")
     settings = from_env()
     book = ledgers.read(ledger or settings.local_dir / "ledger.json")
     if book.stream != settings.stream:
@@ -67,7 +66,7 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
     clients = Clients(settings)
     if only is None:
         parts = [*truth.running(clients, settings), _LETTERS]
-    applications = [name for name in _APPLICATIONS if name in parts]
+    applications = [name for name in known if name in parts]
     letters = (lambda: truth.queue(book, clients, settings, applications)) if _LETTERS in parts else None
     subjects = truth.subjects(book, clients, settings, applications)
     report(truth.expectation(book), subjects, letters, stall_s, as_json)

@@ -1,7 +1,7 @@
 """Recommendations through the real pipeline: local Kinesis, KCL's worker, the registry, the API.
 
-The whole of yoochoose is `python -m load.benchmarks.recommend_stream` (docs/recommendations.md); here is as much as fits in a
-minute, and what happens to the state when a worker is killed and a shard is split.
+The whole of yoochoose is `python -m tests.integration.recommendations.stream` (docs/explanation/recommendations.md). These
+tests take as much as fits in a minute, and show what happens to the state when a worker is killed and a shard is split.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from consumers.recommendations.visitors import Visitor
 from consumers.runtime.state.shard_state import StoredState
 from consumers.runtime.state.snapshots import SnapshotStore
 from infra.local import roles
-from load.benchmarks.recommend_site import Api, Site, running
-from load.benchmarks.recommend_stream import replay
 from models.recommender import datasets
 from models.recommender.datasets import Split
 from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import open_shards, split_first
+from tests.integration.recommendations.site import Api, Site, running
+from tests.integration.recommendations.stream import replay
 from tests.unit.recommendations.traffic import START_MS, buy, cart, uncart, view
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

@@ -20,6 +20,7 @@ from isal import isal_zlib
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
+from clickstream.platform import SHARDS, STATE
 from clickstream.refusals import error_code
 from clickstream.settings import Settings
 from consumers.runtime.faults.outages import translated
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 #: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot.
 LONGEST_CHAIN = 64
 _READERS = 8
-_COMPRESSION = 1  # of 0 to 3; smaller than zlib's own 1, in a quarter of the time (docs/benchmarks.md, overhead)
+_COMPRESSION = 1  # of 0 to 3; smaller than zlib's own 1, in a quarter of the time (docs/reference/benchmarks.md, overhead)
 
 
 class StoredObject(msgspec.Struct, frozen=True):
@@ -114,8 +115,8 @@ class SnapshotStore:
         self._readers = readers
         self._dynamodb = clients.dynamodb
         self._s3 = clients.s3
-        self._table = settings.shards_table
-        self._bucket = settings.state_bucket
+        self._table = SHARDS.of(settings)
+        self._bucket = STATE.of(settings)
         self._taken: Lease | None = None
 
     def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -12,12 +13,14 @@ import pandas as pd
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.platform import MODELS, SHARDS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.decisions import Decision
 from consumers.fraud.fold import Candidate, FraudFold
+from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.fraud.views import Decisions
@@ -41,10 +44,10 @@ AT = Position(1, 0)
 def create(clients: Clients) -> None:
     """What ``clickstream local start`` makes, as far as fraud needs it."""
     for table, *keys in (
-        (SETTINGS.decisions_table, "event_id"),
-        (SETTINGS.outcomes_table, "window", "part"),
-        (SETTINGS.sightings_table, "seen"),
-        (SETTINGS.shards_table, "application", "shard"),
+        (DECISIONS.of(SETTINGS), "event_id"),
+        (OUTCOMES.of(SETTINGS), "window", "part"),
+        (SIGHTINGS.of(SETTINGS), "seen"),
+        (SHARDS.of(SETTINGS), "application", "shard"),
     ):
         kinds: Any = ("HASH", "RANGE")
         clients.dynamodb.create_table(
@@ -53,10 +56,10 @@ def create(clients: Clients) -> None:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
             BillingMode="PAY_PER_REQUEST",
         )
-    clients.s3.create_bucket(Bucket=SETTINGS.models_bucket)
-    clients.sqs.create_queue(QueueName=SETTINGS.alerts_queue)
-    topic = clients.sns.create_topic(Name=SETTINGS.alerts_topic)["TopicArn"]
-    queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{SETTINGS.alerts_queue}"
+    clients.s3.create_bucket(Bucket=MODELS.of(SETTINGS))
+    clients.sqs.create_queue(QueueName=REVIEWS.of(SETTINGS))
+    topic = clients.sns.create_topic(Name=ALERTS.of(SETTINGS))["TopicArn"]
+    queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{REVIEWS.of(SETTINGS)}"
     clients.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
 
 
@@ -76,7 +79,7 @@ class Shop:
         self.clock = Clock()
         self.set_back_s = 0.0
         """By how much the wall clock was set back; a monotonic clock does not notice."""
-        self.registry = Registry(clients.s3, SETTINGS.models_bucket)
+        self.registry = Registry(clients.s3, MODELS.of(SETTINGS))
         self.sink = self.open_sink()
         self.decisions = Decisions(
             clients, SETTINGS, lambda: int(self.clock.now_s * 1000), lambda: self.clock.now_s + self.set_back_s
@@ -88,15 +91,19 @@ class Shop:
 
     def open_sink(self, alerts: Alerts | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
         followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
+        # one thread: moto checks a condition and writes in two steps, so that two threads may both pass it; DynamoDB does both
+        # at once
+        threads = ThreadPoolExecutor(1)
         return DecisionsTable(
             self.clients.dynamodb,
-            SETTINGS.decisions_table,
-            alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
-            OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
-            SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
-            OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
+            DECISIONS.of(SETTINGS),
+            alerts or Alerts(self.clients.sns, ALERTS.of(SETTINGS)),
+            OutcomesTable(self.clients.dynamodb, OUTCOMES.of(SETTINGS)),
+            SightingsTable(self.clients.dynamodb, SIGHTINGS.of(SETTINGS), shard, self.clock),
+            OtherShards(self.clients.dynamodb, SHARDS.of(SETTINGS), NAME, shard),
             followed,
             self.clock,
+            threads,
         )
 
     def of(self, event: Purchase) -> Decision:
@@ -106,7 +113,7 @@ class Shop:
 
     def alerts(self) -> list[dict[str, Any]]:
         """What the alerts' queue has got since the last call."""
-        url = self.clients.sqs.get_queue_url(QueueName=SETTINGS.alerts_queue)["QueueUrl"]
+        url = self.clients.sqs.get_queue_url(QueueName=REVIEWS.of(SETTINGS))["QueueUrl"]
         told = []
         while messages := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:

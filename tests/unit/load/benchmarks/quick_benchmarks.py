@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from load.benchmarks.measure import Benchmark, Reading, Side
+from load.benchmarks.harness.measure import Benchmark, Reading, Side
 
 
 def _benchmark(name: str, ours: Side, close: Callable[[], object] = lambda: None) -> Benchmark:

@@ -1,0 +1,67 @@
+"""Events put as fast as they are taken, and folded by live workers: how long that takes and what it costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from clickstream import events
+from clickstream.events import AnyEvent
+from clickstream.settings import Settings
+from infra.local.processes import Process
+from load.benchmarks.rig.site import Site, wait
+from load.benchmarks.rig.usage import cpu_seconds, descendants
+from producers.publisher.kinesis import KinesisPublisher
+from producers.publisher.limits import Limits
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
+
+_PATIENCE_S = 240.0
+#: The embedded Kinesis enforces no limits unless it is told to, so the publisher need not pace itself.
+_UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
+_CALL = 500
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds from the first put until every application had folded every event."""
+
+    wall_s: float
+    cpu_s: float
+    """Of the processes that were watched."""
+
+
+def publish(settings: Settings, sample: Sequence[AnyEvent]) -> None:
+    """Through our publisher."""
+    with KinesisPublisher(settings, _UNPACED) as publisher:
+        for event in sample:
+            publisher.put(event)
+
+
+def put_plainly(kinesis: KinesisClient, stream: str, sample: Sequence[AnyEvent]) -> None:
+    """As most producers do it: boto3's put_records, an event a record, 500 a call; what was refused is put again."""
+    waiting: list[PutRecordsRequestEntryTypeDef] = [
+        {"PartitionKey": event.user_id, "Data": events.encode(event)} for event in sample
+    ]
+    while waiting:
+        call, waiting = waiting[:_CALL], waiting[_CALL:]
+        answer = kinesis.put_records(StreamName=stream, Records=call)
+        waiting += [record for record, place in zip(call, answer["Records"], strict=True) if "ErrorCode" in place]
+
+
+def drain(put: Callable[[], None], done: Callable[[], bool], watched: Sequence[Process]) -> Spent:
+    """Put, wait until all is folded, and count the CPU time of these processes and all below them."""
+    pids = [pid for process in watched for pid in descendants(process.pid)]
+    cpu, began = cpu_seconds(pids), time.monotonic()
+    put()
+    wait(done, "the last event", _PATIENCE_S)
+    return Spent(wall_s=time.monotonic() - began, cpu_s=cpu_seconds(pids) - cpu)
+
+
+def folded(site: Site, applications: Sequence[str]) -> int:
+    """Events committed by the application that has fewest."""
+    return min(sum(site.committed(application, "events").values()) for application in applications)

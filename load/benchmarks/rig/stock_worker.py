@@ -1,0 +1,44 @@
+"""Workers as amazon_kclpy's users start them: its daemon with KCL's defaults, and what their shards' processes report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from consumers.runtime.worker import java, properties
+from consumers.runtime.worker.jvm import MAIN_CLASS, class_path
+from infra.local.processes import Process
+from load.benchmarks.rig.site import Site
+
+
+def start(site: Site, application: str, name: str, child: Sequence[str], overrides: Mapping[str, str] | None = None) -> Process:
+    """A worker with the sample's properties, and KCL's defaults for all that they do not name, but for ``overrides``."""
+    settings = site.settings
+    given = {
+        "executableName": properties.executable_name([sys.executable, *child]),
+        "streamName": settings.stream,
+        "applicationName": application,
+        "workerId": name,
+        "AwsCredentialsProvider": "DefaultCredentialsProvider",
+        "processingLanguage": "python/3.11",
+        "initialPositionInStream": "TRIM_HORIZON",
+        "regionName": settings.region,
+        "kinesisEndpoint": str(settings.endpoint("kinesis")),
+        "dynamoDBEndpoint": str(settings.endpoint("dynamodb")),
+        # fan-out, KCL's default, is another price; and KCL cannot be led to a local CloudWatch
+        "retrievalMode": "POLLING",
+        "metricsLevel": "NONE",
+        **(overrides or {}),
+    }
+    file = site.folder / f"{application}-{name}.properties"
+    file.write_text(properties.render(given))
+    jars = ":".join(str(jar) for jar in class_path())
+    command = [str(java.find(settings)), "-Dfile.encoding=UTF-8", "-cp", jars, MAIN_CLASS, "--properties-file", str(file)]
+    quiet = Path(__file__).with_name("quiet-logback.xml")
+    return site.start(f"{application}-{name}", [*command, "--log-configuration", str(quiet)])
+
+
+def reported(folder: Path) -> dict[str, int]:
+    """Shard id → the number that its process has written last."""
+    return {file.name: int(text) for file in folder.iterdir() if (text := file.read_text())}

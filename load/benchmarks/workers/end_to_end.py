@@ -1,0 +1,127 @@
+"""``end-to-end``: events/s from the producer into three applications at once, all on this machine."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import count
+
+from clickstream.events import AnyEvent
+from clickstream.records.kinesis import list_shards
+from consumers.runtime.worker import leases
+from infra.local.processes import Process
+from load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from load.benchmarks.harness.sample import sample_events
+from load.benchmarks.rig import stock_worker
+from load.benchmarks.rig.drain import Spent, drain, folded, publish, put_plainly
+from load.benchmarks.rig.site import Site, wait
+
+_APPLICATIONS = ("analytics", "fraud", "recommendations")
+_SHARDS = 2
+_WARM_UP = 100_000
+_COUNTED = 300_000
+_USERS = 10_000
+_START_S = 120.0
+#: The peer's, so that its start takes no two minutes: throughput is what is measured here. The reads are as often as ours.
+_QUICK = {
+    "failoverTimeMillis": "3000",
+    "leaseAssignmentIntervalMillis": "1000",
+    "workerMetricsReporterFreqInMillis": "1000",
+    "shardSyncIntervalMillis": "1000",
+    "idleTimeBetweenReadsInMillis": "250",
+    "maxRecords": "10000",
+}
+
+
+def benchmark() -> Benchmark:
+    site, peer_site = Site(shards=_SHARDS), Site(shards=_SHARDS)
+    ours, peer = Ours(site), Stock(peer_site)
+
+    def close() -> None:
+        peer_site.close()
+        site.close()
+
+    return Benchmark(
+        id="end-to-end",
+        what=f"{_COUNTED:,} events put and folded by {', '.join(_APPLICATIONS)} at once, {_SHARDS} shards",
+        unit="events/s",
+        aim="≥ 3x",
+        least=3,
+        peer_name="boto3 put_records, and the same folds in amazon_kclpy's loop",
+        fairness="The same events and folds, each side on an embedded AWS of its own (two servers, three JVMs and their shard "
+        "processes; the other side's stand idle meanwhile), Kinesis's limits not enforced. Effects are made and thrown away on "
+        "both sides: the embedded DynamoDB would be all that is measured. The peer parses with json.loads, checks the fields "
+        "as ours does, and checkpoints once a minute, as the sample does; it keeps no state, knows no duplicates and forgets "
+        "in a crash what it folded. Ours commits its state to S3 and DynamoDB every second; done when the last commit is.",
+        clock="wall",
+        ours=ours.run,
+        peer=peer.run,
+        rounds=3,
+        close=close,
+    )
+
+
+class Ours:
+    """Three workers of ours, for all rounds."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._runs = count(1)
+        self._put = 0
+        self._workers = [
+            site.start(application, [sys.executable, "-m", "load.benchmarks.workers.sinkless", "worker", application])
+            for application in _APPLICATIONS
+        ]
+        for application in _APPLICATIONS:
+            owned = partial(site.committed, application, "epoch")
+            wait(lambda owned=owned: len(owned()) == _SHARDS, application, _START_S)  # type: ignore[misc]  # bound at once
+
+    def run(self) -> Reading:
+        sample = _sample(next(self._runs))
+        self._put += len(sample)
+        spent = drain(
+            lambda: publish(self._site.settings, sample),
+            lambda: folded(self._site, _APPLICATIONS) >= self._put,
+            [*self._site.servers, *self._workers],
+        )
+        return _reading(spent, len(sample))
+
+
+class Stock:
+    """Three workers as amazon_kclpy's users build them, for all rounds."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._runs = count(1)
+        self._put = 0
+        self._folders = {application: site.folder / f"stock-{application}" for application in _APPLICATIONS}
+        shards = list_shards(site.clients.kinesis, site.settings.stream)
+        self._workers: list[Process] = []
+        for application, folder in self._folders.items():
+            folder.mkdir()
+            name = f"stock-{application}"
+            # seeded as ours are, or the first record would come minutes later
+            leases.prepare(name, "1", shards, site.clients)
+            child = ["-m", "load.benchmarks.workers.end_to_end_peer", application, str(folder)]
+            self._workers.append(stock_worker.start(site, name, "1", child, _QUICK))
+
+    def run(self) -> Reading:
+        sample = _sample(next(self._runs))
+        self._put += len(sample)
+        spent = drain(
+            lambda: put_plainly(self._site.clients.kinesis, self._site.settings.stream, sample),
+            lambda: min(sum(stock_worker.reported(folder).values()) for folder in self._folders.values()) >= self._put,
+            [*self._site.servers, *self._workers],
+        )
+        return _reading(spent, len(sample))
+
+
+def _sample(run: int) -> Sequence[AnyEvent]:
+    """The first run warms both sides up, and is not counted."""
+    return sample_events(_WARM_UP if run == 1 else _COUNTED, users=_USERS, seed=run)
+
+
+def _reading(spent: Spent, events: int) -> Reading:
+    extra: Mapping[str, float] = {"CPU µs per event": 1e6 * spent.cpu_s / events}
+    return Reading(per_second(events, spent.wall_s), extra)
