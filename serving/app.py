@@ -124,7 +124,7 @@ def create_app(
 
 
 class _Own:
-    """What is neither a page nor the API."""
+    """What is neither a page nor an operation of the API."""
 
     def __init__(self, clock: Clock, feeds: Feeds) -> None:
         self._clock = clock
@@ -138,7 +138,7 @@ class _Own:
         return json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
-        """The stores answered lately; if not, says that it is their side."""
+        """The stores answered lately; if not, the answer says that the stores are the cause."""
         reader = self._feeds.pipeline
         if reader.read_at_ms is not None and self._clock() - reader.read_at_ms <= READY_MS:
             return json({"status": "ready", "read_at": reader.read_at_ms})
@@ -162,7 +162,7 @@ class _Own:
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that always answers the same."""
+    """An endpoint whose answer never changes."""
 
     async def endpoint(_: Request) -> Response:
         return Response(content, media_type=media_type)

@@ -1,4 +1,4 @@
-"""Login by one token: a page for people, a header for programs. Without a token everybody who gets here is in.
+"""Login by one token: a page for people, a header for programs. Without a token, no login is needed.
 
 The cookie is not the token but a MAC under it, with an end; a changed token ends every session.
 """
@@ -51,7 +51,7 @@ def client_keys(content: str) -> frozenset[str]:
 
 
 class Guesses:
-    """Wrong tokens by address: a few in a minute, so that nobody finds the token by trying."""
+    """Wrong tokens by address. Only a few a minute are allowed, so that the token cannot be found by trying."""
 
     MOST = 10
     PERIOD_S = 60
@@ -62,7 +62,7 @@ class Guesses:
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def wait_s(self, address: str) -> int:
-        """0 for who may try."""
+        """Until this address may try again; 0: now."""
         until, count = self._wrong.get(address, (0.0, 0))
         return max(0, ceil(until - self._clock_s())) if count >= self.MOST else 0
 
@@ -80,7 +80,7 @@ def new_token() -> str:
 
 
 class Login:
-    """Decides who is in. ``clock_s``: seconds since the epoch."""
+    """Decides which requests are admitted. ``clock_s``: seconds since the epoch."""
 
     def __init__(self, token: str, clock_s: Callable[[], float], client_keys: Set[str] = frozenset()) -> None:
         self._token = token.encode()
@@ -90,7 +90,7 @@ class Login:
         self.guesses = Guesses(clock_s)
 
     def admits_client(self, path: str, headers: Headers) -> bool:
-        """True for what the gateway passes on: recommendations, asked for with a client's key, which it has checked too."""
+        """True for a request that the gateway forwards: recommendations, with a client's key that it has checked as well."""
         given = hashlib.sha256(headers.get("x-api-key", "").encode()).hexdigest()
         return path.startswith(_CLIENTS_FOLDER) and given in self._client_keys
 
@@ -109,7 +109,7 @@ class Login:
         return hmac.compare_digest(mac.encode(), self._mac(end).encode())
 
     def is_token(self, given: str) -> bool:
-        """Compares in a time that tells nothing of the token."""
+        """Compares in constant time."""
         return hmac.compare_digest(given.encode(), self._token)
 
     def session(self) -> str:
@@ -122,7 +122,7 @@ class Login:
 
 
 class LoginRequired:
-    """ASGI middleware: a page goes to the login, the API answers 401."""
+    """ASGI middleware: a request for a page is redirected to the login, the API answers 401."""
 
     def __init__(self, app: ASGIApp, *, login: Login) -> None:
         self._app = app

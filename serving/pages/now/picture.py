@@ -42,14 +42,8 @@ class Now:
     def read(self, seen: Reading) -> Draw:
         # `seen` was read before the rows: what it reports as complete is in them
         span, stretch = self._span, self._stretch
-        at = anchor(seen.read_at, seen.newest_event)
-        asked = stretch.due(at, seen.ticks_ms)
-        if asked is not None:
-            reading = stretch.begin(asked, at)
-            for start_ms, row in self._views.rows(span.rows, asked.start, asked.end):
-                reading.add(start_ms, row)
-            stretch.keep(reading, seen.ticks_ms)
+        stretch.read(self._views.rows, anchor(seen.read_at, seen.newest_event), seen.ticks_ms)
         assert stretch.total is not None, "the first reading is always due"
         total = window(stretch.total, complete_to(seen.completeness, span.rows))
-        bars, before = stretch.bars(), stretch.before()
+        bars, before = stretch.bars(), stretch.before
         return lambda head: Shown(head, span.name, span.bar_ms, seen.rate, bars, total, before)
