@@ -129,30 +129,24 @@ class LoginRequired:
         self._login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _OPEN or scope["path"].startswith(_OPEN_FOLDER):
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        if self._login.admits_client(scope["path"], request.headers):
-            await self._app(scope, receive, send)
-            return
-        answer: Response
-        guesses, address, guessed = self._login.guesses, _address(request), "authorization" in request.headers
-        if guessed and (wait_s := guesses.wait_s(address)):
-            answer = JSONResponse({"error": "too many wrong tokens"}, 429, {"Retry-After": str(wait_s)})
-            await answer(scope, receive, send)
-            return
-        if self._login.admits(request.headers, request.cookies.get(COOKIE, "")):
-            await self._app(scope, receive, send)
-            return
-        if guessed:
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        path, headers, guesses = request.scope["path"], request.headers, self._login.guesses
+        if path in _OPEN or path.startswith(_OPEN_FOLDER) or self._login.admits_client(path, headers):
+            return None
+        address, is_guess = _address(request), "authorization" in headers
+        if is_guess and (wait_s := guesses.wait_s(address)):
+            return JSONResponse({"error": "too many wrong tokens"}, 429, {"Retry-After": str(wait_s)})
+        if self._login.admits(headers, request.cookies.get(COOKIE, "")):
+            return None
+        if is_guess:
             guesses.wrong(address)
-        if "text/html" in request.headers.get("accept", ""):
-            answer = RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
-        else:
-            hint = "send `Authorization: Bearer TOKEN`, or log in at /login"
-            answer = JSONResponse({"error": "a login is needed", "hint": hint}, 401, {"WWW-Authenticate": "Bearer"})
-        await answer(scope, receive, send)
+        if "text/html" in headers.get("accept", ""):
+            return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+        hint = "send `Authorization: Bearer TOKEN`, or log in at /login"
+        return JSONResponse({"error": "a login is needed", "hint": hint}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 class LoginPage:

@@ -102,7 +102,9 @@ class Live:
 
         def read() -> tuple[Reading, Draw]:
             seen = self._progress.read(now_ms)
-            return seen, self._picture.read(seen)
+            draw = self._picture.read(seen)
+            draw(head(self._title, seen, now_ms, None))  # what cannot be drawn must not replace the last drawing
+            return seen, draw
 
         # abandoned when the server ends: that must not wait for a store
         reading = asyncio.ensure_future(anyio.to_thread.run_sync(read, abandon_on_cancel=True))
