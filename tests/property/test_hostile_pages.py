@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urljoin
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,10 +34,10 @@ from serving.app import create_app
 from serving.pages.fraud.picture import Fraud
 from serving.pages.now.picture import Now
 from serving.pages.now.spans import SPANS
-from serving.pages.picture import Picture
+from serving.pages.picture import Picture, head
 from serving.pages.pipeline.picture import Pipeline
 from serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
-from serving.progress import Fleet
+from serving.progress import ProgressReader, Reading
 from tests.property import hostile
 
 SHARD = "shardId-000000000000"
@@ -71,9 +72,10 @@ def filling() -> list[AnyEvent]:
 class Site:
     """The server over the real stores' tables (moto), as the applications' folds and sinks fill them."""
 
-    def __init__(self, client: TestClient, pictures: list[Picture], filled: list[AnyEvent]) -> None:
+    def __init__(self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent]) -> None:
         self.client = client
         self.pictures = pictures
+        self.seen = seen
         self.filled = filled
 
     def get(self, path: str, **options: Any) -> Any:
@@ -106,16 +108,15 @@ def site() -> Iterator[Site]:
         app = create_app(
             views, lambda: NOW, offers=offers, risk=risk, lives=Explainer(clients, surroundings), token=TOKEN, period_s=3600
         )
-        fleet = Fleet(views)
         pictures: list[Picture] = [
-            *(Now(views, fleet, "shop", span) for span in SPANS.values()),
-            Pipeline(fleet, "shop"),
-            Fraud(risk, fleet, "shop"),
-            RecommendationsPicture(offers, fleet, "shop"),
+            *(Now(views, span) for span in SPANS.values()),
+            Pipeline(),
+            Fraud(risk),
+            RecommendationsPicture(offers),
         ]
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with TestClient(app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=True) as client:
-            yield Site(client, pictures, filled)
+            yield Site(client, pictures, ProgressReader(views, lambda: 0).read(NOW), filled)
 
 
 def no_constant(text: str) -> None:
@@ -191,15 +192,19 @@ def test_what_lists_names_is_json_and_a_table_that_no_spreadsheet_computes(site:
         assert not cell.startswith(("=", "+", "@", "\t", "\r")), cell
 
 
+def drawn(site: Site, picture: Picture) -> bytes:
+    draw = picture.read(site.seen)
+    return msgspec.json.encode(draw(head("shop", site.seen, NOW, None)))
+
+
 def test_the_live_pictures_are_json_that_carries_every_name_unchanged(site: Site) -> None:
-    for picture in site.pictures:
-        picture.read(NOW)
-        drawn = picture.picture(NOW)
-        parsed(drawn)
+    drawings = [drawn(site, picture) for picture in site.pictures]
+    for drawing in drawings:
+        parsed(drawing)
         # one line, so that it is one server-sent event
-        assert b"\n" not in drawn
-        assert b"\r" not in drawn
-    shown = parsed(site.pictures[0].picture(NOW))
+        assert b"\n" not in drawing
+        assert b"\r" not in drawing
+    shown = parsed(drawings[0])
     queries = {key for key, _ in shown["total"]["searches"]}
     assert queries & {event.query for event in site.filled if hasattr(event, "query")}
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from serving.api.openapi import OPERATIONS
+from serving.api.operations import OPERATIONS
 from serving.app import create_app
 from tests.property.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
@@ -26,7 +26,7 @@ def shop() -> Shop:
 
 @pytest.fixture(scope="module")
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives())
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives())
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
         yield client
 

@@ -1,29 +1,28 @@
-"""Nobody waits for a slow reader, and a slow reader loses the oldest messages."""
+"""Nobody waits for a slow reader, and a slow reader goes on with the newest message."""
 
 from __future__ import annotations
 
 import asyncio
 
-from serving.pages.broadcast import Broadcast, Subscription
+from serving.pages.broadcast import Broadcast
 
 
-async def drain(reader: Subscription) -> list[bytes]:
-    return [message async for message in reader]
+async def drain(broadcast: Broadcast) -> list[bytes]:
+    return [message async for message in broadcast.messages()]
 
 
-def test_a_slow_reader_loses_the_oldest_and_only_its_own() -> None:
+def test_a_slow_reader_goes_on_with_the_newest_and_holds_nobody_up() -> None:
     async def scene() -> None:
-        broadcast = Broadcast(capacity=2)
-        quick, slow = broadcast.subscribe(), broadcast.subscribe()
-        seen: list[bytes] = []
-        for number in range(5):
+        broadcast = Broadcast()
+        quick, slow = broadcast.messages(), broadcast.messages()
+        broadcast.send(b"0")
+        assert (await anext(quick), await anext(slow)) == (b"0", b"0")
+        for number in range(1, 5):
             broadcast.send(b"%d" % number)
-            seen.append(await anext(aiter(quick)))
+            assert await anext(quick) == b"%d" % number
+        assert await anext(slow) == b"4"
         broadcast.close()
-
-        assert seen == [b"0", b"1", b"2", b"3", b"4"]
-        assert await drain(slow) == [b"3", b"4"]
-        assert (quick.dropped, slow.dropped) == (0, 3)
+        assert [message async for message in quick] == [message async for message in slow] == []
 
     asyncio.run(scene())
 
@@ -33,9 +32,8 @@ def test_a_new_reader_begins_with_the_newest_message() -> None:
         broadcast = Broadcast()
         broadcast.send(b"old")
         broadcast.send(b"new")
-        reader = broadcast.subscribe()
         broadcast.close()
-        assert await drain(reader) == [b"new"]
+        assert await drain(broadcast) == [b"new"]
 
     asyncio.run(scene())
 
@@ -43,8 +41,7 @@ def test_a_new_reader_begins_with_the_newest_message() -> None:
 def test_a_waiting_reader_wakes_for_a_message_and_for_the_end() -> None:
     async def scene() -> None:
         broadcast = Broadcast()
-        reader = broadcast.subscribe()
-        reading = asyncio.create_task(drain(reader))
+        reading = asyncio.create_task(drain(broadcast))
         await asyncio.sleep(0)
         broadcast.send(b"one")
         await asyncio.sleep(0)
@@ -54,10 +51,34 @@ def test_a_waiting_reader_wakes_for_a_message_and_for_the_end() -> None:
     asyncio.run(scene())
 
 
-def test_a_reader_that_left_costs_nothing() -> None:
-    broadcast = Broadcast()
-    reader = broadcast.subscribe()
-    broadcast.unsubscribe(reader)
-    assert len(broadcast) == 0
-    broadcast.send(b"one")
-    assert reader.dropped == 0
+def test_after_a_rest_a_reader_is_not_shown_what_was_true_before_it() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        first = broadcast.messages()
+        broadcast.send(b"old")
+        await anext(first)
+        await first.aclose()
+        assert len(broadcast) == 0
+        second = asyncio.create_task(drain(broadcast))
+        await asyncio.sleep(0)
+        broadcast.send(b"new")
+        broadcast.close()
+        assert await second == [b"new"]
+
+    asyncio.run(scene())
+
+
+def test_the_last_reader_to_go_ends_the_watch() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        broadcast.send(b"one")
+        reader = broadcast.messages()
+        await anext(reader)
+        await asyncio.wait_for(broadcast.watched(), 5)
+        await reader.aclose()
+        waiting = asyncio.create_task(broadcast.watched())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        waiting.cancel()
+
+    asyncio.run(scene())

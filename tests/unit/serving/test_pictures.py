@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,30 +13,48 @@ from clickstream.errors import RetryLater
 from serving.pages.fraud.picture import ALL_MS, Fraud
 from serving.pages.now.picture import Now
 from serving.pages.now.spans import SPANS
-from serving.pages.picture import Picture
+from serving.pages.picture import Draw, Picture, head
 from serving.pages.pipeline.picture import Pipeline
 from serving.pages.recommendations.picture import STEP_MS, Recommendations
-from serving.progress import Fleet
+from serving.progress import ProgressReader, Reading
+from serving.speeds import Line
 from tests.unit.serving.desk import Desk, Window, decision_at
 from tests.unit.serving.shop import NOW, Shop
 
 MINUTE = 60_000
 
 
-def drawn(picture: Picture, now: int, problem: str | None = None) -> dict[str, Any]:
-    decoded: dict[str, Any] = msgspec.json.decode(picture.picture(now, problem))
-    return decoded
+class Screen:
+    """A picture over a shop whose clock is both the wall's and the monotonic one, unless ``ticks`` says otherwise."""
+
+    def __init__(self, picture: Picture, shop: Shop) -> None:
+        self.shop = shop
+        self.ticks: int | None = None
+        self._picture = picture
+        self._reader = ProgressReader(shop, lambda: shop.now if self.ticks is None else self.ticks)
+        self._seen: Reading | None = None
+        self._draw: Draw = picture.blank
+
+    def read(self, now: int | None = None) -> dict[str, Any]:
+        seen = self._reader.read(self.shop.now if now is None else now)
+        self._draw = self._picture.read(seen)
+        self._seen = seen
+        return self.drawn()
+
+    def drawn(self, problem: str | None = None) -> dict[str, Any]:
+        shown = self._draw(head("shop", self._seen, self.shop.now, problem))
+        decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(shown))
+        return decoded
 
 
-def now_of(shop: Shop, span: str = "1h") -> Now:
-    return Now(shop, Fleet(shop), "shop", SPANS[span])
+def now_of(shop: Shop, span: str = "1h") -> Screen:
+    return Screen(Now(shop, SPANS[span]), shop)
 
 
 def test_the_bars_are_the_windows_in_order_with_zeros_in_between() -> None:
     shop = Shop()
     picture = now_of(shop)
-    picture.read(shop.now)
-    shown = drawn(picture, shop.now)
+    shown = picture.read()
     starts = [bar["start"] for bar in shown["bars"]]
     assert starts == list(range(NOW // MINUTE * MINUTE - 59 * MINUTE, NOW + 1, MINUTE))
     expected = {window.start_ms: sum(window.counts.values()) for window in shop.windows("minute", starts[0], NOW, top=1)}
@@ -57,64 +76,61 @@ def test_a_replay_of_the_past_is_shown_at_its_own_time() -> None:
     past = 1_511_870_400_000  # November 2017
     shop = Shop(now=past, opened_ms=past - 10 * MINUTE)
     picture = now_of(shop)
-    picture.read(NOW)
-    shown = drawn(picture, NOW)
+    shown = picture.read(NOW)
     assert shown["total"]["events"] > 0
     assert shown["bars"][-1]["start"] <= past
 
 
-def pictures(shop: Shop) -> list[Picture]:
-    fleet = Fleet(shop)
-    return [
-        Now(shop, fleet, "shop", SPANS["1h"]),
-        Pipeline(fleet, "shop"),
-        Fraud(Desk(shop), fleet, "shop"),
-        Recommendations(Window(shop), fleet, "shop"),
-    ]
+PICTURES: dict[str, Callable[[Shop], Picture]] = {
+    "now": lambda shop: Now(shop, SPANS["1h"]),
+    "pipeline": lambda _: Pipeline(),
+    "fraud": lambda shop: Fraud(Desk(shop)),
+    "recommendations": lambda shop: Recommendations(Window(shop)),
+}
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_a_store_that_is_away_leaves_the_last_picture_and_says_why(number: int) -> None:
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_store_that_is_away_leaves_the_last_picture_and_says_why(name: str) -> None:
     shop = Shop()
-    picture = pictures(shop)[number]
-    picture.read(shop.now)
-    before = drawn(picture, shop.now)
+    picture = Screen(PICTURES[name](shop), shop)
+    before = picture.read()
     shop.down = True
+    shop.now += 5000
     with pytest.raises(RetryLater) as caught:
-        picture.read(shop.now + 5000)
-    after = drawn(picture, shop.now + 5000, str(caught.value))
+        picture.read()
+    after = picture.drawn(str(caught.value))
     assert after["head"]["problem"] == "DynamoDB on http://127.0.0.1:4566 did not answer"
-    assert after["head"]["read_at"] == shop.now
+    assert after["head"]["read_at"] == shop.now - 5000
     assert {name: part for name, part in after.items() if name not in ("head", "shards")} == {
         name: part for name, part in before.items() if name not in ("head", "shards")
     }
 
 
-@pytest.mark.parametrize("number", range(4))
-def test_before_the_first_commit_there_is_a_picture_without_data(number: int) -> None:
+@pytest.mark.parametrize("name", PICTURES)
+def test_before_the_first_commit_there_is_a_picture_without_data(name: str) -> None:
     shop = Shop(opened_ms=NOW + 1)
-    picture = pictures(shop)[number]
-    assert drawn(picture, NOW)["head"]["read_at"] is None
-    picture.read(NOW)
-    head = drawn(picture, NOW)["head"]
-    assert (head["updated_at"], head["complete_to"]) == (None, None)
+    picture = Screen(PICTURES[name](shop), shop)
+    assert picture.drawn()["head"]["read_at"] is None
+    shown = picture.read()["head"]
+    assert (shown["updated_at"], shown["complete_to"]) == (None, None)
 
 
 def test_pages_that_read_at_one_moment_share_one_reading_of_the_shards() -> None:
     shop = Shop()
-    fleet = Fleet(shop)
-    first = fleet.read(NOW)
-    assert fleet.read(NOW + 100) is first
-    assert fleet.read(NOW + 1_000) is not first
+    reader = ProgressReader(shop, shop.clock)
+    first = reader.read(NOW)
+    shop.now += 100
+    assert reader.read(NOW) is first
+    shop.now += 900
+    assert reader.read(NOW) is not first
 
 
 def test_the_pipeline_sums_the_shards_of_each_application() -> None:
     shop = Shop()
-    picture = Pipeline(Fleet(shop), "shop")
+    picture = Screen(Pipeline(), shop)
     for _ in range(5):
         shop.now += 2_000
-        picture.read(shop.now)
-    shown = drawn(picture, shop.now)
+        shown = picture.read()
     analytics, fraud = shown["applications"]
     assert (analytics["application"], analytics["shards"], fraud["lag_ms"], fraud["dead_letters"]) == (
         "analytics",
@@ -132,9 +148,9 @@ def test_the_pipeline_sums_the_shards_of_each_application() -> None:
 def test_decisions_of_the_hour_are_summed_and_the_newest_show_at_once() -> None:
     shop = Shop()
     desk = Desk(shop)
-    picture = Fraud(desk, Fleet(shop), "shop")
-    picture.read(shop.now)
-    before = drawn(picture, shop.now)["decided"]
+    picture = Screen(Fraud(desk), shop)
+    picture.read()
+    before = picture.drawn()["decided"]
     truth = [desk._minute(minute["start"]).truth for minute in before["minutes"]]
     assert before["counts"]["review"] == sum(minute["review"] for minute in before["minutes"])
     assert before["truth"]["labelled"] == sum(known.labelled for known in truth)
@@ -142,34 +158,32 @@ def test_decisions_of_the_hour_are_summed_and_the_newest_show_at_once() -> None:
 
     shop.now += 500
     desk.more.append(decision_at(8, decided_at=shop.now))
-    picture.read(shop.now)
-    after = drawn(picture, shop.now)
+    picture.read()
+    after = picture.drawn()
     assert after["decided"]["counts"]["block"] == before["counts"]["block"] + 1
     assert after["alerts"][0]["decided_at"] == shop.now
     # and the others are looked at again when labels may have come
     desk.labels = False
     shop.now += ALL_MS
-    picture.read(shop.now)
-    assert drawn(picture, shop.now)["decided"]["truth"] is None
+    picture.read()
+    assert picture.drawn()["decided"]["truth"] is None
 
 
 def test_nobody_is_named_in_an_alert() -> None:
     shop = Shop()
-    picture = Fraud(Desk(shop), Fleet(shop), "shop")
-    picture.read(shop.now)
-    assert drawn(picture, shop.now)["alerts"]
-    assert b"u-secret" not in picture.picture(shop.now)
-    assert b"user_id" not in picture.picture(shop.now)
+    picture = Screen(Fraud(Desk(shop)), shop)
+    picture.read()
+    assert picture.drawn()["alerts"]
+    assert "u-secret" not in str(picture.drawn())
+    assert "user_id" not in str(picture.drawn())
 
 
 def test_the_hit_rate_is_of_the_last_minute() -> None:
     shop = Shop()
-    window = Window(shop)
-    picture = Recommendations(window, Fleet(shop), "shop")
+    picture = Screen(Recommendations(Window(shop)), shop)
     for _ in range(30):
         shop.now += STEP_MS // 2
-        picture.read(shop.now)
-    shown = drawn(picture, shop.now)
+        shown = picture.read()
     assert shown["lately"]["clicks"] == pytest.approx(60_000 / 50, rel=0.1)
     assert shown["lately"]["hits"] / shown["lately"]["clicks"] == pytest.approx(0.37, abs=0.01)
     assert [point["hits"] for point in shown["line"]] == pytest.approx([0.37] * len(shown["line"]), abs=0.01)
@@ -180,8 +194,74 @@ def test_the_hit_rate_is_of_the_last_minute() -> None:
 
 def test_after_a_rest_the_hit_rate_begins_anew() -> None:
     shop = Shop()
-    picture = Recommendations(Window(shop), Fleet(shop), "shop")
-    picture.read(shop.now)
+    picture = Screen(Recommendations(Window(shop)), shop)
+    picture.read()
     shop.now += 600_000
-    picture.read(shop.now)
-    assert drawn(picture, shop.now)["lately"]["clicks"] == 0
+    picture.read()
+    assert picture.drawn()["lately"]["clicks"] == 0
+
+
+HOUR = 60 * MINUTE
+
+
+def _pace(shown: dict[str, Any]) -> object:
+    return shown["rate"][-1]
+
+
+#: What shows on each page that it was read again after an interval, and not only drawn again.
+MOVES: dict[str, Callable[[dict[str, Any]], object]] = {
+    "now": _pace,
+    "pipeline": _pace,
+    "fraud": lambda shown: shown["decided"]["truth"],
+    "recommendations": lambda shown: shown["line"][-1]["at"],
+}
+
+
+@pytest.mark.parametrize("set_ms", [-HOUR, HOUR])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_wall_clock_that_is_set_delays_no_reading(name: str, set_ms: int) -> None:
+    """Intervals are a monotonic clock's: by a wall clock that is set back an hour, a page would stand still for an hour."""
+    shop = Shop(opened_ms=NOW - 3 * HOUR)
+    desk = Desk(shop)
+    screen = Screen(Fraud(desk) if name == "fraud" else PICTURES[name](shop), shop)
+    screen.ticks = 0
+
+    def watch() -> dict[str, Any]:
+        for _ in range(12):
+            shop.now += 2_000
+            screen.ticks = (screen.ticks or 0) + 2_000
+            screen.read()
+        return screen.drawn()
+
+    before = MOVES[name](watch())
+    shop.now += set_ms
+    desk.labels = False
+    assert MOVES[name](watch()) != before
+
+
+@pytest.mark.parametrize("name", SPANS)
+def test_a_range_is_read_again_after_the_same_time_whatever_the_wall_clock_says(name: str) -> None:
+    shop = Shop(opened_ms=NOW - 3 * HOUR)
+    screen = now_of(shop, name)
+    screen.ticks = 0
+    screen.read()
+    shop.now -= HOUR
+    screen.ticks = 1_000
+    screen.read()  # of the windows of another hour
+    for wait_ms in (SPANS[name].newest_ms or 1_000, SPANS[name].whole_ms):
+        screen.ticks += wait_ms
+        shop.asked.clear()
+        screen.read()
+        assert shop.asked, f"after {wait_ms} ms"
+
+
+def test_a_line_has_its_points_in_order_when_the_wall_clock_was_set_back() -> None:
+    line: Line[str] = Line(step_ms=1_000, kept_ms=10_000)
+    line.add(0, 100_000, "a")
+    line.add(500, 100_500, "too soon")
+    line.add(1_000, 101_000, "b")
+    assert line.points() == [(100_000, "a"), (101_000, "b")]
+    line.add(2_000, 50_000, "set back")
+    assert line.points() == [(50_000, "set back")]
+    line.add(12_500, 60_500, "later")
+    assert line.points() == [(60_500, "later")]

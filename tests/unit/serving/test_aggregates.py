@@ -1,18 +1,16 @@
+"""The stretches of windows that a question, or a page, is about."""
+
 from __future__ import annotations
 
 import pytest
 
 from clickstream.errors import UserMistake
-from serving.api.periods import MOST_WINDOWS, anchor, granularity, stretch
+from consumers.analytics.views import Granularity
+from serving.api.aggregates import MOST_WINDOWS, stretch
+from serving.pages.now.spans import anchor
 
 NOON = 1_795_521_600_000  # 2026-11-24T12:00:00Z
 MINUTE = 60_000
-
-
-def test_granularity() -> None:
-    assert granularity("hour") == "hour"
-    with pytest.raises(UserMistake):
-        granularity("week")
 
 
 @pytest.mark.parametrize(
@@ -28,16 +26,16 @@ def test_granularity() -> None:
     ],
 )
 def test_a_stretch_lies_on_window_boundaries(start: int | None, end: int | None, expected: tuple[int, int]) -> None:
-    assert stretch("minute", start, end, NOON + 30_000) == expected
+    assert stretch(Granularity.MINUTE, start, end, NOON + 30_000) == expected
 
 
 def test_a_stretch_is_neither_empty_nor_endless() -> None:
-    assert stretch("minute", NOON, NOON + MOST_WINDOWS * MINUTE, NOON) == (NOON, NOON + MOST_WINDOWS * MINUTE)
+    assert stretch(Granularity.MINUTE, NOON, NOON + MOST_WINDOWS * MINUTE, NOON) == (NOON, NOON + MOST_WINDOWS * MINUTE)
     with pytest.raises(UserMistake):
-        stretch("minute", NOON, NOON + (MOST_WINDOWS + 1) * MINUTE, NOON)
+        stretch(Granularity.MINUTE, NOON, NOON + (MOST_WINDOWS + 1) * MINUTE, NOON)
     for start, end in [(NOON, NOON), (NOON, NOON - 1), (NOON + 5 * MINUTE, None), (-1, NOON), (None, 10**15)]:
         with pytest.raises(UserMistake) as caught:
-            stretch("minute", start, end, NOON)
+            stretch(Granularity.MINUTE, start, end, NOON)
         assert caught.value.hint
 
 
