@@ -25,7 +25,7 @@ from consumers.analytics.views import Aggregates
 from consumers.archive.commands import ended_shards
 from consumers.archive.views import Archive
 from infra.local import resources, roles
-from load.traffic.generator import Visitors, shop_for
+from load.traffic.shop.visitors import Visitors, shop_for
 from load.verdict import progress
 from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.workers import Worker

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from load.traffic.catalogue import CATEGORIES, Catalogue
-from load.traffic.visitors import COUNTRIES, CURRENCIES, person
+from load.traffic.shop.catalogue import CATEGORIES, Catalogue
+from load.traffic.shop.customers import COUNTRIES, CURRENCIES, customer
 
-_MANY = [person(number) for number in range(2_000)]
+_MANY = [customer(number) for number in range(2_000)]
 
 
 def test_a_number_is_always_the_same_person() -> None:
-    assert person(77) == person(77)
-    assert person(77).category(0.3) == person(77).category(0.3)
+    assert customer(77) == customer(77)
+    assert customer(77).category(0.3) == customer(77).category(0.3)
     assert len({who.user_id for who in _MANY}) == len({who.traits for who in _MANY}) == len(_MANY)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -10,17 +9,18 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from load.driving.pace import now_ms
+from load.traffic.plan import MAX_RECORDS, MAX_SECONDS, Plan
 from load.traffic.profiles import PROFILES
-
-_CAP = 5_000_000
-_DAY_S = 24 * 3600.0
 
 
 @click.command(epilog="Profiles: " + "; ".join(f"{name}: {profile.about}" for name, profile in PROFILES.items()) + ".")
 @click.option(
     "--rate", default=500.0, show_default=True, type=click.FloatRange(0, min_open=True), help="Mean records per second."
 )
-@click.option("--duration", default=60.0, show_default=True, type=click.FloatRange(0, _DAY_S, min_open=True), help="Seconds.")
+@click.option(
+    "--duration", default=60.0, show_default=True, type=click.FloatRange(0, MAX_SECONDS, min_open=True), help="Seconds."
+)
 @click.option(
     "--ramp", default=0.0, show_default=True, type=click.FloatRange(0), help="Seconds in which the rate grows to the full."
 )
@@ -46,7 +46,7 @@ _DAY_S = 24 * 3600.0
 @click.option(
     "--hdr-log", type=click.Path(dir_okay=False, path_type=Path), help="Latencies per second in the format of HdrHistogram."
 )
-@click.option("--max-records", default=1_000_000, show_default=True, type=click.IntRange(1, _CAP), help="Hard cap.")
+@click.option("--max-records", default=1_000_000, show_default=True, type=click.IntRange(1, MAX_RECORDS), help="Hard cap.")
 @click.option("--allow-remote", is_flag=True, help="Permit a stream, or a collector, that is not on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the records as NDJSON instead of sending them.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")
@@ -79,8 +79,6 @@ def run(
       clickstream load run --via http --rate 500 --hdr-log latency.hlog
       clickstream load verify
     """
-    from load.driving.plan import Plan
-
     plan = Plan(
         rate=rate,
         duration_s=duration,
@@ -98,19 +96,18 @@ def run(
         mean = max(sum(counts) / len(counts) * times, 1.0)
         plan = msgspec.structs.replace(plan, rate=mean, trace=tuple(counts), trace_times=times)
     # the command's other imports cost 0.3 s, which a dry run does not pay
-    from load.driving import run_report as outcome
-    from load.driving import runs
+    from load.driving import report, runs
 
     if dry_run:
-        runs.print_records(plan, _now_ms())
+        runs.print_records(plan, now_ms())
         return
     from clickstream.aws import Clients
     from clickstream.settings import from_env
     from load.driving.driver import require_loopback
     from load.driving.senders import Route
     from load.driving.siege import Siege
-    from load.verdict import ledger as ledgers
-    from load.verdict import subjects as truth
+    from load.verdict import subjects
+    from load.verdict.derivation import ledger_of
     from load.verdict.ledger import Door
 
     settings = from_env()
@@ -120,18 +117,18 @@ def run(
         raise UserMistake("--ledger and --no-ledger contradict each other")
     path = None if no_ledger else ledger or settings.local_dir / "ledger.json"
     clients = Clients(settings)
-    before = None if path is None else truth.counted(clients, settings)
-    epochs = {} if path is None else truth.epochs(clients, settings)
+    before = {} if path is None else subjects.counted(clients, settings)
+    epochs = {} if path is None else subjects.epochs(clients, settings)
     keep = runs.Keep(events=path is not None, seconds=hdr_log is not None)
-    siege = Siege(settings, url, key, _now_ms) if plan.is_hostile else None
+    siege = Siege(settings, url, key, now_ms) if plan.is_hostile else None
     with siege.laid() if siege is not None else nullcontext():
-        sent, started_ms = runs.run(plan, settings, route, keep=keep, processes=processes, now_ms=_now_ms)
+        sent, started_ms = runs.run(plan, settings, route, keep=keep, processes=processes, now_ms=now_ms)
     if siege is not None:
-        sent = outcome.joined([sent, siege.sent()])
-    flushed_ms = _now_ms()
-    if path is not None and before is not None:
-        ledgers.ledger_of(
-            sent.book,
+        sent = report.joined([sent, siege.report()])
+    flushed_ms = now_ms()
+    if path is not None:
+        ledger_of(
+            sent.log,
             plan,
             stream=settings.stream,
             started_ms=started_ms,
@@ -144,13 +141,9 @@ def run(
         ).write(path)
         click.echo(f"ledger: {path}", err=True)
     if hdr_log is not None:
-        outcome.write_hdr_log(hdr_log, sent, started_ms)
-    click.echo(msgspec.json.encode(outcome.summary(sent)).decode() if as_json else outcome.told(sent))
+        report.write_hdr_log(hdr_log, sent, started_ms)
+    click.echo(msgspec.json.encode(report.summary(sent)).decode() if as_json else report.text(sent))
     if sent.failed:
         raise click.exceptions.Exit(1)
     if sent.interrupted:
         raise click.exceptions.Exit(130)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

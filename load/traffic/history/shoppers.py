@@ -20,7 +20,7 @@ DAY_MS = 24 * HOUR_MS
 COUNTRIES = ("DE", "FR", "NL", "AT", "ES")
 
 
-class Person(msgspec.Struct):
+class Shopper(msgspec.Struct):
     """``usual``: the median amount in cents."""
 
     user_id: str
@@ -82,9 +82,9 @@ class Visit:
         return str(envelope["event_id"])
 
 
-def person(random: Random, n: int) -> Person:
+def shopper(random: Random, n: int) -> Shopper:
     name = f"u{n:06d}"
-    return Person(
+    return Shopper(
         user_id=name,
         devices=[f"d-{name}-{k}" for k in range(1 + (random.random() < 0.5))],
         country=random.choice(COUNTRIES),
@@ -95,7 +95,7 @@ def person(random: Random, n: int) -> Person:
     )
 
 
-def life(random: Random, who: Person, start_ms: int, days: int) -> Iterator[list[AnyEvent]]:
+def visits(random: Random, who: Shopper, start_ms: int, days: int) -> Iterator[list[AnyEvent]]:
     """The visits of one person over some days."""
     abroad_until = -1
     abroad = who.country
@@ -111,7 +111,7 @@ def life(random: Random, who: Person, start_ms: int, days: int) -> Iterator[list
             yield _visit(random, who, f"{who.user_id}-{day:02d}-{visit}", start_ms + day * DAY_MS, country)
 
 
-def _visit(random: Random, who: Person, name: str, midnight_ms: int, country: str) -> list[AnyEvent]:
+def _visit(random: Random, who: Shopper, name: str, midnight_ms: int, country: str) -> list[AnyEvent]:
     hour = min(who.wakes_hour + random.betavariate(2, 1.6) * 16, 26.0)
     device = random.choice(who.devices)
     context = Context(device=device, country=country, ip=f"ip-{device}-{country}")

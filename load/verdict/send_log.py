@@ -29,7 +29,7 @@ class Rejected(msgspec.Struct, frozen=True, array_like=True):
     path: str = ""
 
 
-class Book(msgspec.Struct):
+class SendLog(msgspec.Struct):
     """Entered record by record. With ``keep`` off it only counts, in constant memory."""
 
     keep: bool = True
@@ -62,7 +62,7 @@ class Book(msgspec.Struct):
         """Records, all but the oversized ones, which no publisher may accept."""
         return sum(self.kinds.values()) - self.oversized + len(self.raw)
 
-    def enter(self, emission: Emission, sent_ms: int = 0) -> None:
+    def record(self, emission: Emission, sent_ms: int = 0) -> None:
         kind, event = emission.kind, emission.event
         self.kinds[kind] = self.kinds.get(kind, 0) + 1
         if not self.keep or kind in ("retry", "oversized"):
@@ -79,16 +79,16 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def merged(books: Sequence[Book]) -> Book:
+def merged(logs: Sequence[SendLog]) -> SendLog:
     """The account of several senders that ran side by side, in order of time."""
-    return Book(
-        keep=all(book.keep for book in books),
-        kinds=_summed(book.kinds for book in books),
-        entries=sorted((entry for book in books for entry in book.entries), key=lambda entry: entry.sent_ms),
-        adversaries={event_id: kind for book in books for event_id, kind in book.adversaries.items()},
-        rejected=[rejected for book in books for rejected in book.rejected],
-        raw=[rejected for book in books for rejected in book.raw],
-        next_clicks={user: product for book in books for user, product in book.next_clicks.items()},
+    return SendLog(
+        keep=all(log.keep for log in logs),
+        kinds=_summed(log.kinds for log in logs),
+        entries=sorted((entry for log in logs for entry in log.entries), key=lambda entry: entry.sent_ms),
+        adversaries={event_id: kind for log in logs for event_id, kind in log.adversaries.items()},
+        rejected=[rejected for log in logs for rejected in log.rejected],
+        raw=[rejected for log in logs for rejected in log.raw],
+        next_clicks={user: product for log in logs for user, product in log.next_clicks.items()},
     )
 
 

@@ -1,7 +1,7 @@
 """Those who steal, inside live traffic: sessions that follow a script instead of the funnel. Pure and seeded.
 
 Labels never enter an event: :attr:`Intruder.kind` goes to the ledger beside a purchase's id.
-``load.traffic.adversaries`` has the weeks of history that a model trains on; its kinds are the same people with more time.
+``load.traffic.history.adversaries`` makes the weeks of history that a model trains on: the same kinds, with more time.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from random import Random
 
 from clickstream.events import AddToCart, AnyEvent, Context, Item, ProductView, Purchase
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.catalogue import Catalogue, Product
-from load.traffic.sessions import Session
-from load.traffic.visitors import COUNTRIES, Person
+from load.traffic.shop.catalogue import Catalogue, Product
+from load.traffic.shop.customers import COUNTRIES, Customer
+from load.traffic.shop.sessions import Session
 
 Script = Generator[AnyEvent | None, int, None]
 """Is sent a time for each event that it yields; the first ``next`` yields None."""
@@ -26,11 +26,11 @@ class Intruder(Session):
 
     __slots__ = ("_catalogue", "_random", "_script", "account", "kind")
 
-    def __init__(self, kind: str, account: str, person: Person, catalogue: Catalogue, random: Random, at_ms: int) -> None:
+    def __init__(self, kind: str, account: str, customer: Customer, catalogue: Catalogue, random: Random, at_ms: int) -> None:
         country = _ABROAD[int(random.random() * len(_ABROAD))]
         context = Context(ip=f"ip-{account}", device=f"d-{account}", country=country)
         session_id = uuid7(at_ms, random.getrandbits(ENTROPY_BITS))
-        super().__init__(person, session_id, context, 0, catalogue.pick(random))
+        super().__init__(customer, session_id, context, 0, catalogue.pick(random))
         self.user_id = self.account = account
         self.kind = kind
         self.standing = "attacking"
@@ -76,7 +76,7 @@ class Intruder(Session):
         item = Item(product_id=product.product_id, category=product.category, quantity=quantity, price=price)
         return Purchase(
             event_id=event_id, user_id=self.user_id, session_id=self.session_id, occurred_at=at_ms, context=self.context,
-            order_id=f"o-{event_id}", items=(item,), amount=price * quantity, currency=self.person.currency,
+            order_id=f"o-{event_id}", items=(item,), amount=price * quantity, currency=self.customer.currency,
             payment_fingerprint=card,
         )  # fmt: skip
 
@@ -114,14 +114,14 @@ def _card_testing(intruder: Intruder) -> Script:
 def _takeover(intruder: Intruder) -> Script:
     """A stolen or guessed password; dear goods on the victim's stored card, from a device never seen."""
     at_ms = yield None
-    intruder.user_id = intruder.person.user_id
+    intruder.user_id = intruder.customer.user_id
     for _ in intruder.times(0, 7):
         at_ms = yield intruder.fails_to_log_in(at_ms)
     at_ms = yield intruder.logs_in(at_ms)
     for _ in intruder.times(1, 3):
         product = intruder.any_product()
         at_ms = yield intruder.looks_at(product, at_ms)
-        at_ms = yield intruder.pays(product, 3, product.price * 2, intruder.person.card(0.0), at_ms)
+        at_ms = yield intruder.pays(product, 3, product.price * 2, intruder.customer.card(0.0), at_ms)
 
 
 def _resale(intruder: Intruder) -> Script:

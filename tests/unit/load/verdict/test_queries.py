@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import RetryLater
-from load.verdict import answers
-from load.verdict.answers import WINDOWS_PER_QUESTION, questions, totals_of
+from load.verdict import queries
 from load.verdict.comparers.aggregates import Totals, Window
+from load.verdict.queries import WINDOWS_PER_QUESTION, questions, totals_of
 
 MINUTE = 60_000
 
@@ -44,4 +44,4 @@ def test_a_platform_that_does_not_answer_is_told_in_its_own_words(monkeypatch: p
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
 
     with pytest.raises(RetryLater, match="does not answer: clickstream: "):
-        answers.ask([Window("minute", 0)])
+        queries.ask([Window("minute", 0)])

@@ -13,7 +13,7 @@ import pytest
 
 from clickstream.errors import UserMistake
 from load.driving import traces
-from load.driving.arrivals import RateAt, arrivals, exponential, shaped, traced
+from load.traffic.arrivals import RateAt, arrivals, exponential, shaped, traced
 from load.traffic.profiles import PROFILES
 
 

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from clickstream.events import AnyEvent, Context, Purchase
-from load.traffic.regular_shoppers import COUNTRIES, DAY_MS, HOUR_MS, Person, Visit, life, person
+from load.traffic.history.shoppers import COUNTRIES, DAY_MS, HOUR_MS, Shopper, Visit, shopper, visits
 
 #: Attacks per hundred people and month, by kind.
 RATES = {"takeover": 4.0, "card_testing": 0.5, "bust_out": 1.0, "insider": 1.0}
@@ -25,11 +25,11 @@ class Labelled(msgspec.Struct, frozen=True):
 def history(seed: int, *, people: int, days: int, start_ms: int) -> Labelled:
     """A shop's events from ``start_ms`` on. The same arguments give the same events."""
     random = Random(f"history {seed}")
-    shoppers = [person(random, n) for n in range(people)]
+    shoppers = [shopper(random, n) for n in range(people)]
     events: list[AnyEvent] = []
     frauds: dict[str, str] = {}
     for who in shoppers:
-        for visit in life(random, who, start_ms, days):
+        for visit in visits(random, who, start_ms, days):
             events += visit
     for kind, attack in KINDS.items():
         for n in range(math.ceil(RATES[kind] * people / 100 * days / 30)):
@@ -41,7 +41,7 @@ def history(seed: int, *, people: int, days: int, start_ms: int) -> Labelled:
     return Labelled(events, frauds)
 
 
-def _takeover(random: Random, name: str, victim: Person, at_ms: int) -> list[AnyEvent]:
+def _takeover(random: Random, name: str, victim: Shopper, at_ms: int) -> list[AnyEvent]:
     """A stolen or guessed password; dear goods on the victim's stored card, or on another stolen one."""
     known_password = random.random() < 0.4
     country = victim.country if random.random() < 0.4 else random.choice((*COUNTRIES, "US", "BR", "RU"))
@@ -58,22 +58,24 @@ def _takeover(random: Random, name: str, victim: Person, at_ms: int) -> list[Any
     return visit.events
 
 
-def _card_testing(random: Random, name: str, _victim: Person, at_ms: int) -> list[AnyEvent]:
-    """A fresh account that finds out which of many stolen cards work, with small amounts."""
+def _fresh_account(random: Random, name: str, at_ms: int) -> Visit:
     device = f"d-{name}"
     context = Context(device=device, country=random.choice(COUNTRIES), ip=f"ip-{device}")
-    visit = Visit(random, name, f"x-{name}", at_ms, context)
+    return Visit(random, name, f"x-{name}", at_ms, context)
+
+
+def _card_testing(random: Random, name: str, _victim: Shopper, at_ms: int) -> list[AnyEvent]:
+    """A fresh account that finds out which of many stolen cards work, with small amounts."""
+    visit = _fresh_account(random, name, at_ms)
     visit.login(0, 5)
     for n in range(random.randrange(5, 30)):
         visit.buy(random.uniform(50, 600), f"c-{name}-{n}")
     return visit.events
 
 
-def _bust_out(random: Random, name: str, _victim: Person, at_ms: int) -> list[AnyEvent]:
+def _bust_out(random: Random, name: str, _victim: Shopper, at_ms: int) -> list[AnyEvent]:
     """A fresh account that looks like a new customer, and buys as much as it can on one or two stolen cards."""
-    device = f"d-{name}"
-    context = Context(device=device, country=random.choice(COUNTRIES), ip=f"ip-{device}")
-    visit = Visit(random, name, f"x-{name}", at_ms, context)
+    visit = _fresh_account(random, name, at_ms)
     visit.login(0, 10)
     for n in range(random.randrange(2, 7)):
         visit.look(1 + int(random.expovariate(1 / 2)), 20)
@@ -83,7 +85,7 @@ def _bust_out(random: Random, name: str, _victim: Person, at_ms: int) -> list[An
     return visit.events
 
 
-def _insider(random: Random, name: str, victim: Person, at_ms: int) -> list[AnyEvent]:
+def _insider(random: Random, name: str, victim: Shopper, at_ms: int) -> list[AnyEvent]:
     """The victim's own device and card, used by somebody of the household or a remote control: hardly anything to be seen."""
     device = victim.devices[0]
     context = Context(device=device, country=victim.country, ip=f"ip-{device}-{victim.country}")
@@ -94,7 +96,7 @@ def _insider(random: Random, name: str, victim: Person, at_ms: int) -> list[AnyE
     return visit.events
 
 
-KINDS: dict[str, Callable[[Random, str, Person, int], list[AnyEvent]]] = {
+KINDS: dict[str, Callable[[Random, str, Shopper, int], list[AnyEvent]]] = {
     "takeover": _takeover,
     "card_testing": _card_testing,
     "bust_out": _bust_out,

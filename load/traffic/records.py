@@ -1,14 +1,11 @@
-"""Everything a run sends, in order: visitors' events, faults among them. Pure and seeded."""
+"""The records of a run, in order: visitors' events, with faults and hostile clients among them. Pure and seeded."""
 
 from __future__ import annotations
 
 from clickstream.events import AnyEvent
-from load.driving.arrivals import arrivals
 from load.traffic.faults import MALFORMED, Emission, Faults, Rates, Spoilers
-from load.traffic.generator import ORDINARY, Season, Shop, Visitors
 from load.traffic.hostility import Hostiles
-
-__all__ = ["Traffic", "arrivals"]
+from load.traffic.shop.visitors import ORDINARY, Season, Shop, Visitors
 
 
 class Traffic:

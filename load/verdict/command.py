@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from load.verdict.comparers.compared import Compared
     from load.verdict.verification import Expectation, Subject
 
-_APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
-_LETTERS = "dead-letters"
-_PARTS = (*_APPLICATIONS, _LETTERS)
-
 JSON = click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on stdout.")
 STALL = click.option(
     "--stall",
@@ -54,23 +50,25 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
     """
     from clickstream.aws import Clients
     from clickstream.settings import from_env
-    from load.verdict import ledger as ledgers
-    from load.verdict import subjects as truth
+    from load.verdict import subjects
+    from load.verdict.ledger import read
+    from load.verdict.verification import LETTERS
 
+    known = (*subjects.APPLICATIONS, LETTERS)
     parts = [name.strip() for name in only.split(",")] if only is not None else []
-    if unknown := [name for name in parts if name not in _PARTS]:
-        raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(_PARTS)}", param_hint="--only")
+    if unknown := [name for name in parts if name not in known]:
+        raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(known)}", param_hint="--only")
     settings = from_env()
-    book = ledgers.read(ledger or settings.local_dir / "ledger.json")
-    if book.stream != settings.stream:
-        raise UserMistake(f"the ledger is of the stream {book.stream}, not {settings.stream}", hint="see CLICKSTREAM_NAME")
+    sent = read(ledger or settings.local_dir / "ledger.json")
+    if sent.stream != settings.stream:
+        raise UserMistake(f"the ledger is of the stream {sent.stream}, not {settings.stream}", hint="see CLICKSTREAM_NAME")
     clients = Clients(settings)
     if only is None:
-        parts = [*truth.running(clients, settings), _LETTERS]
-    applications = [name for name in _APPLICATIONS if name in parts]
-    letters = (lambda: truth.queue(book, clients, settings, applications)) if _LETTERS in parts else None
-    subjects = truth.subjects(book, clients, settings, applications)
-    report(truth.expectation(book), subjects, letters, stall_s, as_json)
+        parts = [*subjects.running(clients, settings), LETTERS]
+    applications = [name for name in subjects.APPLICATIONS if name in parts]
+    letters = (lambda: subjects.queue(sent, clients, settings, applications)) if LETTERS in parts else None
+    compared = subjects.subjects(sent, clients, settings, applications)
+    report(subjects.expectation(sent), compared, letters, stall_s, as_json)
 
 
 def report(
@@ -83,10 +81,11 @@ def report(
     """Verify and print; exit 1 unless everything is equal."""
     from load.driving.terminal import progress_bar
     from load.verdict import verification
+    from load.verdict.report import text
 
     click.echo(f"waiting until {', '.join(subjects)} have everything", err=True)
     with progress_bar("processed", expected.sent) as move:
         found = verification.verify(expected, subjects, letters, stall_s=stall_s, on_progress=move)
-    click.echo(msgspec.json.encode(found).decode() if as_json else verification.told(found))
+    click.echo(msgspec.json.encode(found).decode() if as_json else text(found))
     if not found.ok:
         raise click.exceptions.Exit(1)

@@ -13,10 +13,10 @@ import msgspec
 
 from clickstream.events import AnyEvent, Context, ProductView, Purchase
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.catalogue import Catalogue
-from load.traffic.intruders import NAMES, Intruder
-from load.traffic.sessions import Session, chosen
-from load.traffic.visitors import person
+from load.traffic.shop.catalogue import Catalogue
+from load.traffic.shop.customers import customer
+from load.traffic.shop.intruders import NAMES, Intruder
+from load.traffic.shop.sessions import Session, chosen
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +99,7 @@ class Visitors:
             elif (action := chosen(session.standing, random.random())) != "leave":
                 break
             else:
-                self._present.discard(session.person.number)
+                self._present.discard(session.customer.number)
             session = self._sessions[place] = self._arrive(at_ms)
         event = session.act(action, at_ms, random)
         if action == "product_view":
@@ -131,7 +131,7 @@ class Visitors:
             account = f"x{self._shop.first_visitor + self._attacks:06d}"
             kind = NAMES[self._attacks % len(NAMES)]
             self._attacks += 1
-            victim = person(self._shop.first_visitor + int(random.random() * visitors))
+            victim = customer(self._shop.first_visitor + int(random.random() * visitors))
             return Intruder(kind, account, victim, self._catalogue, random, at_ms)
         for _ in range(_ASKED):
             # the product of two chances: some people come often, most rarely
@@ -139,7 +139,7 @@ class Visitors:
             if number not in self._present:
                 break
         self._present.add(number)
-        who = person(number)
+        who = customer(number)
         category = who.category(random.random())
         wanted = self._catalogue.pick_from(category, random)
         return Session(who, uuid7(at_ms, random.getrandbits(ENTROPY_BITS)), who.context(random.random()), category, wanted)

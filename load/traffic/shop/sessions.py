@@ -17,8 +17,8 @@ from clickstream.events import (
     Search,
 )  # fmt: skip
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.catalogue import Catalogue, Product
-from load.traffic.visitors import Person
+from load.traffic.shop.catalogue import Catalogue, Product
+from load.traffic.shop.customers import Customer
 
 _PAGES = ("/", "/deals", "/about", "/account", "/help")
 
@@ -41,12 +41,12 @@ class Session:
     """``wanted`` is what the visitor will look at next, whenever that comes: fixed as soon as the product before is seen."""
 
     __slots__ = (
-        "before", "cart", "category", "context", "person", "product", "session_id", "standing", "user_id", "wanted",
+        "before", "cart", "category", "context", "customer", "product", "session_id", "standing", "user_id", "wanted",
     )  # fmt: skip
 
-    def __init__(self, person: Person, session_id: str, context: Context, category: int, wanted: Product) -> None:
-        self.person = person
-        self.user_id = person.user_id
+    def __init__(self, customer: Customer, session_id: str, context: Context, category: int, wanted: Product) -> None:
+        self.customer = customer
+        self.user_id = customer.user_id
         self.session_id = session_id
         self.context = context
         self.category = category
@@ -102,7 +102,7 @@ class Session:
                 product_id=product.product_id, category=product.category, quantity=quantity,
             )  # fmt: skip
         if action == "purchase":
-            return self.buy(event_id, at_ms, self.person.card(random.random()))
+            return self.buy(event_id, at_ms, self.customer.card(random.random()))
         if action == "login":
             self.standing = "carting" if self.cart else "browsing"
             return self.log_in(event_id, at_ms, success=random.random() < 0.95)
@@ -130,7 +130,7 @@ class Session:
         return Purchase(
             event_id=event_id, user_id=self.user_id, session_id=self.session_id, occurred_at=at_ms, context=self.context,
             order_id=f"o-{event_id}", items=items, amount=sum(item.price * item.quantity for item in items),
-            currency=self.person.currency, payment_fingerprint=card,
+            currency=self.customer.currency, payment_fingerprint=card,
         )  # fmt: skip
 
 

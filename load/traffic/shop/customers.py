@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clickstream.events import Context, DeviceKind
-from load.traffic.catalogue import CATEGORIES
+from load.traffic.shop.catalogue import CATEGORIES
 
 COUNTRIES = ("DE", "FR", "NL", "US", "GB", "DE", "FR", "AT", "ES", "IT")
 CURRENCIES = {"US": "USD", "GB": "GBP"}
@@ -19,7 +19,7 @@ _FAVOURITES = (55, 80, 95)
 _SPREAD, _PRIME = 0x9E3779B1, 4_294_967_291
 
 
-class Person(msgspec.Struct, frozen=True, gc=False):
+class Customer(msgspec.Struct, frozen=True, gc=False):
     """One customer. ``traits`` is a number below 2**32 that looks random."""
 
     number: int
@@ -35,7 +35,7 @@ class Person(msgspec.Struct, frozen=True, gc=False):
         return CURRENCIES.get(self.country, "EUR")
 
     def category(self, chance: float) -> int:
-        """What this visit is about, an index of :data:`load.traffic.catalogue.CATEGORIES`: mostly one of the favourites."""
+        """The category of this visit, an index of :data:`load.traffic.shop.catalogue.CATEGORIES`: mostly a favourite."""
         percent = int(chance * 100)
         for favourite, bound in enumerate(_FAVOURITES):
             if percent < bound:
@@ -57,8 +57,8 @@ class Person(msgspec.Struct, frozen=True, gc=False):
         return f"card-{self.user_id}-{int(chance * _CARDS) if self.traits & 32 else 0}"
 
 
-def person(number: int) -> Person:
-    return Person(number, f"u{number:06d}", _mixed(number, 1))
+def customer(number: int) -> Customer:
+    return Customer(number, f"u{number:06d}", _mixed(number, 1))
 
 
 def _mixed(number: int, salt: int) -> int:

@@ -8,7 +8,7 @@ from clickstream.errors import TooLarge
 from clickstream.events import AnyEvent, PageView
 from load.driving.pace import Pace
 from load.replay.formats import Fault, Line
-from load.replay.replay import Tally, replay
+from load.replay.replayer import Tally, replay
 
 T0 = 1_700_000_000_000
 
