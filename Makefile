@@ -76,7 +76,7 @@ bench: bytecode
 simulate: bytecode
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
 
-# the AWS stacks of every stage, without credentials; see docs/deploy.md
+# the AWS stacks of every stage, without credentials; see docs/how-to/deploy.md
 synth: .venv/infra
 	@for stage in staging production delivery; do $(RUN)/python -m infra.app $$stage || exit 1; done
 

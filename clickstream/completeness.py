@@ -1,4 +1,4 @@
-"""What "complete" means, defined once; docs/completeness.md says why, with a drawing. Pure.
+"""What "complete" means, defined once; docs/explanation/completeness.md says why, with a drawing. Pure.
 
 A shard tells up to when it has folded what *arrived* (``arrived_to``), and how late its events came (:class:`Lateness`). The
 stream's time is the least over the key space; a window is complete when its end plus the observed lateness lies before it.

@@ -1,6 +1,6 @@
 """What is watched: every alarm as data, with the section of docs/runbook.md that says what to do when it rings.
 
-Thresholds come from what the platform promises (docs/delivery.md), not from what a metric happens to do.
+Thresholds come from what the platform promises (docs/explanation/delivery.md), not from what a metric happens to do.
 """
 
 from __future__ import annotations

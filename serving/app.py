@@ -13,23 +13,24 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
-from serving import explain_api, metrics, openapi, pages, recommendations
-from serving.api import Api, json
-from serving.feeds import Feeds
-from serving.fleet import Fleet
-from serving.live import PERIOD_S, Feed, Live, told
+from serving import metrics
+from serving.api import explain as explain_api
+from serving.api import openapi, recommendations
+from serving.api.fraud import OneAtATime, Risk
+from serving.api.routes import Api, json
 from serving.login import Login, LoginPage, LoginRequired
-from serving.pictures.recommendations import OffersAndClicks
+from serving.pages import frame as pages
+from serving.pages.feeds import Feeds
+from serving.pages.live import PERIOD_S, Feed, Live, told
+from serving.pages.now.spans import DEFAULT, span
+from serving.pages.recommendations.picture import OffersAndClicks
+from serving.progress import Fleet
 from serving.read_model import Clock, ReadModel
-from serving.risk import OneAtATime, Risk
 from serving.security import HEADERS, LOOPBACK_HOSTS, Security
-from serving.spans import DEFAULT, span
 
 log = structlog.get_logger()
-STATIC = pages.STATIC
 #: Older than this, the last successful read of the stores no longer counts as ready.
 READY_MS = 10_000
 
@@ -86,7 +87,7 @@ def create_app(
         Route("/v1/live/{feed}", own.live),
         *api.routes(),
         metrics.route(views, clock),
-        Mount("/static", StaticFiles(directory=STATIC)),
+        Mount("/static", pages.Assets()),
     ]
     if offers is not None:
         routes += recommendations.routes(offers)
@@ -125,7 +126,7 @@ class _Own:
         self._feeds = feeds
 
     async def favicon(self, request: Request) -> Response:
-        return FileResponse(STATIC / "favicon.svg")
+        return FileResponse(pages.STATIC / "favicon.svg")
 
     async def healthz(self, request: Request) -> Response:
         """This process answers."""

@@ -7,7 +7,7 @@ import time
 import click
 import msgspec
 
-from serving.asked import Id
+from serving.ids import Id
 
 
 @click.command()
@@ -46,8 +46,8 @@ def explain(
     from clickstream.terminal import shown
     from consumers.explain.views import Explainer, Limit, Stretch
     from consumers.explain.views import as_json as document
-    from serving import life_text
     from serving.moments import parse_moment
+    from serving.pages.explain import life as life_text
 
     now_ms = time.time_ns() // 1_000_000
     within = None

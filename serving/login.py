@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from serving import pages
+from serving.pages import frame as pages
 from serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"

@@ -15,10 +15,10 @@ from clickstream.settings import from_env
 from clickstream.terminal import shown
 from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
 from consumers.recommendations.views import LENGTH, Recommendations
-from serving.asked import Id
+from serving.api.present import aggregates_json, is_complete
+from serving.api.recommendations import reason, recommendations_json
+from serving.ids import Id
 from serving.moments import iso, parse_moment
-from serving.present import aggregates_json, is_complete
-from serving.recommendations import reason, recommendations_json
 
 
 @click.group()
@@ -44,7 +44,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     \b
     With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
       start, end     ms since the epoch, UTC
-      complete       all that arrives within the usual lateness is counted (docs/completeness.md)
+      complete       all that arrives within the usual lateness is counted (docs/explanation/completeness.md)
       events, counts in all, and by type
       orders, revenue   purchases; minor units by currency
       uniques        {"value", "low", "high"}: visitors, with 95 % confidence

@@ -166,9 +166,8 @@ def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Rece
                     event = events.decode(data)
                 except Rejected:
                     continue
-                yield InStream(
-                    event.event_id, record["SequenceNumber"], sub, "" if event.redriven_for is UNSET else event.redriven_for
-                )
+                redriven_for = "" if event.redriven_for is UNSET else event.redriven_for
+                yield InStream(event.event_id, event.user_id, record["SequenceNumber"], sub, redriven_for)
 
 
 def _members(data: bytes) -> list[bytes]:

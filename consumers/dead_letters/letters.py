@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
@@ -14,9 +16,12 @@ from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded
 from consumers.runtime.faults.outages import translated
 
-#: A letter in our hands is hidden from other readers this long.
-_HIDDEN_S = 300
+#: What SQS takes and gives in one call.
 _BATCH = 10
+_PARALLEL = 8
+#: How long a letter in our hands is hidden from other readers (s): at least, and at most, since SQS allows no more.
+_HIDDEN_S = 120
+_MOST_HIDDEN_S = 12 * 60 * 60
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -37,23 +42,36 @@ class Received(msgspec.Struct, frozen=True):
 class Queue:
     """Open it with :func:`reading`. Raises RetryLater when SQS or S3 does not answer."""
 
-    def __init__(self, url: str, clients: Clients, settings: Settings) -> None:
+    def __init__(
+        self, url: str, clients: Clients, settings: Settings, threads: Executor, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._url = url
         self._sqs = clients.sqs
         self._s3 = clients.s3
         self._bucket = settings.state_bucket
-        self._held: dict[str, None] = {}
+        self._threads = threads
+        self._clock = clock
+        #: By message, its latest receipt.
+        self._held: dict[str, str] = {}
+        self._deleted: set[str] = set()
 
     def receive(self) -> list[Received]:
         """Every letter that is visible now, without repetitions, oldest arrival first."""
-        found: dict[tuple[str, ...], Received] = {}
-        while messages := self._some():
-            for body, receipt in messages:
-                letter = self._with_data(decoded(body))
-                key = _identity(letter)
-                known = found.get(key)
-                found[key] = Received(letter, (*known.receipts, receipt) if known else (receipt,))
-        return sorted(found.values(), key=lambda each: (each.letter.arrived_ms, each.letter.position))
+        letters: dict[str, DeadLetter] = {}
+        began = self._clock()
+        at_once = 1
+        while any(answers := list(self._threads.map(self._some, [began] * at_once))):
+            for answer in answers:
+                letters.update(answer)
+            # one after the other at the end: letters that appear again one by one must not keep all calls busy
+            at_once = min(2 * at_once, _PARALLEL) if all(answers) else 1
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for message, letter in letters.items():
+            alike.setdefault(_identity(letter), []).append(message)
+        received = [
+            Received(letters[messages[-1]], tuple(self._held[each] for each in messages)) for messages in alike.values()
+        ]
+        return sorted(received, key=lambda each: (each.letter.arrived_ms, each.letter.position))
 
     def delete(self, received: Sequence[Received]) -> None:
         """Done with these for good."""
@@ -65,30 +83,37 @@ class Queue:
                 )
             if answer.get("Failed"):
                 raise RetryLater(f"SQS: {len(answer['Failed'])} dead letters could not be deleted")
-        for receipt in receipts:
-            self._held.pop(receipt, None)
+            self._deleted.update(batch)
 
     def release(self) -> None:
         """Let other readers see again what we have not deleted."""
-        for batch in _batches(list(self._held)):
-            with translated("SQS"):
-                self._sqs.change_message_visibility_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0} for n, receipt in enumerate(batch)
-                    ],
-                )
+        held = [receipt for receipt in self._held.values() if receipt not in self._deleted]
+        list(self._threads.map(self._give_back, _batches(held)))
         self._held.clear()
 
-    def _some(self) -> list[tuple[str, str]]:
-        """(body, receipt) of up to ten messages; a long poll asks all of SQS's servers, so an empty answer is the end."""
+    def _give_back(self, receipts: Sequence[str]) -> None:
+        with translated("SQS"):
+            self._sqs.change_message_visibility_batch(
+                QueueUrl=self._url,
+                Entries=[
+                    {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0} for n, receipt in enumerate(receipts)
+                ],
+            )
+
+    def _some(self, began: float) -> list[tuple[str, DeadLetter]]:
+        """Up to ten letters by message; a long poll asks all of SQS's servers, so an empty answer is the end.
+
+        A letter is hidden for longer the longer reading has taken: one received after t seconds for 2 t more. So none is
+        received twice between t and 3 t, and reading ends however slow the queue is.
+        """
+        hidden = min(_HIDDEN_S + 2 * int(self._clock() - began), _MOST_HIDDEN_S)
         with translated("SQS"):
             answer = self._sqs.receive_message(
-                QueueUrl=self._url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_S, WaitTimeSeconds=1
+                QueueUrl=self._url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=hidden, WaitTimeSeconds=1
             )
-        messages = [(message["Body"], message["ReceiptHandle"]) for message in answer.get("Messages", [])]
-        self._held.update((receipt, None) for _, receipt in messages)
-        return messages
+        messages = answer.get("Messages", [])
+        self._held.update((message["MessageId"], message["ReceiptHandle"]) for message in messages)
+        return [(message["MessageId"], self._with_data(decoded(message["Body"]))) for message in messages]
 
     def _with_data(self, letter: DeadLetter) -> DeadLetter:
         if letter.data_s3_key is None:
@@ -113,11 +138,12 @@ def reading(clients: Clients, settings: Settings) -> Iterator[Queue]:
                 f"there is no queue {settings.dead_letter_queue!r}", hint="clickstream local start makes it on this machine"
             ) from error
         raise
-    queue = Queue(url, clients, settings)
-    try:
-        yield queue
-    finally:
-        queue.release()
+    with ThreadPoolExecutor(_PARALLEL) as threads:
+        queue = Queue(url, clients, settings, threads)
+        try:
+            yield queue
+        finally:
+            queue.release()
 
 
 def _identity(letter: DeadLetter) -> tuple[str, ...]:

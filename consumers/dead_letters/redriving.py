@@ -45,6 +45,7 @@ class InStream(msgspec.Struct, frozen=True):
     """A valid event that the stream holds, and where; ``redriven_for`` is empty for one that is for all applications."""
 
     event_id: str
+    user_id: str
     sequence_number: str
     sub_sequence_number: int
     redriven_for: str
@@ -53,21 +54,21 @@ class InStream(msgspec.Struct, frozen=True):
 def decide(letters: Sequence[Received], stream: Iterable[InStream]) -> list[Decision]:
     """One decision per letter; ``stream`` holds at least what came after the oldest of them."""
     own = {(each.letter.sequence_number, each.letter.sub_sequence_number) for each in letters}
-    applied: set[tuple[str, str]] = set()
+    applied: set[tuple[str, str, str]] = set()  # an id is a client's word: only together with the user it names an event
     for seen in stream:
         # the rejected record itself is still in the stream, and may be valid by today's code
         if (seen.sequence_number, seen.sub_sequence_number) not in own:
-            applied.add((seen.event_id, seen.redriven_for))
+            applied.add((seen.event_id, seen.user_id, seen.redriven_for))
     decisions: list[Decision] = []
     for each in letters:
         decision = _decide(each, applied)
         decisions.append(decision)
         if isinstance(decision, Put):
-            applied.add((decision.event.event_id, each.letter.application))
+            applied.add((decision.event.event_id, decision.event.user_id, each.letter.application))
     return decisions
 
 
-def _decide(received: Received, applied: set[tuple[str, str]]) -> Decision:
+def _decide(received: Received, applied: set[tuple[str, str, str]]) -> Decision:
     letter = received.letter
     if letter.effect is not None:
         return Keep(
@@ -77,6 +78,6 @@ def _decide(received: Received, applied: set[tuple[str, str]]) -> Decision:
         event = events.decode(letter.data)
     except Rejected as error:
         return Keep(received, str(error))
-    if applied & {(event.event_id, ""), (event.event_id, letter.application)}:
+    if applied & {(event.event_id, event.user_id, application) for application in ("", letter.application)}:
         return Drop(received, "its event has been applied meanwhile")
     return Put(received, msgspec.structs.replace(event, redriven_for=letter.application))

@@ -74,7 +74,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     if foreign:
         click.echo(
             f"passed over {foreign:,} events outside of their users' shards: a reshard overtook them and they are put again, "
-            "or their producer does not put by user_id (docs/resharding.md)",
+            "or their producer does not put by user_id (docs/explanation/resharding.md)",
             err=True,
         )
 

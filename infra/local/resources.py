@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 120
 #: Six times the functions' timeout, as AWS advises for queues before a Lambda function.
 ORDER_VISIBILITY_S = 60
-#: Queue → the steps of an order (message attribute ``step``) that it is told of; see docs/orders.md.
+#: Queue → the steps of an order (message attribute ``step``) that it is told of; see docs/explanation/orders.md.
 ORDER_STEPS = {"placed": ("placed",), "reserved": ("reserved",), "settled": ("confirmed", "rejected", "cancelled")}
 _KEPT_SECONDS = 14 * 24 * 3600
 

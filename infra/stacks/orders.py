@@ -1,7 +1,7 @@
 """The order workflow: a topic, a queue with dead letters for each step, and the functions or the state machine behind them.
 
 ``Settings.order_workflow`` says who leads an order: by choreography each function listens to the queue of its step; by
-orchestration one function starts a state machine that calls the same steps in turn. docs/orders.md compares the two.
+orchestration one function starts a state machine that calls the same steps in turn. docs/explanation/orders.md compares the two.
 """
 
 from __future__ import annotations

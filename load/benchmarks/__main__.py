@@ -47,7 +47,7 @@ _INTERRUPTED = 130
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1), help="Counted pairs per benchmark.")
 @click.option("--out", default="build/bench.json", show_default=True, type=click.Path(path_type=Path))
 @click.option("--live-peers", is_flag=True, help="Run the peers that take minutes too, and record what they show.")
-@click.option("--write-docs", is_flag=True, help="Also bring docs/benchmarks.md up to date (needs the dependency group bench).")
+@click.option("--write-docs", is_flag=True, help="Also update docs/reference/benchmarks.md (needs the dependency group bench).")
 def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) -> None:
     """Measure each benchmark's two sides in turn, each benchmark in a process of its own; print a table, write JSON."""
     names = only.split(",") if only else list(BENCHMARKS)
@@ -79,7 +79,7 @@ def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) 
             click.echo("benchmarks: the documentation is as it was: it is written from a whole run alone", err=True)
         sys.exit(_INTERRUPTED if interrupted else 1)
     if write_docs:
-        documents.write_benchmarks(results, Path("docs"))
+        documents.write_benchmarks(results, documents.PAGES)
 
 
 def warn_if_busy() -> None:

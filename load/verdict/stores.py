@@ -17,6 +17,7 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
 from clickstream.settings import Settings
+from load.verdict import dead_letters
 from load.verdict.comparers.archived import Row, looked_at
 from load.verdict.comparers.decisions import Decided
 from load.verdict.comparers.letters import Letter
@@ -25,10 +26,6 @@ from load.verdict.comparers.placed import Placed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-#: A letter in our hands is hidden from other readers so long at most (s); afterwards we give all of them back.
-_HIDDEN_S = 600
-_BATCH = 10
 
 
 def decisions(clients: Clients, settings: Settings) -> list[Decided]:
@@ -72,22 +69,7 @@ def letters(clients: Clients, settings: Settings) -> list[Letter]:
             url = sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
         except sqs.exceptions.QueueDoesNotExist as error:
             raise Missing(f"no queue {settings.dead_letter_queue}", hint='eval "$(clickstream local start)"') from error
-        found: list[Letter] = []
-        receipts: list[str] = []
-        try:
-            while messages := sqs.receive_message(
-                QueueUrl=url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HIDDEN_S, WaitTimeSeconds=1
-            ).get("Messages"):
-                receipts += [message["ReceiptHandle"] for message in messages]
-                found += [_letter(clients, settings, json.loads(message["Body"])) for message in messages]
-        finally:
-            for start in range(0, len(receipts), _BATCH):
-                entries: Any = [
-                    {"Id": str(n), "ReceiptHandle": receipt, "VisibilityTimeout": 0}
-                    for n, receipt in enumerate(receipts[start : start + _BATCH])
-                ]
-                sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
-    return found
+        return [_letter(clients, settings, json.loads(body)) for body in dead_letters.bodies(sqs, url)]
 
 
 def _scan(dynamodb: DynamoDBClient, table: str) -> Iterator[dict[str, Any]]:

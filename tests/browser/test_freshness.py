@@ -1,6 +1,6 @@
 """From the write of an effect to its sight on a page, over the embedded AWS and the command as people start it.
 
-The figures go to build/freshness.json; docs/dashboard.md tells those of a quiet machine.
+The figures go to build/freshness.json; docs/reference/dashboard.md tells those of a quiet machine.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.contract.servers import KINESIS_MOCK_VERSION, ROOT, ServerName
 
-PAGE = ROOT / "docs" / "local-kinesis-differences.md"
+PAGE = ROOT / "docs" / "reference" / "local-kinesis-differences.md"
 INVALID, VALIDATION, IN_USE = "InvalidArgumentException", "ValidationException", "ResourceInUseException"
 SERIALIZATION, MISSING = "SerializationException", "ResourceNotFoundException"
 

@@ -155,7 +155,7 @@ def test_a_release_is_a_parameter(templates: Templates, stage: str) -> None:
 
 def test_the_docs_say_what_the_embedded_aws_does_not_take(templates: Templates) -> None:
     """By family (``AWS::ECS``), and each stack with its number of resources."""
-    text = (Path(__file__).parents[2] / "docs" / "deploy.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "deploy.md").read_text()
     stacks = {name.removeprefix("clickstream-"): found for name, found in templates["production"].items()}
     deployed = {kind for part in ORDER for kind in kinds({part: stacks[part]})}
     for kind in (kinds(stacks) | kinds(templates["delivery"])) - deployed:

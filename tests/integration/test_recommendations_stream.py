@@ -1,7 +1,7 @@
 """Recommendations through the real pipeline: local Kinesis, KCL's worker, the registry, the API.
 
-The whole of yoochoose is `python -m tests.integration.recommendations.stream` (docs/recommendations.md). These tests take as
-much as fits in a minute, and show what happens to the state when a worker is killed and a shard is split.
+The whole of yoochoose is `python -m tests.integration.recommendations.stream` (docs/explanation/recommendations.md). These
+tests take as much as fits in a minute, and show what happens to the state when a worker is killed and a shard is split.
 """
 
 from __future__ import annotations

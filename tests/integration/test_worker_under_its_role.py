@@ -1,6 +1,6 @@
 """A real KCL worker under its role: a replay takes paths that a first run does not, and a permission comes and goes.
 
-Both the JVM and the shards' processes sign with the role's key; see docs/local-aws.md.
+Both the JVM and the shards' processes sign with the role's key; see docs/reference/local-aws.md.
 """
 
 from __future__ import annotations

@@ -34,8 +34,10 @@ beyond = st.sampled_from([case for case in cases() if case.path])
 
 @st.composite
 def documents(draw: st.DrawFn, drawn: st.SearchStrategy[Case] = within) -> dict[str, object]:
-    """A case's document under a name of few, so that ids, users and orders come again under other content."""
-    return bounds.laid_over(draw(drawn), draw(st.sampled_from(["a", "b", "c"])), NOW - draw(st.integers(0, 10**7)))
+    """A case's document under a name of few, so that ids, users and orders come again under other content and other users."""
+    case, names = draw(drawn), st.sampled_from(["a", "b", "c"])
+    fields = bounds.laid_over(case, draw(names), NOW - draw(st.integers(0, 10**7)))
+    return fields if "user_id" in case.fields else fields | {"user_id": f"u-{draw(names)}"}
 
 
 events: st.SearchStrategy[AnyEvent] = documents().map(lambda fields: msgspec.convert(fields, AnyEvent))

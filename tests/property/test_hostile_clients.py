@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +13,12 @@ from moto import mock_aws
 
 from clickstream import events
 from clickstream.aws import Clients
-from clickstream.cli import main
 from clickstream.settings import Settings
 from infra.local import resources
 from load.traffic import bounds
 from load.traffic.bounds import Case
 from tests.property import hostile
+from tests.property.at_the_terminal import is_clean, run
 from tests.unit.collector.conftest import NOW, Site
 
 lenient = settings(
@@ -60,19 +58,6 @@ def test_the_door_judges_each_line_alone_and_readers_agree(site: Site, lines: li
     assert said["accepted"] == len(site.stream.records)
     for key, data in site.stream.records:
         events.admit(events.decode(data), key, NOW)
-
-
-def run(arguments: list[str]) -> tuple[int, str, str]:
-    """A command as its user sees it: exit code, stdout, stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
-        main(arguments)
-    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
-
-
-def is_clean(shown: str) -> bool:
-    """Nothing of it moves a terminal's cursor, rings, or colours."""
-    return all(character.isprintable() or character == "\n" for character in shown)
 
 
 @pytest.fixture(scope="module")

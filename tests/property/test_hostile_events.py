@@ -77,7 +77,7 @@ class Stores:
 
 @pytest.fixture(scope="module")
 def stores() -> Iterator[Stores]:
-    limits = pytest.importorskip("infra.local.gate.limits")
+    limits = pytest.importorskip("infra.local.limits.requests")
     with mock_aws():
         yield Stores(limits)
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from serving.api.openapi import OPERATIONS
 from serving.app import create_app
-from serving.openapi import OPERATIONS
 from tests.property.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives

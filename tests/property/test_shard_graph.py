@@ -12,9 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from infra.local.kinesis.errors import InvalidArgumentException
-from infra.local.kinesis.model import Kinesis, PutEntry, StartingPosition
-from infra.local.kinesis.shards import Shard
+from infra.local.kinesis.model.errors import InvalidArgumentException
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.records import PutEntry, StartingPosition
+from infra.local.kinesis.model.shards import Shard
+from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from infra.local.kinesis.operations.resharding import merge_shards, split_shard, update_shard_count
+from infra.local.kinesis.operations.shard_listing import list_shards
+from infra.local.kinesis.operations.streams import create_stream
+from infra.local.kinesis.operations.writing import put_records
 
 SPACE = 2**128
 START_MS = 1_795_521_600_000
@@ -42,10 +48,10 @@ class StreamLife(RuleBasedStateMachine):
 
     @initialize(count=st.integers(1, 6))
     def create(self, count: int) -> None:
-        self.kinesis.create_stream("s", self.now, shard_count=count)
+        create_stream(self.kinesis, "s", self.now, shard_count=count)
 
     def shards(self) -> list[Shard]:
-        return self.kinesis.list_shards("s", self.now).shards
+        return list_shards(self.kinesis, "s", self.now).shards
 
     def open_shards(self) -> list[Shard]:
         return sorted((shard for shard in self.shards() if shard.is_open), key=first_key)
@@ -57,7 +63,7 @@ class StreamLife(RuleBasedStateMachine):
             self.puts += 1
             self.put_order.setdefault(user, []).append(str(self.puts))
             entries.append(PutEntry(user, str(self.puts).encode()))
-        for user, result in zip(users, self.kinesis.put_records("s", entries, self.now).records, strict=True):
+        for user, result in zip(users, put_records(self.kinesis, "s", entries, self.now).records, strict=True):
             number = int(result.sequence_number or 0)
             # later in the same shard, or in a descendant: greater either way
             assert number > self.newest.get(user, 0)
@@ -74,7 +80,7 @@ class StreamLife(RuleBasedStateMachine):
         shard = shards[which % len(shards)]
         at = first_key(shard) + (last_key(shard) - first_key(shard)) * share // 1000
         if first_key(shard) + 1 < at < last_key(shard):
-            self.kinesis.split_shard("s", shard.shard_id, str(at), self.now)
+            split_shard(self.kinesis, "s", shard.shard_id, str(at), self.now)
 
     @rule(which=st.integers(0, 100), other=st.integers(0, 100))
     def merge(self, which: int, other: int) -> None:
@@ -82,7 +88,7 @@ class StreamLife(RuleBasedStateMachine):
         one, two = shards[which % len(shards)], shards[other % len(shards)]
         touching = last_key(one) + 1 == first_key(two)
         try:
-            self.kinesis.merge_shards("s", one.shard_id, two.shard_id, self.now)
+            merge_shards(self.kinesis, "s", one.shard_id, two.shard_id, self.now)
         except InvalidArgumentException:
             assert not touching
         else:
@@ -90,7 +96,7 @@ class StreamLife(RuleBasedStateMachine):
 
     @rule(count=st.integers(1, 12))
     def scale(self, count: int) -> None:
-        self.kinesis.update_shard_count("s", count, self.now)
+        update_shard_count(self.kinesis, "s", count, self.now)
         assert [first_key(shard) for shard in self.open_shards()] == [SPACE * number // count for number in range(count)]
 
     @rule(ms=st.sampled_from((0, 1, 999, 60_000)))
@@ -149,9 +155,9 @@ class StreamLife(RuleBasedStateMachine):
                 ready.append(shard_id)
                 continue
             done.add(shard_id)
-            iterator: str | None = self.kinesis.get_shard_iterator("s", shard_id, StartingPosition("TRIM_HORIZON"), self.now)
+            iterator: str | None = get_shard_iterator(self.kinesis, "s", shard_id, StartingPosition("TRIM_HORIZON"), self.now)
             while iterator is not None:
-                result = self.kinesis.get_records(iterator, self.now, limit=7)
+                result = get_records(self.kinesis, iterator, self.now, limit=7)
                 for record in result.records:
                     found.setdefault(record.partition_key, []).append(record.data.decode())
                 ready += [child.shard_id for child in result.child_shards]

@@ -61,7 +61,7 @@ def planted(name: str) -> Iterator[None]:
 
 @bug
 def checkpoint_before_commit() -> list[Replacement]:
-    """KCL is told of what was delivered, not of what is durable."""
+    """The checkpoint names what was delivered, not what is durable."""
     commit_if_due = ShardLoop._commit_if_due
 
     def wrong(self: ShardLoop) -> None:
@@ -158,7 +158,7 @@ def unconditional_row() -> list[Replacement]:
 
 @bug
 def state_not_restored() -> list[Replacement]:
-    """A restart goes on at the position, with nothing that led to it."""
+    """A restart continues at the position, without the state that belongs to it."""
 
     def wrong(self: ShardState, chain: Sequence[bytes], position: Position) -> None:
         self.position = position
@@ -194,7 +194,7 @@ def duplicates_not_looked_for() -> list[Replacement]:
 
 @bug
 def child_ignores_its_parents() -> list[Replacement]:
-    """After a reshard every user begins anew."""
+    """After a reshard every user starts from an empty state."""
 
     def wrong(self: ShardLoop, parent: str) -> None:
         return None
@@ -241,7 +241,7 @@ def foreign_events_not_refused() -> list[Replacement]:
 
 @bug
 def arrived_to_by_the_machines_clock() -> list[Replacement]:
-    """A shard that has caught up says that it has everything up to now, by a clock that nobody has compared with Kinesis's."""
+    """A shard that has caught up claims everything up to now, by a clock that was never compared with Kinesis's."""
     told = ShardLoop._told
 
     def wrong(self: ShardLoop) -> Arrival:
@@ -297,7 +297,7 @@ def failed_record_count_ignored() -> list[Replacement]:
 
 @bug
 def no_answer_taken_for_success() -> list[Replacement]:
-    """A time-out is acknowledged: mostly Kinesis has the records."""
+    """A time-out is acknowledged, because Kinesis usually has the records."""
 
     def wrong(self: Publisher, put: Put, failure: CallFailed) -> dict[str, None]:
         for parcel in put.parcels:
@@ -310,7 +310,7 @@ def no_answer_taken_for_success() -> list[Replacement]:
 
 @bug
 def two_puts_of_a_shard_at_once() -> list[Replacement]:
-    """The second is stored and the first one is not: its users' events change places."""
+    """The second is stored and the first is not: the events of its users change order."""
     ready_at = Lane.ready_at
 
     def wrong(self: Lane, flushed: int) -> float:

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from infra.local.kinesis.errors import KinesisError
-from infra.local.kinesis.shards import Shard, key_number
+from infra.local.kinesis.model.errors import KinesisError
+from infra.local.kinesis.model.shards import Shard, key_number
+from infra.local.kinesis.operations.resharding import merge_shards, split_shard
 from tests.simulation.scheduler import Process
 from tests.simulation.shoppers import SENDING_MS
 from tests.simulation.stream import NAME
@@ -137,12 +138,12 @@ class Chaos:
                 shard = self._random.choice(open_shards)
                 first, last = key_number(shard.start), key_number(shard.end)
                 at = first + int((last - first) * self._random.uniform(0.2, 0.8))
-                model.split_shard(NAME, shard.shard_id, str(at), now)
+                split_shard(model, NAME, shard.shard_id, str(at), now)
                 self._count("split", shard.shard_id)
             else:
                 lower = self._random.randrange(len(open_shards) - 1)
                 pair = open_shards[lower], open_shards[lower + 1]
-                model.merge_shards(NAME, pair[0].shard_id, pair[1].shard_id, now)
+                merge_shards(model, NAME, pair[0].shard_id, pair[1].shard_id, now)
                 self._count("merge", pair[0].shard_id, pair[1].shard_id)
         except KinesisError as error:
             self._world.scheduler.note("chaos", "the reshard was refused:", error.message)

@@ -1,4 +1,4 @@
-"""Bugs that the simulator has found in the runtime, as they were; registered beside the deliberate ones."""
+"""Bugs that the simulator found in the runtime, put back; registered beside the deliberate ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.simulation.bugs import Replacement, bug
 
 @bug
 def late_sweep_takes_the_newer_owners_snapshots() -> list[Replacement]:
-    """A zombie between taking its epoch and sweeping: what is not in its own manifest goes, the owner's commits too."""
+    """A zombie sweeps after the owner took a newer epoch, and deletes what its own manifest lacks: the owner's commits."""
 
     def wrong(self: SnapshotStore, lease: Lease) -> None:
         named = {link.key for link in lease.manifest.chain}
@@ -31,7 +31,7 @@ def late_sweep_takes_the_newer_owners_snapshots() -> list[Replacement]:
 
 @bug
 def repeated_commit_deletes_its_own_snapshot() -> list[Replacement]:
-    """The deletion after a full snapshot goes unanswered; the commit is called again, and the old chain is now the new one."""
+    """The deletion after a full snapshot gets no answer; the commit is called again, and now deletes the new chain."""
     commit_once = SnapshotStore.commit
 
     def wrong(self: SnapshotStore, lease: Lease, commit: Commit, now_ms: int) -> None:
@@ -103,7 +103,7 @@ class _Unavailing:
 
 @bug
 def fenced_owner_stands_still_for_ever() -> list[Replacement]:
-    """A zombie takes its epoch after the owner; the owner waits to be told that it lost a lease which it has."""
+    """A zombie takes its epoch after the owner; the owner waits for the loss of a lease that it still has."""
 
     def wrong(self: ShardLoop) -> None:
         return None

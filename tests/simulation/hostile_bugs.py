@@ -1,4 +1,4 @@
-"""Deliberate bugs of a house that is too trusting: of AWS's refusals, of clocks, of its own code, of what clients send."""
+"""Deliberate bugs of code that trusts too much: AWS's refusals, clocks, its own code, or clients."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def _taken_for(kind: Kind, other: Kind) -> list[Replacement]:
 
 @bug
 def forbidden_taken_for_final() -> list[Replacement]:
-    """While a permission is away, whatever would be written becomes a dead letter."""
+    """While a permission is missing, every effect becomes a dead letter."""
     return _taken_for(Kind.FORBIDDEN, Kind.NEVER)
 
 
 @bug
 def final_taken_for_an_outage() -> list[Replacement]:
-    """One item that the store refuses for ever is asked for again for ever."""
+    """An item that the store will never accept is retried for ever."""
     return _taken_for(Kind.NEVER, Kind.AWAY)
 
 
@@ -63,7 +63,7 @@ def forbidden_not_waited_for() -> list[Replacement]:
 
 @bug
 def forbidden_read_taken_for_a_missing_object() -> list[Replacement]:
-    """A snapshot that may not be read just now counts as lost."""
+    """A snapshot that is forbidden for a moment counts as lost."""
     get_object = S3.get_object
 
     def wrong(self: S3, **request: Any) -> Any:
@@ -81,7 +81,7 @@ def forbidden_read_taken_for_a_missing_object() -> list[Replacement]:
 
 @bug
 def refused_effect_takes_its_call_along() -> list[Replacement]:
-    """Whatever was to be written with an effect that no store takes is not written."""
+    """The other effects of a call are not written when one of them is refused."""
 
     def wrong(self: Writing, effects: Sequence[Any], position: Position) -> None:
         try:
@@ -94,7 +94,7 @@ def refused_effect_takes_its_call_along() -> list[Replacement]:
 
 @bug
 def refused_effect_without_a_letter() -> list[Replacement]:
-    """An effect that no store takes is logged, and gone."""
+    """A refused effect is logged and dropped."""
 
     def wrong(self: Writing, effect: Any, position: Position, reason: str, trace: str | None) -> None:
         return None
@@ -121,7 +121,7 @@ def refused_effects_letter_comes_later() -> list[Replacement]:
 
 @bug
 def poison_never_set_aside() -> list[Replacement]:
-    """A record that the fold has a bug for ends process after process."""
+    """A record that meets a bug of the fold ends one process after another."""
 
     def wrong(self: Footing, position: Position) -> bool:
         return False
@@ -131,7 +131,7 @@ def poison_never_set_aside() -> list[Replacement]:
 
 @bug
 def poisons_neighbour_set_aside() -> list[Replacement]:
-    """After the third end the first record of that ground goes, whichever it is."""
+    """After the third end, the first record of the batch is set aside, whether it is the culprit or not."""
 
     def wrong(self: Footing, position: Position) -> bool:
         return self.last is not None and self.last.times >= TIMES and self.careful(position)
@@ -141,7 +141,7 @@ def poisons_neighbour_set_aside() -> list[Replacement]:
 
 @bug
 def poison_skipped_without_a_letter() -> list[Replacement]:
-    """What is set aside is nowhere."""
+    """A record that is set aside leaves no dead letter."""
     send = DeadLetterQueue.send
 
     def wrong(self: DeadLetterQueue, letters: Sequence[DeadLetter]) -> None:
@@ -152,7 +152,7 @@ def poison_skipped_without_a_letter() -> list[Replacement]:
 
 @bug
 def rubbish_stops_the_shard() -> list[Replacement]:
-    """Two records of a batch that are no events are taken for a bad deployment."""
+    """Two rejected records in a batch are taken for a bad deployment."""
     send = Folding._send
 
     def wrong(self: Folding, rejections: Sequence[Any]) -> None:
@@ -175,7 +175,7 @@ def intervals_by_the_wall_clock() -> list[Replacement]:
 
 @bug
 def duplicates_by_the_id_alone() -> list[Replacement]:
-    """Whoever sends somebody's event id first makes that event disappear."""
+    """A client that uses another user's event id first makes that user's event disappear."""
 
     def wrong(seen: dict[str, str], event_id: str, user_id: str) -> bool:
         return event_id in seen
@@ -185,7 +185,7 @@ def duplicates_by_the_id_alone() -> list[Replacement]:
 
 @bug
 def forbidden_put_is_rejected() -> list[Replacement]:
-    """What may not be put just now is thrown away by whoever wanted to put it."""
+    """A put that is forbidden for a moment is given up for good."""
     failed = Publisher._on_call_failed
 
     def wrong(self: Publisher, put: Put, failure: CallFailed) -> Any:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from infra.local.kinesis.model import StartingPosition
-from infra.local.kinesis.records import ReadRecord
+from infra.local.kinesis.model.records import ReadRecord, StartingPosition
+from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
 from tests.simulation.deaggregation import deaggregate
 from tests.simulation.stream import NAME
 
@@ -69,9 +69,9 @@ def _read_stream(world: World) -> Found:
 
 def _records(world: World, shard_id: str) -> Iterator[ReadRecord]:
     model, now = world.stream.model, world.scheduler.now
-    iterator: str | None = model.get_shard_iterator(NAME, shard_id, StartingPosition("TRIM_HORIZON"), now)
+    iterator: str | None = get_shard_iterator(model, NAME, shard_id, StartingPosition("TRIM_HORIZON"), now)
     while iterator is not None:
-        page = model.get_records(iterator, now)
+        page = get_records(model, iterator, now)
         yield from page.records
         iterator = page.next_iterator if page.records else None
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from infra.local.gate.limits import refusal
+from infra.local.limits.requests import refusal
 from tests.simulation import expressions
 from tests.simulation.access import Access
 from tests.simulation.expressions import Item, Value

@@ -9,10 +9,15 @@ from typing import NamedTuple
 from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
 from clickstream.records.routing import HashRange, Shard
 from consumers.runtime.loop.wire import Record
-from infra.local.kinesis import shards as model_shards
-from infra.local.kinesis.errors import ExpiredIteratorException
-from infra.local.kinesis.model import Kinesis, ModelSettings, PutEntry, StartingPosition
-from infra.local.kinesis.records import ReadRecord
+from infra.local.kinesis.model import shards as model_shards
+from infra.local.kinesis.model.errors import ExpiredIteratorException
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.records import PutEntry, ReadRecord, StartingPosition
+from infra.local.kinesis.model.settings import ModelSettings
+from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from infra.local.kinesis.operations.shard_listing import list_shards
+from infra.local.kinesis.operations.streams import create_stream
+from infra.local.kinesis.operations.writing import put_record, put_records
 from producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from tests.simulation.chance import Chance
 from tests.simulation.deaggregation import Range, delivered
@@ -26,7 +31,7 @@ class Stream:
 
     def __init__(self, scheduler: Scheduler, chance: Chance) -> None:
         self.model = Kinesis(ModelSettings(seed=chance.plan.seed))
-        self.model.create_stream(NAME, scheduler.now, shard_count=chance.plan.shards)
+        create_stream(self.model, NAME, scheduler.now, shard_count=chance.plan.shards)
         self._scheduler = scheduler
         self._chance = chance
         self._random = Random(f"stream {chance.plan.seed}")
@@ -70,7 +75,7 @@ class Stream:
     def _place(self, parcel: Parcel) -> Placed:
         self.last_put_ms = self._scheduler.now
         entry = PutEntry(parcel.partition_key, parcel.data, parcel.explicit_hash_key)
-        (result,) = self.model.put_records(NAME, [entry], self._scheduler.now).records
+        (result,) = put_records(self.model, NAME, [entry], self._scheduler.now).records
         assert result.shard_id is not None
         assert result.sequence_number is not None
         self._scheduler.note("stream", len(parcel.members), "events to", result.shard_id, result.sequence_number)
@@ -79,13 +84,13 @@ class Stream:
     def put_raw(self, partition_key: str, data: bytes) -> None:
         """A record from a program that is none of ours."""
         self.last_put_ms = self._scheduler.now
-        self.model.put_record(NAME, PutEntry(partition_key, data), self._scheduler.now)
+        put_record(self.model, NAME, PutEntry(partition_key, data), self._scheduler.now)
 
     # listings
 
     def shards(self) -> list[Shard]:
         """All shards as they are."""
-        graph = self.model.list_shards(NAME, self._scheduler.now).shards
+        graph = list_shards(self.model, NAME, self._scheduler.now).shards
         return [
             Shard(
                 shard_id=shard.shard_id,
@@ -123,8 +128,8 @@ class Stream:
         try:
             if chance.strikes("iterator expired", plan.iterator_expired):
                 raise ExpiredIteratorException("Iterator expired.")
-            iterator = reader.iterator or self.model.get_shard_iterator(NAME, reader.shard_id, reader.start, scheduler.now)
-            result = self.model.get_records(iterator, scheduler.now, limit)
+            iterator = reader.iterator or get_shard_iterator(self.model, NAME, reader.shard_id, reader.start, scheduler.now)
+            result = get_records(self.model, iterator, scheduler.now, limit)
         except ExpiredIteratorException:
             reader.iterator = None
             return None
@@ -146,7 +151,7 @@ class Stream:
                 return self._scheduler.now >= reader.filtered_from
 
     def range_of(self, shard_id: str) -> Range:
-        (shard,) = [one for one in self.model.list_shards(NAME, self._scheduler.now).shards if one.shard_id == shard_id]
+        (shard,) = [one for one in list_shards(self.model, NAME, self._scheduler.now).shards if one.shard_id == shard_id]
         return Range(model_shards.key_number(shard.start), model_shards.key_number(shard.end))
 
     def children_of(self, shard_id: str) -> list[tuple[str, tuple[str, ...]]]:

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation import found_bugs, hostile_bugs
-from tests.simulation.bugs import BUGS, planted
-from tests.simulation.plan import draw
-from tests.simulation.world import quiet, simulate
-
-MOST_SEEDS = 1_000
-#: Importing them registers their bugs.
-REGISTERED = (found_bugs, hostile_bugs)
+from tests.simulation.bugs import BUGS
+from tests.simulation.planted import BEGIN, END, MOST_SEEDS, PAGE, seeds_until_caught
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_deliberate_bug_is_caught(name: str) -> None:
-    with quiet(), planted(name):
-        for seed in range(MOST_SEEDS):
-            if problems := simulate(draw(seed)).problems:
-                print(f"{name}: seed {seed}: {problems[0]}")  # noqa: T201  # pytest shows it with -s: the table in docs/simulation.md
-                return
-    pytest.fail(f"{name} was not caught in {MOST_SEEDS} seeds")
+    assert seeds_until_caught(name) is not None, f"{name} was not caught in {MOST_SEEDS} seeds"
+
+
+def test_the_page_lists_every_bug() -> None:
+    listed = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    rows = [line.split("|")[1].strip() for line in listed.splitlines() if line.startswith("| ")]
+    assert set(rows) - {"bug"} == set(BUGS), "count again: python -m tests.simulation.planted"

@@ -1,7 +1,7 @@
 """A bug of ours that one record sets off: it ends the shard's process, and at the third time the record is set aside. Pure.
 
 The record is found by going over the same ground with care. What is remembered between two processes is a :class:`Stumble`, in
-the shard's item; see docs/decisions/0026-what-stops-a-shard.md for how a replay stays the same.
+the shard's item; see docs/decisions/0026 for how a replay stays the same.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The daemon asks, we answer; one request is in flight at any time, and a checkpoint can only be asked for while the daemon waits
 for our status. msgspec decodes a whole batch, base64 included, straight into structs: that is where the speed over the stock
-loop comes from (see docs/benchmarks.md, ids ``pipe`` and ``decode``).
+loop comes from (see docs/reference/benchmarks.md, ids ``pipe`` and ``decode``).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ LOCALE = {"LC_ALL": "C.UTF-8"}
 
 
 class JvmOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How the daemon's JVM is run; docs/decisions/0005-takeover.md says what was measured."""
+    """How the daemon's JVM is run; docs/decisions/0005 says what was measured."""
 
     heap_start_mb: int = 64
     heap_limit_mb: int = 512

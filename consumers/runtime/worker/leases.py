@@ -6,7 +6,7 @@ lease is filled, and every item is written only if absent: a lease under a live 
 
 One more item matters for hours, not seconds: ``Migration3.0`` pins lease assignment to KCL 2's way, in which every worker
 takes expired leases by itself. KCL 3's way hangs on one leader, whose death stops all takeover for two minutes
-(docs/decisions/0005-takeover.md).
+(docs/decisions/0005).
 """
 
 from __future__ import annotations

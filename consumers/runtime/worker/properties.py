@@ -22,7 +22,7 @@ InitialPosition = Literal["TRIM_HORIZON", "LATEST"]
 
 
 class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """The delays a worker lives with, in milliseconds. docs/decisions/0005-takeover.md has the measurements behind them."""
+    """The delays a worker lives with, in milliseconds. docs/decisions/0005 has the measurements behind them."""
 
     failover_ms: int = 2000
     """A lease whose owner was silent for so long is free. KCL looks every 2 x failover + 50 ms and renews every third of it."""

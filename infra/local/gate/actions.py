@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from infra.local.account import ACCOUNT
 from infra.local.gate.requests import Request
-
-ACCOUNT = "000000000000"
 
 
 class Need(NamedTuple):

@@ -7,7 +7,7 @@ import uuid
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from infra.local.gate.refusal import Refusal
+from infra.local.limits.refusal import Refusal
 
 _JSON = "application/x-amz-json-1.0"
 #: What SQS calls its errors in JSON; the older code goes along in a header, and boto3 shows that one.

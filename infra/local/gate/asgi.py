@@ -9,7 +9,7 @@ from typing import Any
 from infra.local.gate import faults, requests
 from infra.local.gate.answers import Answer, answer
 from infra.local.gate.gate import Gate
-from infra.local.gate.refusal import Refusal
+from infra.local.limits.refusal import Refusal
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple, get_args
 
-from infra.local.gate.actions import ACCOUNT, Need
-from infra.local.gate.refusal import Refusal
+from infra.local.account import ACCOUNT
+from infra.local.gate.actions import Need
 from infra.local.gate.requests import Request
+from infra.local.limits.refusal import Refusal
 
 Kind = Literal["denied", "kms", "expired", "skewed", "final"]
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from infra.local.gate import faults, limits
+from infra.local.account import ACCOUNT
+from infra.local.gate import faults
 from infra.local.gate.actions import Need, context, needs
 from infra.local.gate.faults import Fault
-from infra.local.gate.item_limits import Keys
 from infra.local.gate.policies import Policies, Principal, principal
-from infra.local.gate.refusal import Refusal
 from infra.local.gate.requests import Request
+from infra.local.limits import requests as limits
+from infra.local.limits.dynamodb import Keys
+from infra.local.limits.refusal import Refusal
 
 _UNKNOWN_KEY = "The security token included in the request is invalid."
 
@@ -105,4 +107,4 @@ def _unknown(service: str) -> Refusal:
 
 
 def _arn(who: Principal | None) -> str:
-    return "arn:aws:iam::000000000000:root" if who is None else who.arn
+    return f"arn:aws:iam::{ACCOUNT}:root" if who is None else who.arn

@@ -20,12 +20,13 @@ def main() -> None:
     from ministack import app as ministack
     from ministack.core import lambda_runtime
     from ministack.core.responses import get_region
-    from ministack.services import dynamodb, lambda_svc
+    from ministack.services import dynamodb, lambda_svc, sqs
 
-    from infra.local.gate.actions import ACCOUNT
+    from infra.local.account import ACCOUNT
     from infra.local.gate.asgi import Middleware
     from infra.local.gate.gate import Gate
     from infra.local.gate.policies import Policies
+    from infra.local.gate.queues import make_cheap
 
     region = get_region()  # outside of any request: the one that it was started for
     known = Policies.read(Path(policies).read_text())
@@ -49,6 +50,7 @@ def main() -> None:
 
     lambda_runtime.execution_credentials = as_its_role(lambda_runtime.execution_credentials)
     lambda_svc.execution_credentials = lambda_runtime.execution_credentials
+    make_cheap(sqs)
     ministack.app = Middleware(ministack.app, Gate(known, keys))
     ministack.main()
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from infra.local.gate.actions import ACCOUNT, Need
+from infra.local.account import ACCOUNT
+from infra.local.gate.actions import Need
 
 #: Stands for a deployment's name in the policies.
 PLACEHOLDER = "{name}"

@@ -1,33 +1,31 @@
-"""One Kinesis per region, as AWS has it: a stream of one region is not found in another."""
+"""One model per region, as in AWS: a stream of one region is not found in another."""
 
 from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.faults import Faults
-from infra.local.kinesis.model import Kinesis, ModelSettings
-from infra.local.kinesis.registry import Journal, NullJournal
-from infra.local.kinesis.streams import Stream
-
-DEFAULT_REGION = "us-east-1"
+from infra.local.kinesis.model.faults import Faults
+from infra.local.kinesis.model.journal import Journal, NullJournal
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.settings import ModelSettings
+from infra.local.kinesis.model.streams import Stream
 
 
 class Regions:
-    """The models by region, made at the first call for a region. All share one set of faults."""
+    """The models by region, each made at the first call for its region. All share one set of faults."""
 
     def __init__(self, settings: ModelSettings, journal: Journal | None = None) -> None:
         self.settings = settings
         self._models: dict[str, Kinesis] = {}
-        self.journal = journal or NullJournal()
+        self._journal = journal or NullJournal()
         self.faults = Faults(settings.seed)
 
     def kinesis(self, region: str) -> Kinesis:
         """The model of a region."""
         model = self._models.get(region)
         if model is None:
-            model = Kinesis(msgspec.structs.replace(self.settings, region=region), self.journal)
-            model.faults = self.faults
-            self._models[region] = model
+            settings = msgspec.structs.replace(self.settings, region=region)
+            model = self._models[region] = Kinesis(settings, self._journal, self.faults)
         return model
 
     def streams(self) -> list[Stream]:

@@ -18,11 +18,12 @@ import hypercorn.config
 from clickstream.errors import UserMistake
 from infra.local.gate.gate import Gate
 from infra.local.gate.policies import Policies
-from infra.local.kinesis.app import KinesisApp, wall_clock_ms
-from infra.local.kinesis.durable import DurableJournal
-from infra.local.kinesis.limits import MAX_RECORD_KIB, MIB, MIN_RECORD_KIB
-from infra.local.kinesis.model import ModelSettings
+from infra.local.kinesis.http.app import KinesisApp, wall_clock_ms
+from infra.local.kinesis.model.settings import ModelSettings
 from infra.local.kinesis.regions import Regions
+from infra.local.kinesis.storage.durable import DurableJournal
+from infra.local.limits.kinesis import MAX_RECORD_KIB, MIN_RECORD_KIB
+from infra.local.limits.units import MIB
 
 
 def main(argv: Sequence[str] | None = None) -> int:

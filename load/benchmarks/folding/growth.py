@@ -1,6 +1,6 @@
 """``growth-users``, ``growth-windows``, ``growth-shards``: whether an event costs the same when everything has grown tenfold.
 
-``python -m load.benchmarks.folding.growth`` measures every size and writes the table of docs/growth.md.
+``python -m load.benchmarks.folding.growth`` measures every size and writes the table of docs/reference/growth.md.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import click
 import msgspec
@@ -168,7 +167,7 @@ def table(measured: Mapping[str, Mapping[int, Reading]]) -> str:
 
 
 @click.command()
-@click.option("--write-docs", is_flag=True, help="Also bring docs/growth.md up to date.")
+@click.option("--write-docs", is_flag=True, help="Also bring docs/reference/growth.md up to date.")
 @click.option("--rounds", default=3, show_default=True, help="Of each size of what is measured in process; the best counts.")
 def main(write_docs: bool, rounds: int) -> None:
     """Measure each size once through; print a table."""
@@ -184,7 +183,7 @@ def main(write_docs: bool, rounds: int) -> None:
             click.echo(f"{what}: {size:,}: {1e6 / measured[what][size].figure:.2f} µs", err=True)
     click.echo(table(measured))
     if write_docs:
-        documents.write_growth(table(measured), Path("docs"))
+        documents.write_growth(table(measured), documents.PAGES)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ from clickstream.errors import UserMistake
 from load.benchmarks.harness import report
 from load.benchmarks.harness.measure import Result
 
+#: The folder of all pages that are written here.
+PAGES = Path("docs/reference")
 _PLOT = "benchmarks.png"
 #: A bar ends here however far the aim is passed.
 _LONGEST = 8.0
@@ -26,7 +29,7 @@ def replaced(page: str, name: str, content: str) -> str:
 
 
 def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
-    """The table, each benchmark's fairness, and the plot, in docs/benchmarks.md."""
+    """The table, each benchmark's fairness, and the plot, in docs/reference/benchmarks.md."""
     plot(results, docs / _PLOT)
     fairness = [f"- **{name}**: {result.fairness}" for name, result in results.items()]
     content = "\n".join([_when(), "", report.table(results), "", f"![Ratios and aims]({_PLOT})", "", *fairness])
@@ -34,7 +37,7 @@ def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
 
 
 def write_growth(table: str, docs: Path) -> None:
-    """What an event costs as things grow, in docs/growth.md."""
+    """What an event costs as things grow, in docs/reference/growth.md."""
     _replace(docs / "growth.md", "growth", f"{_when()}\n\n{table}")
 
 
@@ -70,4 +73,7 @@ def _replace(page: Path, name: str, content: str) -> None:
 
 def _when() -> str:
     load = report.machine()["load_average"]
-    return f"Measured {datetime.now(UTC):%Y-%m-%d} on {report.machine_line()}; load averages at the end {load}."
+    head = ["git", "rev-parse", "--short=10", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip()
+    at = f" at commit {commit}" if commit else ""
+    return f"Measured {datetime.now(UTC):%Y-%m-%d}{at} on {report.machine_line()}; load averages at the end {load}."

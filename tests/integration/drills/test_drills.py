@@ -1,7 +1,7 @@
 """One real fault at a time over one continuous load on 4 shards, and the account at the end.
 
 Three applications here, for the time that a worker's start takes; the long, mixed run of all is
-``python -m tests.integration.drills``, and its table is in docs/delivery.md.
+``python -m tests.integration.drills``, and its table is in docs/explanation/delivery.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The real worker's decisions on a shop that its model has never seen: against the labels, and the offline evaluation.
 
-The whole, 1,500 people over 45 days, is ``python -m tests.integration.fraud.catch``; its figures are in docs/fraud.md.
+The whole, 1,500 people over 45 days, is ``python -m tests.integration.fraud.catch``: see docs/explanation/fraud.md.
 """
 
 from __future__ import annotations

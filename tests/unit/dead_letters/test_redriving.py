@@ -30,8 +30,8 @@ def login(event_id: str = "e1") -> bytes:
     return events.encode(Login(event_id=event_id, user_id="u", session_id="s", occurred_at=1_764_000_000_000))
 
 
-def in_stream(event_id: str = "e1", sequence: int = 99, sub: int = 0, redriven_for: str = "") -> InStream:
-    return InStream(event_id, str(sequence), sub, redriven_for)
+def in_stream(event_id: str = "e1", user_id: str = "u", sequence: int = 99, sub: int = 0, redriven_for: str = "") -> InStream:
+    return InStream(event_id, user_id, str(sequence), sub, redriven_for)
 
 
 def test_what_is_an_event_today_is_put_for_its_application() -> None:
@@ -53,6 +53,7 @@ def test_what_still_is_no_event_stays_with_the_reason_of_today() -> None:
         (in_stream(redriven_for="analytics"), Drop),  # somebody redrove it before
         (in_stream(redriven_for="fraud"), Put),  # for another application
         (in_stream("e2"), Put),  # another event
+        (in_stream(user_id="another"), Put),  # nobody's id stands for another user's event
         (in_stream(sequence=10, sub=2), Put),  # the rejected record itself
         (in_stream(sequence=10, sub=3), Drop),  # its neighbour in the same aggregate
     ],

@@ -22,7 +22,7 @@ from consumers.explain.life import (
     stretches,
 )
 from consumers.runtime.position import Position
-from serving import life_text
+from serving.pages.explain import life as life_text
 
 T = 1_790_000_000_000
 

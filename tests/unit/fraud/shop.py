@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -84,6 +85,9 @@ class Shop:
 
     def open_sink(self, alerts: Alerts | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
         followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
+        # one thread: moto checks a condition and writes in two steps, so that two threads may both pass it; DynamoDB does both
+        # at once
+        threads = ThreadPoolExecutor(1)
         return DecisionsTable(
             self.clients.dynamodb,
             SETTINGS.decisions_table,
@@ -93,6 +97,7 @@ class Shop:
             OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
             followed,
             self.clock,
+            threads,
         )
 
     def of(self, event: Purchase) -> Decision:

@@ -15,8 +15,8 @@ from infra.local.gate.asgi import control
 from infra.local.gate.faults import Fault
 from infra.local.gate.gate import Gate
 from infra.local.gate.policies import Policies
-from infra.local.gate.refusal import Refusal
 from infra.local.gate.requests import Caller, Request
+from infra.local.limits.refusal import Refusal
 
 ARN = "arn:aws:sts::000000000000:assumed-role/shop-"
 

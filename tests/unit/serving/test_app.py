@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serving import tabular
-from serving.app import STATIC, create_app
+from serving.api import spreadsheet
+from serving.app import create_app
+from serving.pages.frame import STATIC
 from serving.security import HEADERS
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import NOW, Shop
@@ -185,8 +186,9 @@ def test_on_loopback_a_foreign_host_name_is_refused(client: TestClient, host: st
 
 
 def test_the_page_has_no_inline_script_or_style_and_no_outside_address() -> None:
-    files = [file for file in STATIC.rglob("*.*") if "vendor" not in file.parts]
-    assert len(files) > 15
+    own = [file for file in STATIC.rglob("*.*") if "vendor" not in file.parts]
+    files = own + [file for file in (STATIC.parent / "pages").rglob("*.*") if file.suffix in (".js", ".html")]
+    assert len(files) > 20
     for file in files:
         text = file.read_text()
         # the namespace of SVG is a name, not a request
@@ -249,7 +251,7 @@ def test_every_answer_is_to_be_had_as_a_table(client: TestClient, path: str) -> 
 
 
 def test_a_cell_is_no_formula() -> None:
-    text = tabular.table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
+    text = spreadsheet.table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
     assert text.split() == ["name", "'=HYPERLINK(1)", "'-1+2", "plain", "-3"]
 
 

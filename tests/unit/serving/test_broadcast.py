@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.broadcast import Broadcast, Subscription
+from serving.pages.broadcast import Broadcast, Subscription
 
 
 async def drain(reader: Subscription) -> list[bytes]:

@@ -14,7 +14,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from consumers.explain.views import Life, Limit, Unread
-from serving import explain_api
+from serving.api import explain as explain_api
 from serving.app import create_app
 from tests.unit.serving.lives import Lives, T
 from tests.unit.serving.shop import Shop

@@ -12,12 +12,12 @@ from starlette.types import Message
 
 from clickstream.errors import RetryLater
 from serving.app import create_app
-from serving.broadcast import Broadcast
-from serving.fleet import Fleet
-from serving.live import Feed, Live
 from serving.moments import iso
-from serving.pictures.now import Now
-from serving.spans import SPANS
+from serving.pages.broadcast import Broadcast
+from serving.pages.live import Feed, Live
+from serving.pages.now.picture import Now
+from serving.pages.now.spans import SPANS
+from serving.progress import Fleet
 from tests.unit.serving.shop import Shop
 
 

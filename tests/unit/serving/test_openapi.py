@@ -7,7 +7,7 @@ from collections import Counter
 
 from starlette.routing import Route
 
-from serving import openapi
+from serving.api import openapi
 from serving.app import create_app
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import UserMistake
-from serving.periods import MOST_WINDOWS, anchor, granularity, stretch
+from serving.api.periods import MOST_WINDOWS, anchor, granularity, stretch
 
 NOON = 1_795_521_600_000  # 2026-11-24T12:00:00Z
 MINUTE = 60_000

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from clickstream.errors import RetryLater
-from serving.fleet import Fleet
-from serving.pictures.fraud import ALL_MS, Fraud
-from serving.pictures.now import Now
-from serving.pictures.picture import Picture
-from serving.pictures.pipeline import Pipeline
-from serving.pictures.recommendations import STEP_MS, Recommendations
-from serving.spans import SPANS
+from serving.pages.fraud.picture import ALL_MS, Fraud
+from serving.pages.now.picture import Now
+from serving.pages.now.spans import SPANS
+from serving.pages.picture import Picture
+from serving.pages.pipeline.picture import Pipeline
+from serving.pages.recommendations.picture import STEP_MS, Recommendations
+from serving.progress import Fleet
 from tests.unit.serving.desk import Desk, Window, decision_at
 from tests.unit.serving.shop import NOW, Shop
 

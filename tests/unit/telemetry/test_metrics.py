@@ -35,7 +35,7 @@ def test_every_name_is_defined_once_with_advice() -> None:
 
 
 def test_the_documentation_lists_every_metric_and_no_other() -> None:
-    told = set(re.findall(r"`(clickstream_[a-z_]+)`", (ROOT / "docs" / "telemetry.md").read_text()))
+    told = set(re.findall(r"`(clickstream_[a-z_]+)`", (ROOT / "docs" / "reference" / "telemetry.md").read_text()))
     assert told == set(METRICS)
 
 

@@ -1,4 +1,4 @@
-"""The arithmetic of docs/growth.md, against numbers worked out by hand."""
+"""The arithmetic of docs/reference/growth.md, against numbers worked out by hand."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def test_dollars_per_event_do_not_grow_with_the_shards_but_fall_with_their_load(
 
 @pytest.mark.parametrize("rate", [1_000, 100])
 def test_the_page_shows_what_the_arithmetic_says(rate: int) -> None:
-    page = (Path(__file__).parents[4] / "docs" / "growth.md").read_text()
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "growth.md").read_text()
     assert cost.table(rate) in page

@@ -92,5 +92,5 @@ def test_only_what_stands_between_the_marks_is_replaced() -> None:
 
 @pytest.mark.parametrize(("page", "name"), [("benchmarks.md", "benchmarks"), ("growth.md", "growth")])
 def test_the_documentation_has_the_places(page: str, name: str) -> None:
-    text = (Path(__file__).parents[4] / "docs" / page).read_text()
+    text = (Path(__file__).parents[4] / documents.PAGES / page).read_text()
     assert "new" in documents.replaced(text, name, "new")

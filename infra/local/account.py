@@ -1,0 +1,3 @@
+"""The AWS account that the embedded AWS plays."""
+
+ACCOUNT = "000000000000"

@@ -1,0 +1,1 @@
+"""The API over HTTP: encodings, the calls' bodies, pushed events, and the ASGI application."""

@@ -1,0 +1,64 @@
+"""Operations on the account: its limits and its commitment to a throughput."""
+
+from __future__ import annotations
+
+import msgspec
+
+from infra.local.account import ACCOUNT
+from infra.local.kinesis.model.errors import LimitExceededException, ValidationException
+from infra.local.kinesis.model.kinesis import Kinesis
+from infra.local.kinesis.model.streams import ON_DEMAND
+from infra.local.kinesis.model.validation import check
+from infra.local.kinesis.operations.operation import operation
+from infra.local.limits import constraints
+
+
+class AccountLimits(msgspec.Struct, frozen=True):
+    """What DescribeLimits tells."""
+
+    shard_limit: int
+    open_shard_count: int
+    on_demand_stream_count: int
+    on_demand_stream_count_limit: int = 50
+
+
+@operation
+def describe_limits(kinesis: Kinesis, now_ms: int) -> AccountLimits:
+    alive = kinesis.existing(now_ms)
+    provisioned = [one for one in alive if one.state.mode != ON_DEMAND]
+    return AccountLimits(
+        kinesis.settings.shard_quota,
+        sum(len(one.graph.open_shards) for one in provisioned),
+        len(alive) - len(provisioned),
+    )
+
+
+@operation
+def update_account_settings(kinesis: Kinesis, status: str | None, now_ms: int) -> None:
+    check(
+        constraints.required("minimumThroughputBillingCommitment.status", status)
+        or constraints.one_of("minimumThroughputBillingCommitment.status", status, ("ENABLED", "DISABLED"))
+    )
+    kinesis.committed_ms = (kinesis.committed_ms or now_ms) if status == "ENABLED" else None
+
+
+def check_shard_quota(kinesis: Kinesis, more: int, now_ms: int) -> None:
+    """Refuse to open ``more`` shards above the account's quota; on-demand streams do not count."""
+    # settled first: a deleted stream that nobody asked for since would be counted for ever
+    alive = kinesis.existing(now_ms)
+    in_use = sum(len(one.graph.open_shards) for one in alive if one.state.mode != ON_DEMAND)
+    if more > 0 and in_use + more > kinesis.settings.shard_quota:
+        raise LimitExceededException(
+            f"This request would exceed the shard limit for the account {ACCOUNT} in {kinesis.settings.region}. "
+            f"Current shard count for the account: {in_use}. Limit: {kinesis.settings.shard_quota}. "
+            f"Number of additional shards that would have resulted from this request: {more}. "
+        )
+
+
+def check_warm(kinesis: Kinesis, mode: str, mibps: int | None) -> None:
+    """Refuse a warm throughput where it may not be."""
+    check(constraints.between("warmThroughputMiBps", mibps, 0))
+    if mibps and mode != ON_DEMAND:
+        raise ValidationException("WarmThroughputMiBps is only for ON_DEMAND streams.")
+    if mibps and kinesis.committed_ms is None:
+        raise ValidationException("WarmThroughputMiBps needs MinimumThroughputBillingCommitment to be ENABLED.")

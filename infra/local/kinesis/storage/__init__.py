@@ -1,0 +1,1 @@
+"""The files of a durable server, and the journal that writes them."""

@@ -1,0 +1,66 @@
+"""The documents of the pages: one frame around what each shows, rendered once at the start; and the files that they load."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar, NamedTuple
+
+from starlette.staticfiles import StaticFiles
+
+_PAGES = Path(__file__).parent
+STATIC = _PAGES.parent / "static"
+
+
+class Page(NamedTuple):
+    path: str
+    title: str
+    name: str
+    """Of its folder beside this module, and of the template and the script in it."""
+
+
+NOW = Page("/", "Now", "now")
+FRAUD = Page("/fraud", "Fraud", "fraud")
+RECOMMENDATIONS = Page("/recommendations", "Recommendations", "recommendations")
+PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
+API = Page("/api", "API", "api")
+#: Of one event, named in the address; in no navigation.
+EXPLAIN = Page("/explain", "An event's life", "explain")
+PAGES = (NOW, FRAUD, RECOMMENDATIONS, PIPELINE)
+
+
+def html(page: Page, offered: tuple[Page, ...]) -> bytes:
+    """The page's document, with links to the pages ``offered``."""
+    return framed(page, offered, (_PAGES / page.name / f"{page.name}.html").read_text()).encode()
+
+
+def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
+    """The frame around ``main``, which is HTML."""
+    frame = (_PAGES / "frame.html").read_text()
+    links = "\n".join(
+        f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.title}</a>'
+        for each in offered
+    )
+    # `main` is filled in last: a placeholder in it stays as it is
+    filled = {"title": page.title, "name": page.name, "links": links, "main": main}
+    for name, text in filled.items():
+        frame = frame.replace(f"{{{{{name}}}}}", text)
+    return frame
+
+
+def login() -> bytes:
+    return (_PAGES / "login.html").read_bytes()
+
+
+class Assets(StaticFiles):
+    """The files under ``/static``; ``/static/pages/<name>.js`` is the script in the page's own folder."""
+
+    _SCRIPTS: ClassVar[dict[str, str]] = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*PAGES, API, EXPLAIN)}
+
+    def __init__(self) -> None:
+        super().__init__(directory=STATIC)
+        self._scripts = StaticFiles(directory=_PAGES)
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        script = self._SCRIPTS.get(path)
+        return super().lookup_path(path) if script is None else self._scripts.lookup_path(script)

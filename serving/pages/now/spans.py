@@ -1,0 +1,66 @@
+"""The stretches of time that the page Now shows, and how each is read. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from clickstream.errors import UserMistake
+from serving.api.periods import WINDOW_MS
+from serving.read_model import Granularity
+
+
+class Span(NamedTuple):
+    """``bars`` bars of one granularity, the last of which holds the present moment."""
+
+    name: str
+    bar: Granularity
+    bars: int
+    rows: Granularity
+    """Of the rows that are read: minutes, or hours."""
+    sessions: Granularity
+    """A session counts in the funnel once per each of these."""
+    tail: int
+    """Windows of rows that every reading reads again; the others are settled, but for events that come very late."""
+    newest_ms: int
+    """Between two readings of the tail."""
+    whole_ms: int
+    """Between two readings of everything, for late events; it is also read whenever a bar has gone."""
+    compared: bool
+    """The stretch of the same length before is read too."""
+
+    @property
+    def bar_ms(self) -> int:
+        return WINDOW_MS[self.bar]
+
+    @property
+    def row_ms(self) -> int:
+        return WINDOW_MS[self.rows]
+
+    @property
+    def length_ms(self) -> int:
+        return self.bars * self.bar_ms
+
+    def end(self, anchor_ms: int) -> int:
+        """The end of the last bar, with ``anchor_ms`` as the present moment."""
+        return anchor_ms // self.bar_ms * self.bar_ms + self.bar_ms
+
+
+#: A row of an hour is large and written with every tenth commit alone: hours are read less often than minutes.
+SPANS: dict[str, Span] = {
+    span.name: span
+    for span in (
+        Span("15m", "minute", 15, "minute", "hour", tail=3, newest_ms=0, whole_ms=60_000, compared=True),
+        Span("1h", "minute", 60, "minute", "hour", tail=3, newest_ms=0, whole_ms=60_000, compared=True),
+        Span("24h", "hour", 24, "hour", "day", tail=2, newest_ms=2_000, whole_ms=300_000, compared=True),
+        Span("7d", "hour", 168, "hour", "day", tail=2, newest_ms=2_000, whole_ms=600_000, compared=False),
+        Span("30d", "day", 30, "hour", "day", tail=2, newest_ms=2_000, whole_ms=900_000, compared=False),
+    )
+}
+DEFAULT = "1h"
+
+
+def span(name: str) -> Span:
+    """Raises UserMistake."""
+    if name not in SPANS:
+        raise UserMistake(f"no range {name!r}", hint=", ".join(SPANS))
+    return SPANS[name]

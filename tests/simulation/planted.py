@@ -1,0 +1,63 @@
+"""``python -m tests.simulation.planted`` plants every bug and counts the seeds until it is caught.
+
+It writes the table of docs/explanation/simulation.md.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from tests.simulation import found_bugs, hostile_bugs
+from tests.simulation.bugs import BUGS, planted
+from tests.simulation.plan import draw
+from tests.simulation.world import quiet, simulate
+
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "simulation.md"
+BEGIN, END = "<!-- planted bugs: measured -->", "<!-- planted bugs: end -->"
+MOST_SEEDS = 1_000
+_KINDS = {found_bugs.__name__: "found", hostile_bugs.__name__: "hostile"}
+
+
+def seeds_until_caught(name: str) -> tuple[int, str] | None:
+    """How many seeds it takes, from seed 0, and the first problem; None when no seed shows it."""
+    with quiet(), planted(name):
+        for seed in range(MOST_SEEDS):
+            if problems := simulate(draw(seed)).problems:
+                return seed + 1, problems[0]
+    return None
+
+
+def table(seeds: Mapping[str, int]) -> str:
+    rows = [
+        f"| {name} | {_KINDS.get(bug.__module__, 'classic')} | {(bug.__doc__ or '').strip()} | {seeds[name]} |"
+        for name, bug in BUGS.items()
+    ]
+    return "\n".join(["| bug | kind | what is wrong | seeds |", "|---|---|---|---|", *rows])
+
+
+def main() -> int:
+    seeds: dict[str, int] = {}
+    for name in BUGS:
+        caught = seeds_until_caught(name)
+        if caught is None:
+            click.echo(f"{name} was not caught in {MOST_SEEDS} seeds", err=True)
+            return 1
+        seeds[name], problem = caught
+        click.echo(f"{name}: {seeds[name]} seeds: {problem}", err=True)
+    head = ["git", "rev-parse", "--short=10", "HEAD"]
+    commit = subprocess.run(head, capture_output=True, text=True, check=True).stdout.strip()
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    when = f"Counted {datetime.now(UTC):%Y-%m-%d} at commit {commit}."
+    PAGE.write_text(f"{before}{BEGIN}\n{when}\n\n{table(seeds)}\n{END}{after}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
