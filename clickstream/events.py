@@ -75,7 +75,7 @@ class Context(msgspec.Struct, frozen=True, gc=False):
     referrer: Text = ""
     device_kind: DeviceKind | UnsetType = UNSET
     traceparent: Name | UnsetType = UNSET
-    """W3C trace context of the span that put a sampled event; Kinesis has no headers to carry it. See docs/reference/telemetry.md."""
+    """W3C trace context of the span that put a sampled event: Kinesis has no headers. See docs/reference/telemetry.md."""
 
 
 NO_CONTEXT = Context()

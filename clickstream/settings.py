@@ -20,8 +20,6 @@ from clickstream.errors import UserMistake
 DEFAULT_REGION = "us-east-1"
 
 OrderWorkflow = Literal["choreography", "orchestration"]
-#: The queues of the order workflow, by the step of an order that their messages tell; each has a dead-letter queue.
-ORDER_QUEUES = ("placed", "reserved", "settled")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,107 +70,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.name
 
     @property
-    def shards_table(self) -> str:
-        """One item per (application, shard): epoch, position, manifest, progress."""
-        return f"{self.name}-shards"
-
-    @property
-    def aggregates_table(self) -> str:
-        return f"{self.name}-aggregates"
-
-    @property
-    def recommendations_table(self) -> str:
-        """One item per user: what to show next. Named unlike the application, whose name is its lease table's."""
-        return f"{self.name}-offers"
-
-    @property
     def consumable_categories(self) -> frozenset[str]:
         return frozenset(filter(None, map(str.strip, self.consumables.split(","))))
-
-    @property
-    def state_bucket(self) -> str:
-        """Snapshots' bucket."""
-        return f"{self.name}-state"
-
-    @property
-    def decisions_table(self) -> str:
-        """One item per purchase: its fraud decision."""
-        return f"{self.name}-decisions"
-
-    @property
-    def outcomes_table(self) -> str:
-        """What was decided, by hour, and what became known of it: one small item per decision, alert and label."""
-        return f"{self.name}-outcomes"
-
-    @property
-    def sightings_table(self) -> str:
-        """One item per address, device and card: what each shard saw of it lately."""
-        return f"{self.name}-sightings"
-
-    @property
-    def alerts_topic(self) -> str:
-        """Where purchases to be reviewed, or blocked, are told of."""
-        return f"{self.name}-alerts"
-
-    @property
-    def alerts_queue(self) -> str:
-        """The alerts topic's subscriber: what waits for a reviewer."""
-        return f"{self.name}-alerts"
-
-    @property
-    def models_bucket(self) -> str:
-        """The model registry's bucket."""
-        return f"{self.name}-models"
-
-    @property
-    def dead_letter_queue(self) -> str:
-        return f"{self.name}-dead-letters"
-
-    @property
-    def archive_bucket(self) -> str:
-        """Every event once, as Parquet."""
-        return f"{self.name}-archive"
-
-    @property
-    def orders_table(self) -> str:
-        """One item per order: its step and its lines. Named unlike the application, whose name is its lease table's."""
-        return f"{self.name}-order-states"
-
-    @property
-    def inventory_table(self) -> str:
-        """One item per product: how many are available."""
-        return f"{self.name}-inventory"
-
-    @property
-    def order_repeats_table(self) -> str:
-        """Powertools' idempotency records."""
-        return f"{self.name}-order-repeats"
-
-    @property
-    def orders_topic(self) -> str:
-        """What happens to orders, for the queues of the workflow and whoever else listens; attribute ``step`` filters."""
-        return f"{self.name}-order-events"
-
-    def order_queue(self, step: str) -> str:
-        """The queue whose messages say that an order has come to ``step``, one of ORDER_QUEUES."""
-        return f"{self.name}-order-{step}"
-
-    def order_dead_letter_queue(self, step: str) -> str:
-        return f"{self.name}-order-{step}-dead"
-
-    @property
-    def order_notifications_topic(self) -> str:
-        """What customers are told: FIFO, because SNS then drops a repetition by its id."""
-        return f"{self.name}-order-notifications.fifo"
-
-    @property
-    def order_notifications_queue(self) -> str:
-        """The notifications' subscriber: what waits for a mail service."""
-        return f"{self.name}-order-notifications.fifo"
-
-    @property
-    def order_state_machine(self) -> str:
-        return f"{self.name}-order"
 
     def application(self, app: str) -> str:
         """The KCL application's name, which is also its lease table's."""
@@ -181,6 +80,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def endpoint(self, service: str) -> str | None:
         """The endpoint URL of a service (``kinesis``, ``dynamodb`` …), or None for AWS itself."""
         return self.endpoint_urls.get(service, self.endpoint_url)
+
+
+def application_packages(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Packages with applications of others: ``CLICKSTREAM_APPLICATIONS``, separated by commas."""
+    env = os.environ if environ is None else environ
+    return tuple(filter(None, map(str.strip, env.get("CLICKSTREAM_APPLICATIONS", "").split(","))))
 
 
 #: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.

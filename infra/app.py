@@ -28,7 +28,7 @@ from infra.stacks.stores import StoresStack
 from infra.stacks.stream import StreamStack
 from infra.stacks.web import WebStack
 from infra.stacks.workers import WorkersStack
-from infra.stages import APPLICATIONS, STAGES, Stage, Upstream
+from infra.stages import STAGES, Stage, Upstream
 
 RELEASES = "clickstream-releases"
 #: Access logs are let into their bucket by its policy, not by an ACL.
@@ -84,9 +84,7 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
 
     stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
     data = [
-        StoresStack(
-            app, named("stores"), env=env, settings=settings, applications=APPLICATIONS, key=stream.key, removal=removal
-        ),
+        StoresStack(app, named("stores"), env=env, settings=settings, key=stream.key, removal=removal),
         OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal),
         CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal),
     ]
@@ -95,22 +93,20 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
             app, named("autoscaler"), env=env, settings=settings, key=stream.key, releases=RELEASES, acts=stage.autoscales
         )
     ]
-    alarms = watching.plain(stage, APPLICATIONS)
+    alarms = watching.plain(stage)
     target: NetworkLoadBalancer | Upstream
     if stage.upstream is None:
         network = NetworkStack(app, named("network"), env=env, cluster_name=settings.name, nat_gateways=stage.nat_gateways)
-        workers = WorkersStack(
-            app, named("workers"), env=env, stage=stage, applications=APPLICATIONS, cluster=network.cluster, key=stream.key
-        )
+        workers = WorkersStack(app, named("workers"), env=env, stage=stage, cluster=network.cluster, key=stream.key)
         web = WebStack(
             app, named("web"), env=env, stage=stage, vpc=network.vpc, cluster=network.cluster, key=stream.key, removal=removal
         )
         target = web.balancer
-        scaling = ScalingStack(app, named("scaling"), env=env, stage=stage, applications=APPLICATIONS)
+        scaling = ScalingStack(app, named("scaling"), env=env, stage=stage)
         for services in (workers, web):
             scaling.add_stack_dependency(services)
         programs += [workers, web]
-        alarms += [watching.lag(stage, application) for application in APPLICATIONS]
+        alarms += watching.lags(stage)
     else:
         target = stage.upstream
     # a program that starts before its tables are there dies, and ECS would roll its first deployment back

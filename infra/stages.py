@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from clickstream.settings import Settings
-from infra.local.together import APPLICATIONS
 
 #: What KCL and the JVM may take from SIGTERM to the end is 40 s (consumers.runtime.worker.daemon); a test compares.
 STOP_TIMEOUT_S = 60
@@ -100,18 +99,3 @@ def local(settings: Settings, upstream: Upstream) -> Stage:
     return Stage(
         name="local", settings=settings, stream=StreamPlan(shards=2, retention_hours=24), keeps_data=False, upstream=upstream
     )
-
-
-__all__ = [
-    "APPLICATIONS",
-    "PRODUCTION",
-    "STAGES",
-    "STAGING",
-    "STOP_TIMEOUT_S",
-    "Size",
-    "Stage",
-    "StreamPlan",
-    "Traffic",
-    "Upstream",
-    "local",
-]

@@ -5,36 +5,11 @@ Thresholds come from what the platform promises (docs/explanation/delivery.md), 
 
 from __future__ import annotations
 
-from typing import Literal
-
-import msgspec
-
-from clickstream.settings import ORDER_QUEUES
+from clickstream import platform
+from clickstream.needs import Alarm
 from clickstream.telemetry.emf import NAMESPACE, name_of
+from consumers.needs import applications, declared
 from infra.stages import Stage
-
-Statistic = Literal["Sum", "Maximum", "Average", "Minimum", "p99"]
-
-
-class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """It rings when ``statistic`` of the metric is above ``threshold`` in ``periods`` periods in a row."""
-
-    name: str
-    section: str
-    """The heading in docs/runbook.md, as an anchor."""
-    says: str
-    """One line for whoever is woken."""
-    namespace: str
-    metric: str
-    dimensions: dict[str, str] = {}
-    statistic: Statistic = "Sum"
-    threshold: float = 0
-    period_s: int = 60
-    periods: int = 1
-    below: bool = False
-    """It rings below the threshold instead, and when the metric is missing."""
-    query: str = ""
-    """A Metrics Insights query in place of namespace, metric and dimensions."""
 
 
 def lag_query(stage: Stage, application: str) -> str:
@@ -142,69 +117,18 @@ def _dies(application: str) -> Alarm:
     )
 
 
-def _queue(name: str, section: str, queue: str, says: str) -> Alarm:
-    return Alarm(
-        name=name,
-        section=section,
-        says=says,
-        namespace="AWS/SQS",
-        metric="ApproximateNumberOfMessagesVisible",
-        dimensions={"QueueName": queue},
-        statistic="Maximum",
-    )
-
-
-def _orders(stage: Stage) -> list[Alarm]:
-    settings = stage.settings
-    dead = [
-        _queue(
-            f"orders-{step}-dead",
-            "an-order-is-stuck",
-            settings.order_dead_letter_queue(step),
-            f"an order failed five times after it was {step}",
-        )
-        for step in ORDER_QUEUES
-    ]
-    late = [
-        Alarm(
-            name=f"orders-{step}-late",
-            section="an-order-is-stuck",
-            says=f"orders wait for more than five minutes after they were {step}",
-            namespace="AWS/SQS",
-            metric="ApproximateAgeOfOldestMessage",
-            dimensions={"QueueName": settings.order_queue(step)},
-            statistic="Maximum",
-            threshold=300,
-            periods=2,
-        )
-        for step in ORDER_QUEUES
-    ]
-    return [*dead, *late]
-
-
 def _tables(stage: Stage) -> list[Alarm]:
-    settings = stage.settings
     return [
         Alarm(
-            name=f"{table.removeprefix(settings.name + '-')}-throttled",
+            name=f"{table.suffix}-throttled",
             section="a-table-throttles",
-            says=f"DynamoDB refuses writes to {table}: who writes there waits and tries again",
+            says=f"DynamoDB refuses writes to {table.of(stage.settings)}: who writes there waits and tries again",
             namespace="AWS/DynamoDB",
             metric="WriteThrottleEvents",
-            dimensions={"TableName": table},
+            dimensions={"TableName": table.of(stage.settings)},
             periods=3,
         )
-        for table in (
-            settings.shards_table,
-            settings.aggregates_table,
-            settings.decisions_table,
-            settings.outcomes_table,
-            settings.sightings_table,
-            settings.recommendations_table,
-            settings.orders_table,
-            settings.inventory_table,
-            settings.order_repeats_table,
-        )
+        for table in (*platform.TABLES, *(table for needs in declared() for table in needs.tables))
     ]
 
 
@@ -236,16 +160,23 @@ def _gateway(stage: Stage) -> list[Alarm]:
     ]
 
 
-def plain(stage: Stage, applications: tuple[str, ...]) -> list[Alarm]:
+def plain(stage: Stage) -> list[Alarm]:
     """The alarms over one metric each."""
-    programs = (*applications, "collector", "serving")
-    letters = _queue(
-        "dead-letters",
-        "there-are-dead-letters",
-        stage.settings.dead_letter_queue,
-        "records that are no events, or effects that no store takes, wait in the dead-letter queue",
+    names = list(applications())
+    letters = Alarm(
+        name="dead-letters",
+        section="there-are-dead-letters",
+        says="records that are no events, or effects that no store takes, wait in the dead-letter queue",
+        namespace="AWS/SQS",
+        metric="ApproximateNumberOfMessagesVisible",
+        dimensions={"QueueName": platform.DEAD_LETTERS.of(stage.settings)},
+        statistic="Maximum",
     )
-    services = [alarm for program in programs for alarm in _service(stage, program)]
-    forbidden = [_forbidden(application) for application in applications]
-    dying = [_dies(application) for application in applications]
-    return [*_stream(stage), letters, *services, *forbidden, *dying, *_orders(stage), *_tables(stage), *_gateway(stage)]
+    services = [alarm for program in (*names, "collector", "serving") for alarm in _service(stage, program)]
+    forbidden, dying = [_forbidden(name) for name in names], [_dies(name) for name in names]
+    own = [alarm.of(stage.settings) for needs in declared() for alarm in needs.alarms]
+    return [*_stream(stage), letters, *services, *forbidden, *dying, *own, *_tables(stage), *_gateway(stage)]
+
+
+def lags(stage: Stage) -> list[Alarm]:
+    return [lag(stage, application) for application in applications()]

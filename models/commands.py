@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from clickstream import platform
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -155,4 +156,4 @@ def _registry() -> Registry:
     from models.registry.s3 import Registry
 
     settings = from_env()
-    return Registry(Clients(settings).s3, settings.models_bucket)
+    return Registry(Clients(settings).s3, platform.MODELS.of(settings))

@@ -6,13 +6,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
+from consumers.analytics.needs import AGGREGATES
 
 
 def require(clients: Clients, settings: Settings) -> None:
     """Raises Missing for a table that is not there, UserMistake when DynamoDB cannot be asked."""
     place = settings.endpoint("dynamodb") or f"AWS in {settings.region}"
-    for table in (settings.shards_table, settings.aggregates_table):
+    for table in (SHARDS.of(settings), AGGREGATES.of(settings)):
         try:
             clients.dynamodb.describe_table(TableName=table)
         except clients.dynamodb.exceptions.ResourceNotFoundException as error:

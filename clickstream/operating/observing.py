@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Undecodable
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
+from clickstream.platform import SHARDS
 from clickstream.records import aggregation
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard, hash_key
@@ -141,7 +142,7 @@ def _owner(item: Item) -> str:
 
 
 def _progress(clients: Clients, settings: Settings) -> Progress:
-    pages = clients.dynamodb.get_paginator("scan").paginate(TableName=settings.shards_table, ConsistentRead=True)
+    pages = clients.dynamodb.get_paginator("scan").paginate(TableName=SHARDS.of(settings), ConsistentRead=True)
     items = [item for page in pages for item in page["Items"]]
     return {(item["application"]["S"], item["shard"]["S"]): item for item in items if not item["shard"]["S"].startswith("#")}
 

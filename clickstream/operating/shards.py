@@ -53,7 +53,7 @@ def shards() -> None:
     """The stream's shards: list, split, merge, scale, and advice about them.
 
     A SHARD is named by its id, or by the number in it. What changes the stream only says what it would do, until --apply.
-    Publishers and workers of this platform need not be stopped for it: docs/explanation/resharding.md says what they do meanwhile.
+    Publishers and workers of this platform go on meanwhile: docs/explanation/resharding.md says how.
 
     \b
     Example:

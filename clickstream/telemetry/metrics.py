@@ -1,6 +1,6 @@
 """Every metric there is: its name, unit, kind and labels, what it says, and what an operator does about it. Pure.
 
-A name that is not here does not pass the type checker; docs/reference/telemetry.md lists the same table, and a test compares them.
+A name that is not here does not pass the type checker. docs/reference/telemetry.md has the same table; a test compares them.
 """
 
 from __future__ import annotations

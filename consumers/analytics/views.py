@@ -11,9 +11,11 @@ from clickstream.aws import Clients
 from clickstream.completeness import Arrival, Completeness
 from clickstream.completeness import completeness as completeness_of
 from clickstream.errors import Missing
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from consumers.analytics import NAME, rows, windows
 from consumers.analytics.answers import Funnel, Top, WindowView, answer
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.rows import RowContent
 from consumers.analytics.totals import Total
 from consumers.analytics.uniques import Estimate
@@ -77,8 +79,8 @@ class Aggregates:
 
     def __init__(self, clients: Clients, settings: Settings) -> None:
         self._dynamodb = clients.dynamodb
-        self._aggregates = settings.aggregates_table
-        self._shards = settings.shards_table
+        self._aggregates = AGGREGATES.of(settings)
+        self._shards = SHARDS.of(settings)
 
     def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int = 100) -> list[WindowView]:
         """The windows that overlap ``[start_ms, end_ms)`` and hold any event, in order of time, complete or not.

@@ -6,6 +6,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics import NAME
 from consumers.analytics.fold import AnalyticsFold
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.sink import AggregatesTable
 from consumers.runtime.application import Application, Fold, Sink
 
@@ -17,7 +18,7 @@ class Analytics:
         return AnalyticsFold(shard_id)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return AggregatesTable(clients.dynamodb, settings.aggregates_table)
+        return AggregatesTable(clients.dynamodb, AGGREGATES.of(settings))
 
 
 APPLICATION: Application = Analytics()

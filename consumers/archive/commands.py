@@ -7,8 +7,10 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.platform import SHARDS
 from clickstream.settings import from_env
 from consumers.archive import NAME
+from consumers.archive.needs import ARCHIVE
 
 
 @click.group()
@@ -36,8 +38,8 @@ def compact(dry_run: bool, as_json: bool) -> None:
 
     settings = from_env()
     clients = Clients(settings)
-    compactor = Compactor(clients.s3, settings.archive_bucket)
-    what = plan(compactor.sizes(), ended_shards(clients, settings.shards_table))
+    compactor = Compactor(clients.s3, ARCHIVE.of(settings))
+    what = plan(compactor.sizes(), ended_shards(clients, SHARDS.of(settings)))
 
     def tell(merging: Merging) -> None:
         click.echo(f"clickstream: {len(merging.sources)} files into {merging.target.key}", err=True)

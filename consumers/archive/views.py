@@ -13,6 +13,7 @@ from clickstream.errors import Missing, UserMistake
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
+from consumers.archive.needs import ARCHIVE
 from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Archive:
 
         schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
-        bucket = self._settings.archive_bucket
+        bucket = ARCHIVE.of(self._settings)
         paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
         filesystem = fs.S3FileSystem(**self._connection())
         return dataset.dataset(paths, schema=schema, format="parquet", filesystem=filesystem, partitioning=partitioning)
@@ -82,11 +83,11 @@ class Archive:
         """Which together hold every archived event once."""
         with translated("S3"):
             try:
-                pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._settings.archive_bucket, Prefix="date=")
+                pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=ARCHIVE.of(self._settings), Prefix="date=")
                 names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
             except self._s3.exceptions.NoSuchBucket as error:
                 raise Missing(
-                    f"no bucket {self._settings.archive_bucket}",
+                    f"no bucket {ARCHIVE.of(self._settings)}",
                     hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
                 ) from error
         found = {name for name in names if name is not None}

@@ -6,6 +6,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.archive import NAME
 from consumers.archive.fold import ArchiveFold
+from consumers.archive.needs import ARCHIVE
 from consumers.archive.sink import ArchiveBucket
 from consumers.runtime.application import Application, Fold, Sink
 
@@ -17,7 +18,7 @@ class Archive:
         return ArchiveFold()
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return ArchiveBucket(clients.s3, settings.archive_bucket, shard_id)
+        return ArchiveBucket(clients.s3, ARCHIVE.of(settings), shard_id)
 
 
 APPLICATION: Application = Archive()

@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded
 from consumers.runtime.faults.outages import translated
@@ -48,7 +49,7 @@ class Queue:
         self._url = url
         self._sqs = clients.sqs
         self._s3 = clients.s3
-        self._bucket = settings.state_bucket
+        self._bucket = STATE.of(settings)
         self._threads = threads
         self._clock = clock
         #: By message, its latest receipt.
@@ -131,11 +132,11 @@ def reading(clients: Clients, settings: Settings) -> Iterator[Queue]:
     """
     try:
         with translated("SQS"):
-            url = clients.sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
+            url = clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
     except RetryLater as error:
         if "NonExistentQueue" in str(error) or "QueueDoesNotExist" in str(error):
             raise Missing(
-                f"there is no queue {settings.dead_letter_queue!r}", hint="clickstream local start makes it on this machine"
+                f"there is no queue {DEAD_LETTERS.of(settings)!r}", hint="clickstream local start makes it on this machine"
             ) from error
         raise
     with ThreadPoolExecutor(_PARALLEL) as threads:

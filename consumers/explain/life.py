@@ -62,6 +62,10 @@ class Put(msgspec.Struct, frozen=True, kw_only=True):
     redriven_for: str | None = None
     reason: str | None = None
 
+    @property
+    def position(self) -> Position:
+        return Position(int(self.sequence_number), self.sub_sequence_number)
+
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """What an application has made of the event. ``at`` is when it was written first, None where that is not kept."""
@@ -190,7 +194,7 @@ def put_for(application: str, puts: Sequence[Put]) -> Put | None:
 
 def processing(application: str, put: Put, progress: Progress | None, effect: Effect | None) -> Processing:
     """What the application has made of this put, by how far it has committed and what its store holds."""
-    position = Position(int(put.sequence_number), put.sub_sequence_number)
+    position = put.position
     if progress is None:
         return Processing(application=application, state="not reading", shard=put.shard, position=str(position))
     passed = progress.position is not None and progress.position >= position

@@ -11,6 +11,7 @@ from hdrh.histogram import HdrHistogram
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.explain import effects
@@ -31,7 +32,9 @@ from consumers.explain.life import (
     stretches,
 )
 from consumers.explain.search import Limit, search, shards_of
-from consumers.runtime.applications import APPLICATIONS
+from consumers.fraud.needs import DECISIONS
+from consumers.needs import applications
+from consumers.orders.effect import order
 from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
@@ -94,9 +97,9 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[self._processing(name, puts, event) for name in APPLICATIONS] if puts else [],
+            applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
             letters=letters,
-            order=effects.order(self._clients, self._settings, event),
+            order=order(self._clients, self._settings, event),
         )
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
@@ -111,7 +114,7 @@ class Explainer:
     def _progress(self, application: str, shard: str) -> Progress | None:
         """From the shard's item, as its owner last wrote it."""
         dynamodb = self._clients.dynamodb
-        table = self._settings.shards_table
+        table = SHARDS.of(self._settings)
         with translated("DynamoDB"):
             try:
                 item = dynamodb.get_item(
@@ -138,7 +141,7 @@ class Explainer:
         with translated("DynamoDB"):
             try:
                 item = dynamodb.get_item(
-                    TableName=self._settings.decisions_table,
+                    TableName=DECISIONS.of(self._settings),
                     Key={"event_id": {"S": event_id}},
                     ProjectionExpression="user_id, occurred_at",
                 ).get("Item")

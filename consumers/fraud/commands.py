@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.platform import MODELS
 from clickstream.settings import from_env
+from consumers.fraud.needs import DECISIONS, OUTCOMES
 
 if TYPE_CHECKING:
     from consumers.fraud.shadow.comparison import Comparison
@@ -53,15 +55,15 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     from_ms = since(start, now_ms)
     known = None if labels is None else label_files.parse(label_files.read(labels), labels)
     # before anything starts: a version that cannot serve cannot be compared either
-    scoring.load(Registry(clients.s3, settings.models_bucket).load(scoring.MODEL, version), PURCHASES)
+    scoring.load(Registry(clients.s3, MODELS.of(settings)).load(scoring.MODEL, version), PURCHASES)
     logs.to_stderr(settings.log_level)
     click.echo(f"reading the stream with {version}", err=True)
     if not running.follow(version, clients, settings, until_ms=now_ms):
         raise click.Abort
     opinions = running.opinions(version, clients, settings)
-    decided = decided_table.on(clients.dynamodb, settings.decisions_table, opinions)
+    decided = decided_table.on(clients.dynamodb, DECISIONS.of(settings), opinions)
     if known is None:
-        known = decided_table.kinds(clients.dynamodb, settings.outcomes_table, decided.values())
+        known = decided_table.kinds(clients.dynamodb, OUTCOMES.of(settings), decided.values())
     found = comparison.compare(opinions, decided, known, from_ms=from_ms)
     if as_json:
         click.echo(msgspec.json.encode({"version": version, "from": from_ms, **msgspec.to_builtins(found)}))
@@ -127,10 +129,10 @@ def label(file: Path, dry_run: bool) -> None:
         raise UserMistake(f"{file} holds no labels")
     settings = from_env()
     dynamodb = Clients(settings).dynamodb
-    decided = decided_table.decisions(dynamodb, settings.decisions_table, kinds)
+    decided = decided_table.decisions(dynamodb, DECISIONS.of(settings), kinds)
     if not dry_run:
         labelled = [(decision, kinds[event_id]) for event_id, decision in decided.items()]
-        OutcomesTable(dynamodb, settings.outcomes_table).label(labelled, int(time.time()))
+        OutcomesTable(dynamodb, OUTCOMES.of(settings)).label(labelled, int(time.time()))
     frauds = sum(kinds[event_id] != label_files.GENUINE for event_id in decided)
     would, others = "would note" if dry_run else "noted", len(kinds) - len(decided)
     click.echo(

@@ -11,11 +11,13 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.platform import MODELS
 from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings
 from consumers.fraud import NAME, outcomes
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import decision_of
+from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from consumers.fraud.presenting import as_json
 from consumers.runtime.faults.outages import translated
@@ -57,9 +59,9 @@ class Decisions:
         self, clients: Clients, settings: Settings, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
     ) -> None:
         self._dynamodb = clients.dynamodb
-        self._decisions = settings.decisions_table
-        self._outcomes = settings.outcomes_table
-        self._registry = Registry(clients.s3, settings.models_bucket)
+        self._decisions = DECISIONS.of(settings)
+        self._outcomes = OUTCOMES.of(settings)
+        self._registry = Registry(clients.s3, MODELS.of(settings))
         self._clock_ms = clock_ms
         self._settled: dict[int, tuple[int, DecidedMinute | None]] = {}
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from clickstream.aws import Clients
+from clickstream.platform import MODELS, SHARDS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.fold import FraudFold
+from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.runtime.application import Application, Fold, Sink
@@ -26,15 +28,15 @@ class Fraud:
         return FraudFold()
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        registry = Registry(clients.s3, settings.models_bucket)
+        registry = Registry(clients.s3, MODELS.of(settings))
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        shards = OtherShards(clients.dynamodb, settings.shards_table, NAME, shard_id)
+        shards = OtherShards(clients.dynamodb, SHARDS.of(settings), NAME, shard_id)
         return DecisionsTable(
             clients.dynamodb,
-            settings.decisions_table,
-            Alerts(clients.sns, settings.alerts_topic),
-            OutcomesTable(clients.dynamodb, settings.outcomes_table),
-            SightingsTable(clients.dynamodb, settings.sightings_table, shard_id, ended=lambda: shards.ended),
+            DECISIONS.of(settings),
+            Alerts(clients.sns, ALERTS.of(settings)),
+            OutcomesTable(clients.dynamodb, OUTCOMES.of(settings)),
+            SightingsTable(clients.dynamodb, SIGHTINGS.of(settings), shard_id, ended=lambda: shards.ended),
             shards,
             followed,
         )

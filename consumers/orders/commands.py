@@ -16,7 +16,7 @@ _DELIVERY = re.compile(r"(.+)=(\d{1,9})")
 
 @click.group()
 def orders() -> None:
-    """Orders and the inventory. `clickstream worker orders` places orders, docs/explanation/orders.md says what becomes of them.
+    """Orders and the inventory. `clickstream worker orders` places orders; docs/explanation/orders.md has the workflow.
 
     \b
     Example:

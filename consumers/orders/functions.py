@@ -21,6 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from clickstream.aws import Clients
 from clickstream.settings import Settings, from_env
 from consumers.orders.messages import Message, Order, encode, name_of
+from consumers.orders.needs import EVENTS, REPEATS, STATE_MACHINE
 from consumers.orders.steps import Steps, steps
 from consumers.orders.topic import OrdersTopic
 
@@ -40,8 +41,8 @@ class Workflow:
         self.settings = settings
         self.clients = Clients(settings)
         self.steps: Steps = steps(self.clients, settings)
-        self.topic = OrdersTopic(self.clients.sns, settings.orders_topic)
-        self._store = DynamoDBPersistenceLayer(settings.order_repeats_table, boto3_client=self.clients.dynamodb)
+        self.topic = OrdersTopic(self.clients.sns, EVENTS.of(settings))
+        self._store = DynamoDBPersistenceLayer(REPEATS.of(settings), boto3_client=self.clients.dynamodb)
         self._config = IdempotencyConfig(
             event_key_jmespath="[step, order.order_id]",
             expires_after_seconds=_REPEATED_WITHIN_S,
@@ -112,7 +113,7 @@ def start(event: Event, context: LambdaContext) -> PartialItemFailureResponse:
     work = workflow()
     # arn:aws:lambda:REGION:ACCOUNT:function:…
     _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
-    machine = f"arn:{partition}:states:{region}:{account}:stateMachine:{work.settings.order_state_machine}"
+    machine = f"arn:{partition}:states:{region}:{account}:stateMachine:{STATE_MACHINE.of(work.settings)}"
 
     def begin(message: Message) -> None:
         states = work.clients.stepfunctions

@@ -11,7 +11,9 @@ from clickstream.aws import Clients
 from clickstream.errors import RetryLater
 from clickstream.purchases import reused
 from clickstream.settings import Settings
+from consumers.fraud.needs import DECISIONS
 from consumers.orders.messages import Message, Order, Step
+from consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
 from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
 from consumers.orders.topic import NotificationsTopic
 from consumers.runtime.faults.outages import translated
@@ -118,7 +120,7 @@ class Steps:
 def steps(clients: Clients, settings: Settings) -> Steps:
     """The steps on AWS, embedded or real."""
     return Steps(
-        OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table),
-        Decisions(clients.dynamodb, settings.decisions_table),
-        NotificationsTopic(clients.sns, settings.order_notifications_topic),
+        OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)),
+        Decisions(clients.dynamodb, DECISIONS.of(settings)),
+        NotificationsTopic(clients.sns, NOTIFICATIONS.of(settings)),
     )

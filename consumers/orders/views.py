@@ -6,6 +6,7 @@ from clickstream.aws import Clients
 from clickstream.purchases import reused
 from clickstream.settings import Settings
 from consumers.orders.messages import Line, Order, Step
+from consumers.orders.needs import INVENTORY, ORDERS
 from consumers.orders.table import Inventory, OrdersTable, Stored
 
 __all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "refused"]
@@ -13,14 +14,14 @@ __all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order",
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
     """Where an order stands. Raises Missing when there is none, RetryLater."""
-    return OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table).read(order_id)
+    return OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)).read(order_id)
 
 
 def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]:
     """Orders that were refused because this one has their id."""
-    table = OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table)
+    table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
     return [table.read(reused(stood.order.order_id, purchase)) for purchase in stood.refused]
 
 
 def inventory(clients: Clients, settings: Settings) -> Inventory:
-    return Inventory(clients.dynamodb, settings.inventory_table)
+    return Inventory(clients.dynamodb, INVENTORY.of(settings))

@@ -6,6 +6,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.orders import NAME
 from consumers.orders.fold import OrdersFold
+from consumers.orders.needs import EVENTS, INVENTORY, ORDERS
 from consumers.orders.sink import PlacedOrders
 from consumers.orders.table import OrdersTable
 from consumers.orders.topic import OrdersTopic
@@ -19,8 +20,8 @@ class Orders:
         return OrdersFold()
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        table = OrdersTable(clients.dynamodb, settings.orders_table, settings.inventory_table)
-        return PlacedOrders(table, OrdersTopic(clients.sns, settings.orders_topic))
+        table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
+        return PlacedOrders(table, OrdersTopic(clients.sns, EVENTS.of(settings)))
 
 
 APPLICATION: Application = Orders()

@@ -11,10 +11,12 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.orders.views import inventory
 from consumers.recommendations import NAME, rows
 from consumers.recommendations.answers import SessionAnswers
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.runtime.faults.outages import translated
 from models import recommender
@@ -68,9 +70,9 @@ class Recommendations:
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         self._dynamodb = clients.dynamodb
-        self._table = settings.recommendations_table
+        self._table = OFFERS.of(settings)
         self._inventory = inventory(clients, settings)
-        model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
+        model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
         self._answers = SessionAnswers(model, clock_ms)
 
     def of(self, user_id: str, *, count: int = LENGTH, without: Set[str] = frozenset()) -> RecommendationsView:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from clickstream.aws import Clients
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.recommendations import NAME
 from consumers.recommendations.fold import RecommendationsFold
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.sink import RecommendationsTable
 from consumers.runtime.application import Application, Fold, Sink
 from models import recommender
@@ -21,9 +23,9 @@ class Recommendations:
         return RecommendationsFold()
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        model = Followed(Registry(clients.s3, settings.models_bucket), recommender.NAME, decode)
+        model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
         return RecommendationsTable(
-            clients.dynamodb, settings.recommendations_table, shard_id, model, consumables=settings.consumable_categories
+            clients.dynamodb, OFFERS.of(settings), shard_id, model, consumables=settings.consumable_categories
         )
 
 

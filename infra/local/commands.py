@@ -113,13 +113,17 @@ def status(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
+#: The parts that start without being named.
+_UNASKED = together.names(unasked=True)
+
+
 @click.command()
 @click.option(
     "--only",
-    default=",".join(together.DEFAULT),
+    default=",".join(_UNASKED),
     show_default=True,
     metavar="NAME,…",
-    help="Start these parts alone; also archive and orders.",
+    help=f"Start these parts alone; also {' and '.join(each for each in together.names() if each not in _UNASKED)}.",
 )
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
@@ -137,8 +141,8 @@ def up(only: str, shards: int, port: int, collect_port: int, aws_port: int, kine
       clickstream up --only aws,analytics
     """
     names = {name.strip() for name in only.split(",") if name.strip()}
-    if unknown := sorted(names - set(together.NAMES)):
-        raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.NAMES)})", param_hint="--only")
+    if unknown := sorted(names - set(together.names())):
+        raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.names())})", param_hint="--only")
     around = from_env()
     parts = together.Parts(around, names, say=_say)
     with together.stop_requested() as requested:

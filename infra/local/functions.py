@@ -9,18 +9,19 @@ import io
 import sysconfig
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.needs import Function
 from clickstream.settings import Settings
+from consumers.orders.needs import CODE, DEFINITION, FUNCTIONS, STATE_MACHINE
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import RuntimeType
 
 _ROOT = Path(__file__).parents[2]
-#: What of ours the functions import, and what they need beyond what the Lambda runtime brings (boto3).
-_OURS = ("clickstream", "consumers/orders", "consumers/runtime", "consumers/topics.py")
+#: What the functions need beyond what the Lambda runtime brings (boto3).
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
 _ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
 _RUNTIME: RuntimeType = "python3.12"
@@ -28,37 +29,18 @@ _RUNTIME: RuntimeType = "python3.12"
 _TIMEOUT_S = 30
 
 
-class Function(NamedTuple):
-    """``queue``: the step whose queue it stands behind, None if the state machine calls it."""
-
-    name: str
-    handler: str
-    queue: str | None
-
-
-_CHOREOGRAPHY = (
-    Function("order-reserve", "consumers.orders.functions.reserve", "placed"),
-    Function("order-confirm", "consumers.orders.functions.confirm", "reserved"),
-    Function("order-notify", "consumers.orders.functions.notify", "settled"),
-)
-_ORCHESTRATION = (
-    Function("order-start", "consumers.orders.functions.start", "placed"),
-    Function("order-task", "consumers.orders.functions.task", None),
-)
-
-
 def deploy(clients: Clients, settings: Settings) -> None:
     """The functions of ``settings.order_workflow``, each behind its queue, and the state machine if it leads."""
-    orchestrated = settings.order_workflow == "orchestration"
     code = package()
-    arns = {each.name: _function(clients, settings, each, code) for each in (_ORCHESTRATION if orchestrated else _CHOREOGRAPHY)}
-    if orchestrated:
-        definition = (_ROOT / "consumers" / "orders" / "state_machine.json").read_text()
-        clients.stepfunctions.create_state_machine(
-            name=settings.order_state_machine,
-            definition=definition.replace("${TaskFunctionArn}", arns["order-task"]),
-            roleArn=_ROLE,
-        )
+    for each in FUNCTIONS:
+        if each.workflow == settings.order_workflow:
+            arn = _function(clients, settings, each, code)
+            if each.queue is None:
+                clients.stepfunctions.create_state_machine(
+                    name=STATE_MACHINE.of(settings),
+                    definition=DEFINITION.read_text().replace("${TaskFunctionArn}", arn),
+                    roleArn=_ROLE,
+                )
 
 
 def package() -> bytes:
@@ -67,7 +49,7 @@ def package() -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         archive.writestr("consumers/__init__.py", "")
-        for name in _OURS:
+        for name in CODE.read_text().split():
             _add(archive, _ROOT, _ROOT / name)
         for name in _THEIRS:
             if not (site / name).exists():
@@ -105,12 +87,12 @@ def _function(clients: Clients, settings: Settings, function: Function, code: by
             Environment={"Variables": variables},
         )["FunctionArn"]
         if function.queue is not None:
-            _stand_behind(clients, settings, arn, function.queue)
+            _stand_behind(clients, arn, function.queue.of(settings))
     return arn
 
 
-def _stand_behind(clients: Clients, settings: Settings, function: str, step: str) -> None:
-    url = clients.sqs.get_queue_url(QueueName=settings.order_queue(step))["QueueUrl"]
+def _stand_behind(clients: Clients, function: str, name: str) -> None:
+    url = clients.sqs.get_queue_url(QueueName=name)["QueueUrl"]
     queue = clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     clients.lambda_.create_event_source_mapping(
         FunctionName=function, EventSourceArn=queue, BatchSize=10, FunctionResponseTypes=["ReportBatchItemFailures"]

@@ -16,23 +16,26 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
+from consumers.needs import applications
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
-from infra.local.roles import APPLICATIONS as APPLICATIONS
 from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
-NAMES = ("aws", *APPLICATIONS, "collect", "serve")
-#: Each worker is a JVM of 150 MB: those two come when they are named, and read the stream from its start then.
-LEFT_OUT = frozenset({"archive", "orders"})
-DEFAULT = tuple(name for name in NAMES if name not in LEFT_OUT)
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
 READY_SECONDS = 60.0
 #: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.worker.daemon).
 STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.25
+
+
+def names(*, unasked: bool = False) -> tuple[str, ...]:
+    """Of all parts; ``unasked``: of those that start without being named. Each worker is a JVM of 150 MB."""
+    workers = [name for name, each in applications().items() if each.needs.starts_with_up or not unasked]
+    return ("aws", *workers, "collect", "serve")
 
 
 class Parts:
@@ -74,7 +77,7 @@ class Parts:
         since_ms = int(time.time() * 1000)
         if "orders" in self._names and "aws" in self._names:
             functions.deploy(clients, self._settings)
-        workers = [name for name in APPLICATIONS if name in self._names]
+        workers = [name for name in applications() if name in self._names]
         for name in workers:
             if stack is not None:
                 resources.create_lease_tables(clients, self._settings, name)
@@ -122,7 +125,7 @@ def owns_every_shard(clients: Clients, settings: Settings, application: str, sin
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
     shards = list_shards(clients.kinesis, settings.stream)
     rows = clients.dynamodb.get_paginator("query").paginate(
-        TableName=settings.shards_table,
+        TableName=SHARDS.of(settings),
         KeyConditionExpression="application = :application",
         FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
         ExpressionAttributeNames={"#owner": "owner"},

@@ -1,4 +1,4 @@
-"""The alarms of infra.watching, the topic that people are told by, and the dashboard."""
+"""The alarms of infra.watching, the topic that notifies operators, and the dashboard."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from clickstream.needs import Alarm
 from clickstream.settings import Settings
-from infra.watching import Alarm
 
 RUNBOOK = "docs/runbook.md"
 _WIDTH = 24

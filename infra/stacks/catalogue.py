@@ -14,7 +14,9 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from clickstream.settings import Settings
+from consumers.archive.needs import ARCHIVE
 from consumers.archive.parquet import SCHEMA
+from infra.stacks.stores import RESULTS
 
 _HIVE = {
     "string": "string",
@@ -50,7 +52,7 @@ class CatalogueStack(Stack):
         made = glue.CfnDatabase(
             self, "Database", catalog_id=Aws.ACCOUNT_ID, database_input=glue.CfnDatabase.DatabaseInputProperty(name=database)
         )
-        location = f"s3://{settings.archive_bucket}/"
+        location = f"s3://{ARCHIVE.of(settings)}/"
         events = glue.CfnTable(
             self,
             "Events",
@@ -92,7 +94,7 @@ class CatalogueStack(Stack):
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
                 result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
-                    output_location=f"s3://{settings.archive_bucket}-results/",
+                    output_location=f"s3://{RESULTS.of(settings)}/",
                     encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
                         encryption_option="SSE_KMS", kms_key=key.key_arn
                     ),

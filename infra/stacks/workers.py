@@ -7,6 +7,7 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from consumers.needs import applications
 from infra import permissions
 from infra.stacks.parts.service import Service
 from infra.stages import Stage
@@ -22,7 +23,6 @@ class WorkersStack(Stack):
         *,
         env: Environment,
         stage: Stage,
-        applications: tuple[str, ...],
         cluster: ecs.ICluster,
         key: kms.IKey,
     ) -> None:
@@ -42,5 +42,5 @@ class WorkersStack(Stack):
                 settings=stage.settings,
                 key=key,
             )
-            for application in applications
+            for application in applications()
         }

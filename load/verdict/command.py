@@ -54,7 +54,8 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
     from load.verdict.ledger import read
     from load.verdict.verification import LETTERS
 
-    known = (*subjects.APPLICATIONS, LETTERS)
+    names = subjects.names()
+    known = (*names, LETTERS)
     parts = [name.strip() for name in only.split(",")] if only is not None else []
     if unknown := [name for name in parts if name not in known]:
         raise click.BadParameter(f"no part {unknown[0]!r}: {', '.join(known)}", param_hint="--only")
@@ -65,7 +66,7 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
     clients = Clients(settings)
     if only is None:
         parts = [*subjects.running(clients, settings), LETTERS]
-    applications = [name for name in subjects.APPLICATIONS if name in parts]
+    applications = [name for name in names if name in parts]
     letters = (lambda: subjects.queue(sent, clients, settings, applications)) if LETTERS in parts else None
     compared = subjects.subjects(sent, clients, settings, applications)
     report(subjects.expectation(sent), compared, letters, stall_s, as_json)

@@ -10,6 +10,7 @@ from hdrh.histogram import HdrHistogram
 
 from clickstream.completeness import Arrival
 from clickstream.errors import Missing, RetryLater
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def read(dynamodb: DynamoDBClient, settings: Settings, application: str) -> list
     from botocore.exceptions import BotoCoreError, ClientError
 
     pages = dynamodb.get_paginator("query").paginate(
-        TableName=settings.shards_table,
+        TableName=SHARDS.of(settings),
         KeyConditionExpression="application = :application",
         ExpressionAttributeValues={":application": {"S": application}},
         ConsistentRead=True,
@@ -71,7 +72,7 @@ def read(dynamodb: DynamoDBClient, settings: Settings, application: str) -> list
         items = [item for page in pages for item in page["Items"]]
     except dynamodb.exceptions.ResourceNotFoundException as error:
         raise Missing(
-            f"no table {settings.shards_table}", hint='eval "$(clickstream local start)"; is CLICKSTREAM_NAME another?'
+            f"no table {SHARDS.of(settings)}", hint='eval "$(clickstream local start)"; is CLICKSTREAM_NAME another?'
         ) from error
     except (BotoCoreError, ClientError) as error:
         raise RetryLater(f"DynamoDB does not answer: {error}") from error

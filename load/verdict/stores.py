@@ -16,7 +16,12 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
+from consumers.archive.needs import ARCHIVE
+from consumers.fraud.needs import DECISIONS
+from consumers.orders.needs import ORDERS
+from consumers.recommendations.needs import OFFERS
 from load.verdict import dead_letters
 from load.verdict.comparers.archived import Row, looked_at
 from load.verdict.comparers.decisions import Decided
@@ -30,21 +35,17 @@ if TYPE_CHECKING:
 
 def decisions(clients: Clients, settings: Settings) -> list[Decided]:
     """Every fraud decision."""
-    return [_decided(item) for item in _scan(clients.dynamodb, settings.decisions_table)]
+    return [_decided(item) for item in _scan(clients.dynamodb, DECISIONS.of(settings))]
 
 
 def offers(clients: Clients, settings: Settings) -> list[Offered]:
     """Every visitor's offer; what strangers are shown is left out."""
-    return [
-        _offered(item)
-        for item in _scan(clients.dynamodb, settings.recommendations_table)
-        if item["subject"]["S"].startswith("user#")
-    ]
+    return [_offered(item) for item in _scan(clients.dynamodb, OFFERS.of(settings)) if item["subject"]["S"].startswith("user#")]
 
 
 def orders(clients: Clients, settings: Settings) -> list[Placed]:
     """Every order; refused ones stand beside those that have their ids, and are left out."""
-    items = _scan(clients.dynamodb, settings.orders_table)
+    items = _scan(clients.dynamodb, ORDERS.of(settings))
     return [_placed(item) for item in items if item["step"]["S"] != "refused"]
 
 
@@ -53,10 +54,10 @@ def archive(clients: Clients, settings: Settings) -> Iterator[Row]:
     import pyarrow.parquet
 
     with _answering("S3"):
-        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.archive_bucket)
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=ARCHIVE.of(settings))
         keys = [item["Key"] for page in pages for item in page.get("Contents", ())]
         for key in looked_at(keys):
-            content = clients.s3.get_object(Bucket=settings.archive_bucket, Key=key)["Body"].read()
+            content = clients.s3.get_object(Bucket=ARCHIVE.of(settings), Key=key)["Body"].read()
             rows = pyarrow.parquet.read_table(io.BytesIO(content), columns=["event_id", "user_id"])
             yield from zip(rows["event_id"].to_pylist(), rows["user_id"].to_pylist(), strict=True)
 
@@ -66,9 +67,9 @@ def letters(clients: Clients, settings: Settings) -> list[Letter]:
     with _answering("SQS"):
         sqs = clients.sqs
         try:
-            url = sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
+            url = sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
         except sqs.exceptions.QueueDoesNotExist as error:
-            raise Missing(f"no queue {settings.dead_letter_queue}", hint='eval "$(clickstream local start)"') from error
+            raise Missing(f"no queue {DEAD_LETTERS.of(settings)}", hint='eval "$(clickstream local start)"') from error
         return [_letter(clients, settings, json.loads(body)) for body in dead_letters.bodies(sqs, url)]
 
 
@@ -131,7 +132,7 @@ def _letter(clients: Clients, settings: Settings, message: dict[str, Any]) -> Le
     data = base64.b64decode(message["data"])
     if message.get("data_s3_key"):
         # too large for a message
-        data = clients.s3.get_object(Bucket=settings.state_bucket, Key=message["data_s3_key"])["Body"].read()
+        data = clients.s3.get_object(Bucket=STATE.of(settings), Key=message["data_s3_key"])["Body"].read()
     return Letter(
         application=message["application"],
         shard=message["shard"],

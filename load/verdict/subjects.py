@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pkgutil import resolve_name
 
 import msgspec
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings
+from consumers.needs import declared
 from load.traffic.faults import AHEAD_MS
 from load.verdict import progress, queries, stores
 from load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
@@ -19,26 +21,32 @@ from load.verdict.ledger import Ledger
 from load.verdict.progress import Counted
 from load.verdict.verification import Expectation, Subject
 
-APPLICATIONS = ("analytics", "fraud", "recommendations", "archive", "orders")
-#: ``clickstream up`` starts these only when they are named.
-LEFT_OUT = frozenset({"archive", "orders"})
+#: What an application's ``needs`` names as its ``comparer``.
+Compare = Callable[[Ledger, Clients, Settings], Subject]
 #: Decisions, and offers, that are asked for by a command each.
 _ASKED = 3
 
 
-def counted(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, Counted]:
+def names() -> list[str]:
+    """The applications that can be verified."""
+    return [needs.name for needs in declared() if needs.comparer]
+
+
+def counted(clients: Clients, settings: Settings, applications: Sequence[str] | None = None) -> dict[str, Counted]:
     """What the applications have counted so far; an application that never ran has counted nothing."""
-    return {name: progress.counted(progress.read(clients.dynamodb, settings, name)) for name in applications}
+    return {name: progress.counted(progress.read(clients.dynamodb, settings, name)) for name in applications or names()}
 
 
-def epochs(clients: Clients, settings: Settings, applications: Sequence[str] = APPLICATIONS) -> dict[str, int]:
+def epochs(clients: Clients, settings: Settings, applications: Sequence[str] | None = None) -> dict[str, int]:
     """How often the shards of each application have come to a process."""
-    return {name: sum(each.epoch for each in progress.read(clients.dynamodb, settings, name)) for name in applications}
+    read = partial(progress.read, clients.dynamodb, settings)
+    return {name: sum(each.epoch for each in read(name)) for name in applications or names()}
 
 
 def running(clients: Clients, settings: Settings) -> list[str]:
     """The applications that must have answers: those that are started by default, and of the others those that ever were."""
-    return [name for name in APPLICATIONS if name not in LEFT_OUT or progress.read(clients.dynamodb, settings, name)]
+    started = {needs.name for needs in declared() if needs.starts_with_up}
+    return [name for name in names() if name in started or progress.read(clients.dynamodb, settings, name)]
 
 
 def expectation(ledger: Ledger) -> Expectation:
@@ -68,6 +76,12 @@ def analytics(
         compare=lambda: diagnosis.compare(windows, queries.ask(windows), foreign),
         before=before,
     )
+
+
+def analytics_of_run(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
+    """The aggregates of a run of the load generator."""
+    before = _before(ledger, "analytics")
+    return analytics(clients, settings, _windows(ledger), foreign=foreign(ledger), before=before)
 
 
 def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
@@ -143,16 +157,13 @@ def _few(names: Sequence[str]) -> Sequence[str]:
 
 def subjects(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> dict[str, Subject]:
     """By application, the comparison with the ledger."""
-    made: dict[str, Callable[[], Subject]] = {
-        "analytics": lambda: analytics(
-            clients, settings, _windows(ledger), foreign=foreign(ledger), before=_before(ledger, "analytics")
-        ),
-        "fraud": lambda: fraud(ledger, clients, settings),
-        "recommendations": lambda: recommendations(ledger, clients, settings),
-        "archive": lambda: archive(ledger, clients, settings),
-        "orders": lambda: orders(ledger, clients, settings),
+    comparers: dict[str, Compare] = {
+        needs.name: resolve_name(needs.comparer) for needs in declared() if needs.name in applications
     }
-    return {name: _with_moves(ledger, clients, settings, name, made[name]()) for name in applications}
+    return {
+        name: _with_moves(ledger, clients, settings, name, compare(ledger, clients, settings))
+        for name, compare in comparers.items()
+    }
 
 
 def _with_moves(ledger: Ledger, clients: Clients, settings: Settings, name: str, subject: Subject) -> Subject:

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.platform import MODELS
 from clickstream.settings import from_env
 from models.extra import models_extra
 
@@ -219,7 +220,7 @@ def train(
         manifest = manifest_of(scoring.MODEL, files, description, now_ms)
     else:
         settings = from_env()
-        registry = Registry(Clients(settings).s3, settings.models_bucket)
+        registry = Registry(Clients(settings).s3, MODELS.of(settings))
         manifest = registry.publish(scoring.MODEL, files, description, now_ms=now_ms)
         if promoted:
             registry.promote(scoring.MODEL, manifest.version, now_ms=now_ms)

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.platform import MODELS
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
         manifest = manifest_of(NAME, files, description, now_ms)
     else:
         settings = from_env()
-        registry = Registry(Clients(settings).s3, settings.models_bucket)
+        registry = Registry(Clients(settings).s3, MODELS.of(settings))
         manifest = registry.publish(NAME, files, description, now_ms=now_ms)
         if promoted:
             registry.promote(NAME, manifest.version, now_ms=now_ms)

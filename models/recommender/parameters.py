@@ -1,6 +1,6 @@
 """The recommender's parameters. Pure.
 
-The defaults were chosen on the train_tr/train_valid split of yoochoose_100k alone; docs/explanation/recommendations.md has the search.
+The defaults were chosen on the train_tr/train_valid split of yoochoose_100k only: docs/explanation/recommendations.md.
 """
 
 from __future__ import annotations

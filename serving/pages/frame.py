@@ -55,7 +55,9 @@ def login() -> bytes:
 class Assets(StaticFiles):
     """The files under ``/static``; ``/static/pages/<name>.js`` is the script in the page's own folder."""
 
-    _SCRIPTS: ClassVar[dict[str, str]] = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*PAGES, API, EXPLAIN)}
+    _SCRIPTS: ClassVar[dict[str, str]] = {
+        f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*PAGES, API, EXPLAIN)
+    }
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC)

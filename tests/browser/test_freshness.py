@@ -18,8 +18,10 @@ from playwright.sync_api import Browser, Page, expect
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
+from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.recommendations import rows
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.views import HitRate
 from consumers.runtime.position import Position
 from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
@@ -53,7 +55,7 @@ class Effects:
         self._sink = ANALYTICS.open_sink(SHARD, self._clients, settings)
         self._store = SnapshotStore("analytics", "worker-0", self._clients, settings)
         self._lease = self._store.take(SHARD, _now())
-        self._decisions = OutcomesTable(self._clients.dynamodb, settings.outcomes_table)
+        self._decisions = OutcomesTable(self._clients.dynamodb, OUTCOMES.of(settings))
         self._events = self._folded = self._alarms = self._clicks = 0
 
     def visit(self) -> int:
@@ -84,7 +86,7 @@ class Effects:
         self._clicks += 1
         rate = HitRate(clicks=self._clicks, hits=self._clicks)
         self._clients.dynamodb.put_item(
-            TableName=self._settings.recommendations_table,
+            TableName=OFFERS.of(self._settings),
             Item={
                 "subject": {"S": rows.HIT_RATE},
                 "part": {"S": SHARD},

@@ -11,6 +11,7 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
+from clickstream.platform import SHARDS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.loop.commits import Store
@@ -37,9 +38,9 @@ def store_of(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     settings = Settings()
     with mock_aws():
         clients = Clients(settings)
-        clients.s3.create_bucket(Bucket=settings.state_bucket)
+        clients.s3.create_bucket(Bucket=STATE.of(settings))
         clients.dynamodb.create_table(
-            TableName=settings.shards_table,
+            TableName=SHARDS.of(settings),
             KeySchema=[
                 {"AttributeName": "application", "KeyType": "HASH"},
                 {"AttributeName": "shard", "KeyType": "RANGE"},
@@ -156,10 +157,10 @@ def test_an_altered_snapshot_stops_the_shard(store_of: Owners) -> None:
     store.commit(lease, commit(10, b"x", full=True), now_ms=2)
     key = lease.manifest.chain[0].key
     s3 = Clients(Settings()).s3
-    s3.put_object(Bucket=Settings().state_bucket, Key=key, Body=b"something else")
+    s3.put_object(Bucket=STATE.of(Settings()), Key=key, Body=b"something else")
     with pytest.raises(Stop, match="altered"):
         store.read(lease)
-    s3.delete_object(Bucket=Settings().state_bucket, Key=key)
+    s3.delete_object(Bucket=STATE.of(Settings()), Key=key)
     with pytest.raises(Stop, match="missing"):
         store.read(lease)
 
@@ -177,7 +178,7 @@ def test_what_a_crash_left_is_swept(store_of: Owners) -> None:
     if isinstance(store, MemoryStore):
         keys = list(store.objects)
     else:
-        listing = Clients(Settings()).s3.list_objects_v2(Bucket=Settings().state_bucket)
+        listing = Clients(Settings()).s3.list_objects_v2(Bucket=STATE.of(Settings()))
         keys = [entry["Key"] for entry in listing.get("Contents", [])]
     assert keys == [link.key for link in new.manifest.chain]
 

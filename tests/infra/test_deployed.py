@@ -20,6 +20,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
+from consumers.orders.needs import NOTIFICATIONS_QUEUE, ORDERS
 from infra.local import functions, stack
 from infra.local.processes import Children, wait_until
 from tests.infra.deployment import ORDER, Deployment
@@ -119,14 +120,14 @@ def _wait(condition: Callable[[], bool], what: str) -> None:
 
 def _notifications(shop: Shop) -> int:
     sqs = Clients(shop.settings).sqs
-    url = sqs.get_queue_url(QueueName=shop.settings.order_notifications_queue)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=NOTIFICATIONS_QUEUE.of(shop.settings))["QueueUrl"]
     found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
     return int(found["ApproximateNumberOfMessages"])
 
 
 def _stands(shop: Shop, order: str) -> str:
     item = Clients(shop.settings).dynamodb.get_item(
-        TableName=shop.settings.orders_table, Key={"order_id": {"S": order}}, ConsistentRead=True
+        TableName=ORDERS.of(shop.settings), Key={"order_id": {"S": order}}, ConsistentRead=True
     )
     return item["Item"]["step"]["S"] if "Item" in item else "nowhere"
 

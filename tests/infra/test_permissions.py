@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from infra import permissions
-from infra.stages import APPLICATIONS, PRODUCTION, STAGING
+from infra.stages import PRODUCTION, STAGING
 from tests.infra.judging import PLATFORM, findings
 from tests.infra.recording.operations import Call
 from tests.infra.templates import Permission, Template
 from tests.infra.templates import permissions as permissions_of
 
 RECORDED = msgspec.json.decode((Path(__file__).parent / "recorded" / "calls.json").read_bytes(), type=dict[str, list[Call]])
-PROGRAMS = sorted(role.name for role in permissions.roles(PRODUCTION.settings, APPLICATIONS))
+PROGRAMS = sorted(role.name for role in permissions.roles(PRODUCTION.settings))
 #: A permission on the right service that no program of ours needs.
 EXTRA = [
     Permission("dynamodb:DeleteTable", "dynamodb:table/clickstream-shards"),
@@ -46,7 +46,7 @@ def cases(templates: dict[str, dict[str, Template]]) -> dict[str, list[Case]]:
     found: dict[str, list[Case]] = {program: [] for program in PROGRAMS}
     for stage in (PRODUCTION, STAGING):
         prefix = stage.settings.name
-        roles = {role.name: role for role in permissions.roles(stage.settings, APPLICATIONS)}
+        roles = {role.name: role for role in permissions.roles(stage.settings)}
         for program, allowed in permissions_of(templates[stage.name], prefix).items():
             seen = tuple(Call(call.action, call.resource.replace("{name}", prefix)) for call in RECORDED[program])
             found[program].append(Case(stage.name, frozenset(allowed), seen, _unseen(roles[program])))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra import watching
 from infra.stacks.alarms import RUNBOOK
-from infra.stages import APPLICATIONS, PRODUCTION, STAGING
+from infra.stages import PRODUCTION, STAGING
 from tests.infra.templates import Template, of_type
 
 TEXT = (Path(__file__).parents[2] / RUNBOOK).read_text()
@@ -26,7 +26,7 @@ def test_every_alarm_names_a_section_and_every_section_has_an_alarm(templates: d
     named = set()
     for stage in (PRODUCTION, STAGING):
         alarms = of_type(templates[stage.name][f"{stage.settings.name}-alarms"], "AWS::CloudWatch::Alarm")
-        assert len(alarms) == len(watching.plain(stage, APPLICATIONS)) + len(APPLICATIONS)
+        assert len(alarms) == len(watching.plain(stage)) + len(watching.lags(stage))
         for alarm in alarms.values():
             (section,) = re.findall(rf"{re.escape(RUNBOOK)}#([a-z-]+)$", alarm["AlarmDescription"])
             named.add(section)
@@ -41,7 +41,7 @@ def test_the_runbook_has_every_task() -> None:
 
 def test_each_alarm_of_a_section_is_named_in_it() -> None:
     """``APP-behind`` stands for one of each application."""
-    for alarm in [*watching.plain(PRODUCTION, APPLICATIONS), *(watching.lag(PRODUCTION, name) for name in APPLICATIONS)]:
+    for alarm in [*watching.plain(PRODUCTION), *watching.lags(PRODUCTION)]:
         sections = re.split(r"^## ", TEXT.partition(_ALARMS)[2], flags=re.MULTILINE)
         (section,) = (part for part in sections if _sections(f"## {part}") == {alarm.section})
         names = re.findall(r"`([A-Za-z-]+)`", section)

@@ -13,9 +13,9 @@ from clickstream.aws import Clients
 from clickstream.schema import generate
 from clickstream.settings import Settings
 from consumers.archive.parquet import SCHEMA as ARCHIVE
+from consumers.needs import applications
 from consumers.runtime.worker.daemon import _JVM_END_S
 from consumers.runtime.worker.properties import Tuning
-from infra.local.together import APPLICATIONS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
 from infra.stages import PRODUCTION
 from tests.infra.deployment import ORDER, kinds
@@ -48,7 +48,7 @@ def test_cfn_lint_finds_nothing(assemblies: dict[str, Path]) -> None:
 def test_a_task_has_longer_to_stop_than_a_worker_to_drain(templates: Templates) -> None:
     drain_s = Tuning().shutdown_grace_ms / 1000 + _JVM_END_S
     tasks = of_type(templates["production"]["clickstream-workers"], "AWS::ECS::TaskDefinition").values()
-    assert len(tasks) == len(APPLICATIONS)
+    assert len(tasks) == len(applications())
     for task in tasks:
         (container,) = task["ContainerDefinitions"]
         assert drain_s < container["StopTimeout"] <= 120  # Fargate's limit
@@ -72,7 +72,7 @@ def test_what_production_keeps_outlives_its_stacks(templates: Templates) -> None
         for entry in template["Resources"].values()
         if entry["Type"] in kinds
     ]
-    assert len(kept) > len(APPLICATIONS) * 3
+    assert len(kept) > len(applications()) * 3
     assert {entry["DeletionPolicy"] for entry in kept} == {"Retain"}
 
 

@@ -17,8 +17,10 @@ from botocore.exceptions import EndpointConnectionError
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings
+from consumers.fraud.needs import DECISIONS
 from consumers.orders import functions
 from consumers.orders.messages import Message, Order, Step
+from consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
 from consumers.orders.sink import PlacedOrders
 from consumers.orders.table import Inventory, OrdersTable, Stored
 from consumers.orders.topic import OrdersTopic
@@ -92,11 +94,11 @@ class Bench:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clients = Clients(settings)
-        self.table = OrdersTable(self.clients.dynamodb, settings.orders_table, settings.inventory_table)
-        self.inventory = Inventory(self.clients.dynamodb, settings.inventory_table)
+        self.table = OrdersTable(self.clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
+        self.inventory = Inventory(self.clients.dynamodb, INVENTORY.of(settings))
         functions.workflow.cache_clear()
         self.calls = Calls(functions.workflow().clients)
-        self._urls = {step: self._url(settings.order_queue(step)) for step in HANDLERS}
+        self._urls = {step: self._url(QUEUES[step].of(settings)) for step in HANDLERS}
         for url in self._urls.values():
             self.clients.sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "1", "DelaySeconds": "0"})
 
@@ -104,16 +106,16 @@ class Bench:
         return self.clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"]
 
     def place(self, *orders: Order) -> None:
-        PlacedOrders(self.table, OrdersTopic(self.clients.sns, self.settings.orders_topic)).write(orders, START)
+        PlacedOrders(self.table, OrdersTopic(self.clients.sns, EVENTS.of(self.settings))).write(orders, START)
 
     def retell(self, *orders: Order) -> None:
         """Tell of their placing again, as a topic may, and as a worker that died before its mark does."""
         for each in orders:
-            OrdersTopic(self.clients.sns, self.settings.orders_topic).tell(Message(step=Step.PLACED, order=each))
+            OrdersTopic(self.clients.sns, EVENTS.of(self.settings)).tell(Message(step=Step.PLACED, order=each))
 
     def decide(self, order: Order, verdict: str) -> None:
         item: dict[str, Any] = {"event_id": {"S": order.event_id}, "purchase": {"S": order.purchase}, "verdict": {"S": verdict}}
-        self.clients.dynamodb.put_item(TableName=self.settings.decisions_table, Item=item)
+        self.clients.dynamodb.put_item(TableName=DECISIONS.of(self.settings), Item=item)
 
     def drain(self, orders: list[Order]) -> None:
         """Serve all queues until the customers of these orders are told and no message is left."""
@@ -151,7 +153,7 @@ class Bench:
         return sum(int(found[attribute]) for attribute in attributes)
 
     def dead_letters(self) -> int:
-        queues = [self._url(self.settings.order_dead_letter_queue(step)) for step in HANDLERS]
+        queues = [self._url(f"{QUEUES[step].of(self.settings)}-dead") for step in HANDLERS]
         return sum(self._count(url, "ApproximateNumberOfMessages") for url in queues)
 
     def notifications(self) -> list[tuple[str, str]]:
@@ -161,7 +163,7 @@ class Bench:
 
 def received(clients: Clients, settings: Settings) -> list[dict[str, Any]]:
     """Every notification that waits for a mail service, taken out."""
-    url = clients.sqs.get_queue_url(QueueName=settings.order_notifications_queue)["QueueUrl"]
+    url = clients.sqs.get_queue_url(QueueName=NOTIFICATIONS_QUEUE.of(settings))["QueueUrl"]
     found: list[dict[str, Any]] = []
     while messages := clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         found += [json.loads(message["Body"]) for message in messages]

@@ -16,6 +16,7 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.operating import autoscaler
 from clickstream.operating.observing import look
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings, environment
@@ -67,7 +68,7 @@ def polled(hot: Settings) -> Settings:
                 "shard": {"S": shard.shard_id},
                 "owner": {"S": "w"},
             }
-            dynamodb.put_item(TableName=hot.shards_table, Item=item | {"behind_ms": {"N": "0"}, "updated_at": now})
+            dynamodb.put_item(TableName=SHARDS.of(hot), Item=item | {"behind_ms": {"N": "0"}, "updated_at": now})
     time.sleep(WINDOW_S)  # the window shall be full: the rates that a look finds are by the clock
     return hot
 

@@ -12,8 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
+from clickstream.platform import DEAD_LETTERS, MODELS, STATE
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
+from consumers.analytics.needs import AGGREGATES
+from consumers.fraud.needs import ALERTS, DECISIONS
+from consumers.orders.needs import EVENTS, ORDERS, STATE_MACHINE
 from infra.local import roles, stack
 from infra.local.gate.controls import Controls
 from infra.local.gate.faults import Fault
@@ -45,11 +49,11 @@ def _as(settings: Settings, role: str) -> Clients:
 
 
 def _queue(clients: Clients, settings: Settings) -> str:
-    return clients.sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
+    return clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
 
 
 def _topic(clients: Clients, settings: Settings) -> str:
-    return clients.sns.create_topic(Name=settings.alerts_topic)["TopicArn"]
+    return clients.sns.create_topic(Name=ALERTS.of(settings))["TopicArn"]
 
 
 def _iterator(clients: Clients, settings: Settings) -> str:
@@ -62,7 +66,7 @@ def _iterator(clients: Clients, settings: Settings) -> str:
 def test_limits_hold_for_every_service_and_for_the_administrator_too(provisioned: Settings) -> None:
     clients = Clients(provisioned)
     url, topic = _queue(clients, provisioned), _topic(clients, provisioned)
-    table, bucket = provisioned.decisions_table, provisioned.state_bucket
+    table, bucket = DECISIONS.of(provisioned), STATE.of(provisioned)
     over: dict[str, tuple[Call, str, str]] = {
         "key": (
             lambda: clients.dynamodb.get_item(TableName=table, Key={"event_id": {"S": "k" * 2049}}),
@@ -135,46 +139,46 @@ def test_the_values_themselves_are_taken(provisioned: Settings) -> None:
     clients = Clients(provisioned)
     url, topic = _queue(clients, provisioned), _topic(clients, provisioned)
     item = {"event_id": {"S": "k" * 2048}, "b": {"S": "x" * (409_600 - 2048 - 9)}}
-    clients.dynamodb.put_item(TableName=provisioned.decisions_table, Item=item)
+    clients.dynamodb.put_item(TableName=DECISIONS.of(provisioned), Item=item)
     clients.sns.publish(TopicArn=topic, Message="m" * 262_144, Subject="S" * 99)
     clients.sqs.send_message(QueueUrl=url, MessageBody="m" * 262_144)
-    clients.s3.put_object(Bucket=provisioned.state_bucket, Key="é" * 512, Body=b"b")
-    assert clients.s3.get_object(Bucket=provisioned.state_bucket, Key="é" * 512)["Body"].read() == b"b"
+    clients.s3.put_object(Bucket=STATE.of(provisioned), Key="é" * 512, Body=b"b")
+    assert clients.s3.get_object(Bucket=STATE.of(provisioned), Key="é" * 512)["Body"].read() == b"b"
 
 
 def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings) -> None:
     s = provisioned
     analytics, collector = _as(s, "analytics"), _as(s, "collector")
-    analytics.dynamodb.put_item(TableName=s.aggregates_table, Item={"window": {"S": "w"}, "part": {"S": "p"}})
+    analytics.dynamodb.put_item(TableName=AGGREGATES.of(s), Item={"window": {"S": "w"}, "part": {"S": "p"}})
     analytics.sqs.send_message(QueueUrl=_queue(analytics, s), MessageBody="letter")
-    analytics.s3.put_object(Bucket=s.state_bucket, Key="analytics/1", Body=b"b" * 100_000)
+    analytics.s3.put_object(Bucket=STATE.of(s), Key="analytics/1", Body=b"b" * 100_000)
     collector.kinesis.put_records(StreamName=s.stream, Records=[{"Data": b"d", "PartitionKey": "k"}])
     who = f"User: arn:aws:sts::000000000000:assumed-role/{s.name}-analytics/analytics is not authorized to perform: "
     for call, code, status, message in (
         (
-            lambda: analytics.dynamodb.get_item(TableName=s.decisions_table, Key={"event_id": {"S": "e"}}),
+            lambda: analytics.dynamodb.get_item(TableName=DECISIONS.of(s), Key={"event_id": {"S": "e"}}),
             "AccessDeniedException",
             400,
-            f"{who}dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/{s.decisions_table} because no "
+            f"{who}dynamodb:GetItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/{DECISIONS.of(s)} because no "
             "identity-based policy allows the dynamodb:GetItem action",
         ),
         (
-            lambda: analytics.s3.put_object(Bucket=s.state_bucket, Key="fraud/1", Body=b"b" * 100_000),
+            lambda: analytics.s3.put_object(Bucket=STATE.of(s), Key="fraud/1", Body=b"b" * 100_000),
             "AccessDenied",
             403,
-            f'{who}s3:PutObject on resource: "arn:aws:s3:::{s.state_bucket}/fraud/1" because',
+            f'{who}s3:PutObject on resource: "arn:aws:s3:::{STATE.of(s)}/fraud/1" because',
         ),
         (
-            lambda: analytics.sns.create_topic(Name=s.alerts_topic),
+            lambda: analytics.sns.create_topic(Name=ALERTS.of(s)),
             "AuthorizationError",
             403,
-            f"{who}SNS:CreateTopic on resource: arn:aws:sns:us-east-1:000000000000:{s.alerts_topic} because",
+            f"{who}SNS:CreateTopic on resource: arn:aws:sns:us-east-1:000000000000:{ALERTS.of(s)} because",
         ),
         (
             lambda: analytics.sqs.receive_message(QueueUrl=_queue(analytics, s)),
             "AccessDenied",
             403,
-            f"{who}sqs:receivemessage on resource: arn:aws:sqs:us-east-1:000000000000:{s.dead_letter_queue} because",
+            f"{who}sqs:receivemessage on resource: arn:aws:sqs:us-east-1:000000000000:{DEAD_LETTERS.of(s)} because",
         ),
         (
             lambda: analytics.kinesis.put_record(StreamName=s.stream, PartitionKey="k", Data=b"d"),
@@ -191,7 +195,7 @@ def test_a_role_may_do_what_its_policy_allows_and_no_more(provisioned: Settings)
         ),
         (
             lambda: analytics.stepfunctions.start_execution(
-                stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{s.order_state_machine}"
+                stateMachineArn=f"arn:aws:states:us-east-1:000000000000:stateMachine:{STATE_MACHINE.of(s)}"
             ),
             "AccessDeniedException",
             400,
@@ -213,10 +217,10 @@ def test_what_was_denied_is_told_by_deployment(provisioned: Settings, local_aws:
     s = provisioned
     assert local_aws.controls.denied(s.name) == []
     _refused(lambda: _as(s, "collector").kinesis.list_streams())
-    _refused(lambda: _as(s, "collector").sqs.get_queue_url(QueueName=s.dead_letter_queue))
+    _refused(lambda: _as(s, "collector").sqs.get_queue_url(QueueName=DEAD_LETTERS.of(s)))
     key = roles.access_key(s.name, "collector")
     assert local_aws.controls.denied(s.name) == [
-        f"{key} sqs:GetQueueUrl sqs:{s.dead_letter_queue}",
+        f"{key} sqs:GetQueueUrl sqs:{DEAD_LETTERS.of(s)}",
         f"{key} kinesis:ListStreams *",
     ]
 
@@ -224,24 +228,24 @@ def test_what_was_denied_is_told_by_deployment(provisioned: Settings, local_aws:
 def test_of_a_transaction_and_a_batch_every_table_must_be_allowed(provisioned: Settings) -> None:
     s = provisioned
     fraud = _as(s, "fraud")
-    mine: TransactWriteItemTypeDef = {"Put": {"TableName": s.decisions_table, "Item": {"event_id": {"S": "e"}}}}
+    mine: TransactWriteItemTypeDef = {"Put": {"TableName": DECISIONS.of(s), "Item": {"event_id": {"S": "e"}}}}
     other: TransactWriteItemTypeDef = {
-        "Put": {"TableName": s.aggregates_table, "Item": {"window": {"S": "w"}, "part": {"S": "p"}}}
+        "Put": {"TableName": AGGREGATES.of(s), "Item": {"window": {"S": "w"}, "part": {"S": "p"}}}
     }
     fraud.dynamodb.transact_write_items(TransactItems=[mine])
     said = _refused(lambda: fraud.dynamodb.transact_write_items(TransactItems=[mine, other]))
     assert said[0] == "AccessDeniedException"
-    assert f"dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/{s.aggregates_table}" in said[1]
+    assert f"dynamodb:PutItem on resource: arn:aws:dynamodb:us-east-1:000000000000:table/{AGGREGATES.of(s)}" in said[1]
 
 
 def test_what_is_not_in_a_bucket_is_told_to_those_who_may_list_it(provisioned: Settings) -> None:
     s = provisioned
     # fraud may list the models, and serving may read nothing of the state
-    assert _refused(lambda: _as(s, "fraud").s3.get_object(Bucket=s.models_bucket, Key="models/fraud/x"))[0] == "NoSuchKey"
+    assert _refused(lambda: _as(s, "fraud").s3.get_object(Bucket=MODELS.of(s), Key="models/fraud/x"))[0] == "NoSuchKey"
     serving, key = _as(s, "serving"), "dead-letters/fraud/1"
-    code, _, status = _refused(lambda: serving.s3.get_object(Bucket=s.state_bucket, Key=key))
+    code, _, status = _refused(lambda: serving.s3.get_object(Bucket=STATE.of(s), Key=key))
     assert (code, status) == ("AccessDenied", 403)
-    assert _refused(lambda: serving.s3.head_object(Bucket=s.state_bucket, Key=key))[0] == "403"
+    assert _refused(lambda: serving.s3.head_object(Bucket=STATE.of(s), Key=key))[0] == "403"
 
 
 def test_a_key_of_no_role_is_unknown(provisioned: Settings) -> None:
@@ -275,7 +279,7 @@ def test_a_permission_is_taken_away_and_given_back_for_one_role_of_one_deploymen
     fraud, analytics = _as(s, "fraud"), _as(s, "analytics")
 
     def put(clients: Clients, key: str) -> None:
-        clients.s3.put_object(Bucket=s.state_bucket, Key=key, Body=b"b")
+        clients.s3.put_object(Bucket=STATE.of(s), Key=key, Body=b"b")
 
     taken = Fault("denied", who=roles.access_key(s.name, "fraud"), action="s3:PutObject")
     with controls.during(taken):
@@ -321,15 +325,15 @@ def test_keys_and_credentials_fail_in_each_services_words_and_come_back(
     fraud = _as(s, "fraud")
     url, topic, iterator = _queue(fraud, s), _topic(fraud, s), _iterator(fraud, s)
     calls: dict[str, Call] = {
-        "dynamodb": lambda: fraud.dynamodb.put_item(TableName=s.decisions_table, Item={"event_id": {"S": "e"}}),
+        "dynamodb": lambda: fraud.dynamodb.put_item(TableName=DECISIONS.of(s), Item={"event_id": {"S": "e"}}),
         "kinesis": lambda: fraud.kinesis.get_records(ShardIterator=iterator),
-        "s3": lambda: fraud.s3.put_object(Bucket=s.state_bucket, Key="fraud/1", Body=b"b"),
+        "s3": lambda: fraud.s3.put_object(Bucket=STATE.of(s), Key="fraud/1", Body=b"b"),
         "sns": lambda: fraud.sns.publish(TopicArn=topic, Message="m"),
         "sqs": lambda: fraud.sqs.send_message(QueueUrl=url, MessageBody="m"),
     }
     with controls.during(Fault(kind, who=roles.access_key(s.name, "*"))):
         assert {service: _refused(call)[0] for service, call in calls.items()} == CODES[kind]
-        Clients(s).dynamodb.get_item(TableName=s.decisions_table, Key={"event_id": {"S": "e"}})
+        Clients(s).dynamodb.get_item(TableName=DECISIONS.of(s), Key={"event_id": {"S": "e"}})
     for call in calls.values():
         call()
 
@@ -337,11 +341,11 @@ def test_keys_and_credentials_fail_in_each_services_words_and_come_back(
 def test_one_item_is_never_taken_while_all_others_are(provisioned: Settings, controls: Controls) -> None:
     s = provisioned
     orders = _as(s, "orders")
-    topic = orders.sns.create_topic(Name=s.orders_topic)["TopicArn"]
+    topic = orders.sns.create_topic(Name=EVENTS.of(s))["TopicArn"]
     poisoned = Fault("final", who=roles.access_key(s.name, "*"), value="order-13")
 
     def put(order: str) -> None:
-        orders.dynamodb.put_item(TableName=s.orders_table, Item={"order_id": {"S": order}})
+        orders.dynamodb.put_item(TableName=ORDERS.of(s), Item={"order_id": {"S": order}})
 
     with controls.during(poisoned):
         put("order-12")

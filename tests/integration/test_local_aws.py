@@ -15,7 +15,9 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
+from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings, child_environment, from_env
+from consumers.analytics.needs import AGGREGATES
 from infra.local import ministack, resources, stack
 from infra.local.processes import Died, start_time
 
@@ -60,33 +62,33 @@ def test_resources_are_created_once_by_whoever_comes(settings: Settings) -> None
     summary = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
     assert (summary["StreamStatus"], summary["OpenShardCount"]) == ("ACTIVE", 3)
     for table, keys in (
-        (settings.shards_table, [("application", "HASH"), ("shard", "RANGE")]),
-        (settings.aggregates_table, [("window", "HASH"), ("part", "RANGE")]),
+        (SHARDS.of(settings), [("application", "HASH"), ("shard", "RANGE")]),
+        (AGGREGATES.of(settings), [("window", "HASH"), ("part", "RANGE")]),
     ):
         described = clients.dynamodb.describe_table(TableName=table)["Table"]
         assert [(key["AttributeName"], key["KeyType"]) for key in described["KeySchema"]] == keys
         assert described["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    queue = clients.sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
+    queue = clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
     attributes = clients.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["MessageRetentionPeriod"])
     assert attributes["Attributes"]["MessageRetentionPeriod"] == "1209600"
-    clients.s3.head_bucket(Bucket=settings.state_bucket)
+    clients.s3.head_bucket(Bucket=STATE.of(settings))
 
 
 def test_what_is_there_already_keeps_what_it_holds(provisioned: Settings) -> None:
     clients = Clients(provisioned)
     item = {"window": {"S": "w"}, "part": {"S": "p"}}
-    clients.dynamodb.put_item(TableName=provisioned.aggregates_table, Item=item)
-    clients.s3.put_object(Bucket=provisioned.state_bucket, Key="k", Body=b"kept")
+    clients.dynamodb.put_item(TableName=AGGREGATES.of(provisioned), Item=item)
+    clients.s3.put_object(Bucket=STATE.of(provisioned), Key="k", Body=b"kept")
     resources.create(clients, provisioned)
-    assert clients.dynamodb.get_item(TableName=provisioned.aggregates_table, Key=item)["Item"] == item
-    assert clients.s3.get_object(Bucket=provisioned.state_bucket, Key="k")["Body"].read() == b"kept"
+    assert clients.dynamodb.get_item(TableName=AGGREGATES.of(provisioned), Key=item)["Item"] == item
+    assert clients.s3.get_object(Bucket=STATE.of(provisioned), Key="k")["Body"].read() == b"kept"
 
 
 def test_a_region_without_the_special_case(settings: Settings) -> None:
     elsewhere = msgspec.structs.replace(settings, region="eu-north-1")
     resources.create(Clients(elsewhere), elsewhere, shards=1)
     resources.create(Clients(elsewhere), elsewhere, shards=1)
-    Clients(elsewhere).s3.head_bucket(Bucket=elsewhere.state_bucket)
+    Clients(elsewhere).s3.head_bucket(Bucket=STATE.of(elsewhere))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
@@ -179,13 +181,13 @@ def test_start_status_stop(clickstream: Clickstream, tmp_path: Path) -> None:
 def test_state_outlives_a_stop(clickstream: Clickstream, tmp_path: Path) -> None:
     start = ("local", "start", "--port", "0", "--kinesis-port", "0", "--shards", "1", "--state", str(tmp_path / "state"))
     settings = from_env(_exported(clickstream(*start).stdout))
-    Clients(settings).s3.put_object(Bucket=settings.state_bucket, Key="k", Body=b"kept")
+    Clients(settings).s3.put_object(Bucket=STATE.of(settings), Key="k", Body=b"kept")
     sent = Clients(settings).kinesis.put_record(StreamName=settings.stream, PartitionKey="u", Data=b"kept")
     assert clickstream("local", "stop").returncode == 0
 
     settings = from_env(_exported(clickstream(*start).stdout))
     clients = Clients(settings)
-    assert clients.s3.get_object(Bucket=settings.state_bucket, Key="k")["Body"].read() == b"kept"
+    assert clients.s3.get_object(Bucket=STATE.of(settings), Key="k")["Body"].read() == b"kept"
     iterator = clients.kinesis.get_shard_iterator(
         StreamName=settings.stream, ShardId=sent["ShardId"], ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]

@@ -16,6 +16,7 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.errors import Undecodable
 from clickstream.events import Login, encode
+from clickstream.platform import DEAD_LETTERS
 from clickstream.records.aggregation import MAGIC, Aggregate, decode
 from clickstream.settings import Settings
 from consumers.runtime.worker import jvm
@@ -185,7 +186,7 @@ def test_a_shard_makes_each_a_dead_letter_and_goes_on(settings: Settings, tmp_pa
         platform.wait_until(lambda: platform.counted()[shard].events == put, "all good events", worker)
         assert platform.counted()[shard].dead_letters == len(malformed)
         assert "the worker died" not in platform.log.read_text()
-    queue = platform.clients.sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
+    queue = platform.clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
     got: list[tuple[str, bytes]] = []
     while messages := platform.clients.sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
         found = [msgspec.json.decode(message["Body"]) for message in messages]

@@ -16,7 +16,9 @@ from clickstream.aws import Clients
 from clickstream.events import Item, Purchase
 from clickstream.purchases import fingerprint
 from clickstream.settings import OrderWorkflow, Settings, environment
+from consumers.fraud.needs import DECISIONS
 from consumers.orders.messages import Message, Order, Step
+from consumers.orders.needs import EVENTS, INVENTORY, ORDERS, QUEUES
 from consumers.orders.table import Inventory, OrdersTable
 from consumers.orders.topic import OrdersTopic
 from infra.local import functions, resources, roles
@@ -82,8 +84,8 @@ def test_a_purchase_becomes_an_order_and_one_notification(
     shop: Settings, worker: Worker, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clients = Clients(shop)
-    table = OrdersTable(clients.dynamodb, shop.orders_table, shop.inventory_table)
-    inventory = Inventory(clients.dynamodb, shop.inventory_table)
+    table = OrdersTable(clients.dynamodb, ORDERS.of(shop), INVENTORY.of(shop))
+    inventory = Inventory(clients.dynamodb, INVENTORY.of(shop))
     inventory.add({"the-last": _ITEMS})
     purchases = [purchase(number) for number in range(_ORDERS)]
     for number, event in enumerate(purchases):
@@ -94,10 +96,10 @@ def test_a_purchase_becomes_an_order_and_one_notification(
             "purchase": {"S": fingerprint(event)},
             "verdict": {"S": verdict},
         }
-        clients.dynamodb.put_item(TableName=shop.decisions_table, Item=item)
+        clients.dynamodb.put_item(TableName=DECISIONS.of(shop), Item=item)
 
     def orders() -> list[Any]:
-        return clients.dynamodb.scan(TableName=shop.orders_table, ConsistentRead=True)["Items"]
+        return clients.dynamodb.scan(TableName=ORDERS.of(shop), ConsistentRead=True)["Items"]
 
     def told() -> int:
         return sum(bool(order["notified"]["S"]) for order in orders())
@@ -110,11 +112,11 @@ def test_a_purchase_becomes_an_order_and_one_notification(
     seconds = time.monotonic() - started
 
     # the topic tells of every order once more; a worker that died before its mark would do so
-    topic = OrdersTopic(clients.sns, shop.orders_topic)
+    topic = OrdersTopic(clients.sns, EVENTS.of(shop))
     for number in range(_ORDERS):
         order: Order = table.read(f"o-{number}").order
         topic.tell(Message(step=Step.PLACED, order=order))
-    placed = clients.sqs.get_queue_url(QueueName=shop.order_queue("placed"))["QueueUrl"]
+    placed = clients.sqs.get_queue_url(QueueName=QUEUES["placed"].of(shop))["QueueUrl"]
     counts = clients.sqs.get_queue_attributes
     wait_until(
         lambda: (

@@ -19,6 +19,7 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Item, PageView, Purchase
 from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
+from consumers.orders.needs import INVENTORY
 from consumers.orders.table import Inventory
 from infra.local import functions, resources, roles
 from producers.publisher.kinesis import KinesisPublisher
@@ -104,7 +105,7 @@ def test_an_order_and_the_archive_are_told_of_as_they_are(shop: Settings, worker
     bought = _purchase(1_000, now_ms, "in-stock", "order-1")
     missed = _purchase(1_001, now_ms + 1, "sold-out", "order-2")
     again = _purchase(1_002, now_ms + 2, "in-stock", "order-1")
-    Inventory(clients.dynamodb, shop.inventory_table).add({"in-stock": 5})
+    Inventory(clients.dynamodb, INVENTORY.of(shop)).add({"in-stock": 5})
     with KinesisPublisher(shop) as publisher:
         for event in [*views, bought, missed]:
             publisher.put(event)

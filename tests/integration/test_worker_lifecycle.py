@@ -18,7 +18,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, environment
-from consumers.runtime.worker import leases
+from consumers.needs import lease_tables
 
 pytestmark = [
     pytest.mark.integration,
@@ -201,7 +201,7 @@ def test_leases_are_assigned_without_a_leader_and_the_log_shows_no_payload(fleet
     data = fleet.put(2)
     fleet.wait_for(data)
     assert worker.stop() == 0
-    table = leases.coordinator_table(fleet.application)
+    table = lease_tables(fleet.application)[1].suffix
     items = {item["key"]["S"]: item for item in fleet.clients.dynamodb.scan(TableName=table)["Items"]}
     assert items["Migration3.0"]["cv"] == {"S": "CLIENT_VERSION_2X"}
     assert "Leader" not in items

@@ -14,7 +14,9 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.events import Item, Purchase
 from clickstream.identifiers import uuid7
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings, environment
+from consumers.orders.needs import ORDERS
 from infra.local import resources, roles, stack
 from infra.local.gate.faults import Fault
 from producers.publisher.kinesis import KinesisPublisher
@@ -67,13 +69,13 @@ def _buy(shop: Settings, *orders: str) -> None:
 
 def _told(clients: Clients, shop: Settings) -> set[str]:
     """Orders that were placed and told of."""
-    items = clients.dynamodb.scan(TableName=shop.orders_table, ConsistentRead=True)["Items"]
+    items = clients.dynamodb.scan(TableName=ORDERS.of(shop), ConsistentRead=True)["Items"]
     return {item["order_id"]["S"] for item in items if item["told"]["S"] == "sent"}
 
 
 def _folded(clients: Clients, shop: Settings) -> int:
     """Events in the shard's commit."""
-    items = clients.dynamodb.scan(TableName=shop.shards_table, ConsistentRead=True)["Items"]
+    items = clients.dynamodb.scan(TableName=SHARDS.of(shop), ConsistentRead=True)["Items"]
     return sum(int(item["events"]["N"]) for item in items if "events" in item)
 
 
@@ -88,7 +90,7 @@ def test_a_replay_meets_what_was_placed_before_and_goes_on(shop: Settings, worke
     _buy(shop, "o-1", "o-2")
     _until(lambda: _told(clients, shop) == {"o-1", "o-2"}, worker)
     worker.kill()
-    _forget(clients, shop.shards_table, ("application", "shard"))
+    _forget(clients, SHARDS.of(shop), ("application", "shard"))
     _forget(clients, shop.application("orders"), ("leaseKey",))
     worker.start()
     _until(lambda: _folded(clients, shop) == 2, worker)
@@ -106,7 +108,7 @@ def test_a_permission_that_is_taken_away_loses_nothing_and_comes_back(
         "denied",
         who=roles.access_key(shop.name, "orders"),
         action="dynamodb:PutItem",
-        resource=f"dynamodb:table/{shop.orders_table}",
+        resource=f"dynamodb:table/{ORDERS.of(shop)}",
     )
     with local_aws.controls.during(taken):
         _buy(shop, "o-2")

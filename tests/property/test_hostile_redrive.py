@@ -15,6 +15,7 @@ from clickstream import events
 from clickstream.aws import Clients
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.dead_letters import commands
 from consumers.dead_letters.letters import Received
@@ -102,8 +103,8 @@ class Platform:
     def __init__(self) -> None:
         self.settings = Settings()
         self.clients = Clients(self.settings)
-        self.clients.s3.create_bucket(Bucket=self.settings.state_bucket)
-        self.clients.sqs.create_queue(QueueName=self.settings.dead_letter_queue)
+        self.clients.s3.create_bucket(Bucket=STATE.of(self.settings))
+        self.clients.sqs.create_queue(QueueName=DEAD_LETTERS.of(self.settings))
         self.clients.kinesis.create_stream(StreamName=self.settings.stream, ShardCount=1)
         # an empty queue is known to be empty at once here: no test waits a second for it
         self.clients.sqs.meta.events.register("provide-client-params.sqs.ReceiveMessage", _at_once)

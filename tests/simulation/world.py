@@ -17,6 +17,7 @@ import structlog
 
 from clickstream.records.routing import Shard
 from consumers.analytics.fold import AnalyticsFold
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.sink import AggregatesTable
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.state import snapshots
@@ -67,7 +68,7 @@ class AnalyticsApplication:
         return AnalyticsFold(shard_id)
 
     def open_sink(self, shard_id: str, clients: Any, settings: Any) -> Sink:
-        return AggregatesTable(clients.dynamodb, settings.aggregates_table, clock_s=lambda: 0.0, threads=InlineExecutor())
+        return AggregatesTable(clients.dynamodb, AGGREGATES.of(settings), clock_s=lambda: 0.0, threads=InlineExecutor())
 
 
 class World:

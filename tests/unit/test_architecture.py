@@ -13,8 +13,7 @@ import pytest
 
 from clickstream.cli import COMMANDS
 from clickstream.settings import Settings
-from consumers.runtime.applications import APPLICATIONS
-from infra.local import together
+from consumers.needs import applications, declared
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("clickstream", "producers", "consumers", "models", "serving", "load", "infra")
@@ -29,10 +28,10 @@ ARROWS: dict[str, set[str]] = {
     "load": {"clickstream", "producers", "serving", "consumers", "infra"},  # likewise; the demo runs the embedded AWS
     "infra": {"clickstream", "consumers"},  # likewise
 }
-#: what may be imported of consumers from outside: the read models that an application publishes
-PUBLISHED = "views"
-#: and what infra must make before a program runs: the archive's columns, a worker's lease tables
-MADE_BY_INFRA = {"consumers.archive.parquet.SCHEMA", "consumers.runtime.worker.leases"}
+#: what may be imported of consumers from outside: the read models that an application publishes, and what it declares
+PUBLISHED = {"views", "needs"}
+#: and the archive's columns, for the catalogue
+MADE_BY_INFRA = {"consumers.archive.parquet.SCHEMA"}
 #: benchmarks measure the insides of every part
 MEASURING = ROOT / "load" / "benchmarks"
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
@@ -82,10 +81,10 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     assert {name for name in crossed if name.split(".")[0] not in allowed} == set()
     if MEASURING in path.parents:
         return
-    inside = {name for name in crossed if name.startswith("consumers.") and PUBLISHED not in name.split(".")}
+    inside = {name for name in crossed if name.startswith("consumers.") and PUBLISHED.isdisjoint(name.split("."))}
     if package == "infra":
         inside -= MADE_BY_INFRA
-    assert inside == set(), "of consumers only the views are for others"
+    assert inside == set(), "of consumers only the views and the needs are for others"
 
 
 @pytest.mark.parametrize("name", PURE)
@@ -112,7 +111,7 @@ def test_names_say_something_and_files_stay_short(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
 
 
-@pytest.mark.parametrize("application", APPLICATIONS)
+@pytest.mark.parametrize("application", applications())
 def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
     program = (
         "import sys\n"
@@ -124,10 +123,6 @@ def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
     assert (said.returncode, said.stdout.split()) == (0, []), said.stderr
 
 
-def test_up_runs_every_application() -> None:
-    assert tuple(APPLICATIONS) == together.APPLICATIONS  # infra may not import consumers, so the list stands twice
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_table_exists(command: str) -> None:
     module, attribute = COMMANDS[command][0].split(":")
@@ -136,5 +131,5 @@ def test_every_command_of_the_table_exists(command: str) -> None:
 
 def test_no_table_is_named_as_a_lease_table() -> None:
     settings = Settings()
-    tables = {getattr(settings, name) for name in dir(Settings) if name.endswith("_table")}
-    assert tables.isdisjoint({settings.application(application) for application in APPLICATIONS})
+    tables = {table.of(settings) for needs in declared() for table in needs.tables}
+    assert tables.isdisjoint({settings.application(application) for application in applications()})

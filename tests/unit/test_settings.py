@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from clickstream.errors import UserMistake
+from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings, child_environment, from_env
+from consumers.analytics.needs import AGGREGATES
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -35,10 +37,10 @@ def test_a_services_endpoint_comes_before_the_general_one() -> None:
 def test_the_name_prefixes_every_resource() -> None:
     settings = from_env({"CLICKSTREAM_NAME": "shop"})
     assert settings.stream == "shop"
-    assert settings.shards_table == "shop-shards"
-    assert settings.aggregates_table == "shop-aggregates"
-    assert settings.state_bucket == "shop-state"
-    assert settings.dead_letter_queue == "shop-dead-letters"
+    assert SHARDS.of(settings) == "shop-shards"
+    assert AGGREGATES.of(settings) == "shop-aggregates"
+    assert STATE.of(settings) == "shop-state"
+    assert DEAD_LETTERS.of(settings) == "shop-dead-letters"
     assert settings.application("analytics") == "shop-analytics"
 
 

@@ -9,8 +9,10 @@ import time
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from consumers.fraud.crossing.freshness import OtherShards
+from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.shadow.rows import PARTITIONS, Opinion, opinions_of, window
 from consumers.fraud.shadow.wiring import name_of
 from consumers.runtime.faults.outages import translated
@@ -30,12 +32,12 @@ def follow(version: str, clients: Clients, settings: Settings, *, until_ms: int)
         application=settings.application(application),
         worker_id=worker_id,
         shards=forked(f"consumers.fraud.shadow.wiring@{version}", folder_of(settings) / f"{worker_id}.shards"),
-        tables=(settings.shards_table, settings.decisions_table, settings.outcomes_table),
+        tables=(SHARDS.of(settings), DECISIONS.of(settings), OUTCOMES.of(settings)),
     )
     done, ended = threading.Event(), threading.Event()
 
     def watch() -> None:
-        shards = OtherShards(clients.dynamodb, settings.shards_table, application, shard_id="")
+        shards = OtherShards(clients.dynamodb, SHARDS.of(settings), application, shard_id="")
         while not ended.wait(_LOOK_S):
             try:
                 told_ms = shards.told_up_to(time.time_ns() // 1_000_000)
@@ -62,7 +64,7 @@ def opinions(version: str, clients: Clients, settings: Settings) -> list[Opinion
     for partition in range(PARTITIONS):
         with translated("DynamoDB"):
             for page in clients.dynamodb.get_paginator("query").paginate(
-                TableName=settings.outcomes_table,
+                TableName=OUTCOMES.of(settings),
                 KeyConditionExpression="#window = :window",
                 ExpressionAttributeNames={"#window": "window"},
                 ExpressionAttributeValues={":window": {"S": window(version, partition)}},

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from clickstream.aws import Clients
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.decisions import Serving
 from consumers.fraud.fold import FraudFold
+from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.shadow.sink import Opinions
 from consumers.runtime.application import Application, Fold, Sink
@@ -29,12 +31,12 @@ class Shadow:
         return FraudFold()
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        registry = Registry(clients.s3, settings.models_bucket)
+        registry = Registry(clients.s3, MODELS.of(settings))
         model = scoring.load(registry.load(scoring.MODEL, self._version), PURCHASES)
         return Opinions(
             clients.dynamodb,
-            settings.decisions_table,
-            OutcomesTable(clients.dynamodb, settings.outcomes_table),
+            DECISIONS.of(settings),
+            OutcomesTable(clients.dynamodb, OUTCOMES.of(settings)),
             Serving(model, self._version),
         )
 

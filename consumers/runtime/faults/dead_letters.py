@@ -17,6 +17,7 @@ from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.refusals import as_error
 from clickstream.settings import Settings
 from consumers.runtime.faults.outages import translated
@@ -61,8 +62,8 @@ class DeadLetterQueue:
     def __init__(self, clients: Clients, settings: Settings) -> None:
         self._sqs = clients.sqs
         self._s3 = clients.s3
-        self._queue = settings.dead_letter_queue
-        self._bucket = settings.state_bucket
+        self._queue = DEAD_LETTERS.of(settings)
+        self._bucket = STATE.of(settings)
         self._url: str | None = None
 
     def send(self, letters: Sequence[DeadLetter]) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 
 from clickstream.aws import Clients
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
@@ -31,7 +32,7 @@ def count(application: str, worker_id: str, clients: Clients, settings: Settings
     with translated("DynamoDB"):
         for shard_id in leases.owned(settings.application(application), worker_id, clients.dynamodb):
             item = clients.dynamodb.update_item(
-                TableName=settings.shards_table,
+                TableName=SHARDS.of(settings),
                 Key={"application": {"S": application}, "shard": {"S": shard_id}},
                 UpdateExpression="ADD deaths :one" if lived_s < STEADY_S else "SET deaths = :one",
                 ExpressionAttributeValues={":one": {"N": "1"}},

@@ -20,6 +20,7 @@ from isal import isal_zlib
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
+from clickstream.platform import SHARDS, STATE
 from clickstream.refusals import error_code
 from clickstream.settings import Settings
 from consumers.runtime.faults.outages import translated
@@ -114,8 +115,8 @@ class SnapshotStore:
         self._readers = readers
         self._dynamodb = clients.dynamodb
         self._s3 = clients.s3
-        self._table = settings.shards_table
-        self._bucket = settings.state_bucket
+        self._table = SHARDS.of(settings)
+        self._bucket = STATE.of(settings)
         self._taken: Lease | None = None
 
     def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
+from clickstream.platform import SHARDS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.outages import translated
 
@@ -22,7 +23,7 @@ def recognise(application: str, created: datetime, clients: Clients, settings: S
     created_ms = round(created.timestamp() * 1000)
     with translated("DynamoDB"):
         item = clients.dynamodb.update_item(
-            TableName=settings.shards_table,
+            TableName=SHARDS.of(settings),
             Key={"application": {"S": application}, "shard": {"S": _ITEM}},
             UpdateExpression="SET created_at = if_not_exists(created_at, :created)",
             ExpressionAttributeValues={":created": {"N": str(created_ms)}},
@@ -49,12 +50,12 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
         for lease in [item for page in pages for item in page["Items"]]:
             dynamodb.delete_item(TableName=leases, Key=lease)
     with translated("S3"):
-        listing = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=settings.state_bucket, Prefix=f"{application}/")
+        listing = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=STATE.of(settings), Prefix=f"{application}/")
         for key in [entry["Key"] for page in listing for entry in page.get("Contents", [])]:
-            clients.s3.delete_object(Bucket=settings.state_bucket, Key=key)
+            clients.s3.delete_object(Bucket=STATE.of(settings), Key=key)
     with translated("DynamoDB"):
         rows = dynamodb.get_paginator("query").paginate(
-            TableName=settings.shards_table,
+            TableName=SHARDS.of(settings),
             KeyConditionExpression="application = :application",
             ProjectionExpression="application, #shard",
             ExpressionAttributeNames={"#shard": "shard"},
@@ -63,5 +64,5 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
         )
         shards = [item for page in rows for item in page["Items"]]
         for shard in shards:
-            dynamodb.delete_item(TableName=settings.shards_table, Key=shard)
+            dynamodb.delete_item(TableName=SHARDS.of(settings), Key=shard)
     return sum(not shard["shard"]["S"].startswith("#") for shard in shards)

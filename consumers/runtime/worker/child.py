@@ -23,8 +23,8 @@ from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
+from consumers.needs import applications
 from consumers.runtime.application import Application, Sink
-from consumers.runtime.applications import APPLICATIONS
 from consumers.runtime.faults import watchdog
 from consumers.runtime.faults.breakers import Breakers
 from consumers.runtime.faults.dead_letters import DeadLetterQueue
@@ -81,11 +81,12 @@ class Aws:
 def load_application(name: str) -> Application:
     """The application's wiring, imported only now: a process carries what its own application needs.
 
-    ``name``: one of :data:`APPLICATIONS`, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
+    ``name``: one of :func:`applications`, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
     module's ``application(ARGUMENT)``.
     """
     module, made, argument = name.partition("@")
-    wiring = importlib.import_module(APPLICATIONS.get(module, module))
+    known = applications().get(module)
+    wiring = importlib.import_module(module if known is None else known.wiring)
     application: Application = wiring.application(argument) if made else wiring.APPLICATION
     return application
 

@@ -10,9 +10,10 @@ from typing import get_args
 import click
 
 from clickstream.errors import UserMistake
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
-from consumers.runtime.applications import APPLICATIONS
+from consumers.needs import applications
 from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, parse, render
 
 #: A worker id names files and stands in KCL's tables.
@@ -22,7 +23,7 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 
 
 @click.command()
-@click.argument("app", type=click.Choice(sorted(APPLICATIONS)))
+@click.argument("app", type=click.Choice(sorted(applications())))
 @click.option(
     "-w",
     "--worker",
@@ -102,7 +103,7 @@ def worker(
         retrieval=retrieval,
         initial_position=initial_position,
         tuning=Tuning(max_records=max_records),
-        tables=(settings.shards_table,),
+        tables=(SHARDS.of(settings),),
         overrides={} if overrides is None else _own_properties(overrides),
     )
     if print_properties:

@@ -15,6 +15,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from consumers.runtime.faults import deaths
@@ -81,7 +82,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     clients = Clients(settings)
     created = check(plan, clients, settings)
     count: Callable[[float], int] = lambda _: 0  # noqa: E731  # nothing to count at without a table
-    if settings.shards_table in plan.tables:
+    if SHARDS.of(settings) in plan.tables:
         application = plan.application.removeprefix(f"{settings.name}-")
         streams.recognise(application, created, clients, settings)
         count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)

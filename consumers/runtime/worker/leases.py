@@ -18,22 +18,19 @@ import msgspec
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.needs import Table
 from clickstream.records.routing import Shard
+from consumers.needs import lease_tables
 from consumers.runtime.worker.properties import InitialPosition
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, UniversalAttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
 log = structlog.get_logger()
 
-OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 MIGRATION_KEY = "Migration3.0"
 PINNED_VERSION = "CLIENT_VERSION_2X"
-
-
-def coordinator_table(application: str) -> str:
-    return f"{application}-CoordinatorState"
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +86,8 @@ def prepare(
 
 def create_tables(application: str, clients: Clients) -> None:
     """Those of ``prepare``, for whoever makes resources before a worker whose role may not."""
-    for request in _tables(application):
-        _create(clients.dynamodb, request)
+    for table in lease_tables(application):
+        _create(clients.dynamodb, table)
 
 
 def release(application: str, owner: str, clients: Clients) -> int:
@@ -137,7 +134,7 @@ def owned(application: str, owner: str, dynamodb: DynamoDBClient, *, ended: bool
 
 
 def _pin(dynamodb: DynamoDBClient, application: str) -> None:
-    table = coordinator_table(application)
+    table = lease_tables(application)[1].suffix
     pin: dict[str, UniversalAttributeValueTypeDef] = {
         "key": {"S": MIGRATION_KEY},
         "cv": {"S": PINNED_VERSION},
@@ -151,52 +148,17 @@ def _pin(dynamodb: DynamoDBClient, application: str) -> None:
         log.warning("leases are assigned by a leader: takeover can last minutes", application=application, version=found)
 
 
-def _tables(application: str) -> list[CreateTableInputTypeDef]:
-    return [
-        {
-            "TableName": application,
-            "KeySchema": [{"AttributeName": "leaseKey", "KeyType": "HASH"}],
-            "AttributeDefinitions": [
-                {"AttributeName": "leaseKey", "AttributeType": "S"},
-                {"AttributeName": "leaseOwner", "AttributeType": "S"},
-            ],
-            # not read while the assignment is pinned; KCL would build it, and wait, on the day the pin is lifted
-            "GlobalSecondaryIndexes": [
-                {
-                    "IndexName": OWNER_INDEX,
-                    "KeySchema": [
-                        {"AttributeName": "leaseOwner", "KeyType": "HASH"},
-                        {"AttributeName": "leaseKey", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
-            "BillingMode": "PAY_PER_REQUEST",
-        },
-        _plain_table(coordinator_table(application), "key"),
-        _plain_table(f"{application}-WorkerMetricStats", "wid"),
-    ]
-
-
-def _plain_table(name: str, key: str) -> CreateTableInputTypeDef:
-    return {
-        "TableName": name,
-        "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
-        "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
-        "BillingMode": "PAY_PER_REQUEST",
-    }
-
-
-def _create(dynamodb: DynamoDBClient, request: CreateTableInputTypeDef) -> None:
+def _create(dynamodb: DynamoDBClient, table: Table) -> None:
     """Asks first: a worker's role may be allowed to describe tables but not to make them."""
+    name = table.suffix
     try:
-        dynamodb.describe_table(TableName=request["TableName"])
+        dynamodb.describe_table(TableName=name)
     except dynamodb.exceptions.ResourceNotFoundException:
         try:
-            dynamodb.create_table(**request)
+            dynamodb.create_table(**table.creation(name))
         except dynamodb.exceptions.ResourceInUseException:
-            log.debug("another worker makes the table", table=request["TableName"])
-    dynamodb.get_waiter("table_exists").wait(TableName=request["TableName"], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
+            log.debug("another worker makes the table", table=name)
+    dynamodb.get_waiter("table_exists").wait(TableName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
 
 def _put_if_absent(dynamodb: DynamoDBClient, table: str, key: str, item: dict[str, UniversalAttributeValueTypeDef]) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from itertools import islice
-from types import ModuleType
 from typing import Any
 
 #: How often a queue's retention, which is counted in days, is applied (s).
@@ -21,7 +20,7 @@ Queue = dict[str, Any]
 Message = dict[str, Any]
 
 
-def make_cheap(sqs: ModuleType) -> None:
+def make_cheap(sqs: Any) -> None:
     """Replaces three functions of ``ministack.services.sqs`` by ones that give the same answers."""
     collect, expire, change = sqs._collect_msgs, sqs._expire_retained, sqs._act_change_visibility_batch
 

@@ -7,7 +7,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from infra.permissions import Grant, Role
+from clickstream.needs import Grant
+from infra.permissions import Role
 from infra.stacks.parts.exceptions import accept
 
 

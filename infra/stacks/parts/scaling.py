@@ -7,6 +7,7 @@ from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
+from consumers.needs import applications
 from infra.stages import Size, Stage
 from infra.watching import lag
 
@@ -18,9 +19,9 @@ _COOLDOWN = Duration.minutes(3)
 class ScalingStack(Stack):
     """A scalable target for every service."""
 
-    def __init__(self, scope: Construct, name: str, *, env: Environment, stage: Stage, applications: tuple[str, ...]) -> None:
+    def __init__(self, scope: Construct, name: str, *, env: Environment, stage: Stage) -> None:
         super().__init__(scope, name, env=env)
-        for application in applications:
+        for application in applications():
             target = self._by_cpu(stage, application, stage.size(application))
             self._by_lag(stage, application, target)
         self._by_cpu(stage, "collector", stage.collector)

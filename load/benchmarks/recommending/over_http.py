@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
+from clickstream.platform import MODELS
 from consumers.recommendations.fold import Visit
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.sink import RecommendationsTable
 from consumers.runtime.position import Position
 from infra.local import stack
@@ -80,7 +82,7 @@ def _peer() -> Reading:
     with _offers() as site:
         port, url = _port()
         peer = "load.benchmarks.recommending.over_http_peer"
-        _serve(site, "peer", [peer, str(port), site.settings.recommendations_table], port)
+        _serve(site, "peer", [peer, str(port), OFFERS.of(site.settings)], port)
         stored = asyncio.run(load(url, _visitors(), RATE, _COUNTED_S))
     return Reading(_in_time(stored), _percentiles("", stored))
 
@@ -114,7 +116,7 @@ def _percentiles(prefix: str, latencies_ms: Sequence[float]) -> dict[str, float]
 def _offers() -> Iterator[Site]:
     """A site whose registry has a model of a million sessions, and whose table has what the worker's sink makes of it."""
     with closing(Site(shards=1)) as site:
-        registry = Registry(site.clients.s3, site.settings.models_bucket)
+        registry = Registry(site.clients.s3, MODELS.of(site.settings))
         description = Description(
             training=Training(source="synthetic", from_ms=0, to_ms=0, rows=0, sha256=""),
             parameters=msgspec.to_builtins(Parameters()),
@@ -123,7 +125,7 @@ def _offers() -> Iterator[Site]:
         version = registry.publish(recommender.NAME, _files(), description, now_ms=now_ms).version
         registry.promote(recommender.NAME, version, now_ms=now_ms)
         followed = Followed(registry, recommender.NAME, model.decode)
-        sink = RecommendationsTable(site.clients.dynamodb, site.settings.recommendations_table, _SHARD, followed)
+        sink = RecommendationsTable(site.clients.dynamodb, OFFERS.of(site.settings), _SHARD, followed)
         sink.write(_visits(now_ms), Position(1))
         yield site
 

@@ -15,8 +15,10 @@ from pathlib import Path
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment, from_env
+from consumers.analytics.needs import AGGREGATES
 from infra.local import resources, stack
 from infra.local.processes import Children, Process
 
@@ -64,7 +66,7 @@ class Site:
     def attributes(self, application: str, attribute: str, kind: str = "S") -> dict[str, str]:
         """An attribute of each shard's item by shard id, empty before the first commit."""
         items = self.clients.dynamodb.query(
-            TableName=self.settings.shards_table,
+            TableName=SHARDS.of(self.settings),
             KeyConditionExpression="application = :application",
             ExpressionAttributeValues={":application": {"S": application}},
             ConsistentRead=True,
@@ -74,7 +76,7 @@ class Site:
     def clear(self) -> None:
         """As if nothing had ever been committed or answered here."""
         dynamodb, settings = self.clients.dynamodb, self.settings
-        for table, keys in ((settings.shards_table, ("application", "shard")), (settings.aggregates_table, ("window", "part"))):
+        for table, keys in ((SHARDS.of(settings), ("application", "shard")), (AGGREGATES.of(settings), ("window", "part"))):
             for page in dynamodb.get_paginator("scan").paginate(TableName=table):
                 for item in page["Items"]:
                     dynamodb.delete_item(TableName=table, Key={key: item[key] for key in keys})
@@ -86,7 +88,7 @@ class Site:
             self.clients.dynamodb.delete_table(TableName=table)
         for shard in self.committed(application, "epoch"):
             key = {"application": {"S": application}, "shard": {"S": shard}}
-            self.clients.dynamodb.delete_item(TableName=self.settings.shards_table, Key=key)
+            self.clients.dynamodb.delete_item(TableName=SHARDS.of(self.settings), Key=key)
 
 
 def wait(condition: Callable[[], bool], what: str, seconds: float) -> None:

@@ -14,13 +14,19 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.platform import DEAD_LETTERS, SHARDS
 from clickstream.settings import Settings, child_environment
+from consumers.analytics.needs import AGGREGATES
+from consumers.archive.needs import ARCHIVE
+from consumers.fraud.needs import DECISIONS
+from consumers.needs import applications, lease_tables
 from consumers.orders.messages import Order
+from consumers.orders.needs import INVENTORY, ORDERS, QUEUES, STATE_MACHINE
 from consumers.orders.table import OrdersTable
-from consumers.runtime.worker import leases
+from consumers.recommendations.needs import OFFERS
 from infra.local import resources, stack
 from infra.local.processes import Children, wait_until
-from infra.local.together import APPLICATIONS, owns_every_shard
+from infra.local.together import owns_every_shard
 from tests.infra.recording.proxy import HOST
 
 NAME = "recorded"
@@ -73,7 +79,7 @@ class Scenario:
             self._start(web, "collector", "collect", "--port", str(collector))
             self._start(web, "serving", "serve", "--port", str(serving))
             with Children(grace=60) as workers:
-                for application in APPLICATIONS:
+                for application in applications():
                     self._start(workers, application, "worker", application)
                     self._owned(application)
                 self._purchase(collector, "before")
@@ -81,13 +87,13 @@ class Scenario:
                 self._program("generator", "clickstream.cli", "load", "run", "--rate", "100", "--duration", "8", "--no-ledger")
                 self._answered()
                 self._program(SETUP, "clickstream.cli", "shards", "split", "shardId-000000000000", "--apply")
-                for application in APPLICATIONS:
+                for application in applications():
                     self._owned(application)
                 self._purchase(collector, "after")
                 self._program("generator", "clickstream.cli", "load", "run", "--rate", "100", "--duration", "4", "--no-ledger")
                 self._settled()
             with Children(grace=60) as workers:
-                for application in APPLICATIONS:
+                for application in applications():
                     self._start(workers, application, "worker", application)
                     self._owned(application)
             self._read(serving)
@@ -148,9 +154,9 @@ class Scenario:
 
     def _lease_tables(self) -> None:
         """As the stack makes them: a worker that finds none would make its own."""
-        for application in APPLICATIONS:
-            for request in leases._tables(self._settings.application(application)):
-                self._clients.dynamodb.create_table(**request)
+        for application in applications():
+            for table in lease_tables(application):
+                self._clients.dynamodb.create_table(**table.creation(table.of(self._settings)))
 
     def _stock(self, quantity: int) -> None:
         self._program(SETUP, "clickstream.cli", "orders", "stock", f"{_PRODUCT}={quantity}")
@@ -166,16 +172,16 @@ class Scenario:
     def _answered(self) -> None:
         """Every application has put something where its answers go, and a dead letter has come."""
         tables = (
-            self._settings.aggregates_table,
-            self._settings.decisions_table,
-            self._settings.recommendations_table,
-            self._settings.orders_table,
+            AGGREGATES.of(self._settings),
+            DECISIONS.of(self._settings),
+            OFFERS.of(self._settings),
+            ORDERS.of(self._settings),
         )
         for table in tables:
             self.wait(lambda table=table: self._clients.dynamodb.scan(TableName=table, Limit=1)["Count"] > 0, table)  # type: ignore[misc]  # bound at once
-        archive = self._settings.archive_bucket
+        archive = ARCHIVE.of(self._settings)
         self.wait(lambda: self._clients.s3.list_objects_v2(Bucket=archive)["KeyCount"] > 0, archive)
-        url = self._clients.sqs.get_queue_url(QueueName=self._settings.dead_letter_queue)["QueueUrl"]
+        url = self._clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(self._settings))["QueueUrl"]
         self.wait(
             lambda: (
                 self._clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])[
@@ -191,7 +197,7 @@ class Scenario:
         start = int(time.time() * 1000)
 
         def committed() -> bool:
-            items = self._clients.dynamodb.scan(TableName=self._settings.shards_table)["Items"]
+            items = self._clients.dynamodb.scan(TableName=SHARDS.of(self._settings))["Items"]
             live = [item for item in items if not item.get("ended", {"BOOL": False})["BOOL"] and "behind_ms" in item]
             return bool(live) and all(item["behind_ms"]["N"] == "0" and int(item["updated_at"]["N"]) > start for item in live)
 
@@ -205,7 +211,7 @@ class Scenario:
             connection.close()
 
     def _messages(self, step: str) -> list[dict[str, Any]]:
-        url = self._clients.sqs.get_queue_url(QueueName=self._settings.order_queue(step))["QueueUrl"]
+        url = self._clients.sqs.get_queue_url(QueueName=QUEUES[step].of(self._settings))["QueueUrl"]
         found: list[dict[str, Any]] = []
 
         def received() -> bool:
@@ -225,7 +231,7 @@ class Scenario:
             "attributes": {},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
-            "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{self._settings.order_queue(step)}",
+            "eventSourceARN": f"arn:aws:sqs:us-east-1:000000000000:{QUEUES[step].of(self._settings)}",
             "awsRegion": "us-east-1",
         }
 
@@ -243,7 +249,7 @@ class Scenario:
         # the same message comes again, as SQS may do
         self._invoke("reserve", {"Records": placed})
         self._clients.stepfunctions.create_state_machine(
-            name=self._settings.order_state_machine,
+            name=STATE_MACHINE.of(self._settings),
             definition=json.dumps({"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}),
             roleArn="arn:aws:iam::000000000000:role/recorded",
         )
@@ -260,7 +266,7 @@ class Scenario:
         ):
             order = _order(order_id, quantity)
             self._clients.dynamodb.put_item(
-                TableName=self._settings.decisions_table,
+                TableName=DECISIONS.of(self._settings),
                 Item={
                     "event_id": {"S": f"e-{order_id}"},
                     "purchase": {"S": msgspec.convert(order, Order).purchase},
@@ -274,7 +280,7 @@ class Scenario:
 
     def _place(self, order: dict[str, Any]) -> None:
         """As the worker places it."""
-        table = OrdersTable(self._clients.dynamodb, self._settings.orders_table, self._settings.inventory_table)
+        table = OrdersTable(self._clients.dynamodb, ORDERS.of(self._settings), INVENTORY.of(self._settings))
         table.place(msgspec.convert(order, Order), int(time.time()))
 
 

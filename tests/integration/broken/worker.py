@@ -7,6 +7,7 @@ import sys
 import msgspec
 import structlog
 
+from clickstream.platform import SHARDS
 from clickstream.settings import from_env
 from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
 
@@ -21,7 +22,7 @@ def main(variant: str) -> int:
         application=application,
         worker_id=f"{application}-{variant}",
         shards=msgspec.structs.replace(forked("analytics", directory), companion=zygote),
-        tables=(settings.shards_table,),
+        tables=(SHARDS.of(settings),),
     )
     return run(plan, settings)
 

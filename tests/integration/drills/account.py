@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import environment
 from load.verdict import derivation, stores
 from load.verdict.comparers import archived, decisions, placed
@@ -205,7 +206,7 @@ def _sent(ledger: Ledger) -> tuple[list[Entry], Counter[Bytes]]:
 def _receive(site: Site) -> list[dict[str, Any]]:
     """Every message of the queue, which is empty after it."""
     sqs = site.clients.sqs
-    url = sqs.get_queue_url(QueueName=site.settings.dead_letter_queue)["QueueUrl"]
+    url = sqs.get_queue_url(QueueName=DEAD_LETTERS.of(site.settings))["QueueUrl"]
     letters: list[dict[str, Any]] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
         letters += [_whole(site, json.loads(message["Body"])) for message in messages]
@@ -219,7 +220,7 @@ def _whole(site: Site, message: dict[str, Any]) -> dict[str, Any]:
     """A record too large for a message has its bytes in S3."""
     key = message.get("data_s3_key")
     if key is not None:
-        data = site.clients.s3.get_object(Bucket=site.settings.state_bucket, Key=key)["Body"].read()
+        data = site.clients.s3.get_object(Bucket=STATE.of(site.settings), Key=key)["Body"].read()
         message["data"] = base64.b64encode(data).decode()
     return message
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import time
 from random import Random
 
+from consumers.fraud.needs import DECISIONS
+from consumers.orders.needs import ORDERS
+from consumers.recommendations.needs import OFFERS
 from infra import permissions
 from infra.local import roles
 from infra.local.gate.faults import Fault as Refused
@@ -85,9 +88,9 @@ def never_taken(site: Site, random: Random) -> Injected:
     token = f"never-{random.getrandbits(64):x}"
     event_id, user_id, order_id = f"{token}-event", f"{token}-user", f"{token}-order"
     items = {
-        "fraud": (site.settings.decisions_table, event_id),
-        "orders": (site.settings.orders_table, order_id),
-        "recommendations": (site.settings.recommendations_table, user_id),
+        "fraud": (DECISIONS.of(site.settings), event_id),
+        "orders": (ORDERS.of(site.settings), order_id),
+        "recommendations": (OFFERS.of(site.settings), user_id),
     }
     application = random.choice([each for each in site.applications if each in items])
     table, value = items[application]

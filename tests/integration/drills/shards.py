@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 
 _LOOK_S = 0.1
@@ -40,7 +41,7 @@ class Shards:
     def rows(self, application: str) -> dict[str, dict[str, Any]]:
         """Shard id → the runtime's item, raw."""
         items = self._clients.dynamodb.query(
-            TableName=self._settings.shards_table,
+            TableName=SHARDS.of(self._settings),
             KeyConditionExpression="application = :application",
             ExpressionAttributeValues={":application": {"S": application}},
             ConsistentRead=True,

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 import pandas as pd
 
 from clickstream.events import AnyEvent, Purchase
+from clickstream.platform import MODELS
 from clickstream.settings import environment
 from consumers.fraud import NAME
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
+from consumers.fraud.needs import DECISIONS, REVIEWS
 from infra.local import roles
 from load.traffic.history.adversaries import Labelled
 from load.verdict import progress
@@ -38,7 +40,7 @@ class Fraud:
         self.platform = platform
         self.clients = platform.clients
         self.settings = platform.settings
-        self.registry = Registry(self.clients.s3, self.settings.models_bucket)
+        self.registry = Registry(self.clients.s3, MODELS.of(self.settings))
         self._clock_ms = START_MS
 
     @contextmanager
@@ -59,9 +61,7 @@ class Fraud:
 
     def decided(self) -> dict[str, tuple[Decision, str]]:
         """Decisions and their alert's state, by event id."""
-        pages = self.clients.dynamodb.get_paginator("scan").paginate(
-            TableName=self.settings.decisions_table, ConsistentRead=True
-        )
+        pages = self.clients.dynamodb.get_paginator("scan").paginate(TableName=DECISIONS.of(self.settings), ConsistentRead=True)
         found = {}
         for page in pages:
             for item in page["Items"]:
@@ -86,7 +86,7 @@ class Fraud:
 
     def alerts(self) -> list[str]:
         """Event ids, once per message."""
-        url = self.clients.sqs.get_queue_url(QueueName=self.settings.alerts_queue)["QueueUrl"]
+        url = self.clients.sqs.get_queue_url(QueueName=REVIEWS.of(self.settings))["QueueUrl"]
         told = []
         while messages := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:

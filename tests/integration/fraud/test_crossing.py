@@ -10,6 +10,7 @@ import pytest
 from clickstream.events import Context, Item, Purchase
 from consumers.fraud.crossing.freshness import STALENESS_MS
 from consumers.fraud.decisions import PARTIAL, Decision
+from consumers.fraud.needs import SIGHTINGS
 from models.fraud.purchases import PURCHASES
 from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import Fraud
@@ -60,7 +61,7 @@ def is_partial(decision: Decision) -> bool:
 
 def parts(fraud: Fraud) -> set[str]:
     """The shards that have a part of the device's history."""
-    pages = fraud.clients.dynamodb.get_paginator("scan").paginate(TableName=fraud.settings.sightings_table)
+    pages = fraud.clients.dynamodb.get_paginator("scan").paginate(TableName=SIGHTINGS.of(fraud.settings))
     items = [item for page in pages for item in page["Items"] if item["seen"]["S"].startswith("by_device.")]
     assert len(items) == 1
     return {name for name in items[0] if name.startswith("part:")}

@@ -15,11 +15,13 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.completeness import Arrival, Completeness
 from clickstream.errors import Missing, RetryLater, Throttled
+from clickstream.platform import SHARDS, STATE
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from consumers.analytics import rows, sink
 from consumers.analytics.answers import WindowView
 from consumers.analytics.fold import AnalyticsFold
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.partial import Partial
 from consumers.analytics.rows import Row
 from consumers.analytics.sink import AggregatesTable
@@ -45,9 +47,9 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
         monkeypatch.delenv(variable, raising=False)
     with mock_aws():
         made = Clients(SETTINGS)
-        create_table(made, SETTINGS.aggregates_table, "window", "part")
-        create_table(made, SETTINGS.shards_table, "application", "shard")
-        made.s3.create_bucket(Bucket=SETTINGS.state_bucket)
+        create_table(made, AGGREGATES.of(SETTINGS), "window", "part")
+        create_table(made, SHARDS.of(SETTINGS), "application", "shard")
+        made.s3.create_bucket(Bucket=STATE.of(SETTINGS))
         yield made
 
 
@@ -65,7 +67,7 @@ def create_table(clients: Clients, name: str, partition: str, sort: str) -> None
 
 def stored(clients: Clients, row: Row) -> dict[str, Any]:
     key = {"window": {"S": row.window}, "part": {"S": row.part}}
-    item: dict[str, Any] = dict(clients.dynamodb.get_item(TableName=SETTINGS.aggregates_table, Key=key)["Item"])
+    item: dict[str, Any] = dict(clients.dynamodb.get_item(TableName=AGGREGATES.of(SETTINGS), Key=key)["Item"])
     return item
 
 
@@ -77,7 +79,7 @@ def a_row(views: int, width: int = 1) -> Row:
 
 @pytest.mark.parametrize("width", [1, HOUR])
 def test_a_later_position_replaces_a_row_and_an_older_writer_is_refused(clients: Clients, width: int) -> None:
-    table = AggregatesTable(clients.dynamodb, SETTINGS.aggregates_table, lambda: NOW_S)
+    table = AggregatesTable(clients.dynamodb, AGGREGATES.of(SETTINGS), lambda: NOW_S)
     table.write([a_row(1, width)], Position(10**40, 7))
     table.write([a_row(2, width)], Position(10**40, 8))
     table.write([a_row(3, width)], Position(10**40, 8))
@@ -95,7 +97,7 @@ def test_many_rows_are_written_all(clients: Clients) -> None:
     fold.apply(traffic(1, 600))
     effects = fold.effects(flush=True)
     APPLICATION.open_sink("shardId-000000000000", clients, SETTINGS).write(effects, Position(1))
-    count = clients.dynamodb.scan(TableName=SETTINGS.aggregates_table, Select="COUNT")["Count"]
+    count = clients.dynamodb.scan(TableName=AGGREGATES.of(SETTINGS), Select="COUNT")["Count"]
     assert count == len({(row.window, row.part) for row in effects}) > 30
 
 
@@ -116,7 +118,7 @@ def test_a_store_that_cannot_take_it_is_tried_again_later(
     # a fault injected where botocore would meet it: at the sending of the request
     clients.dynamodb.meta.events.register("before-call.dynamodb.PutItem", answers_with(status, code))
     with pytest.raises(error):
-        AggregatesTable(clients.dynamodb, SETTINGS.aggregates_table).write([a_row(1)], Position(1))
+        AggregatesTable(clients.dynamodb, AGGREGATES.of(SETTINGS)).write([a_row(1)], Position(1))
 
 
 @pytest.fixture

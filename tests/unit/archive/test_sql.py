@@ -15,6 +15,7 @@ from clickstream.settings import Settings
 from consumers.archive import parquet
 from consumers.archive.fold import HOUR_MS, SCATTERED, ArchiveFold
 from consumers.archive.names import Name
+from consumers.archive.needs import ARCHIVE
 from consumers.archive.views import Archive
 
 FIRST = 490_000
@@ -34,7 +35,7 @@ def test_sql_sees_every_event_once_in_its_own_hour(hours: int, tmp_path: Path, m
     names = [Name(part.hour, "shardId-000000000000", part.chunk, part.chunk) for part in parts]
     settings = Settings()
     for name, part in zip(names, parts, strict=True):
-        file = tmp_path / settings.archive_bucket / name.key
+        file = tmp_path / ARCHIVE.of(settings) / name.key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(parquet.encode(part.lines))
 

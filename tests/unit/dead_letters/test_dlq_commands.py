@@ -12,6 +12,7 @@ from moto import mock_aws
 from clickstream import events
 from clickstream.aws import Clients
 from clickstream.events import Login
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings, from_env
 from consumers.dead_letters.commands import dlq
 from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
@@ -24,8 +25,8 @@ class Stack:
     def __init__(self) -> None:
         self.settings: Settings = from_env()
         self.clients = Clients(self.settings)
-        self.clients.s3.create_bucket(Bucket=self.settings.state_bucket)
-        self.clients.sqs.create_queue(QueueName=self.settings.dead_letter_queue)
+        self.clients.s3.create_bucket(Bucket=STATE.of(self.settings))
+        self.clients.sqs.create_queue(QueueName=DEAD_LETTERS.of(self.settings))
         self.clients.kinesis.create_stream(StreamName=self.settings.stream, ShardCount=1)
         self.queue = DeadLetterQueue(self.clients, self.settings)
 
@@ -108,7 +109,7 @@ def test_redrive_puts_what_is_an_event_and_deletes_its_letter(stack: Stack) -> N
 
 def test_a_missing_queue_is_one_line_and_a_hint(stack: Stack) -> None:
     stack.clients.sqs.delete_queue(
-        QueueUrl=stack.clients.sqs.get_queue_url(QueueName=stack.settings.dead_letter_queue)["QueueUrl"]
+        QueueUrl=stack.clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(stack.settings))["QueueUrl"]
     )
     from clickstream.errors import Missing
 

@@ -1,4 +1,4 @@
-"""The documentation cannot rot in silence: links and anchors resolve, paths named in the code exist, every folder has its row."""
+"""The documentation cannot rot unnoticed: links and anchors resolve, named paths exist, every folder has its row."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.docs import metric_rows
+
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 SHELVES = ("tutorial", "how-to", "reference", "explanation")
@@ -19,6 +21,11 @@ MOST_FILES = 15
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 #: a page, a picture, or a decision by its number alone, named in any text of the repository
 MENTION = re.compile(r"(?<![\w/.-])docs/[\w./-]+\.(?:md|png|svg)(?:#[\w-]+)?|(?<![\w/.-])docs/decisions/(?:\d{4})\b(?!-)")
+
+
+#: a path of the repository; a star stands for any names
+SOURCE = re.compile(r"(?<![\w./:-])(?:clickstream|producers|consumers|models|serving|load|infra|tests)/[\w./*-]*[\w*/]")
+MODULE = re.compile(r"python -m ((?:clickstream|producers|consumers|models|serving|load|infra|tests)\.[\w.]*\w)")
 
 
 @cache
@@ -84,6 +91,19 @@ def test_every_page_that_a_text_names_exists() -> None:
     assert [(where, name) for where, name in mentions() if missing(name)] == []
 
 
+@pytest.mark.parametrize("page", [page for page in _pages() if page.name != "CHANGELOG.md"], ids=_id)
+def test_every_source_and_module_that_a_page_names_exists(page: Path) -> None:
+    text = page.read_text()
+    paths = [name for name in SOURCE.findall(text) if not list(ROOT.glob(name.rstrip("./")))]
+    modules = [name for name in MODULE.findall(text) if not list(ROOT.glob(name.replace(".", "/") + "*"))]
+    assert (paths, modules) == ([], [])
+
+
+def test_the_metrics_in_the_reference_are_those_of_the_registry() -> None:
+    text = metric_rows.PAGE.read_text()
+    assert text == metric_rows.refreshed(text), "write it again: python -m tests.unit.docs.metric_rows"
+
+
 def test_every_page_is_on_a_shelf_and_in_the_index() -> None:
     index = (DOCS / "README.md").read_text()
     decisions = (DOCS / "decisions" / "README.md").read_text()
@@ -107,6 +127,14 @@ def test_every_folder_stands_in_the_table_of_the_architecture() -> None:
     assert {name for name in named if not any(_covers(name, folder) for folder in folders)} == set(), (
         "rows of folders that are gone"
     )
+
+
+def test_every_file_to_begin_with_exists() -> None:
+    rows = [line.split("|") for line in (ROOT / "ARCHITECTURE.md").read_text().splitlines() if line.startswith("| `")]
+    for _, folders, _, *first in rows:
+        for file in re.findall(r"`([\w.]+)`", first[0]):
+            named = re.findall(r"`([\w./-]+/)`", folders)
+            assert any((ROOT / folder / file).exists() for folder in named), (folders, file)
 
 
 def _covers(name: str, folder: str) -> bool:

@@ -13,12 +13,14 @@ import pandas as pd
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.platform import MODELS, SHARDS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.decisions import Decision
 from consumers.fraud.fold import Candidate, FraudFold
+from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.sink import Alerts, DecisionsTable
 from consumers.fraud.views import Decisions
@@ -42,10 +44,10 @@ AT = Position(1, 0)
 def create(clients: Clients) -> None:
     """What ``clickstream local start`` makes, as far as fraud needs it."""
     for table, *keys in (
-        (SETTINGS.decisions_table, "event_id"),
-        (SETTINGS.outcomes_table, "window", "part"),
-        (SETTINGS.sightings_table, "seen"),
-        (SETTINGS.shards_table, "application", "shard"),
+        (DECISIONS.of(SETTINGS), "event_id"),
+        (OUTCOMES.of(SETTINGS), "window", "part"),
+        (SIGHTINGS.of(SETTINGS), "seen"),
+        (SHARDS.of(SETTINGS), "application", "shard"),
     ):
         kinds: Any = ("HASH", "RANGE")
         clients.dynamodb.create_table(
@@ -54,10 +56,10 @@ def create(clients: Clients) -> None:
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
             BillingMode="PAY_PER_REQUEST",
         )
-    clients.s3.create_bucket(Bucket=SETTINGS.models_bucket)
-    clients.sqs.create_queue(QueueName=SETTINGS.alerts_queue)
-    topic = clients.sns.create_topic(Name=SETTINGS.alerts_topic)["TopicArn"]
-    queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{SETTINGS.alerts_queue}"
+    clients.s3.create_bucket(Bucket=MODELS.of(SETTINGS))
+    clients.sqs.create_queue(QueueName=REVIEWS.of(SETTINGS))
+    topic = clients.sns.create_topic(Name=ALERTS.of(SETTINGS))["TopicArn"]
+    queue = f"arn:aws:sqs:{SETTINGS.region}:123456789012:{REVIEWS.of(SETTINGS)}"
     clients.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue, Attributes={"RawMessageDelivery": "true"})
 
 
@@ -75,7 +77,7 @@ class Shop:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
         self.clock = Clock()
-        self.registry = Registry(clients.s3, SETTINGS.models_bucket)
+        self.registry = Registry(clients.s3, MODELS.of(SETTINGS))
         self.sink = self.open_sink()
         self.decisions = Decisions(clients, SETTINGS, lambda: int(self.clock.now_s * 1000))
 
@@ -90,11 +92,11 @@ class Shop:
         threads = ThreadPoolExecutor(1)
         return DecisionsTable(
             self.clients.dynamodb,
-            SETTINGS.decisions_table,
-            alerts or Alerts(self.clients.sns, SETTINGS.alerts_topic),
-            OutcomesTable(self.clients.dynamodb, SETTINGS.outcomes_table),
-            SightingsTable(self.clients.dynamodb, SETTINGS.sightings_table, shard, self.clock),
-            OtherShards(self.clients.dynamodb, SETTINGS.shards_table, NAME, shard),
+            DECISIONS.of(SETTINGS),
+            alerts or Alerts(self.clients.sns, ALERTS.of(SETTINGS)),
+            OutcomesTable(self.clients.dynamodb, OUTCOMES.of(SETTINGS)),
+            SightingsTable(self.clients.dynamodb, SIGHTINGS.of(SETTINGS), shard, self.clock),
+            OtherShards(self.clients.dynamodb, SHARDS.of(SETTINGS), NAME, shard),
             followed,
             self.clock,
             threads,
@@ -107,7 +109,7 @@ class Shop:
 
     def alerts(self) -> list[dict[str, Any]]:
         """What the alerts' queue has got since the last call."""
-        url = self.clients.sqs.get_queue_url(QueueName=SETTINGS.alerts_queue)["QueueUrl"]
+        url = self.clients.sqs.get_queue_url(QueueName=REVIEWS.of(SETTINGS))["QueueUrl"]
         told = []
         while messages := self.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
             for message in messages:

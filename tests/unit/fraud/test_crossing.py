@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from clickstream import platform
 from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
@@ -14,6 +15,7 @@ from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.fraud.crossing.freshness import STALENESS_MS, told_up_to
 from consumers.fraud.decisions import PARTIAL
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
+from consumers.fraud.needs import SIGHTINGS
 from consumers.fraud.rules import COLD_START, judge
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position
@@ -134,7 +136,7 @@ class TwoShards:
 
     def says(self, number: int, *, arrived_to: int, keys: HashRange | None = None) -> None:
         self.shop.clients.dynamodb.put_item(
-            TableName=SETTINGS.shards_table,
+            TableName=platform.SHARDS.of(SETTINGS),
             Item={
                 "application": {"S": "fraud"},
                 "shard": {"S": SHARDS[number]},
@@ -190,13 +192,13 @@ def test_an_old_purchase_needs_only_what_was_before_it(shards: TwoShards) -> Non
     assert shards.buy(1, purchase("ann", hour_ago))["users_by_device_24h"] == 1
 
 
-@pytest.mark.parametrize("table", [SETTINGS.sightings_table, SETTINGS.shards_table])
+@pytest.mark.parametrize("table", [SIGHTINGS.of(SETTINGS), platform.SHARDS.of(SETTINGS)])
 def test_a_store_that_is_down_stops_no_decision(shards: TwoShards, table: str) -> None:
     shards.shop.clients.dynamodb.delete_table(TableName=table)
     event = purchase("ann", shards.shop.now_ms)
     shards.folds[0].apply([event])
     effects = shards.folds[0].effects(flush=True)
-    if table == SETTINGS.sightings_table:
+    if table == SIGHTINGS.of(SETTINGS):
         with pytest.raises(RetryLater, match="DynamoDB"):  # what this shard saw is not told: the commit waits
             shards.sinks[0].write(effects, Position(1))
     else:

@@ -6,6 +6,7 @@ import pytest
 
 from clickstream.errors import Missing
 from clickstream.events import Context
+from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.views import DecidedMinute, Truth, Verdict
@@ -49,7 +50,7 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
     shop.clock.now_s += 2 * HOUR_MS / 1000
     shop.sink.write(effects(purchase("bob", START_MS)), AT)
     assert asked() == [1, 1]
-    OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table).label([(shop.of(event), GENUINE)], START_MS // 1000)
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label([(shop.of(event), GENUINE)], START_MS // 1000)
     shop.clock.now_s += 31
     assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + 3 * HOUR_MS)] == [1, 0]
 
@@ -63,7 +64,7 @@ def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
         purchase("joe", START_MS, amount=2_500_000, card="joe", context=Context(device="joe")),
     )
     shop.sink.write(effects(caught, missed, alarm, fine, unknown), AT)
-    table = OutcomesTable(shop.clients.dynamodb, SETTINGS.outcomes_table)
+    table = OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS))
     table.label(
         [(shop.of(caught), "takeover"), (shop.of(missed), "insider"), (shop.of(alarm), "takeover"), (shop.of(fine), GENUINE)],
         START_MS // 1000,
@@ -98,6 +99,6 @@ def test_the_model_in_use_is_the_pointers(shop: Shop, good: dict[str, bytes]) ->
 
 
 def test_a_missing_table_is_told_by_its_name(shop: Shop) -> None:
-    shop.clients.dynamodb.delete_table(TableName=SETTINGS.outcomes_table)
-    with pytest.raises(Missing, match=SETTINGS.outcomes_table):
+    shop.clients.dynamodb.delete_table(TableName=OUTCOMES.of(SETTINGS))
+    with pytest.raises(Missing, match=OUTCOMES.of(SETTINGS)):
         shop.decisions.alerts()

@@ -14,6 +14,7 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.fold import CROSSING
+from consumers.fraud.needs import SIGHTINGS
 from consumers.runtime.position import Position
 from models.features.crossing import MOST_FOLDED, Part, seen
 from models.fraud.purchases import PURCHASES
@@ -71,11 +72,11 @@ def shard_id(number: int) -> str:
 
 
 def item(clients: Clients) -> dict[str, Any]:
-    return dict(clients.dynamodb.get_item(TableName=shop.SETTINGS.sightings_table, Key={"seen": {"S": KEY}})["Item"])
+    return dict(clients.dynamodb.get_item(TableName=SIGHTINGS.of(shop.SETTINGS), Key={"seen": {"S": KEY}})["Item"])
 
 
 def table(clients: Clients, number: int, ended: set[str]) -> SightingsTable:
-    return SightingsTable(clients.dynamodb, shop.SETTINGS.sightings_table, shard_id(number), ended=lambda: ended)
+    return SightingsTable(clients.dynamodb, SIGHTINGS.of(shop.SETTINGS), shard_id(number), ended=lambda: ended)
 
 
 @pytest.mark.parametrize("is_read", [True, False])

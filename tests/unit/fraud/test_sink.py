@@ -12,7 +12,9 @@ from structlog.testing import capture_logs
 from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import RetryLater
+from clickstream.platform import MODELS
 from consumers.fraud.decisions import RULES_VERSION, Decision, Source
+from consumers.fraud.needs import ALERTS, DECISIONS
 from consumers.fraud.sink import Alerts
 from consumers.fraud.wiring import APPLICATION
 from consumers.runtime.position import Position
@@ -86,9 +88,9 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(shop: Shop, good: dict
     bad = shop.publish({"other features": others, "not a model": {scoring.CARD_FILE: b"?"}}.get(damage, files_of(PURCHASES, 3)))
     if damage in ("truncated", "altered"):
         key = f"models/fraud/versions/{bad}/{scoring.TREES_FILE}"
-        body = shop.clients.s3.get_object(Bucket=SETTINGS.models_bucket, Key=key)["Body"].read()
+        body = shop.clients.s3.get_object(Bucket=MODELS.of(SETTINGS), Key=key)["Body"].read()
         body = body[:-100] if damage == "truncated" else body[:-100] + bytes(100)
-        shop.clients.s3.put_object(Bucket=SETTINGS.models_bucket, Key=key, Body=body)
+        shop.clients.s3.put_object(Bucket=MODELS.of(SETTINGS), Key=key, Body=body)
     with capture_logs() as said:
         for _ in range(2):
             event = purchase("ann", START_MS)
@@ -100,7 +102,7 @@ def test_a_bad_version_is_refused_and_the_old_one_goes_on(shop: Shop, good: dict
 
 
 def test_a_shop_without_registry_decides_by_rules(shop: Shop) -> None:
-    shop.clients.s3.delete_bucket(Bucket=SETTINGS.models_bucket)
+    shop.clients.s3.delete_bucket(Bucket=MODELS.of(SETTINGS))
     event = purchase("ann", START_MS)
     shop.sink.write(effects(event), AT)
     assert shop.of(event).source is Source.RULES
@@ -119,7 +121,7 @@ class Broken(Alerts):
     """A topic that is down for the first alerts."""
 
     def __init__(self, clients: Clients, failures: int) -> None:
-        super().__init__(clients.sns, SETTINGS.alerts_topic)
+        super().__init__(clients.sns, ALERTS.of(SETTINGS))
         self.failures = failures
 
     def send(self, decision: Decision) -> None:
@@ -143,7 +145,7 @@ def test_an_alert_that_failed_is_sent_with_the_next_try(shop: Shop) -> None:
 
 def test_a_table_that_does_not_answer_is_told_as_such(clients: Clients) -> None:
     shop = Shop(clients)
-    clients.dynamodb.delete_table(TableName=SETTINGS.decisions_table)
+    clients.dynamodb.delete_table(TableName=DECISIONS.of(SETTINGS))
     with pytest.raises(RetryLater, match="DynamoDB"):
         shop.sink.write(effects(purchase("ann", START_MS)), AT)
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from moto import mock_aws
 
-from clickstream import events
+from clickstream import events, platform
 from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.settings import Settings
@@ -27,8 +27,8 @@ SETTINGS = Settings()
 def registry() -> Iterator[Registry]:
     with mock_aws():
         s3 = Clients(SETTINGS).s3
-        s3.create_bucket(Bucket=SETTINGS.models_bucket)
-        yield Registry(s3, SETTINGS.models_bucket)
+        s3.create_bucket(Bucket=platform.MODELS.of(SETTINGS))
+        yield Registry(s3, platform.MODELS.of(SETTINGS))
 
 
 @pytest.fixture

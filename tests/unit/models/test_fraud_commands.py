@@ -19,6 +19,7 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import ClickstreamError, UserMistake
 from clickstream.events import AnyEvent, Context, Item, Login, Purchase, encode
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
 from models.fraud import scoring
@@ -76,8 +77,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def registry() -> Iterator[Registry]:
     with mock_aws():
         clients = Clients(SETTINGS)
-        clients.s3.create_bucket(Bucket=SETTINGS.models_bucket)
-        yield Registry(clients.s3, SETTINGS.models_bucket)
+        clients.s3.create_bucket(Bucket=MODELS.of(SETTINGS))
+        yield Registry(clients.s3, MODELS.of(SETTINGS))
 
 
 def run(*arguments: object) -> Result:

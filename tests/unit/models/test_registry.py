@@ -11,13 +11,14 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, UserMistake
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from models.registry.following import Followed
 from models.registry.manifest import FORMAT, Description, Training, UnusableModel, Version
 from models.registry.s3 import Pointer, Registry
 
 SETTINGS = Settings()
-BUCKET = SETTINGS.models_bucket
+BUCKET = MODELS.of(SETTINGS)
 NOW_MS = 1_800_000_000_000
 TRAINING = Training(source="clicks.txt", from_ms=1, to_ms=2, rows=3, sha256="00")
 DESCRIPTION = Description(training=TRAINING, parameters={"k": 5}, features=["a", "b"], metrics={"recall": 0.5})

@@ -14,6 +14,7 @@ from clickstream.aws import Clients
 from clickstream.errors import RetryLater
 from clickstream.settings import Settings
 from consumers.orders.messages import Order
+from consumers.orders.needs import EVENTS, INVENTORY, ORDERS
 from consumers.orders.sink import PlacedOrders
 from consumers.orders.table import OrdersTable, Stored
 from consumers.orders.topic import OrdersTopic
@@ -77,12 +78,12 @@ def clients() -> Iterator[Clients]:
 @pytest.fixture
 def table(clients: Clients) -> DownFor:
     settings = Settings()
-    return DownFor(clients.dynamodb, settings.orders_table, settings.inventory_table)
+    return DownFor(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
 
 
 @pytest.fixture
 def sink(clients: Clients, table: DownFor) -> PlacedOrders:
-    return PlacedOrders(table, OrdersTopic(clients.sns, Settings().orders_topic), executor=LastFirst())
+    return PlacedOrders(table, OrdersTopic(clients.sns, EVENTS.of(Settings())), executor=LastFirst())
 
 
 def test_the_first_purchase_has_the_order_id(sink: PlacedOrders, table: DownFor) -> None:

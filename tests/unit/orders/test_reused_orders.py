@@ -12,7 +12,9 @@ from click.testing import CliRunner
 
 from clickstream.cli import cli
 from clickstream.errors import Forbidden
+from consumers.fraud.needs import DECISIONS
 from consumers.orders.messages import Order, Step
+from consumers.orders.needs import INVENTORY, ORDERS, QUEUES
 from consumers.orders.steps import DecisionPending
 from consumers.orders.table import OrdersTable
 from tests.unit.orders.shop import order
@@ -43,10 +45,10 @@ class WithoutGetItem:
 
 def test_a_replay_needs_no_right_to_read(shop: Shop) -> None:
     settings, dynamodb = shop.settings, shop.clients.dynamodb
-    shop.table = OrdersTable(cast(Any, WithoutGetItem(dynamodb)), settings.orders_table, settings.inventory_table)
+    shop.table = OrdersTable(cast(Any, WithoutGetItem(dynamodb)), ORDERS.of(settings), INVENTORY.of(settings))
     for _ in range(2):
         shop.place(MINE, msgspec.structs.replace(MINE, user_id="mallory"))
-    assert OrdersTable(dynamodb, settings.orders_table, settings.inventory_table).read(MINE.order_id).told == "sent"
+    assert OrdersTable(dynamodb, ORDERS.of(settings), INVENTORY.of(settings)).read(MINE.order_id).told == "sent"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_another_purchase_is_refused_and_shown_and_changes_nothing(shop: Shop, c
         shop.place(MINE, theirs)
     stood = shop.table.read(MINE.order_id)
     assert (stood.order, stood.step) == (MINE, Step.PLACED)
-    told = shop.messages(shop.settings.order_queue("placed"))
+    told = shop.messages(QUEUES["placed"].of(shop.settings))
     assert [msgspec.convert(each["order"], Order) for each in told] == [MINE]
     shown = CliRunner().invoke(cli, ["orders", "show", MINE.order_id, "--json"], catch_exceptions=False).stdout
     (refused,) = json.loads(shown)["refused"]
@@ -90,7 +92,7 @@ def test_an_approval_of_another_purchase_confirms_nothing(shop: Shop) -> None:
         "purchase": {"S": MINE.purchase},
         "verdict": {"S": "block"},
     }
-    shop.clients.dynamodb.put_item(TableName=shop.settings.decisions_table, Item=reused)
+    shop.clients.dynamodb.put_item(TableName=DECISIONS.of(shop.settings), Item=reused)
     assert shop.steps.confirm(MINE).step is Step.CANCELLED
 
 

@@ -12,7 +12,9 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.settings import Settings
+from consumers.fraud.needs import DECISIONS
 from consumers.orders.messages import Order, Step
+from consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
 from consumers.orders.sink import PlacedOrders
 from consumers.orders.steps import DecisionPending, Steps, steps
 from consumers.orders.table import MOST_PRODUCTS, Inventory, OrdersTable
@@ -26,16 +28,16 @@ class Shop:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clients = Clients(settings)
-        self.table = OrdersTable(self.clients.dynamodb, settings.orders_table, settings.inventory_table, sleep=lambda _s: None)
-        self.inventory = Inventory(self.clients.dynamodb, settings.inventory_table)
+        self.table = OrdersTable(self.clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings), sleep=lambda _s: None)
+        self.inventory = Inventory(self.clients.dynamodb, INVENTORY.of(settings))
         self.steps: Steps = steps(self.clients, settings)
 
     def place(self, *orders: Order) -> None:
-        PlacedOrders(self.table, OrdersTopic(self.clients.sns, self.settings.orders_topic)).write(orders, START)
+        PlacedOrders(self.table, OrdersTopic(self.clients.sns, EVENTS.of(self.settings))).write(orders, START)
 
     def decide(self, order: Order, verdict: str) -> None:
         item: dict[str, Any] = {"event_id": {"S": order.event_id}, "purchase": {"S": order.purchase}, "verdict": {"S": verdict}}
-        self.clients.dynamodb.put_item(TableName=self.settings.decisions_table, Item=item)
+        self.clients.dynamodb.put_item(TableName=DECISIONS.of(self.settings), Item=item)
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """What waits there, taken out."""
@@ -131,26 +133,26 @@ def test_a_customer_is_told_once_per_step(shop: Shop) -> None:
     shop.steps.confirm(one)
     for _ in range(3):
         shop.steps.notify(one)
-    assert [told["step"] for told in shop.messages(shop.settings.order_notifications_queue)] == ["confirmed"]
+    assert [told["step"] for told in shop.messages(NOTIFICATIONS_QUEUE.of(shop.settings))] == ["confirmed"]
     shop.steps.release(one, "by hand")
     for _ in range(2):
         shop.steps.notify(one)
-    assert [told["step"] for told in shop.messages(shop.settings.order_notifications_queue)] == ["cancelled"]
+    assert [told["step"] for told in shop.messages(NOTIFICATIONS_QUEUE.of(shop.settings))] == ["cancelled"]
 
 
 def test_a_replayed_purchase_is_placed_once(shop: Shop) -> None:
     one = order(1, ("a", 1))
     for _ in range(3):
         shop.place(one)
-    assert [told["order"]["order_id"] for told in shop.messages(shop.settings.order_queue("placed"))] == ["o-1"]
+    assert [told["order"]["order_id"] for told in shop.messages(QUEUES["placed"].of(shop.settings))] == ["o-1"]
 
 
 def test_a_placing_that_was_not_told_is_told_by_the_next_owner(shop: Shop) -> None:
     one = order(1, ("a", 1))
     shop.table.place(one, 0)  # and then the worker died
-    assert shop.messages(shop.settings.order_queue("placed")) == []
+    assert shop.messages(QUEUES["placed"].of(shop.settings)) == []
     shop.place(one)
-    assert len(shop.messages(shop.settings.order_queue("placed"))) == 1
+    assert len(shop.messages(QUEUES["placed"].of(shop.settings))) == 1
 
 
 def test_another_purchase_with_the_same_order_id_is_no_order(shop: Shop) -> None:
@@ -159,7 +161,7 @@ def test_another_purchase_with_the_same_order_id_is_no_order(shop: Shop) -> None
     shop.place(one)
     shop.place(other)
     assert shop.table.read("o-1").order == one
-    assert len(shop.messages(shop.settings.order_queue("placed"))) == 1
+    assert len(shop.messages(QUEUES["placed"].of(shop.settings))) == 1
 
 
 def test_an_order_that_nobody_placed(shop: Shop) -> None:

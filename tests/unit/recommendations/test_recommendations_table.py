@@ -18,9 +18,12 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import Missing, RetryLater
 from clickstream.events import AnyEvent
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
+from consumers.orders.needs import INVENTORY
 from consumers.orders.views import inventory
 from consumers.recommendations.fold import RecommendationsFold, Visit
+from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.offers import LENGTH, HitRate
 from consumers.recommendations.sink import RecommendationsTable
 from consumers.recommendations.views import Recommendations
@@ -54,7 +57,7 @@ def clients() -> Iterator[Clients]:
     with mock_aws():
         made = Clients(SETTINGS)
         made.dynamodb.create_table(
-            TableName=SETTINGS.recommendations_table,
+            TableName=OFFERS.of(SETTINGS),
             KeySchema=[{"AttributeName": "subject", "KeyType": "HASH"}, {"AttributeName": "part", "KeyType": "RANGE"}],
             AttributeDefinitions=[
                 {"AttributeName": "subject", "AttributeType": "S"},
@@ -63,12 +66,12 @@ def clients() -> Iterator[Clients]:
             BillingMode="PAY_PER_REQUEST",
         )
         made.dynamodb.create_table(
-            TableName=SETTINGS.inventory_table,
+            TableName=INVENTORY.of(SETTINGS),
             KeySchema=[{"AttributeName": "product_id", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "product_id", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        made.s3.create_bucket(Bucket=SETTINGS.models_bucket)
+        made.s3.create_bucket(Bucket=MODELS.of(SETTINGS))
         yield made
 
 
@@ -80,9 +83,9 @@ def clock() -> Clock:
 def open_sink(
     clients: Clients, clock: Clock, shard: str = SHARD, consumables: frozenset[str] = frozenset()
 ) -> RecommendationsTable:
-    model_of_now = Followed(Registry(clients.s3, SETTINGS.models_bucket), recommender.NAME, model.decode)
+    model_of_now = Followed(Registry(clients.s3, MODELS.of(SETTINGS)), recommender.NAME, model.decode)
     # one thread: moto copies its tables in a transaction, and a second transaction may change them meanwhile
-    table = SETTINGS.recommendations_table
+    table = OFFERS.of(SETTINGS)
     return RecommendationsTable(
         clients.dynamodb, table, shard, model_of_now, consumables=consumables, clock_ms=clock, threads=1
     )
@@ -99,7 +102,7 @@ def publish(clients: Clients, *sessions: str, promote: bool = True) -> str:
     description = Description(
         training=Training(source="test", from_ms=0, to_ms=0, rows=0, sha256=""), parameters=msgspec.to_builtins(Parameters())
     )
-    registry = Registry(clients.s3, SETTINGS.models_bucket)
+    registry = Registry(clients.s3, MODELS.of(SETTINGS))
     files = model.encode(model.train(grouped, Parameters()))
     version = registry.publish(recommender.NAME, files, description, now_ms=1_700_000_000_000).version
     if promote:
@@ -169,7 +172,7 @@ def test_a_promotion_is_taken_up_between_two_writes_and_a_damaged_one_is_not(cli
     assert "z" in [each.item for each in answer.items]
 
     third = publish(clients, "ay", "ay", "ay")
-    clients.s3.put_object(Bucket=SETTINGS.models_bucket, Key=f"models/recommender/versions/{third}/index.npz", Body=b"cut")
+    clients.s3.put_object(Bucket=MODELS.of(SETTINGS), Key=f"models/recommender/versions/{third}/index.npz", Body=b"cut")
     clock.now_ms += LOOK_EVERY_MS
     sink.write(visits(view("u", "a")), Position(3))
     assert Recommendations(clients, SETTINGS).of("u").version == second
@@ -189,7 +192,7 @@ def test_an_older_writer_changes_nothing_and_its_newer_rows_arrive(clients: Clie
 
 def test_more_visitors_than_a_transaction_holds(clients: Clients, clock: Clock) -> None:
     open_sink(clients, clock).write(visits(*(view(f"u{n}", "a") for n in range(130))), Position(1))
-    count = clients.dynamodb.scan(TableName=SETTINGS.recommendations_table, Select="COUNT")["Count"]
+    count = clients.dynamodb.scan(TableName=OFFERS.of(SETTINGS), Select="COUNT")["Count"]
     assert count == 131
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from clickstream import platform
 from clickstream.aws import Clients
 from clickstream.completeness import Arrival
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.settings import Settings
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.wiring import APPLICATION
+from consumers.recommendations.needs import OFFERS
 from consumers.runtime.position import Position
 from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 
@@ -18,11 +21,11 @@ SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
 def create(clients: Clients, settings: Settings) -> None:
     """What ``clickstream local start`` makes, as far as serving needs it."""
-    clients.s3.create_bucket(Bucket=settings.state_bucket)
+    clients.s3.create_bucket(Bucket=platform.STATE.of(settings))
     for table, hash_key, range_key in (
-        (settings.shards_table, "application", "shard"),
-        (settings.aggregates_table, "window", "part"),
-        (settings.recommendations_table, "subject", "part"),
+        (platform.SHARDS.of(settings), "application", "shard"),
+        (AGGREGATES.of(settings), "window", "part"),
+        (OFFERS.of(settings), "subject", "part"),
     ):
         clients.dynamodb.create_table(
             TableName=table,

@@ -20,6 +20,7 @@ from starlette.testclient import TestClient
 from clickstream.aws import Clients
 from clickstream.cli import main
 from clickstream.settings import Settings
+from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.views import Aggregates
 from serving.app import create_app
 from tests.unit.serving import stores
@@ -79,7 +80,7 @@ def test_query_prints_the_same_json_as_the_api(filled: Clients, capsys: pytest.C
 
 
 def test_a_table_that_is_dropped_is_503(filled: Clients) -> None:
-    filled.dynamodb.delete_table(TableName=Settings().aggregates_table)
+    filled.dynamodb.delete_table(TableName=AGGREGATES.of(Settings()))
     with TestClient(create_app(Aggregates(filled, Settings()), lambda: NOW), base_url="http://localhost") as client:
         answer = client.get("/v1/aggregates")
     assert answer.status_code == 503

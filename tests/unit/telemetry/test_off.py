@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.settings import Settings
-from consumers.runtime.applications import APPLICATIONS
+from consumers.needs import applications
 from consumers.runtime.state.snapshots import SnapshotStore
 from consumers.runtime.worker.child import load_application, prepare
 
@@ -23,7 +23,7 @@ def _loaded(program: str) -> set[str]:
     return set(said.stdout.split())
 
 
-@pytest.mark.parametrize("application", APPLICATIONS)
+@pytest.mark.parametrize("application", applications())
 def test_a_worker_that_does_not_trace_carries_no_tracing_library(application: str) -> None:
     assert "opentelemetry" not in _loaded(f"{_ON}prepare({application!r}, Settings())")
 

@@ -12,6 +12,7 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from clickstream.errors import Missing
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from load.verdict import progress
 from load.verdict.progress import Counted, ShardProgress
@@ -27,7 +28,7 @@ def dynamodb() -> Iterator[DynamoDBClient]:
 
 def _table(dynamodb: DynamoDBClient) -> None:
     dynamodb.create_table(
-        TableName=SETTINGS.shards_table,
+        TableName=SHARDS.of(SETTINGS),
         KeySchema=[{"AttributeName": "application", "KeyType": "HASH"}, {"AttributeName": "shard", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("application", "shard")],
         BillingMode="PAY_PER_REQUEST",
@@ -49,7 +50,7 @@ def test_shards_of_one_application_are_read_and_reserved_items_are_not(dynamodb:
         ("fraud", "shardId-0", full),
     ):
         dynamodb.put_item(
-            TableName=SETTINGS.shards_table, Item={"application": {"S": application}, "shard": {"S": shard}, **rest}
+            TableName=SHARDS.of(SETTINGS), Item={"application": {"S": application}, "shard": {"S": shard}, **rest}
         )
 
     shards = progress.read(dynamodb, SETTINGS, "analytics")

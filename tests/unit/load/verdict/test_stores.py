@@ -11,13 +11,18 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.archive.fold import Part
+from consumers.archive.needs import ARCHIVE
 from consumers.archive.sink import ArchiveBucket
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.items import item_of
+from consumers.fraud.needs import DECISIONS
 from consumers.fraud.views import Verdict
+from consumers.orders.needs import ORDERS
 from consumers.recommendations import rows
+from consumers.recommendations.needs import OFFERS
 from consumers.runtime.position import START
 from infra.local import resources
 from load.verdict import stores
@@ -44,7 +49,7 @@ def test_a_decision_as_the_sink_writes_it(provisioned: Clients) -> None:
         event_id="e", order_id="o", user_id="u", occurred_at=5, decided_at=9, amount=700, currency="EUR", verdict=Verdict.BLOCK,
         score=0.75, reasons=[], source=Source.RULES, model_version="rules-1", vector=(1.0, float("nan")),
     )  # fmt: skip
-    provisioned.dynamodb.put_item(TableName=Settings().decisions_table, Item=item_of(decision))
+    provisioned.dynamodb.put_item(TableName=DECISIONS.of(Settings()), Item=item_of(decision))
 
     assert stores.decisions(provisioned, Settings()) == [
         Decided(
@@ -58,7 +63,7 @@ def test_an_offer_as_the_sink_writes_it_and_not_what_strangers_see(provisioned: 
     items = [Recommended("p1", 0.5, "p7"), Recommended("p2", 0.1, None)]
     for subject, part in ((rows.subject("u"), rows.OFFER), (rows.POPULAR, "shard-0")):
         provisioned.dynamodb.put_item(
-            TableName=Settings().recommendations_table,
+            TableName=OFFERS.of(Settings()),
             Item={
                 "subject": {"S": subject}, "part": {"S": part}, "items": {"B": rows.encode(items)}, "version": {"S": ""},
                 "made_at": {"N": "12"},
@@ -70,8 +75,8 @@ def test_an_offer_as_the_sink_writes_it_and_not_what_strangers_see(provisioned: 
 
 def test_letters_are_read_with_their_bytes_wherever_they_are_and_stay_in_the_queue(provisioned: Clients) -> None:
     settings = Settings()
-    url = provisioned.sqs.get_queue_url(QueueName=settings.dead_letter_queue)["QueueUrl"]
-    provisioned.s3.put_object(Bucket=settings.state_bucket, Key="dead-letters/x", Body=b"huge")
+    url = provisioned.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
+    provisioned.s3.put_object(Bucket=STATE.of(settings), Key="dead-letters/x", Body=b"huge")
     for n in range(12):
         in_s3 = n == 3
         body = {
@@ -98,7 +103,7 @@ def test_orders_as_the_table_has_them_and_not_those_that_were_refused(provisione
     for key, step in (("o", "placed"), ("o#of another", "refused")):
         item = {"order_id": key, "order": json.dumps(order), "step": step, "told": "sent"}
         provisioned.dynamodb.put_item(
-            TableName=Settings().orders_table, Item={name: {"S": value} for name, value in item.items()}
+            TableName=ORDERS.of(Settings()), Item={name: {"S": value} for name, value in item.items()}
         )
 
     assert stores.orders(provisioned, Settings()) == [
@@ -108,7 +113,7 @@ def test_orders_as_the_table_has_them_and_not_those_that_were_refused(provisione
 
 def test_the_archives_rows_as_its_sink_writes_them(provisioned: Clients) -> None:
     lines = tuple(b'{"ordinal":%d,"event_id":"e%d","user_id":"u"}' % (n, n) for n in range(3))
-    sink = ArchiveBucket(provisioned.s3, Settings().archive_bucket, "shardId-000000000000")
+    sink = ArchiveBucket(provisioned.s3, ARCHIVE.of(Settings()), "shardId-000000000000")
     sink.write([Part(490_000, 0, lines, complete=True)], START)
 
     assert list(stores.archive(provisioned, Settings())) == [("e0", "u"), ("e1", "u"), ("e2", "u")]

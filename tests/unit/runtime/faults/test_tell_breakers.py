@@ -9,6 +9,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from consumers.runtime.state.snapshots import SnapshotStore
 from infra.local import resources
@@ -30,7 +31,7 @@ def _store(clients: Clients, owner: str) -> SnapshotStore:
 
 def _item(clients: Clients) -> Any:
     key = {"application": {"S": "analytics"}, "shard": {"S": "shardId-0"}}
-    return clients.dynamodb.get_item(TableName=SETTINGS.shards_table, Key=key)["Item"]
+    return clients.dynamodb.get_item(TableName=SHARDS.of(SETTINGS), Key=key)["Item"]
 
 
 def test_the_owner_shows_what_is_down_and_that_it_is_back(clients: Clients) -> None:
@@ -54,7 +55,7 @@ def test_a_former_owner_shows_nothing_and_a_new_one_begins_anew(clients: Clients
 
 def test_nothing_is_told_of_a_shard_that_is_not_taken(clients: Clients) -> None:
     _store(clients, "first").tell_trouble({"S3": "open"}, {})
-    assert clients.dynamodb.scan(TableName=SETTINGS.shards_table)["Items"] == []
+    assert clients.dynamodb.scan(TableName=SHARDS.of(SETTINGS))["Items"] == []
 
 
 def test_what_is_not_allowed_is_in_the_item_until_the_next_owner(clients: Clients) -> None:

@@ -13,6 +13,7 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import UserMistake
+from clickstream.platform import SHARDS, STATE
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.runtime.state import streams
@@ -51,16 +52,16 @@ def test_what_is_forgotten_is_this_applications_knowledge_of_the_stream_and_noth
         streams.recognise(application, FIRST, aws, settings)
         leases.prepare(settings.application(application), "w", list_shards(aws.kinesis, settings.stream), aws)
         for shard in ("shardId-000000000000", "shardId-000000000001"):
-            aws.s3.put_object(Bucket=settings.state_bucket, Key=f"{application}/{shard}/1.full", Body=b"")
+            aws.s3.put_object(Bucket=STATE.of(settings), Key=f"{application}/{shard}/1.full", Body=b"")
             key = {"application": {"S": application}, "shard": {"S": shard}}
-            aws.dynamodb.put_item(TableName=settings.shards_table, Item={**key, "epoch": {"N": "3"}})
+            aws.dynamodb.put_item(TableName=SHARDS.of(settings), Item={**key, "epoch": {"N": "3"}})
     result = CliRunner().invoke(cli, ["worker", "analytics", "--forget"], standalone_mode=False)
     assert (result.return_value, result.stderr) == (0, "analytics has forgotten 2 shards and begins anew\n")
     assert progress.read(aws.dynamodb, settings, "analytics") == []
     assert len(progress.read(aws.dynamodb, settings, "fraud")) == 2
     assert aws.dynamodb.scan(TableName=settings.application("analytics"))["Items"] == []
     assert len(aws.dynamodb.scan(TableName=settings.application("fraud"))["Items"]) == 2
-    kept = aws.s3.list_objects_v2(Bucket=settings.state_bucket)["Contents"]
+    kept = aws.s3.list_objects_v2(Bucket=STATE.of(settings))["Contents"]
     assert {entry["Key"].split("/")[0] for entry in kept} == {"fraud"}
     streams.recognise("analytics", SECOND, aws, settings)
 

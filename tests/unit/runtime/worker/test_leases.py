@@ -11,6 +11,7 @@ from moto import mock_aws
 from clickstream.aws import Clients
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 from clickstream.settings import Settings
+from consumers.needs import lease_tables
 from consumers.runtime.worker import leases
 
 APPLICATION = "shop-analytics"
@@ -77,7 +78,7 @@ def test_an_application_that_ran_before_keeps_its_leases(clients: Clients) -> No
 
 def test_the_assignment_is_pinned_once(clients: Clients) -> None:
     leases.prepare(APPLICATION, "w1", [], clients)
-    table = leases.coordinator_table(APPLICATION)
+    table = lease_tables(APPLICATION)[1].suffix
     assert rows(clients, table, "key")["Migration3.0"]["cv"] == {"S": "CLIENT_VERSION_2X"}
     rolled_forward = {"key": {"S": "Migration3.0"}, "cv": {"S": "CLIENT_VERSION_3X"}}
     clients.dynamodb.put_item(TableName=table, Item=rolled_forward)

@@ -1,0 +1,20 @@
+"""What recommendations needs and offers."""
+
+from clickstream.needs import Access, Needs, Table
+from clickstream.platform import MODELS, NO_MODEL_YET
+from consumers.recommendations import NAME
+
+#: One item per user: what to show next. Named unlike the application, whose name is its lease table's.
+OFFERS = Table("offers", key="subject", range_key="part", expires="expires_at")
+_MODEL = MODELS.objects("models/recommender/", "GetObject")
+_LISTING = MODELS.may("ListBucket", NO_MODEL_YET)
+
+NEEDS = Needs(
+    name=NAME,
+    tables=(OFFERS,),
+    worker=Access((OFFERS.may("GetItem PutItem"), _MODEL), (_LISTING,)),
+    serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),
+    effect="consumers.recommendations.effect:look",
+    comparer="load.verdict.subjects:recommendations",
+    page="serving.pages:RECOMMENDATIONS",
+)
