@@ -56,6 +56,11 @@ class Resource(msgspec.Struct, frozen=True):
     def title(self) -> str:
         return self.logical_id or "".join(part.capitalize() for part in self.suffix.split("-"))
 
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO topic or queue."""
+        return self.suffix.endswith(".fifo")
+
     def may(self, actions: str, reason: str = "", *, part: str = "") -> Grant:
         """Leave to call ``actions``, names separated by spaces, on the resource or on ``part`` of it."""
         service = self.arn.partition(":")[0]
@@ -108,10 +113,6 @@ class Bucket(Resource, frozen=True, kw_only=True):
 class Topic(Resource, frozen=True):
     arn: ClassVar[str] = "sns:"
 
-    @property
-    def fifo(self) -> bool:
-        return self.suffix.endswith(".fifo")
-
 
 class Queue(Resource, frozen=True, kw_only=True):
     """``topic`` is the one it subscribes to, for messages whose attribute ``step`` is one of ``steps`` (empty: all)."""
@@ -126,10 +127,6 @@ class Queue(Resource, frozen=True, kw_only=True):
     read_by: str = "where messages end: what waits here waits for a person"
     """Why it has no dead letters."""
     arn: ClassVar[str] = "sqs:"
-
-    @property
-    def fifo(self) -> bool:
-        return self.suffix.endswith(".fifo")
 
 
 class StateMachine(Resource, frozen=True):
@@ -190,6 +187,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """One application. What it offers is named as ``module:attribute``, so that the declaration imports nothing heavy."""
 
     name: str
+    wiring: str
+    """The module whose ``APPLICATION`` the consumer runtime runs."""
     tables: tuple[Table, ...] = ()
     buckets: tuple[Bucket, ...] = ()
     topics: tuple[Topic, ...] = ()
@@ -209,4 +208,4 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     comparer: str = ""
     """What ``load verify`` compares with the ledger: a ``load.verdict.subjects.Compare``."""
     page: str = ""
-    """Its page in the dashboard: a ``serving.pages.Page``."""
+    """Its page in the dashboard: a ``serving.pages.frame.Page``."""

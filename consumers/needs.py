@@ -7,8 +7,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
-import msgspec
-
 import consumers
 from clickstream.errors import UserMistake
 from clickstream.needs import Needs, Table
@@ -18,26 +16,14 @@ from clickstream.settings import application_packages
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 
-class Application(msgspec.Struct, frozen=True):
-    """An application and the package it lives in."""
-
-    package: str
-    needs: Needs
-
-    @property
-    def wiring(self) -> str:
-        """The module whose ``APPLICATION`` the runtime runs."""
-        return f"{self.package}.wiring"
-
-
-def applications() -> dict[str, Application]:
+def applications() -> dict[str, Needs]:
     """By name, in the order of every list of them."""
     return _found(application_packages())
 
 
 def declared() -> list[Needs]:
     """What each application needs; those that `clickstream up` starts unasked come first."""
-    return sorted((each.needs for each in applications().values()), key=lambda needs: not needs.starts_with_up)
+    return sorted(applications().values(), key=lambda needs: not needs.starts_with_up)
 
 
 def lease_tables(application: str) -> tuple[Table, Table, Table]:
@@ -54,18 +40,17 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
 
 @cache
-def _found(elsewhere: tuple[str, ...]) -> dict[str, Application]:
+def _found(elsewhere: tuple[str, ...]) -> dict[str, Needs]:
     here = [f"consumers.{each.name}" for each in iter_modules(consumers.__path__) if each.ispkg]
-    found = [Application(package, _needs(package)) for package in here if find_spec(f"{package}.needs")]
+    found = [_needs(package) for package in here if find_spec(f"{package}.needs")]
     for package in elsewhere:
         try:
-            found.append(Application(package, _needs(package)))
+            found.append(_needs(package))
         except ImportError as error:
             raise UserMistake(
                 f"CLICKSTREAM_APPLICATIONS: {package} is no application: {error}", hint="a package with a module `needs`"
             ) from error
-    found.sort(key=lambda each: (each.needs.rank, each.needs.name))
-    return {each.needs.name: each for each in found}
+    return {needs.name: needs for needs in sorted(found, key=lambda needs: (needs.rank, needs.name))}
 
 
 def _needs(package: str) -> Needs:

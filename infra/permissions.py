@@ -39,7 +39,7 @@ def _stream(actions: str, reason: str = "", part: str = "") -> Grant:
 def worker(settings: Settings, application: str) -> Role:
     """A KCL worker: the JVM and the shard processes share one role, since they share one container."""
     leases, coordinator, metrics = lease_tables(application)
-    own = applications()[application].needs.worker
+    own = applications()[application].worker
     return Role(
         name=application,
         seen=(

@@ -64,7 +64,7 @@ def create_app(
     own = _Own(clock, feeds)
     offered = tuple(
         page
-        for page in pages.PAGES
+        for page in pages.navigation()
         if not (page is pages.FRAUD and risk is None) and not (page is pages.RECOMMENDATIONS and offers is None)
     )
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)

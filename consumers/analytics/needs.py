@@ -8,10 +8,11 @@ AGGREGATES = Table("aggregates", key="window", range_key="part", expires="expire
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.analytics.wiring",
     tables=(AGGREGATES,),
     worker=Access((AGGREGATES.may("PutItem"),)),
     serving=Access((AGGREGATES.may("DescribeTable Query"),)),
     effect="consumers.analytics.effect:look",
     comparer="load.verdict.subjects:analytics_of_run",
-    page="serving.pages:NOW",
+    page="serving.pages.frame:NOW",
 )

@@ -8,6 +8,7 @@ ARCHIVE = Bucket("archive")
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.archive.wiring",
     buckets=(ARCHIVE,),
     worker=Access(
         (ARCHIVE.objects("date=", "GetObject PutObject"),),

@@ -19,7 +19,7 @@ Look = Callable[[Clients, Settings, AnyEvent, Put], Effect | None]
 
 def of(application: str, clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
     """None also when the application keeps nothing per event. Raises RetryLater."""
-    path = applications()[application].needs.effect
+    path = applications()[application].effect
     if not path:
         return None
     look: Look = resolve_name(path)

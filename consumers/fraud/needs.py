@@ -17,6 +17,7 @@ REVIEWS = Queue("alerts", "AlertsQueue", topic=ALERTS)
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.fraud.wiring",
     tables=(DECISIONS, OUTCOMES, SIGHTINGS),
     topics=(ALERTS,),
     queues=(REVIEWS,),
@@ -37,5 +38,5 @@ NEEDS = Needs(
     ),
     effect="consumers.fraud.effect:look",
     comparer="load.verdict.subjects:fraud",
-    page="serving.pages:FRAUD",
+    page="serving.pages.frame:FRAUD",
 )

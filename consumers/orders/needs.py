@@ -97,6 +97,7 @@ def _stuck(name: str, queue: Queue, metric: str, says: str, threshold: float = 0
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.orders.wiring",
     tables=(ORDERS, INVENTORY, REPEATS),
     topics=(EVENTS, NOTIFICATIONS),
     queues=(*QUEUES.values(), NOTIFICATIONS_QUEUE),

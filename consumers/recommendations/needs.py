@@ -11,10 +11,11 @@ _LISTING = MODELS.may("ListBucket", NO_MODEL_YET)
 
 NEEDS = Needs(
     name=NAME,
+    wiring="consumers.recommendations.wiring",
     tables=(OFFERS,),
     worker=Access((OFFERS.may("GetItem PutItem"), _MODEL), (_LISTING,)),
     serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),
     effect="consumers.recommendations.effect:look",
     comparer="load.verdict.subjects:recommendations",
-    page="serving.pages:RECOMMENDATIONS",
+    page="serving.pages.frame:RECOMMENDATIONS",
 )

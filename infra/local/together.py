@@ -34,7 +34,7 @@ _LOOK_SECONDS = 0.25
 
 def names(*, unasked: bool = False) -> tuple[str, ...]:
     """Of all parts; ``unasked``: of those that start without being named. Each worker is a JVM of 150 MB."""
-    workers = [name for name, each in applications().items() if each.needs.starts_with_up or not unasked]
+    workers = [name for name, needs in applications().items() if needs.starts_with_up or not unasked]
     return ("aws", *workers, "collect", "serve")
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from pkgutil import resolve_name
+from typing import NamedTuple
 
 from starlette.staticfiles import StaticFiles
+
+from consumers.needs import declared
 
 _PAGES = Path(__file__).parent
 STATIC = _PAGES.parent / "static"
@@ -26,7 +29,11 @@ PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
 API = Page("/api", "API", "api")
 #: Of one event, named in the address; in no navigation.
 EXPLAIN = Page("/explain", "An event's life", "explain")
-PAGES = (NOW, FRAUD, RECOMMENDATIONS, PIPELINE)
+
+
+def navigation() -> tuple[Page, ...]:
+    """The pages that applications declare, and the platform's own."""
+    return (*(resolve_name(needs.page) for needs in declared() if needs.page), PIPELINE)
 
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:
@@ -55,14 +62,11 @@ def login() -> bytes:
 class Assets(StaticFiles):
     """The files under ``/static``; ``/static/pages/<name>.js`` is the script in the page's own folder."""
 
-    _SCRIPTS: ClassVar[dict[str, str]] = {
-        f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*PAGES, API, EXPLAIN)
-    }
-
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
         self._scripts = StaticFiles(directory=_PAGES)
+        self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API, EXPLAIN)}
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        script = self._SCRIPTS.get(path)
+        script = self._places.get(path)
         return super().lookup_path(path) if script is None else self._scripts.lookup_path(script)

@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.java]
 
 
 @contextmanager
-def _up(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def up(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """The program with a local_dir of its own; stopped, and its streams closed, at the end."""
     home = from_env().local_dir.absolute()
     ministack.install(home, stack.quiet)
@@ -33,7 +33,7 @@ def _up(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     ports = ("--port", "0", "--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
     with subprocess.Popen(
         [sys.executable, "-m", "clickstream.cli", "up", *ports, *arguments],
-        env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder)}),
+        env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder), **variables}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -45,7 +45,7 @@ def _up(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
             program.communicate(timeout=60)
 
 
-def _said_until_ready(program: subprocess.Popen[str]) -> str:
+def said_until_ready(program: subprocess.Popen[str]) -> str:
     assert program.stderr is not None
     said = ""
     for line in program.stderr:
@@ -62,8 +62,8 @@ def _children(pid: int) -> dict[str, int]:
 
 
 def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
-    with _up(tmp_path, "--shards", "2") as program:
-        said = _said_until_ready(program)
+    with up(tmp_path, "--shards", "2") as program:
+        said = said_until_ready(program)
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert found, said
         assert stack.answers(int(found.group(1)), "/healthz")
@@ -88,8 +88,8 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
 
 
 def test_a_part_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
-    with _up(tmp_path, "--only", "aws,analytics", "--shards", "1") as program:
-        _said_until_ready(program)
+    with up(tmp_path, "--only", "aws,analytics", "--shards", "1") as program:
+        said_until_ready(program)
         parts = _children(program.pid)
         (worker,) = (pid for command, pid in parts.items() if "worker analytics" in command)
         os.kill(worker, signal.SIGKILL)
@@ -102,7 +102,7 @@ def test_a_part_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
 
 
 def test_an_interrupt_before_ready_is_an_interrupt(tmp_path: Path) -> None:
-    with _up(tmp_path, "--only", "aws,analytics") as program:
+    with up(tmp_path, "--only", "aws,analytics") as program:
         assert program.stderr is not None
         line = program.stderr.readline()
         while "started analytics" not in line:
@@ -120,7 +120,7 @@ def test_a_taken_dashboard_port_stops_it_before_anything_starts(tmp_path: Path) 
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with _up(tmp_path, "--port", str(port)) as program:
+        with up(tmp_path, "--port", str(port)) as program:
             out, err = program.communicate(timeout=60)
     assert (program.returncode, out) == (1, "")
     assert err.splitlines()[0] == f"clickstream: port {port} is taken"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
@@ -133,3 +134,11 @@ def test_no_table_is_named_as_a_lease_table() -> None:
     settings = Settings()
     tables = {table.of(settings) for needs in declared() for table in needs.tables}
     assert tables.isdisjoint({settings.application(application) for application in applications()})
+
+
+@pytest.mark.parametrize("application", applications())
+def test_what_an_application_declares_is_there(application: str) -> None:
+    found = applications()[application]
+    assert importlib.import_module(found.wiring).APPLICATION.name == application
+    for path in filter(None, (found.effect, found.comparer, found.page)):
+        assert resolve_name(path)

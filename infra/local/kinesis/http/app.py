@@ -1,4 +1,4 @@
-"""The ASGI application: the API, the health check and the faults' endpoint over any HTTP version that the server speaks."""
+"""The ASGI application: the API, the health check, and the endpoints for faults and the gate."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 import time
 import uuid
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
-from infra.local.gate.asgi import CONTROL_PATH
+from infra.local.gate.asgi import CONTROL_PATH, Message, Receive, Scope, Send
 from infra.local.gate.gate import Gate
 from infra.local.kinesis.http import eventstream
 from infra.local.kinesis.http.api import Api, Reply, Request
@@ -21,10 +21,6 @@ from infra.local.kinesis.http.push import Bell, Opened, events
 from infra.local.kinesis.model.faults import Fault
 from infra.local.kinesis.regions import Regions
 from infra.local.limits.units import MIB
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FAULTS_PATH = "/_clickstream/faults"
 #: A call's largest body: 10 MiB of records in base64, and their keys.
@@ -36,7 +32,7 @@ def wall_clock_ms() -> int:
 
 
 class KinesisApp:
-    """Answers each request once what it changed is durable."""
+    """Answers each request after its changes have become durable."""
 
     def __init__(
         self,
@@ -106,7 +102,7 @@ class KinesisApp:
     async def _push(self, opened: Opened, receive: Receive, send: Send) -> None:
         await send(_start(200, eventstream.CONTENT_TYPE, None))
         gone = asyncio.create_task(_disconnected(receive))
-        # at once, not with the next heartbeat: a reader that reconnects must not be told that it is still there
+        # at once, not at the next heartbeat: a reader that reconnects must not be refused because of its own old subscription
         gone.add_done_callback(lambda _: opened.kinesis.unsubscribe(opened.subscription))
         try:
             async with aclosing(events(opened, self._bell, self._clock)) as frames:
@@ -150,7 +146,7 @@ async def _read(receive: Receive) -> bytes | None:
     return b"".join(parts) if size <= MAX_BODY_BYTES else None
 
 
-#: What a page of any origin may read of an answer: browsers' SDKs ask.
+#: The headers that a page of any origin may read: browsers' SDKs need them.
 _EXPOSED = b"x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date"
 _NO_OPERATION = (
     b"<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n"
@@ -159,7 +155,7 @@ _NO_OPERATION = (
 
 
 def _to_any_page(send: Send) -> Send:
-    async def sending(message: MutableMapping[str, Any]) -> None:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] += [
                 (b"access-control-allow-origin", b"*"),
@@ -171,7 +167,7 @@ def _to_any_page(send: Send) -> Send:
 
 
 def _allowed(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
-    """The answer to a browser that asks before it calls."""
+    """The headers that answer a browser's preflight request."""
     allowed = [(b"access-control-max-age", b"172800")]
     for what in ("headers", "method"):
         if (asked := headers.get(f"access-control-request-{what}")) is not None:

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 from infra.local.limits.refusal import Refusal
 
 _JSON = "application/x-amz-json-1.0"
-#: What SQS calls its errors in JSON; the older code goes along in a header, and boto3 shows that one.
+#: SQS's names for its errors in JSON. A header carries the older code, and boto3 shows that one.
 _SQS_NEW = {"InvalidParameterValue": "InvalidParameterValueException", "AccessDenied": "AccessDeniedException"}
 
 
@@ -22,8 +22,8 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def answer(service: str, refusal: Refusal, *, head: bool = False) -> Answer:
-    """``head``: the request was a HEAD, whose answer has no body, so boto3 shows the status as the code."""
+def render(service: str, refusal: Refusal, *, head: bool = False) -> Answer:
+    """The whole answer. ``head``: the request was a HEAD, whose answer has no body: boto3 shows the status as the code."""
     request_id = str(uuid.uuid4())
     extra: list[tuple[bytes, bytes]] = [(b"x-amzn-requestid", request_id.encode())]
     match service:

@@ -8,7 +8,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from tests.contract.answers import violations
+from tests.contract.service_model import violations
 
 pytestmark = pytest.mark.contract
 
