@@ -20,8 +20,8 @@ from load.verdict.comparers import archived, decisions, placed
 from load.verdict.comparers.compared import Compared
 from load.verdict.ledger import Bought, Ledger, WindowTotals, read
 from load.verdict.send_log import EVENTS, Entry
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site
 
 Bytes = tuple[str, bytes]
 """Partition key and data of a record."""
