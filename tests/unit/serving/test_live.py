@@ -205,7 +205,7 @@ def test_a_reading_that_cannot_be_drawn_leaves_the_last_drawing(monkeypatch: pyt
         messages = live.broadcast.messages()
         await live.tick()
         before = shown(await anext(messages))
-        monkeypatch.setattr(live._picture, "read", lambda _: lambda head: 1 / 0)
+        monkeypatch.setattr(live._picture, "read", lambda _: lambda _: 1 / 0)
         shop.now += 1_000
         await live.tick()
         return before, shown(await anext(messages))
