@@ -1,6 +1,6 @@
 """One look at a stream's load, for :mod:`clickstream.operating.advice`.
 
-Kinesis tells what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
+Kinesis has what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
 GetRecords calls, within the limit that polling workers share), so no metrics service is needed, and the keys are known.
 """
 
@@ -16,19 +16,19 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater, Undecodable
+from clickstream.errors import Missing, RetryLater
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
-from clickstream.records import aggregation
+from clickstream.records.aggregation import user_records
 from clickstream.records.kinesis import list_shards
+from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
 from clickstream.shards_table import ShardProgress, ShardsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
 
-#: A worker that has not said anything for so long is not counted, and what waits for it grows older.
+#: A worker that has not reported for so long is not counted, and its lag grows with the silence.
 ALIVE_MS = 15_000
 #: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
 _READS = 4
@@ -135,29 +135,26 @@ def _behind(shard: ShardProgress, now_ms: int) -> int:
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:
     """The records of the last ``window_s``, or of as much of it as a few reads reach."""
-    began = datetime.now(UTC) - timedelta(seconds=window_s)
-    iterator = client.get_shard_iterator(
-        StreamName=stream, ShardId=shard.shard_id, ShardIteratorType="AT_TIMESTAMP", Timestamp=began
-    )["ShardIterator"]
+    start = Start("AT_TIMESTAMP", datetime.now(UTC) - timedelta(seconds=window_s))
+    reader = ShardReader(client, stream, shard, start)
     arrived = Arrived(seconds=window_s)
     for _ in range(_READS):
-        answer = _read(client, iterator, sleep)
-        count(arrived, answer["Records"])
-        if not answer["MillisBehindLatest"] or not answer.get("NextShardIterator"):
+        batch = _read(reader, sleep)
+        count(arrived, batch.records)
+        if batch.behind_ms == 0 or reader.ended:
             return arrived
-        arrived.seconds = max(1.0, window_s - answer["MillisBehindLatest"] / 1000)
-        iterator = answer["NextShardIterator"]
+        arrived.seconds = max(1.0, window_s - batch.behind_ms / 1000)
         sleep(_PAUSE_S)
     return arrived
 
 
-def _read(client: KinesisClient, iterator: str, sleep: Callable[[float], None]) -> GetRecordsOutputTypeDef:
-    """One read among those of the workers that poll: Kinesis refuses who comes sixth in a second, so we come again."""
+def _read(reader: ShardReader, sleep: Callable[[float], None]) -> Batch:
+    """One read among those of the workers that poll: Kinesis refuses the sixth in a second, which is then repeated."""
     for _ in range(_TRIES):
-        try:
-            return client.get_records(ShardIterator=iterator, Limit=10_000)
-        except client.exceptions.ProvisionedThroughputExceededException:
-            sleep(_PAUSE_S)
+        batch = reader.read()
+        if batch is not None:
+            return batch
+        sleep(_PAUSE_S)
     raise RetryLater("the shards' reads are taken by the workers that poll: try again, or give some of them fan-out")
 
 
@@ -167,11 +164,7 @@ def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
         data = bytes(record["Data"])
         arrived.records += 1
         arrived.bytes += len(data) + len(record["PartitionKey"].encode())
-        try:
-            members = aggregation.decode(data) if aggregation.is_aggregated(data) else []
-        except Undecodable:
-            members = []
-        for key, _, content in members or [(record["PartitionKey"], None, data)]:
+        for key, _, content in user_records(record["PartitionKey"], data):
             arrived.keys[key] = arrived.keys.get(key, 0) + len(content)
 
 

@@ -75,11 +75,11 @@ class Parts:
             self._say(f"started {name} (log: {log})")
 
         since_ms = int(time.time() * 1000)
-        if "orders" in self._names and "aws" in self._names:
-            functions.deploy(clients, self._settings)
         workers = [name for name in applications() if name in self._names]
         for name in workers:
             if stack is not None:
+                if applications()[name].functions:
+                    functions.deploy(clients, self._settings, applications()[name])
                 resources.create_lease_tables(clients, self._settings, name)
             begin(self._workers, name, "worker", name)
         if "collect" in self._names:
