@@ -9,6 +9,9 @@ import click
 
 from clickstream.errors import UserMistake
 
+#: Requests under way have this long (s) when the end has begun; open streams are ended at once.
+_DRAIN_S = 10
+
 
 @click.command(epilog="Example: clickstream serve --port 8081 --open")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -39,17 +42,19 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.listening import is_loopback, listen, url
     from clickstream.telemetry import logs
+    from clickstream.web_server import Server
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
     from consumers.fraud.views import Decisions
     from consumers.recommendations.views import Recommendations
-    from serving import server, tables
+    from serving import tables
     from serving.app import create_app
     from serving.login import LEAST_CHARACTERS, client_keys, new_token
     from serving.security import LOOPBACK_HOSTS
 
-    local = server.is_loopback(host)
+    local = is_loopback(host)
     if not local and not allow_remote:
         raise UserMistake(
             f"{host} can be reached from other machines",
@@ -70,7 +75,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     token = (given or new_token()) if login or given else None
     clients = aws.Clients(surroundings, attempts=2, validate=False)
     tables.require(clients, surroundings)
-    listener = server.listen(host, port)
+    listener = listen(host, port)
     app = create_app(
         Aggregates(clients, surroundings),
         clock=lambda: time.time_ns() // 1_000_000,
@@ -82,7 +87,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         token=token,
         client_keys=clients_of_ours,
     )
-    address = server.url(listener)
+    address = url(listener)
 
     def announce() -> None:
         click.echo(f"serving on {address}", err=True)
@@ -91,4 +96,5 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         if browse:
             webbrowser.open(address)
 
-    server.run(server.Server(app, on_ready=announce, on_stop=app.state.end_streams), listener)
+    server = Server(app, drain_s=_DRAIN_S, lifespan="on", on_ready=announce, on_stop=app.state.end_streams)
+    server.serve_until_signal(listener)

@@ -16,6 +16,7 @@ from clickstream.errors import Missing
 from clickstream.needs import Function, Needs
 from clickstream.settings import Settings
 from consumers.orders.needs import CODE
+from infra.local.account import ACCOUNT
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import RuntimeType
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 #: What the functions need beyond what the Lambda runtime brings (boto3).
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
-_ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/clickstream-orders"
 _RUNTIME: RuntimeType = "python3.12"
 #: Three times that of the CDK app: here every environment of a function starts on the same few cores.
 _TIMEOUT_S = 30

@@ -16,9 +16,9 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
-from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
+from clickstream.shards_table import ShardsTable
 from consumers.needs import applications
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
@@ -124,14 +124,8 @@ class Parts:
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
     shards = list_shards(clients.kinesis, settings.stream)
-    rows = clients.dynamodb.get_paginator("query").paginate(
-        TableName=SHARDS.of(settings),
-        KeyConditionExpression="application = :application",
-        FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
-        ExpressionAttributeNames={"#owner": "owner"},
-        ExpressionAttributeValues={":application": {"S": application}, ":since": {"N": str(since_ms)}},
-    )
-    owned = {row["shard"]["S"] for page in rows for row in page["Items"]}
+    rows = ShardsTable(clients, settings).read(application)
+    owned = {row.shard for row in rows if row.owner and row.updated_at >= since_ms}
     return owned >= {shard.shard_id for shard in shards if shard.is_open}
 
 

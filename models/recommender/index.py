@@ -103,7 +103,8 @@ def _postings(
 
 def _session_weights(starts: Ints, ended_s: npt.NDArray[np.float64], parameters: Parameters) -> Floats:
     ages_days = (ended_s.max(initial=0.0) - ended_s) / _DAY_S
-    lengths = np.diff(starts).astype(np.float64)
+    # a session may be empty: a search for blanks, say
+    lengths = np.maximum(np.diff(starts), 1).astype(np.float64)
     logarithms = -ages_days / parameters.age_days - parameters.length_power * np.log(lengths)
     # bounded: a weight that underflows to 0 would make an old session no neighbour at all
     weights: Floats = np.exp(np.maximum(logarithms, -60)).astype(np.float32)

@@ -95,10 +95,10 @@ def collect(
             stream=settings.stream,
         )
         address = url(listener)
-        ready = server.Server(
+        ready = server.server(
             app, on_ready=lambda: click.echo(f"collecting on {address}v1/events", err=True), on_stop=app.state.drain
         )
-        server.run(ready, listener)
+        ready.serve_until_signal(listener)
 
 
 @contextmanager

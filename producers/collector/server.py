@@ -1,15 +1,14 @@
-"""Runs the collector in this process until a signal, and keeps slow clients from holding it up."""
+"""The collector's web server, which slow clients cannot hold up."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
-import socket
 from collections.abc import Callable
 
-import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from clickstream.web_server import Server
 
 #: Requests under way have this long when the end has begun: a body to arrive and Kinesis to answer.
 DRAIN_S = 20
@@ -25,12 +24,13 @@ _HEAD_BYTES = 16 * 1024
 class DeadlineProtocol(H11Protocol):
     """Closes a connection on which ``HEAD_S`` after its first byte no request is under way.
 
-    Nor does one stay whose client does not read its answer within ``ANSWER_S``. uvicorn's own keep-alive time-out ends with
+    It also closes one whose client does not read its answer within ``ANSWER_S``. uvicorn's own keep-alive time-out ends with
     the first byte that comes, so a client that sends its head byte by byte, or goes on sending the body of a request that was
     refused, could stay for ever.
     """
 
     _idle: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in the parent
         super().connection_made(transport)
@@ -48,14 +48,29 @@ class DeadlineProtocol(H11Protocol):
         # uvicorn closes an idle connection in good order, which waits for ever for a peer that reads nothing
         self.loop.call_later(ANSWER_S, self._give_up_unread)
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        # the next request on this connection waits for the client to read, and is under way for as long
+        self._unread = self.loop.call_later(ANSWER_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._cancel_unread()
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._cancel_unread()
         super().connection_lost(exc)
 
     def _cancel(self) -> None:
         if self._idle is not None:
             self._idle.cancel()
             self._idle = None
+
+    def _cancel_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _give_up_unread(self) -> None:
         under_way = self.cycle is not None and not self.cycle.response_complete
@@ -68,42 +83,19 @@ class DeadlineProtocol(H11Protocol):
         self.transport.abort()
 
 
-class Server(uvicorn.Server):
-    """Calls ``on_ready`` once requests are answered, and ``on_stop`` when the end begins."""
-
-    def __init__(self, app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http=DeadlineProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,  # a request's line may hold a key
-                server_header=False,
-                # whose X-Forwarded-For counts is decided in addresses.py
-                proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
-                h11_max_incomplete_event_size=_HEAD_BYTES,
-                timeout_keep_alive=60,
-                timeout_graceful_shutdown=DRAIN_S,
-            )
-        )
-        self._on_ready = on_ready
-        self._on_stop = on_stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._on_ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._on_stop()
-        await super().shutdown(sockets)
-
-
-def run(server: Server, listener: socket.socket) -> None:
-    """Serve until SIGTERM (returns, with every request answered) or Ctrl-C (raises KeyboardInterrupt)."""
-    # uvicorn gives the signal back to whoever was there before it; by default SIGTERM would then look like a crash
-    signal.signal(signal.SIGTERM, lambda _, __: None)
-    server.run(sockets=[listener])
+def server(app: ASGIApp, *, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> Server:
+    """The collector's server: bounded in connections, in bytes of a head, and in how long a client may be slow."""
+    return Server(
+        app,
+        drain_s=DRAIN_S,
+        on_ready=on_ready,
+        on_stop=on_stop,
+        http=DeadlineProtocol,
+        ws="none",
+        lifespan="off",
+        # addresses.py decides whose X-Forwarded-For counts
+        proxy_headers=False,
+        limit_concurrency=MOST_CONNECTIONS,
+        h11_max_incomplete_event_size=_HEAD_BYTES,
+        timeout_keep_alive=60,
+    )

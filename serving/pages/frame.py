@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from starlette.staticfiles import StaticFiles
 
@@ -62,14 +62,11 @@ def login() -> bytes:
 class Assets(StaticFiles):
     """The files under ``/static``; ``/static/pages/<name>.js`` is the script in the page's own folder."""
 
-    _SCRIPTS: ClassVar[dict[str, str]] = {
-        f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API, EXPLAIN)
-    }
-
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
         self._scripts = StaticFiles(directory=_PAGES)
+        self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API, EXPLAIN)}
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        script = self._SCRIPTS.get(path)
+        script = self._places.get(path)
         return super().lookup_path(path) if script is None else self._scripts.lookup_path(script)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from serving import server
+from clickstream.listening import listen, url
+from clickstream.web_server import Server
 from serving.app import create_app
 from tests.browser import axe
 from tests.browser.watching import CSP_WATCH, Watch
@@ -58,14 +59,15 @@ class Site:
         self._shop = shop
         self._token = token
         self.desk = Desk(shop)
-        self._listener = server.listen("127.0.0.1", 0)
-        self.url = server.url(self._listener)
+        self._listener = listen("127.0.0.1", 0)
+        self.url = url(self._listener)
         self.start()
 
     def start(self) -> None:
         app = create_app(
             self._shop,
             self._shop.clock,
+            monotonic=self._shop.clock,
             title="shop",
             period_s=0.1,
             risk=self.desk,
@@ -74,7 +76,7 @@ class Site:
             token=self._token,
         )
         ready = threading.Event()
-        self._server = server.Server(app, on_ready=ready.set, on_stop=app.state.end_streams)
+        self._server = Server(app, drain_s=10, lifespan="on", on_ready=ready.set, on_stop=app.state.end_streams)
         # uvicorn closes the socket that it is given
         listener = self._listener.dup()
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -52,7 +52,7 @@ class Shop:
             origins=[self.url],
         )
         ready = threading.Event()
-        self._server = web.Server(app, on_ready=ready.set, on_stop=app.state.drain)
+        self._server = web.server(app, on_ready=ready.set, on_stop=app.state.drain)
         self._threads = [
             threading.Thread(target=self._server.run, kwargs={"sockets": [listener]}),
             threading.Thread(target=self._pages.serve_forever, args=(0.05,)),

@@ -13,9 +13,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.contract.answers import violations
 from tests.contract.differences import DIFFERENCES
 from tests.contract.servers import Server
+from tests.contract.service_model import violations
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

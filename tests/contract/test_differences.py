@@ -22,7 +22,7 @@ def test_no_topic_is_listed_twice() -> None:
 
 
 def test_every_topic_is_observed_somewhere() -> None:
-    tests = "\n".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    tests = "\n".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     # a topic may be composed: f"create.malformed-name.{which}" observes create.malformed-name.*
     observed = re.findall(r'"([a-z-]+\.[^"]*)"', tests)
     patterns = [re.compile(re.sub(r"\\\{.*?\\\}", ".+", re.escape(text))) for text in observed]

@@ -1,4 +1,4 @@
-"""What a call asks for in IAM's words: actions on resources, after AWS's service authorization reference. Pure."""
+"""The IAM permissions that a call needs: actions on resources, after AWS's service authorization reference. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Need(NamedTuple):
 
     action: str
     resource: str
-    """``service:tail``, the tail being what follows region and account in an ARN; ``*`` for actions that know no resources."""
+    """``service:tail``, where the tail is what follows region and account in an ARN; ``*`` for an action without resources."""
 
     def arn(self, region: str) -> str:
         if self.resource == "*":
@@ -24,7 +24,7 @@ class Need(NamedTuple):
         return f"arn:aws:s3:::{tail}" if service == "s3" else f"arn:aws:{service}:{region}:{ACCOUNT}:{tail}"
 
 
-#: A transaction asks for what it is made of.
+#: A transaction needs the permissions of its parts.
 _IN_TRANSACTION = {
     "Put": "PutItem",
     "Update": "UpdateItem",
@@ -38,7 +38,7 @@ _S3_ACTIONS = {
     "HeadBucket": "ListBucket",
     "ListBuckets": "ListAllMyBuckets",
 }
-#: Anybody may ask who he is.
+#: Allowed to every caller.
 _FREE = frozenset({"sts:GetCallerIdentity"})
 
 

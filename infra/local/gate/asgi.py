@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from infra.local.gate import faults, requests
-from infra.local.gate.answers import Answer, answer
 from infra.local.gate.gate import Gate
+from infra.local.gate.protocols import Answer, render
 from infra.local.limits.refusal import Refusal
 
 Message = MutableMapping[str, Any]
@@ -21,7 +21,7 @@ CONTROL_PATH = "/_clickstream/gate"
 
 
 class Middleware:
-    """Answers what the gate refuses, and hands everything else on as it came."""
+    """Answers what the gate refuses, and passes every other request on unchanged."""
 
     def __init__(self, app: App, gate: Gate) -> None:
         self._app = app
@@ -42,7 +42,7 @@ class Middleware:
             await self._app(scope, receive, send)
             return
         method, query = scope["method"], scope["query_string"].decode("latin-1")
-        # as it was sent: a server may have decoded "path", and a key may hold an encoded slash
+        # the raw path: a server may have decoded "path", and a key may hold an encoded slash
         path = (scope.get("raw_path") or scope["path"].encode()).partition(b"?")[0].decode("latin-1")
         body, onward = b"", receive
         if requests.needs_body(who.service, method, query):
@@ -52,16 +52,18 @@ class Middleware:
         head = method == "HEAD"
         if refusal is not None:
             if not body and onward is receive:
-                await _read(receive)  # the connection goes on to the next request only when this one was read
-            await _send(send, answer(who.service, refusal, head=head))
+                await _read(receive)  # the connection takes its next request only after this body has been read
+            await _send(send, render(who.service, refusal, head=head))
             return
         hidden = None if isinstance(request, Refusal) or who.service != "s3" else self._gate.hidden(request)
-        await self._app(scope, onward, send if hidden is None else _hiding(send, answer("s3", hidden, head=head)))
+        await self._app(scope, onward, send if hidden is None else _hiding(send, render("s3", hidden, head=head)))
 
 
 def control(gate: Gate, method: str, body: bytes) -> Answer:
-    """POST adds the faults of the body, DELETE ends them, or all when the body is empty; each tells what is in force after it,
-    and what the policies have denied so far."""
+    """Serve the control endpoint: POST adds the body's faults, DELETE removes them, or all of them when the body is empty.
+
+    Every answer lists the faults in force and what the policies have denied so far.
+    """
     status, text = 200, ""
     try:
         given = faults.read(body) if body else []
@@ -82,7 +84,7 @@ def control(gate: Gate, method: str, body: bytes) -> Answer:
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """The whole body, and a ``receive`` that gives it again."""
+    """The whole body, and a ``receive`` that returns it again."""
     parts: list[bytes] = []
     more = True
     while more:

@@ -1,4 +1,4 @@
-"""Puts faults in force in a running embedded AWS, and ends them: for drills and tests."""
+"""Injects faults into a running embedded AWS and ends them, for drills and tests."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from infra.local.gate.faults import Fault
 
 
 class Controls:
-    """The gates before the servers at these URLs: as :attr:`infra.local.stack.Stack.controls` makes them."""
+    """The gates of the servers at these URLs; :attr:`infra.local.stack.Stack.controls` makes one."""
 
     def __init__(self, urls: tuple[str, ...]) -> None:
         self._urls = urls
 
     def inject(self, *faults: Fault) -> None:
-        """In force on return, before all services."""
-        self._ask("POST", faults)
+        """Inject faults into all services; they are in force on return."""
+        self._send("POST", faults)
 
     def end(self, *faults: Fault) -> None:
-        """These are over on return; all of them when none is named."""
-        self._ask("DELETE", faults)
+        """End these faults, or all of them when none is named."""
+        self._send("DELETE", faults)
 
     @contextmanager
     def during(self, *faults: Fault) -> Iterator[None]:
-        """In force for the length of a ``with`` block."""
+        """Inject faults for the length of a ``with`` block."""
         self.inject(*faults)
         try:
             yield
@@ -36,19 +36,19 @@ class Controls:
             self.end(*faults)
 
     def active(self) -> list[Fault]:
-        """What is in force."""
-        return [Fault(**each) for each in self._tell(self._urls[0])["active"]]
+        """The faults in force."""
+        return [Fault(**each) for each in self._state(self._urls[0])["active"]]
 
     def denied(self, deployment: str) -> list[str]:
-        """What no policy allowed a role of this deployment: "ACCESS KEY ACTION RESOURCE", each once."""
-        lines = [line for url in self._urls for line in self._tell(url)["denied"]]
+        """What the policies denied to roles of this deployment: "ACCESS KEY ACTION RESOURCE", each once."""
+        lines = [line for url in self._urls for line in self._state(url)["denied"]]
         return [line for line in lines if line.startswith(f"{deployment}.")]
 
-    def _tell(self, url: str) -> Any:
+    def _state(self, url: str) -> Any:
         with urllib.request.urlopen(url + CONTROL_PATH, timeout=10) as answer:
             return json.load(answer)
 
-    def _ask(self, method: str, faults: tuple[Fault, ...]) -> None:
+    def _send(self, method: str, faults: tuple[Fault, ...]) -> None:
         body = json.dumps([each._asdict() for each in faults]).encode() if faults else None
         for url in self._urls:
             request = urllib.request.Request(url + CONTROL_PATH, data=body, method=method)

@@ -1,7 +1,7 @@
-"""Refusals on demand: what AWS does rarely, whenever a test wants it, for whom and for as long as it wants it.
+"""Injected refusals: what AWS does rarely, a test does whenever it needs it.
 
-A fault is a value. It names whom it hits by access key (``NAME.ROLE``), so that what is true for one deployment of a shared
-local AWS is not true for another.
+A fault is a value. It names the callers that it hits by access key (``NAME.ROLE``), so a fault for one deployment of a shared
+local AWS does not hit another.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Kind = Literal["denied", "kms", "expired", "skewed", "final"]
 
 
 class Fault(NamedTuple):
-    """What is refused while it is in force. ``who``, ``action`` and ``resource`` are patterns with ``*``."""
+    """What is refused while the fault is in force. ``who``, ``action`` and ``resource`` are patterns with ``*``."""
 
     kind: Kind
     """``denied``: a permission is taken away. ``kms``: the key behind the resource is disabled. ``expired``: the credentials
-    are. ``skewed``: the signature is of another time. ``final``: ValidationException and its like, for one item alone."""
+    are. ``skewed``: the signature's time is wrong. ``final``: ValidationException and its like, for one item alone."""
     who: str = "*"
     """Access keys: ``clickstream.fraud``, ``test-1.*``."""
     action: str = "*"
@@ -32,11 +32,11 @@ class Fault(NamedTuple):
     resource: str = "*"
     """``dynamodb:table/clickstream-decisions``, ``s3:clickstream-state/*``."""
     value: str = ""
-    """Of ``final``: the item is the one that has this text somewhere in it."""
+    """For ``final``: a text that occurs in the item."""
 
 
 def read(text: bytes) -> list[Fault]:
-    """A JSON list of objects; ValueError when it is none."""
+    """A JSON list of objects; ValueError when it is not one."""
     try:
         faults = [Fault(**each) for each in json.loads(text)]
     except (TypeError, AttributeError) as error:
@@ -50,7 +50,7 @@ def read(text: bytes) -> list[Fault]:
 
 
 def hits(fault: Fault, request: Request, needed: list[Need]) -> Need | None:
-    """What the fault says no to in this call, if it does."""
+    """The permission that the fault refuses to this call, if any."""
     if not fnmatchcase(request.caller.access_key, fault.who):
         return None
     if fault.kind == "final" and not any(fault.value in text for text in _texts(request.parameters)):

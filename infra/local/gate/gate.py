@@ -1,4 +1,4 @@
-"""The decision about one call: credentials first, then permissions, then what is injected, then limits. Pure."""
+"""The decision about one call: credentials first, then permissions, injected faults and limits. Pure."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _UNKNOWN_KEY = "The security token included in the request is invalid."
 
 
 class Gate:
-    """Refuses what AWS would refuse; it holds the policies and the faults in force."""
+    """Refuses what AWS would refuse; holds the policies and the faults in force."""
 
     def __init__(self, policies: Policies, keys: Keys = limits.no_keys) -> None:
         self._policies = policies
         self._keys = keys
         self.active: list[Fault] = []
         self.denied: dict[str, None] = {}
-        """What no policy allowed, each line once: "ACCESS KEY ACTION RESOURCE". A grant is missing, or a path is too many."""
+        """What no policy allowed, each line once: "ACCESS KEY ACTION RESOURCE". A grant is missing, or a call is wrong."""
 
     def judges(self, access_key: str) -> bool:
-        """Whether a call under this key can be refused for anything but a limit now."""
+        """Whether a call under this key can now be refused for anything but a limit."""
         return bool(self.active) or principal(access_key) is not None
 
     def refusal(self, request: Request, stream_of: Callable[[Mapping[str, Any]], str] | None = None) -> Refusal | None:
@@ -38,10 +38,10 @@ class Gate:
             needed = needs(request, stream_of)
             return self._of_caller(request, needed) or self._of_content(request, needed)
         except (KeyError, TypeError, ValueError, AttributeError):
-            return None  # not the shape that the API asks for: the service says so in its own words
+            return None  # not the API's shape: the service refuses it in its own words
 
     def hidden(self, request: Request) -> Refusal | None:
-        """The answer in place of "no such key": whoever may not list a bucket is not told what is not in it."""
+        """The answer in place of "no such key": a caller that may not list a bucket does not learn which keys are absent."""
         who = principal(request.caller.access_key)
         if who is None or request.operation not in ("GetObject", "HeadObject"):
             return None
@@ -77,7 +77,7 @@ class Gate:
 
 
 def denied(arn: str, need: Need, request: Request, *, explicit: bool) -> Refusal:
-    """AWS's message: who may not do what on what, and why."""
+    """AWS's message: the caller, the action, the resource and the reason."""
     service = request.caller.service
     action = {"sns": need.action.replace("sns:", "SNS:"), "sqs": need.action.lower()}.get(service, need.action)
     why = (

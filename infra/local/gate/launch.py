@@ -1,6 +1,6 @@
-"""Starts ministack with the gate before it: ``PYTHON launch.py POLICIES``, with ministack's own Python.
+"""Starts ministack behind the gate: ``PYTHON launch.py POLICIES``, with ministack's own Python.
 
-A script, not a module: so the project's folder is found by this process alone, and not by the Lambda functions below it.
+A script, not a module: only this process finds the project's folder, and not the Lambda functions that it starts.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 def main() -> None:
     _, policies = sys.argv
-    # what Python puts first is this script's folder, whose modules are to be found under their full names only
+    # Python puts this script's folder first; its modules must be found only under their full names
     del sys.path[0]
     sys.path.append(str(Path(__file__).resolve().parents[3]))
     sys.argv = ["ministack"]
@@ -28,7 +28,7 @@ def main() -> None:
     from infra.local.gate.policies import Policies
     from infra.local.gate.queues import make_cheap
 
-    region = get_region()  # outside of any request: the one that it was started for
+    region = get_region()  # outside of any request this is the region that ministack was started for
     known = Policies.read(Path(policies).read_text())
 
     def keys(table: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Who may do what: roles by the access key that a request is signed with. Pure.
 
 A role's access key is ``NAME.ROLE``: the deployment's name (``CLICKSTREAM_NAME``) and the role's own. Any other key is the
-administrator's, who may do everything. Policies come from infra.permissions, with ``{name}`` for the deployment's name.
+administrator's, which may do everything. Policies come from infra.permissions, with ``{name}`` for the deployment's name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from infra.local.account import ACCOUNT
 from infra.local.gate.actions import Need
 
-#: Stands for a deployment's name in the policies.
+#: Stands for the deployment's name in the policies.
 PLACEHOLDER = "{name}"
 
 
@@ -65,7 +65,7 @@ class Policies:
 
 
 def principal(access_key: str) -> Principal | None:
-    """Whose key this is; None for the administrator's."""
+    """The role that this key belongs to; None for the administrator's key."""
     deployment, dot, role = access_key.rpartition(".")
     return Principal(deployment, role) if dot else None
 
@@ -75,7 +75,7 @@ def _matches(resource: str, pattern: str) -> bool:
 
 
 def _hold(conditions: Mapping[str, Mapping[str, str]], context: Mapping[str, str], deployment: str) -> bool:
-    """``StringEquals`` is the one operator that infra.permissions uses; an unknown one never holds."""
+    """``StringEquals`` is the only operator that infra.permissions uses; any other never holds."""
     return all(
         operator == "StringEquals" and context.get(key) == wanted.replace(PLACEHOLDER, deployment)
         for operator, keys in conditions.items()

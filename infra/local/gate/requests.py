@@ -1,6 +1,6 @@
 """What one HTTP request to an AWS endpoint asks for: service, operation, parameters. Pure.
 
-Parameters are spelled as a boto3 client spells them, as far as limits and permissions look at them.
+Parameters are spelled as a boto3 client spells them, as far as limits and permissions read them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from infra.local.limits.refusal import Refusal
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 #: Names in a signature's scope that differ from boto3's.
 _BOTO3_NAMES = {"states": "stepfunctions", "monitoring": "cloudwatch"}
-#: Services whose bodies are read; of any other a request's head says all that is asked.
+#: Services whose bodies are read; for any other service the request's head is enough.
 _READ = frozenset({"dynamodb", "sqs", "sns", "stepfunctions", "cloudwatch"})
 _OBJECT_OPERATIONS = {
     "GET": "GetObject",

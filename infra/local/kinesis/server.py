@@ -71,7 +71,7 @@ class _Server:
             regions, flush=self._flush if self._journal is not None else None, gate=_gate(self._arguments.policies)
         )
         gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked at by every collection
+        gc.freeze()  # objects that live as long as the process need no collection
         host, port = self._listener.getsockname()[:2]
         _say(f"ready on {'https' if self._arguments.certificate else 'http'}://{host}:{port}")
         await hypercorn.asyncio.serve(app, self._config(), shutdown_trigger=self._stop.wait)  # type: ignore[arg-type]  # ours are plain dicts
@@ -84,7 +84,7 @@ class _Server:
         try:
             await self._journal.flush()
         except OSError as error:
-            # nothing can be promised any more, so nothing is answered any more
+            # nothing can be made durable any more, so nothing may be acknowledged
             _say(f"cannot write to {self._arguments.state}: {error.strerror}; stopping")
             self._exit_code = 1
             self._stop.set()
@@ -145,7 +145,7 @@ def _loopback(text: str) -> str:
             return host
     except ValueError:
         pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not a loopback address, and whoever reaches this server may do anything")
+    raise argparse.ArgumentTypeError(f"{text!r} is not a loopback address, and any client of this server may do anything")
 
 
 def _record_size(text: str) -> int:
@@ -158,9 +158,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.local.kinesis", description="The embedded Kinesis.")
     option = parser.add_argument
     option("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
-    option("--port", type=int, required=True, help="0 takes a free one; the ready line tells which")
+    option("--port", type=int, required=True, help="0 takes a free one, which the ready line names")
     option("--state", type=Path, metavar="DIR", help="keep streams and records in this folder")
-    option("--policies", type=Path, metavar="FILE", help="let each role do what this file allows it, and no more")
+    option("--policies", type=Path, metavar="FILE", help="allow each role only what this file allows")
     option("--limits", action="store_true", help="enforce the shards' write and read limits")
     option("--seed", type=int, default=0, help="seals tokens and draws faults")
     option("--max-record-size", type=_record_size, default=MIN_RECORD_KIB, metavar="KIB", help="of new streams")

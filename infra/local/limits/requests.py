@@ -1,7 +1,8 @@
 """AWS's documented limits: a request in, None or AWS's own refusal out.
 
-Requests are spoken as to a boto3 client: the service's boto3 name, the operation as in the API (``PutItem``), and the client's
-keyword arguments. The simulator's stores call :func:`refusal` with what they were given; the gate parses the wire into that.
+Requests are given as to a boto3 client: the service's boto3 name, the operation as in the API (``PutItem``), and the client's
+keyword arguments. The simulator's stores call :func:`refusal` with their own arguments; the gate parses HTTP requests into the
+same form.
 
 Kinesis is not here: :mod:`infra.local.kinesis` is a model of the service and refuses by itself, in the simulator too.
 """

@@ -53,7 +53,8 @@ def panel(life: Life) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(when)}</th><td class="wrap">{escape(what)}</td></tr>' for when, what in lines(life)
     )
-    link = f'<a href="/v1/explain/{quote(life.event_id)}">JSON</a>'
+    # a slash of an id is none of the path: "a/../b" would lead a browser elsewhere
+    link = f'<a href="/v1/explain/{quote(life.event_id, safe="")}">JSON</a>'
     return (
         f'<section class="panel">\n<header><h2>{escape(head(life))}</h2> {link}</header>\n'
         '<div class="scroll" tabindex="0" role="region" aria-label="What became of it">\n'

@@ -8,11 +8,14 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from random import Random
+from typing import NamedTuple
 
 import pytest
 
 from clickstream.listening import listen
+from clickstream.web_server import Server
 from producers.collector import server as web
 from producers.collector.app import Clocks, Timeouts, create_app
 from producers.collector.clients.fingerprints import Fingerprints
@@ -26,11 +29,28 @@ SOON = 5.0
 """Far beyond the time-outs that these tests set."""
 
 
+class Running(NamedTuple):
+    server: Server
+    port: int
+
+    def within(self, seconds: float, connections: int) -> bool:
+        """Whether it comes to hold so many connections."""
+        until = time.monotonic() + seconds
+        while len(self.server.server_state.connections) != connections:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.01)
+        return True
+
+
 @pytest.fixture
-def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """A real server, in a thread, whose patience is a fraction of a second."""
     monkeypatch.setattr(web, "HEAD_S", 0.4)
+    monkeypatch.setattr(web, "ANSWER_S", 0.4)
     listener = listen("127.0.0.1", 0)
+    # accepted sockets inherit it: what a client leaves unread soon stands in our memory instead of the kernel's
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
     address: int = listener.getsockname()[1]
     app = create_app(
         Stream(),
@@ -41,14 +61,19 @@ def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         memory=MEMORY,
     )
     ready = threading.Event()
-    server = web.Server(app, on_ready=ready.set, on_stop=app.state.drain)
+    server = web.server(app, on_ready=ready.set, on_stop=app.state.drain)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     assert ready.wait(10)
-    yield address
+    yield Running(server, address)
     server.should_exit = True
     thread.join(20)
     assert not thread.is_alive()
+
+
+@pytest.fixture
+def port(running: Running) -> int:
+    return running.port
 
 
 def connect(port: int) -> socket.socket:
@@ -147,6 +172,27 @@ def test_bodies_that_dawdle_share_a_bounded_memory(port: int) -> None:
     assert b"HTTP/1.1 503" in answers
     assert set(answers) <= {b"HTTP/1.1 503", b"HTTP/1.1 408", b""}
     assert works(port)
+
+
+def _send(client: socket.socket, content: bytes) -> None:
+    with suppress(OSError):  # let go before all of it was sent
+        client.sendall(content)
+
+
+@pytest.mark.parametrize("requests", [1, 2, 100])
+def test_who_does_not_read_the_answer_is_let_go(running: Running, requests: int) -> None:
+    """Each request is answered with hundreds of kilobytes, of which the sockets take few; all are sent at once."""
+    wrong = b"[" + b",".join([b'{"type":"purchase"}'] * 500) + b"]"
+    asked = HEAD + b"Content-Length: %d\r\n\r\n" % len(wrong) + wrong
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        client.settimeout(SOON)
+        client.connect(("127.0.0.1", running.port))
+        assert running.within(SOON, connections=1)
+        threading.Thread(target=_send, args=(client, asked * requests)).start()
+        assert running.within(SOON, connections=0), "its connection stays"
+        assert len(said(client)) < 100_000
+    assert works(running.port)
 
 
 def test_noise_is_no_fault(port: int) -> None:

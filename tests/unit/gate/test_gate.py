@@ -10,11 +10,11 @@ import pytest
 from infra.local import roles
 from infra.local.gate import faults
 from infra.local.gate.actions import Need, needs
-from infra.local.gate.answers import answer
 from infra.local.gate.asgi import control
 from infra.local.gate.faults import Fault
 from infra.local.gate.gate import Gate
 from infra.local.gate.policies import Policies
+from infra.local.gate.protocols import render
 from infra.local.gate.requests import Caller, Request
 from infra.local.limits.refusal import Refusal
 
@@ -215,6 +215,6 @@ def test_a_fault_that_is_none_is_refused(body: bytes, gate: Gate) -> None:
 
 
 def test_a_head_is_answered_without_a_body() -> None:
-    said = answer("s3", Refusal("AccessDenied", "no", 403), head=True)
+    said = render("s3", Refusal("AccessDenied", "no", 403), head=True)
     assert (said.status, said.body) == (403, b"")
     assert (b"content-length", b"0") in said.headers

@@ -1,17 +1,17 @@
-"""A request's head and body in, an answer out: the HTTP API without its transport.
+"""The HTTP API without its transport: a request's head and body in, a reply out.
 
-Every operation is one POST to ``/`` whose ``X-Amz-Target`` names it. Nothing here waits.
+Every operation is one POST to ``/`` whose ``X-Amz-Target`` names it. Nothing here blocks.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
 
+from infra.local.gate.requests import caller
 from infra.local.kinesis.http import push
 from infra.local.kinesis.http.calls import writers
 from infra.local.kinesis.http.parameters import Parameters
@@ -28,13 +28,12 @@ from infra.local.kinesis.model.settings import DEFAULT_REGION
 from infra.local.kinesis.regions import Regions
 
 TARGET_PREFIX = "Kinesis_20131202."
-_CREDENTIAL_REGION = re.compile(r"Credential=[^/,\s]*/\d{8}/([a-z0-9-]+)/")
-#: Any of these in the query makes it a signed request, as in its header would Authorization.
+#: In the query of a presigned request, in place of the Authorization header.
 _SIGNED_BY_QUERY = "X-Amz-Credential"
 
 
 class Request(msgspec.Struct, frozen=True):
-    """What the transport has read."""
+    """A request as the transport has read it."""
 
     headers: Mapping[str, str]
     """Names in lower case."""
@@ -43,7 +42,7 @@ class Request(msgspec.Struct, frozen=True):
 
     @property
     def signature(self) -> str:
-        """The Authorization header, or the query that stands in for it; empty when the request is not signed."""
+        """The Authorization header, or the query of a presigned request; empty when the request is not signed."""
         query = unquote(self.query) if _SIGNED_BY_QUERY in self.query else ""
         return self.headers.get("authorization", query)
 
@@ -54,12 +53,12 @@ class Request(msgspec.Struct, frozen=True):
     @property
     def region(self) -> str:
         """The region that the caller signed for."""
-        match = _CREDENTIAL_REGION.search(self.signature)
-        return match.group(1) if match else DEFAULT_REGION
+        who = caller(self.signature)
+        return DEFAULT_REGION if who is None else who.region
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """A whole answer."""
+    """A whole response."""
 
     status: int
     content_type: str
@@ -69,13 +68,13 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """Answers requests from the model of the region that each was signed for."""
+    """Answers each request from the model of the region that it was signed for."""
 
     def __init__(self, regions: Regions) -> None:
         self._regions = regions
 
     def delay_ms(self, request: Request) -> int:
-        """How long an injected fault holds this call up."""
+        """How long an injected fault delays this call."""
         faults = self._regions.faults
         return faults.delay_ms(request.operation) if faults.active else 0
 
@@ -83,7 +82,7 @@ class Api:
         """Perform the call at ``now_ms``."""
         wire = wire_for(request.headers.get("content-type", ""))
         if wire is None or not request.headers.get("x-amz-target", "").startswith(TARGET_PREFIX):
-            # AWS answers so too: without a content type it knows, it does not know the operation
+            # as AWS answers: without a known content type it does not know the operation
             return Reply(404, "application/xml", b"<UnknownOperationException/>\n", "UnknownOperationException")
         try:
             if "authorization" in request.headers and _SIGNED_BY_QUERY in request.query:
@@ -107,7 +106,7 @@ class Api:
                 case name:
                     raise UnknownOperationException(f"Kinesis has no operation {name!r} here.")
         except KinesisError as error:
-            # AWS's own inconsistency: what its front end cannot read, it answers with another member
+            # AWS's own inconsistency: its front end spells the member differently
             member = "Message" if isinstance(error, SerializationException) else "message"
             text = wire.encode({"__type": error.code, member: error.message})
             return Reply(error.status, wire.content_type, text, error.code)

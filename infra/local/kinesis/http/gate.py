@@ -1,4 +1,4 @@
-"""The gate of :mod:`infra.local.gate` before the embedded Kinesis: it must read CBOR, and look into iterators and tokens."""
+"""The gate of :mod:`infra.local.gate` before the embedded Kinesis: it reads CBOR, and looks into iterators and tokens."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.local.kinesis.regions import Regions
 
 
 class _Named(msgspec.Struct, rename="pascal"):
-    """What tells which stream a call is about; nothing else of the body is decoded."""
+    """The members that name the stream of a call; nothing else of the body is decoded."""
 
     stream_name: str | None = None
     stream_arn: str | None = msgspec.field(default=None, name="StreamARN")
@@ -29,7 +29,7 @@ class _Named(msgspec.Struct, rename="pascal"):
 
 
 class KinesisGate:
-    """Refuses calls in Kinesis's own form. Limits are the model's own."""
+    """Refuses calls in Kinesis's own form. The model enforces the limits."""
 
     def __init__(self, gate: Gate, regions: Regions) -> None:
         self._gate = gate
@@ -45,7 +45,7 @@ class KinesisGate:
         try:
             given = msgspec.to_builtins(wire.decode(request.body, _Named))
         except KinesisError:
-            return None  # the service says so itself
+            return None  # the API refuses the body itself
         call = requests.Request(who._replace(service="kinesis"), request.operation, given)
         refused = self._gate.refusal(call, lambda _: self._stream_of(request.region, given))
         if refused is None:
@@ -54,9 +54,9 @@ class KinesisGate:
         return Reply(refused.status, wire.content_type, text, refused.code)
 
     def control(self, method: str, body: bytes) -> Reply:
-        """The gate's own endpoint."""
-        said = control(self._gate, method, body)
-        return Reply(said.status, dict(said.headers)[b"content-type"].decode(), said.body)
+        """Serve the gate's control endpoint."""
+        answer = control(self._gate, method, body)
+        return Reply(answer.status, dict(answer.headers)[b"content-type"].decode(), answer.body)
 
     def _stream_of(self, region: str, given: Mapping[str, Any]) -> str:
         """The stream that an iterator or a token carries; ValueError when it was not made here."""

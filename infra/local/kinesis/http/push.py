@@ -1,4 +1,4 @@
-"""SubscribeToShard's push: events as they arrive, heartbeats between, until five minutes are over or the shard ends."""
+"""SubscribeToShard's push: events as they arrive, heartbeats between, until five minutes have passed or the shard ends."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from infra.local.kinesis.model.records import StartingPosition
 from infra.local.kinesis.model.subscriptions import Subscription
 from infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
 
-#: A reader hears from us at least this often; KCL suspects a connection after 30 s of silence.
+#: An event is sent at least this often; KCL suspects a connection after 30 s of silence.
 HEARTBEAT_MS = 5_000
-#: How often a shard is looked at when nothing was put: a change may become due with time alone.
+#: How often a shard is polled when nothing is put: a pending change becomes due with time alone.
 _LOOK_S = 0.25
 
 
 class Bell:
-    """Wakes the subscriptions when records or shards are new."""
+    """Wakes the subscriptions when there are new records or shards."""
 
     def __init__(self) -> None:
         self._rung = asyncio.Event()
 
     def ring(self) -> None:
-        """Wake everyone who waits."""
+        """Wake all waiters."""
         self._rung.set()
         self._rung = asyncio.Event()
 
     async def wait(self, seconds: float) -> None:
-        """Return at the next ring, or after a while."""
+        """Return at the next ring, or after ``seconds``."""
         try:
             async with asyncio.timeout(seconds):
                 await self._rung.wait()
@@ -67,7 +67,7 @@ async def events(opened: Opened, bell: Bell, clock: Callable[[], int]) -> AsyncG
     kind = wire.content_type
     try:
         yield eventstream.event("initial-response", kind, wire.encode({}))
-        sent_ms = 0  # so that the first event, which tells the position, follows at once
+        sent_ms = 0  # the first event, which carries the position, is sent at once
         while subscription.is_open and (now_ms := clock()) < subscription.expires_ms:
             if not has_news(kinesis, subscription) and now_ms - sent_ms < HEARTBEAT_MS:
                 await bell.wait(_LOOK_S)
@@ -77,7 +77,7 @@ async def events(opened: Opened, bell: Bell, clock: Callable[[], int]) -> AsyncG
                 sent_ms = now_ms
                 yield eventstream.event("SubscribeToShardEvent", kind, wire.encode(shapes.fanout_event(event)))
             else:
-                await bell.wait(_LOOK_S)  # there is news, but the subscription's 2 MB/s are used up
+                await bell.wait(_LOOK_S)  # there are records, but the subscription's 2 MB/s are used up
     except KinesisError as error:
         yield eventstream.exception(error.code, kind, wire.encode({"message": error.message}))
     finally:

@@ -71,7 +71,7 @@ def get_records(result: GetRecordsResult) -> Answer:
 
 
 def fanout_event(event: FanoutEvent) -> Answer:
-    """A SubscribeToShardEvent. At a shard's end ContinuationSequenceNumber is null, by which KCL knows it."""
+    """A SubscribeToShardEvent. At a shard's end ContinuationSequenceNumber is null, which is how KCL detects it."""
     answer: Answer = {
         "Records": records(event.records),
         "ContinuationSequenceNumber": event.continuation_sequence_number,
@@ -83,7 +83,7 @@ def fanout_event(event: FanoutEvent) -> Answer:
 
 
 def description(described: StreamShards) -> Answer:
-    """DescribeStream's."""
+    """For DescribeStream."""
     return {
         **_common(described.stream),
         "Shards": [shard(one) for one in described.shards],
@@ -92,7 +92,7 @@ def description(described: StreamShards) -> Answer:
 
 
 def summary(stream: Stream) -> Answer:
-    """DescribeStreamSummary's."""
+    """For DescribeStreamSummary."""
     return {
         **_common(stream),
         "OpenShardCount": len(stream.graph.open_shards) if stream.status != "CREATING" else 0,
@@ -104,13 +104,13 @@ def summary(stream: Stream) -> Answer:
 
 
 def warm_throughput(stream: Stream) -> Answer:
-    """Only of an on-demand stream that was given one."""
+    """Present only for an on-demand stream with a warm throughput."""
     mibps = stream.state.warm_mibps
     return {} if mibps is None else {"WarmThroughput": {"TargetMiBps": mibps, "CurrentMiBps": mibps}}
 
 
 def list_entry(stream: Stream) -> Answer:
-    """ListStreams's."""
+    """For ListStreams."""
     state = stream.state
     return {
         "StreamName": state.name,
@@ -165,5 +165,5 @@ def _common(stream: Stream) -> Answer:
 
 
 def next_token(token: str | None) -> Answer:
-    """The member by which a listing goes on."""
+    """NextToken, where the listing has more pages."""
     return {} if token is None else {"NextToken": token}

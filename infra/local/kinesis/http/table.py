@@ -1,4 +1,4 @@
-"""Every operation of the API that an ordinary call serves. PutRecord, PutRecords and SubscribeToShard are served in api.py."""
+"""The operations of the API by name. PutRecord, PutRecords and SubscribeToShard are not here: api.py dispatches them."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Timestamp:
-    """A time in an answer or a CBOR request."""
+    """A time in a response or in a CBOR request."""
 
     __slots__ = ("ms",)
 
@@ -111,7 +111,7 @@ _CBOR_WIRE = CborWire()
 
 
 def wire_for(content_type: str) -> Wire | None:
-    """The encoding of a request, which its answer shares; None for one that Kinesis does not speak."""
+    """The encoding of a request and of its response; None for one that Kinesis does not know."""
     match content_type.partition(";")[0].strip().lower():
         case "application/x-amz-json-1.1" | "application/json":
             return _JSON_WIRE

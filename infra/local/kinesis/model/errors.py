@@ -1,4 +1,4 @@
-"""What Kinesis answers when it refuses a call: one class per error type of the API.
+"""The errors of the API, one class per error type.
 
 The class name is the type on the wire (``__type``), ``message`` is the text that AWS gives, ``status`` the HTTP status.
 """

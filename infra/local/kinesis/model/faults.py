@@ -1,6 +1,6 @@
-"""Faults on demand: what AWS does rarely, whenever a test wants it.
+"""Injected faults: what AWS does rarely, a test does whenever it needs it.
 
-Faults are values; a list of them is asked before and after each operation. Chance comes from a seed.
+Faults are values; every operation consults them before and after it runs. Chance comes from a seed.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Faults:
         self.active.clear()
 
     def check(self, operation: str, when: Literal["before", "after"]) -> None:
-        """Raise what a fault says about this call, if one does."""
+        """Raise the error that a fault injects into this call, if any."""
         for fault in list(self.active):
             if not isinstance(fault, Fail) or fault.when != when or fault.operation not in ("*", operation):
                 continue

@@ -21,10 +21,10 @@ class Record(msgspec.Struct, frozen=True, gc=False, array_like=True):
     size: int
     """Bytes of data and partition key, as every limit counts them."""
     encrypted: bool = False
-    """Whether the stream was encrypted when the record came."""
+    """Whether the stream was encrypted when the record was put."""
 
 
-#: Takes the place of a trimmed record until the list is compacted, so that its data is freed at once.
+#: Replaces a trimmed record until the list is compacted, so that its data is freed at once.
 _TRIMMED = Record(-1, 0, "", b"", 0)
 _COMPACT_FROM = 1024
 
@@ -52,14 +52,14 @@ class ShardLog:
         return self._records[self._head].counter if len(self) else self.next_counter
 
     def append(self, partition_key: str, data: bytes, size: int, now_ms: int, *, encrypted: bool = False) -> Record:
-        """Add a record that arrives now. A clock that steps back does not take arrival times with it."""
+        """Add a record that arrives now. Arrival times do not step back when the clock does."""
         arrival_ms = now_ms if now_ms > self.last_arrival_ms else self.last_arrival_ms
         record = Record(self.next_counter, arrival_ms, partition_key, data, size, encrypted)
         self.restore(record)
         return record
 
     def restore(self, record: Record) -> None:
-        """Add a record that was appended in an earlier life; its counter must not be below ``next_counter``."""
+        """Add a record that an earlier process appended; its counter must not be below ``next_counter``."""
         self._records.append(record)
         self.next_counter = record.counter + 1
         self.last_arrival_ms = record.arrival_ms

@@ -11,7 +11,7 @@ from infra.local.limits.kinesis import (
 
 
 class Bucket:
-    """A token bucket that holds one second's worth. It may be overdrawn, by a read of 10 MB; then it refuses until refilled."""
+    """A token bucket that holds one second's worth. A read of 10 MB may overdraw it; it then refuses until it is refilled."""
 
     __slots__ = ("_at_ms", "_balance", "_rate")
 
@@ -21,7 +21,7 @@ class Bucket:
         self._at_ms = now_ms
 
     def holds(self, amount: int, now_ms: int) -> bool:
-        """Whether ``amount`` is there (more than a second's worth counts as a full bucket)."""
+        """Whether the bucket holds ``amount`` (more than a second's worth counts as a full bucket)."""
         if now_ms > self._at_ms:
             self._balance = min(self._rate, self._balance + (now_ms - self._at_ms) * self._rate / 1000)
             self._at_ms = now_ms
@@ -32,7 +32,7 @@ class Bucket:
 
 
 class ShardMeter:
-    """What one shard may still take and give."""
+    """The write and read limits of one shard."""
 
     __slots__ = ("_read_bytes", "_read_calls", "_write_bytes", "_write_records")
 
@@ -43,8 +43,8 @@ class ShardMeter:
         self._read_calls = Bucket(SHARD_READ_CALLS_PER_S, now_ms)
 
     def may_write(self, size: int, now_ms: int) -> bool:
-        """Take a record's share of the write limits, or say no."""
-        # both are asked before either is taken from: a refused record must not use up the other limit
+        """Take a record's share of the write limits; False when they are used up."""
+        # both are checked before either is charged: a refused record must not use up the other limit
         if not (self._write_bytes.holds(size, now_ms) and self._write_records.holds(1, now_ms)):
             return False
         self._write_bytes.take(size)
@@ -52,12 +52,12 @@ class ShardMeter:
         return True
 
     def may_read(self, now_ms: int) -> bool:
-        """Take one call's share of the read limits, or say no."""
+        """Take one call's share of the read limits; False when they are used up."""
         if not (self._read_calls.holds(1, now_ms) and self._read_bytes.holds(1, now_ms)):
             return False
         self._read_calls.take(1)
         return True
 
     def has_read(self, size: int) -> None:
-        """Charge what a call returned; a large answer is paid off over the next seconds."""
+        """Charge the bytes that a call returned; a large result is paid off over the next seconds."""
         self._read_bytes.take(size)

@@ -1,4 +1,4 @@
-"""What goes into the data plane's operations and what comes out of them."""
+"""The arguments and results of the operations on records."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PutResult(
         "error_message": "ErrorMessage",
     },
 ):
-    """What became of one record: a place in a shard, or an error."""
+    """The result for one record: its place in a shard, or an error."""
 
     sequence_number: str | None = None
     shard_id: str | None = None
@@ -62,11 +62,11 @@ class ReadRecord(msgspec.Struct, frozen=True, gc=False):
     partition_key: str
     data: bytes
     encrypted: bool = False
-    """As it was put."""
+    """Whether the stream was encrypted when the record was put."""
 
 
 class GetRecordsResult(msgspec.Struct, frozen=True):
-    """Records in order, and where to go on."""
+    """Records in order, and the iterator that continues after them."""
 
     records: list[ReadRecord]
     next_iterator: str | None

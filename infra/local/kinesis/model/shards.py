@@ -70,7 +70,7 @@ def shard_id(index: int) -> str:
 
 
 def index_of(shard_id: str) -> int | None:
-    """The index that a shard id names; AWS takes ``shardId-7`` and ``7`` as well. None for what is no shard id."""
+    """The index that a shard id names; AWS takes ``shardId-7`` and ``7`` as well. None if it is not a shard id."""
     digits = shard_id.removeprefix("shardId-")
     return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) <= 12 else None
 
@@ -104,7 +104,7 @@ class ShardGraph:
         return self._open[bisect_right(self._starts, key) - 1]
 
     def split(self, shard: Shard, new_start: bytes, now_ms: int) -> None:
-        """Close an open shard; its children part at ``new_start``, which lies inside its range and is not its first key."""
+        """Close an open shard; its children meet at ``new_start``, which lies inside its range and is not its first key."""
         assert shard.is_open
         assert shard.start < new_start <= shard.end
         below = key_bytes(key_number(new_start) - 1)

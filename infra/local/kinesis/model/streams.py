@@ -1,4 +1,4 @@
-"""The state of one stream: what is written to disk when the server is durable, and what hangs on it in memory."""
+"""The state of one stream: what a durable server writes to disk, and what exists only in memory."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class StreamState(msgspec.Struct, kw_only=True):
     encryption_key: str | None = None
     warm_mibps: int | None = None
     distribution: str | None = None
-    """RecordDistributionStrategy: stored and shown; records go by their keys here either way."""
+    """RecordDistributionStrategy: stored and shown; records are routed by their keys either way."""
     metrics: list[str] = []
     tags: dict[str, str] = {}
     policies: dict[str, str] = {}
@@ -120,7 +120,7 @@ class Stream:
             del self.logs[index], self.meters[index]
 
     def snapshot(self) -> StreamState:
-        """The state as it stands, for writing down."""
+        """The current state, for the journal."""
         state = self.state
         state.shards = list(self.graph.shards.values())
         state.next_shard_index = self.graph.next_index
@@ -148,5 +148,5 @@ class Stream:
         return self.state.max_record_kib * KIB
 
     def horizon_ms(self, now_ms: int) -> int:
-        """What arrived before this is no longer retained."""
+        """Records that arrived before this time are no longer retained."""
         return now_ms - self.state.retention_hours * HOUR_MS

@@ -1,4 +1,4 @@
-"""The state of one push of enhanced fan-out."""
+"""The state of one subscription of enhanced fan-out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from infra.local.limits.kinesis import FANOUT_BYTES_PER_S, SUBSCRIPTION_LIFE_MS
 
 
 class Subscription:
-    """One consumer's push from one shard: five minutes, or until another takes it over."""
+    """One consumer's subscription to one shard: it lasts five minutes, or until another takes it over."""
 
     def __init__(self, consumer_arn: str, stream: Stream, shard: Shard, counter: int, now_ms: int) -> None:
         self.consumer_arn = consumer_arn

@@ -1,7 +1,6 @@
 """Opaque, sealed tokens: shard iterators and pagination tokens.
 
-A token carries all that the server must know, so the server keeps nothing per reader; a seal keyed by the seed tells ours from
-others'.
+A token carries the whole position, so the server keeps no state per reader. A seal, keyed by the seed, rejects foreign tokens.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ _SEAL_BYTES = 12
 
 
 class ShardIterator(msgspec.Struct, frozen=True, array_like=True, tag="iterator"):
-    """A position in a shard at a time."""
+    """A position in a shard, and when it was issued."""
 
     stream: str
     stream_created_ms: int
-    """Tells the stream from a later one of the same name."""
+    """Distinguishes the stream from a later one of the same name."""
     shard_index: int
     counter: int
     """Counter of the next record to read, at the least."""
@@ -29,10 +28,10 @@ class ShardIterator(msgspec.Struct, frozen=True, array_like=True, tag="iterator"
 
 
 class ListingToken(msgspec.Struct, frozen=True, array_like=True, tag="listing"):
-    """Where a listing goes on."""
+    """The position after which a listing continues."""
 
     operation: str
-    """The only one that takes it."""
+    """The only operation that accepts the token."""
     stream: str
     after: str
     """The last name, id or index that was listed."""
@@ -56,7 +55,7 @@ class TokenSeal:
         return b64encode(self._digest(body) + body).decode()
 
     def unseal(self, text: str, kind: type[Token]) -> Token:
-        """The token; ValueError when it was not sealed here or is of another kind."""
+        """The token; ValueError when the seal is foreign or the token is of another kind."""
         raw = b64decode(text, validate=True)
         digest, body = raw[:_SEAL_BYTES], raw[_SEAL_BYTES:]
         if digest != self._digest(body):

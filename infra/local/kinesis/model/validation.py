@@ -1,4 +1,4 @@
-"""What a call's members must satisfy in Kinesis, reported as AWS reports it: all violations in one ValidationException."""
+"""The constraints on a call's members, reported as AWS does: all violations in one ValidationException."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HASH_KEY_PATTERN = r"0|([1-9]\d{0,38})"
 
 
 def check(*violations: str | None) -> None:
-    """Raise the violations that are there."""
+    """Raise a ValidationException if there is any violation."""
     refused = refusal(*violations)
     if refused is not None:
         raise ValidationException(refused.message)
@@ -26,5 +26,5 @@ def name_violation(member: str, value: str | None) -> str | None:
 
 
 def arn_violation(member: str, value: str | None, regex: str = STREAM_ARN_PATTERN) -> str | None:
-    """Of an ARN where nothing else will do."""
+    """Of an ARN, where a name is not accepted."""
     return required(member, value) or pattern(member, value, regex)

@@ -7,14 +7,14 @@ import msgspec
 from infra.local.account import ACCOUNT
 from infra.local.kinesis.model.errors import LimitExceededException, ValidationException
 from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import ON_DEMAND
+from infra.local.kinesis.model.streams import ON_DEMAND, Stream
 from infra.local.kinesis.model.validation import check
 from infra.local.kinesis.operations.operation import operation
 from infra.local.limits import constraints
 
 
 class AccountLimits(msgspec.Struct, frozen=True):
-    """What DescribeLimits tells."""
+    """The answer to DescribeLimits."""
 
     shard_limit: int
     open_shard_count: int
@@ -24,12 +24,11 @@ class AccountLimits(msgspec.Struct, frozen=True):
 
 @operation
 def describe_limits(kinesis: Kinesis, now_ms: int) -> AccountLimits:
-    alive = kinesis.existing(now_ms)
-    provisioned = [one for one in alive if one.state.mode != ON_DEMAND]
+    provisioned = _provisioned(kinesis, now_ms)
     return AccountLimits(
         kinesis.settings.shard_quota,
-        sum(len(one.graph.open_shards) for one in provisioned),
-        len(alive) - len(provisioned),
+        sum(len(stream.graph.open_shards) for stream in provisioned),
+        len(kinesis.streams) - len(provisioned),
     )
 
 
@@ -44,9 +43,7 @@ def update_account_settings(kinesis: Kinesis, status: str | None, now_ms: int) -
 
 def check_shard_quota(kinesis: Kinesis, more: int, now_ms: int) -> None:
     """Refuse to open ``more`` shards above the account's quota; on-demand streams do not count."""
-    # settled first: a deleted stream that nobody asked for since would be counted for ever
-    alive = kinesis.existing(now_ms)
-    in_use = sum(len(one.graph.open_shards) for one in alive if one.state.mode != ON_DEMAND)
+    in_use = sum(len(stream.graph.open_shards) for stream in _provisioned(kinesis, now_ms))
     if more > 0 and in_use + more > kinesis.settings.shard_quota:
         raise LimitExceededException(
             f"This request would exceed the shard limit for the account {ACCOUNT} in {kinesis.settings.region}. "
@@ -62,3 +59,7 @@ def check_warm(kinesis: Kinesis, mode: str, mibps: int | None) -> None:
         raise ValidationException("WarmThroughputMiBps is only for ON_DEMAND streams.")
     if mibps and kinesis.committed_ms is None:
         raise ValidationException("WarmThroughputMiBps needs MinimumThroughputBillingCommitment to be ENABLED.")
+
+
+def _provisioned(kinesis: Kinesis, now_ms: int) -> list[Stream]:
+    return [stream for stream in kinesis.existing(now_ms) if stream.state.mode != ON_DEMAND]

@@ -37,10 +37,7 @@ def enable_enhanced_monitoring(
 ) -> MetricsChange:
     chosen = _metrics(metrics)
     found = kinesis.idle(stream, now_ms)
-    before = list(found.state.metrics)
-    found.state.metrics = [one for one in METRICS if one in before or one in chosen]
-    kinesis.journal.changed(found)
-    return MetricsChange(found, before, list(found.state.metrics))
+    return _replace_metrics(kinesis, found, chosen.union(found.state.metrics))
 
 
 @operation
@@ -49,10 +46,14 @@ def disable_enhanced_monitoring(
 ) -> MetricsChange:
     chosen = _metrics(metrics)
     found = kinesis.idle(stream, now_ms)
-    before = list(found.state.metrics)
-    found.state.metrics = [one for one in before if one not in chosen]
-    kinesis.journal.changed(found)
-    return MetricsChange(found, before, list(found.state.metrics))
+    return _replace_metrics(kinesis, found, set(found.state.metrics) - chosen)
+
+
+def _replace_metrics(kinesis: Kinesis, stream: Stream, desired: set[str]) -> MetricsChange:
+    before = list(stream.state.metrics)
+    stream.state.metrics = [metric for metric in METRICS if metric in desired]
+    kinesis.journal.changed(stream)
+    return MetricsChange(stream, before, list(stream.state.metrics))
 
 
 def _metrics(metrics: Sequence[str] | None) -> set[str]:

@@ -92,9 +92,7 @@ def start_stream_encryption(
 ) -> None:
     """Mark the stream as encrypted. Nothing is encrypted: data never leaves this machine."""
     _check_encryption(encryption_type, key_id)
-    found = kinesis.idle(stream, now_ms)
-    found.state.encryption_key = key_id
-    kinesis.begin(found, Setting(), now_ms)
+    _set_encryption_key(kinesis, stream, key_id, now_ms)
 
 
 @operation
@@ -102,9 +100,7 @@ def stop_stream_encryption(
     kinesis: Kinesis, stream: str | None, encryption_type: str | None, key_id: str | None, now_ms: int
 ) -> None:
     _check_encryption(encryption_type, key_id)
-    found = kinesis.idle(stream, now_ms)
-    found.state.encryption_key = None
-    kinesis.begin(found, Setting(), now_ms)
+    _set_encryption_key(kinesis, stream, None, now_ms)
 
 
 def _retention(kinesis: Kinesis, stream: str | None, hours: int | None, now_ms: int) -> Stream:
@@ -124,6 +120,12 @@ def _set_retention(kinesis: Kinesis, stream: Stream, hours: int | None) -> None:
     assert hours is not None
     stream.state.retention_hours = hours
     kinesis.journal.changed(stream)
+
+
+def _set_encryption_key(kinesis: Kinesis, stream: str | None, key: str | None, now_ms: int) -> None:
+    found = kinesis.idle(stream, now_ms)
+    found.state.encryption_key = key
+    kinesis.begin(found, Setting(), now_ms)
 
 
 def _check_encryption(encryption_type: str | None, key_id: str | None) -> None:

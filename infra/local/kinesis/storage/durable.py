@@ -1,4 +1,4 @@
-"""Durability: what was acknowledged is there after kill -9.
+"""Durability: what was acknowledged survives kill -9.
 
 Every change is appended to a log before its call is answered; calls that arrive while the disk is busy share the next fsync
 (group commit). Readers may see a record a moment before it is durable, while its writer has no answer yet.
@@ -59,7 +59,7 @@ class DurableJournal:
                     log.next_counter += RESTART_GAP
                 log.trim(stream.horizon_ms(now_ms), regions.settings.retention_bytes)
         self._regions = regions
-        # a segment of its own, so that a torn opening of the last one is never relied upon
+        # a new segment, so that a torn opening of the last one is never needed
         following = self._following()
         following.append(self._opening())
         self._segments.append(following)
@@ -78,17 +78,17 @@ class DurableJournal:
         self._frames.append(encode(Removed(_region(stream), stream.state.name)))
 
     async def flush(self) -> None:
-        """Return once everything journalled so far is on the disk. OSError: it is not, and nothing will be from now on."""
+        """Return once all changes so far are on the disk. OSError: they are not, and no later change will be."""
         target = self._durable + self._in_commit + len(self._frames)
         while self._durable < target:
             if self._commit is None or self._commit.done():
                 if self._commit is not None:
-                    self._commit.result()  # raises for ever what the first failure raised
+                    self._commit.result()  # raises the first failure again, for ever
                 self._commit = asyncio.create_task(self._write())
             await asyncio.shield(self._commit)
 
     def close(self) -> None:
-        """Let another process have the folder. Everything acknowledged is on the disk already."""
+        """Release the folder. Everything acknowledged is on the disk already."""
         self._lock.close()
 
     async def _write(self) -> None:
@@ -101,7 +101,7 @@ class DurableJournal:
         data = b"".join(frames)
         following, opening = None, b""
         if segment.size + len(data) > self._segment_bytes:
-            # taken at the same instant as the frames: the state that they lead to
+            # taken at the same instant as the frames: the state after them
             following, opening = self._following(), self._opening()
         await asyncio.to_thread(segment.append, data)
         self._durable, self._in_commit = self._durable + self._in_commit, 0
@@ -135,7 +135,7 @@ def _region(stream: Stream) -> str:
 
 
 def _apply(regions: Regions, entry: Entry) -> int:
-    """Redo one entry; the number of records that it restored."""
+    """Apply one entry; the number of records that it restored."""
     streams = regions.kinesis(entry.region).streams
     match entry:
         case Changed(state=state):

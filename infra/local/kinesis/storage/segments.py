@@ -1,4 +1,4 @@
-"""The files of the durable log: framed entries, and what each file would still be needed for.
+"""The files of the durable log: framed entries, and the records that still need each file.
 
 A segment starts with the state of every stream as of its beginning, so the segments before it may be deleted once their records
 are no longer retained. A frame is a length, a CRC and a MessagePack entry; a torn frame at the very end is what a crash leaves,
@@ -55,7 +55,7 @@ _decoder = msgspec.msgpack.Decoder(Entry)
 
 
 class Damaged(UserMistake):
-    """The state folder holds what no crash of ours leaves behind."""
+    """The state folder is damaged in a way that no crash of this server causes."""
 
 
 def encode(entry: Entry) -> bytes:
@@ -73,7 +73,7 @@ class Segment:
         self.newest: dict[ShardKey, int] = {}
 
     def note(self, entry: Appended) -> None:
-        """Keep in mind that the entry's records are in this file."""
+        """Note that the entry's records are in this file."""
         for index, record in entry.records:
             self.newest[entry.region, entry.stream, entry.created_ms, index] = record.counter
 

@@ -1,1 +1,1 @@
-"""One function per operation of the API: members of the request in, the operation called, members of the answer out."""
+"""One function per operation of the API: read the request's members, call the operation, return the response's members."""

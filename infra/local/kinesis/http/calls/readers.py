@@ -1,4 +1,4 @@
-"""Calls of those who read: iterators, GetRecords, registered consumers."""
+"""Calls that read: shard iterators, GetRecords, registered consumers."""
 
 from __future__ import annotations
 
