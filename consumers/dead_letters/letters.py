@@ -21,7 +21,7 @@ from consumers.runtime.faults.dead_letters import DeadLetter, decoded
 _BATCH = 10
 _PARALLEL = 8
 #: How long a letter in our hands is hidden from other readers (s): at least, and at most, since SQS allows no more.
-_HIDDEN_S = 120
+_HIDDEN_S = 300
 _MOST_HIDDEN_S = 12 * 60 * 60
 
 
