@@ -21,7 +21,7 @@ class Server(uvicorn.Server):
         self, app: ASGIApp, *, drain_s: int, on_ready: Callable[[], None], on_stop: Callable[[], None], **options: Any
     ) -> None:
         # no access log: a request's line may hold a key
-        quiet = {"log_config": None, "access_log": False, "server_header": False}
+        quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
         super().__init__(uvicorn.Config(app, timeout_graceful_shutdown=drain_s, **quiet, **options))
         self._on_ready = on_ready
         self._on_stop = on_stop

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 
 from clickstream.listening import listen
+from clickstream.web_server import Server
 from producers.collector import server as web
 from producers.collector.app import Clocks, Timeouts, create_app
 from producers.collector.clients.fingerprints import Fingerprints
@@ -29,7 +30,7 @@ SOON = 5.0
 
 
 class Running(NamedTuple):
-    server: web.Server
+    server: Server
     port: int
 
     def within(self, seconds: float, connections: int) -> bool:

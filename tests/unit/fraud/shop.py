@@ -77,9 +77,13 @@ class Shop:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
         self.clock = Clock()
+        self.set_back_s = 0.0
+        """By how much the wall clock was set back; a monotonic clock does not notice."""
         self.registry = Registry(clients.s3, MODELS.of(SETTINGS))
         self.sink = self.open_sink()
-        self.decisions = Decisions(clients, SETTINGS, lambda: int(self.clock.now_s * 1000))
+        self.decisions = Decisions(
+            clients, SETTINGS, lambda: int(self.clock.now_s * 1000), lambda: self.clock.now_s + self.set_back_s
+        )
 
     @property
     def now_ms(self) -> int:
@@ -96,7 +100,7 @@ class Shop:
             alerts or Alerts(self.clients.sns, ALERTS.of(SETTINGS)),
             OutcomesTable(self.clients.dynamodb, OUTCOMES.of(SETTINGS)),
             SightingsTable(self.clients.dynamodb, SIGHTINGS.of(SETTINGS), shard, self.clock),
-            OtherShards(self.clients.dynamodb, SHARDS.of(SETTINGS), NAME, shard),
+            OtherShards(self.clients, SETTINGS, NAME, shard),
             followed,
             self.clock,
             threads,
