@@ -6,11 +6,16 @@ with the user: nobody can make another user's event disappear by using its id fi
 Ids are kept by generation: a generation is a span of arrival time (Kinesis's clock, so it replays identically), and an id is a
 duplicate when it was seen in this generation or in the one before. The horizon is therefore at least one span and at most two,
 and forgetting is one assignment.
+
+Memory is bounded whatever clients send: an id or a user that is long or not ASCII is kept as its digest, and a generation ends
+early when it holds half of ``MOST_IDS``, so that the oldest are forgotten before their time, which ``forgotten`` counts. Both
+follow from the order of the events alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from hashlib import blake2b
 
 import msgspec
 
@@ -19,10 +24,16 @@ from clickstream.records.routing import HashRange, hash_key
 
 #: A client must send its retry within this time.
 GENERATION_MS = 5 * 60_000
+#: Of both generations, at 180 to 300 bytes each: five minutes are whole at 5,000 events a second, a full shard's of 200 bytes.
+MOST_IDS = 3_000_000
+#: Characters of an id or a user that are kept as they are; a UUID has 36.
+_LONGEST = 40
+#: Before a digest: no id has a control character.
+_DIGEST = "\x1f"
 
 
 class SeenChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Ids of one generation with the users they belong to, which say where they move in a reshard; as the keys of ``Seen``."""
+    """Ids of one generation with the users they belong to, which say where they move in a reshard; as ``Seen`` keeps them."""
 
     generation: int
     user_ids: list[str]
@@ -36,7 +47,10 @@ Seen = dict[str, str]
 class SeenEvents:
     """The ids of one shard's last events; pure state, part of every snapshot."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = MOST_IDS) -> None:
+        self.forgotten = 0
+        """Ids that were forgotten before their time, since this process began."""
+        self._full = most // 2
         self._generation = -1
         self._now: Seen = {}
         self._before: Seen = {}
@@ -57,12 +71,15 @@ class SeenEvents:
             return self._across_generations(events, arrived_ms)
         self._advance(generation)
         ids, users = _identities(events)
+        if len(self._now) + len(ids) > self._full:
+            events, ids, users = self._one_by_one(events, ids, users)
+            self._changes.append(SeenChunk(generation, users, ids))
+            return events
         distinct = set(ids)
         if len(distinct) == len(ids) and self._now.keys().isdisjoint(distinct) and self._before.keys().isdisjoint(distinct):
             self._now.update(zip(ids, users, strict=True))
         else:
-            events = [event for event in events if self._is_new(event)]
-            ids, users = _identities(events)
+            events, ids, users = self._one_by_one(events, ids, users)
         self._changes.append(SeenChunk(generation, users, ids))
         return events
 
@@ -87,11 +104,11 @@ class SeenEvents:
                 self._advance(chunk.generation)
             if chunk.generation < self._generation - 1:
                 continue
-            target = self._now if chunk.generation == self._generation else self._before
+            is_now = chunk.generation == self._generation
             for user_id, event_id in zip(chunk.user_ids, chunk.event_ids, strict=True):
-                if keys is None or hash_key(user_id) in keys:
-                    # two parents may bring one id of two users
-                    _add(target, event_id.partition("\n")[0], user_id)
+                if keys is None or _hash_key(user_id) in keys:
+                    # two parents may bring one id of two users; an older version kept ids of any length as they are
+                    self._take_in(_kept(event_id.partition("\n")[0]), _kept_user(user_id), is_now=is_now)
 
     def _across_generations(self, events: Sequence[AnyEvent], arrived_ms: Sequence[int]) -> list[AnyEvent]:
         """A batch that lies on a border: event by event, so that the cut into batches changes nothing."""
@@ -102,18 +119,35 @@ class SeenEvents:
                 self._advance(generation)
                 # also when nothing in it is new: what is restored from the changes must be as far on in time
                 self._changes.append(SeenChunk(generation, [], []))
-            if self._is_new(event):
+            event_id, user_id = _kept(event.event_id), _kept_user(event.user_id)
+            if self._is_new(event_id, user_id):
                 new.append(event)
-                self._changes.append(SeenChunk(generation, [event.user_id], [event.event_id]))
+                self._changes.append(SeenChunk(generation, [user_id], [event_id]))
         return new
 
-    def _is_new(self, event: AnyEvent) -> bool:
+    def _one_by_one(
+        self, events: Sequence[AnyEvent], ids: Sequence[str], users: Sequence[str]
+    ) -> tuple[list[AnyEvent], list[str], list[str]]:
+        """Those that are new, with their ids and users."""
+        new = [each for each in zip(events, ids, users, strict=True) if self._is_new(each[1], each[2])]
+        return [event for event, _, _ in new], [event_id for _, event_id, _ in new], [user_id for _, _, user_id in new]
+
+    def _is_new(self, event_id: str, user_id: str) -> bool:
         """Whether this user has not used this id; it has from now on."""
-        event_id, user_id = event.event_id, event.user_id
         if _holds(self._now, event_id, user_id) or _holds(self._before, event_id, user_id):
             return False
-        _add(self._now, event_id, user_id)
+        self._take_in(event_id, user_id, is_now=True)
         return True
+
+    def _take_in(self, event_id: str, user_id: str, *, is_now: bool) -> None:
+        """What is forgotten for it depends on the ids' number alone: whoever takes them in again forgets the same."""
+        if is_now and len(self._now) >= self._full:
+            self.forgotten += len(self._before)
+            self._before, self._now = self._now, {}
+        if is_now or len(self._before) < self._full:
+            _add(self._now if is_now else self._before, event_id, user_id)
+        else:  # of two parents
+            self.forgotten += 1
 
     def _advance(self, generation: int) -> None:
         if generation == self._generation:
@@ -124,7 +158,33 @@ class SeenEvents:
 
 
 def _identities(events: Sequence[AnyEvent]) -> tuple[list[str], list[str]]:
-    return [event.event_id for event in events], [event.user_id for event in events]
+    """The events' ids and users, as they are kept."""
+    ids, users = [event.event_id for event in events], [event.user_id for event in events]
+    if not _are_short(ids):
+        ids = [_kept(event_id) for event_id in ids]
+    if not _are_short(users):
+        users = [_kept_user(user_id) for user_id in users]
+    return ids, users
+
+
+def _are_short(texts: Sequence[str]) -> bool:
+    """Nearly always, so all are looked at together."""
+    return "".join(texts).isascii() and max(map(len, texts)) <= _LONGEST
+
+
+def _kept(event_id: str) -> str:
+    if len(event_id) <= _LONGEST and event_id.isascii():
+        return event_id
+    return _DIGEST + blake2b(event_id.encode(), digest_size=16).hexdigest()
+
+
+def _kept_user(user_id: str) -> str:
+    """Its digest is the key by which Kinesis knows it, which says where it moves."""
+    return user_id if len(user_id) <= _LONGEST and user_id.isascii() else _DIGEST + hash_key(user_id).hex()
+
+
+def _hash_key(kept: str) -> bytes:
+    return bytes.fromhex(kept[1:]) if kept.startswith(_DIGEST) else hash_key(kept)
 
 
 def _holds(seen: Seen, event_id: str, user_id: str) -> bool:

@@ -94,8 +94,11 @@ class Folding:
         return 1
 
     def _fold(self, records: list[Record]) -> int:
+        forgotten_before = self._state.forgotten_ids
         with self._blaming("fold", position_of(records[-1])):
             applied = self._state.apply(records)
+        if (forgotten := self._state.forgotten_ids) != forgotten_before:
+            self._log.warning("more event ids than fit: some are forgotten before their time", so_far=forgotten)
         self._send(applied.rejections)
         return applied.records
 

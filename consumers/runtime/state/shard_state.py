@@ -76,6 +76,11 @@ class ShardState:
         )
         return Applied(len(fresh), decoded.rejections)
 
+    @property
+    def forgotten_ids(self) -> int:
+        """Event ids that were forgotten before their time, since this process began."""
+        return self._seen.forgotten
+
     def set_aside(self, record: Record) -> None:
         """Pass a record over that cannot be folded; it counts as a dead letter."""
         self.position = position_of(record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -58,6 +59,65 @@ def test_any_cut_and_any_restart_gives_the_same_answer(stream: list[Arrival], cu
         for link in chain:
             seen.restore(link, keys=None)
     assert indices == by_definition(stream)
+
+
+@given(arrivals, st.lists(st.integers(0, 60), max_size=6), st.booleans(), st.integers(1, 6))
+def test_a_bound_is_kept_and_forgets_the_same_however_it_is_cut(
+    stream: list[Arrival], cuts: list[int], full: bool, half: int
+) -> None:
+    most = 2 * half
+
+    def new_in(borders: list[int]) -> list[int]:
+        seen, chain, found = SeenEvents(most), list[list[SeenChunk]](), list[int]()
+        for start, end in itertools.pairwise(borders):
+            events = [event(identity) for identity, _ in stream[start:end]]
+            kept = {id(one) for one in seen.only_new(events, [arrived for _, arrived in stream[start:end]])}
+            found += [start + n for n, one in enumerate(events) if id(one) in kept]
+            assert len(seen) <= most
+            chain = [seen.everything()] if full else [*chain, seen.changes()]
+            seen = SeenEvents(most)
+            for link in chain:
+                seen.restore(link, keys=None)
+            assert len(seen) <= most
+        return found
+
+    assert new_in(sorted({0, len(stream), *(cut for cut in cuts if cut <= len(stream))})) == new_in([0, len(stream)])
+    assert new_in(list(range(len(stream) + 1))) == new_in([0, len(stream)])
+
+
+def test_what_is_forgotten_early_is_counted_and_what_is_young_stays() -> None:
+    seen = SeenEvents(most=100)
+    for n in range(250):
+        assert seen.only_new([event((f"e{n}", "u"))], [0])
+        assert not seen.only_new([event((f"e{n}", "u"))], [0])
+    assert len(seen) <= 100
+    assert seen.forgotten > 0
+    assert seen.only_new([event((f"e{n}", "u")) for n in range(200, 250)], [0] * 50) == []
+
+
+LONG = [("\U0001f600" * 128, "u"), ("x" * 256, "u"), ("x" * 255 + "y", "u"), ("e", "\U0001f600" * 128), ("e", "é")]
+
+
+def test_an_id_costs_little_however_long_it_and_its_user_are() -> None:
+    seen = SeenEvents()
+    for each in (LONG, LONG[:2]):  # in one batch, and what was seen
+        new = seen.only_new([event(identity) for identity in each], [0] * len(each))
+        assert len(new) == (len(LONG) if each is LONG else 0)
+    (chunk,) = seen.everything()
+    assert max(map(sys.getsizeof, chunk.event_ids + chunk.user_ids)) <= 96
+    for keys in (HashRange.of(0, MAX_HASH_KEY // 2), HashRange.of(MAX_HASH_KEY // 2 + 1, MAX_HASH_KEY)):
+        child = SeenEvents()
+        child.restore([chunk], keys)
+        mine = [event(identity) for identity in LONG if hash_key(identity[1]) in keys]
+        assert child.only_new(mine, [0] * len(mine)) == [], "it moves with its user"
+        assert len(child) == len(mine)
+
+
+def test_a_snapshot_of_a_version_that_kept_ids_as_they_are_is_read() -> None:
+    old = SeenChunk(0, [user for _, user in LONG], [event_id for event_id, _ in LONG[:4]] + ["e\né"])
+    seen = SeenEvents()
+    seen.restore([old], keys=None)
+    assert seen.only_new([event(identity) for identity in LONG], [0] * len(LONG)) == []
 
 
 @given(arrivals, st.integers(0, MAX_HASH_KEY - 1))

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from clickstream.errors import Stop
 from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.runtime.application import Application
+from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.position import Position
+from consumers.runtime.state import shard_state
 from consumers.runtime.state.shard_state import ShardState
+from tests.simulation.shard_process import deliver, record
+from tests.unit.runtime.loop.test_shard_loop import World, login, started
 
 
 def fresh(application: Application) -> ShardState:
@@ -31,3 +38,13 @@ def test_a_state_that_cannot_be_read_stops_the_shard_in_words(application: Appli
         fresh(application).restore([written], Position(1))
     with pytest.raises(Stop, match="cannot read the state"):
         fresh(application).inherit([written])
+
+
+def test_event_ids_that_do_not_fit_are_told_to_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shard_state, "SeenEvents", partial(SeenEvents, most=10))
+    world = World()
+    loop = started(world.loop())
+    with capture_logs() as logs:
+        for number in range(12):
+            deliver(loop, world.checkpointer, record(login(f"e{number}"), number))
+    assert [line["so_far"] for line in logs if line["event"].startswith("more event ids than fit")] == [5]
