@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
-    "shards": ("clickstream.operating.shards:shards", "The stream's shards: list, split, merge, scale."),
+    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
     "tail": ("consumers.looking.tail:tail", "De-aggregated events of the stream as NDJSON."),
     "up": ("infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),

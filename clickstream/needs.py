@@ -6,6 +6,7 @@ alarms, ``clickstream up``, ``explain`` and ``load verify``.
 
 from __future__ import annotations
 
+from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import msgspec
@@ -129,7 +130,11 @@ class Queue(Resource, frozen=True, kw_only=True):
     arn: ClassVar[str] = "sqs:"
 
 
-class StateMachine(Resource, frozen=True):
+class StateMachine(Resource, frozen=True, kw_only=True):
+    """Calls the function without a queue for every step."""
+
+    definition: Traversable
+    """With ``${TaskFunctionArn}`` to substitute."""
     arn: ClassVar[str] = "states:stateMachine:"
 
 
@@ -178,9 +183,10 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     logical_id: str
     handler: str
     access: Access
-    workflow: str = ""
-    """The ``Settings.order_workflow`` under which it is deployed; empty is any."""
+    workflow: str
+    """The ``Settings.order_workflow`` under which it is deployed."""
     queue: Queue | None = None
+    """None: the state machine calls it."""
 
 
 class Needs(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +203,7 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     """Beyond what every worker may do."""
     serving: Access = Access()
     functions: tuple[Function, ...] = ()
+    state_machine: StateMachine | None = None
     alarms: tuple[Alarm, ...] = ()
     """Beyond those of every worker, table and stream."""
     starts_with_up: bool = True

@@ -17,19 +17,19 @@ OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 
 def applications() -> dict[str, Needs]:
-    """By name, in the order of every list of them."""
+    """What each application needs, by name. Raises UserMistake for a package that is none."""
     return _found(application_packages())
 
 
 def declared() -> list[Needs]:
-    """What each application needs; those that `clickstream up` starts unasked come first."""
+    """The same, those that `clickstream up` starts unasked first."""
     return sorted(applications().values(), key=lambda needs: not needs.starts_with_up)
 
 
 def lease_tables(application: str) -> tuple[Table, Table, Table]:
     """KCL 3's tables of an application: leases, coordination, the workers' metrics.
 
-    ``application`` is its name in a deployment's resources, or, for whole names as suffixes, what KCL calls it.
+    Given the name under which KCL knows the application, the suffixes are the tables' whole names.
     """
     title = application.capitalize()
     return (
@@ -50,7 +50,10 @@ def _found(elsewhere: tuple[str, ...]) -> dict[str, Needs]:
             raise UserMistake(
                 f"CLICKSTREAM_APPLICATIONS: {package} is no application: {error}", hint="a package with a module `needs`"
             ) from error
-    return {needs.name: needs for needs in sorted(found, key=lambda needs: (needs.rank, needs.name))}
+    named = {needs.name: needs for needs in sorted(found, key=lambda needs: (needs.rank, needs.name))}
+    if len(named) < len(found):
+        raise UserMistake("CLICKSTREAM_APPLICATIONS: two applications have the same name", hint=", ".join(elsewhere))
+    return named
 
 
 def _needs(package: str) -> Needs:

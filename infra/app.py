@@ -15,14 +15,15 @@ from aws_cdk import RemovalPolicy
 from aws_cdk.aws_elasticloadbalancingv2 import NetworkLoadBalancer
 from cdk_nag import AwsSolutionsChecks
 
+from consumers.needs import declared
 from infra import watching
 from infra.stacks.alarms import AlarmsStack
 from infra.stacks.autoscaler import AutoscalerStack
 from infra.stacks.catalogue import CatalogueStack
 from infra.stacks.delivery import DeliveryStack
+from infra.stacks.functions import FunctionsStack
 from infra.stacks.gateway import GatewayStack
 from infra.stacks.network import NetworkStack
-from infra.stacks.orders import OrdersStack
 from infra.stacks.parts.scaling import ScalingStack
 from infra.stacks.stores import StoresStack
 from infra.stacks.stream import StreamStack
@@ -85,7 +86,20 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
     stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
     data = [
         StoresStack(app, named("stores"), env=env, settings=settings, key=stream.key, removal=removal),
-        OrdersStack(app, named("orders"), env=env, settings=settings, key=stream.key, releases=RELEASES, removal=removal),
+        *(
+            FunctionsStack(
+                app,
+                named(needs.name),
+                env=env,
+                settings=settings,
+                needs=needs,
+                key=stream.key,
+                releases=RELEASES,
+                removal=removal,
+            )
+            for needs in declared()
+            if needs.functions
+        ),
         CatalogueStack(app, named("catalogue"), env=env, settings=settings, key=stream.key, removal=removal),
     ]
     programs: list[cdk.Stack] = [

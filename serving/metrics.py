@@ -12,16 +12,9 @@ from starlette.routing import Route
 
 from clickstream.errors import ClickstreamError
 from clickstream.telemetry import prometheus
-from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
+from clickstream.telemetry.metrics import BOUNDS, SHARD_COUNTERS, Histogram, Sample
 from consumers.analytics.views import ShardProgress
 from serving.read_model import Clock, ReadModel
-
-_COUNTERS: dict[MetricName, str] = {
-    "clickstream_events_total": "events",
-    "clickstream_duplicates_total": "duplicates",
-    "clickstream_foreign_total": "foreign",
-    "clickstream_dead_letters_total": "dead_letters",
-}
 
 
 def route(views: ReadModel, clock: Clock) -> Route:
@@ -43,7 +36,7 @@ def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
     """What each row tells. A shard that was read to its end keeps its counters, and has no lag any more."""
     for row in rows:
         labels = (row.application, row.shard)
-        for metric, field in _COUNTERS.items():
+        for metric, field in SHARD_COUNTERS.items():
             yield Sample(metric, getattr(row, field), labels)
         if row.latency:
             yield Sample("clickstream_effect_latency_seconds", histogram(HdrHistogram.decode(row.latency)), labels)

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from clickstream.operating.resharding import Merge, Scale, Split, bounds, told
+from clickstream.operating.resharding import Merge, Scale, Split, bounds, described
 from clickstream.records.routing import Shard
 
 #: What Kinesis takes per shard.
@@ -24,7 +24,7 @@ READ_BYTES = 2_000_000
 HOT, MERGED_AT_MOST, AIM = 0.8, 0.3, 0.6
 #: An application that is so far behind, and falls further, needs help.
 BEHIND_MS = 30_000
-#: A split that leaves more than this share on one side helps nobody.
+#: A split that leaves more than this share on one side does not help.
 LOPSIDED = 0.9
 #: Another mode must be so much cheaper.
 WORTHWHILE = 0.7
@@ -191,7 +191,7 @@ def _can_split(shard: Shard, at: int) -> bool:
 
 
 def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice]:
-    """Who falls behind, though the stream itself is well."""
+    """Applications that fall behind, though the stream itself is well."""
     dividing = {each.step.shard.shard_id for each in advice if isinstance(each, Reshard) and isinstance(each.step, Split)}
     scaling = any(isinstance(each, Reshard) and isinstance(each.step, Scale) for each in advice)
     loads = {load.shard.shard_id: load for load in situation.shards}
@@ -202,7 +202,7 @@ def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice
         if not late:
             continue
         worst = max(late, key=lambda lag: lag.behind_ms)
-        told_of = (
+        lagging = (
             f"{reader.application} is {worst.behind_ms / 1000:.0f} s behind on {worst.shard_id} and falls further"
             f" ({len(late)} of {len(reader.lags)} shards)"
         )
@@ -212,14 +212,14 @@ def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice
             found.append(
                 AddWorker(
                     application=reader.application,
-                    reason=f"{told_of}; {reader.workers} workers share {len(reader.lags)} shards",
+                    reason=f"{lagging}; {reader.workers} workers share {len(reader.lags)} shards",
                 )
             )
         elif load is not None and load.balance is not None and not situation.on_demand and _can_split(load.shard, load.balance):
             found.append(
                 Reshard(
                     step=Split(load.shard, load.balance),
-                    reason=f"{told_of}; each shard has a worker to itself, so only another shard helps",
+                    reason=f"{lagging}; each shard has a worker to itself, so only another shard helps",
                     cost=SHARD_MONTH,
                 )
             )
@@ -286,7 +286,7 @@ def what(advice: Advice) -> str:
         case AddWorker(application=application):
             return f"add a worker: clickstream worker {application} -w <ID>"
         case Reshard(step=step):
-            return told(step)
+            return described(step)
         case ChangeMode(to=to):
             return f"change the stream to {to}"
         case TameKey(key=key):

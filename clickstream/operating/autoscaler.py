@@ -14,7 +14,7 @@ from clickstream.aws import Clients
 from clickstream.operating import advice
 from clickstream.operating.advice import Reshard
 from clickstream.operating.observing import look
-from clickstream.operating.resharding import told
+from clickstream.operating.resharding import described
 from clickstream.records.kinesis import take
 from clickstream.settings import from_env
 
@@ -31,4 +31,4 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         return {"advice": [advice.document(each) for each in found], "applied": None}
     # one attempt: a split whose answer was lost must not be asked for again by itself
     take(Clients(settings, attempts=1).kinesis, settings.stream, step)
-    return {"advice": [advice.document(each) for each in found], "applied": told(step)}
+    return {"advice": [advice.document(each) for each in found], "applied": described(step)}

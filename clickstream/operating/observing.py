@@ -1,6 +1,6 @@
 """One look at a stream's load, for :mod:`clickstream.operating.advice`.
 
-Kinesis tells what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
+Kinesis has what arrived, the shards table how far each reader is. The last records of each shard are read here (a few
 GetRecords calls, within the limit that polling workers share), so no metrics service is needed, and the keys are known.
 """
 
@@ -16,19 +16,19 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater, Undecodable
+from clickstream.errors import Missing, RetryLater
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
-from clickstream.platform import SHARDS
-from clickstream.records import aggregation
+from clickstream.records.aggregation import user_records
 from clickstream.records.kinesis import list_shards
+from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
+from clickstream.shards_table import ShardProgress, ShardsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import GetRecordsOutputTypeDef
 
-#: A worker that has not said anything for so long is not counted, and what waits for it grows older.
+#: A worker that has not reported for so long is not counted, and its lag grows with the silence.
 ALIVE_MS = 15_000
 #: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
 _READS = 4
@@ -55,14 +55,15 @@ def look(
     sleep: Callable[[float], None] = time.sleep,
 ) -> Situation:
     """The load of the last ``window_s``, and the readers' lags ``interval_s`` apart. Raises Missing, RetryLater."""
+    table = ShardsTable(clients, settings)
     try:
         shards = [shard for shard in list_shards(clients.kinesis, settings.stream) if shard.is_open]
         summary = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
         fan_out = summary.get("ConsumerCount", 0)
-        before = _progress(clients, settings)
+        before = table.read()
         arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
         sleep(interval_s)
-        readers = readers_of(before, _progress(clients, settings), {shard.shard_id for shard in shards}, _now_ms())
+        readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, _now_ms())
         return Situation(
             on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
             shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
@@ -99,26 +100,25 @@ def load_of(shard: Shard, arrived: Arrived) -> ShardLoad:
     )
 
 
-Item = Mapping[str, Any]
-Progress = Mapping[tuple[str, str], Item]
-
-
-def readers_of(before: Progress, after: Progress, open_shards: set[str], now_ms: int) -> tuple[Reader, ...]:
-    """The applications by two readings of their items, (application, shard) → item. Pure."""
+def readers_of(
+    before: Sequence[ShardProgress], after: Sequence[ShardProgress], open_shards: set[str], now_ms: int
+) -> tuple[Reader, ...]:
+    """The applications by two readings of the shards table. Pure."""
     lags: dict[str, list[ShardLag]] = defaultdict(list)
     alive: dict[str, set[str]] = defaultdict(set)
-    for (application, shard), item in sorted(after.items()):
-        if shard not in open_shards:
+    known = {(each.application, each.shard): each for each in before}
+    for each in after:
+        if each.shard not in open_shards:
             continue
-        if now_ms - _number(item, "updated_at") <= ALIVE_MS:
-            alive[application].add(_owner(item))
-        earlier = before.get((application, shard), item)
-        lags[application].append(
+        if now_ms - each.updated_at <= ALIVE_MS:
+            alive[each.application].add(each.owner)
+        earlier = known.get((each.application, each.shard), each)
+        lags[each.application].append(
             ShardLag(
-                shard_id=shard,
-                owner=_owner(item),
-                behind_ms=_behind(item, now_ms),
-                before_ms=_behind(earlier, _number(earlier, "updated_at")),
+                shard_id=each.shard,
+                owner=each.owner,
+                behind_ms=_behind(each, now_ms),
+                before_ms=_behind(earlier, earlier.updated_at),
             )
         )
     return tuple(
@@ -127,51 +127,34 @@ def readers_of(before: Progress, after: Progress, open_shards: set[str], now_ms:
     )
 
 
-def _behind(item: Item, now_ms: int) -> int:
-    """As it said itself, and the time since then if it has fallen silent."""
-    silent_ms = now_ms - _number(item, "updated_at")
-    return _number(item, "behind_ms") + (silent_ms if silent_ms > ALIVE_MS else 0)
-
-
-def _number(item: Item, name: str) -> int:
-    return int(item.get(name, {"N": "0"})["N"])
-
-
-def _owner(item: Item) -> str:
-    return str(item.get("owner", {"S": ""})["S"])
-
-
-def _progress(clients: Clients, settings: Settings) -> Progress:
-    pages = clients.dynamodb.get_paginator("scan").paginate(TableName=SHARDS.of(settings), ConsistentRead=True)
-    items = [item for page in pages for item in page["Items"]]
-    return {(item["application"]["S"], item["shard"]["S"]): item for item in items if not item["shard"]["S"].startswith("#")}
+def _behind(shard: ShardProgress, now_ms: int) -> int:
+    """As its owner reported, and the time since then if that has fallen silent."""
+    silent_ms = now_ms - shard.updated_at
+    return (shard.behind_ms or 0) + (silent_ms if silent_ms > ALIVE_MS else 0)
 
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:
     """The records of the last ``window_s``, or of as much of it as a few reads reach."""
-    began = datetime.now(UTC) - timedelta(seconds=window_s)
-    iterator = client.get_shard_iterator(
-        StreamName=stream, ShardId=shard.shard_id, ShardIteratorType="AT_TIMESTAMP", Timestamp=began
-    )["ShardIterator"]
+    start = Start("AT_TIMESTAMP", datetime.now(UTC) - timedelta(seconds=window_s))
+    reader = ShardReader(client, stream, shard, start)
     arrived = Arrived(seconds=window_s)
     for _ in range(_READS):
-        answer = _read(client, iterator, sleep)
-        count(arrived, answer["Records"])
-        if not answer["MillisBehindLatest"] or not answer.get("NextShardIterator"):
+        batch = _read(reader, sleep)
+        count(arrived, batch.records)
+        if batch.behind_ms == 0 or reader.ended:
             return arrived
-        arrived.seconds = max(1.0, window_s - answer["MillisBehindLatest"] / 1000)
-        iterator = answer["NextShardIterator"]
+        arrived.seconds = max(1.0, window_s - batch.behind_ms / 1000)
         sleep(_PAUSE_S)
     return arrived
 
 
-def _read(client: KinesisClient, iterator: str, sleep: Callable[[float], None]) -> GetRecordsOutputTypeDef:
-    """One read among those of the workers that poll: Kinesis refuses who comes sixth in a second, so we come again."""
+def _read(reader: ShardReader, sleep: Callable[[float], None]) -> Batch:
+    """One read among those of the workers that poll: Kinesis refuses the sixth in a second, which is then repeated."""
     for _ in range(_TRIES):
-        try:
-            return client.get_records(ShardIterator=iterator, Limit=10_000)
-        except client.exceptions.ProvisionedThroughputExceededException:
-            sleep(_PAUSE_S)
+        batch = reader.read()
+        if batch is not None:
+            return batch
+        sleep(_PAUSE_S)
     raise RetryLater("the shards' reads are taken by the workers that poll: try again, or give some of them fan-out")
 
 
@@ -181,11 +164,7 @@ def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
         data = bytes(record["Data"])
         arrived.records += 1
         arrived.bytes += len(data) + len(record["PartitionKey"].encode())
-        try:
-            members = aggregation.decode(data) if aggregation.is_aggregated(data) else []
-        except Undecodable:
-            members = []
-        for key, _, content in members or [(record["PartitionKey"], None, data)]:
+        for key, _, content in user_records(record["PartitionKey"], data):
             arrived.keys[key] = arrived.keys.get(key, 0) + len(content)
 
 

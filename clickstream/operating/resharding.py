@@ -105,7 +105,7 @@ def share(start: int, end: int) -> float:
     return (end - start + 1) / (MAX_HASH_KEY + 1)
 
 
-def told(step: Step) -> str:
+def described(step: Step) -> str:
     """The step for a person, without a verb form that says whether it has been done."""
     match step:
         case Split(shard, at):

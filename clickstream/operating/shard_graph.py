@@ -73,14 +73,14 @@ def _branch(shard: Shard, children: dict[str, list[Shard]], shown: set[str], lea
         yield f"{lead}{shard.shard_id}  (see above)"
         return
     shown.add(shard.shard_id)
-    yield f"{lead}{_told(shard)}"
+    yield f"{lead}{_label(shard)}"
     below = children.get(shard.shard_id, [])
     for number, child in enumerate(below, start=1):
         last = number == len(below)
         yield from _branch(child, children, shown, indent + ("└─ " if last else "├─ "), indent + ("   " if last else "│  "))
 
 
-def _told(shard: Shard) -> str:
+def _label(shard: Shard) -> str:
     start, end = bounds(shard.hash_range)
     where = f"{share(0, start - 1):.2%} – {share(0, end):.2%}"
     merged = f"  merged from {' and '.join(shard.parents)}" if len(shard.parents) > 1 else ""

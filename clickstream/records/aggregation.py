@@ -148,6 +148,17 @@ def is_aggregated(data: bytes) -> bool:
     return data.startswith(MAGIC)
 
 
+def user_records(partition_key: str, data: bytes) -> list[UserRecord]:
+    """What KCL delivers of a Kinesis record: the members of a sound aggregate, and anything else as it is."""
+    if is_aggregated(data):
+        try:
+            # of an empty aggregate, the record itself
+            return decode(data) or [(partition_key, None, data)]
+        except Undecodable:
+            pass  # broken somewhere: AggregatorUtil.java delivers it whole
+    return [(partition_key, None, data)]
+
+
 def decode(data: bytes) -> list[UserRecord]:
     """The user records of an aggregate, in order; raises Undecodable for anything but a sound aggregate, and never a part.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
+from clickstream.outages import translated
 from clickstream.settings import Settings
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.windows import MINUTE_MS, partition
 from consumers.explain.life import Effect, Put
-from consumers.runtime.faults.outages import translated
 
 
 def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:

@@ -1,7 +1,24 @@
 """Analytics as a fold over one shard: events in, rows of the aggregates table out. Pure.
 
-Minutes and hours are accumulated; days are the readers' sums of hours. What came since the last commit is kept apart (*fresh*)
-and merged into the totals when a commit asks, so that a commit's changes are exactly the fresh partials.
+Minutes and hours are accumulated; days are the readers' sums of hours. What came since the last commit is *fresh*, and is
+merged into the totals when a commit *settles* it, so that a commit's changes are exactly the fresh partials.
+
+To count every event in its minute and once more in its hour would cost twice the time. So hours are *deferred*: they receive
+what their minutes have counted, when that is settled::
+
+                     apply, per event                 settle, per commit
+                                        ┌───────────────────────────────> minute.total ──> row of the minute
+    events ──> minute.fresh ────────────┤
+       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every tenth commit or at a flush
+       ·                                         ^
+       └ · · · · · · · · · · · · · · · · · · · · ┘  event by event, once a tally may be full
+
+A tally counts the first keys to come singly, and all others in a few buckets. While every key fits, the order in which keys
+reach the hour does not matter, and they may wait in their minutes. Once the keys that wait (``waiting``: no fewer than there
+are) and those of the next batch might fill a tally, what waits is settled first; from then until the next settlement hours are
+counted event by event, in shard order. So which keys an hour counts singly depends on the order of the events alone, never on
+when a commit came. Users (a sketch) and the funnel have no order: users always come from the minutes, the funnel is counted in
+both.
 """
 
 from __future__ import annotations
@@ -11,8 +28,8 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from clickstream.events import AnyEvent
+from consumers.analytics.aggregate_rows import Row, row
 from consumers.analytics.partial import Columns, Partial, PartialState, capacity, columns
-from consumers.analytics.rows import Row, row
 from consumers.analytics.sessions import Sessions, SessionsState
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window, window_of
 from consumers.runtime.application import Inheritance
@@ -36,7 +53,7 @@ class _Accumulator:
         self.total = Partial()
         self.fresh: Partial | None = None
         self.waiting = 0
-        """Of an hour: no more keys than this, per tally, are counted in fresh minutes and not yet here."""
+        """Of an hour: at most so many keys per tally are counted in fresh minutes and not yet here."""
 
     def growing(self) -> Partial:
         if self.fresh is None:
@@ -58,8 +75,8 @@ class AnalyticsFold:
         self._sessions = Sessions()
         self._windows: dict[Window, _Accumulator] = {}
         self._growing: dict[Window, _Accumulator] = {}
-        self._hours_wait = True
-        """Whether hours get what is fresh from their minutes, when it is settled, instead of event by event."""
+        self._hours_deferred = True
+        """Whether hours are deferred (see above)."""
         self._unsent: list[tuple[Window, Partial]] = []
         self._due: dict[Window, None] = {}
         """Windows that changed since their row was last given out."""
@@ -84,16 +101,16 @@ class AnalyticsFold:
         for minute, group in _by_minute(events, minutes):
             hour = window_of(minute, 1, watermark).hour()
             by_hour.setdefault(hour, {})[minute] = columns(group)
-        if self._hours_wait and not all(self._has_room(hour, parts, watermark) for hour, parts in by_hour.items()):
+        if self._hours_deferred and not all(self._has_room(hour, parts, watermark) for hour, parts in by_hour.items()):
             self._settle()
-            self._hours_wait = False
+            self._hours_deferred = False
         for hour, parts in by_hour.items():
             for minute, part in parts.items():
                 accumulator = self._grow(window_of(minute, 1, watermark))
                 fresh = accumulator.growing()
                 fresh.add(part, accumulator.total, capacity(1))
                 fresh.uniques.add(part.users)
-            if self._hours_wait:
+            if self._hours_deferred:
                 self._grow(hour).waiting += sum(map(_keys, parts.values()))
             else:
                 self._add_to_hour(hour, parts, events, minutes)
@@ -144,9 +161,9 @@ class AnalyticsFold:
             if window.width == 1 and accumulator.fresh is not None:
                 hour = growing[window.hour()].growing()
                 hour.uniques.merge(accumulator.fresh.uniques)
-                if self._hours_wait:
+                if self._hours_deferred:
                     hour.merge_counts(accumulator.fresh)
-        self._hours_wait = True
+        self._hours_deferred = True
         for window, accumulator in growing.items():
             if accumulator.fresh is not None:
                 accumulator.total.merge(accumulator.fresh)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from clickstream.outages import translated
 from clickstream.refusals import error_code
-from consumers.analytics.rows import Row
+from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.windows import HOUR
-from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position
+from consumers.runtime.state.guarded import guarded_put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _DAY_S = 86_400
 #: DynamoDB's TTL may delete a row this long after it was last written (not after its window: replays of old events are kept).
 MINUTE_KEPT_S = 14 * _DAY_S
 HOUR_KEPT_S = 400 * _DAY_S
-#: A batch write knows no conditions, so rows go one by one; this many at a time hide the round trips.
+#: Rows under way at once.
 THREADS = 8
 
 
@@ -43,30 +47,19 @@ class AggregatesTable:
 
     def write(self, effects: Sequence[Row], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
-        now_s = int(self._clock_s())
-        writes = [self._threads.submit(self._put, row, str(position), now_s) for row in effects]
-        failures = [failure for write in writes if (failure := write.exception()) is not None]
-        if failures:
-            raise failures[0]
+        write_each(self._threads, partial(self._put, position, int(self._clock_s())), effects)
 
-    def _put(self, row: Row, position: str, now_s: int) -> None:
+    def _put(self, position: Position, now_s: int, row: Row) -> None:
         kept_s = HOUR_KEPT_S if row.width == HOUR else MINUTE_KEPT_S
+        item: dict[str, AttributeValueTypeDef] = {
+            "window": {"S": row.window},
+            "part": {"S": row.part},
+            "partial": {"B": row.content},
+            "expires_at": {"N": str(now_s + kept_s)},
+        }
         try:
             with translated("DynamoDB"):
-                self._dynamodb.put_item(
-                    TableName=self._table,
-                    Item={
-                        "window": {"S": row.window},
-                        "part": {"S": row.part},
-                        "position": {"S": position},
-                        "partial": {"B": row.content},
-                        "expires_at": {"N": str(now_s + kept_s)},
-                    },
-                    ConditionExpression="attribute_not_exists(#position) OR #position < :position",
-                    ExpressionAttributeNames={"#position": "position"},
-                    ExpressionAttributeValues={":position": {"S": position}},
-                )
+                self._dynamodb.put_item(**guarded_put(self._table, item, position))
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
-                raise
-            # the value of a later position is there already: ours is part of it
+                raise  # else the value of a later position is there already

@@ -1,14 +1,16 @@
-"""Rows added up over a stretch of any length, window by window, for readers that keep a sum and go on with it. Pure."""
+"""Rows added up over a stretch of any length: one window's answer, or a sum that its reader keeps and goes on with. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
-from consumers.analytics.answers import Funnel, WindowView, ranked
+from consumers.analytics.aggregate_rows import RowContent
 from consumers.analytics.partial import TALLIES
-from consumers.analytics.rows import RowContent
+from consumers.analytics.ranking import Ranking
 from consumers.analytics.sessions import COUNTERS, STAGES
 from consumers.analytics.uniques import Uniques
+from consumers.analytics.window_view import Funnel, WindowView
 from consumers.analytics.windows import Granularity
 
 
@@ -20,29 +22,23 @@ class Total:
         self._revenue: Counter[str] = Counter()
         self._uniques = Uniques()
         self._funnel = [0] * COUNTERS
-        self._tallies: list[Counter[str]] = [Counter() for _ in TALLIES]
-        self._bounds = [0] * len(TALLIES)
-        self._vouched: list[Counter[str]] = [Counter() for _ in TALLIES]
+        self._rankings = [Ranking() for _ in TALLIES]
 
     def add(self, row: RowContent) -> None:
         self._events.update(row.events)
         self._revenue.update(row.revenue)
         self._uniques.merge_bytes(row.uniques)
         self._funnel = [mine + more for mine, more in zip(self._funnel, row.funnel, strict=True)]
-        for n, leading in enumerate(row.tallies):
-            self._tallies[n].update(leading.counts)
-            self._bounds[n] += leading.bound
-            if leading.bound:
-                self._vouched[n].update(dict.fromkeys(leading.counts, leading.bound))
+        for ranking, piece in zip(self._rankings, row.tallies, strict=False):  # an older row has fewer
+            ranking.add(piece)
 
     def merge(self, other: Total) -> None:
         self._events.update(other._events)
         self._revenue.update(other._revenue)
         self._uniques.merge(other._uniques)
         self._funnel = [mine + more for mine, more in zip(self._funnel, other._funnel, strict=True)]
-        for mine, more in zip(self._tallies + self._vouched, other._tallies + other._vouched, strict=True):
-            mine.update(more)
-        self._bounds = [mine + more for mine, more in zip(self._bounds, other._bounds, strict=True)]
+        for mine, more in zip(self._rankings, other._rankings, strict=True):
+            mine.merge(more)
 
     def copy(self) -> Total:
         """Goes on apart from this one."""
@@ -67,8 +63,9 @@ class Total:
         """The answer for ``[start_ms, end_ms)``, with ``top`` keys per ranking.
 
         The funnel counts a session once per minute, hour or day of the stretch, as ``sessions`` says; the rows cannot tell
-        across longer times. Whether a ranking is exact is judged as everywhere, by ``ranked``.
+        across longer times.
         """
+        # the counters of a row: of the minute, of sessions new to the hour, of sessions new to the day
         first = STAGES * list(Granularity).index(sessions)
         return WindowView(
             granularity=sessions.value,
@@ -79,8 +76,13 @@ class Total:
             revenue=self.revenue,
             uniques=self._uniques.estimate(),
             funnel=Funnel(*self._funnel[first : first + STAGES]),
-            tops={
-                name: ranked(counts, vouched, bound, top)
-                for name, counts, vouched, bound in zip(TALLIES, self._tallies, self._vouched, self._bounds, strict=True)
-            },
+            tops={name: ranking.top(top) for name, ranking in zip(TALLIES, self._rankings, strict=True)},
         )
+
+
+def answer(granularity: Granularity, start_ms: int, rows: Iterable[RowContent], top: int) -> WindowView:
+    """One window's answer from all of its rows (a day's from those of its hours)."""
+    total = Total()
+    for row in rows:
+        total.add(row)
+    return total.view(granularity, start_ms, start_ms + granularity.ms, top)

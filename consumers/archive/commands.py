@@ -7,8 +7,8 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
-from clickstream.platform import SHARDS
-from clickstream.settings import from_env
+from clickstream.settings import Settings, from_env
+from clickstream.shards_table import ShardsTable
 from consumers.archive import NAME
 from consumers.archive.needs import ARCHIVE
 
@@ -39,7 +39,7 @@ def compact(dry_run: bool, as_json: bool) -> None:
     settings = from_env()
     clients = Clients(settings)
     compactor = Compactor(clients.s3, ARCHIVE.of(settings))
-    what = plan(compactor.sizes(), ended_shards(clients, SHARDS.of(settings)))
+    what = plan(compactor.sizes(), ended_shards(clients, settings))
 
     def tell(merging: Merging) -> None:
         click.echo(f"clickstream: {len(merging.sources)} files into {merging.target.key}", err=True)
@@ -63,13 +63,6 @@ def compact(dry_run: bool, as_json: bool) -> None:
         click.echo("clickstream: nothing to compact", err=True)
 
 
-def ended_shards(clients: Clients, table: str) -> set[str]:
+def ended_shards(clients: Clients, settings: Settings) -> set[str]:
     """Shards that the archive has read, and written, to their end."""
-    pages = clients.dynamodb.get_paginator("query").paginate(
-        TableName=table,
-        KeyConditionExpression="application = :application",
-        FilterExpression="ended = :true",
-        ExpressionAttributeValues={":application": {"S": NAME}, ":true": {"BOOL": True}},
-        ConsistentRead=True,
-    )
-    return {item["shard"]["S"] for page in pages for item in page["Items"]}
+    return {each.shard for each in ShardsTable(clients, settings).read(NAME) if each.ended}

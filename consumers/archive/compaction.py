@@ -10,11 +10,11 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.names import Name, covered
 from consumers.archive.sink import EVENTS
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

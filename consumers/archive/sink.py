@@ -15,12 +15,12 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name
-from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:
@@ -60,8 +60,7 @@ class ArchiveBucket:
         Chunk by chunk: a file of a later one says that all files of those before are complete, and compaction relies on it.
         """
         for _, parts in groupby(effects, lambda part: part.chunk):
-            writes = [self._threads.submit(self._write, part) for part in parts]
-            raise_gravest(write.exception() for write in writes)
+            write_each(self._threads, self._write, parts)
 
     def _write(self, part: Part) -> None:
         key = Name(part.hour, self._shard_id, part.chunk, part.chunk).key

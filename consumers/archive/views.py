@@ -10,11 +10,11 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
+from clickstream.outages import asked
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered
 from consumers.archive.needs import ARCHIVE
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -81,15 +81,10 @@ class Archive:
 
     def files(self) -> list[Name]:
         """Which together hold every archived event once."""
-        with translated("S3"):
-            try:
-                pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=ARCHIVE.of(self._settings), Prefix="date=")
-                names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
-            except self._s3.exceptions.NoSuchBucket as error:
-                raise Missing(
-                    f"no bucket {ARCHIVE.of(self._settings)}",
-                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
-                ) from error
+        bucket = ARCHIVE.of(self._settings)
+        with asked("S3", f"bucket {bucket}"):
+            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="date=")
+            names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
         found = {name for name in names if name is not None}
         return sorted(found - covered(found))
 

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from clickstream import events
 from clickstream.errors import Rejected, UserMistake
-from clickstream.records import aggregation
+from clickstream.records.aggregation import user_records
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
@@ -126,7 +126,7 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
         case Put(received=received, event=event):
             word = "put"
             if not dry_run:
-                from consumers.runtime.faults.outages import translated
+                from clickstream.outages import translated
 
                 with translated("Kinesis"):
                     kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
@@ -156,27 +156,19 @@ def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None
 
 def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
     """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
-    from consumers.looking.follow import Start, follow
+    from clickstream.records.following import follow
+    from clickstream.records.reading import Start
 
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):
         for record in batch.records:
-            for sub, data in enumerate(_members(record["Data"])):
+            for sub, (_, _, data) in enumerate(user_records(record["PartitionKey"], record["Data"])):
                 try:
                     event = events.decode(data)
                 except Rejected:
                     continue
                 redriven_for = "" if event.redriven_for is UNSET else event.redriven_for
                 yield InStream(event.event_id, event.user_id, record["SequenceNumber"], sub, redriven_for)
-
-
-def _members(data: bytes) -> list[bytes]:
-    if not aggregation.is_aggregated(data):
-        return [data]
-    try:
-        return [member for _, _, member in aggregation.decode(data)]
-    except Rejected:
-        return []
 
 
 def _surroundings() -> tuple[Clients, Settings]:

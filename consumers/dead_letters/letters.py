@@ -12,10 +12,10 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
+from clickstream.outages import translated
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded
-from consumers.runtime.faults.outages import translated
 
 #: What SQS takes and gives in one call.
 _BATCH = 10

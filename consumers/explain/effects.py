@@ -8,10 +8,10 @@ from typing import Any
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
+from clickstream.outages import translated
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.needs import applications
-from consumers.runtime.faults.outages import translated
 
 #: What an application's ``needs`` names as its ``effect``. None: the store has nothing of the event yet. Raises RetryLater.
 Look = Callable[[Clients, Settings, AnyEvent, Put], Effect | None]

@@ -12,7 +12,7 @@ from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from consumers.runtime.position import Position
 
-#: Only ids of this form tell when they were made.
+#: Only ids of this version hold the time when they were made.
 _VERSION_7 = "7"
 
 Fate = Literal["takes effect", "duplicate", "rejected", "not at home"]

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from clickstream.errors import Throttled
 from clickstream.records.aggregation import is_aggregated
+from clickstream.records.reading import TRIM_HORIZON, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch, Unread
-from consumers.looking.follow import READ_INTERVAL
 from consumers.looking.records import delivered, looked_at
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.loop.decoding import Rejection
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ def shards_of(shards: Iterable[Shard], user_id: str | None) -> list[Shard]:
 
 
 class Limit:
-    """Ends a search: after some seconds, or when nobody waits for it any more."""
+    """Ends a search: after some seconds, or when it is cancelled."""
 
     def __init__(self, seconds: float = inf) -> None:
         self._end = monotonic() + seconds
@@ -77,7 +75,7 @@ def search(client: KinesisClient, stream: str, event_id: str, shards: Sequence[S
 def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, stretch: Stretch, limit: Limit) -> Found:
     found: list[Sighting] = []
     until_ms, read_ms = stretch.end_ms, stretch.start_ms
-    for records in _reads(client, stream, shard.shard_id, stretch.start_ms, limit):
+    for records in _reads(client, stream, shard, stretch.start_ms, limit):
         for record in records:
             read_ms = arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
             if until_ms is not None and arrived_ms > until_ms:
@@ -93,44 +91,22 @@ def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, s
 
 
 def _reads(
-    client: KinesisClient, stream: str, shard_id: str, start_ms: int | None, limit: Limit
+    client: KinesisClient, stream: str, shard: Shard, start_ms: int | None, limit: Limit
 ) -> Iterator[Sequence[dict[str, Any]]]:
     """The records from a moment on, read by read, until the shard's end or its tip; once the limit is reached, nothing more.
 
-    Each read that brought nothing yields nothing too, so that whoever reads can look at the limit.
+    A read that has to be repeated yields nothing too, so that the caller can look at the limit.
     """
+    start = TRIM_HORIZON if start_ms is None else Start("AT_TIMESTAMP", datetime.fromtimestamp(start_ms / 1000, UTC))
+    reader = ShardReader(client, stream, shard, start)
+    while not reader.ended and not limit.reached:
+        batch = reader.read()
+        yield () if batch is None else batch.records
+        if batch is not None and batch.behind_ms == 0:
+            return
+        limit.rest(reader.due_at - monotonic())
     if limit.reached:
         yield ()
-        return
-    with translated("Kinesis"):
-        if start_ms is None:
-            answer = client.get_shard_iterator(StreamName=stream, ShardId=shard_id, ShardIteratorType="TRIM_HORIZON")
-        else:
-            moment = datetime.fromtimestamp(start_ms / 1000, UTC)
-            answer = client.get_shard_iterator(
-                StreamName=stream, ShardId=shard_id, ShardIteratorType="AT_TIMESTAMP", Timestamp=moment
-            )
-    iterator: str | None = answer["ShardIterator"]
-    while iterator:
-        began = monotonic()
-        response = _get_records(client, iterator)
-        if response is None:
-            yield ()
-        else:
-            yield response["Records"]
-            iterator = response.get("NextShardIterator")
-            if response.get("MillisBehindLatest", 0) == 0:
-                return
-        limit.rest(READ_INTERVAL - (monotonic() - began))
-
-
-def _get_records(client: KinesisClient, iterator: str) -> dict[str, Any] | None:
-    """None when the shard's other readers have used up this second."""
-    try:
-        with translated("Kinesis"):
-            return dict(client.get_records(ShardIterator=iterator, Limit=10_000))
-    except Throttled:
-        return None
 
 
 class _OnlyId(msgspec.Struct):
@@ -139,7 +115,7 @@ class _OnlyId(msgspec.Struct):
 
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:
     """The members of a Kinesis record (a dict as boto3 has it) that carry this id."""
-    # an aggregate holds its members' bytes as they are, so one look tells whether it need be opened
+    # an aggregate holds its members' bytes as they are, so one search shows whether it need be opened
     if not _may_hold(record["Data"], event_id):
         return
     members = delivered(record)

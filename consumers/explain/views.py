@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
-
-from hdrh.histogram import HdrHistogram
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
-from clickstream.platform import SHARDS
+from clickstream.outages import asked
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
+from clickstream.shards_table import ShardsTable
+from consumers.analytics.views import put_to_visible
 from consumers.explain import effects
 from consumers.explain.life import (
     Letter,
@@ -35,7 +36,6 @@ from consumers.explain.search import Limit, search, shards_of
 from consumers.fraud.needs import DECISIONS
 from consumers.needs import applications
 from consumers.orders.effect import order
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
@@ -113,40 +113,28 @@ class Explainer:
 
     def _progress(self, application: str, shard: str) -> Progress | None:
         """From the shard's item, as its owner last wrote it."""
-        dynamodb = self._clients.dynamodb
-        table = SHARDS.of(self._settings)
-        with translated("DynamoDB"):
-            try:
-                item = dynamodb.get_item(
-                    TableName=table, Key={"application": {"S": application}, "shard": {"S": shard}}, ConsistentRead=True
-                ).get("Item")
-            except dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-                ) from error
+        item = ShardsTable(self._clients, self._settings).get(application, shard)
         if item is None:
             return None
-        p50, p99 = _usual(item.get("latency", {}).get("S", ""))
+        wait = put_to_visible([item])
         return Progress(
-            position=Position.parse(item["position"]["S"]) if "position" in item else None,
-            owner=item.get("owner", {}).get("S", ""),
-            behind_ms=int(item["behind_ms"]["N"]) if "behind_ms" in item else None,
-            p50_ms=p50,
-            p99_ms=p99,
+            position=Position.parse(item.position) if item.position else None,
+            owner=item.owner,
+            behind_ms=item.behind_ms,
+            p50_ms=None if wait is None else wait.p50_ms,
+            p99_ms=None if wait is None else wait.p99_ms,
         )
 
     def _decision_key(self, event_id: str) -> dict[str, Any]:
         """A purchase's decision names its user and time, whatever its id looks like; empty without one."""
         dynamodb = self._clients.dynamodb
-        with translated("DynamoDB"):
-            try:
-                item = dynamodb.get_item(
-                    TableName=DECISIONS.of(self._settings),
-                    Key={"event_id": {"S": event_id}},
-                    ProjectionExpression="user_id, occurred_at",
-                ).get("Item")
-            except dynamodb.exceptions.ResourceNotFoundException:
-                return {}  # fraud was never set up here
+        item = None
+        with suppress(Missing), asked("DynamoDB", f"table {DECISIONS.of(self._settings)}"):  # fraud may never have run here
+            item = dynamodb.get_item(
+                TableName=DECISIONS.of(self._settings),
+                Key={"event_id": {"S": event_id}},
+                ProjectionExpression="user_id, occurred_at",
+            ).get("Item")
         return {} if item is None else {"user_id": item["user_id"]["S"], "occurred_at": int(item["occurred_at"]["N"])}
 
     def _letters(self, event_id: str) -> list[Letter]:
@@ -165,14 +153,6 @@ class Explainer:
                 for each in queue.receive()
                 if each.letter.event_id == event_id
             ]
-
-
-def _usual(encoded: str) -> tuple[int | None, int | None]:
-    """The histogram's median and 99th percentile, milliseconds."""
-    if not encoded:
-        return None, None
-    histogram = HdrHistogram.decode(encoded)
-    return int(histogram.get_value_at_percentile(50)), int(histogram.get_value_at_percentile(99))
 
 
 def _trace_id(event: AnyEvent | None) -> str | None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from clickstream.errors import Throttled
+from clickstream.outages import translated
 from clickstream.purchases import reused
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clickstream.errors import Throttled
+from clickstream.outages import translated
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from clickstream.errors import Missing, RetryLater, Unwritable
+from clickstream.outages import translated
 from clickstream.purchases import MOST_NAMED
 from consumers.fraud.crossing.completing import Completing
 from consumers.fraud.crossing.freshness import OtherShards
@@ -24,8 +25,7 @@ from consumers.fraud.fold import Candidate
 from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.presenting import alert_text
-from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from consumers.topics import Topic
 from models.features.crossing import Part

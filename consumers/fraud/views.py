@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.outages import asked
 from clickstream.platform import MODELS
 from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings
@@ -20,7 +20,6 @@ from consumers.fraud.items import decision_of
 from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from consumers.fraud.presenting import as_json
-from consumers.runtime.faults.outages import translated
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
 
@@ -82,7 +81,7 @@ class Decisions:
         return sorted((each for each in found if each is not None), key=lambda each: each.decided_at)
 
     def _item(self, key: str) -> Mapping[str, Any] | None:
-        with self._translated(self._decisions):
+        with asked("DynamoDB", f"table {self._decisions}"):
             answer: dict[str, Any] = dict(
                 self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": key}}, ConsistentRead=True)
             )
@@ -122,7 +121,7 @@ class Decisions:
                 "ScanIndexForward": False,
                 "Limit": most - len(found),
             }
-            with self._translated(self._outcomes):
+            with asked("DynamoDB", f"table {self._outcomes}"):
                 items = self._dynamodb.query(**query)["Items"]
             found += [self._decoded(item, item["part"]["S"]) for item in items]
             if len(found) >= most:
@@ -136,7 +135,7 @@ class Decisions:
     def _items(self, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
         """The items of the minutes from the first to the last."""
         for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
-            with self._translated(self._outcomes):
+            with asked("DynamoDB", f"table {self._outcomes}"):
                 for page in self._dynamodb.get_paginator("query").paginate(
                     TableName=self._outcomes,
                     KeyConditionExpression="#window = :window AND #part BETWEEN :first AND :last",
@@ -158,13 +157,3 @@ class Decisions:
                 f"the item of {what} is no decision of this version: {error}",
                 hint="was the table written by another version of clickstream?",
             ) from error
-
-    @contextmanager
-    def _translated(self, table: str) -> Iterator[None]:
-        with translated("DynamoDB"):
-            try:
-                yield
-            except self._dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {table}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-                ) from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from clickstream.aws import Clients
-from clickstream.platform import MODELS, SHARDS
+from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
 from consumers.fraud.crossing.freshness import OtherShards
@@ -30,7 +30,7 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, MODELS.of(settings))
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        shards = OtherShards(clients.dynamodb, SHARDS.of(settings), NAME, shard_id)
+        shards = OtherShards(clients, settings, NAME, shard_id)
         return DecisionsTable(
             clients.dynamodb,
             DECISIONS.of(settings),

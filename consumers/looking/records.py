@@ -1,4 +1,4 @@
-"""What a shard's process makes of a Kinesis record, for whoever only looks at the stream.
+"""What a shard's process makes of a Kinesis record, for readers that only look at the stream.
 
 One rule, in the shard loop's own code: KCL delivers a sound aggregate's members and anything else as it is (its hash range
 filter is off, docs/decisions/0009), decoding rejects what is no event, and an event counts in its user's home shard alone.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from clickstream.errors import Undecodable
 from clickstream.events import AnyEvent
-from clickstream.records import aggregation
+from clickstream.records.aggregation import user_records
 from clickstream.records.routing import Shard
 from consumers.runtime.loop.decoding import Rejection, decode_batch
 from consumers.runtime.loop.home import Home
@@ -27,13 +26,6 @@ class Look(NamedTuple):
 
 def delivered(record: dict[str, Any]) -> list[Record]:
     """The user records that KCL makes of a Kinesis record (a dict as boto3 has it)."""
-    data: bytes = record["Data"]
-    members: list[aggregation.UserRecord] = []
-    if aggregation.is_aggregated(data):
-        try:
-            members = aggregation.decode(data)
-        except Undecodable:
-            members = []  # broken somewhere: AggregatorUtil.java hands it on as it is
     arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
     return [
         Record(
@@ -43,12 +35,12 @@ def delivered(record: dict[str, Any]) -> list[Record]:
             sub_sequence_number=number,
             approximate_arrival_timestamp=arrived_ms,
         )
-        for number, (key, _, member) in enumerate(members or [(record["PartitionKey"], None, data)])
+        for number, (key, _, member) in enumerate(user_records(record["PartitionKey"], record["Data"]))
     ]
 
 
 def looked_at(records: list[Record], shard: Shard) -> list[Look]:
-    """What the process of ``shard`` makes of each record, in order; only duplicates are not told."""
+    """What the process of ``shard`` makes of each record, in order; duplicates are not recognised."""
     home = Home(shard.hash_range)
     looks: list[Look] = []
     for record in records:

@@ -13,10 +13,11 @@ import msgspec
 from msgspec import UNSET
 
 from clickstream.aws import Clients
+from clickstream.records.following import follow
+from clickstream.records.reading import Start
 from clickstream.records.routing import Shard
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from consumers.looking.follow import Start, follow
 from consumers.looking.records import delivered, looked_at
 from consumers.runtime.loop.decoding import Rejection
 from consumers.runtime.loop.duplicates import SeenEvents
@@ -67,7 +68,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
             lines = lines[: limit - written if limit else None]
             out.writelines(map(_safe, lines) if out.isatty() else lines)
             written += len(lines)
-        seen[batch.shard.shard_id].changes()  # which nobody wants here, and which would pile up
+        seen[batch.shard.shard_id].changes()  # unused here: dropped, so that they do not pile up
         out.flush()
         if written == limit:
             break

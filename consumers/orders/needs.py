@@ -23,9 +23,7 @@ NOTIFICATIONS_QUEUE = Queue(
     topic=NOTIFICATIONS,
     read_by="whoever sends the mails brings the dead letters of its own",
 )
-STATE_MACHINE = StateMachine("order", "Machine")
-#: The state machine's definition, with ``${TaskFunctionArn}`` to substitute.
-DEFINITION = files("consumers.orders") / "state_machine.json"
+STATE_MACHINE = StateMachine("order", "Machine", definition=files("consumers.orders") / "state_machine.json")
 #: The files of ours in the functions' archive, one a line.
 CODE = files("consumers.orders") / "functions.txt"
 
@@ -104,6 +102,7 @@ NEEDS = Needs(
     worker=Access((ORDERS.may("PutItem UpdateItem"), _TELLS)),
     serving=Access((ORDERS.may("GetItem"), INVENTORY.may("Scan"))),
     functions=FUNCTIONS,
+    state_machine=STATE_MACHINE,
     alarms=(
         *(
             _stuck(

@@ -18,7 +18,7 @@ import structlog
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.table import PENDING, OrdersTable
 from consumers.orders.topic import OrdersTopic
-from consumers.runtime.faults.failures import raise_gravest
+from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position
 
 if TYPE_CHECKING:
@@ -51,8 +51,7 @@ class PlacedOrders:
         for order in effects:
             by_id.setdefault(order.order_id, []).append(order)
         # side by side but for those of one id: the first in the shard's order is to have it, whatever fails meanwhile
-        writes = [self._threads.submit(self._place_in_order, orders) for orders in by_id.values()]
-        raise_gravest(write.exception() for write in writes)
+        write_each(self._threads, self._place_in_order, by_id.values())
 
     def _place_in_order(self, orders: Sequence[Order]) -> None:
         for order in orders:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.purchases import reused
 from clickstream.settings import Settings
 from consumers.fraud.needs import DECISIONS
@@ -16,7 +17,6 @@ from consumers.orders.messages import Message, Order, Step
 from consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
 from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
 from consumers.orders.topic import NotificationsTopic
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -9,14 +9,15 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.errors import Missing, RetryLater
+from clickstream.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
-from consumers.runtime.faults.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -215,18 +216,15 @@ class Inventory:
 
     def sold_out(self) -> frozenset[str]:
         """Products of which nothing is left; without the table, and of what was never delivered, nobody counts."""
-        paginator = self._dynamodb.get_paginator("scan")
-        with translated("DynamoDB"):
-            try:
-                pages = paginator.paginate(
-                    TableName=self._table,
-                    FilterExpression="available <= :nothing",
-                    ExpressionAttributeValues={":nothing": {"N": "0"}},
-                    ProjectionExpression="product_id",
-                )
-                return frozenset(item["product_id"]["S"] for page in pages for item in page["Items"])
-            except self._dynamodb.exceptions.ResourceNotFoundException:
-                return frozenset()
+        with suppress(Missing), asked("DynamoDB", f"table {self._table}"):
+            pages = self._dynamodb.get_paginator("scan").paginate(
+                TableName=self._table,
+                FilterExpression="available <= :nothing",
+                ExpressionAttributeValues={":nothing": {"N": "0"}},
+                ProjectionExpression="product_id",
+            )
+            return frozenset(item["product_id"]["S"] for page in pages for item in page["Items"])
+        return frozenset()
 
 
 def stored(item: Mapping[str, Any]) -> Stored:

@@ -7,7 +7,7 @@ from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from consumers.explain.effects import item
 from consumers.explain.life import Effect, Put
-from consumers.recommendations import rows
+from consumers.recommendations import table_items
 from consumers.recommendations.needs import OFFERS
 
 
@@ -16,7 +16,7 @@ def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Eff
     found = item(
         clients,
         OFFERS.of(settings),
-        {"subject": {"S": rows.subject(event.user_id)}, "part": {"S": rows.OFFER}},
+        {"subject": {"S": table_items.subject(event.user_id)}, "part": {"S": table_items.OFFER}},
     )
     if found is None or found["position"]["S"] < str(put.position):
         return None

@@ -5,23 +5,25 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
 
 from clickstream.errors import RetryLater
-from consumers.recommendations import rows
+from clickstream.outages import translated
+from consumers.recommendations import table_items
 from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
-from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import START, Position
+from consumers.runtime.state.guarded import guarded_put
 from models.recommender.model import Model
 from models.registry.following import Followed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, TransactWriteItemTypeDef
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     Row = Mapping[str, AttributeValueTypeDef]
 
@@ -73,8 +75,7 @@ class RecommendationsTable:
         if hit_rate is not None:
             made.append(self._counts(hit_rate))
         chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
-        writes = [self._threads.submit(self._write, chunk, position) for chunk in chunks]
-        raise_gravest(write.exception() for write in writes)
+        write_each(self._threads, partial(self._write, position), chunks)
 
     def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
         """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before
@@ -90,13 +91,15 @@ class RecommendationsTable:
         self._hit_rate += counted
         return self._hit_rate
 
-    def _write(self, chunk: Sequence[Row], position: Position) -> None:
+    def _write(self, position: Position, chunk: Sequence[Row]) -> None:
         """One transaction: all or none, so rows that hold a later position are left out and the rest is tried again."""
         left = list(chunk)
         while left:
             try:
                 with translated("DynamoDB"):
-                    self._dynamodb.transact_write_items(TransactItems=[self._guarded(row, position) for row in left])
+                    self._dynamodb.transact_write_items(
+                        TransactItems=[{"Put": guarded_put(self._table, row, position)} for row in left]
+                    )
                 return
             except self._dynamodb.exceptions.TransactionCanceledException as error:
                 codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
@@ -105,23 +108,12 @@ class RecommendationsTable:
                 # what is there was made of more events than ours
                 left = [row for row, code in zip(left, codes, strict=True) if code != _OLDER]
 
-    def _guarded(self, row: Row, position: Position) -> TransactWriteItemTypeDef:
-        return {
-            "Put": {
-                "TableName": self._table,
-                "Item": {"position": {"S": str(position)}, **row},
-                "ConditionExpression": "attribute_not_exists(#position) OR #position < :position",
-                "ExpressionAttributeNames": {"#position": "position"},
-                "ExpressionAttributeValues": {":position": {"S": str(position)}},
-            }
-        }
-
     def _offer(self, offer: Offer, now_ms: int) -> Row:
         stranger = offer.user_id is None
         return {
-            "subject": {"S": rows.POPULAR if offer.user_id is None else rows.subject(offer.user_id)},
-            "part": {"S": self._shard_id if stranger else rows.OFFER},
-            "items": {"B": rows.encode(offer.items)},
+            "subject": {"S": table_items.POPULAR if offer.user_id is None else table_items.subject(offer.user_id)},
+            "part": {"S": self._shard_id if stranger else table_items.OFFER},
+            "items": {"B": table_items.encode(offer.items)},
             "version": {"S": self._model.version or ""},
             "made_at": {"N": str(now_ms)},
             "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
@@ -129,7 +121,7 @@ class RecommendationsTable:
 
     def _counts(self, hit_rate: HitRate) -> Row:
         return {
-            "subject": {"S": rows.HIT_RATE},
+            "subject": {"S": table_items.HIT_RATE},
             "part": {"S": self._shard_id},
             "clicks": {"N": str(hit_rate.clicks)},
             "hits": {"N": str(hit_rate.hits)},
@@ -137,7 +129,7 @@ class RecommendationsTable:
         }
 
     def _stored_hit_rate(self) -> tuple[HitRate, Position]:
-        key: dict[str, AttributeValueTypeDef] = {"subject": {"S": rows.HIT_RATE}, "part": {"S": self._shard_id}}
+        key: dict[str, AttributeValueTypeDef] = {"subject": {"S": table_items.HIT_RATE}, "part": {"S": self._shard_id}}
         with translated("DynamoDB"):
             item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         if item is None:

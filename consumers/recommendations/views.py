@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater
+from clickstream.errors import RetryLater
+from clickstream.outages import asked
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.orders.views import inventory
-from consumers.recommendations import NAME, rows
-from consumers.recommendations.answers import SessionAnswers
+from consumers.recommendations import NAME, table_items
 from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.offers import LENGTH, HitRate
-from consumers.runtime.faults.outages import translated
+from consumers.recommendations.session_recommender import SessionRecommender
 from models import recommender
 from models.recommender.model import Recommended, decode
 from models.recommender.queries import query_of
@@ -73,7 +72,7 @@ class Recommendations:
         self._table = OFFERS.of(settings)
         self._inventory = inventory(clients, settings)
         model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
-        self._answers = SessionAnswers(model, clock_ms)
+        self._answers = SessionRecommender(model, clock_ms)
 
     def of(self, user_id: str, *, count: int = LENGTH, without: Set[str] = frozenset()) -> RecommendationsView:
         """At most ``count`` items, none sold out and none of ``without``; filled up with what is popular."""
@@ -84,14 +83,14 @@ class Recommendations:
 
     def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]:
         """What is stored for these visitors, at most ``MOST_AT_ONCE``; strangers are not in it."""
-        keys = [{"subject": {"S": rows.subject(user_id)}, "part": {"S": rows.OFFER}} for user_id in user_ids]
+        keys = [{"subject": {"S": table_items.subject(user_id)}, "part": {"S": table_items.OFFER}} for user_id in user_ids]
         wanted: dict[str, KeysAndAttributesTypeDef] = {self._table: {"Keys": keys}}
         views = {}
         for _ in range(_ATTEMPTS):
-            with self._answering():
+            with asked("DynamoDB", f"table {self._table}"):
                 answer = self._dynamodb.batch_get_item(RequestItems=wanted)
             for item in answer["Responses"].get(self._table, []):
-                view = _view(rows.user_of(item["subject"]["S"]), item)
+                view = _view(table_items.user_of(item["subject"]["S"]), item)
                 views[view.user_id] = view
             unprocessed = answer.get("UnprocessedKeys", {}).get(self._table)
             if not unprocessed:
@@ -119,13 +118,13 @@ class Recommendations:
     def hit_rate(self) -> HitRate:
         """Over all shards, since the application first ran."""
         total = HitRate()
-        for item in self._parts(rows.HIT_RATE):
+        for item in self._parts(table_items.HIT_RATE):
             total += HitRate(**{name: int(item[name]["N"]) for name in HitRate.__struct_fields__})
         return total
 
     def popular(self) -> RecommendationsView:
         """What to show a stranger: the shards' lists as one, since each has seen its own visitors."""
-        views = [_view("", item) for item in self._parts(rows.POPULAR)]
+        views = [_view("", item) for item in self._parts(table_items.POPULAR)]
         scores: dict[str, float] = {}
         for view in views:
             for each in view.items:
@@ -145,19 +144,8 @@ class Recommendations:
             "KeyConditionExpression": "subject = :subject",
             "ExpressionAttributeValues": {":subject": {"S": subject}},
         }
-        with self._answering():
+        with asked("DynamoDB", f"table {self._table}"):
             return [item for page in self._dynamodb.get_paginator("query").paginate(**query) for item in page["Items"]]
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        with translated("DynamoDB"):
-            try:
-                yield
-            except self._dynamodb.exceptions.ResourceNotFoundException as error:
-                raise Missing(
-                    f"no table {self._table}",
-                    hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL",
-                ) from error
 
 
 def suffices(found: RecommendationsView | None, count: int, without: Set[str]) -> bool:
@@ -182,7 +170,7 @@ def _view(user_id: str, item: Mapping[str, Any]) -> RecommendationsView:
     return RecommendationsView(
         user_id=user_id,
         personal=True,
-        items=rows.decode(item["items"]["B"]),
+        items=table_items.decode(item["items"]["B"]),
         version=item["version"]["S"],
         made_at=int(item["made_at"]["N"]),
     )

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
-from clickstream.needs import Function
+from clickstream.needs import Function, Needs
 from clickstream.settings import Settings
-from consumers.orders.needs import CODE, DEFINITION, FUNCTIONS, STATE_MACHINE
+from consumers.orders.needs import CODE
+from infra.local.account import ACCOUNT
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import RuntimeType
@@ -23,22 +24,22 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 #: What the functions need beyond what the Lambda runtime brings (boto3).
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
-_ROLE = "arn:aws:iam::000000000000:role/clickstream-orders"
+_ROLE = f"arn:aws:iam::{ACCOUNT}:role/clickstream-orders"
 _RUNTIME: RuntimeType = "python3.12"
 #: Three times that of the CDK app: here every environment of a function starts on the same few cores.
 _TIMEOUT_S = 30
 
 
-def deploy(clients: Clients, settings: Settings) -> None:
+def deploy(clients: Clients, settings: Settings, needs: Needs) -> None:
     """The functions of ``settings.order_workflow``, each behind its queue, and the state machine if it leads."""
     code = package()
-    for each in FUNCTIONS:
+    for each in needs.functions:
         if each.workflow == settings.order_workflow:
             arn = _function(clients, settings, each, code)
-            if each.queue is None:
+            if each.queue is None and needs.state_machine is not None:
                 clients.stepfunctions.create_state_machine(
-                    name=STATE_MACHINE.of(settings),
-                    definition=DEFINITION.read_text().replace("${TaskFunctionArn}", arn),
+                    name=needs.state_machine.of(settings),
+                    definition=needs.state_machine.definition.read_text().replace("${TaskFunctionArn}", arn),
                     roleArn=_ROLE,
                 )
 

@@ -16,9 +16,9 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
-from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
+from clickstream.shards_table import ShardsTable
 from consumers.needs import applications
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until
@@ -75,11 +75,11 @@ class Parts:
             self._say(f"started {name} (log: {log})")
 
         since_ms = int(time.time() * 1000)
-        if "orders" in self._names and "aws" in self._names:
-            functions.deploy(clients, self._settings)
         workers = [name for name in applications() if name in self._names]
         for name in workers:
             if stack is not None:
+                if applications()[name].functions:
+                    functions.deploy(clients, self._settings, applications()[name])
                 resources.create_lease_tables(clients, self._settings, name)
             begin(self._workers, name, "worker", name)
         if "collect" in self._names:
@@ -124,14 +124,8 @@ class Parts:
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:
     """Whether each open shard of the stream has an owner of the application that showed itself at ``since_ms`` or later."""
     shards = list_shards(clients.kinesis, settings.stream)
-    rows = clients.dynamodb.get_paginator("query").paginate(
-        TableName=SHARDS.of(settings),
-        KeyConditionExpression="application = :application",
-        FilterExpression="attribute_exists(#owner) AND updated_at >= :since",
-        ExpressionAttributeNames={"#owner": "owner"},
-        ExpressionAttributeValues={":application": {"S": application}, ":since": {"N": str(since_ms)}},
-    )
-    owned = {row["shard"]["S"] for page in rows for row in page["Items"]}
+    rows = ShardsTable(clients, settings).read(application)
+    owned = {row.shard for row in rows if row.owner and row.updated_at >= since_ms}
     return owned >= {shard.shard_id for shard in shards if shard.is_open}
 
 

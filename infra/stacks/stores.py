@@ -1,8 +1,8 @@
 """Tables, buckets, topics and queues: everything but the stream that holds data.
 
 Tables are made here and not by the workers, whose roles may then read and write items but never make or drop a table. What KCL
-would make by itself is made as KCL makes it, the index on the leases' owners included. What an application with functions needs
-stands in a stack with them (infra.stacks.orders).
+would make by itself is made as KCL makes it, the index on the leases' owners included. An application with functions has its
+tables, topics and queues in a stack with them (infra.stacks.functions).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class StoresStack(Stack):
             for table in lease_tables(application):
                 stores.table(table)
         logs = stores.bucket(_LOGS, logs=None)
-        for bucket in (*platform.BUCKETS, *(bucket for needs in here for bucket in needs.buckets), RESULTS):
+        for bucket in (*platform.BUCKETS, *(bucket for needs in declared() for bucket in needs.buckets), RESULTS):
             stores.bucket(bucket, logs)
         stores.queues((), platform.QUEUES)
         for needs in here:

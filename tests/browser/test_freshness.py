@@ -20,7 +20,7 @@ from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.recommendations import rows
+from consumers.recommendations import table_items
 from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.views import HitRate
 from consumers.runtime.position import Position
@@ -88,7 +88,7 @@ class Effects:
         self._clients.dynamodb.put_item(
             TableName=OFFERS.of(self._settings),
             Item={
-                "subject": {"S": rows.HIT_RATE},
+                "subject": {"S": table_items.HIT_RATE},
                 "part": {"S": SHARD},
                 **{name: {"N": str(value)} for name, value in msgspec.structs.asdict(rate).items()},
             },

@@ -26,6 +26,9 @@ def test_a_sixth_application_has_least_privilege(tmp_path: Path, templates: dict
     }
     own = Permission("dynamodb:PutItem", "dynamodb:table/clickstream-basket-lines")
     assert roles.pop(sixth.NAME) == analytics | {own}
+    assert roles.pop("serving") - roles_before.pop("serving") == {
+        Permission("dynamodb:GetItem", "dynamodb:table/clickstream-basket-lines")
+    }
     assert roles == roles_before, "another program's role has changed"
     tables = of_type(found["clickstream-stores"], "AWS::DynamoDB::Table").values()
     (lines,) = (table for table in tables if table["TableName"] == "clickstream-basket-lines")

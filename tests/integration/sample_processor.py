@@ -57,7 +57,7 @@ class RecordProcessor(processor.RecordProcessorBase):  # type: ignore[misc]  # a
 if __name__ == "__main__":
     sample = RecordProcessor(sys.argv[1])
     if sys.argv[2] == "ours":
-        from consumers.runtime.loop.kclpy_adapter import run
+        from tests.unit.runtime.loop.kclpy_adapter import run
 
         run(sample)
     else:

@@ -20,7 +20,6 @@ from clickstream import events
 from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.events import AnyEvent
-from clickstream.platform import SHARDS
 from clickstream.settings import Settings, environment
 from consumers.analytics.views import Aggregates
 from consumers.archive.commands import ended_shards
@@ -121,7 +120,7 @@ def test_the_archive_equals_the_ledger_and_the_live_answers(
     wait_until(lambda: folded("archive") == folded("analytics") == _EVENTS, "every event folded", worker.log)
     archive = Archive(clients, settings_here)
     wait_until(lambda: count(archive) >= _EVENTS, "every event in a file", worker.log)
-    wait_until(lambda: len(ended_shards(clients, SHARDS.of(settings_here))) == 5, "every parent read to its end", worker.log)
+    wait_until(lambda: len(ended_shards(clients, settings_here)) == 5, "every parent read to its end", worker.log)
     compared = time.monotonic()
 
     assert_equals_the_ledger(archive, ledger)

@@ -18,7 +18,7 @@ from clickstream.purchases import fingerprint
 from clickstream.settings import OrderWorkflow, Settings, environment
 from consumers.fraud.needs import DECISIONS
 from consumers.orders.messages import Message, Order, Step
-from consumers.orders.needs import EVENTS, INVENTORY, ORDERS, QUEUES
+from consumers.orders.needs import EVENTS, INVENTORY, NEEDS, ORDERS, QUEUES
 from consumers.orders.table import Inventory, OrdersTable
 from consumers.orders.topic import OrdersTopic
 from infra.local import functions, resources, roles
@@ -46,7 +46,7 @@ def shop(request: pytest.FixtureRequest, settings: Settings, tmp_path: Path) -> 
     shop = msgspec.structs.replace(settings, local_dir=tmp_path, order_workflow=workflow)
     clients = Clients(shop)
     resources.create(clients, shop, shards=2)
-    functions.deploy(clients, shop)
+    functions.deploy(clients, shop, NEEDS)
     return shop
 
 

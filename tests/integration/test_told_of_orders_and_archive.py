@@ -19,7 +19,7 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Item, PageView, Purchase
 from clickstream.identifiers import uuid7
 from clickstream.settings import Settings, environment
-from consumers.orders.needs import INVENTORY
+from consumers.orders.needs import INVENTORY, NEEDS
 from consumers.orders.table import Inventory
 from infra.local import functions, resources, roles
 from producers.publisher.kinesis import KinesisPublisher
@@ -41,7 +41,7 @@ def shop(settings: Settings, tmp_path: Path) -> Settings:
     shop = msgspec.structs.replace(settings, local_dir=tmp_path)
     clients = Clients(shop)
     resources.create(clients, shop, shards=2)
-    functions.deploy(clients, shop)
+    functions.deploy(clients, shop, NEEDS)
     return shop
 
 

@@ -18,13 +18,14 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="pipes are handed over through /proc, which only Linux has"),
 ]
 
-SHARD_SH = str(resources.files("consumers.runtime") / "shard.sh")
+SHARD_SH = str(resources.files("consumers.runtime.worker") / "shard.sh")
 
 ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
 from clickstream.telemetry import logs
-from consumers.runtime.worker.zygote import end_with_parent, fork_until_one_dies, open_requests
+from consumers.runtime.worker.parent_death import end_with_parent
+from consumers.runtime.worker.zygote import fork_until_one_dies, open_requests
 
 def serve():
     for line in sys.stdin:
@@ -43,6 +44,7 @@ def serve():
 end_with_parent()
 logs.to_stderr("info")
 directory = Path(sys.argv[1])
+os.mkfifo(directory / "requests", 0o600)
 requests = open_requests(directory)
 (directory / "ready").touch()
 sys.exit(fork_until_one_dies(requests, directory, serve))

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from clickstream.events import AnyEvent, ProductView
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics import fold as fold_module
-from consumers.analytics.answers import WindowView, answer
+from consumers.analytics.aggregate_rows import Row, RowContent, decode
 from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.rows import Row, RowContent, decode
+from consumers.analytics.totals import answer
+from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import Granularity, start_of
 from consumers.runtime.application import Inheritance
 from tests.unit.analytics.traffic import traffic

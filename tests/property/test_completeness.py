@@ -22,8 +22,8 @@ from clickstream import events
 from clickstream.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.events import ProductView
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
+from consumers.analytics.aggregate_rows import Row, decode
 from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.rows import Row, decode
 from consumers.runtime.application import Fold, Sink
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.shard_loop import ShardLoop

@@ -20,7 +20,7 @@ from clickstream.settings import Settings
 from consumers.dead_letters import commands
 from consumers.dead_letters.letters import Received
 from consumers.dead_letters.redriving import Drop, Keep, Put, decide
-from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter, effect_letter
+from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
 from consumers.runtime.position import Position
 from load.traffic import bounds
 from tests.property import hostile
@@ -53,12 +53,12 @@ def _letter(position: Position) -> st.SearchStrategy[DeadLetter]:
         traceback=st.none() | told,
     )
     refused = st.builds(
-        effect_letter,
-        hostile.events,
+        dead_letter,
+        effect=hostile.events,
         application=application,
         shard=st.just(SHARD),
         position=st.just(position),
-        now_ms=st.just(hostile.NOW + position.sequence),
+        arrived_ms=st.just(hostile.NOW + position.sequence),
         reason=told,
     )
     return rejected | refused

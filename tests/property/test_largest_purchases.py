@@ -21,7 +21,7 @@ from consumers.orders import table
 from consumers.orders.fold import OrdersFold
 from consumers.orders.messages import Message, Order, Step
 from consumers.orders.messages import encode as message_of
-from consumers.recommendations import rows
+from consumers.recommendations import table_items
 from consumers.recommendations.fold import RecommendationsFold, Visit
 from consumers.recommendations.offers import LENGTH, Offers
 from consumers.topics import body, subject
@@ -121,8 +121,8 @@ def test_recommendations_and_the_archive(purchase: Purchase) -> None:
     visits = [effect for effect in fold.effects(flush=True) if isinstance(effect, Visit)]
     for offer in Offers().answer(visits, 0):
         assert len(offer.items) <= LENGTH
-        assert len(rows.encode(offer.items)) < ITEM // 2
-    assert len(rows.subject(purchase.user_id).encode()) < PARTITION
+        assert len(table_items.encode(offer.items)) < ITEM // 2
+    assert len(table_items.subject(purchase.user_id).encode()) < PARTITION
     archive = ArchiveFold()
     archive.apply([purchase])
     (part,) = archive.effects(flush=True)

@@ -19,6 +19,7 @@ from consumers.runtime.loop.commits import Commits, Landed
 from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.loop.folding import Folding
 from consumers.runtime.loop.home import Home
+from consumers.runtime.loop.owned_lease import OwnedLease
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer
 from consumers.runtime.position import Position
@@ -62,13 +63,13 @@ def planted(name: str) -> Iterator[None]:
 @bug
 def checkpoint_before_commit() -> list[Replacement]:
     """The checkpoint names what was delivered, not what is durable."""
-    commit_if_due = ShardLoop._commit_if_due
+    commit_if_due = OwnedLease._commit_if_due
 
-    def wrong(self: ShardLoop) -> None:
+    def wrong(self: OwnedLease) -> None:
         commit_if_due(self)
-        self._durable = self._delivered
+        self._checkpoint.durable = self._checkpoint.delivered
 
-    return [(ShardLoop, "_commit_if_due", wrong)]
+    return [(OwnedLease, "_commit_if_due", wrong)]
 
 
 @bug
@@ -99,18 +100,18 @@ def end_checkpointed_before_committed() -> list[Replacement]:
 @bug
 def dead_letter_after_the_commit() -> list[Replacement]:
     """A crash after the commit leaves a rejected record nowhere."""
-    send, landed = Folding._send, ShardLoop._landed
+    send, landed = Folding._send, OwnedLease._landed
     kept: dict[Folding, list[Any]] = {}
 
     def wrong_send(self: Folding, rejections: Sequence[Any]) -> None:
         kept.setdefault(self, []).extend(rejections)
 
-    def wrong_landed(self: ShardLoop, written: Landed) -> None:
+    def wrong_landed(self: OwnedLease, written: Landed) -> None:
         landed(self, written)
         if isinstance(written, Commit):
-            send(self._folding, kept.pop(self._folding, []))
+            send(self.folding, kept.pop(self.folding, []))
 
-    return [(Folding, "_send", wrong_send), (ShardLoop, "_landed", wrong_landed)]
+    return [(Folding, "_send", wrong_send), (OwnedLease, "_landed", wrong_landed)]
 
 
 # conditions
@@ -196,7 +197,7 @@ def duplicates_not_looked_for() -> list[Replacement]:
 def child_ignores_its_parents() -> list[Replacement]:
     """After a reshard every user starts from an empty state."""
 
-    def wrong(self: ShardLoop, parent: str) -> None:
+    def wrong(self: ShardLoop, state: ShardState, parent: str) -> None:
         return None
 
     return [(ShardLoop, "_inherit", wrong)]
@@ -242,13 +243,13 @@ def foreign_events_not_refused() -> list[Replacement]:
 @bug
 def arrived_to_by_the_machines_clock() -> list[Replacement]:
     """A shard that has caught up claims everything up to now, by a clock that was never compared with Kinesis's."""
-    told = ShardLoop._told
+    told = OwnedLease._told
 
-    def wrong(self: ShardLoop) -> Arrival:
-        arrival, now_ms = told(self), self._clock_ms()
+    def wrong(self: OwnedLease) -> Arrival:
+        arrival, now_ms = told(self), self._clocks.wall_ms()
         return arrival if self._arrivals.behind_ms else msgspec.structs.replace(arrival, arrived_to=now_ms, whole_to=now_ms)
 
-    return [(ShardLoop, "_told", wrong)]
+    return [(OwnedLease, "_told", wrong)]
 
 
 @bug

@@ -85,7 +85,7 @@ class SimulatedWire(Wire):
 
 
 class Surroundings:
-    """See ``consumers.runtime.loop.shard_loop.Surroundings``: the real stores' code over simulated clients."""
+    """See ``consumers.runtime.loop.owned_lease.Surroundings``: the real stores' code over simulated clients."""
 
     def __init__(
         self, application: Application, owner: str, clients: SimulatedClients, list_shards: Callable[[], list[Shard]]

@@ -6,8 +6,7 @@ from functools import partial
 
 import msgspec
 
-from clickstream.errors import Fenced
-from consumers.runtime.faults.outages import translated
+from clickstream.outages import translated
 from consumers.runtime.faults.stumbling import Footing, Stage, Stumble
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
@@ -23,8 +22,8 @@ def late_sweep_takes_the_newer_owners_snapshots() -> list[Replacement]:
     def wrong(self: SnapshotStore, lease: Lease) -> None:
         named = {link.key for link in lease.manifest.chain}
         with translated("S3"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=self._prefix(lease.shard_id))
-            self._delete([entry["Key"] for page in pages for entry in page["Contents"] if entry["Key"] not in named])
+            every = self._objects.keys(self._prefix(lease.shard_id))
+            self._objects.delete(key for key in every if key not in named)
 
     return [(SnapshotStore, "_sweep", wrong)]
 
@@ -38,7 +37,7 @@ def repeated_commit_deletes_its_own_snapshot() -> list[Replacement]:
         old = lease.manifest.chain
         commit_once(self, lease, commit, now_ms)
         if commit.full:
-            self._delete([obsolete.key for obsolete in old])
+            self._objects.delete(obsolete.key for obsolete in old)
 
     return [(SnapshotStore, "commit", wrong)]
 
@@ -46,17 +45,14 @@ def repeated_commit_deletes_its_own_snapshot() -> list[Replacement]:
 @bug
 def committed_end_is_committed_again() -> list[Replacement]:
     """The owner died between the commit of the end and SHARD_END: the next one is refused, and the children never start."""
-    drain = ShardLoop._drain
 
     def wrong(self: ShardLoop, checkpointer: Checkpointer) -> None:
         if self._gone.is_set():
             self._leave_if_still_served()
             return
-        try:
-            drain(self, ended=True, deadline_s=None)
+        with self._ours() as owned:
+            owned.drain(ended=True, deadline_s=None)
             self._patience.call(partial(_checkpoint_the_end, checkpointer))
-        except Fenced as fenced:
-            self._stand_still(str(fenced))
 
     return [(ShardLoop, "shard_ended", wrong)]
 

@@ -14,10 +14,10 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.events import AddToCart, AnyEvent, Purchase
+from clickstream.outages import translated
 from clickstream.records.routing import hash_key
 from clickstream.refusals import error_code
 from consumers.runtime.application import Inheritance
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 #: In an event id: the store refuses this purchase's decision for ever.

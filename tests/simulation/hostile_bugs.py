@@ -12,8 +12,8 @@ from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import TIMES, Footing
 from consumers.runtime.loop import duplicates
+from consumers.runtime.loop.clocks import Clocks
 from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
 from producers.publisher.puts import CallFailed, Put
@@ -167,10 +167,10 @@ def rubbish_stops_the_shard() -> list[Replacement]:
 def intervals_by_the_wall_clock() -> list[Replacement]:
     """A clock that is set back by an hour stops commits and heartbeats for an hour."""
 
-    def wrong(self: ShardLoop) -> int:
-        return self._clock_ms()
+    def wrong(self: Clocks) -> int:
+        return self.wall_ms()
 
-    return [(ShardLoop, "_now_ms", wrong)]
+    return [(Clocks, "interval_ms", wrong)]
 
 
 @bug

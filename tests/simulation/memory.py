@@ -14,7 +14,8 @@ from clickstream.errors import Fenced, RetryLater, Stop
 from consumers.runtime.faults.dead_letters import DeadLetter
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position
-from consumers.runtime.state.snapshots import Commit, Lease, Manifest, Progress, StoredObject
+from consumers.runtime.state.chain import Manifest, StoredObject
+from consumers.runtime.state.snapshots import Commit, Lease, Progress
 
 
 class ShardItem(msgspec.Struct, kw_only=True):

@@ -34,7 +34,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_interval_ms: int = 1_000
     window_records: int = 100_000
     longest_chain: int = 64
-    """Commits until a full snapshot replaces the chain (consumers.runtime.state.snapshots.LONGEST_CHAIN)."""
+    """Commits until a full snapshot replaces the chain (consumers.runtime.state.chain.LONGEST_CHAIN)."""
     # faults of the write side
     client_retries: float = 0.0
     """Share of the events that the client sends again although it has its acknowledgement."""

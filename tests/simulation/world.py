@@ -20,7 +20,7 @@ from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.sink import AggregatesTable
 from consumers.runtime.application import Application, Fold, Sink
-from consumers.runtime.state import snapshots
+from consumers.runtime.state import chain
 from producers.publisher.limits import Limits
 from tests.simulation import judge
 from tests.simulation.access import Access, Weather
@@ -253,7 +253,7 @@ def _where(error: BaseException) -> str:
 def quiet() -> Iterator[None]:
     """The runtime's log is off, the garbage collector (which finds little) looks rarely; all is put back at the end."""
     before, state, thresholds = structlog.get_config(), random.getstate(), gc.get_threshold()
-    longest_chain = snapshots.LONGEST_CHAIN
+    longest_chain = chain.LONGEST_CHAIN
     gc.set_threshold(50_000, 20, 100)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))
     try:
@@ -262,11 +262,11 @@ def quiet() -> Iterator[None]:
         structlog.configure(**before)
         random.setstate(state)
         gc.set_threshold(*thresholds)
-        snapshots.LONGEST_CHAIN = longest_chain
+        chain.LONGEST_CHAIN = longest_chain
 
 
 def simulate(plan: Plan, *, trace: bool = False) -> Outcome:
     """Run one world; call it within ``quiet``."""
     random.seed(plan.seed)
-    snapshots.LONGEST_CHAIN = plan.longest_chain
+    chain.LONGEST_CHAIN = plan.longest_chain
     return World(plan, trace=trace).run()

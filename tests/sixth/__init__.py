@@ -18,6 +18,7 @@ NEEDS = Needs(
     wiring="baskets.wiring",
     tables=(LINES,),
     worker=Access((LINES.may("PutItem"),)),
+    serving=Access((LINES.may("GetItem"),)),
     effect="baskets.effect:look",
 )
 '''

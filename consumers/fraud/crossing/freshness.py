@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
+from clickstream.aws import Clients
 from clickstream.completeness import least
-from consumers.runtime.faults.outages import translated
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from clickstream.settings import Settings
+from clickstream.shards_table import ShardProgress, ShardsTable
 
 #: A decision may miss what happened on another shard within so long before it, and nothing older.
 STALENESS_MS = 2_000
@@ -17,17 +15,13 @@ STALENESS_MS = 2_000
 _LOOK_EVERY_MS = 250
 
 
-def told_up_to(items: Iterable[Mapping[str, Any]], own: str) -> float:
+def told_up_to(shards: Iterable[ShardProgress], own: str) -> float:
     """The time (ms) up to which every other shard has told what had arrived; infinite without others. Pure.
 
-    ``items``: the application's items of the shards table. A commit writes them after its effects; see
-    :mod:`clickstream.completeness`. A part of the key space that no shard has told anything of is unknown.
+    ``shards``: of the application. A commit writes them after its effects; see :mod:`clickstream.completeness`. A part of the
+    key space that no shard has told anything of is unknown.
     """
-    told = [
-        (item["hash_range"]["S"], float("inf") if item["shard"]["S"] == own else float(item.get("arrived_to", {"N": "0"})["N"]))
-        for item in items
-        if "hash_range" in item
-    ]
+    told = [(each.hash_range, float("inf") if each.shard == own else float(each.arrived_to)) for each in shards]
     up_to = least(told)
     return float("-inf") if up_to is None else up_to
 
@@ -35,9 +29,8 @@ def told_up_to(items: Iterable[Mapping[str, Any]], own: str) -> float:
 class OtherShards:
     """Looks at the shards table. Raises RetryLater when DynamoDB does not answer."""
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str, application: str, shard_id: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
+    def __init__(self, clients: Clients, settings: Settings, application: str, shard_id: str) -> None:
+        self._table = ShardsTable(clients, settings, waits=True)
         self._application = application
         self._shard_id = shard_id
         self._looked_ms: int | None = None
@@ -48,17 +41,8 @@ class OtherShards:
     def told_up_to(self, now_ms: int) -> float:
         """See :func:`told_up_to`, as of a moment ago. ``now_ms``: the wall clock."""
         if self._looked_ms is None or not 0 <= now_ms - self._looked_ms < _LOOK_EVERY_MS:
-            with translated("DynamoDB"):
-                pages = self._dynamodb.get_paginator("query").paginate(
-                    TableName=self._table,
-                    KeyConditionExpression="application = :application",
-                    ExpressionAttributeValues={":application": {"S": self._application}},
-                    ProjectionExpression="#shard, hash_range, arrived_to",
-                    ExpressionAttributeNames={"#shard": "shard"},  # a reserved word
-                    ConsistentRead=True,
-                )
-                items = [item for page in pages for item in page["Items"]]
-            self._told_up_to = told_up_to(items, self._shard_id)
-            self.ended = frozenset(item["shard"]["S"] for item in items if item.get("ended", {}).get("BOOL"))
+            shards = self._table.read(self._application)
+            self._told_up_to = told_up_to(shards, self._shard_id)
+            self.ended = frozenset(each.shard for each in shards if each.ended)
             self._looked_ms = now_ms
         return self._told_up_to

@@ -15,10 +15,10 @@ import structlog
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater, Throttled, Unwritable
+from clickstream.outages import translated
 from clickstream.refusals import error_code
 from consumers.fraud.fold import CROSSING
-from consumers.runtime.faults.failures import raise_gravest
-from consumers.runtime.faults.outages import translated
+from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 

@@ -9,7 +9,7 @@ import msgspec
 
 from consumers.fraud.decisions import Decision
 from consumers.fraud.outcomes import Truth
-from consumers.fraud.shadow.rows import Opinion
+from consumers.fraud.shadow.opinion_items import Opinion
 from models.fraud.labels import GENUINE
 from models.fraud.verdicts import Verdict
 

@@ -9,13 +9,13 @@ import time
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.shadow.rows import PARTITIONS, Opinion, opinions_of, window
+from consumers.fraud.shadow.opinion_items import PARTITIONS, Opinion, opinions_of, window
 from consumers.fraud.shadow.wiring import name_of
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
 
 _LOOK_S = 0.5
@@ -37,7 +37,7 @@ def follow(version: str, clients: Clients, settings: Settings, *, until_ms: int)
     done, ended = threading.Event(), threading.Event()
 
     def watch() -> None:
-        shards = OtherShards(clients.dynamodb, SHARDS.of(settings), application, shard_id="")
+        shards = OtherShards(clients, settings, application, shard_id="")
         while not ended.wait(_LOOK_S):
             try:
                 told_ms = shards.told_up_to(time.time_ns() // 1_000_000)

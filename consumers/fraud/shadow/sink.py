@@ -16,7 +16,7 @@ from consumers.fraud import decided_table
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.shadow.rows import item_of, opinion_of
+from consumers.fraud.shadow.opinion_items import item_of, opinion_of
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 

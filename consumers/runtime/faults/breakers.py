@@ -12,8 +12,8 @@ from typing import Any
 
 import structlog
 
+from clickstream.errors import RetryLater
 from clickstream.refusals import Kind, kind_of
-from consumers.runtime.faults.outages import CircuitOpen
 
 log = structlog.get_logger()
 
@@ -21,6 +21,14 @@ log = structlog.get_logger()
 FAILURES = 5
 #: Then one call in so many seconds finds out whether it is back; that much is added to an outage at most.
 RESET_S = 3.0
+
+
+class CircuitOpen(RetryLater):
+    """The call was not made: its dependency is known to be down. The next is let through after ``retry_after_s`` seconds."""
+
+    def __init__(self, dependency: str, retry_after_s: float) -> None:
+        super().__init__(f"{dependency}: known to be down, asked again in {retry_after_s:.1f} s")
+        self.retry_after_s = retry_after_s
 
 
 class _Breaker:

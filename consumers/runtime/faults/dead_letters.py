@@ -10,23 +10,23 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.outages import translated
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.refusals import as_error
 from clickstream.settings import Settings
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.position import Position
 
 #: SQS takes 256 KiB per message and per batch of at most ten; a larger record's bytes go to S3, and the message names them.
 _MESSAGE_BYTES = 240_000
 _BATCH = 10
-#: Characters of a letter's fields; each may take six bytes of JSON.
+#: UTF-16 units of a letter's fields; each may take six bytes of JSON.
 _MOST_KEY, _MOST_PATH, _MOST_REASON, _MOST_EFFECT = 256, 256, 500, 20_000
 #: What a message of msgspec's quotes from the input.
 _QUOTED = re.compile(r"'.*'", re.DOTALL)
@@ -54,6 +54,12 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     traceback: str | None = None
     """Where a bug of ours ended the process three times: the record or the effect was set aside."""
     code_version: str = version("clickstream")
+
+
+class DeadLetters(Protocol):
+    """Where letters go: the queue, or a test's list."""
+
+    def send(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
 class DeadLetterQueue:
@@ -109,14 +115,16 @@ def dead_letter(
     application: str,
     shard: str,
     position: Position,
-    partition_key: str,
     arrived_ms: int,
     reason: str,
-    path: str,
-    data: bytes,
+    path: str = "$",
+    partition_key: str = "",
+    data: bytes = b"",
+    effect: Any = None,
     traceback: str | None = None,
 ) -> DeadLetter:
-    """A letter from a rejected record; the event id is taken from the bytes where they still are JSON."""
+    """A letter from a rejected record (``data``), whose event id is taken from the bytes where they still are JSON; or from an
+    effect that will never be written, which stands for a record that was folded."""
     return DeadLetter(
         application=application,
         shard=shard,
@@ -127,35 +135,18 @@ def dead_letter(
         arrived_ms=arrived_ms,
         reason=_bounded(reason, _MOST_REASON),
         path=_bounded(path, _MOST_PATH),
-        event_id=_key(_event_id(data)),
+        event_id=_key(_event_id(data) if effect is None else getattr(effect, "event_id", None)),
         data=data,
+        effect=None if effect is None else _bounded(_as_json(effect), _MOST_EFFECT),
         traceback=None if traceback is None else _bounded(traceback, _MOST_EFFECT),
     )
 
 
-def effect_letter(
-    effect: Any, *, application: str, shard: str, position: Position, now_ms: int, reason: str, traceback: str | None = None
-) -> DeadLetter:
-    """A letter from an effect that will never be written."""
+def _as_json(effect: Any) -> str:
     try:
-        text = msgspec.json.encode(effect, enc_hook=repr).decode()
+        return msgspec.json.encode(effect, enc_hook=repr).decode()
     except (TypeError, ValueError, RecursionError):
-        text = repr(effect)
-    return DeadLetter(
-        application=application,
-        shard=shard,
-        position=str(position),
-        sequence_number=str(position.sequence),
-        sub_sequence_number=position.sub,
-        partition_key="",
-        arrived_ms=now_ms,
-        reason=_bounded(reason, _MOST_REASON),
-        path="$",
-        event_id=_key(getattr(effect, "event_id", None)),
-        data=b"",
-        effect=_bounded(text, _MOST_EFFECT),
-        traceback=None if traceback is None else _bounded(traceback, _MOST_EFFECT),
-    )
+        return repr(effect)
 
 
 def without_values(reason: str) -> str:
@@ -164,9 +155,10 @@ def without_values(reason: str) -> str:
 
 
 def _bounded(text: str, most: int) -> str:
-    """Cut off, and without lone surrogates, which are no text."""
-    kept = text if len(text) <= most else text[: most - 1] + "…"
-    return kept.encode(errors="replace").decode()
+    """Cut off after so many UTF-16 units, each of which JSON may escape; without lone surrogates, which are no text."""
+    kept = text.encode(errors="replace").decode()
+    units = kept.encode("utf-16-le")
+    return kept if len(units) <= 2 * most else units[: 2 * (most - 1)].decode("utf-16-le", errors="ignore") + "…"
 
 
 def _key(event_id: object) -> str | None:

@@ -2,7 +2,7 @@
 
 A worker counts up at the shards that it owned, and their next commit takes the count away. It outlives the launcher and goes
 with the shard from worker to worker, so a fleet that dies slowly over one record is seen as well. A heartbeat takes nothing
-away: a shard's process goes on telling that it lives while the JVM before it has given up and takes half a minute to end.
+away: a shard's process still reports that it lives while the JVM before it has given up and takes half a minute to end.
 """
 
 from __future__ import annotations
@@ -11,15 +11,13 @@ import sys
 import time
 
 from clickstream.aws import Clients
-from clickstream.platform import SHARDS
+from clickstream.outages import translated
 from clickstream.settings import Settings
+from clickstream.shards_table import ShardsTable
 from clickstream.telemetry import emf
-from clickstream.telemetry.emf import Values
-from clickstream.telemetry.metrics import MetricName
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.worker import leases
 
-#: Who lived for so long did not die of what it was given at its start: on a quiet shard the count begins anew.
+#: A worker that lived for so long did not die of what it was given at its start: on a quiet shard the count begins anew.
 STEADY_S = 600.0
 
 
@@ -28,19 +26,13 @@ def count(application: str, worker_id: str, clients: Clients, settings: Settings
 
     The least, because a worker of which any shard has moved since its last end is not one that cannot live.
     """
-    counts: list[int] = []
     with translated("DynamoDB"):
-        for shard_id in leases.owned(settings.application(application), worker_id, clients.dynamodb):
-            item = clients.dynamodb.update_item(
-                TableName=SHARDS.of(settings),
-                Key={"application": {"S": application}, "shard": {"S": shard_id}},
-                UpdateExpression="ADD deaths :one" if lived_s < STEADY_S else "SET deaths = :one",
-                ExpressionAttributeValues={":one": {"N": "1"}},
-                ReturnValues="UPDATED_NEW",
-            )["Attributes"]
-            counts.append(int(item["deaths"]["N"]))
+        owned = leases.owned(settings.application(application), worker_id, clients.dynamodb)
+    table = ShardsTable(clients, settings)
+    counts = [table.count_death(application, shard, anew=lived_s >= STEADY_S) for shard in owned]
     if settings.metrics == "emf":
-        worst: dict[MetricName, Values] = {"clickstream_worker_deaths": max(counts, default=1)}
-        line = emf.line(time.time_ns() // 1_000_000, {"application": application}, worst, {"worker": worker_id})
+        worst = max(counts, default=1)
+        dimensions, facts = {"application": application}, {"worker": worker_id}
+        line = emf.line(time.time_ns() // 1_000_000, dimensions, {"clickstream_worker_deaths": worst}, facts)
         sys.stderr.write(line + "\n")
     return min(counts, default=0)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from clickstream.errors import Forbidden, RetryLater
-from consumers.runtime.faults.outages import CircuitOpen
+from consumers.runtime.faults.breakers import CircuitOpen
 from consumers.runtime.faults.waiting import Waiting
 
 T = TypeVar("T")

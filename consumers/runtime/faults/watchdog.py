@@ -17,8 +17,6 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, ShardProcessor
-
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -89,35 +87,3 @@ class WatchedExecutor(ThreadPoolExecutor):
                 return fn(*args, **kwargs)
 
         return super().submit(watched)
-
-
-class Watched:
-    """A ``ShardProcessor`` whose every answer is watched."""
-
-    def __init__(self, processor: ShardProcessor, watch: Watch) -> None:
-        self._processor = processor
-        self._watch = watch
-
-    def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
-        with self._watch.over("initialize"):
-            self._processor.initialize(shard_id, sequence_number, sub_sequence_number)
-
-    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
-        with self._watch.over("processRecords"):
-            self._processor.process_records(batch, checkpointer, acknowledge)
-
-    def idle(self) -> None:
-        with self._watch.over("idle"):
-            self._processor.idle()
-
-    def lease_lost(self) -> None:
-        with self._watch.over("leaseLost"):
-            self._processor.lease_lost()
-
-    def shard_ended(self, checkpointer: Checkpointer) -> None:
-        with self._watch.over("shardEnded"):
-            self._processor.shard_ended(checkpointer)
-
-    def shutdown_requested(self, checkpointer: Checkpointer) -> None:
-        with self._watch.over("shutdownRequested"):
-            self._processor.shutdown_requested(checkpointer)

@@ -5,6 +5,35 @@ from __future__ import annotations
 import msgspec
 
 
+class Backlog(msgspec.Struct):
+    """What a shard has folded and not made durable, in records, and when it last wrote to the stores (ms)."""
+
+    unwritten: int = 0
+    """Their effects are not written."""
+    uncommitted: int = 0
+    """No commit that covers them has started."""
+    in_flight: int = 0
+    """The commit that covers them is under way."""
+    first_uncommitted_ms: int = 0
+    effects_ms: int = 0
+    """When effects were last written, alone or with a commit."""
+    write_ms: int = 0
+    """When a commit or a heartbeat was last started."""
+
+    def folded(self, records: int, now_ms: int) -> None:
+        if not self.uncommitted:
+            self.first_uncommitted_ms = now_ms
+        self.uncommitted += records
+        self.unwritten += records
+
+    def effects_started(self, now_ms: int) -> None:
+        self.unwritten, self.effects_ms = 0, now_ms
+
+    def commit_started(self, now_ms: int) -> None:
+        self.in_flight, self.uncommitted, self.unwritten = self.uncommitted, 0, 0
+        self.write_ms = self.effects_ms = now_ms
+
+
 class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """How late an answer may be and how much work a crash may repeat, against how often the stores are written.
 
@@ -23,19 +52,22 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """With this many records folded and not yet durable, the shard waits: memory is bounded, Kinesis keeps the rest."""
     checkpoint_interval_ms: int = 3_000
     heartbeat_ms: int = 1_000
-    """An idle shard tells that it is caught up at most this often."""
+    """An idle shard reports that it is caught up at most this often."""
 
-    def commit_is_due(self, now_ms: int, *, first_uncommitted_ms: int, uncommitted: int) -> bool:
-        return uncommitted > 0 and (uncommitted >= self.max_records or now_ms - first_uncommitted_ms >= self.interval_ms)
+    def commit_is_due(self, backlog: Backlog, now_ms: int) -> bool:
+        uncommitted = backlog.uncommitted
+        return uncommitted > 0 and (
+            uncommitted >= self.max_records or now_ms - backlog.first_uncommitted_ms >= self.interval_ms
+        )
 
-    def effects_are_due(self, now_ms: int, *, last_written_ms: int, unwritten: int) -> bool:
-        return unwritten > 0 and now_ms - last_written_ms >= self.effects_interval_ms
+    def effects_are_due(self, backlog: Backlog, now_ms: int) -> bool:
+        return backlog.unwritten > 0 and now_ms - backlog.effects_ms >= self.effects_interval_ms
 
-    def must_wait(self, *, not_durable: int) -> bool:
-        return not_durable >= self.window_records
+    def must_wait(self, backlog: Backlog) -> bool:
+        return backlog.uncommitted + backlog.in_flight >= self.window_records
+
+    def heartbeat_is_due(self, backlog: Backlog, now_ms: int) -> bool:
+        return not backlog.uncommitted and now_ms - backlog.write_ms >= self.heartbeat_ms
 
     def checkpoint_is_due(self, now_ms: int, *, last_checkpoint_ms: int) -> bool:
         return now_ms - last_checkpoint_ms >= self.checkpoint_interval_ms
-
-    def heartbeat_is_due(self, now_ms: int, *, last_write_ms: int) -> bool:
-        return now_ms - last_write_ms >= self.heartbeat_ms

@@ -10,12 +10,11 @@ from typing import Any
 import structlog
 
 from clickstream.errors import ClickstreamError, Forbidden
-from consumers.runtime.faults.dead_letters import DeadLetter, dead_letter, without_values
+from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, TIMES, Footing, Stage, Stumble
 from consumers.runtime.loop.decoding import Rejection, newer_than, position_of
 from consumers.runtime.loop.wire import Record
-from consumers.runtime.loop.writing import DeadLetters
 from consumers.runtime.position import Position
 from consumers.runtime.state.shard_state import ShardState
 

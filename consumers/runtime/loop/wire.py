@@ -10,7 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Callable
-from typing import Protocol
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Protocol
 
 import msgspec
 
@@ -156,29 +157,33 @@ class Wire:
                 raise ProtocolError(f"a checkpoint was answered by {type(other).__name__}")
 
 
-def serve(wire: Wire, processor: ShardProcessor) -> None:
-    """Answer the daemon until it closes the pipe."""
-    while (message := wire.receive(processor.idle)) is not None:
-        match message:
-            case ProcessRecords():
-                acknowledge = _Once(wire)
+def serve(wire: Wire, processor: ShardProcessor, watched: Callable[[str], AbstractContextManager[Any]] = nullcontext) -> None:
+    """Answer the daemon until it closes the pipe. Each piece of the processor's work runs inside ``watched(NAME)``."""
+
+    def idle() -> None:
+        with watched("idle"):
+            processor.idle()
+
+    while (message := wire.receive(idle)) is not None:
+        action = str(message.__struct_config__.tag)
+        if isinstance(message, ProcessRecords):
+            acknowledge = _Once(wire)
+            with watched(action):
                 processor.process_records(message, wire, acknowledge)
-                acknowledge()
-                continue
-            case Initialize():
-                processor.initialize(message.shard_id, message.sequence_number, message.sub_sequence_number)
-                action = "initialize"
-            case LeaseLost():
-                processor.lease_lost()
-                action = "leaseLost"
-            case ShardEnded():
-                processor.shard_ended(wire)
-                action = "shardEnded"
-            case ShutdownRequested():
-                processor.shutdown_requested(wire)
-                action = "shutdownRequested"
-            case CheckpointReply():
-                raise ProtocolError("a checkpoint reply that nobody asked for")
+            acknowledge()
+            continue
+        with watched(action):
+            match message:
+                case Initialize():
+                    processor.initialize(message.shard_id, message.sequence_number, message.sub_sequence_number)
+                case LeaseLost():
+                    processor.lease_lost()
+                case ShardEnded():
+                    processor.shard_ended(wire)
+                case ShutdownRequested():
+                    processor.shutdown_requested(wire)
+                case CheckpointReply():
+                    raise ProtocolError("a checkpoint reply that nobody asked for")
         wire.send({"action": "status", "responseFor": action})
 
 

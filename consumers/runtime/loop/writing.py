@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from clickstream.errors import ClickstreamError, Forbidden, Unwritable
 from consumers.runtime.application import Sink
-from consumers.runtime.faults.dead_letters import DeadLetter, effect_letter, without_values
+from consumers.runtime.faults.dead_letters import DeadLetters, dead_letter, without_values
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, MOST_TRACEBACK, TIMES, Footing
 from consumers.runtime.position import Position
-
-
-class DeadLetters(Protocol):
-    """Where letters go; see :class:`consumers.runtime.faults.dead_letters.DeadLetterQueue`."""
-
-    def send(self, letters: Sequence[DeadLetter]) -> None: ...
 
 
 class SinkBroke(Exception):
@@ -88,13 +82,13 @@ class Writing:
             self._broke_in_a_row = 0
 
     def _set_aside(self, effect: Any, position: Position, reason: str, trace: str | None) -> None:
-        letter = effect_letter(
-            effect,
+        letter = dead_letter(
             application=self._application,
             shard=self._shard,
             position=position,
-            now_ms=self._now_ms(),
+            arrived_ms=self._now_ms(),
             reason=reason,
+            effect=effect,
             traceback=trace,
         )
         self._patience.call(lambda: self._dead_letters.send([letter]))

@@ -11,19 +11,12 @@ from hdrh.histogram import HdrHistogram
 from clickstream.completeness import Arrival
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
-from clickstream.telemetry.metrics import MetricName
+from clickstream.telemetry.metrics import SHARD_COUNTERS, MetricName
 from consumers.runtime.loop.commits import Store
 from consumers.runtime.state.snapshots import Commit, Lease, Progress
 
 #: CloudWatch keeps one-minute data points.
 EVERY_S = 60.0
-
-_COUNTERS: Mapping[MetricName, str] = {
-    "clickstream_events_total": "events",
-    "clickstream_duplicates_total": "duplicates",
-    "clickstream_foreign_total": "foreign",
-    "clickstream_dead_letters_total": "dead_letters",
-}
 
 
 class TellingStore:
@@ -79,7 +72,8 @@ class TellingStore:
     def _tell(self, shard_id: str, commit: Commit, now_ms: int) -> None:
         assert self._told is not None
         values: dict[MetricName, Values] = {
-            metric: float(getattr(commit.progress, field) - getattr(self._told, field)) for metric, field in _COUNTERS.items()
+            metric: float(getattr(commit.progress, field) - getattr(self._told, field))
+            for metric, field in SHARD_COUNTERS.items()
         }
         values["clickstream_behind_seconds"] = commit.behind_ms / 1000
         values["clickstream_watermark_age_seconds"] = max(0, now_ms - commit.progress.watermark_ms) / 1000

@@ -10,26 +10,18 @@ from datetime import UTC, datetime
 
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
-from clickstream.platform import SHARDS, STATE
+from clickstream.outages import translated
+from clickstream.platform import STATE
 from clickstream.settings import Settings
-from consumers.runtime.faults.outages import translated
-
-#: Beside the application's shards; keys that begin with "#" are reserved for what is no shard.
-_ITEM = "#stream"
+from clickstream.shards_table import ShardsTable
+from consumers.runtime.state.chain import ChainObjects
 
 
 def recognise(application: str, created: datetime, clients: Clients, settings: Settings) -> None:
     """Remember the stream at the application's first start, and know it again at every other; raises UserMistake."""
     created_ms = round(created.timestamp() * 1000)
-    with translated("DynamoDB"):
-        item = clients.dynamodb.update_item(
-            TableName=SHARDS.of(settings),
-            Key={"application": {"S": application}, "shard": {"S": _ITEM}},
-            UpdateExpression="SET created_at = if_not_exists(created_at, :created)",
-            ExpressionAttributeValues={":created": {"N": str(created_ms)}},
-            ReturnValues="ALL_NEW",
-        )["Attributes"]
-    if (known_ms := int(item["created_at"]["N"])) != created_ms:
+    known_ms = ShardsTable(clients, settings).stream_of(application, created_ms)
+    if known_ms != created_ms:
         known = datetime.fromtimestamp(known_ms / 1000, UTC)
         raise UserMistake(
             f"stream {settings.stream} was made again: the leases and snapshots of {application} belong to the one of "
@@ -40,7 +32,7 @@ def recognise(application: str, created: datetime, clients: Clients, settings: S
 
 
 def forget(application: str, clients: Clients, settings: Settings) -> int:
-    """Delete the application's leases, positions and snapshots, its answers not; returns how many shards it knew.
+    """Delete the application's leases, positions and snapshots, but not its answers; returns how many shards it knew.
 
     Its workers must be stopped. May be repeated when it was interrupted: the stream's item goes last.
     """
@@ -49,20 +41,6 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
         pages = dynamodb.get_paginator("scan").paginate(TableName=leases, ProjectionExpression="leaseKey")
         for lease in [item for page in pages for item in page["Items"]]:
             dynamodb.delete_item(TableName=leases, Key=lease)
-    with translated("S3"):
-        listing = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=STATE.of(settings), Prefix=f"{application}/")
-        for key in [entry["Key"] for page in listing for entry in page.get("Contents", [])]:
-            clients.s3.delete_object(Bucket=STATE.of(settings), Key=key)
-    with translated("DynamoDB"):
-        rows = dynamodb.get_paginator("query").paginate(
-            TableName=SHARDS.of(settings),
-            KeyConditionExpression="application = :application",
-            ProjectionExpression="application, #shard",
-            ExpressionAttributeNames={"#shard": "shard"},
-            ExpressionAttributeValues={":application": {"S": application}},
-            ScanIndexForward=False,
-        )
-        shards = [item for page in rows for item in page["Items"]]
-        for shard in shards:
-            dynamodb.delete_item(TableName=SHARDS.of(settings), Key=shard)
-    return sum(not shard["shard"]["S"].startswith("#") for shard in shards)
+    objects = ChainObjects(clients, STATE.of(settings))
+    objects.delete(objects.keys(f"{application}/"))
+    return ShardsTable(clients, settings).delete(application)

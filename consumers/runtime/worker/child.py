@@ -131,7 +131,7 @@ def run(prepared: Prepared) -> int:
     watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
     _tell_trouble(breakers, loop.waiting, prepared.surroundings)
     try:
-        serve(wire, watchdog.Watched(loop, watch))
+        serve(wire, loop, watch.over)
     except ClickstreamError as error:
         # the daemon sees the pipe close and ends; its supervisor starts it again, and KCL delivers again
         structlog.get_logger().error("shard process stops", reason=str(error))
@@ -145,7 +145,7 @@ def run(prepared: Prepared) -> int:
 
 
 def _end_at_a_bug(bug: threading.ExceptHookArgs) -> None:
-    """A thread that ends unseen would leave a shard that nobody watches, or that never tells what it waits for."""
+    """A thread that ended unnoticed would leave a shard unwatched, or one that never reports what it waits for."""
     frames = traceback.format_exception(bug.exc_type, bug.exc_value, bug.exc_traceback)
     structlog.get_logger().error("shard process stops at a bug", traceback="".join(frames))
     os._exit(1)

@@ -121,6 +121,6 @@ def _own_properties(file: Path) -> dict[str, str]:
 
 
 def _level(settings: Settings) -> str:
-    """The launcher's few lines are told from INFO on: they are the only sign of life while the shards are quiet."""
+    """The launcher logs from INFO on: its few lines are the only sign of life while the shards are quiet."""
     levels = logging.getLevelNamesMapping()
     return min("INFO", settings.log_level.upper(), key=lambda name: levels[name])

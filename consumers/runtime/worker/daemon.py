@@ -15,11 +15,11 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from consumers.runtime.faults import deaths
-from consumers.runtime.faults.outages import translated
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
 from consumers.runtime.worker.jvm import LOCALE, JvmOptions, command_line
@@ -58,7 +58,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     jvm: JvmOptions = JvmOptions()
     restarts: RestartPolicy = RestartPolicy()
     tables: tuple[str, ...] = ()
-    """Tables that the shard processes need; a missing one is told before anything starts."""
+    """Tables that the shard processes need; a missing one is reported before anything starts."""
     overrides: Mapping[str, str] = {}
     """Properties by a person's own hand: they win."""
 
@@ -146,7 +146,7 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
 
 
 def forked(application: str, directory: Path) -> ShardProcesses:
-    """Shard processes of an application of ours: forks of one preloaded Python where the system can, else a Python each."""
+    """Shard processes of one of our applications: forks of a preloaded Python where the system can, else a Python each."""
     if sys.platform != "linux":
         return ShardProcesses(command=(sys.executable, "-m", "consumers.runtime.worker.child", application))
     return ShardProcesses(
@@ -166,7 +166,7 @@ def _prepare_requests(directory: Path | None) -> None:
 
 
 def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
-    """Best effort, and one try: what DynamoDB cannot be told is not held against the worker."""
+    """Best effort, and one try: a count that DynamoDB does not take is not held against the worker."""
     try:
         return deaths.count(application, worker_id, clients, settings, lived_s)
     except ClickstreamError as error:

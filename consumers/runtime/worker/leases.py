@@ -85,7 +85,7 @@ def prepare(
 
 
 def create_tables(application: str, clients: Clients) -> None:
-    """Those of ``prepare``, for whoever makes resources before a worker whose role may not."""
+    """The tables of ``prepare``, made before a worker whose role may not make them."""
     for table in lease_tables(application):
         _create(clients.dynamodb, table)
 
@@ -93,7 +93,7 @@ def create_tables(application: str, clients: Clients) -> None:
 def release(application: str, owner: str, clients: Clients) -> int:
     """Give up the leases of a worker whose JVM has ended, so that others need not wait for their expiry; returns how many.
 
-    To be called only while the worker's id is still locked and its JVM is known to be dead: nobody else edits its leases.
+    To be called only while the worker's id is still locked and its JVM is known to be dead: no other process edits its leases.
     """
     from botocore.exceptions import ClientError
 
@@ -104,7 +104,7 @@ def release(application: str, owner: str, clients: Clients) -> int:
             dynamodb.update_item(
                 TableName=application,
                 Key={"leaseKey": {"S": lease}},
-                # the counter tells a worker that has just read this lease that it read an old version
+                # a worker that has just read this lease sees by the counter that it read an old version
                 UpdateExpression="REMOVE leaseOwner ADD leaseCounter :one",
                 ConditionExpression="leaseOwner = :owner",
                 ExpressionAttributeValues={":owner": {"S": owner}, ":one": {"N": "1"}},

@@ -36,7 +36,7 @@ class Life:
         self._daemon = _start(processes.daemon, processes.environment, processes.inherited_fds)
 
     def ask_to_end(self) -> None:
-        """SIGTERM to the daemon alone: KCL tells the shard processes, which finish and checkpoint."""
+        """SIGTERM to the daemon alone: KCL shuts the shard processes down, which finish and checkpoint."""
         self._daemon.send_signal(signal.SIGTERM)
 
     def is_over(self) -> bool:

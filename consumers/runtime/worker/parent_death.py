@@ -1,4 +1,4 @@
-"""A child process that dies with its parent (Linux; elsewhere it must notice by itself)."""
+"""A process that dies with its parent (Linux; elsewhere it must notice by itself)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ import sys
 from collections.abc import Callable
 
 _PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Be killed when the process that started us ends, however it ends (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def kill_with_parent() -> Callable[[], None] | None:

@@ -1,4 +1,4 @@
-"""The ``.properties`` of one KCL worker as a value: what the MultiLangDaemon is told, and why.
+"""The ``.properties`` of one KCL worker as a value: each setting of the MultiLangDaemon, and its reason.
 
 Pure: the same arguments give the same text. No credential is ever among the values, since the Java side finds them as the AWS
 CLI does. Keys that KCL does not know it ignores in silence, so every key here was checked against the setters of KCL 3.1.3.
@@ -34,7 +34,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     parent_poll_ms: int = 1000
     """How often a child shard looks whether its parents are done (KCL: 10000)."""
     shutdown_grace_ms: int = 30_000
-    """KCL's default of 0 would tell the shard processes nothing before the JVM ends."""
+    """With KCL's default of 0 the JVM would end without a word to the shard processes."""
     max_records: int = 10_000
     """Of one GetRecords call under polling; 10,000 is Kinesis's limit."""
 

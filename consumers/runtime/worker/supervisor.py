@@ -1,4 +1,4 @@
-"""Runs one worker's processes until told to stop: starts them, starts them again when they die, drains them on SIGTERM."""
+"""Runs one worker's processes until a signal: starts them, starts them again when they die, drains them on SIGTERM."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ INTERRUPTED: Final = 130
 class Supervisor:
     """Runs in the main thread: it needs the process's signals.
 
-    ``drain_s`` is the time from SIGTERM to SIGKILL, in seconds: KCL's own grace and a margin for the JVM's end. ``count`` is
-    told how long each life lasted that ended by itself, and says how many in a row moved nothing.
+    ``drain_s`` is the time from SIGTERM to SIGKILL, in seconds: KCL's own grace and a margin for the JVM's end. ``count`` gets
+    the length of each life that ended by itself, and returns how many in a row moved nothing.
     """
 
     def __init__(

@@ -7,7 +7,6 @@ daemon starts, hands its three pipes over through ``/proc`` (Linux).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import sys
@@ -23,10 +22,9 @@ from clickstream.settings import from_env
 from clickstream.telemetry import logs
 from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
 from consumers.runtime.worker import child
+from consumers.runtime.worker.parent_death import end_with_parent
 
 log = structlog.get_logger()
-
-_PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -90,10 +88,7 @@ def open_requests(directory: Path) -> int:
 
     The launcher makes it before both sides start: a shard that asks early waits for us.
     """
-    path = directory / "requests"
-    if not path.is_fifo():
-        os.mkfifo(path, 0o600)
-    return os.open(path, os.O_RDWR)
+    return os.open(directory / "requests", os.O_RDWR)
 
 
 def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
@@ -104,7 +99,7 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
     code = 1
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # the pipe's end would tell it too, but not while it waits for a store that is down
+        # the pipe's end would show it too, but not while the process waits for a store that is down
         end_with_parent()
         if os.getppid() != zygote:
             return  # which ends it, below
@@ -121,12 +116,6 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
         # never back into the zygote's own loop, whatever happened
         sys.stderr.flush()
         os._exit(code)
-
-
-def end_with_parent() -> None:
-    """Be killed when the process that started us ends, however it ends (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ such a call takes 15 to 80 ms.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -29,8 +28,8 @@ def make_cheap(sqs: Any) -> None:
             return list(collect(queue, most, hidden_s))
         now = time.time()
         # a message that another service sent may have no such field yet
-        some = _first(most, queue["messages"], lambda message: message.get("visible_at", 0.0) <= now)
-        return list(collect({**queue, "messages": some}, most, hidden_s))
+        visible = (message for message in queue["messages"] if message.get("visible_at", 0.0) <= now)
+        return list(collect({**queue, "messages": list(islice(visible, most))}, most, hidden_s))
 
     def expire_now_and_then(queue: Queue) -> None:
         if time.time() - queue.get("expired_at", 0.0) >= _RETENTION_EVERY_S:
@@ -41,7 +40,8 @@ def make_cheap(sqs: Any) -> None:
         queue, entries = sqs._get_q(data.get("QueueUrl", url), "sqs:ChangeMessageVisibility"), data.get("Entries", [])
         sqs._validate_batch_entries(entries, "ChangeMessageVisibilityBatchRequestEntry")
         hidden_s = {entry.get("ReceiptHandle", ""): int(entry.get("VisibilityTimeout", 30)) for entry in entries}
-        found = _first(len(hidden_s), queue["messages"], lambda message: message.get("receipt_handle") in hidden_s)
+        named = (message for message in queue["messages"] if message.get("receipt_handle") in hidden_s)
+        found = list(islice(named, len(hidden_s)))
         if len(found) < len(entries):
             return dict(change(data, url))  # it says which of them failed
         for message in found:
@@ -51,8 +51,3 @@ def make_cheap(sqs: Any) -> None:
 
     sqs._collect_msgs, sqs._expire_retained = collect_some, expire_now_and_then
     sqs._HANDLERS["ChangeMessageVisibilityBatch"] = change_together
-
-
-def _first(most: int, messages: list[Message], wanted: Callable[[Message], bool]) -> list[Message]:
-    """At most so many of the wanted messages; the search ends with the last of them."""
-    return list(islice(filter(wanted, messages), most))

@@ -60,11 +60,11 @@ def _whole(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: li
             policy=CommitPolicy(max_records=PER_COMMIT, interval_ms=_NEVER_MS, effects_interval_ms=_NEVER_MS),
             executor=commits,
         )
-        watched = watchdog.Watched(loop, watch)
-        watched.initialize(_SHARD, "TRIM_HORIZON", 0)
+        loop.initialize(_SHARD, "TRIM_HORIZON", 0)
 
         def process(batch: ProcessRecords) -> None:
-            watched.process_records(batch, NoCheckpoints(), lambda: None)
+            with watch.over("processRecords"):
+                loop.process_records(batch, NoCheckpoints(), lambda: None)
 
         for batch in batches(earlier):
             process(batch)
@@ -72,7 +72,7 @@ def _whole(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: li
         def work() -> None:
             for batch in batches(lines):
                 process(batch)
-            watched.shutdown_requested(NoCheckpoints())
+            loop.shutdown_requested(NoCheckpoints())
 
         return with_the_childs_collector(lambda: process_cpu_rate(COUNT, work))
 

@@ -17,6 +17,7 @@ from clickstream.telemetry import logs
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.position import Position
 from consumers.runtime.worker import child, daemon, zygote
+from consumers.runtime.worker.parent_death import end_with_parent
 
 
 class Nowhere:
@@ -52,7 +53,7 @@ def work(application: str) -> int:
 
 def fork(application: str, directory: Path) -> int:
     """As ``consumers.runtime.worker.zygote.main``."""
-    zygote.end_with_parent()
+    end_with_parent()
     settings = from_env()
     whole = Sinkless(child.load_application(application))
     prepared = child.Prepared(whole, child.Aws(whole, settings), settings)

@@ -9,10 +9,11 @@ import pytest
 
 from clickstream.events import AnyEvent
 from clickstream.records.routing import hash_key
-from consumers.analytics import rows
-from consumers.analytics.answers import WindowView, answer
+from consumers.analytics import aggregate_rows
+from consumers.analytics.aggregate_rows import Row, RowContent
 from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.rows import Row, RowContent
+from consumers.analytics.totals import answer
+from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import Granularity, start_of
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
@@ -38,7 +39,7 @@ def answers(table: Iterable[Row], granularity: Granularity, top: int) -> dict[in
     contents: dict[int, list[RowContent]] = defaultdict(list)
     for row in table:
         if row.window.startswith(stored):
-            contents[granularity.floor_ms(start_of(row.part))].append(rows.decode(row.content))
+            contents[granularity.floor_ms(start_of(row.part))].append(aggregate_rows.decode(row.content))
     return {start: answer(granularity, start, parts, top) for start, parts in contents.items()}
 
 

@@ -18,14 +18,14 @@ from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.platform import SHARDS, STATE
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
-from consumers.analytics import rows, sink
-from consumers.analytics.answers import WindowView
+from consumers.analytics import aggregate_rows, sink
+from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.partial import Partial
-from consumers.analytics.rows import Row
 from consumers.analytics.sink import AggregatesTable
 from consumers.analytics.views import Aggregates
+from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position
@@ -74,7 +74,7 @@ def stored(clients: Clients, row: Row) -> dict[str, Any]:
 def a_row(views: int, width: int = 1) -> Row:
     partial = Partial()
     partial.events["product_view"] = views
-    return rows.row(Window(width, START_MS // MINUTE_MS, 0), "shardId-000000000000", partial)
+    return aggregate_rows.row(Window(width, START_MS // MINUTE_MS, 0), "shardId-000000000000", partial)
 
 
 @pytest.mark.parametrize("width", [1, HOUR])
@@ -86,7 +86,7 @@ def test_a_later_position_replaces_a_row_and_an_older_writer_is_refused(clients:
     # a number with fewer digits is older, though it would be greater as text
     table.write([a_row(4, width)], Position(9 * 10**39, 9))
     item = stored(clients, a_row(0, width))
-    assert rows.decode(item["partial"]["B"]).events == {"product_view": 2}
+    assert aggregate_rows.decode(item["partial"]["B"]).events == {"product_view": 2}
     assert item["position"]["S"] == str(Position(10**40, 8))
     kept_s = sink.HOUR_KEPT_S if width == HOUR else sink.MINUTE_KEPT_S
     assert item["expires_at"]["N"] == str(NOW_S + kept_s)

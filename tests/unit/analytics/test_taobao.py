@@ -8,7 +8,7 @@ import pytest
 
 from clickstream.events import AddToCart, AnyEvent, Item, PageView, ProductView, Purchase
 from clickstream.settings import from_env
-from consumers.analytics.rows import MOST_BYTES
+from consumers.analytics.aggregate_rows import MOST_BYTES
 from consumers.analytics.windows import Granularity
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.test_against_pandas import answers, fold_by_shard

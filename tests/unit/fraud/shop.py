@@ -96,7 +96,7 @@ class Shop:
             alerts or Alerts(self.clients.sns, ALERTS.of(SETTINGS)),
             OutcomesTable(self.clients.dynamodb, OUTCOMES.of(SETTINGS)),
             SightingsTable(self.clients.dynamodb, SIGHTINGS.of(SETTINGS), shard, self.clock),
-            OtherShards(self.clients.dynamodb, SHARDS.of(SETTINGS), NAME, shard),
+            OtherShards(self.clients, SETTINGS, NAME, shard),
             followed,
             self.clock,
             threads,

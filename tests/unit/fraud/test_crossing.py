@@ -12,7 +12,8 @@ from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.fraud.crossing.freshness import STALENESS_MS, told_up_to
+from clickstream.shards_table import ShardProgress
+from consumers.fraud.crossing.freshness import STALENESS_MS, OtherShards, told_up_to
 from consumers.fraud.decisions import PARTIAL
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold
 from consumers.fraud.needs import SIGHTINGS
@@ -238,9 +239,23 @@ def test_more_keys_than_one_request_takes(shards: TwoShards) -> None:
 
 
 def test_a_first_owner_that_has_not_committed_has_told_nothing() -> None:
-    silent = {"application": {"S": "fraud"}, "shard": {"S": SHARDS[1]}, "hash_range": {"S": told_range(WHOLE)}}
+    silent = ShardProgress(application="fraud", shard=SHARDS[1], hash_range=told_range(WHOLE))
     assert told_up_to([silent], own=SHARDS[0]) == float("-inf")
     assert told_up_to([silent], own=SHARDS[1]) == float("inf")
+
+
+def test_the_shards_that_have_ended_are_known_from_the_table(shards: TwoShards) -> None:
+    """Their parts of a key may be put together."""
+    key = {"application": {"S": "fraud"}, "shard": {"S": SHARDS[0]}}
+    shards.shop.clients.dynamodb.update_item(
+        TableName=platform.SHARDS.of(SETTINGS),
+        Key=key,
+        UpdateExpression="SET ended = :true",
+        ExpressionAttributeValues={":true": {"BOOL": True}},
+    )
+    others = OtherShards(shards.shop.clients, SETTINGS, "fraud", SHARDS[1])
+    others.told_up_to(shards.shop.now_ms)
+    assert others.ended == {SHARDS[0]}
 
 
 def test_the_cold_start_has_rules_for_shared_keys() -> None:

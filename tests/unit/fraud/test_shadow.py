@@ -16,7 +16,7 @@ from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes import Truth
 from consumers.fraud.shadow import running
 from consumers.fraud.shadow.comparison import compare
-from consumers.fraud.shadow.rows import Opinion
+from consumers.fraud.shadow.opinion_items import Opinion
 from consumers.fraud.shadow.wiring import application, name_of
 from models.fraud import labels, scoring
 from models.fraud.purchases import PURCHASES

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from clickstream.errors import RetryLater
-from consumers.analytics.answers import Funnel, Top, WindowView
+from consumers.analytics.aggregate_rows import Leaders, RowContent
 from consumers.analytics.partial import TALLIES
-from consumers.analytics.rows import Leaders, RowContent
+from consumers.analytics.ranking import Top
 from consumers.analytics.uniques import Estimate, Uniques
 from consumers.analytics.views import Granularity, ShardProgress
+from consumers.analytics.window_view import Funnel, WindowView
 
 HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 #: 24 November 2026, 13:37:20 UTC

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from clickstream.operating.observing import Arrived, count, load_of, readers_of
 from clickstream.records.aggregation import Aggregate
 from clickstream.records.routing import WHOLE_SPACE, Shard
+from clickstream.shards_table import ShardProgress
 
 SHARD = Shard(shard_id="shardId-000000000000", hash_range=WHOLE_SPACE)
 
@@ -40,13 +39,13 @@ def test_a_silent_shard() -> None:
     assert (load.bytes_per_s, load.heaviest, load.balance) == (0.0, None, None)
 
 
-def item(owner: str, behind_ms: int, updated_at: int) -> dict[str, Any]:
-    return {"owner": {"S": owner}, "behind_ms": {"N": str(behind_ms)}, "updated_at": {"N": str(updated_at)}}
+def progress(shard: str, owner: str, behind_ms: int, updated_at: int) -> ShardProgress:
+    return ShardProgress(application="fraud", shard=shard, owner=owner, behind_ms=behind_ms, updated_at=updated_at)
 
 
 def test_a_worker_that_died_leaves_a_growing_lag() -> None:
-    before = {("fraud", "s0"): item("w1", 100, 1_000), ("fraud", "s1"): item("w2", 0, 99_000)}
-    after = {("fraud", "s0"): item("w1", 100, 1_000), ("fraud", "s1"): item("w2", 0, 100_000)}
+    before = [progress("s0", "w1", 100, 1_000), progress("s1", "w2", 0, 99_000)]
+    after = [progress("s0", "w1", 100, 1_000), progress("s1", "w2", 0, 100_000)]
     (reader,) = readers_of(before, after, {"s0", "s1"}, now_ms=101_000)
     dead, alive = reader.lags
     assert reader.workers == 1
@@ -55,6 +54,6 @@ def test_a_worker_that_died_leaves_a_growing_lag() -> None:
 
 
 def test_closed_shards_are_of_no_interest() -> None:
-    items = {("fraud", "s0"): item("w1", 0, 1), ("fraud", "s9"): item("w1", 10**9, 1)}
-    (reader,) = readers_of(items, items, {"s0"}, now_ms=2)
+    shards = [progress("s0", "w1", 0, 1), progress("s9", "w1", 10**9, 1)]
+    (reader,) = readers_of(shards, shards, {"s0"}, now_ms=2)
     assert [lag.shard_id for lag in reader.lags] == ["s0"]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.operating.resharding import Merge, Scale, Split, find, merge, scale, split, told
+from clickstream.operating.resharding import Merge, Scale, Split, described, find, merge, scale, split
 from clickstream.records.routing import HashRange, Shard
 
 SPACE = 2**128
@@ -33,7 +33,7 @@ def test_an_unknown_shard_is_missing(name: str) -> None:
 
 def test_the_middle_halves_the_range() -> None:
     assert split(QUARTERS, "1") == Split(QUARTERS[1], QUARTER + QUARTER // 2)
-    assert told(split(QUARTERS, "1")) == (
+    assert described(split(QUARTERS, "1")) == (
         "split shardId-000000000001 at 0x60000000000000000000000000000000 into 12.50% and 12.50%"
     )
 
@@ -56,7 +56,7 @@ def test_a_shard_of_too_few_hash_keys_has_no_middle() -> None:
 
 def test_neighbours_merge_in_either_order() -> None:
     assert merge(QUARTERS, "2", "1") == merge(QUARTERS, "1", "2") == Merge(QUARTERS[1], QUARTERS[2])
-    assert told(merge(QUARTERS, "2", "1")).endswith("into 50.00%")
+    assert described(merge(QUARTERS, "2", "1")).endswith("into 50.00%")
 
 
 def test_strangers_do_not_merge_and_the_neighbours_are_named() -> None:

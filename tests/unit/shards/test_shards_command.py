@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from clickstream.errors import ClickstreamError, Missing, UserMistake
-from clickstream.operating.shards import shards
+from clickstream.operating.commands import shards
 from clickstream.settings import Settings
 
 STREAM = Settings().stream

@@ -21,7 +21,7 @@ from consumers.fraud.items import item_of
 from consumers.fraud.needs import DECISIONS
 from consumers.fraud.views import Verdict
 from consumers.orders.needs import ORDERS
-from consumers.recommendations import rows
+from consumers.recommendations import table_items
 from consumers.recommendations.needs import OFFERS
 from consumers.runtime.position import START
 from infra.local import resources
@@ -61,11 +61,11 @@ def test_a_decision_as_the_sink_writes_it(provisioned: Clients) -> None:
 
 def test_an_offer_as_the_sink_writes_it_and_not_what_strangers_see(provisioned: Clients) -> None:
     items = [Recommended("p1", 0.5, "p7"), Recommended("p2", 0.1, None)]
-    for subject, part in ((rows.subject("u"), rows.OFFER), (rows.POPULAR, "shard-0")):
+    for subject, part in ((table_items.subject("u"), table_items.OFFER), (table_items.POPULAR, "shard-0")):
         provisioned.dynamodb.put_item(
             TableName=OFFERS.of(Settings()),
             Item={
-                "subject": {"S": subject}, "part": {"S": part}, "items": {"B": rows.encode(items)}, "version": {"S": ""},
+                "subject": {"S": subject}, "part": {"S": part}, "items": {"B": table_items.encode(items)}, "version": {"S": ""},
                 "made_at": {"N": "12"},
             },
         )  # fmt: skip

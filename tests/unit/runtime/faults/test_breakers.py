@@ -11,9 +11,9 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater, Throttled
+from clickstream.outages import translated
 from clickstream.settings import Settings
-from consumers.runtime.faults.breakers import Breakers
-from consumers.runtime.faults.outages import CircuitOpen, translated
+from consumers.runtime.faults.breakers import Breakers, CircuitOpen
 from consumers.runtime.faults.patience import Patience
 
 CONDITION = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}'

@@ -9,13 +9,13 @@ from typing import Any
 import msgspec
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import Forbidden, Unwritable
 from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
-from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter, decoded, effect_letter, without_values
+from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter, decoded, without_values
 from consumers.runtime.loop.decoding import decode_batch
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
@@ -106,6 +106,7 @@ class Effect(msgspec.Struct):
 
 
 @settings(max_examples=100, deadline=None)
+@example(event_id=None, items=["\x7f\U00010000"], times=5_000, reason="\x1f\U00010000" * 4, data=b"")
 @given(
     event_id=st.text(st.characters(), max_size=400) | st.none() | st.integers(),
     items=st.lists(st.text(st.characters(), max_size=50), max_size=20),
@@ -116,7 +117,7 @@ class Effect(msgspec.Struct):
 def test_any_letter_is_taken_and_can_be_read(event_id: object, items: list[str], times: int, reason: str, data: bytes) -> None:
     sqs = Sqs()
     place: dict[str, Any] = {"application": "fraud", "shard": "shardId-000000000001", "position": Position(10**56, 65_535)}
-    effect = effect_letter(Effect(event_id, items * times), **place, now_ms=1, reason=reason, traceback=reason * times)
+    effect = dead_letter(**place, effect=Effect(event_id, items * times), arrived_ms=1, reason=reason, traceback=reason * times)
     rejected = dead_letter(
         **place,
         partition_key=reason,
@@ -133,8 +134,13 @@ def test_any_letter_is_taken_and_can_be_read(event_id: object, items: list[str],
 
 
 def test_an_effect_is_kept_as_json() -> None:
-    letter = effect_letter(
-        Effect("e1", ["a"]), application="orders", shard="s", position=Position(1), now_ms=5, reason="DynamoDB: too large"
+    letter = dead_letter(
+        application="orders",
+        shard="s",
+        position=Position(1),
+        arrived_ms=5,
+        reason="DynamoDB: too large",
+        effect=Effect("e1", ["a"]),
     )
     assert json.loads(letter.effect or "") == {"event_id": "e1", "items": ["a"]}
     assert (letter.event_id, letter.arrived_ms, letter.data) == ("e1", 5, b"")

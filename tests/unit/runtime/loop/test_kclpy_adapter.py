@@ -13,8 +13,8 @@ from amazon_kclpy import kcl
 from amazon_kclpy.v2 import processor as v2
 from amazon_kclpy.v3 import processor as v3
 
-from consumers.runtime.loop.kclpy_adapter import KclpyProcessor
 from consumers.runtime.loop.wire import ProtocolError, Wire, serve
+from tests.unit.runtime.loop.kclpy_adapter import KclpyProcessor
 
 
 def record(sequence: int, sub: int, data: bytes, key: str = "k") -> dict[str, Any]:

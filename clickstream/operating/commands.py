@@ -196,7 +196,7 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
         once = _client(attempts=1)
         _wait_until_active(client, stream)
         for step in steps:
-            _say(resharding.told(step))
+            _say(resharding.described(step))
             take(once, stream, step)
             waited = _wait_until_active(client, stream)
             _say(f"done after {waited:.1f} s")
@@ -206,13 +206,13 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
         return
     if as_json:
         shards = shard_graph.rows(list_shards(client, stream))
-        outcome = {"applied": apply, "steps": [resharding.told(step) for step in steps], "shards": shards}
+        outcome = {"applied": apply, "steps": [resharding.described(step) for step in steps], "shards": shards}
         click.echo(msgspec.json.encode(outcome).decode())
     elif apply:
         click.echo(shard_graph.tree(list_shards(client, stream)))
     else:
         for step in steps:
-            click.echo(f"would {resharding.told(step)}")
+            click.echo(f"would {resharding.described(step)}")
     if steps and not apply:
         _say("dry run: nothing was changed; --apply does it")
 
@@ -220,13 +220,13 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
 def _wait_until_active(client: KinesisClient, stream: str) -> float:
     """How many seconds it took. Raises RetryLater when the stream is not ACTIVE in time, or Kinesis does not answer."""
     started, look_s = monotonic(), _FIRST_LOOK_S
-    told_s = 0.0
+    said_s = 0.0
     while (status := _status(client, stream)) != "ACTIVE":
         waited = monotonic() - started
         if waited > _WAIT_S:
             raise RetryLater(f"the stream is still {status} after {waited:.0f} s: look again with `clickstream shards list`")
-        if waited - told_s >= 5:
-            told_s = waited
+        if waited - said_s >= 5:
+            said_s = waited
             _say(f"{status} for {waited:.0f} s")
         sleep(look_s)
         look_s = min(_LONGEST_LOOK_S, look_s * 1.5)

@@ -9,7 +9,7 @@ from models.recommender.model import Model, Recommended, Recommender, Seen
 from models.registry.following import LOOK_EVERY_MS, Followed
 
 
-class SessionAnswers:
+class SessionRecommender:
     """Follows the registry on a thread of its own, so that an answer never waits for a load. Ask from one thread.
 
     ``clock_ms``: the wall clock.

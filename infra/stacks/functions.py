@@ -1,4 +1,4 @@
-"""The order workflow: its stores, and the functions or the state machine behind its queues.
+"""An application with Lambda functions: its stores, and the functions or the state machine behind its queues.
 
 ``Settings.order_workflow`` says who leads an order: by choreography each function listens to the queue of its step; by
 orchestration one function starts a state machine that calls the same steps in turn (compared in docs/explanation/orders.md).
@@ -14,9 +14,9 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as states
 from constructs import Construct
 
-from clickstream import needs
+from clickstream import needs as declarations
+from clickstream.needs import Needs, StateMachine
 from clickstream.settings import Settings
-from consumers.orders.needs import DEFINITION, NEEDS, STATE_MACHINE
 from infra import permissions
 from infra.stacks.parts.exceptions import accept
 from infra.stacks.parts.function import Function, Release
@@ -25,7 +25,7 @@ from infra.stacks.parts.stores import Stores
 _TIMEOUT = Duration.seconds(10)
 
 
-class OrdersStack(Stack):
+class FunctionsStack(Stack):
     """``functions`` by name."""
 
     def __init__(
@@ -35,6 +35,7 @@ class OrdersStack(Stack):
         *,
         env: Environment,
         settings: Settings,
+        needs: Needs,
         key: kms.IKey,
         releases: str,
         removal: RemovalPolicy,
@@ -42,23 +43,23 @@ class OrdersStack(Stack):
         super().__init__(scope, name, env=env)
         self._settings, self._key = settings, key
         stores = Stores(self, settings, key, removal)
-        for table in NEEDS.tables:
+        for table in needs.tables:
             stores.table(table)
-        queues = stores.queues(NEEDS.topics, NEEDS.queues)
+        queues = stores.queues(needs.topics, needs.queues)
         parameter = CfnParameter(self, "Release", description="The functions' archive: the commit it was built from")
         self._release = Release(self, "Code", bucket=releases, release=parameter.value_as_string)
         self.functions: dict[str, lambda_.Function] = {}
-        for each in NEEDS.functions:
+        for each in needs.functions:
             if each.workflow == settings.order_workflow:
                 self.functions[each.name] = function = self._function(each)
-                if each.queue is None:
-                    self._machine(function)
-                else:
+                if each.queue is not None:
                     function.add_event_source(
                         sources.SqsEventSource(queues[each.queue], batch_size=10, report_batch_item_failures=True)
                     )
+                elif needs.state_machine is not None:
+                    self._machine(needs.state_machine, function)
 
-    def _function(self, function: needs.Function) -> lambda_.Function:
+    def _function(self, function: declarations.Function) -> lambda_.Function:
         return Function(
             self,
             function.logical_id,
@@ -71,14 +72,14 @@ class OrdersStack(Stack):
             environment={"CLICKSTREAM_ORDER_WORKFLOW": self._settings.order_workflow},
         ).function
 
-    def _machine(self, task: lambda_.Function) -> None:
-        """The state machine, which calls ``task`` for every step."""
-        name = STATE_MACHINE.of(self._settings)
-        machine = states.StateMachine(
+    def _machine(self, machine: StateMachine, task: lambda_.Function) -> None:
+        """The machine, which calls ``task`` for every step."""
+        name = machine.of(self._settings)
+        made = states.StateMachine(
             self,
-            STATE_MACHINE.title,
+            machine.title,
             state_machine_name=name,
-            definition_body=states.DefinitionBody.from_string(DEFINITION.read_text(encoding="utf-8")),
+            definition_body=states.DefinitionBody.from_string(machine.definition.read_text(encoding="utf-8")),
             definition_substitutions={"TaskFunctionArn": task.function_arn},
             tracing_enabled=True,
             logs=states.LogOptions(
@@ -91,7 +92,7 @@ class OrdersStack(Stack):
                 level=states.LogLevel.ALL,
             ),
         )
-        task.grant_invoke(machine)
-        accept(machine, "IAM5[Resource::*]", "Step Functions' log deliveries and X-Ray's actions know no resources")
+        task.grant_invoke(made)
+        accept(made, "IAM5[Resource::*]", "Step Functions' log deliveries and X-Ray's actions know no resources")
         function = self.get_logical_id(task.node.default_child)  # type: ignore[arg-type]  # a function has one
         accept(self, f"IAM5[Resource::<{function}.Arn>:*]", "any version of the one function")

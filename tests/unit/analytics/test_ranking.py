@@ -6,13 +6,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumers.analytics.answers import Top, ranking
+from consumers.analytics.aggregate_rows import Leaders, RowContent
 from consumers.analytics.partial import TALLIES
-from consumers.analytics.rows import Leaders, RowContent
+from consumers.analytics.ranking import Ranking, Top
 from consumers.analytics.sessions import COUNTERS
 from consumers.analytics.totals import Total
 from consumers.analytics.uniques import Uniques
 from consumers.analytics.windows import Granularity
+
+
+def ranked(pieces: list[Leaders], places: int) -> Top:
+    ranking = Ranking()
+    for piece in pieces:
+        ranking.add(piece)
+    return ranking.top(places)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +43,7 @@ from consumers.analytics.windows import Granularity
     ],
 )  # fmt: skip
 def test_a_ranking_knows_whether_it_is_exact(pieces: list[Leaders], expected: Top) -> None:
-    assert ranking(pieces, 2) == expected
+    assert ranked(pieces, 2) == expected
 
 
 #: What each of some shards truly counted, and how many keys its row lists.
@@ -53,9 +60,9 @@ def test_an_exact_ranking_is_the_truth_and_another_is_within_its_bound(
     pieces, truth = [], Counter[str]()
     for counts, listed in shards:
         truth.update(counts)
-        ranked = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-        pieces.append(Leaders(dict(ranked[:listed]), max((count for _, count in ranked[listed:]), default=0)))
-    answer = ranking(pieces, top)
+        ordered = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
+        pieces.append(Leaders(dict(ordered[:listed]), max((count for _, count in ordered[listed:]), default=0)))
+    answer = ranked(pieces, top)
     expected = sorted(truth.items(), key=lambda entry: (-entry[1], entry[0]))[:top]
     if answer.exact:
         assert answer.entries == expected
@@ -82,4 +89,4 @@ def test_a_page_and_the_api_judge_a_ranking_alike(shards: list[tuple[dict[str, i
     total.merge(other)
     shown = total.view(Granularity.MINUTE, 0, 60_000, top)
     assert set(shown.tops) == set(TALLIES)
-    assert all(each == ranking(pieces, top) for each in shown.tops.values())
+    assert all(each == ranked(pieces, top) for each in shown.tops.values())

@@ -1,6 +1,6 @@
 """Runs an unmodified amazon_kclpy record processor (v1, v2 or v3) on our wire loop.
 
-    from consumers.runtime.loop.kclpy_adapter import run
+    from tests.unit.runtime.loop.kclpy_adapter import run
     run(MyRecordProcessor())            # where amazon_kclpy's own programs say kcl.KCLProcess(…).run()
 
 What differs from amazon_kclpy's loop: an exception of the processor is not swallowed. amazon_kclpy prints it, acknowledges the

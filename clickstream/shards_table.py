@@ -1,0 +1,257 @@
+"""The shards table (DynamoDB): how far an application has come on a shard. All its items are written and read here.
+
+One item per (application, shard). The shard's owner writes it at every commit and heartbeat, on condition that no newer owner
+has taken a higher epoch; the launcher counts the deaths of its worker in it. A sort key that begins with "#" is reserved for
+what is not a shard: ``#stream`` says which stream the application reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from clickstream.aws import Clients
+from clickstream.completeness import Arrival
+from clickstream.outages import asked, translated
+from clickstream.platform import SHARDS
+from clickstream.refusals import error_code
+from clickstream.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+_RESERVED = "#"
+_STREAM = "#stream"
+
+Value = str | int | bool | Mapping[str, str | int]
+"""An attribute of an item."""
+
+
+class ShardProgress(Arrival, frozen=True, kw_only=True):
+    """One application on one shard as of its last commit or heartbeat; times in milliseconds since the epoch.
+
+    ``behind_ms`` is None, and the counters are 0, while the first owner has not committed yet. ``latency`` is a base64
+    HdrHistogram of put-to-visible-effect milliseconds. ``committed_at`` is the last commit's time, where ``updated_at`` is also
+    a heartbeat's. ``breakers``: dependencies that count as down → ``open`` or ``half-open``. ``waiting``: what it is
+    not allowed to do, as ``action``, ``resource`` and ``since``; empty when nothing.
+    """
+
+    application: str
+    shard: str
+    position: str | None = None
+    owner: str = ""
+    ended: bool = False
+    events: int = 0
+    dead_letters: int = 0
+    duplicates: int = 0
+    foreign: int = 0
+    watermark_ms: int = 0
+    arrived_ms: int = 0
+    behind_ms: int | None = None
+    updated_at: int = 0
+    committed_at: int = 0
+    latency: str = ""
+    breakers: dict[str, str] = msgspec.field(default_factory=dict)
+    waiting: dict[str, str | int] = msgspec.field(default_factory=dict)
+    deaths: int = 0
+    """How often its worker ended by itself since the shard last committed."""
+
+
+class ShardItem(ShardProgress, frozen=True, kw_only=True):
+    """What the next owner needs as well; ``manifest`` and ``stumble`` are JSON, empty before the first of them."""
+
+    epoch: int = 0
+    manifest: str = ""
+    stumble: str = ""
+
+
+_NAMES = {f"#{name}": name for name in ShardProgress.__struct_fields__}
+
+
+class ShardsTable:
+    """Raises RetryLater when DynamoDB does not answer, and Missing without a table; a worker ``waits`` for that as well."""
+
+    def __init__(self, clients: Clients, settings: Settings, *, waits: bool = False) -> None:
+        self._dynamodb = clients.dynamodb
+        self._table = SHARDS.of(settings)
+        self._waits = waits
+
+    # for everybody
+
+    def read(self, application: str | None = None) -> list[ShardProgress]:
+        """Every shard that the application, or any application, ever took, in order of both names."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "ConsistentRead": True,
+            "ProjectionExpression": ", ".join(_NAMES),
+            "ExpressionAttributeNames": _NAMES,
+        }
+        if application is not None:
+            request["KeyConditionExpression"] = "application = :application"
+            request["ExpressionAttributeValues"] = {":application": {"S": application}}
+        paginator: Any = self._dynamodb.get_paginator("scan" if application is None else "query")
+        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
+            items = [item for page in paginator.paginate(**request) for item in page["Items"]]
+        shards = [decode(item, ShardProgress) for item in items if not item["shard"]["S"].startswith(_RESERVED)]
+        return sorted(shards, key=lambda shard: (shard.application, shard.shard))
+
+    def get(self, application: str, shard: str) -> ShardItem | None:
+        """None when the shard never had an owner."""
+        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
+            item = self._dynamodb.get_item(TableName=self._table, Key=_key(application, shard), ConsistentRead=True).get("Item")
+        return None if item is None else decode(item, ShardItem)
+
+    # for the shard's owner
+
+    def take(self, application: str, shard: str, *, owner: str, now_ms: int, hash_range: str) -> ShardItem:
+        """Raise the epoch, so that every older owner is refused. How far the shard lags is unknown until it is read."""
+        with translated("DynamoDB"):
+            item = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(application, shard),
+                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
+                " REMOVE behind_ms, breakers, waiting",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues={
+                    ":one": {"N": "1"},
+                    ":owner": {"S": owner},
+                    ":now": {"N": str(now_ms)},
+                    ":range": {"S": hash_range},
+                },
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return decode(item, ShardItem)
+
+    def commit(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> ShardItem | None:
+        """Set the values, which include ``position`` and ``ended``, all or none.
+
+        Refused under another epoch, after the end, and unless the position moves forward; then returns the item as it stands.
+        """
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(application, shard),
+                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
+                    ConditionExpression="epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
+                    " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
+                    # aliases for all: DynamoDB reserves many plain words
+                    ExpressionAttributeNames={f"#{name}": name for name in values},
+                    ExpressionAttributeValues={
+                        ":epoch": {"N": str(epoch)},
+                        ":true": {"BOOL": True},
+                        ":false": {"BOOL": False},
+                        **{f":{name}": _attribute(value) for name, value in values.items()},
+                    },
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            stands = cast("dict[str, Any]", error.response.get("Item", {}))
+            return decode({**_key(application, shard), **stands}, ShardItem)
+        return None
+
+    def set(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> bool:
+        """Set values without moving the position; False, and nothing is set, when there is a newer owner."""
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.update_item(
+                    TableName=self._table,
+                    Key=_key(application, shard),
+                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
+                    ConditionExpression="epoch = :epoch",
+                    ExpressionAttributeValues={
+                        ":epoch": {"N": str(epoch)},
+                        **{f":{name}": _attribute(value) for name, value in values.items()},
+                    },
+                )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def replace_manifest(self, application: str, shard: str, manifest: str) -> None:
+        """Of a shard that has ended, whoever owned it."""
+        with translated("DynamoDB"):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(application, shard),
+                UpdateExpression="SET manifest = :manifest",
+                ConditionExpression="ended = :true",
+                ExpressionAttributeValues={":manifest": {"S": manifest}, ":true": {"BOOL": True}},
+            )
+
+    # for the launcher
+
+    def count_death(self, application: str, shard: str, *, anew: bool) -> int:
+        """Count one death of the shard's worker; returns how many there were since the last commit.
+
+        ``anew``: without those before.
+        """
+        with translated("DynamoDB"):
+            item = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(application, shard),
+                UpdateExpression="SET deaths = :one" if anew else "ADD deaths :one",
+                ExpressionAttributeValues={":one": {"N": "1"}},
+                ReturnValues="UPDATED_NEW",
+            )["Attributes"]
+        return int(item["deaths"]["N"])
+
+    def stream_of(self, application: str, created_ms: int) -> int:
+        """When the stream was created that the application reads: this one, if it has never read another."""
+        with translated("DynamoDB"):
+            item = self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(application, _STREAM),
+                UpdateExpression="SET created_at = if_not_exists(created_at, :created)",
+                ExpressionAttributeValues={":created": {"N": str(created_ms)}},
+                ReturnValues="ALL_NEW",
+            )["Attributes"]
+        return int(item["created_at"]["N"])
+
+    def delete(self, application: str) -> int:
+        """Delete the application's items, its stream's last; returns how many shards it knew."""
+        shards = self.read(application)
+        with translated("DynamoDB"):
+            for name in [*(each.shard for each in shards), _STREAM]:
+                self._dynamodb.delete_item(TableName=self._table, Key=_key(application, name))
+        return len(shards)
+
+
+Read = TypeVar("Read", bound=ShardProgress)
+
+
+def decode(item: Mapping[str, Any], kind: type[Read]) -> Read:
+    """An item as DynamoDB returns it. Pure."""
+    return msgspec.convert({name: _plain(item[name]) for name in kind.__struct_fields__ if name in item}, kind)
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    """One attribute of DynamoDB: a number is an integer here, text and truth values stay."""
+    kind, content = next(iter(value.items()))
+    if kind == "M":
+        return {name: _plain(inner) for name, inner in content.items()}
+    return int(content) if kind == "N" else content
+
+
+def _attribute(value: Value) -> AttributeValueTypeDef:
+    """The inverse of ``_plain``."""
+    match value:
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case _:
+            return {"M": {name: _attribute(inner) for name, inner in value.items()}}
+
+
+def _key(application: str, shard: str) -> dict[str, AttributeValueTypeDef]:
+    return {"application": {"S": application}, "shard": {"S": shard}}

@@ -1,0 +1,216 @@
+"""One shard while its lease is ours: records → fold → effects → snapshot → checkpoint.
+
+:meth:`OwnedLease.process_records` is the path that every record takes. How a lease is taken and left is the matter of
+:mod:`consumers.runtime.loop.shard_loop`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from typing import Any, Protocol
+
+import structlog
+
+from clickstream.completeness import Arrival, told_range
+from clickstream.records.routing import Shard
+from consumers.runtime.application import Sink, holds_back
+from consumers.runtime.faults.dead_letters import DeadLetters
+from consumers.runtime.faults.patience import Patience
+from consumers.runtime.faults.stumbling import Footing, Stumble
+from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
+from consumers.runtime.loop.clocks import Clocks
+from consumers.runtime.loop.commits import Commits, Landed, Store
+from consumers.runtime.loop.decoding import position_of
+from consumers.runtime.loop.folding import Folding
+from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
+from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Record
+from consumers.runtime.loop.writing import Writing
+from consumers.runtime.position import Position
+from consumers.runtime.progress.arrivals import Arrivals
+from consumers.runtime.progress.latency import LatencySamples
+from consumers.runtime.state.parents import Parents
+from consumers.runtime.state.shard_state import ShardState
+from consumers.runtime.state.snapshots import Commit, Lease
+
+
+class Surroundings(Protocol):
+    """The I/O that a shard loop is given: real in ``consumers.runtime.worker.child``, simulated in tests/simulation."""
+
+    @property
+    def store(self) -> Store: ...
+
+    @property
+    def dead_letters(self) -> DeadLetters: ...
+
+    def describe(self, shard_id: str) -> Shard:
+        """The shard's hash range and parents."""
+
+    def children_of(self, shard_id: str) -> Sequence[Shard]:
+        """The shards that a split or a merge has made of this one."""
+
+    def open_sink(self, shard_id: str) -> Sink: ...
+
+
+class OwnedLease:
+    """All methods raise Fenced when a newer owner is there, and SinkBroke at a bug in the sink."""
+
+    def __init__(
+        self,
+        application: str,
+        shard: Shard,
+        lease: Lease,
+        state: ShardState,
+        surroundings: Surroundings,
+        *,
+        policy: CommitPolicy,
+        clocks: Clocks,
+        patience: Patience,
+        executor: Executor,
+        remember: Callable[[Stumble], None],
+    ) -> None:
+        """``state``: as of the lease's last commit. ``remember`` puts a stumble where the next process finds it."""
+        place = {"application": application, "shard": shard.shard_id}
+        store, letters = surroundings.store, surroundings.dead_letters
+        self._state = state
+        self._policy = policy
+        self._clocks = clocks
+        self._backlog = Backlog()
+        self._latency = LatencySamples()
+        self._arrivals = Arrivals(told_range(shard.hash_range), lease.arrival)
+        self._checkpoint = KclCheckpoint(structlog.get_logger().bind(**place))
+        self._footing = Footing(lease.stumble)
+        self.folding = Folding(state, self._footing, letters, patience, **place, remember=remember)
+        sink = patience.call(lambda: surroundings.open_sink(shard.shard_id))
+        self._writing = Writing(sink, letters, patience, self._footing, **place, now_ms=clocks.wall_ms)
+        parents = Parents(shard, store, surroundings.children_of, clocks.monotonic_s)
+        self.commits = Commits(
+            lease=lease, parents=parents, store=store, writing=self._writing, patience=patience, executor=executor
+        )
+
+    @property
+    def position(self) -> Position:
+        return self._state.position
+
+    # the path of every record
+
+    def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
+        delivered_s = self._clocks.monotonic_s()
+        self._settle(checkpointer)
+        acknowledge()  # from here on the daemon encodes the next batch beside our work
+        for part, applied in self.folding.parts(batch.records):
+            self._note(part, applied)
+            if self._footing.commits_each:
+                self.drain(ended=False, deadline_s=None)
+        self._arrived(batch, delivered_s)
+        self._commit_if_due()
+
+    def idle(self) -> None:
+        """What is due is due also while no batch comes: effects, a commit, the flush and the heartbeat of a quiet shard."""
+        self._arrivals.waited()
+        self._landed(self.commits.finished())
+        self._commit_if_due()
+
+    def _settle(self, checkpointer: Checkpointer) -> None:
+        """Take note of a commit that has become durable, and let KCL's checkpoint follow it."""
+        self._landed(self.commits.finished())
+        if self._policy.checkpoint_is_due(self._clocks.interval_ms(), last_checkpoint_ms=self._checkpoint.asked_ms):
+            self.checkpoint(checkpointer)
+
+    def _note(self, records: Sequence[Record], applied: int) -> None:
+        if applied:
+            self._backlog.folded(applied, self._clocks.interval_ms())
+            self._latency.arrived(records)
+
+    def _arrived(self, batch: ProcessRecords, delivered_s: float) -> None:
+        if (heard := self._clocks.servers()) is not None:
+            self._arrivals.heard(*heard)
+        arrived_ms = batch.records[-1].approximate_arrival_timestamp if batch.records else None
+        self._arrivals.folded(delivered_s, self._clocks.monotonic_s(), arrived_ms, batch.millis_behind_latest)
+        if batch.records:
+            self._checkpoint.delivered = position_of(batch.records[-1])
+
+    def _commit_if_due(self) -> None:
+        now, backlog = self._clocks.interval_ms(), self._backlog
+        if self._policy.must_wait(backlog):
+            self._landed(self.commits.wait(None))
+        if self.commits.in_flight:
+            return
+        if self._policy.commit_is_due(backlog, now):
+            # a shard with nothing more to do flushes at its next heartbeat
+            self._start_commit(flush=False)
+        elif self._policy.effects_are_due(backlog, now):
+            self._start_effects(now)
+        elif (
+            self._arrivals.behind_ms is not None
+            and self._arrivals.served(self._clocks.monotonic_s())
+            and self._policy.heartbeat_is_due(backlog, now)
+        ):
+            self._flush()
+            backlog.write_ms = now
+            self.commits.start_heartbeat(self._arrivals.behind_ms, self._told(), self._clocks.wall_ms())
+
+    # what is written
+
+    def _flush(self) -> None:
+        """Write what was held back while the shard was busy; the position is the same, so the sink needs no commit."""
+        if effects := self._effects(flush=True):
+            self._writing.write(effects, self._state.position)
+
+    def _start_effects(self, now: int) -> None:
+        """Show what was folded without waiting for the next commit."""
+        self._backlog.effects_started(now)
+        self._latency.write_started()
+        self.commits.start_effects(self._effects(flush=False), self._state.position)
+
+    def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
+        full = self.commits.wants_full
+        state = self.folding.encoded(full=full)
+        effects = self._effects(flush=flush)
+        commit = Commit(
+            position=self._state.position,
+            state=state,
+            full=full,
+            progress=self._state.progress,
+            behind_ms=self._arrivals.behind_ms or 0,
+            arrival=self._told(),
+            latency=self._latency.encoded(),
+            ended=ended,
+            stumble=self._footing.for_commit(self._state.position),
+        )
+        self._latency.write_started()
+        self._backlog.commit_started(self._clocks.interval_ms())
+        self.commits.start(commit, effects, self._clocks.wall_ms())
+
+    def _effects(self, *, flush: bool) -> Sequence[Any]:
+        """What is to be written next; nothing more is reported as visible before it is."""
+        effects = self.folding.effects(flush=flush)
+        self._arrivals.given(whole=flush or not holds_back(self._state.fold))
+        return effects
+
+    def _told(self) -> Arrival:
+        return self._arrivals.told(self._state.lateness.encoded())
+
+    def _landed(self, landed: Landed) -> None:
+        if landed is not None:
+            self._latency.write_ended(self._clocks.wall_ms())
+        if isinstance(landed, Commit):
+            self._checkpoint.durable = landed.position
+            self._backlog.in_flight = 0
+
+    # the end of the lease
+
+    def checkpoint(self, checkpointer: Checkpointer) -> None:
+        """Let KCL's checkpoint follow what is durable."""
+        self._checkpoint.follow(checkpointer, self._clocks.interval_ms())
+
+    def drain(self, *, ended: bool, deadline_s: float | None) -> None:
+        """Make everything folded so far durable. Raises TimeoutError when the stores take longer than ``deadline_s``."""
+        started = self._clocks.monotonic_s()
+        self._landed(self.commits.wait(deadline_s))
+        if self._backlog.uncommitted or ended:
+            self._start_commit(flush=True, ended=ended)
+            left_s = None if deadline_s is None else max(0.0, deadline_s - (self._clocks.monotonic_s() - started))
+            self._landed(self.commits.wait(left_s))
+        else:
+            self._flush()
