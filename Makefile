@@ -48,6 +48,9 @@ demo: bytecode
 	$(UV) sync --quiet --frozen --inexact --all-extras --no-extra java --group infra
 	@touch $@
 
+# whole systems: what of tests/integration takes longest; the rest of it is the third run's
+WHOLE := $(addprefix tests/integration/,archive orders platform recommendations workers)
+
 # Most tests wait: for workers, leases, browsers. Three runs side by side take half the time of one; what the other two have to say
 # comes at the end. PYTEST_ARGS make it one run of what they name.
 test: .venv/infra lint bytecode
@@ -57,9 +60,9 @@ ifdef PYTEST_ARGS
 else
 	@mkdir -p build
 	@$(RUN)/python -m pytest tests/unit tests/property tests/simulation >build/computing.log 2>&1 </dev/null & computing=$$!; \
-	$(RUN)/python -m pytest tests/browser tests/integration/test_*.py >build/whole.log 2>&1 </dev/null & whole=$$!; \
+	$(RUN)/python -m pytest tests/browser $(WHOLE) >build/whole.log 2>&1 </dev/null & whole=$$!; \
 	trap 'kill $$computing $$whole' INT TERM; \
-	$(RUN)/python -m pytest tests/contract tests/infra tests/integration/*/; parts=$$?; \
+	$(RUN)/python -m pytest tests/contract tests/infra tests/integration $(WHOLE:%=--ignore=%); parts=$$?; \
 	wait $$whole; wholes=$$?; wait $$computing; computed=$$?; \
 	cat build/whole.log build/computing.log; exit $$((parts | wholes | computed))
 endif

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
 import structlog
@@ -16,17 +17,20 @@ from starlette.routing import Mount, Route
 
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
 from serving import metrics
-from serving.api import explain as explain_api
-from serving.api import openapi, recommendations
-from serving.api.fraud import OneAtATime, Risk
-from serving.api.routes import Api, json
+from serving.api import openapi
+from serving.api.explain import Lives, Searches
+from serving.api.fraud import Risk
+from serving.api.operations import Readers, offered
+from serving.api.recommendations import Visitors
+from serving.api.routes import json, routes
 from serving.login import Login, LoginPage, LoginRequired
-from serving.pages import frame as pages
+from serving.pages import frame
+from serving.pages.explain import page as explain_page
 from serving.pages.feeds import Feeds
-from serving.pages.live import PERIOD_S, Feed, Live, told
+from serving.pages.live import PERIOD_S, Feed, Live, reason
 from serving.pages.now.spans import DEFAULT, span
 from serving.pages.recommendations.picture import OffersAndClicks
-from serving.progress import Fleet
+from serving.progress import ProgressReader
 from serving.read_model import Clock, ReadModel
 from serving.security import HEADERS, LOOPBACK_HOSTS, Security
 
@@ -39,34 +43,38 @@ def create_app(
     views: ReadModel,
     clock: Clock,
     *,
+    monotonic: Clock = lambda: time.monotonic_ns() // 1_000_000,
     title: str = "clickstream",
     hosts: Set[str] | None = LOOPBACK_HOSTS,
     period_s: float = PERIOD_S,
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
-    lives: explain_api.Lives | None = None,
+    lives: Lives | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
 ) -> Starlette:
     """The application over the read models.
 
-    ``hosts`` are the host names answered to, None for any; ``period_s`` is the time between two reads of a live feed.
+    ``clock`` is the wall clock, ``monotonic`` the one that intervals are measured by. ``hosts`` are the host names answered
+    to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
     ``lives`` none about single events.
-    With a ``token``, nothing but health is told to who does not know it; recommendations are told to the holders of the
+    With a ``token``, nothing but health is answered without it; recommendations are answered to the holders of the
     ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
     """
-    shared = None if risk is None else OneAtATime(risk)
-    fleet = Fleet(views)
-    feeds = Feeds(views, fleet, clock, title=title, risk=shared, offers=offers, period_s=period_s)
-    api = Api(views, fleet, clock, shared)
-    own = _Own(clock, feeds)
-    offered = tuple(
-        page
-        for page in pages.navigation()
-        if not (page is pages.FRAUD and risk is None) and not (page is pages.RECOMMENDATIONS and offers is None)
+    readers = Readers(
+        windows=views,
+        progress=ProgressReader(views, monotonic),
+        risk=risk,
+        visitors=None if offers is None else Visitors(offers),
+        searches=None if lives is None else Searches(lives),
     )
+    operations = offered(readers)
+    feeds = Feeds(readers, offers, clock, title=title, period_s=period_s)
+    own = _Own(clock, feeds)
+    absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None}
+    linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
     @contextlib.asynccontextmanager
@@ -79,27 +87,24 @@ def create_app(
             with contextlib.suppress(asyncio.CancelledError):
                 await reading
 
-    routes = [
-        *(Route(page.path, _fixed(pages.html(page, offered), "text/html; charset=utf-8")) for page in (*offered, pages.API)),
+    served = [
+        *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
         Route("/favicon.ico", own.favicon),
         Route("/healthz", own.healthz),
         Route("/readyz", own.readyz),
         Route("/v1/live/{feed}", own.live),
-        *api.routes(),
+        *routes(operations, readers, clock),
+        Route("/v1/openapi.json", _fixed(openapi.document(operations, with_login=login is not None), "application/json")),
         metrics.route(views, clock),
-        Mount("/static", pages.Assets()),
+        Mount("/static", frame.Assets()),
     ]
-    if offers is not None:
-        routes += recommendations.routes(offers)
-    if lives is not None:
-        routes += explain_api.routes(lives, offered)
+    if readers.searches is not None:
+        served.append(explain_page.route(readers.searches, linked))
     if login is not None:
-        routes.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
-    paths = [route.path for route in routes if isinstance(route, Route)]
-    routes.append(Route("/v1/openapi.json", _fixed(openapi.document(paths, with_login=login is not None), "application/json")))
+        served.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
 
     app = Starlette(
-        routes=routes,
+        routes=served,
         middleware=[
             Middleware(Security, hosts=hosts),
             *([Middleware(LoginRequired, login=login)] if login is not None else []),
@@ -119,21 +124,21 @@ def create_app(
 
 
 class _Own:
-    """What is neither a page nor the API."""
+    """What is neither a page nor an operation of the API."""
 
     def __init__(self, clock: Clock, feeds: Feeds) -> None:
         self._clock = clock
         self._feeds = feeds
 
     async def favicon(self, request: Request) -> Response:
-        return FileResponse(pages.STATIC / "favicon.svg")
+        return FileResponse(frame.STATIC / "favicon.svg")
 
     async def healthz(self, request: Request) -> Response:
         """This process answers."""
         return json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
-        """The stores answered lately; if not, says that it is their side."""
+        """The stores answered lately; if not, the answer says that the stores are the cause."""
         reader = self._feeds.pipeline
         if reader.read_at_ms is not None and self._clock() - reader.read_at_ms <= READY_MS:
             return json({"status": "ready", "read_at": reader.read_at_ms})
@@ -157,7 +162,7 @@ class _Own:
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that always answers the same."""
+    """An endpoint whose answer never changes."""
 
     async def endpoint(_: Request) -> Response:
         return Response(content, media_type=media_type)
@@ -174,7 +179,7 @@ async def _away(_: Request, error: Exception) -> Response:
     if isinstance(error, Forbidden):
         log.error("a store refuses this server", action=error.action, resource=error.resource, reason=str(error))
     hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
-    return json({"error": told(error), "hint": hint}, 503, {"Retry-After": "2"})
+    return json({"error": reason(error), "hint": hint}, 503, {"Retry-After": "2"})
 
 
 async def _refusal(_: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The ids that a client or a person asks for, held to the bounds that an event's own keys have. Pure."""
+"""Ids in requests and arguments, held to the bounds of an event's own keys. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from clickstream.events import MOST_KEY_BYTES, Key, key_faults
 
 
 def key(text: str, name: str) -> str:
-    """The id; raises UserMistake for one that no event can have, without saying it again."""
+    """The id; raises UserMistake, which does not repeat it, for an id that no event can have."""
     try:
         msgspec.convert(text, Key)
         if not any(key_faults(text)):

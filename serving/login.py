@@ -1,4 +1,4 @@
-"""Login by one token: a page for people, a header for programs. Without a token everybody who gets here is in.
+"""Login by one token: a page for people, a header for programs. Without a token, no login is needed.
 
 The cookie is not the token but a MAC under it, with an end; a changed token ends every session.
 """
@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from serving.pages import frame as pages
+from serving.pages import frame
 from serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"
@@ -51,7 +51,7 @@ def client_keys(content: str) -> frozenset[str]:
 
 
 class Guesses:
-    """Wrong tokens by address: a few in a minute, so that nobody finds the token by trying."""
+    """Wrong tokens by address. Only a few a minute are allowed, so that the token cannot be found by trying."""
 
     MOST = 10
     PERIOD_S = 60
@@ -62,7 +62,7 @@ class Guesses:
         self._wrong: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def wait_s(self, address: str) -> int:
-        """0 for who may try."""
+        """Until this address may try again; 0: now."""
         until, count = self._wrong.get(address, (0.0, 0))
         return max(0, ceil(until - self._clock_s())) if count >= self.MOST else 0
 
@@ -80,7 +80,7 @@ def new_token() -> str:
 
 
 class Login:
-    """Decides who is in. ``clock_s``: seconds since the epoch."""
+    """Decides which requests are admitted. ``clock_s``: seconds since the epoch."""
 
     def __init__(self, token: str, clock_s: Callable[[], float], client_keys: Set[str] = frozenset()) -> None:
         self._token = token.encode()
@@ -90,7 +90,7 @@ class Login:
         self.guesses = Guesses(clock_s)
 
     def admits_client(self, path: str, headers: Headers) -> bool:
-        """True for what the gateway passes on: recommendations, asked for with a client's key, which it has checked too."""
+        """True for a request that the gateway forwards: recommendations, with a client's key that it has checked as well."""
         given = hashlib.sha256(headers.get("x-api-key", "").encode()).hexdigest()
         return path.startswith(_CLIENTS_FOLDER) and given in self._client_keys
 
@@ -109,7 +109,7 @@ class Login:
         return hmac.compare_digest(mac.encode(), self._mac(end).encode())
 
     def is_token(self, given: str) -> bool:
-        """Compares in a time that tells nothing of the token."""
+        """Compares in constant time."""
         return hmac.compare_digest(given.encode(), self._token)
 
     def session(self) -> str:
@@ -122,37 +122,31 @@ class Login:
 
 
 class LoginRequired:
-    """ASGI middleware: a page goes to the login, the API answers 401."""
+    """ASGI middleware: a request for a page is redirected to the login, the API answers 401."""
 
     def __init__(self, app: ASGIApp, *, login: Login) -> None:
         self._app = app
         self._login = login
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _OPEN or scope["path"].startswith(_OPEN_FOLDER):
-            await self._app(scope, receive, send)
-            return
-        request = Request(scope)
-        if self._login.admits_client(scope["path"], request.headers):
-            await self._app(scope, receive, send)
-            return
-        answer: Response
-        guesses, address, guessed = self._login.guesses, _address(request), "authorization" in request.headers
-        if guessed and (wait_s := guesses.wait_s(address)):
-            answer = JSONResponse({"error": "too many wrong tokens"}, 429, {"Retry-After": str(wait_s)})
-            await answer(scope, receive, send)
-            return
-        if self._login.admits(request.headers, request.cookies.get(COOKIE, "")):
-            await self._app(scope, receive, send)
-            return
-        if guessed:
+        refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        path, headers, guesses = request.scope["path"], request.headers, self._login.guesses
+        if path in _OPEN or path.startswith(_OPEN_FOLDER) or self._login.admits_client(path, headers):
+            return None
+        address, is_guess = _address(request), "authorization" in headers
+        if is_guess and (wait_s := guesses.wait_s(address)):
+            return JSONResponse({"error": "too many wrong tokens"}, 429, {"Retry-After": str(wait_s)})
+        if self._login.admits(headers, request.cookies.get(COOKIE, "")):
+            return None
+        if is_guess:
             guesses.wrong(address)
-        if "text/html" in request.headers.get("accept", ""):
-            answer = RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
-        else:
-            hint = "send `Authorization: Bearer TOKEN`, or log in at /login"
-            answer = JSONResponse({"error": "a login is needed", "hint": hint}, 401, {"WWW-Authenticate": "Bearer"})
-        await answer(scope, receive, send)
+        if "text/html" in headers.get("accept", ""):
+            return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+        hint = "send `Authorization: Bearer TOKEN`, or log in at /login"
+        return JSONResponse({"error": "a login is needed", "hint": hint}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 class LoginPage:
@@ -162,7 +156,7 @@ class LoginPage:
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._html = pages.login()
+        self._html = frame.login()
 
     async def answer(self, request: Request) -> Response:
         if request.method != "POST":

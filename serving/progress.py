@@ -1,4 +1,4 @@
-"""Every application on every shard, read once for whoever asks within a moment, with speeds from what was read before."""
+"""Every application's progress on every shard, read once for all readers of a moment, with speeds from the readings before."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ import msgspec
 
 from clickstream.completeness import Completeness
 from consumers.analytics.views import NAME, ShardProgress, completeness
-from serving.read_model import ReadModel
+from serving.read_model import Clock, ReadModel
 from serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250
 
 
-class FleetView(msgspec.Struct, frozen=True, kw_only=True):
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
     """What was read at ``read_at`` (ms). ``rate``: (ms, events per second) of analytics over the last minutes."""
 
     read_at: int
+    ticks_ms: int
+    """The same moment by the monotonic clock, for intervals."""
     rows: Sequence[ShardProgress]
     speeds: dict[tuple[str, str], Speed]
     rate: list[tuple[int, float]]
-    completeness: Completeness = completeness(())
+    completeness: Completeness
 
     @property
     def updated_at(self) -> int | None:
-        """When any worker said something last."""
+        """When a worker last wrote its progress."""
         return max((row.updated_at for row in self.rows), default=None)
 
     @property
@@ -36,34 +38,38 @@ class FleetView(msgspec.Struct, frozen=True, kw_only=True):
         return max((row.watermark_ms for row in self.rows if row.application == NAME and row.watermark_ms), default=None)
 
 
-class Fleet:
+class ProgressReader:
     """Thread-safe; readers that come together wait for one reading. Raises what the read model raises."""
 
-    def __init__(self, views: ReadModel) -> None:
+    def __init__(self, views: ReadModel, monotonic: Clock) -> None:
         self._views = views
+        self._monotonic = monotonic
         self._meters: dict[tuple[str, str], Meter] = {}
         self._rate = Rate()
         self._lock = threading.Lock()
-        self._newest: FleetView | None = None
+        self._newest: Reading | None = None
 
-    def read(self, now_ms: int) -> FleetView:
+    def read(self, now_ms: int) -> Reading:
         with self._lock:
-            if self._newest is None or not 0 <= now_ms - self._newest.read_at < SHARED_MS:
-                self._newest = self._view(self._views.progress(), now_ms)
+            ticks_ms = self._monotonic()
+            if self._newest is None or ticks_ms - self._newest.ticks_ms >= SHARED_MS:
+                self._newest = self._reading(self._views.progress(), now_ms, ticks_ms)
             return self._newest
 
-    def newest(self) -> FleetView:
-        """What was read last; an empty view before the first reading."""
-        return self._newest or FleetView(read_at=0, rows=(), speeds={}, rate=[])
-
-    def _view(self, rows: Sequence[ShardProgress], now_ms: int) -> FleetView:
+    def _reading(self, rows: Sequence[ShardProgress], now_ms: int, ticks_ms: int) -> Reading:
         speeds = {}
         for row in rows:
             key = row.application, row.shard
             meter = self._meters.setdefault(key, Meter())
-            done = row.events + row.duplicates + row.dead_letters + row.foreign
-            meter.add(now_ms, done, row.arrived_ms)
+            meter.add(ticks_ms, row.events + row.duplicates + row.dead_letters + row.foreign, row.arrived_ms)
             speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
-        if ours := [row for row in rows if row.application == NAME]:
-            self._rate.add(now_ms, sum(row.events for row in ours))
-        return FleetView(read_at=now_ms, rows=rows, speeds=speeds, rate=self._rate.points(), completeness=completeness(rows))
+        if counted := [row.events for row in rows if row.application == NAME]:
+            self._rate.add(ticks_ms, now_ms, sum(counted))
+        return Reading(
+            read_at=now_ms,
+            ticks_ms=ticks_ms,
+            rows=rows,
+            speeds=speeds,
+            rate=self._rate.points(),
+            completeness=completeness(rows),
+        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 import click
 import msgspec
@@ -13,12 +12,19 @@ from clickstream.completeness import Completeness
 from clickstream.errors import Missing
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from consumers.analytics.views import Aggregates, Granularity, Top, WindowView, complete_to
-from consumers.recommendations.views import LENGTH, Recommendations
-from serving.api.present import aggregates_json, is_complete
-from serving.api.recommendations import reason, recommendations_json
+from consumers.analytics.views import Aggregates, Granularity, complete_to
+from consumers.recommendations.views import Recommendations
+from serving.api.aggregates import AGGREGATES, Window
+from serving.api.aggregates import Aggregates as Answer
+from serving.api.aggregates import aggregates as answer
+from serving.api.command_line import described, json_option, option
+from serving.api.operation import FROM, TO
+from serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
+from serving.api.recommendations import recommendations as recommended
 from serving.ids import Id
 from serving.moments import iso, parse_moment
+
+_GRANULARITY, _, _, _TOP = AGGREGATES.own
 
 
 @click.group()
@@ -26,38 +32,20 @@ def query() -> None:
     """Ask for aggregates, decisions or recommendations from the command line."""
 
 
-@query.command()
-@click.option(
-    "--granularity",
-    type=click.Choice([granularity.value for granularity in Granularity]),
-    default=Granularity.HOUR.value,
-    show_default=True,
-    help="Width of the windows (UTC).",
+@query.command(
+    help=described(
+        "Counts, revenue, unique visitors, funnel and rankings per window.",
+        AGGREGATES.answer,
+        'clickstream query aggregates --granularity minute --from "30m ago"',
+        "clickstream query aggregates --granularity day --from 2026-11-01 --to 2026-12-01 --json",
+    )
 )
-@click.option("--from", "start", default="24h ago", show_default=True, help='ISO time, "now", or an age: "2h ago".')
-@click.option("--to", "end", default="now", show_default=True, help="The same; windows that begin before it.")
-@click.option("--top", type=click.IntRange(0, 1000), default=10, show_default=True, help="Places per ranking.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@option(_GRANULARITY)
+@option(FROM, default="24h ago")
+@option(TO, default="now")
+@option(_TOP, type=click.IntRange(0, 1000))
+@json_option
 def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) -> None:
-    """Counts, revenue, unique visitors, funnel and rankings per window.
-
-    \b
-    With --json: {"granularity", "from", "to", "complete_to": ms or null, "windows": [...]}, a window being
-      start, end     ms since the epoch, UTC
-      complete       all that arrives within the usual lateness is counted (docs/explanation/completeness.md)
-      events, counts in all, and by type
-      orders, revenue   purchases; minor units by currency
-      uniques        {"value", "low", "high"}: visitors, with 95 % confidence
-      funnel         {"view", "cart", "purchase"}: unique sessions
-      products, categories, searches, carted, bought   [[key, n], ...]
-      bounds         {ranking: b}: rankings that are not exact; any count may be up to b higher
-
-    Examples:
-
-      clickstream query aggregates --granularity minute --from "30m ago"
-
-      clickstream query aggregates --granularity day --from 2026-11-01 --to 2026-12-01 --json
-    """
     now_ms = int(time.time() * 1000)
     start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
     if end_ms < start_ms:
@@ -66,48 +54,45 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     reader = Aggregates(Clients(settings), settings)
     # before the windows: what is complete now is in what is read next
     seen = reader.completeness()
-    complete_to_ms = complete_to(seen, granularity)
-    windows = reader.windows(Granularity(granularity), start_ms, end_ms, top=top)
+    width = Granularity(granularity)
+    windows = reader.windows(width, start_ms, end_ms, top=top)
+    found = answer(width, start_ms, end_ms, windows, complete_to(seen, width))
     if as_json:
-        document = aggregates_json(granularity, start_ms, end_ms, windows, complete_to_ms)
-        click.echo(msgspec.json.encode(document))
+        click.echo(msgspec.json.encode(found))
     else:
-        _print_table(windows, complete_to_ms, seen)
+        _print_table(found, seen)
 
 
-@query.command()
+@query.command(
+    help=described(
+        "What to show a visitor next; a stranger gets what is popular.",
+        OF_VISITOR.answer,
+        "clickstream query recommendations u000123 --json",
+    )
+)
 @click.argument("user_id", type=Id())
-@click.option("--count", type=click.IntRange(1, LENGTH), default=LENGTH, show_default=True, help="Items.")
-@click.option("--without", default="", metavar="PRODUCT,…", help="Products to leave out: not to be had, say.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@option(COUNT)
+@option(WITHOUT, default="", show_default=False, metavar="PRODUCT,…")
+@json_option
 def recommendations(user_id: str, count: int, without: str, as_json: bool) -> None:
-    """What to show a visitor next; a stranger gets what is popular.
-
-    \b
-    With --json: {"user_id", "personal", "model", "made_at": ms, "items": [...]}, an item being
-      product_id, score   best first
-      because             the visitor's item that speaks most for it, or null
-      reason              the same in words
-
-    Example: clickstream query recommendations u000123 --json
-    """
     settings = from_env()
     view = Recommendations(Clients(settings), settings).of(
         user_id, count=count, without=frozenset(filter(None, without.split(",")))
     )
+    found = recommended(view)
     if as_json:
-        click.echo(msgspec.json.encode(recommendations_json(view)))
+        click.echo(msgspec.json.encode(found))
         return
-    for place, each in enumerate(view.items, 1):
-        click.echo(shown(f"{place:>3}  {each.item}  {each.score:.3f}  {reason(each.because)}"))
-    if not view.personal:
+    for place, each in enumerate(found.items, 1):
+        click.echo(shown(f"{place:>3}  {each.product_id}  {each.score:.3f}  {each.reason}"))
+    if not found.personal:
         click.echo(
-            f"nothing is known of {shown(user_id)}: this is what is popular" if view.items else "nothing to recommend yet",
+            f"nothing is known of {shown(user_id)}: this is what is popular" if found.items else "nothing to recommend yet",
             err=True,
         )
 
 
-def _print_table(windows: Sequence[WindowView], complete_to_ms: int | None, seen: Completeness) -> None:
+def _print_table(found: Answer, seen: Completeness) -> None:
     # rich costs 0.1 s to import, which --json does not pay
     from rich.console import Console
     from rich.table import Table
@@ -118,33 +103,34 @@ def _print_table(windows: Sequence[WindowView], complete_to_ms: int | None, seen
         table.add_column(name, justify="left" if name.startswith("window") else "right", no_wrap=True)
     # the only column that gives way on a narrow terminal
     table.add_column("top products", overflow="fold", min_width=12)
-    for window in windows:
+    for window in found.windows:
         funnel = window.funnel
         cells = [
-            f"{iso(window.start_ms)[:16]}{'' if is_complete(window, complete_to_ms) else ' …'}",
-            f"{sum(window.counts.values()):,}",
+            f"{iso(window.start)[:16]}{'' if window.complete else ' …'}",
+            f"{window.events:,}",
             "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
             f"{window.uniques.value:,.0f}",
             f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
-            _first_places(window.tops["products"]),
+            _first_products(window),
         ]
         # a product's name is data, not rich's markup
         table.add_row(*(Text(cell) for cell in cells))
     console = Console()
     console.print(table)
-    told = "unknown" if complete_to_ms is None else iso(complete_to_ms)
+    complete = "unknown" if found.complete_to is None else iso(found.complete_to)
     late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
-    click.echo(f"complete to {told} ({late}); … = more may come; revenue in minor units", err=True)
+    click.echo(f"complete to {complete} ({late}); … = more may come; revenue in minor units", err=True)
 
 
-def _first_places(top: Top) -> str:
-    lines = [shown(f"{key} {count:,}") for key, count in top.entries[:3]]
-    return "\n".join(lines if top.exact else [*lines, f"(±{top.bound:,})"])
+def _first_products(window: Window) -> str:
+    lines = [shown(f"{key} {count:,}") for key, count in window.products[:3]]
+    bound = window.bounds.get("products")
+    return "\n".join(lines if bound is None else [*lines, f"(±{bound:,})"])
 
 
 @query.command()
 @click.argument("event_id", type=Id())
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@json_option
 def decision(event_id: str, as_json: bool) -> None:
     """What was decided about a purchase, why, and by which model.
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 from consumers.analytics.views import RowContent, ShardProgress, WindowView
 
-Granularity = Literal["minute", "hour", "day"]
-
 Clock = Callable[[], int]
-"""Milliseconds since the epoch, now."""
+"""Milliseconds: since the epoch, or of a monotonic clock."""
 
 
 class ReadModel(Protocol):

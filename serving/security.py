@@ -1,4 +1,4 @@
-"""The response headers and the host check that every answer of the server goes through."""
+"""The response headers of every answer, and the check of the host name."""
 
 from __future__ import annotations
 

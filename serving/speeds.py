@@ -1,15 +1,78 @@
-"""Speeds out of counters that move in steps, because workers report at their commits. Pure: the time is an argument."""
+"""Speeds out of counters that move in steps, because workers report at their commits. Pure: times are arguments.
+
+``ticks_ms`` are a monotonic clock's: an interval has the same length when somebody sets the wall clock. ``at_ms`` is the wall
+clock's time, for what is shown.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 #: A rate is taken over this long: longer than a commit interval, or the line would be a comb.
 SMOOTHING_MS = 10_000
 #: How much of the line is kept, and how far apart its points are at least.
 KEPT_MS = 300_000
 STEP_MS = 900
+
+T = TypeVar("T")
+
+
+class Recent(Generic[T]):
+    """Readings of a counter over the last ``over_ms``, and the last one before them."""
+
+    def __init__(self, over_ms: int) -> None:
+        self._over_ms = over_ms
+        self._readings: deque[tuple[int, T]] = deque()
+
+    def add(self, ticks_ms: int, reading: T) -> None:
+        self._readings.append((ticks_ms, reading))
+        while len(self._readings) > 2 and self._readings[1][0] <= ticks_ms - self._over_ms:
+            self._readings.popleft()
+
+    def clear(self) -> None:
+        self._readings.clear()
+
+    @property
+    def first(self) -> T:
+        return self._readings[0][1]
+
+    @property
+    def last(self) -> T | None:
+        return self._readings[-1][1] if self._readings else None
+
+    @property
+    def since_ms(self) -> int:
+        """From the first to the last."""
+        return self._readings[-1][0] - self._readings[0][0] if self._readings else 0
+
+    def idle_ms(self, ticks_ms: int) -> int:
+        """Since the last."""
+        return ticks_ms - self._readings[-1][0] if self._readings else 0
+
+
+class Line(Generic[T]):
+    """Points at least ``step_ms`` apart, of the last ``kept_ms``."""
+
+    def __init__(self, step_ms: int, kept_ms: int) -> None:
+        self._step_ms = step_ms
+        self._kept_ms = kept_ms
+        self._points: deque[tuple[int, int, T]] = deque()
+
+    def add(self, ticks_ms: int, at_ms: int, point: T) -> None:
+        """Leaves a point out that comes too soon."""
+        if self._points and ticks_ms - self._points[-1][0] < self._step_ms:
+            return
+        # after the wall clock was set back, later points would lie to the left of earlier ones
+        while self._points and self._points[-1][1] >= at_ms:
+            self._points.pop()
+        self._points.append((ticks_ms, at_ms, point))
+        while self._points[0][0] < ticks_ms - self._kept_ms:
+            self._points.popleft()
+
+    def points(self) -> list[tuple[int, T]]:
+        """(wall-clock time in ms, point), oldest first."""
+        return [(at_ms, point) for _, at_ms, point in self._points]
 
 
 class Speed(NamedTuple):
@@ -20,7 +83,6 @@ class Speed(NamedTuple):
 
 
 class _Count(NamedTuple):
-    at_ms: int
     total: int
     arrived_ms: int
 
@@ -29,35 +91,33 @@ class Meter:
     """The recent history of one shard under one application."""
 
     def __init__(self) -> None:
-        self._counts: deque[_Count] = deque()
+        self._counts: Recent[_Count] = Recent(SMOOTHING_MS)
 
-    def add(self, now_ms: int, total: int, arrived_ms: int = 0) -> None:
-        """Record the total read at a time, and when the last of those arrived at the stream.
+    def add(self, ticks_ms: int, total: int, arrived_ms: int = 0) -> None:
+        """Record the total, and when the last of those events arrived at the stream.
 
         A total that falls (a store wiped, a name reused) begins a new count.
         """
-        counts = self._counts
-        if counts and total < counts[-1].total:
-            counts.clear()
-        counts.append(_Count(now_ms, total, arrived_ms))
-        while len(counts) > 2 and counts[1].at_ms <= now_ms - SMOOTHING_MS:
-            counts.popleft()
+        last = self._counts.last
+        if last is not None and total < last.total:
+            self._counts.clear()
+        self._counts.add(ticks_ms, _Count(total, arrived_ms))
 
     def per_second(self) -> float | None:
         """Over the last ten seconds; None before the second reading."""
-        if len(self._counts) < 2 or self._counts[-1].at_ms == self._counts[0].at_ms:
+        last = self._counts.last
+        if last is None or self._counts.since_ms == 0:
             return None
-        first, last = self._counts[0], self._counts[-1]
-        return round((last.total - first.total) * 1000 / (last.at_ms - first.at_ms), 1)
+        return round((last.total - self._counts.first.total) * 1000 / self._counts.since_ms, 1)
 
     def waiting(self, behind_ms: int | None) -> int | None:
         """About how many events are still to be read: the lag in time, at the density at which the last ones had arrived.
 
-        None when that is not known: Kinesis tells the lag in time alone.
+        None when that is not known: Kinesis reports the lag in time alone.
         """
-        if not behind_ms:
+        first, last = self._counts.first, self._counts.last
+        if not behind_ms or last is None:
             return behind_ms
-        first, last = self._counts[0], self._counts[-1]
         if last.arrived_ms <= first.arrived_ms:
             return None
         return round(behind_ms * (last.total - first.total) / (last.arrived_ms - first.arrived_ms))
@@ -68,16 +128,14 @@ class Rate:
 
     def __init__(self) -> None:
         self._meter = Meter()
-        self._points: deque[tuple[int, float]] = deque()
+        self._line: Line[float] = Line(STEP_MS, KEPT_MS)
 
-    def add(self, now_ms: int, total: int) -> None:
-        self._meter.add(now_ms, total)
+    def add(self, ticks_ms: int, at_ms: int, total: int) -> None:
+        self._meter.add(ticks_ms, total)
         per_second = self._meter.per_second()
-        if per_second is not None and (not self._points or now_ms - self._points[-1][0] >= STEP_MS):
-            self._points.append((now_ms, per_second))
-        while self._points and self._points[0][0] < now_ms - KEPT_MS:
-            self._points.popleft()
+        if per_second is not None:
+            self._line.add(ticks_ms, at_ms, per_second)
 
     def points(self) -> list[tuple[int, float]]:
         """(time in ms, events per second), oldest first."""
-        return list(self._points)
+        return self._line.points()

@@ -1,4 +1,4 @@
-"""Looks at DynamoDB once, before serving, so that what is missing is said in one line and not on a page."""
+"""Checks the tables once, before serving, so that a missing one is one line on stderr and not a notice on a page."""
 
 from __future__ import annotations
 

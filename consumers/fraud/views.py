@@ -45,24 +45,30 @@ _MODEL = "fraud"
 #: A minute is settled so long after its end: what is decided then is counted elsewhere.
 _SETTLED_MS = MINUTE_MS
 #: Settled minutes are read again after this time, since labels come late.
-_KEPT_MS = 30_000
+_KEPT_S = 30
 
 
 class Decisions:
     """Answers from the tables of decisions. Raises RetryLater when a store does not answer, Missing when there is no table.
 
-    Blocking; for one thread at a time.
+    Blocking, thread-safe. ``clock_ms`` is the wall clock, ``monotonic_s`` the one that intervals are measured by.
     """
 
     def __init__(
-        self, clients: Clients, settings: Settings, clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+        self,
+        clients: Clients,
+        settings: Settings,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._dynamodb = clients.dynamodb
         self._decisions = DECISIONS.of(settings)
         self._outcomes = OUTCOMES.of(settings)
         self._registry = Registry(clients.s3, MODELS.of(settings))
         self._clock_ms = clock_ms
-        self._settled: dict[int, tuple[int, DecidedMinute | None]] = {}
+        self._monotonic_s = monotonic_s
+        #: By minute: when it was read, and what it held. Replaced, never changed: threads may share it.
+        self._settled: dict[int, tuple[float, DecidedMinute | None]] = {}
 
     def of(self, event_id: str) -> Decision | None:
         """The decision on the first purchase of this id; None when there is none (yet)."""
@@ -89,20 +95,18 @@ class Decisions:
 
     def minutes(self, start_ms: int, end_ms: int) -> list[DecidedMinute]:
         """The minutes that begin in ``[start_ms, end_ms)`` and in which anything was decided, oldest first."""
-        now_ms = self._clock_ms()
+        now_ms, now_s = self._clock_ms(), self._monotonic_s()
         first_ms = -(-start_ms // MINUTE_MS) * MINUTE_MS
         wanted = range(first_ms, end_ms, MINUTE_MS)
-        self._settled = {
-            minute_ms: kept for minute_ms, kept in self._settled.items() if now_ms - kept[0] < _KEPT_MS
-        }  # those of other questions too: a page asks for one stretch again and again
-        unknown = [minute_ms for minute_ms in wanted if minute_ms not in self._settled]
+        # those of other questions too: a page asks for one stretch again and again
+        known = {minute_ms: kept for minute_ms, kept in self._settled.items() if now_s - kept[0] < _KEPT_S}
+        unknown = [minute_ms for minute_ms in wanted if minute_ms not in known]
         found: dict[int, DecidedMinute] = {}
         if unknown:
             found = {minute.start_ms: minute for minute in outcomes.minutes(self._items(unknown[0], unknown[-1]))}
-        for minute_ms in unknown:
-            if minute_ms + MINUTE_MS + _SETTLED_MS <= now_ms:
-                self._settled[minute_ms] = now_ms, found.get(minute_ms)
-        views = (self._settled[at][1] if at in self._settled else found.get(at) for at in wanted)
+        settled = [minute_ms for minute_ms in unknown if minute_ms + MINUTE_MS + _SETTLED_MS <= now_ms]
+        self._settled = known | {minute_ms: (now_s, found.get(minute_ms)) for minute_ms in settled}
+        views = (known[at][1] if at in known else found.get(at) for at in wanted)
         return [view for view in views if view is not None]
 
     def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS) -> list[Decision]:

@@ -12,9 +12,9 @@ from hdrh.histogram import HdrHistogram
 
 from clickstream.errors import ClickstreamError, UserMistake
 from load.driving.pace import wait_until
-from load.driving.plan import Plan
 from load.traffic.faults import Emission
-from load.verdict.sent_records import Book
+from load.traffic.plan import Plan
+from load.verdict.send_log import SendLog
 from producers.publisher.puts import Delivered, Settled
 
 #: Kinesis must acknowledge what was sent within this time.
@@ -113,7 +113,7 @@ def require_loopback(endpoint: str | None, *, allow_remote: bool, otherwise: str
 def drive(
     plan: Plan,
     sender: Sender,
-    book: Book,
+    log: SendLog,
     started_ms: int,
     stop: Stop,
     started: float | None = None,
@@ -121,7 +121,7 @@ def drive(
     """Send a plan's records, each at its intended time or, when the sender holds us up, as soon as possible after it.
 
     Events carry their intended times, counted from ``started_ms`` (wall clock), which is ``started`` of the monotonic clock,
-    by default now. The book hears of each record before it is sent. Returns when all are handed over (not yet flushed), or
+    by default now. The log hears of each record before it is sent. Returns when all are handed over (not yet flushed), or
     between two records once ``stop`` is set.
     """
     traffic = plan.traffic(started_ms)
@@ -133,7 +133,7 @@ def drive(
             break
         at_ms = started_ms + offset_us // 1000
         emission = traffic.emit(at_ms)
-        book.enter(emission, at_ms)
+        log.record(emission, at_ms)
         sender.send(emission, intended)
-    if book.keep:
-        book.next_clicks = traffic.visitors.next_clicks()
+    if log.keep:
+        log.next_clicks = traffic.visitors.next_clicks()

@@ -20,6 +20,11 @@ class Pace(msgspec.Struct, frozen=True):
         return max(0, at_ms - first_ms) / 1000 / self.speed
 
 
+def now_ms() -> int:
+    """The wall clock, in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
 def wait_until(when: float, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep) -> None:
     """Return at a time of the monotonic clock, or at once when it has passed: a late sender never slows the schedule.
 

@@ -10,7 +10,7 @@ from typing import Self
 import msgspec
 
 
-class Now(msgspec.Struct, frozen=True, array_like=True):
+class Progress(msgspec.Struct, frozen=True, array_like=True):
     """How far a run is: records sent, acknowledged, and the latency so far."""
 
     sent: int
@@ -18,7 +18,7 @@ class Now(msgspec.Struct, frozen=True, array_like=True):
     p99_us: int
 
 
-class Live:
+class ProgressLine:
     """A context in which :meth:`show` rewrites the line."""
 
     def __init__(self, expected: int) -> None:
@@ -35,7 +35,7 @@ class Live:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
 
-    def show(self, now: Now) -> None:
+    def show(self, now: Progress) -> None:
         if not self._is_shown:
             return
         at = time.monotonic()
@@ -45,7 +45,7 @@ class Live:
         sys.stderr.flush()
 
 
-def line(now: Now, elapsed_s: float, rate: float, expected: int) -> str:
+def line(now: Progress, elapsed_s: float, rate: float, expected: int) -> str:
     """The text of the line."""
     share = f"{now.sent / expected:.0%}" if expected else "-"
     return (

@@ -18,11 +18,11 @@ import msgspec
 from clickstream.errors import RetryLater
 from clickstream.settings import Settings
 from load.driving.driver import FLUSH_S, Acknowledgements, Stop, drive
-from load.driving.plan import Plan
-from load.driving.progress_line import Live, Now
-from load.driving.run_report import INTERVAL_S, Sent, joined
+from load.driving.progress_line import Progress, ProgressLine
+from load.driving.report import INTERVAL_S, RunReport, joined
 from load.driving.senders import Route, sender
-from load.verdict.sent_records import Book
+from load.traffic.plan import Plan
+from load.verdict.send_log import SendLog
 
 #: Other processes need so long to start before the first record is due.
 _START_S = 3.0
@@ -39,9 +39,9 @@ class Keep(msgspec.Struct, frozen=True):
 
 def run(
     plan: Plan, settings: Settings, route: Route, *, keep: Keep, processes: int, now_ms: Callable[[], int]
-) -> tuple[Sent, int]:
+) -> tuple[RunReport, int]:
     """Send a plan's records and wait for the acknowledgements; Ctrl-C ends it early, in good order. (What was done, start.)"""
-    with Live(plan.records) as live:
+    with ProgressLine(plan.records) as live:
         if processes == 1:
             started_ms, started = now_ms(), time.monotonic()
             with interruptible() as stop:
@@ -60,23 +60,23 @@ def _send(
     stop: Stop,
     *,
     keep: Keep,
-    tell: Callable[[Now], None],
-) -> Sent:
-    book, acknowledgements, seconds = Book(keep=keep.events), Acknowledgements(), list[bytes]()
+    tell: Callable[[Progress], None],
+) -> RunReport:
+    log, acknowledgements, seconds = SendLog(keep=keep.events), Acknowledgements(), list[bytes]()
 
     def tick() -> None:
         second = acknowledgements.interval()
         if keep.seconds:
             seconds.append(second.encode())
         latency = acknowledgements.latency
-        tell(Now(sum(book.kinds.values()), acknowledgements.count, int(latency.get_value_at_percentile(99))))
+        tell(Progress(sum(log.kinds.values()), acknowledgements.count, int(latency.get_value_at_percentile(99))))
 
     with sender(route, settings, acknowledgements) as out, _every(INTERVAL_S, tick):
-        drive(plan, out, book, started_ms, stop, started)
+        drive(plan, out, log, started_ms, stop, started)
         out.flush(FLUSH_S)
     tick()
-    return Sent(
-        book=book,
+    return RunReport(
+        log=log,
         latency=acknowledgements.latency.encode(),
         seconds=seconds,
         put=acknowledgements.count,
@@ -123,8 +123,8 @@ def interruptible(tell: Callable[[], None] = lambda: None) -> Iterator[Event]:
 
 
 def _together(
-    parts: Sequence[Plan], settings: Settings, route: Route, started_ms: int, started: float, *, keep: Keep, live: Live
-) -> Sent:
+    parts: Sequence[Plan], settings: Settings, route: Route, started_ms: int, started: float, *, keep: Keep, live: ProgressLine
+) -> RunReport:
     # not fork: the clients' threads would not survive it
     spawn = multiprocessing.get_context("spawn")
     stop = spawn.Event()
@@ -148,10 +148,10 @@ def _together(
     return joined(sent)
 
 
-def _gather(pipes: Sequence[Connection], live: Live) -> list[Sent]:
+def _gather(pipes: Sequence[Connection], live: ProgressLine) -> list[RunReport]:
     """The senders' accounts, while their progress is shown as one."""
-    now: dict[int, Now] = {}
-    sent: list[Sent] = []
+    now: dict[int, Progress] = {}
+    sent: list[RunReport] = []
     places = {pipe: place for place, pipe in enumerate(pipes)}
     while places:
         for pipe in wait(list(places)):
@@ -162,16 +162,16 @@ def _gather(pipes: Sequence[Connection], live: Live) -> list[Sent]:
                 del places[pipe]
                 continue
             if message[:1] == _NOW:
-                now[places[pipe]] = msgspec.msgpack.decode(message[1:], type=Now)
+                now[places[pipe]] = msgspec.msgpack.decode(message[1:], type=Progress)
                 live.show(
-                    Now(
+                    Progress(
                         sum(each.sent for each in now.values()),
                         sum(each.put for each in now.values()),
                         max(each.p99_us for each in now.values()),
                     )
                 )
             else:
-                sent.append(msgspec.msgpack.decode(message[1:], type=Sent))
+                sent.append(msgspec.msgpack.decode(message[1:], type=RunReport))
     return sent
 
 
@@ -185,7 +185,7 @@ def _part(
     # a terminal's Ctrl-C reaches every process: the parent alone hears it, and tells us
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    def tell(now: Now) -> None:
+    def tell(now: Progress) -> None:
         pipe.send_bytes(_NOW + msgspec.msgpack.encode(now))
 
     sent = _send(plan, settings, route, started_ms, started, stop, keep=keep, tell=tell)

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import md5
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,11 +20,12 @@ from clickstream.aws import Clients
 from clickstream.errors import RetryLater
 from clickstream.settings import Settings
 from load.driving.driver import Acknowledgements
-from load.driving.run_report import Sent
+from load.driving.report import RunReport
 from load.traffic import bounds
 from load.traffic.hostility import event_of
+from load.traffic.unreadable_aggregates import unreadable_aggregates
 from load.verdict.ledger import Door
-from load.verdict.sent_records import Book, Rejected, digest
+from load.verdict.send_log import Rejected, SendLog, digest
 
 _EVERY_S = 0.1
 _TIMEOUT_S = 30.0
@@ -37,39 +37,11 @@ _HEAD = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: applicati
 _STALLS = (b"", b"P", _HEAD, _HEAD + b"X-Slow: ", _HEAD + b"Content-Length: 100000\r\n\r\n[")
 
 
-def aggregates() -> tuple[bytes, ...]:
-    """Records that say they are KPL aggregates, and cannot be taken apart: under a right digest, but for the last two."""
-    key, good = _field(1, b"ann"), _member(b"\x00", None)
-    messages = (
-        key + good + _member(b"\x05", None),
-        key + _field(2, b"abc") + good + _member(b"\x00", b"\x00"),
-        key + good + _member(b"\x00", b"\x03"),
-        key + _field(2, str(2**128).encode()) + _member(b"\x00", b"\x00"),
-        key + good + _member(b"\xff" * 9 + b"\x01", None),
-        _field(1, b"\xff") + good,
-        (key + good)[:-1],
-        key,
-        b"",
-    )
-    return (*(_MAGIC + message + md5(message).digest() for message in messages), _MAGIC + key + bytes(16), _MAGIC)
-
-
-_MAGIC = b"\xf3\x89\x9a\xc2"
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2, len(content)]) + content
-
-
-def _member(key: bytes, hash_key: bytes | None) -> bytes:
-    return _field(3, b"\x08" + key + (b"" if hash_key is None else b"\x10" + hash_key) + _field(3, b"{}"))
-
-
 class Siege:
     """See the module. ``url`` may be of a collector that is not there: then the stream alone is besieged."""
 
     def __init__(self, settings: Settings, url: str, key: str, now_ms: Callable[[], int]) -> None:
-        self.book = Book()
+        self.log = SendLog()
         self.acknowledgements = Acknowledgements()
         self._asked = 0
         self._wrong: list[str] = []
@@ -96,11 +68,11 @@ class Siege:
     def door(self) -> Door:
         return Door(asked=self._asked, stalled=len(self._stalled), wrong=self._wrong[:_SHOWN])
 
-    def sent(self) -> Sent:
+    def report(self) -> RunReport:
         """Its part of what the run sent."""
         told = self.acknowledgements
-        return Sent(
-            book=self.book, latency=told.latency.encode(), seconds=[], put=told.count, refused=0, failed=told.failed,
+        return RunReport(
+            log=self.log, latency=told.latency.encode(), seconds=[], put=told.count, refused=0, failed=told.failed,
             reason=told.first_failure,
         )  # fmt: skip
 
@@ -125,7 +97,7 @@ class Siege:
         turn = 0
         while True:
             name = f"siege-{self._now_ms()}-{turn}"
-            for number, case in enumerate(bounds.cases(name) if is_there else range(len(aggregates()))):
+            for number, case in enumerate(bounds.cases(name) if is_there else range(len(unreadable_aggregates()))):
                 turn += 1
                 if isinstance(case, bounds.Case):
                     yield lambda case=case, name=f"{name}-{number}": self._ask(case, name)  # type: ignore[misc]
@@ -141,7 +113,7 @@ class Siege:
         status, answer = self._posted(bounds.encoded(fields), {"Content-Type": "application/json"})
         self._asked += 1
         if not case.path:
-            self.book.enter(event_of(fields), at_ms)
+            self.log.record(event_of(fields), at_ms)
             if status == 200:
                 self.acknowledgements.deliver(time.monotonic())
             else:
@@ -150,7 +122,7 @@ class Siege:
             return
         if case.name in _MADE_GOOD:
             fields["event_id"] = (answer.get("events") or [{}])[0].get("event_id", "")
-            self.book.enter(event_of(fields), at_ms)
+            self.log.record(event_of(fields), at_ms)
             self.acknowledgements.deliver(time.monotonic())
         paths = [error.get("path") for event in answer.get("events", ()) for error in event.get("errors", ())]
         expected = 200 if case.name in _MADE_GOOD else 422
@@ -190,10 +162,10 @@ class Siege:
 
     def _put(self, turn: int) -> None:
         # a record like any other would be a repetition of letters that cannot be told apart
-        data = aggregates()[turn % len(aggregates())]
+        data = unreadable_aggregates()[turn % len(unreadable_aggregates())]
         key = f"siege-{self._now_ms()}-{turn}"
         self._clients.kinesis.put_record(StreamName=self._stream, Data=data, PartitionKey=key)
-        self.book.raw.append(Rejected(key, digest(data), "$"))
+        self.log.raw.append(Rejected(key, digest(data), "$"))
         self.acknowledgements.deliver(time.monotonic())
 
     def _posted(self, body: bytes, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:

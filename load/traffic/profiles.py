@@ -13,7 +13,7 @@ Curve = tuple[tuple[float, float], ...]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """See ``load.traffic.generator.Season`` for the shares; ``sale_span`` in shares of the run."""
+    """See ``load.traffic.shop.visitors.Season`` for the shares; ``sale_span`` in shares of the run."""
 
     about: str
     curve: Curve = ((0.0, 1.0), (1.0, 1.0))

@@ -1,24 +1,16 @@
-"""What must come out of a run: the truth that `clickstream load verify` compares every application's answers with.
-
-It is worked out from what was sent, by rules written here and in ``load.verdict.oracle``: none of the platform's code is used.
-"""
+"""The ledger of a finished run: what `clickstream load verify` compares every application's answers with."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
-from load.driving.plan import Plan
-from load.verdict.comparers import archived
+from load.traffic.plan import Plan
 from load.verdict.comparers.aggregates import Totals, Window
 from load.verdict.progress import Counted
-from load.verdict.sent_records import Book, Entry, Rejected
+from load.verdict.send_log import Rejected
 
 
 class WindowTotals(msgspec.Struct, frozen=True):
@@ -113,123 +105,3 @@ def read(path: Path) -> Ledger:
         raise Missing(f"no ledger {path}", hint="`clickstream load run` writes one") from error
     except msgspec.MsgspecError as error:
         raise UserMistake(f"{path} is no ledger: {error}") from error
-
-
-def windows(entries: Sequence[Entry]) -> dict[Window, Totals]:
-    """The exact aggregates of events, which are in the order of the log."""
-    if not entries:
-        return {}
-    # pandas costs half a second and 100 MB: only who asks for the truth pays
-    from load.verdict import frames, oracle
-
-    return oracle.aggregate(frames.frame_of(_rows(entry.event for entry in entries)))
-
-
-def purchases(entries: Iterable[Entry], adversaries: Mapping[str, str]) -> list[Bought]:
-    return [
-        Bought(
-            event_id=event.event_id,
-            order_id=event.order_id,
-            user_id=event.user_id,
-            amount=event.amount,
-            currency=event.currency,
-            occurred_at=event.occurred_at,
-            sent_ms=entry.sent_ms,
-            adversary=adversaries.get(event.event_id, ""),
-        )
-        for entry in entries
-        if isinstance(event := entry.event, Purchase)
-    ]
-
-
-def visitors(entries: Iterable[Entry]) -> list[Visited]:
-    """Who did something with a product, or searched."""
-    touched: dict[str, dict[str, None]] = {}
-    searched: dict[str, dict[str, None]] = {}
-    bought: dict[str, dict[str, str]] = {}
-    orders: Counter[tuple[str, str]] = Counter()
-    latest: dict[str, int] = {}
-    for entry in entries:
-        event = entry.event
-        if isinstance(event, Purchase):
-            products = [item.product_id for item in event.items]
-            bought.setdefault(event.user_id, {}).update({item.product_id: item.category for item in event.items})
-            orders.update({(event.user_id, product) for product in products})
-        elif isinstance(event, ProductView | AddToCart | RemoveFromCart):
-            products = [event.product_id]
-        elif isinstance(event, Search):
-            products = []
-            searched.setdefault(event.user_id, {})[" ".join(event.query.lower().split())] = None
-        else:
-            continue
-        touched.setdefault(event.user_id, {}).update(dict.fromkeys(products))
-        latest[event.user_id] = entry.sent_ms
-    return [
-        Visited(
-            user_id=user,
-            sent_ms=latest[user],
-            touched=list(products),
-            searched=list(searched.get(user, {})),
-            bought={product: kind for product, kind in bought.get(user, {}).items() if orders[user, product] == 1},
-        )
-        for user, products in touched.items()
-    ]
-
-
-def ledger_of(
-    book: Book,
-    plan: Plan,
-    *,
-    stream: str,
-    started_ms: int,
-    flushed_ms: int,
-    put: int,
-    refused: int,
-    before: Mapping[str, Counted],
-    epochs: Mapping[str, int] = {},
-    door: Door = Door(),  # noqa: B008  a frozen value
-) -> Ledger:
-    """The account of a run that has ended; ``put`` and ``refused`` as the stream, or the collector, answered."""
-    at_the_door = book.malformed if plan.is_checked_at_the_door else 0
-    return Ledger(
-        stream=stream,
-        plan=plan,
-        started_ms=started_ms,
-        flushed_ms=flushed_ms,
-        sent=book.sent - at_the_door,
-        put=put,
-        to_refuse=book.oversized + at_the_door,
-        refused=refused,
-        events=book.events,
-        malformed=book.malformed - at_the_door + len(book.raw),
-        kinds=book.kinds,
-        before=dict(before),
-        windows=[WindowTotals(window, totals) for window, totals in windows(book.entries).items()],
-        rejected=book.raw + ([] if plan.is_checked_at_the_door else book.rejected),
-        purchases=purchases(book.entries, book.adversaries),
-        visitors=visitors(book.entries),
-        next_clicks=book.next_clicks,
-        archived=archived.fingerprints((entry.event.event_id, entry.event.user_id) for entry in book.entries),
-        epochs=dict(epochs),
-        door=door,
-    )
-
-
-def _rows(events: Iterable[AnyEvent]) -> Iterable[dict[str, Any]]:
-    for event in events:
-        row: dict[str, Any] = {
-            "event_id": event.event_id,
-            "type": type(event).__struct_config__.tag,
-            "user": event.user_id,
-            "session": event.session_id,
-            "at": event.occurred_at,
-        }
-        if isinstance(event, ProductView | AddToCart | RemoveFromCart):
-            row |= {"product": event.product_id, "category": event.category}
-            row["quantity"] = 0 if isinstance(event, ProductView) else event.quantity
-        elif isinstance(event, Search):
-            row["query"] = event.query
-        elif isinstance(event, Purchase):
-            row |= {"amount": event.amount, "currency": event.currency}
-            row["basket"] = tuple((item.product_id, item.quantity) for item in event.items)
-        yield row

@@ -13,7 +13,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.needs import declared
 from load.traffic.faults import AHEAD_MS
-from load.verdict import answers, progress, stores
+from load.verdict import progress, queries, stores
 from load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
 from load.verdict.comparers.aggregates import Totals, Window
 from load.verdict.comparers.compared import Compared
@@ -73,7 +73,7 @@ def analytics(
     """Aggregates, asked for by ``clickstream query aggregates``. ``foreign`` windows hold others' events too: not compared."""
     return Subject(
         look=partial(progress.read, clients.dynamodb, settings, "analytics"),
-        compare=lambda: diagnosis.compare(windows, answers.ask(windows), foreign),
+        compare=lambda: diagnosis.compare(windows, queries.ask(windows), foreign),
         before=before,
     )
 
@@ -92,7 +92,7 @@ def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
         alike = Counter(each.event_id for each in stored)
         places = {each.event_id: place for place, each in enumerate(stored) if alike[each.event_id] == 1}
         for asked in _few([each.event_id for each in ledger.purchases if each.event_id in places]):
-            answer = answers.decision(asked)
+            answer = queries.decision(asked)
             told = {name: answer[name] for name in ("order_id", "user_id", "amount", "currency", "occurred_at", "verdict")}
             stored[places[asked]] = msgspec.structs.replace(stored[places[asked]], **told)
         return decisions.compare(ledger.purchases, stored, started_ms=ledger.started_ms)
@@ -108,7 +108,7 @@ def recommendations(ledger: Ledger, clients: Clients, settings: Settings) -> Sub
     def compare() -> Compared:
         stored = {each.user_id: each for each in stores.offers(clients, settings)}
         for asked in _few([each.user_id for each in ledger.visitors if each.user_id in stored]):
-            answer = answers.recommendations(asked)
+            answer = queries.recommendations(asked)
             if answer["personal"]:
                 reasons = [item["because"] for item in answer["items"] if item["because"] is not None]
                 stored[asked] = msgspec.structs.replace(stored[asked], because=reasons)

@@ -12,6 +12,7 @@ from clickstream.completeness import completeness
 from load.verdict import progress
 from load.verdict.comparers.compared import Compared
 from load.verdict.progress import Counted, ShardProgress
+from load.verdict.report import ApplicationReport, Report
 
 _LOOK_S = 0.25
 #: How long answers may still differ after completeness: DynamoDB's plain reads lag its writes, and a shard writes what it held
@@ -49,50 +50,6 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     compare: Callable[[], Compared]
     before: Counted = Counted()
     """What it had counted before the first record was sent."""
-
-
-class ApplicationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One application's part of a :class:`Report`, under the same names."""
-
-    processed: int
-    lost: int
-    duplicated: int
-    wrong: int
-    late: int
-    dead_lettered: int
-    compared: int
-    p50_ms: int
-    p99_ms: int
-    complete_to: str | None
-    figures: dict[str, float]
-    """Told and not judged."""
-
-
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The outcome; ``ok`` only if nothing was lost, duplicated or wrong. Counts are sums over the applications, except
-    ``processed`` and ``dead_lettered``, which are the lowest of them, and latencies and ``complete_to`` the worst."""
-
-    ok: bool
-    sent: int
-    put: int
-    processed: int
-    lost: int
-    duplicated: int
-    dead_lettered: int
-    p50_ms: int
-    """Put to visible effect."""
-    p99_ms: int
-    complete_to: str | None
-    windows: int
-    """Windows of aggregates compared."""
-    wrong: int
-    late: int
-    """Answers that came later than promised; told and not judged."""
-    problems: list[str]
-    """What is not as it must be, one sentence each; the first differences among them."""
-    applications: dict[str, ApplicationReport]
-    letters: dict[str, float]
-    """Figures of the dead-letter queue, if it was looked at."""
 
 
 class Timer(msgspec.Struct, frozen=True):
@@ -235,20 +192,3 @@ def _problems(expected: Expectation, done: Counted, *, complete: bool) -> Iterab
 
 def _iso(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def told(report: Report) -> str:
-    """The report for a person."""
-    lines = [f"sent {report.sent:,}, put {report.put:,}"]
-    for name, part in report.applications.items():
-        lines += [
-            f"{name}: processed {part.processed:,}, dead-lettered {part.dead_lettered:,}, lost {part.lost:,}, "
-            f"duplicated {part.duplicated:,}, wrong {part.wrong:,}, late {part.late:,}; {part.compared:,} answers compared",
-            f"  put to visible effect: p50 {part.p50_ms:,} ms, p99 {part.p99_ms:,} ms; complete to {part.complete_to}",
-        ]
-        if part.figures:
-            lines.append("  " + ", ".join(f"{figure} {value:,g}" for figure, value in part.figures.items()))
-    if report.letters:
-        lines.append("dead letters: " + ", ".join(f"{figure} {value:,g}" for figure, value in report.letters.items()))
-    lines += [f"wrong: {problem}" for problem in report.problems]
-    return "\n".join([*lines, "equal" if report.ok else "NOT equal"])

@@ -1,4 +1,4 @@
-"""Concurrent look-ups of single keys as few calls of many: who comes while calls are under way goes together with the next."""
+"""Concurrent look-ups of single keys as few calls of many: requests that arrive during a call share the next one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class _Batch(Generic[T]):
 
 
 class Coalesced(Generic[T]):
-    """``look`` may block, is called on threads, and answers for the keys that there are. A key that comes alone goes at once.
+    """``look`` may block, is called on threads, and answers for the keys that exist. A lone key is looked up at once.
 
-    ``at_once``: calls under way at most; ``most``: keys of one call. What ``look`` raises, each of its callers gets; but for
-    Rejected, which is one key's fault: the keys are then looked up one by one, and only who asked for the bad one gets it.
+    ``at_once``: calls under way at most; ``most``: keys of one call. An exception of ``look`` reaches every caller of that
+    call. Rejected is one key's fault: the keys are then looked up one by one, and only the callers of the bad one get it.
     """
 
     def __init__(self, look: Callable[[Sequence[str]], Mapping[str, T]], *, at_once: int, most: int) -> None:
@@ -38,7 +38,7 @@ class Coalesced(Generic[T]):
             batch = self._gathering = _Batch()
             batch.found = asyncio.create_task(self._look_up(batch))
         batch.keys[key] = None
-        # shielded: who hangs up must not take the answer from the others
+        # shielded: a caller that is cancelled must not take the answer from the others
         found = (await asyncio.shield(batch.found)).get(key)
         if isinstance(found, Rejected):
             raise found
@@ -60,7 +60,7 @@ class Coalesced(Generic[T]):
 
 
 class Remembered(Generic[T]):
-    """One value that many ask for, read at most every ``for_s`` seconds; ``read`` may block and is called on a thread."""
+    """One value for many callers, read at most every ``for_s`` seconds; ``read`` may block and is called on a thread."""
 
     def __init__(self, read: Callable[[], T], for_s: float, clock_s: Callable[[], float]) -> None:
         self._reads = Coalesced(lambda _: {_THE_ONE: read()}, at_once=1, most=2)

@@ -1,97 +1,38 @@
-"""What the page Fraud and the API read of ``consumers.fraud.views.Decisions``, and their answers: nobody is named in them."""
+"""``GET /v1/fraud/…`` and ``/v1/decisions/…``: what the API and the page Fraud answer of decisions; nobody is named in them."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Protocol
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
 
-from consumers.fraud.views import Decision, as_json
-from serving.api.answers import Moment
+from clickstream.errors import UserMistake
+from consumers.fraud import views
+from consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
+from serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key
+from serving.api.spreadsheet import table
+from serving.moments import iso
 
-
-class TruthView(Protocol):
-    """What the labels say of some decisions; money in euro cents."""
-
-    @property
-    def labelled(self) -> int: ...
-    @property
-    def frauds(self) -> int: ...
-    @property
-    def caught(self) -> int: ...
-    @property
-    def alarms(self) -> int: ...
-    @property
-    def money(self) -> int: ...
-    @property
-    def money_caught(self) -> int: ...
-
-
-class MinuteView(Protocol):
-    """The purchases decided in a minute, by verdict; money in euro cents."""
-
-    @property
-    def start_ms(self) -> int: ...
-    @property
-    def counts(self) -> Mapping[Any, int]: ...
-    @property
-    def money(self) -> Mapping[Any, int]: ...
-    @property
-    def versions(self) -> Mapping[str, int]: ...
-    @property
-    def truth(self) -> TruthView: ...
-
-
-class PointerView(Protocol):
-    """The model that serves."""
-
-    @property
-    def version(self) -> str: ...
-    @property
-    def promoted_at(self) -> int: ...
-    @property
-    def previous(self) -> tuple[str, ...]: ...
+MOST_ALERTS = 200
+MINUTE_MS = 60_000
+#: Of decisions by the minute: each is one item of a table.
+LONGEST_DECIDED_MS = 6 * 3_600_000
 
 
 class Risk(Protocol):
-    """Blocking, and for one thread at a time. Raises RetryLater when a store does not answer, Missing without a table."""
+    """``consumers.fraud.views.Decisions``, or a test's: blocking, thread-safe.
+
+    Raises RetryLater when a store does not answer, Missing without a table.
+    """
 
     def of(self, event_id: str) -> Decision | None: ...
     def others(self, event_id: str) -> Sequence[Decision]: ...
-    def minutes(self, start_ms: int, end_ms: int) -> Sequence[MinuteView]: ...
+    def minutes(self, start_ms: int, end_ms: int) -> Sequence[DecidedMinute]: ...
     def alerts(self, *, most: int = 50, within_ms: int = ...) -> Sequence[Decision]: ...
-    def serving(self) -> PointerView | None: ...
-
-
-class OneAtATime:
-    """A :class:`Risk` that any thread may ask."""
-
-    def __init__(self, risk: Risk) -> None:
-        self._risk = risk
-        self._lock = threading.Lock()
-
-    def of(self, event_id: str) -> Decision | None:
-        with self._lock:
-            return self._risk.of(event_id)
-
-    def others(self, event_id: str) -> Sequence[Decision]:
-        with self._lock:
-            return self._risk.others(event_id)
-
-    def minutes(self, start_ms: int, end_ms: int) -> Sequence[MinuteView]:
-        with self._lock:
-            return self._risk.minutes(start_ms, end_ms)
-
-    def alerts(self, *, most: int = 50, within_ms: int = 86_400_000) -> Sequence[Decision]:
-        with self._lock:
-            return self._risk.alerts(most=most, within_ms=within_ms)
-
-    def serving(self) -> PointerView | None:
-        with self._lock:
-            return self._risk.serving()
+    def serving(self) -> Pointer | None: ...
 
 
 Cents = Annotated[int, Meta(description="euro cents")]
@@ -131,14 +72,6 @@ class Decided(msgspec.Struct, frozen=True, kw_only=True):
     minutes: list[Minute]
 
 
-class Serving(msgspec.Struct, frozen=True, kw_only=True):
-    """The model that serves, and those before it, the latest first."""
-
-    version: str
-    promoted_at: Moment
-    previous: list[str]
-
-
 class Why(msgspec.Struct, frozen=True):
     """A feature that moved the score, and how much (log odds; of an unsupervised model, in score)."""
 
@@ -176,63 +109,97 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     alerts: list[Alert]
 
 
-def decision_answer(decision: Decision, others: Iterable[Decision] = ()) -> DecisionAnswer:
-    # unknown fields (who bought) fall away
-    return msgspec.convert(as_json(decision) | {"others": [as_json(other) for other in others]}, DecisionAnswer)
-
-
 def alert(decision: Decision) -> Alert:
+    """Without the fields that name the buyer: conversion drops what the type does not have."""
     return msgspec.convert(as_json(decision), Alert)
 
 
-def serving(pointer: PointerView | None) -> Serving | None:
-    if pointer is None:
-        return None
-    return Serving(version=pointer.version, promoted_at=pointer.promoted_at, previous=list(pointer.previous))
-
-
-def decided(minutes: Iterable[MinuteView], start_ms: int, end_ms: int) -> Decided:
+def decided(minutes: Sequence[DecidedMinute], start_ms: int, end_ms: int) -> Decided:
     """The minutes summed up."""
-    counts = {"approve": 0, "review": 0, "block": 0}
-    money = dict(counts)
-    versions: dict[str, int] = {}
-    told: list[Minute] = []
-    truths: list[TruthView] = []
-    for minute in minutes:
-        # whatever a verdict is, it reads as text
-        here = {str(verdict): count for verdict, count in minute.counts.items()}
-        for verdict, count in here.items():
-            counts[verdict] = counts.get(verdict, 0) + count
-        for verdict, cents in minute.money.items():
-            money[str(verdict)] = money.get(str(verdict), 0) + cents
-        for version, count in minute.versions.items():
-            versions[version] = versions.get(version, 0) + count
-        truths.append(minute.truth)
-        told.append(
-            Minute(
-                start=minute.start_ms,
-                approve=here.get("approve", 0),
-                review=here.get("review", 0),
-                block=here.get("block", 0),
-            )
-        )
-    return Decided(from_=start_ms, to=end_ms, counts=counts, money=money, versions=versions, truth=_truth(truths), minutes=told)
-
-
-def _truth(truths: Sequence[TruthView]) -> Truth | None:
-    labelled, frauds, caught, alarms, money, money_caught = (
-        sum(getattr(truth, name) for truth in truths)
-        for name in ("labelled", "frauds", "caught", "alarms", "money", "money_caught")
+    return Decided(
+        from_=start_ms,
+        to=end_ms,
+        counts={verdict: sum(minute.counts[verdict] for minute in minutes) for verdict in Verdict},
+        money={verdict: sum(minute.money[verdict] for minute in minutes) for verdict in Verdict},
+        versions=sum((Counter(minute.versions) for minute in minutes), Counter()),
+        truth=_truth(sum((minute.truth for minute in minutes), views.Truth())),
+        minutes=[Minute(start=each.start_ms, **{verdict: each.counts[verdict] for verdict in Verdict}) for each in minutes],
     )
-    if not labelled:
+
+
+def _truth(truth: views.Truth) -> Truth | None:
+    if not truth.labelled:
         return None
-    return Truth(
-        labelled=labelled,
-        frauds=frauds,
-        caught=caught,
-        alarms=alarms,
-        precision=round(caught / alarms, 4) if alarms else None,
-        recall=round(caught / frauds, 4) if frauds else None,
-        money=money,
-        money_caught=money_caught,
+    return Truth(**msgspec.structs.asdict(truth), precision=_rounded(truth.precision), recall=_rounded(truth.recall))
+
+
+def _rounded(share: float | None) -> float | None:
+    return None if share is None else round(share, 4)
+
+
+def _read_decided(risk: Risk, now_ms: int, *, start: int | None, end: int | None) -> Decided:
+    end_ms = (now_ms // MINUTE_MS + 1) * MINUTE_MS if end is None else end
+    start_ms = end_ms - 60 * MINUTE_MS if start is None else start
+    if not 0 <= end_ms - start_ms <= LONGEST_DECIDED_MS:
+        raise UserMistake("`from` is after `to`, or more than 6 hours before it", hint="ask for a shorter time")
+    return decided(risk.minutes(start_ms, end_ms), start_ms, end_ms)
+
+
+def _read_alerts(risk: Risk, _: int, *, count: int) -> Alerts:
+    return Alerts(alerts=[alert(decision) for decision in risk.alerts(most=count)])
+
+
+def _read_decision(risk: Risk, _: int, *, event_id: str) -> DecisionAnswer | None:
+    found = risk.of(event_id)
+    if found is None:
+        return None
+    others = [as_json(other) for other in risk.others(event_id)]
+    return msgspec.convert(as_json(found) | {"others": others}, DecisionAnswer)
+
+
+def _decided_table(answer: Decided) -> bytes:
+    rows = ([iso(each.start), each.approve, each.review, each.block] for each in answer.minutes)
+    return table(["minute", "approve", "review", "block"], rows)
+
+
+_COLUMNS = ["event_id", "order_id", "verdict", "score", "amount", "currency", "source", "model_version"]
+
+
+def _alerts_table(answer: Alerts) -> bytes:
+    rows = (
+        [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), _in_words(each.reasons)] for each in answer.alerts
     )
+    return table(["decided_at", *_COLUMNS, "reasons"], rows)
+
+
+def _in_words(reasons: Iterable[Why]) -> str:
+    return "; ".join(f"{why.feature} {why.effect:+.2f}" for why in reasons)
+
+
+DECIDED = Operation(
+    "/v1/fraud/decided",
+    "Decisions on purchases, by minute of the decision",
+    "risk",
+    Decided,
+    _read_decided,
+    (FROM, TO),
+    Sheet("decided", _decided_table),
+)
+ALERTS = Operation(
+    "/v1/fraud/alerts",
+    "The latest reviews and blocks of a day, with reasons",
+    "risk",
+    Alerts,
+    _read_alerts,
+    (count("count", 50, MOST_ALERTS, "at most so many"),),
+    Sheet("alerts", _alerts_table),
+)
+DECISION = Operation(
+    "/v1/decisions/{event_id}",
+    "The decision on one purchase",
+    "risk",
+    DecisionAnswer,
+    _read_decision,
+    (key("event_id", "event_id", "of the purchase", place="path"),),
+    absent="there is no decision on that event (yet); only purchases are decided on",
+)

@@ -4,43 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 
-from serving.api.fraud import Risk
+from serving.api.operations import Readers
 from serving.pages.fraud.picture import Fraud
 from serving.pages.live import PERIOD_S, Live
 from serving.pages.now.picture import Now
 from serving.pages.now.spans import SPANS
 from serving.pages.pipeline.picture import Pipeline
 from serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
-from serving.progress import Fleet
-from serving.read_model import Clock, ReadModel
+from serving.read_model import Clock
 
 
 class Feeds:
     """By name: ``now/<range>``, ``pipeline``, and where there is something to read, ``fraud`` and ``recommendations``."""
 
     def __init__(
-        self,
-        views: ReadModel,
-        fleet: Fleet,
-        clock: Clock,
-        *,
-        title: str,
-        risk: Risk | None,
-        offers: OffersAndClicks | None,
-        period_s: float = PERIOD_S,
+        self, readers: Readers, offers: OffersAndClicks | None, clock: Clock, *, title: str, period_s: float = PERIOD_S
     ) -> None:
-        #: Read all the time: it tells whether the stores answer.
-        self.pipeline = Live(Pipeline(fleet, title), clock, period_s, unwatched_s=0)
+        live = partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s)
+        #: Read all the time: readiness is whether the stores answer it.
+        self.pipeline = live(Pipeline(), unwatched_s=0)
         feeds = {"pipeline": self.pipeline}
-        for span in SPANS.values():
-            feeds[f"now/{span.name}"] = Live(Now(views, fleet, title, span), clock, period_s)
-        if risk is not None:
-            feeds["fraud"] = Live(Fraud(risk, fleet, title), clock, period_s)
+        feeds |= {f"now/{span.name}": live(Now(readers.windows, span)) for span in SPANS.values()}
+        if readers.risk is not None:
+            feeds["fraud"] = live(Fraud(readers.risk))
         if offers is not None:
             # the line of hit rates goes on without a page
-            picture = Recommendations(offers, fleet, title)
-            feeds["recommendations"] = Live(picture, clock, period_s, unwatched_s=STEP_MS / 1000)
+            feeds["recommendations"] = live(Recommendations(offers), unwatched_s=STEP_MS / 1000)
         self._feeds: Mapping[str, Live] = feeds
 
     def __getitem__(self, name: str) -> Live:
@@ -48,14 +39,10 @@ class Feeds:
         return self._feeds[name]
 
     async def run(self) -> None:
-        """Until cancelled, or until a feed ends by a fault, which ends all of them."""
-        running = [asyncio.create_task(feed.run(), name=f"feed {name}") for name, feed in self._feeds.items()]
-        try:
-            await asyncio.gather(*running)
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as feeds:
+            for name, feed in self._feeds.items():
+                feeds.create_task(feed.run(), name=f"feed {name}")
 
     def close(self) -> None:
         """Ends every open stream."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator
 from time import monotonic
 
 import anyio.to_thread
+import msgspec
 import structlog
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from sse_starlette.sse import SendTimeoutError
@@ -17,14 +16,15 @@ from starlette.types import Receive, Scope, Send
 from clickstream.errors import ClickstreamError, Forbidden
 from serving.moments import iso
 from serving.pages.broadcast import Broadcast
-from serving.pages.picture import Picture
+from serving.pages.picture import Draw, Picture, head
+from serving.progress import ProgressReader, Reading
 from serving.read_model import Clock
 
 log = structlog.get_logger()
 
 #: How often the stores are read, whatever the number of pages: an effect is to be seen within a second of its write.
 PERIOD_S = 0.5
-#: A reading that takes longer is told to the pages while it lasts; less than a page's patience.
+#: A reading that takes longer is reported to the pages while it lasts; less than a page's patience.
 SLOW_S = 4.0
 #: After a loss of connection a browser comes back this soon.
 RETRY_MS = 2_000
@@ -43,19 +43,26 @@ class Live:
     def __init__(
         self,
         picture: Picture,
+        progress: ProgressReader,
         clock: Clock,
+        *,
+        title: str,
         period_s: float = PERIOD_S,
         slow_s: float = SLOW_S,
-        *,
         unwatched_s: float | None = None,
     ) -> None:
         self._picture = picture
+        self._progress = progress
         self._clock = clock
+        self._title = title
         self._unwatched_s = unwatched_s
         self._period_s = period_s
         self._slow_s = slow_s
         self._number = 0
+        self._failing: type[Exception] | None = None
         self._since_ms = 0
+        self._seen: Reading | None = None
+        self._draw: Draw = picture.blank
         self.broadcast = Broadcast()
         #: Why the last read failed; None after one that did not, and before the first.
         self.problem: str | None = None
@@ -76,74 +83,85 @@ class Live:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self._unwatched_s):
                             await self.broadcast.watched()
-        except Exception:
-            log.exception("the live feed has ended")
-            raise
         finally:
             # without the reader, a page that stays connected would look alive
             self.broadcast.close()
 
     async def tick(self) -> None:
-        """One read and one message; messages that say so while, and after, a store does not answer."""
-        began, now = monotonic(), self._clock()
-        # abandoned when the server ends: that must not wait for a store
-        reading = asyncio.ensure_future(
-            anyio.to_thread.run_sync(self._picture.read, now, abandon_on_cancel=True),
-        )
+        """One read and one message; messages that say so while, and after, a read fails."""
         try:
-            while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
-                self._note(f"it has not answered for {monotonic() - began:.0f} s")
-                await self._send()
-            await reading
-        except ClickstreamError as error:
-            what = {"action": error.action, "resource": error.resource} if isinstance(error, Forbidden) else {}
-            self._note(told(error), **what)
+            await self._read()
+        except Exception as error:  # noqa: BLE001  # a fault of ours too: the next reading may be free of it
+            self._note(error)
         else:
             self._note(None)
-            self.read_at_ms = now
-        finally:
-            reading.cancel()
         await self._send()
 
-    def _note(self, problem: str | None, **what: str) -> None:
-        if (problem is None) != (self.problem is None):
-            said = "the stores can be read again" if problem is None else "the stores cannot be read"
-            log.log(logging.ERROR if what else logging.WARNING, said, reason=problem, **what)
-            self._since_ms = self._clock()
-        self.problem = None if problem is None else f"{problem} (since {iso(self._since_ms // 1000 * 1000)})"
+    async def _read(self) -> None:
+        began, now_ms = monotonic(), self._clock()
+
+        def read() -> tuple[Reading, Draw]:
+            seen = self._progress.read(now_ms)
+            draw = self._picture.read(seen)
+            draw(head(self._title, seen, now_ms, None))  # what cannot be drawn must not replace the last drawing
+            return seen, draw
+
+        # abandoned when the server ends: that must not wait for a store
+        reading = asyncio.ensure_future(anyio.to_thread.run_sync(read, abandon_on_cancel=True))
+        try:
+            while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
+                self._note(TimeoutError(f"it has not answered for {monotonic() - began:.0f} s"))
+                await self._send()
+            self._seen, self._draw = await reading
+            self.read_at_ms = now_ms
+        finally:
+            reading.cancel()
+
+    def _note(self, error: Exception | None) -> None:
+        """Logs each kind of failure once, and its end."""
+        failing = None if error is None else type(error)
+        if failing is not self._failing:
+            self._failing, self._since_ms = failing, self._clock()
+            _log(error)
+        self.problem = None if error is None else f"{reason(error)} (since {iso(self._since_ms // 1000 * 1000)})"
 
     async def _send(self) -> None:
         self._number += 1
-        picture = await anyio.to_thread.run_sync(self._picture.picture, self._clock(), self.problem)
+        picture = await anyio.to_thread.run_sync(self._encoded)
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
 
+    def _encoded(self) -> bytes:
+        return msgspec.json.encode(self._draw(head(self._title, self._seen, self._clock(), self.problem)))
 
-def told(error: ClickstreamError) -> str:
-    """What a page or an answer says; what we may not do, and where, is for the log alone."""
-    return (
-        "this server lacks a permission, a key or a resource; its log names it" if isinstance(error, Forbidden) else str(error)
-    )
+
+def reason(error: Exception) -> str:
+    """For a page or an answer. What the server may not do, and its own faults, are for the log alone."""
+    if isinstance(error, Forbidden):
+        return "this server lacks a permission, a key or a resource; its log names it"
+    return str(error) if isinstance(error, ClickstreamError | TimeoutError) else "a fault of this server; its log says more"
+
+
+def _log(error: Exception | None) -> None:
+    if error is None:
+        log.warning("the stores can be read again")
+    elif isinstance(error, Forbidden):
+        log.error("the stores cannot be read", reason=reason(error), action=error.action, resource=error.resource)
+    elif isinstance(error, ClickstreamError | TimeoutError):
+        log.warning("the stores cannot be read", reason=reason(error))
+    else:
+        log.error("the stores cannot be read: a fault of this server", exc_info=error)
 
 
 class Feed(EventSourceResponse):
     """One page's stream of pictures, until the page or the broadcast ends."""
 
     def __init__(self, broadcast: Broadcast, stalled_s: float = STALLED_S) -> None:
-        super().__init__(_pictures(broadcast), ping=HEARTBEAT_S, sep="\n", send_timeout=stalled_s)
+        super().__init__(broadcast.messages(), ping=HEARTBEAT_S, sep="\n", send_timeout=stalled_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         except SendTimeoutError:
-            log.info("a page has stalled and was let go")
-
-
-async def _pictures(broadcast: Broadcast) -> AsyncIterator[bytes]:
-    subscription = broadcast.subscribe()
-    try:
-        async for picture in subscription:
-            yield picture
-    finally:
-        broadcast.unsubscribe(subscription)
+            log.info("a page has stalled and was disconnected")

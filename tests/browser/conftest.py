@@ -67,6 +67,7 @@ class Site:
         app = create_app(
             self._shop,
             self._shop.clock,
+            monotonic=self._shop.clock,
             title="shop",
             period_s=0.1,
             risk=self.desk,

@@ -17,7 +17,7 @@ from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.loop.commits import Store
 from consumers.runtime.position import START, Position
 from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
-from tests.simulation.memory import MemoryStore
+from tests.simulation.aws.memory import MemoryStore
 
 SHARD = "shardId-000000000000"
 

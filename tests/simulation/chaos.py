@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from infra.local.kinesis.model.errors import KinesisError
 from infra.local.kinesis.model.shards import Shard, key_number
 from infra.local.kinesis.operations.resharding import merge_shards, split_shard
-from tests.simulation.scheduler import Process
-from tests.simulation.shoppers import SENDING_MS
-from tests.simulation.stream import NAME
+from tests.simulation.aws.stream import NAME
+from tests.simulation.clients.shoppers import SENDING_MS
+from tests.simulation.fleet.scheduler import Process
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

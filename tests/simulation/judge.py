@@ -16,8 +16,8 @@ import msgspec
 
 from infra.local.kinesis.model.records import ReadRecord, StartingPosition
 from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from tests.simulation.deaggregation import deaggregate
-from tests.simulation.stream import NAME
+from tests.simulation.aws.stream import NAME
+from tests.simulation.fleet.deaggregation import deaggregate
 
 if TYPE_CHECKING:
     from tests.simulation.ledger import Sent

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import click
 
-from tests.simulation import found_bugs, hostile_bugs
-from tests.simulation.bugs import BUGS, planted
 from tests.simulation.plan import draw
+from tests.simulation.planting import found_bugs, hostile_bugs
+from tests.simulation.planting.bugs import BUGS, planted
 from tests.simulation.world import quiet, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "simulation.md"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.bugs import BUGS
 from tests.simulation.planted import BEGIN, END, MOST_SEEDS, PAGE, seeds_until_caught
+from tests.simulation.planting.bugs import BUGS
 
 
 @pytest.mark.parametrize("name", BUGS)

@@ -9,8 +9,8 @@ import sys
 import msgspec
 import pytest
 
-from tests.simulation.bugs import planted
 from tests.simulation.plan import draw
+from tests.simulation.planting.bugs import planted
 from tests.simulation.shrink import changes, shrink
 from tests.simulation.world import quiet, simulate
 

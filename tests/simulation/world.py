@@ -23,22 +23,22 @@ from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.state import chain
 from producers.publisher.limits import Limits
 from tests.simulation import judge
-from tests.simulation.access import Access, Weather
+from tests.simulation.applications.history import Decision, HistoryApplication
+from tests.simulation.aws.access import Access, Weather
+from tests.simulation.aws.stores import SimulatedClients, Stores
+from tests.simulation.aws.stream import Stream
 from tests.simulation.chance import Chance
 from tests.simulation.chaos import STORM_MS, Chaos
-from tests.simulation.child import Child, Surroundings
-from tests.simulation.consumer import Consumer
-from tests.simulation.history import Decision, HistoryApplication
-from tests.simulation.leases import LeaseTable
+from tests.simulation.clients.publishing import PublisherMachine
+from tests.simulation.clients.shoppers import Shoppers
+from tests.simulation.fleet.child import Child, Surroundings
+from tests.simulation.fleet.consumer import Consumer
+from tests.simulation.fleet.leases import LeaseTable
+from tests.simulation.fleet.scheduler import Machine, Process, Scheduler, Stuck
+from tests.simulation.fleet.threads import InlineExecutor
+from tests.simulation.fleet.worker import Worker
 from tests.simulation.ledger import Ledger
 from tests.simulation.plan import Plan
-from tests.simulation.publishing import PublisherMachine
-from tests.simulation.scheduler import Machine, Process, Scheduler, Stuck
-from tests.simulation.shoppers import Shoppers
-from tests.simulation.stores import SimulatedClients, Stores
-from tests.simulation.stream import Stream
-from tests.simulation.threads import InlineExecutor
-from tests.simulation.worker import Worker
 
 #: Virtual time that the drain may take: far more than it needs, so that only a standstill reaches it.
 DRAIN_MS = 600_000

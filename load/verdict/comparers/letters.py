@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from load.verdict.comparers.compared import Compared, some
-from load.verdict.sent_records import Rejected, digest
+from load.verdict.send_log import Rejected, digest
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from clickstream.errors import UserMistake
-from serving.api.periods import WINDOW_MS
-from serving.read_model import Granularity
+from consumers.analytics.views import Granularity
+
+#: Data this far behind the clock is a replay of the past, and is shown at its own time.
+REPLAY_MS = 3_600_000
 
 
 class Span(NamedTuple):
@@ -30,11 +32,11 @@ class Span(NamedTuple):
 
     @property
     def bar_ms(self) -> int:
-        return WINDOW_MS[self.bar]
+        return self.bar.ms
 
     @property
     def row_ms(self) -> int:
-        return WINDOW_MS[self.rows]
+        return self.rows.ms
 
     @property
     def length_ms(self) -> int:
@@ -45,15 +47,17 @@ class Span(NamedTuple):
         return anchor_ms // self.bar_ms * self.bar_ms + self.bar_ms
 
 
+_MINUTE, _HOUR, _DAY = Granularity
+
 #: A row of an hour is large and written with every tenth commit alone: hours are read less often than minutes.
 SPANS: dict[str, Span] = {
     span.name: span
     for span in (
-        Span("15m", "minute", 15, "minute", "hour", tail=3, newest_ms=0, whole_ms=60_000, compared=True),
-        Span("1h", "minute", 60, "minute", "hour", tail=3, newest_ms=0, whole_ms=60_000, compared=True),
-        Span("24h", "hour", 24, "hour", "day", tail=2, newest_ms=2_000, whole_ms=300_000, compared=True),
-        Span("7d", "hour", 168, "hour", "day", tail=2, newest_ms=2_000, whole_ms=600_000, compared=False),
-        Span("30d", "day", 30, "hour", "day", tail=2, newest_ms=2_000, whole_ms=900_000, compared=False),
+        Span("15m", _MINUTE, 15, _MINUTE, _HOUR, tail=3, newest_ms=0, whole_ms=60_000, compared=True),
+        Span("1h", _MINUTE, 60, _MINUTE, _HOUR, tail=3, newest_ms=0, whole_ms=60_000, compared=True),
+        Span("24h", _HOUR, 24, _HOUR, _DAY, tail=2, newest_ms=2_000, whole_ms=300_000, compared=True),
+        Span("7d", _HOUR, 168, _HOUR, _DAY, tail=2, newest_ms=2_000, whole_ms=600_000, compared=False),
+        Span("30d", _DAY, 30, _HOUR, _DAY, tail=2, newest_ms=2_000, whole_ms=900_000, compared=False),
     )
 }
 DEFAULT = "1h"
@@ -64,3 +68,10 @@ def span(name: str) -> Span:
     if name not in SPANS:
         raise UserMistake(f"no range {name!r}", hint=", ".join(SPANS))
     return SPANS[name]
+
+
+def anchor(now_ms: int, newest_event_ms: int | None) -> int:
+    """The time that counts as now: the clock's, or the data's own when the data are a replay of the past."""
+    if newest_event_ms is None or newest_event_ms > now_ms - REPLAY_MS:
+        return now_ms
+    return newest_event_ms

@@ -1,44 +1,32 @@
-"""The page Pipeline: every application on every shard. It is read whether or not a page is open: readiness stands on it."""
+"""The page Pipeline: every application on every shard. It is read whether or not a page is open: readiness depends on it."""
 
 from __future__ import annotations
 
-import threading
-
 import msgspec
 
-from serving.api.answers import Application, Shard
-from serving.api.present import applications_json, shard_json
-from serving.pages.picture import Head, head
-from serving.progress import Fleet
+from serving.api.progress import Application, Shard, applications, shard
+from serving.pages.picture import Draw, Head
+from serving.progress import Reading
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class Shown(msgspec.Struct, frozen=True):
     head: Head
-    rate: list[tuple[int, float]]
-    applications: list[Application]
-    shards: list[Shard]
+    rate: list[tuple[int, float]] = []
+    applications: list[Application] = []
+    shards: list[Shard] = []
 
 
 class Pipeline:
     """See ``serving.pages.picture.Picture``."""
 
-    def __init__(self, fleet: Fleet, title: str) -> None:
-        self._fleet = fleet
-        self._title = title
-        self._seen = fleet.newest()
-        self._applications: list[Application] = []
-        self._lock = threading.Lock()
+    blank = Shown
 
-    def read(self, now_ms: int) -> None:
-        seen = self._fleet.read(now_ms)
-        applications = applications_json(seen.rows, seen.speeds)
-        with self._lock:
-            self._seen, self._applications = seen, applications
+    def read(self, seen: Reading) -> Draw:
+        summed = applications(seen.rows, seen.speeds)
 
-    def picture(self, now_ms: int, problem: str | None = None) -> bytes:
-        with self._lock:
-            seen, applications = self._seen, self._applications
-        shards = [shard_json(row, seen.speeds.get((row.application, row.shard)), now_ms) for row in seen.rows]
-        return msgspec.json.encode(
-            Shown(head=head(self._title, seen, now_ms, problem), rate=seen.rate, applications=applications, shards=shards)
-        )
+        def draw(head: Head) -> Shown:
+            # the rows' ages grow while the store does not answer
+            shards = [shard(row, seen.speeds.get((row.application, row.shard)), head.now) for row in seen.rows]
+            return Shown(head, seen.rate, summed, shards)
+
+        return draw

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from typing import Protocol
 
 import msgspec
 
-from consumers.recommendations.views import HitRate, RecommendationsView
+from consumers.recommendations.views import HitRate
 from serving.api.recommendations import Offers
-from serving.pages.picture import Head, head
-from serving.progress import Fleet
+from serving.pages.picture import Draw, Head
+from serving.progress import Reading
+from serving.speeds import Line, Recent
 
 #: The line: a point every ten seconds for half an hour, each over the minute before it.
 STEP_MS = 10_000
@@ -21,14 +20,10 @@ OVER_MS = 60_000
 LENGTH = 10
 
 
-class Clicks(Protocol):
-    """What is read of ``consumers.recommendations.views.Recommendations``; blocking. Raises RetryLater, Missing."""
+class OffersAndClicks(Offers, Protocol):
+    """``consumers.recommendations.views.Recommendations``, or a test's; ``hit_rate`` blocks. Raises RetryLater, Missing."""
 
     def hit_rate(self) -> HitRate: ...
-
-
-class OffersAndClicks(Offers, Clicks, Protocol):
-    """Both."""
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -45,76 +40,52 @@ class Popular(msgspec.Struct, frozen=True):
     score: float
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class Shown(msgspec.Struct, frozen=True):
     """``ever``: since the application first ran; ``lately``: over the last minute."""
 
     head: Head
-    model: str | None
-    made_at: int | None
-    ever: HitRate | None
-    lately: HitRate | None
-    line: list[Point]
-    popular: list[Popular]
+    model: str | None = None
+    made_at: int | None = None
+    ever: HitRate | None = None
+    lately: HitRate | None = None
+    line: list[Point] = []
+    popular: list[Popular] = []
 
 
 class Recommendations:
     """See ``serving.pages.picture.Picture``."""
 
-    def __init__(self, offers: OffersAndClicks, fleet: Fleet, title: str) -> None:
+    blank = Shown
+
+    def __init__(self, offers: OffersAndClicks) -> None:
         self._offers = offers
-        self._fleet = fleet
-        self._title = title
-        self._seen = fleet.newest()
-        self._counts: deque[tuple[int, HitRate]] = deque()
-        self._line: deque[Point] = deque()
-        self._popular: RecommendationsView | None = None
-        self._lock = threading.Lock()
+        self._counts: Recent[HitRate] = Recent(OVER_MS)
+        self._line: Line[HitRate] = Line(STEP_MS, KEPT_MS)
 
-    def read(self, now_ms: int) -> None:
-        seen = self._fleet.read(now_ms)
-        ever = self._offers.hit_rate()
-        popular = self._offers.popular()
-        with self._lock:
-            self._seen, self._popular = seen, popular
-            self._note(ever, now_ms)
+    def read(self, seen: Reading) -> Draw:
+        ever, popular = self._offers.hit_rate(), self._offers.popular()
+        lately = self._since_a_minute_ago(ever, seen)
+        line = [_point(at, clicks) for at, clicks in self._line.points()]
+        shown = [Popular(each.item, each.score) for each in popular.items[:LENGTH]]
+        return lambda head: Shown(head, popular.version or None, popular.made_at, ever, lately, line, shown)
 
-    def _note(self, ever: HitRate, now_ms: int) -> None:
+    def _since_a_minute_ago(self, ever: HitRate, seen: Reading) -> HitRate:
         counts = self._counts
-        if counts and (ever.clicks < counts[-1][1].clicks or now_ms - counts[-1][0] > OVER_MS):
+        if counts.last is not None and (ever.clicks < counts.last.clicks or counts.idle_ms(seen.ticks_ms) > OVER_MS):
             counts.clear()  # another count, or nobody looked for a while
-        counts.append((now_ms, ever))
-        while len(counts) > 2 and counts[1][0] <= now_ms - OVER_MS:
-            counts.popleft()
-        if now_ms - counts[0][0] >= STEP_MS and (not self._line or now_ms - self._line[-1].at >= STEP_MS):
-            lately = _since(counts[0][1], ever)
-            self._line.append(
-                Point(now_ms, lately.clicks, _share(lately.hits, lately.clicks), _share(lately.popular_hits, lately.clicks))
-            )
-        while self._line and self._line[0].at < now_ms - KEPT_MS:
-            self._line.popleft()
-
-    def picture(self, now_ms: int, problem: str | None = None) -> bytes:
-        with self._lock:
-            popular, counts = self._popular, self._counts
-            return msgspec.json.encode(
-                Shown(
-                    head=head(self._title, self._seen, now_ms, problem),
-                    model=(popular.version or None) if popular is not None else None,
-                    made_at=None if popular is None else popular.made_at,
-                    ever=counts[-1][1] if counts else None,
-                    lately=_since(counts[0][1], counts[-1][1]) if counts else None,
-                    line=list(self._line),
-                    popular=[Popular(each.item, each.score) for each in popular.items[:LENGTH]] if popular is not None else [],
-                )
-            )
+        counts.add(seen.ticks_ms, ever)
+        lately = HitRate(
+            clicks=ever.clicks - counts.first.clicks,
+            hits=ever.hits - counts.first.hits,
+            popular_hits=ever.popular_hits - counts.first.popular_hits,
+        )
+        if counts.since_ms >= STEP_MS:
+            self._line.add(seen.ticks_ms, seen.read_at, lately)
+        return lately
 
 
-def _since(before: HitRate, now: HitRate) -> HitRate:
-    return HitRate(
-        clicks=now.clicks - before.clicks,
-        hits=now.hits - before.hits,
-        popular_hits=now.popular_hits - before.popular_hits,
-    )
+def _point(at: int, over: HitRate) -> Point:
+    return Point(at, over.clicks, _share(over.hits, over.clicks), _share(over.popular_hits, over.clicks))
 
 
 def _share(part: int, of: int) -> float | None:

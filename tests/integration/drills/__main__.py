@@ -20,7 +20,7 @@ from tests.integration.drills import report
 from tests.integration.drills.account import settle
 from tests.integration.drills.drill import Outcome, run, sequence
 from tests.integration.drills.faults import FAULTS
-from tests.integration.drills.site import APPLICATIONS, opened
+from tests.integration.drills.rig.site import APPLICATIONS, opened
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -15,13 +15,13 @@ import msgspec
 
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import environment
-from load.verdict import ledger as ledgers
-from load.verdict import stores
+from load.verdict import derivation, stores
 from load.verdict.comparers import archived, decisions, placed
 from load.verdict.comparers.compared import Compared
-from load.verdict.sent_records import EVENTS, Entry
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site
+from load.verdict.ledger import Bought, Ledger, WindowTotals, read
+from load.verdict.send_log import EVENTS, Entry
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site
 
 Bytes = tuple[str, bytes]
 """Partition key and data of a record."""
@@ -93,7 +93,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 def settle(site: Site, *, stall_s: float = 90.0) -> Account:
     """Stop the load, wait for the answers, and compare."""
     site.stop_load()
-    ledger = ledgers.read(site.ledger)
+    ledger = read(site.ledger)
     entries, rejected = _sent(ledger)
     entries += [Entry(event.occurred_at, event) for event in site.extra]
     rejected += Counter(site.poison)
@@ -120,7 +120,7 @@ def settle(site: Site, *, stall_s: float = 90.0) -> Account:
     )
 
 
-def _with(ledger: ledgers.Ledger, entries: Sequence[Entry], site: Site) -> ledgers.Ledger:
+def _with(ledger: Ledger, entries: Sequence[Entry], site: Site) -> Ledger:
     """The ledger with the events that the drills put themselves."""
     if not site.extra:
         return ledger
@@ -131,16 +131,16 @@ def _with(ledger: ledgers.Ledger, entries: Sequence[Entry], site: Site) -> ledge
         put=ledger.put + site.records_put,
         events=len(entries),
         flushed_ms=max(ledger.flushed_ms, *(event.occurred_at for event in site.extra)),
-        windows=[ledgers.WindowTotals(window, totals) for window, totals in ledgers.windows(entries).items()],
-        purchases=ledger.purchases + ledgers.purchases(entries[-len(site.extra) :], {}),
+        windows=[WindowTotals(window, totals) for window, totals in derivation.windows(entries).items()],
+        purchases=ledger.purchases + derivation.purchases(entries[-len(site.extra) :], {}),
         archived=archived.fingerprints((event.event_id, event.user_id) for event in events),
     )
 
 
-def _compared(site: Site, ledger: ledgers.Ledger) -> dict[str, Compared]:
+def _compared(site: Site, ledger: Ledger) -> dict[str, Compared]:
     """Decisions and orders beside the purchases, but for those that the store never takes."""
 
-    def taken(application: str) -> list[ledgers.Bought]:
+    def taken(application: str) -> list[Bought]:
         never = {event.event_id for refused_for, event in site.never_taken if refused_for == application}
         return [each for each in ledger.purchases if each.event_id not in never]
 
@@ -190,7 +190,7 @@ def _verify(site: Site, stall_s: float) -> dict[str, Any]:
     return report
 
 
-def _sent(ledger: ledgers.Ledger) -> tuple[list[Entry], Counter[Bytes]]:
+def _sent(ledger: Ledger) -> tuple[list[Entry], Counter[Bytes]]:
     """The load's events, and its records that are no events: its traffic is a function of its plan."""
     on_stream = (each for each in ledger.plan.emissions(ledger.started_ms) if each[1].kind != "oversized")
     emissions = list(islice(on_stream, ledger.sent))

@@ -10,8 +10,8 @@ import msgspec
 
 from tests.integration.drills.faults import FAULTS
 from tests.integration.drills.harm import nothing_to_repair
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site
 
 #: Nobody would wait longer than this for a shard.
 STANDSTILL_S = 120.0

@@ -11,10 +11,10 @@ from typing import Any
 
 from tests.integration.drills import refusals, traffic
 from tests.integration.drills.harm import Fault, Injected
-from tests.integration.drills.proxy import FAIR, Proxy, Weather
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site
-from tests.integration.drills.workers import Worker, send
+from tests.integration.drills.rig.proxy import FAIR, Proxy, Weather
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site
+from tests.integration.drills.rig.workers import Worker, send
 
 #: Longer than a lease: failover 2 s, and KCL looks every 4 s.
 _LONGER_THAN_A_LEASE_S = 9.0

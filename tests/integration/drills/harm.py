@@ -7,7 +7,7 @@ from random import Random
 
 import msgspec
 
-from tests.integration.drills.site import Site
+from tests.integration.drills.rig.site import Site
 
 
 def nothing_to_repair() -> None:

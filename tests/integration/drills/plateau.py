@@ -16,9 +16,10 @@ from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from consumers.runtime.worker.child import tune_garbage_collector
-from load.traffic.everything import Traffic, arrivals
+from load.traffic.arrivals import arrivals
 from load.traffic.faults import Rates
-from load.traffic.generator import shop_for
+from load.traffic.records import Traffic
+from load.traffic.shop.visitors import shop_for
 from tests.integration.drills.soak import pss_mb
 
 _T0_MS = 1_700_000_000_000

@@ -16,8 +16,8 @@ from infra.local import roles
 from infra.local.gate.faults import Fault as Refused
 from tests.integration.drills import traffic
 from tests.integration.drills.harm import Fault, Injected
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import PRODUCER, Site
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import PRODUCER, Site
 
 #: What workers do while they work, of all that their roles allow; the rest belongs to their start.
 _WORK = frozenset(

@@ -22,7 +22,7 @@ import msgspec
 from clickstream.settings import from_env
 from tests.integration.drills import report
 from tests.integration.drills.account import settle
-from tests.integration.drills.site import Site, opened
+from tests.integration.drills.rig.site import Site, opened
 
 Sample = tuple[float, float]
 """Seconds since the start, PSS in MB."""

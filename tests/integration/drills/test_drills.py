@@ -19,9 +19,9 @@ from infra.local import roles
 from infra.local.gate.faults import Fault as Refused
 from tests.integration.drills.account import settle
 from tests.integration.drills.drill import run
-from tests.integration.drills.proxy import FAIR, Weather
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site, opened
+from tests.integration.drills.rig.proxy import FAIR, Weather
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site, opened
 
 pytestmark = [
     pytest.mark.integration,

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.drills.proxy import FAIR, HOST, Proxy, Weather
+from tests.integration.drills.rig.proxy import FAIR, HOST, Proxy, Weather
 
 
 @pytest.fixture

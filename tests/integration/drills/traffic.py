@@ -7,9 +7,9 @@ from random import Random
 
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, encode
 from tests.integration.drills.harm import Injected
-from tests.integration.drills.shards import now_ms
-from tests.integration.drills.site import Site
-from tests.integration.test_malformed_aggregates import KINDS, sealed
+from tests.integration.drills.rig.shards import now_ms
+from tests.integration.drills.rig.site import Site
+from tests.integration.workers.test_malformed_aggregates import KINDS, sealed
 
 
 def poison(site: Site, random: Random) -> Injected:

@@ -18,7 +18,7 @@ from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
 from consumers.fraud.needs import DECISIONS, REVIEWS
 from infra.local import roles
-from load.traffic.adversaries import Labelled
+from load.traffic.history.adversaries import Labelled
 from load.verdict import progress
 from models.features.engine import Engine
 from models.fraud import scoring

@@ -25,7 +25,7 @@ from clickstream.events import Purchase
 from consumers.fraud.decisions import PARTIAL, Decision
 from consumers.fraud.views import Verdict
 from infra.local import resources, stack
-from load.traffic.adversaries import Labelled, history
+from load.traffic.history.adversaries import Labelled, history
 from models.fraud import scoring
 from models.fraud.offline.evaluation import KindReport, by_kind
 from models.fraud.offline.trials import FALSE_ALARMS

@@ -21,7 +21,7 @@ import numpy as np
 from consumers.fraud.decisions import PARTIAL
 from infra.local import resources, stack
 from load.benchmarks.harness.sample import sample_events
-from load.traffic.adversaries import history
+from load.traffic.history.adversaries import history
 from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S, Platform

@@ -19,7 +19,7 @@ from consumers.fraud.decisions import PARTIAL, RULES_VERSION
 from consumers.fraud.fold import CROSSING
 from consumers.fraud.items import SENT
 from consumers.fraud.views import Verdict
-from load.traffic.adversaries import Labelled, history
+from load.traffic.history.adversaries import Labelled, history
 from models.fraud import scoring
 from models.registry.following import LOOK_EVERY_MS
 from producers.publisher.kinesis import KinesisPublisher

@@ -15,7 +15,7 @@ import pytest
 from clickstream.events import Purchase
 from clickstream.settings import environment
 from consumers.fraud.views import Verdict
-from load.traffic.adversaries import history, label_lines
+from load.traffic.history.adversaries import history, label_lines
 from models.fraud import scoring
 from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of

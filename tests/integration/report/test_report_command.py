@@ -17,7 +17,7 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.settings import Settings, environment
 from infra.local import roles
-from load.traffic.adversaries import history
+from load.traffic.history.adversaries import history
 from load.verdict import progress
 from producers.publisher.kinesis import KinesisPublisher
 

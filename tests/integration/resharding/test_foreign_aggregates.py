@@ -17,7 +17,7 @@ import pytest
 from clickstream.events import Login, encode
 from clickstream.records.aggregation import Aggregate
 from clickstream.settings import environment
-from load.verdict import answers
+from load.verdict import queries
 from load.verdict.comparers.aggregates import Window
 from tests.integration.publisher.stream import open_shards, split_first
 from tests.integration.resharding.platform import Platform
@@ -96,7 +96,7 @@ def test_an_aggregate_of_two_shards_counts_once_whether_kcl_drops_or_delivers_it
             monkeypatch.setenv(name, value)  # the answers are asked for by a command
         hour = Window("hour", _AT_MS)
         deadline = time.monotonic() + 20
-        while (totals := answers.ask([hour]).get(hour)) is None or totals.events.get("login") != 12:
+        while (totals := queries.ask([hour]).get(hour)) is None or totals.events.get("login") != 12:
             assert time.monotonic() < deadline, totals
         assert totals.uniques == pytest.approx(12, rel=0.01)
     assert platform.errors_of_kcl() == []

@@ -19,10 +19,9 @@ import pytest
 from clickstream.events import AnyEvent, encode
 from clickstream.settings import environment, from_env
 from load.driving.pace import Pace
-from load.replay import formats, replay
-from load.traffic.generator import Visitors, shop_for
-from load.verdict import frames, oracle, progress, verification
-from load.verdict import subjects as truth
+from load.replay import formats, replayer
+from load.traffic.shop.visitors import Visitors, shop_for
+from load.verdict import frames, oracle, progress, subjects, verification
 from producers.publisher.kinesis import KinesisPublisher
 from producers.publisher.puts import Counters
 from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
@@ -82,7 +81,7 @@ def publish(platform: Platform, traffic: Input, worker: subprocess.Popen[bytes])
         recording = Recording(publisher)
         lines = formats.read(source.lines, formats.FORMATS[traffic.file_format]())
         thread = Thread(
-            target=replay.replay,
+            target=replayer.replay,
             args=(lines, recording, Pace(math.inf)),
             kwargs={"on_fault": lambda _fault: None, "on_sent": lambda _sent: None},
         )
@@ -123,7 +122,7 @@ def test_a_replay_through_seven_reshards_equals_pandas(
         )
         for name, value in environment(platform.settings).items():
             monkeypatch.setenv(name, value)  # the answers are asked for by a command
-        subject = truth.analytics(platform.clients, platform.settings, oracle.aggregate(events))
+        subject = subjects.analytics(platform.clients, platform.settings, oracle.aggregate(events))
         report = verification.verify(expected, {"analytics": subject}, stall_s=_STALL_S, on_progress=lambda _processed: None)
         verified = time.monotonic()
     shards = platform.counted().values()

@@ -26,7 +26,7 @@ _START = """
 import sys
 from pathlib import Path
 from consumers.runtime import jvm
-from tests.integration.sample_worker import worker
+from tests.integration.workers.sample_worker import worker
 jvm.LOGBACK = Path(sys.argv[1])
 sys.exit(worker(*sys.argv[2:]))
 """

@@ -77,9 +77,13 @@ class Shop:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
         self.clock = Clock()
+        self.set_back_s = 0.0
+        """By how much the wall clock was set back; a monotonic clock does not notice."""
         self.registry = Registry(clients.s3, MODELS.of(SETTINGS))
         self.sink = self.open_sink()
-        self.decisions = Decisions(clients, SETTINGS, lambda: int(self.clock.now_s * 1000))
+        self.decisions = Decisions(
+            clients, SETTINGS, lambda: int(self.clock.now_s * 1000), lambda: self.clock.now_s + self.set_back_s
+        )
 
     @property
     def now_ms(self) -> int:

@@ -55,6 +55,17 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
     assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + 3 * HOUR_MS)] == [1, 0]
 
 
+def test_labels_show_after_the_same_time_when_the_wall_clock_was_set_back(shop: Shop) -> None:
+    event = purchase("ann", START_MS)
+    shop.sink.write(effects(event), AT)
+    shop.clock.now_s += 2 * HOUR_MS / 1000
+    assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)] == [0]
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label([(shop.of(event), GENUINE)], START_MS // 1000)
+    shop.clock.now_s -= HOUR_MS / 1000
+    shop.set_back_s += HOUR_MS / 1000 + 31
+    assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)] == [1]
+
+
 def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
     caught, missed, alarm, fine, unknown = (
         purchase("ann", START_MS, amount=2_100_000, card="ann", context=Context(device="ann")),

@@ -14,9 +14,9 @@ from moto import mock_aws
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.settings import Settings
 from load.commands import load
-from load.driving.plan import Plan
-from load.verdict.ledger import ledger_of
-from load.verdict.sent_records import Book
+from load.traffic.plan import Plan
+from load.verdict.derivation import ledger_of
+from load.verdict.send_log import SendLog
 
 GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1700000000000}\n'
 
@@ -179,6 +179,6 @@ def test_a_dry_run_prints_the_same_records_for_the_same_seed_at_once() -> None:
 def test_a_ledger_of_another_stream_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.json"
     plan = Plan(rate=1, duration_s=1)
-    ledger_of(Book(), plan, stream="other", started_ms=1, flushed_ms=1, put=0, refused=0, before={}).write(path)
+    ledger_of(SendLog(), plan, stream="other", started_ms=1, flushed_ms=1, put=0, refused=0, before={}).write(path)
 
     assert "of the stream other" in str(_mistake(_load("verify", "--ledger", str(path))))

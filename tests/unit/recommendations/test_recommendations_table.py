@@ -248,7 +248,7 @@ def browser(clients: Clients, clock: Clock) -> Iterator[TestClient]:
     publish(clients, "ab", "ab", "cd")
     open_sink(clients, clock).write(visits(view("a/b?", "a")), Position(1))
     shop = Shop()
-    app = create_app(shop, shop.clock, offers=Recommendations(clients, SETTINGS))
+    app = create_app(shop, shop.clock, monotonic=shop.clock, offers=Recommendations(clients, SETTINGS))
     with TestClient(app, base_url="http://localhost") as client:
         yield client
 

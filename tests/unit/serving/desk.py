@@ -4,43 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from clickstream.errors import RetryLater
-from consumers.fraud.views import Decision, Reason, Source, Verdict
+from consumers.fraud.views import DecidedMinute, Decision, Pointer, Reason, Source, Truth, Verdict
 from consumers.recommendations.views import HitRate, RecommendationsView, Recommended
 from tests.unit.serving.shop import Shop
 
 MINUTE_MS = 60_000
-
-
-class Known(NamedTuple):
-    """See ``serving.api.fraud.TruthView``."""
-
-    labelled: int = 0
-    frauds: int = 0
-    caught: int = 0
-    alarms: int = 0
-    money: int = 0
-    money_caught: int = 0
-
-
-class Decided(NamedTuple):
-    """See ``serving.api.fraud.MinuteView``."""
-
-    start_ms: int
-    counts: dict[Verdict, int]
-    money: dict[Verdict, int]
-    versions: dict[str, int]
-    truth: Known
-
-
-class Pointing(NamedTuple):
-    """See ``serving.api.fraud.PointerView``."""
-
-    version: str
-    promoted_at: int
-    previous: tuple[str, ...]
 
 
 @dataclass
@@ -59,24 +29,33 @@ class Desk:
     def others(self, event_id: str) -> Sequence[Decision]:
         return ()
 
-    def minutes(self, start_ms: int, end_ms: int) -> Sequence[Decided]:
+    def minutes(self, start_ms: int, end_ms: int) -> Sequence[DecidedMinute]:
         self._answer()
         starts = range(start_ms // MINUTE_MS * MINUTE_MS, end_ms, MINUTE_MS)
         return [self._minute(at) for at in starts if self.shop.opened_ms <= at <= self.shop.now]
 
-    def _minute(self, at: int) -> Decided:
+    def _minute(self, at: int) -> DecidedMinute:
         number = at // MINUTE_MS
         counts = {Verdict.APPROVE: 10 + number % 7, Verdict.REVIEW: number % 5 % 3, Verdict.BLOCK: int(number % 6 == 0)}
         for decision in self.more:
             if decision.decided_at // MINUTE_MS == number:
                 counts[decision.verdict] += 1
-        known = Known()
+        known = Truth()
         if self.labels and at < self.shop.now - 10 * MINUTE_MS:
             alarms = counts[Verdict.REVIEW] + counts[Verdict.BLOCK]
             frauds = min(1, alarms)
-            known = Known(sum(counts.values()), frauds + (number % 9 == 0), frauds, alarms, 21_900 + 9_900, 21_900 * frauds)
+            known = Truth(
+                labelled=sum(counts.values()),
+                frauds=frauds + (number % 9 == 0),
+                caught=frauds,
+                alarms=alarms,
+                money=21_900 + 9_900,
+                money_caught=21_900 * frauds,
+            )
         money = {verdict: count * 4_399 for verdict, count in counts.items()}
-        return Decided(at, counts, money, {"20261124-091500-1f3c": sum(counts.values())}, known)
+        return DecidedMinute(
+            start_ms=at, counts=counts, money=money, versions={"20261124-091500-1f3c": sum(counts.values())}, truth=known
+        )
 
     def alerts(self, *, most: int = 50, within_ms: int = 86_400_000) -> Sequence[Decision]:
         self._answer()
@@ -84,9 +63,13 @@ class Desk:
         told = [decision_at(number) for number in minutes if number % 4 == 0]
         return [*reversed(self.more), *told][:most]
 
-    def serving(self) -> Pointing | None:
+    def serving(self) -> Pointer | None:
         self._answer()
-        return Pointing("20261124-091500-1f3c", self.shop.opened_ms - 6 * 3_600_000, ("20261123-091200-77ab",))
+        return Pointer(
+            version="20261124-091500-1f3c",
+            promoted_at=self.shop.opened_ms - 6 * 3_600_000,
+            previous=("20261123-091200-77ab",),
+        )
 
     def _answer(self) -> None:
         if self.shop.down:

@@ -32,7 +32,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop))
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop))
     with TestClient(app, base_url="http://127.0.0.1:8080", raise_server_exceptions=False) as client:
         yield client
 
@@ -140,7 +140,7 @@ def test_a_store_that_is_away_is_503_with_a_hint(client: TestClient, shop: Shop,
 
 def test_health_and_readiness_tell_the_sides_apart(shop: Shop) -> None:
     shop.down = True
-    with TestClient(create_app(shop, shop.clock, period_s=0.001), base_url="http://localhost") as client:
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock, period_s=0.001), base_url="http://localhost") as client:
         assert client.get("/healthz").status_code == 200
         answer = client.get("/readyz")
         assert answer.status_code == 503
@@ -158,7 +158,9 @@ def test_a_fault_of_ours_shows_no_traceback(shop: Shop, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(shop, "progress", broken)
     # without the lifespan there is no live feed that the fault would end too
-    client = TestClient(create_app(shop, shop.clock), base_url="http://127.0.0.1", raise_server_exceptions=False)
+    client = TestClient(
+        create_app(shop, shop.clock, monotonic=shop.clock), base_url="http://127.0.0.1", raise_server_exceptions=False
+    )
     answer = client.get("/v1/aggregates")
     assert answer.status_code == 500
     assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -261,7 +263,7 @@ def test_a_feed_that_is_not_there(client: TestClient, feed: str, status: int) ->
 
 
 def test_pages_that_have_nothing_to_show_are_not_offered(shop: Shop) -> None:
-    with TestClient(create_app(shop, shop.clock), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock), base_url="http://127.0.0.1") as client:
         assert client.get("/fraud").status_code == client.get("/recommendations").status_code == 404
         assert "/fraud" not in client.get("/").text
         assert client.get("/v1/fraud/alerts").status_code == 404

@@ -24,7 +24,7 @@ def shop() -> Shop:
 
 @pytest.fixture
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop), token=TOKEN)
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), token=TOKEN)
     with TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
         yield client
 
@@ -110,7 +110,7 @@ def test_a_form_that_is_too_large_is_not_read(client: TestClient) -> None:
 def test_a_clients_key_opens_a_visitors_recommendations_and_nothing_else(shop: Shop) -> None:
     entry = {"name": "web", "sha256": hashlib.sha256(b"ck_web").hexdigest(), "rate": 1}
     known = client_keys(json.dumps({"keys": [entry]}))
-    app = create_app(shop, shop.clock, offers=Window(shop), token=TOKEN, client_keys=known)
+    app = create_app(shop, shop.clock, monotonic=shop.clock, offers=Window(shop), token=TOKEN, client_keys=known)
     with TestClient(app, base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
         assert client.get("/v1/recommendations/u", headers={"X-API-Key": "ck_web"}).status_code == 200
         for key in ("ck_we", "", "ck_web ck_web"):

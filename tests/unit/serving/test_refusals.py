@@ -53,7 +53,7 @@ class Refusing(Window):
 )
 def test_what_cannot_be_is_the_askers_mistake(path: str) -> None:
     shop = Shop()
-    app = create_app(shop, shop.clock, risk=Desk(shop), offers=Window(shop))
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop))
     with TestClient(app, base_url="http://127.0.0.1", raise_server_exceptions=False) as client:
         assert client.get(path).status_code == 400, path
 
@@ -62,7 +62,7 @@ def test_what_a_store_never_takes_is_no_fault_of_the_server() -> None:
     shop = Shop()
     offers = Refusing(shop)
     offers.error = Unwritable("DynamoDB: ValidationException: Size of hashkey has exceeded the maximum size limit")
-    with TestClient(create_app(shop, shop.clock, offers=offers), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock, offers=offers), base_url="http://127.0.0.1") as client:
         assert client.get("/v1/recommendations/u").status_code == 400
 
 
@@ -70,7 +70,9 @@ def test_a_refusal_is_told_in_the_log_and_not_to_the_public() -> None:
     shop = Shop()
     with (
         capture_logs() as logs,
-        TestClient(create_app(shop, shop.clock, offers=Refusing(shop)), base_url="http://127.0.0.1") as client,
+        TestClient(
+            create_app(shop, shop.clock, monotonic=shop.clock, offers=Refusing(shop)), base_url="http://127.0.0.1"
+        ) as client,
     ):
         answer = client.get("/v1/recommendations/u")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
@@ -84,7 +86,7 @@ def test_a_store_that_asks_for_fewer_calls_is_asked_later() -> None:
     shop = Shop()
     offers = Refusing(shop)
     offers.error = Throttled("DynamoDB: ThrottlingException: slower")
-    with TestClient(create_app(shop, shop.clock, offers=offers), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock, offers=offers), base_url="http://127.0.0.1") as client:
         answer = client.get("/v1/recommendations/u")
     assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
 

@@ -24,14 +24,12 @@ class Reader:
     def read(self, anchor_ms: int, now_ms: int) -> int | None:
         """The number of windows read."""
         self.shop.now = anchor_ms
-        asked = self.stretch.due(anchor_ms, now_ms)
-        if asked is None:
+        self.shop.asked.clear()
+        self.stretch.read(self.shop.rows, anchor_ms, now_ms)
+        if not self.shop.asked:
             return None
-        reading = self.stretch.begin(asked, anchor_ms)
-        for start_ms, row in self.shop.rows(self.span.rows, asked.start, asked.end):
-            reading.add(start_ms, row)
-        self.stretch.keep(reading, now_ms)
-        return (asked.end - asked.start) // self.span.row_ms
+        ((_, start, end),) = self.shop.asked
+        return (end - start) // self.span.row_ms
 
 
 @pytest.mark.parametrize("name", SPANS)
@@ -69,7 +67,7 @@ def test_small_readings_come_to_the_same_as_one_of_all(name: str) -> None:
     fresh = Reader(name, opened_ms=NOW - 40 * MINUTE)
     fresh.read(last, 1)
     assert kept.stretch.bars() == fresh.stretch.bars()
-    assert kept.stretch.before() == fresh.stretch.before()
+    assert kept.stretch.before == fresh.stretch.before
     assert msgspec.to_builtins(kept.stretch.total) == msgspec.to_builtins(fresh.stretch.total)
 
 
@@ -101,11 +99,11 @@ def test_all_are_read_again_for_late_events() -> None:
 def test_the_stretch_before_is_told_apart() -> None:
     reader = Reader("1h", opened_ms=NOW - 3 * HOUR)
     reader.read(NOW, 1)
-    bars, before = reader.stretch.bars(), reader.stretch.before()
+    bars, before = reader.stretch.bars(), reader.stretch.before
     assert isinstance(before, Sum)
     earlier = Reader("1h", opened_ms=NOW - 3 * HOUR)
     # an hour earlier, when its last minute was over
     earlier.read(bars[0].start - 1, 1)
     assert before.events == sum(bar.events for bar in earlier.stretch.bars())
     assert before.orders == sum(bar.orders for bar in earlier.stretch.bars())
-    assert Reader("30d").stretch.before() is None
+    assert Reader("30d").stretch.before is None

@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_benchmarks_are_not_installed(wheel: dict[str, str]) -> None:
-    assert {"clickstream/cli.py", "load/commands.py", "load/demo.py"} <= wheel.keys()
+    assert {"clickstream/cli.py", "load/commands.py", "load/demo/__main__.py"} <= wheel.keys()
     assert [name for name in wheel if name.startswith("load/benchmarks")] == []
 
 

@@ -11,10 +11,10 @@ import pytest
 
 from clickstream.errors import RetryLater, TooLarge, UserMistake
 from load.driving.driver import Acknowledgements, drive, require_loopback
-from load.driving.plan import Plan
 from load.driving.senders import ViaKinesis
 from load.traffic.faults import Emission
-from load.verdict.sent_records import Book
+from load.traffic.plan import Plan
+from load.verdict.send_log import SendLog
 from producers.publisher.puts import Delivered, Failed, Settled
 
 T0 = 1_700_000_000_000
@@ -43,26 +43,26 @@ class Stream:
         """Nothing is ever on its way here."""
 
 
-def _drive(plan: Plan, stream: Stream) -> tuple[Acknowledgements, Book]:
-    acknowledgements, book = Acknowledgements(), Book()
-    drive(plan, ViaKinesis(stream, acknowledgements), book, T0, Event())
-    return acknowledgements, book
+def _drive(plan: Plan, stream: Stream) -> tuple[Acknowledgements, SendLog]:
+    acknowledgements, log = Acknowledgements(), SendLog()
+    drive(plan, ViaKinesis(stream, acknowledgements), log, T0, Event())
+    return acknowledgements, log
 
 
 def test_every_record_of_the_plan_is_entered_and_sent_in_order() -> None:
     plan = Plan(rate=20_000, duration_s=0.1, seed=3)
     stream = Stream()
 
-    acknowledgements, book = _drive(plan, stream)
+    acknowledgements, log = _drive(plan, stream)
 
     emissions = [emission for _, emission in plan.emissions(T0)]
     accepted = [(emission.key, emission.data) for emission in emissions if emission.kind != "oversized"]
     assert stream.taken == accepted
     assert len(accepted) == pytest.approx(2_000, rel=0.1)
-    assert book.sent == acknowledgements.count == len(accepted)
-    entered = [entry.event for entry in book.entries]
+    assert log.sent == acknowledgements.count == len(accepted)
+    entered = [entry.event for entry in log.entries]
     assert entered == [each.event for each in emissions if each.event is not None and each.kind != "retry"]
-    assert book.next_clicks
+    assert log.next_clicks
 
 
 def test_a_run_ends_with_its_plan() -> None:
@@ -78,21 +78,21 @@ def test_what_is_too_large_is_refused_and_no_failure() -> None:
 
 
 def test_a_request_to_stop_ends_it_between_two_records_even_in_a_long_wait() -> None:
-    stop, stream, book = Event(), Stream(), Book()
+    stop, stream, log = Event(), Stream(), SendLog()
     # after ten records at once the next one is due in hours
     first_ten = itertools.chain(range(10), itertools.repeat(10**11))
     timer = Timer(0.2, stop.set)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Plan, "offsets_us", lambda _self: first_ten)
         timer.start()
-        drive(Plan(rate=1e-4, duration_s=1e6, faults=False), ViaKinesis(stream, Acknowledgements()), book, T0, stop)
+        drive(Plan(rate=1e-4, duration_s=1e6, faults=False), ViaKinesis(stream, Acknowledgements()), log, T0, stop)
     timer.join()
 
-    assert book.sent == len(stream.taken) == 10
+    assert log.sent == len(stream.taken) == 10
 
 
 def test_a_stream_that_stops_for_a_moment_makes_all_that_were_due_late() -> None:
-    acknowledgements, book = _drive(Plan(rate=1_000, duration_s=0.3), Stream(slow=10))
+    acknowledgements, log = _drive(Plan(rate=1_000, duration_s=0.3), Stream(slow=10))
 
     late = sum(
         item.count_at_value_iterated_to
@@ -100,16 +100,16 @@ def test_a_stream_that_stops_for_a_moment_makes_all_that_were_due_late() -> None
         if item.value_iterated_to > 50_000
     )
     # open loop: not one record waited 0.2 s, but each that was to leave in that time
-    assert late > 0.3 * book.sent
+    assert late > 0.3 * log.sent
     assert acknowledgements.latency.get_max_value() >= 199_000
 
 
 def test_a_failure_is_counted_with_its_reason_and_intervals_add_up() -> None:
-    acknowledgements, book = _drive(Plan(rate=10_000, duration_s=0.01), Stream(fail=2))
+    acknowledgements, log = _drive(Plan(rate=10_000, duration_s=0.01), Stream(fail=2))
 
     assert acknowledgements.failed == 1
     assert acknowledgements.first_failure == "it was down"
-    assert acknowledgements.count == book.sent - 1
+    assert acknowledgements.count == log.sent - 1
     assert acknowledgements.interval().get_total_count() == acknowledgements.count
     assert acknowledgements.interval().get_total_count() == 0
 

@@ -15,9 +15,9 @@ from clickstream import events
 from clickstream.errors import Rejected, UserMistake
 from load.driving import senders
 from load.driving.driver import Acknowledgements
-from load.driving.plan import Plan
 from load.driving.senders import ViaHttp
 from load.traffic.faults import Emission
+from load.traffic.plan import Plan
 
 T0 = 1_700_000_000_000
 

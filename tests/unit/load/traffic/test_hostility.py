@@ -8,13 +8,13 @@ import pytest
 
 from clickstream import events
 from clickstream.errors import Rejected, Undecodable
-from load.driving.plan import Plan
-from load.driving.siege import aggregates
 from load.traffic import bounds
 from load.traffic.faults import Emission
 from load.traffic.hostility import FLOOD, Hostiles
-from load.verdict.ledger import purchases
-from load.verdict.sent_records import Book
+from load.traffic.plan import Plan
+from load.traffic.unreadable_aggregates import unreadable_aggregates
+from load.verdict.derivation import purchases
+from load.verdict.send_log import SendLog
 
 NOW = 1_796_000_000_000
 
@@ -65,7 +65,7 @@ def test_rubbish_is_no_event_and_one_line(rubbish: bytes) -> None:
     assert b"\n" not in rubbish
 
 
-@pytest.mark.parametrize("aggregate", aggregates())
+@pytest.mark.parametrize("aggregate", unreadable_aggregates())
 def test_broken_aggregates_are_no_events_either(aggregate: bytes) -> None:
     with pytest.raises(Undecodable):
         events.decode(aggregate)
@@ -93,13 +93,13 @@ def test_records_are_as_their_labels_and_the_same_again() -> None:
 
 
 def test_used_ids_count_by_user_and_an_order_is_the_first_purchase() -> None:
-    book = Book()
+    log = SendLog()
     for emission in _sent(4_000):
-        book.enter(emission)
-    identities = Counter((entry.event.event_id, entry.event.user_id) for entry in book.entries)
+        log.record(emission)
+    identities = Counter((entry.event.event_id, entry.event.user_id) for entry in log.entries)
     assert set(identities.values()) == {1}, "an id of the same user counts once"
     assert sum(event_id == "victim" for event_id, _ in identities) > 50, "another user's counts again"
-    orders = Counter(bought.order_id for bought in purchases(book.entries, {}))
+    orders = Counter(bought.order_id for bought in purchases(log.entries, {}))
     assert max(orders.values()) > 1
 
 

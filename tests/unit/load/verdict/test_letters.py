@@ -6,7 +6,7 @@ import msgspec
 
 from load.verdict.comparers.compared import Compared
 from load.verdict.comparers.letters import Letter, compare
-from load.verdict.sent_records import Rejected, digest
+from load.verdict.send_log import Rejected, digest
 
 BAD = [(f"u{n}", b"bad %d" % n) for n in range(3)]
 REJECTED = [Rejected(key, digest(data)) for key, data in BAD]

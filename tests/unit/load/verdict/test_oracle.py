@@ -11,9 +11,9 @@ import pytest
 from load.replay import formats
 from load.replay.formats import Line
 from load.traffic.faults import Emission
-from load.verdict import frames, ledger, oracle
+from load.verdict import derivation, frames, oracle
 from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.sent_records import Book
+from load.verdict.send_log import SendLog
 
 MINUTE, HOUR = 60_000, 3_600_000
 #: A whole hour, so that offsets read as times of that hour.
@@ -138,13 +138,13 @@ def test_a_pause_between_other_events_is_no_matter() -> None:
 
 
 def _by_the_mapping(path: Path, file_format: str) -> dict[Window, Totals]:
-    """The aggregates of what the replay would send, through the ledger."""
-    book = Book()
+    """The aggregates of what the replay would send, through the send log."""
+    log = SendLog()
     with formats.opened(str(path)) as source:
         for entry in formats.read(source.lines, formats.FORMATS[file_format]()):
             if isinstance(entry, Line):
-                book.enter(Emission("event", entry.event.user_id, b"", entry.event))
-    return ledger.windows(book.entries)
+                log.record(Emission("event", entry.event.user_id, b"", entry.event))
+    return derivation.windows(log.entries)
 
 
 def test_both_readings_of_a_taobao_file_agree(tmp_path: Path) -> None:

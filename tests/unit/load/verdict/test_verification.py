@@ -9,7 +9,8 @@ from hdrh.histogram import HdrHistogram
 
 from load.verdict.comparers.compared import Compared
 from load.verdict.progress import Counted, ShardProgress
-from load.verdict.verification import Expectation, Report, Subject, Timer, told, verify
+from load.verdict.report import Report, text
+from load.verdict.verification import Expectation, Subject, Timer, verify
 
 EXPECTED = Expectation(sent=11, put=11, events=9, dead_letters=1, flushed_ms=1_000)
 EXACT = Compared(compared=4, figures={"hit_rate": 0.5})
@@ -89,7 +90,7 @@ def test_everything_there_is_exact_at_once() -> None:
     assert 890 <= report.p99_ms <= 910
     assert report.complete_to == "1970-01-01T00:00:05.000Z"
     assert report.applications["analytics"].figures == {"hit_rate": 0.5}
-    assert told(report).endswith("\nequal")
+    assert text(report).endswith("\nequal")
 
 
 def test_it_waits_for_shards_that_are_behind_or_have_not_spoken_since_the_flush() -> None:
@@ -130,7 +131,7 @@ def test_what_is_lost_duplicated_or_dead_lettered_is_named_even_when_the_answers
     assert (lost.ok, lost.lost) == (False, 1)
     assert (letters.ok, letters.dead_lettered) == (False, 2)
     assert "dead-lettered" in letters.problems[0]
-    assert told(lost).endswith("NOT equal")
+    assert text(lost).endswith("NOT equal")
 
 
 def test_a_comparison_that_finds_something_fails_the_report_and_an_event_lost_before_is_counted_once() -> None:

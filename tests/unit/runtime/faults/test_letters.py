@@ -20,9 +20,9 @@ from consumers.runtime.loop.decoding import decode_batch
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 from consumers.runtime.state.shard_state import ShardState
-from tests.simulation.counting import CountingApplication, CountingFold
-from tests.simulation.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.shard_process import RecordingCheckpointer, deliver, record, shard_loop
+from tests.simulation.applications.counting import CountingApplication, CountingFold
+from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from tests.simulation.fleet.shard_process import RecordingCheckpointer, deliver, record, shard_loop
 
 #: What SQS documents: 256 KiB for a message and for a batch; #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD | #x10000-#x10FFFF.
 MOST_BYTES = 262_144

@@ -18,9 +18,9 @@ from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.loop.writing import SinkBroke
 from consumers.runtime.position import Position
-from tests.simulation.counting import CountingApplication, digest
-from tests.simulation.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
+from tests.simulation.applications.counting import CountingApplication, digest
+from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from tests.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 

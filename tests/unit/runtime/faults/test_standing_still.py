@@ -6,7 +6,7 @@ import pytest
 
 from clickstream.errors import Fenced
 from consumers.runtime.loop.shard_loop import FENCED_S
-from tests.simulation.shard_process import deliver, record
+from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started, tally
 
 

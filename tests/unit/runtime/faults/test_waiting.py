@@ -18,9 +18,9 @@ from consumers.runtime.faults.watchdog import Watch
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.position import Position
-from tests.simulation.counting import CountingApplication
-from tests.simulation.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.shard_process import (
+from tests.simulation.applications.counting import CountingApplication
+from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from tests.simulation.fleet.shard_process import (
     Clock,
     Held,
     MemorySurroundings,

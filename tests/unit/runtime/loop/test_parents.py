@@ -6,7 +6,7 @@ from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Sh
 from consumers.runtime.position import Position
 from consumers.runtime.state.parents import LOOK_AGAIN_S, Parents
 from consumers.runtime.state.snapshots import Commit, Progress
-from tests.simulation.memory import MemoryStore
+from tests.simulation.aws.memory import MemoryStore
 
 HALF = MAX_HASH_KEY // 2
 LEFT = Shard(shard_id="left", hash_range=HashRange.of(0, HALF), parents=("parent",))

@@ -11,9 +11,9 @@ from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Sh
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.position import Position
-from tests.simulation.counting import CountingApplication, digest
-from tests.simulation.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
+from tests.simulation.applications.counting import CountingApplication, digest
+from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from tests.simulation.fleet.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 

@@ -1,0 +1,147 @@
+"""``GET /v1/aggregates``: windows of event time, for the API, the page Now and ``clickstream query aggregates``. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from clickstream.errors import UserMistake
+from consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
+from serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
+from serving.api.spreadsheet import table
+from serving.moments import iso
+from serving.read_model import ReadModel
+
+#: Windows in the answer to a question that names no start.
+SPAN = {Granularity.MINUTE: 60, Granularity.HOUR: 24, Granularity.DAY: 30}
+#: One answer holds at most this many windows: a day of minutes.
+MOST_WINDOWS = 1440
+MOST_TOP = 100
+#: The latest event time there can be: the year 2100.
+LATEST_MS = 4_102_444_800_000
+
+Ranking = Annotated[list[tuple[str, int]], Meta(description="[key, count], by count descending, then key")]
+
+
+class Window(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened between two moments of event time. ``revenue``: minor units by currency."""
+
+    start: Moment
+    end: Moment
+    complete: Annotated[bool, Meta(description="all that arrives within the usual lateness is counted")]
+    events: int
+    counts: Annotated[dict[str, int], Meta(description="events by type")]
+    orders: int
+    revenue: Annotated[dict[str, int], Meta(description="minor units by currency")]
+    uniques: Annotated[Estimate, Meta(description="visitors, with the bounds of 95 % confidence")]
+    funnel: Annotated[Funnel, Meta(description="unique sessions that viewed; added to the cart after; purchased after that")]
+    products: Ranking
+    categories: Ranking
+    carted: Ranking
+    bought: Ranking
+    searches: Ranking
+    countries: Ranking
+    devices: Ranking
+    bounds: Annotated[dict[str, int], Meta(description="rankings that are not exact: any count may be up to so much higher")]
+
+
+class Aggregates(msgspec.Struct, frozen=True, kw_only=True):
+    """Windows that hold any event, oldest first."""
+
+    granularity: Granularity
+    from_: Moment = msgspec.field(name="from")
+    to: Moment
+    complete_to: Annotated[Moment | None, Meta(description="windows that end by then are complete; null when not known")]
+    windows: list[Window]
+
+
+def aggregates(
+    granularity: Granularity, start_ms: int, end_ms: int, windows: Iterable[WindowView], complete_to_ms: int | None
+) -> Aggregates:
+    return Aggregates(
+        granularity=granularity,
+        from_=start_ms,
+        to=end_ms,
+        complete_to=complete_to_ms,
+        windows=[window(each, complete_to_ms) for each in windows],
+    )
+
+
+def window(view: WindowView, complete_to_ms: int | None) -> Window:
+    """``complete_to_ms``: for windows of its width."""
+    return Window(
+        start=view.start_ms,
+        end=view.end_ms,
+        complete=complete_to_ms is not None and view.end_ms <= complete_to_ms,
+        events=sum(view.counts.values()),
+        counts=view.counts,
+        orders=view.orders,
+        revenue=view.revenue,
+        uniques=view.uniques,
+        funnel=view.funnel,
+        bounds={name: top.bound for name, top in view.tops.items() if not top.exact},
+        **{name: top.entries for name, top in view.tops.items()},
+    )
+
+
+def stretch(granularity: Granularity, start_ms: int | None, end_ms: int | None, now_ms: int) -> tuple[int, int]:
+    """[start, end) on window boundaries, the window that holds ``now_ms`` included when no end is named.
+
+    Raises UserMistake when it is empty or longer than one answer may be.
+    """
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise UserMistake("`from` is not before `to`", hint="both are event times; `to` is exclusive")
+    if not all(0 <= moment <= LATEST_MS for moment in (start_ms, end_ms) if moment is not None):
+        raise UserMistake("a time out of range", hint="1970 to 2100; plain numbers are milliseconds")
+    width = granularity.ms
+    end = -(-end_ms // width) * width if end_ms is not None else (now_ms // width + 1) * width
+    start = start_ms // width * width if start_ms is not None else max(0, end - SPAN[granularity] * width)
+    if start >= end:
+        raise UserMistake("`from` is in the future", hint="name `to` as well")
+    if (end - start) // width > MOST_WINDOWS:
+        raise UserMistake(
+            f"more than {MOST_WINDOWS} windows in one question", hint="ask for a shorter time, or a coarser granularity"
+        )
+    return start, end
+
+
+def _read(views: ReadModel, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int) -> Aggregates:
+    width = Granularity(granularity)
+    start_ms, end_ms = stretch(width, start, end, now_ms)
+    # before the windows: what is reported as complete must be in them
+    complete_to_ms = complete_to(completeness(views.progress()), width)
+    return aggregates(width, start_ms, end_ms, views.windows(width, start_ms, end_ms, top=top), complete_to_ms)
+
+
+def _table(answer: Aggregates) -> bytes:
+    """A row per window, a column per currency, in minor units."""
+    currencies = sorted({code for each in answer.windows for code in each.revenue})
+    names = ["start", "end", "complete", "events", "orders", "visitors", "visitors_low", "visitors_high"]
+    names += ["viewed", "carted", "purchased", *(f"revenue_minor_{code}" for code in currencies)]
+    rows = (
+        [iso(each.start), iso(each.end), each.complete, each.events, each.orders]
+        + [round(number) for number in (each.uniques.value, each.uniques.low, each.uniques.high)]
+        + [each.funnel.view, each.funnel.cart, each.funnel.purchase]
+        + [each.revenue.get(code, 0) for code in currencies]
+        for each in answer.windows
+    )
+    return table(names, rows)
+
+
+AGGREGATES = Operation(
+    "/v1/aggregates",
+    "Counts, revenue, visitors, funnel and rankings by window of event time",
+    "windows",
+    Aggregates,
+    _read,
+    (
+        choice("granularity", [each.value for each in Granularity], "hour", "width of a window"),
+        FROM,
+        TO,
+        count("top", 10, MOST_TOP, "places per ranking"),
+    ),
+    Sheet("{granularity}s", _table),
+)

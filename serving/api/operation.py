@@ -1,0 +1,141 @@
+"""An operation of the JSON API as one value: its route, its OpenAPI description, its CSV and its options on the command line
+are derived from it. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import Meta
+
+from clickstream.errors import UserMistake
+from clickstream.events import Key
+from serving import ids
+from serving.moments import parse_moment
+
+Schema = dict[str, Any]
+Moment = Annotated[int, Meta(description="ms since the epoch, UTC")]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """Why there is no answer."""
+
+    error: str
+    hint: str = ""
+
+
+class Parameter(NamedTuple):
+    name: str
+    argument: str
+    """Its name as an argument of the operation's ``read``."""
+    description: str
+    schema: Schema
+    parse: Callable[[str, int], Any]
+    """Of a text, and of the present time (ms); raises UserMistake."""
+    default: str | None = None
+    place: str = "query"
+    required: bool = False
+
+    def value(self, given: str | None, now_ms: int) -> Any:
+        """None without a given text and a default."""
+        text = self.default if given is None else given
+        return None if text is None else self.parse(text, now_ms)
+
+
+def count(name: str, default: int, most: int, description: str) -> Parameter:
+    def parse(text: str, _: int) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= most):
+            raise UserMistake(f"bad {name} {text!r}", hint=f"a number from 1 to {most}")
+        return int(text)
+
+    schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
+    return Parameter(name, name, description, schema, parse, str(default))
+
+
+def moment(name: str, argument: str, description: str) -> Parameter:
+    schema = {"type": "string", "examples": ["2026-11-24T10:00Z", "2h ago", "now", "1795527440000"]}
+    return Parameter(name, argument, description, schema, parse_moment)
+
+
+def choice(name: str, options: Sequence[str], default: str, description: str) -> Parameter:
+    def parse(text: str, _: int) -> str:
+        if text not in options:
+            raise UserMistake(f"no {name} {text!r}", hint=f"{', '.join(options[:-1])} or {options[-1]}")
+        return text
+
+    schema = {"type": "string", "enum": [*options], "default": default}
+    return Parameter(name, name, description, schema, parse, default)
+
+
+def key(name: str, argument: str, description: str, *, place: str = "query") -> Parameter:
+    def parse(text: str, _: int) -> str:
+        return ids.key(text, argument.replace("_", " "))
+
+    return Parameter(name, argument, description, msgspec.json.schema(Key), parse, place=place, required=place == "path")
+
+
+def products(name: str, description: str, *, most: int, required: bool = False, instead: str = "") -> Parameter:
+    """Product ids with commas between. ``instead``: what else one may ask, for the hint."""
+    allowed = f"1 to {most}{instead}" if required else f"at most {most}"
+
+    def parse(text: str, _: int) -> list[str]:
+        found = [ids.key(item, "product id") for item in text.split(",") if item]
+        if len(found) > most or (required and not found):
+            raise UserMistake(f"{len(found)} products in {name}", hint=allowed)
+        return found
+
+    schema = {"type": "string", "minLength": 1} if required else {"type": "string"}
+    return Parameter(name, name, description, schema, parse, "", required=required)
+
+
+FROM = moment("from", "start", "ISO 8601 (UTC without a zone), an age, now, or ms since the epoch")
+TO = moment("to", "end", "the same; exclusive")
+_AS_FILE = (
+    choice("format", ("json", "csv"), "json", "csv is a file for a spreadsheet"),
+    Parameter("download", "download", "answered as a file", {"type": "string", "enum": ["1"]}, lambda text, _: bool(text)),
+)
+
+
+class Sheet(NamedTuple):
+    """An answer as CSV, in a file of this name (its arguments may be in it)."""
+
+    name: str
+    render: Callable[[Any], bytes]
+
+
+class Caching(NamedTuple):
+    """``tag`` is the answer's ETag; for ``fresh_s`` seconds it may be shown again without asking, None: not at all."""
+
+    tag: Callable[[Any], str]
+    fresh_s: Callable[[Any], int | None]
+
+
+class Operation(NamedTuple):
+    path: str
+    summary: str
+    reader: str
+    """The field of :class:`serving.api.operations.Readers` that answers; without it the operation is not offered."""
+    answer: Any
+    """The type of what ``read`` returns."""
+    read: Callable[..., Any]
+    """Called as ``read(reader, now_ms, **arguments)`` on a thread; a coroutine function as ``read(reader, request, …)``."""
+    own: Sequence[Parameter] = ()
+    sheet: Sheet | None = None
+    """None: JSON alone."""
+    caching: Caching | None = None
+    absent: str = ""
+    """The error of the 404 for None; empty: there is always an answer."""
+    is_found: Callable[[Any], bool] | None = None
+    """False for an answer that is given with status 404."""
+
+    @property
+    def parameters(self) -> Sequence[Parameter]:
+        return self.own if self.sheet is None else (*self.own, *_AS_FILE)
+
+    @property
+    def route(self) -> str:
+        """The path as the router has it: an id may hold slashes."""
+        return re.sub(r"\{(\w+)\}", r"{\1:path}", self.path)

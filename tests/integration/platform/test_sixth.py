@@ -1,0 +1,75 @@
+"""A sixth application, in a folder of its own and with no edit elsewhere: run by `up`, shown on Pipeline and by `explain`."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from clickstream.aws import Clients
+from clickstream.settings import child_environment, from_env
+from infra.local import stack
+from tests import sixth
+from tests.integration.platform.test_up import said_until_ready, up
+
+pytestmark = [pytest.mark.integration, pytest.mark.java]
+
+_PATIENCE_S = 60.0
+
+
+def _events() -> str:
+    def line(number: int, kind: str, **more: object) -> str:
+        at = int(time.time() * 1000)
+        event = {"type": kind, "event_id": f"e-{number}", "user_id": f"u-{number}", "session_id": "s", "occurred_at": at}
+        return json.dumps(event | more)
+
+    carts = [line(number, "add_to_cart", product_id=f"p-{number}") for number in range(3)]
+    return "\n".join([*carts, line(3, "page_view")])
+
+
+def test_a_sixth_application_runs_beside_the_others(tmp_path: Path) -> None:
+    more = sixth.write(tmp_path)
+    with up(tmp_path, "--only", f"aws,{sixth.NAME},serve", "--shards", "1", **more) as program:
+        said = said_until_ready(program)
+        assert f"started {sixth.NAME}" in said
+        (url,) = re.findall(r"the dashboard is at (http://127\.0\.0\.1:\d+)", said)
+        assert program.stdout is not None
+        exports = [program.stdout.readline().strip().removeprefix("export ") for _ in range(6)]
+        variables = dict(line.split("=", 1) for line in exports)
+        settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
+
+        def run(*arguments: str, stdin: str = "") -> str:
+            command = [sys.executable, "-m", "clickstream.cli", *arguments]
+            done = subprocess.run(
+                command, env=child_environment(variables | more), input=stdin, capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        run("produce", stdin=_events())
+        dynamodb, table = Clients(settings).dynamodb, f"{settings.name}-basket-lines"
+        end = time.monotonic() + _PATIENCE_S
+        while len(items := dynamodb.scan(TableName=table, ConsistentRead=True)["Items"]) < 3 and time.monotonic() < end:
+            time.sleep(0.2)
+        assert {item["product_id"]["S"] for item in items} == {"p-0", "p-1", "p-2"}
+
+        with urllib.request.urlopen(f"{url}/v1/live/pipeline", timeout=10) as feed:
+            data = next(line for line in feed if line.startswith(b"data:"))
+        picture = json.loads(data.removeprefix(b"data:"))
+        assert sixth.NAME in [application["application"] for application in picture["applications"]]
+
+        life = json.loads(run("explain", "e-1", "--json"))
+        (processing,) = (each for each in life["applications"] if each["application"] == sixth.NAME)
+        assert processing["effect"] == {
+            "what": "in a basket",
+            "at": None,
+            "model_version": None,
+            "facts": {"product": "p-1"},
+        }

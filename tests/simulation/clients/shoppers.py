@@ -1,0 +1,208 @@
+"""Clients: users that send events in order, retry, and send some again; and a program that sends what is no event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from random import Random
+from typing import Any, Protocol
+
+from clickstream import events
+from clickstream.events import AddToCart, Item, ProductView, Purchase
+from tests.simulation.applications.history import BREAKS_THE_FOLD, BREAKS_THE_SINK, UNWRITABLE
+from tests.simulation.aws.stream import Stream
+from tests.simulation.chance import Chance
+from tests.simulation.clients.publishing import PublisherMachine, Ticket
+from tests.simulation.fleet.scheduler import Process, Scheduler
+from tests.simulation.ledger import Ledger, Sent
+from tests.simulation.plan import Plan
+
+SENDING_MS = 20_000
+
+
+class Shop(Protocol):
+    """What the clients need of the world."""
+
+    scheduler: Scheduler
+    chance: Chance
+    plan: Plan
+    ledger: Ledger
+    stream: Stream
+
+    @property
+    def publishers(self) -> Sequence[PublisherMachine]: ...
+
+
+class Shoppers:
+    """All of them are one process that nothing kills."""
+
+    def __init__(self, shop: Shop) -> None:
+        self._shop = shop
+        self.process = Process(shop.scheduler, "shoppers")
+        plan = shop.plan
+        share = Random(f"shoppers {plan.seed}")
+        self._left = plan.users
+        for user in range(plan.users):
+            random = Random(f"user {user} {plan.seed}")
+            count = plan.events // plan.users
+            name = f"user-{random.randrange(10_000)}-{user}"
+            shopper = _Shopper(shop, name, user, count, random)
+            run = shopper.pipelined if share.random() < plan.pipelined else shopper.one_by_one
+            self.process.spawn(partial(self._count, run), name)
+        if plan.poison:
+            self.process.spawn(partial(self._send_poison, plan.poison, "poison", _poisonous), "rogue")
+        if plan.breakers and plan.application == "history":
+            self.process.spawn(partial(self._send_poison, plan.breakers, "breaker", _breaking), "breaker")
+
+    @property
+    def done(self) -> bool:
+        return self._left == 0
+
+    def _count(self, run: Callable[[], None]) -> None:
+        run()
+        self._left -= 1
+
+    def _send_poison(self, count: int, what: str, make: Callable[[Random, int, str, int], bytes]) -> None:
+        """Records that end as dead letters, through the publisher (so inside aggregates too) and past it."""
+        shop = self._shop
+        random = Random(f"{what} {shop.plan.seed}")
+        for number in range(count):
+            shop.scheduler.sleep(random.randrange(2 * SENDING_MS // count))
+            if not shop.chance.on:
+                return
+            shop.chance.counts[what] += 1
+            key = f"rogue-{random.randrange(1000)}"
+            data = make(random, number, key, shop.scheduler.now)
+            shop.ledger.poison.add(data)
+            if random.random() < 0.7:
+                random.choice(shop.publishers).put(key, data, None)
+            else:
+                shop.stream.put_raw(key, data)
+
+
+def _poisonous(random: Random, number: int, key: str, now_ms: int) -> bytes:
+    head = f'{{"type":"login","session_id":"s","event_id":"poison-{number}",'
+    return random.choice(
+        (
+            b"nonsense %d" % number,
+            b"\xf3\x89\x9a\xc2 broken %d" % number,
+            (head + f'"user_id":"{key}","occurred_at":"yesterday"}}').encode(),
+            (head + f'"user_id":"not {key}","occurred_at":{now_ms}}}').encode(),
+            (head + f'"user_id":"{key}","occurred_at":{now_ms + 3_600_000}}}').encode(),
+        )
+    )
+
+
+def _breaking(random: Random, number: int, key: str, now_ms: int) -> bytes:
+    """A valid event that the application's fold has a bug for."""
+    return events.encode(
+        AddToCart(event_id=f"breaker-{number}", user_id=key, session_id="s", occurred_at=now_ms, product_id=BREAKS_THE_FOLD)
+    )
+
+
+class _Shopper:
+    def __init__(self, shop: Shop, name: str, number: int, count: int, random: Random) -> None:
+        self._shop = shop
+        self._name = name
+        self._count = count
+        self._random = random
+        self._home = number % len(shop.publishers)
+        self._think_ms = 2 * SENDING_MS // max(1, count)
+
+    def pipelined(self) -> None:
+        """Sends through one publisher without waiting: it keeps the order. What fails is not sent again."""
+        for number in range(self._count):
+            self._shop.scheduler.sleep(self._random.randrange(self._think_ms))
+            sent = self._make(number)
+            ticket = Ticket(partial(self._settled, sent))
+            while not self._shop.publishers[self._home].put(self._name, sent.data, ticket):
+                self._shop.scheduler.sleep(200)
+            self._maybe_again()
+
+    def one_by_one(self) -> None:
+        """Sends an event until it is acknowledged, through any publisher, and only then the next."""
+        scheduler = self._shop.scheduler
+        for number in range(self._count):
+            scheduler.sleep(self._random.randrange(self._think_ms))
+            sent = self._make(number)
+            while not sent.acknowledged:
+                task = scheduler.current
+                assert task is not None
+                done: list[bool] = []
+
+                def settled(got_it: bool, sent: Sent = sent, done: list[bool] = done) -> None:
+                    self._settled(sent, got_it)
+                    done.append(got_it)
+                    scheduler.wake(task)  # noqa: B023  # one task sends all of a user's events
+
+                machine = self._random.choice(self._shop.publishers)
+                if not machine.put(self._name, sent.data, Ticket(settled)):
+                    scheduler.sleep(200)
+                    continue
+                patience = scheduler.now + self._random.randint(500, 10_000)
+                while not done and not sent.acknowledged and scheduler.now < patience:
+                    scheduler.park(patience - scheduler.now)
+                if not sent.acknowledged:
+                    scheduler.sleep(100)
+            self._maybe_again()
+
+    def _settled(self, sent: Sent, got_it: bool) -> None:
+        sent.acknowledged = sent.acknowledged or got_it
+
+    def _maybe_again(self) -> None:
+        """A retry of something that is acknowledged: its answer was lost between the shop and the client."""
+        shop = self._shop
+        mine = [sent for sent in list(shop.ledger.events.values())[-50:] if sent.user_id == self._name and sent.acknowledged]
+        if mine and shop.chance.strikes("client retry", shop.plan.client_retries):
+            again = self._random.choice(mine[-4:])
+            self._random.choice(shop.publishers).put(self._name, again.data, None)
+
+    def _make(self, number: int) -> Sent:
+        event = self._event(number)
+        data = events.encode(event)
+        product = event.items[0].product_id if isinstance(event, Purchase) else event.product_id
+        sent = Sent(
+            event_id=event.event_id,
+            user_id=event.user_id,
+            number=number,
+            kind={ProductView: "product_view", AddToCart: "add_to_cart", Purchase: "purchase"}[type(event)],
+            minute=event.occurred_at // 60_000,
+            product=product,
+            amount=event.amount if isinstance(event, Purchase) else 0,
+            data=data,
+            refused=isinstance(event, Purchase) and (UNWRITABLE in event.event_id or product == BREAKS_THE_SINK),
+        )
+        self._shop.ledger.sent(sent)
+        return sent
+
+    def _event(self, number: int) -> ProductView | AddToCart | Purchase:
+        random, plan, chance = self._random, self._shop.plan, self._shop.chance
+        product = f"p{random.randrange(5)}"
+        what: Any = {
+            "event_id": self._event_id(number),
+            "user_id": self._name,
+            "session_id": "s",
+            "occurred_at": self._shop.scheduler.now - random.randrange(plan.scatter_ms),
+        }
+        kind = random.randrange(4)
+        if kind == 0:
+            amount = random.randrange(1, 1_000)
+            if plan.application == "history" and chance.strikes("unwritable", plan.unwritable):
+                what["event_id"] += UNWRITABLE
+            if plan.application == "history" and random.random() < 0.02 * plan.breakers:
+                product = BREAKS_THE_SINK
+            item = Item(product_id=product, price=amount)
+            return Purchase(**what, order_id=f"o{number}", items=(item,), amount=amount, currency="EUR")
+        if kind == 1:
+            return AddToCart(**what, product_id=product)
+        return ProductView(**what, product_id=product)
+
+    def _event_id(self, number: int) -> str:
+        """A fresh one; or, by chance or malice, one that another user has used."""
+        shop = self._shop
+        others = [sent.event_id for sent in shop.ledger.events.values() if sent.user_id != self._name]
+        if others and shop.chance.strikes("reused id", shop.plan.reused_ids):
+            event_id = self._random.choice(others)
+            if f"{event_id} of {self._name}" not in shop.ledger.events:
+                return event_id
+        return f"{self._name}/{number}"

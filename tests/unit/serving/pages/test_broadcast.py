@@ -1,0 +1,84 @@
+"""Nobody waits for a slow reader, and a slow reader goes on with the newest message."""
+
+from __future__ import annotations
+
+import asyncio
+
+from serving.pages.broadcast import Broadcast
+
+
+async def drain(broadcast: Broadcast) -> list[bytes]:
+    return [message async for message in broadcast.messages()]
+
+
+def test_a_slow_reader_goes_on_with_the_newest_and_holds_nobody_up() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        quick, slow = broadcast.messages(), broadcast.messages()
+        broadcast.send(b"0")
+        assert (await anext(quick), await anext(slow)) == (b"0", b"0")
+        for number in range(1, 5):
+            broadcast.send(b"%d" % number)
+            assert await anext(quick) == b"%d" % number
+        assert await anext(slow) == b"4"
+        broadcast.close()
+        assert [message async for message in quick] == [message async for message in slow] == []
+
+    asyncio.run(scene())
+
+
+def test_a_new_reader_begins_with_the_newest_message() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        broadcast.send(b"old")
+        broadcast.send(b"new")
+        broadcast.close()
+        assert await drain(broadcast) == [b"new"]
+
+    asyncio.run(scene())
+
+
+def test_a_waiting_reader_wakes_for_a_message_and_for_the_end() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        reading = asyncio.create_task(drain(broadcast))
+        await asyncio.sleep(0)
+        broadcast.send(b"one")
+        await asyncio.sleep(0)
+        broadcast.close()
+        assert await asyncio.wait_for(reading, 5) == [b"one"]
+
+    asyncio.run(scene())
+
+
+def test_after_a_rest_a_reader_is_not_shown_what_was_true_before_it() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        first = broadcast.messages()
+        broadcast.send(b"old")
+        await anext(first)
+        await first.aclose()
+        assert len(broadcast) == 0
+        second = asyncio.create_task(drain(broadcast))
+        await asyncio.sleep(0)
+        broadcast.send(b"new")
+        broadcast.close()
+        assert await second == [b"new"]
+
+    asyncio.run(scene())
+
+
+def test_the_last_reader_to_go_ends_the_watch() -> None:
+    async def scene() -> None:
+        broadcast = Broadcast()
+        broadcast.send(b"one")
+        reader = broadcast.messages()
+        await anext(reader)
+        await asyncio.wait_for(broadcast.watched(), 5)
+        await reader.aclose()
+        waiting = asyncio.create_task(broadcast.watched())
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        waiting.cancel()
+
+    asyncio.run(scene())
