@@ -26,8 +26,8 @@ from consumers.orders.table import OrdersTable
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.loop.duplicates import GENERATION_MS
 from infra.local import resources
-from tests.simulation.memory import MemoryStore
-from tests.simulation.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
+from tests.simulation.aws.memory import MemoryStore
+from tests.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 BEGAN_MS = 1_796_000_000_000
