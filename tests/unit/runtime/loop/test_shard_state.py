@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 import pytest
 from structlog.testing import capture_logs
+from tests.simulation.shard_process import deliver, record
 
 from clickstream.errors import Stop
 from clickstream.records.routing import WHOLE_SPACE
@@ -17,7 +18,6 @@ from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.position import Position
 from consumers.runtime.state import shard_state
 from consumers.runtime.state.shard_state import ShardState
-from tests.simulation.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started
 
 
