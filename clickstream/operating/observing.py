@@ -16,14 +16,14 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.failures.outages import translated
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
-from clickstream.outages import translated
+from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.records.aggregation import user_records
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardProgress, ShardsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

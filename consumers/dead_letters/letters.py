@@ -12,7 +12,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded

@@ -10,7 +10,7 @@ from typing import Any
 from clickstream.aws import Clients
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent
-from clickstream.outages import asked
+from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.needs import applications

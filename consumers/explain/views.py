@@ -9,9 +9,9 @@ from contextlib import suppress
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardsTable
 from consumers.analytics.views import put_to_visible
 from consumers.explain import effects
 from consumers.explain.life import (

@@ -11,7 +11,7 @@ from isal import isal_zlib
 
 from clickstream.aws import Clients
 from clickstream.errors import Stop
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 
 #: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot.
 LONGEST_CHAIN = 64

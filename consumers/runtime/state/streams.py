@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
-from clickstream.outages import asked
+from clickstream.failures.outages import asked
 from clickstream.platform import STATE
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardsTable
 from consumers.runtime.state.chain import ChainObjects
 
 
