@@ -25,7 +25,7 @@ _DIGITS = 3
 
 
 class Sender(Protocol):
-    """A way to the stream. It waits rather than drops when it can take no more, and tells the acknowledgements the end."""
+    """A way to the stream. When it can take no more it waits, and drops nothing; the acknowledgements get each outcome."""
 
     def send(self, emission: Emission, intended: float) -> None:
         """``intended``: the time of the monotonic clock at which the record was to leave."""
@@ -43,7 +43,7 @@ class Stop(Protocol):
 
 
 class Acknowledgements:
-    """How long answers took from the *intended* send times, in microseconds; told by the senders' threads."""
+    """How long answers took from the *intended* send times, in microseconds; recorded by the senders' threads."""
 
     def __init__(self) -> None:
         self.latency = empty()

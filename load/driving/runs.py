@@ -182,7 +182,7 @@ def _part(
     plan: Plan, settings: Settings, route: Route, started_ms: int, started: float, stop: Stop, keep: Keep, pipe: Connection
 ) -> None:
     """A sender's process."""
-    # a terminal's Ctrl-C reaches every process: the parent alone hears it, and tells us
+    # a terminal's Ctrl-C reaches every process: the parent alone handles it, and sets the stop event
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def tell(now: Progress) -> None:

@@ -40,7 +40,7 @@ _LATER = (408, 429, 503)
 
 
 class Putter(Protocol):
-    """What is needed of the publisher; it waits while the memory bound is reached, and tells when Kinesis has the record."""
+    """What is needed of the publisher: it waits at its memory bound, and calls back when Kinesis has the record."""
 
     def put_raw(self, key: str, data: bytes, on_settled: Callable[[Settled], None] | None = None) -> None: ...
 
@@ -134,12 +134,12 @@ class ViaHttp:
         except (OSError, http.client.HTTPException):
             connection.close()
             return list(batch)
-        told = _statuses(content)
-        if len(told) != len(batch):
+        statuses = _statuses(content)
+        if len(statuses) != len(batch):
             # an answer about the whole body
-            told = ["rejected" if status in _REFUSALS else "retry" if status in _LATER else "failed"] * len(batch)
+            statuses = ["rejected" if status in _REFUSALS else "retry" if status in _LATER else "failed"] * len(batch)
         again: list[Waiting] = []
-        for waiting, one in zip(batch, told, strict=True):
+        for waiting, one in zip(batch, statuses, strict=True):
             if one == "accepted":
                 self._acknowledgements.deliver(waiting[1])
             elif one == "rejected":

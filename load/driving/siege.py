@@ -70,10 +70,10 @@ class Siege:
 
     def report(self) -> RunReport:
         """Its part of what the run sent."""
-        told = self.acknowledgements
+        answers = self.acknowledgements
         return RunReport(
-            log=self.log, latency=told.latency.encode(), seconds=[], put=told.count, refused=0, failed=told.failed,
-            reason=told.first_failure,
+            log=self.log, latency=answers.latency.encode(), seconds=[], put=answers.count, refused=0, failed=answers.failed,
+            reason=answers.first_failure,
         )  # fmt: skip
 
     def _run(self) -> None:

@@ -23,7 +23,7 @@ from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent
 from load.replay.taobao import TaobaoParser
 
-#: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the memory of whoever reads it.
+#: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the reader's memory.
 MAX_LINE_BYTES = 1 << 20
 STDIN = "-"
 _GZIP_MAGIC = b"\x1f\x8b"

@@ -77,8 +77,8 @@ def document(kind: str, name: str, at_ms: int) -> dict[str, Any]:
 def laid_over(case: Case, name: str, at_ms: int) -> dict[str, Any]:
     """The document that a case makes."""
     fields = document(case.kind, name, at_ms) | case.fields
-    told = {field: at_ms + value if isinstance(value, FromNow) else value for field, value in fields.items()}
-    return {field: value for field, value in told.items() if value is not ABSENT}
+    resolved = {field: at_ms + value if isinstance(value, FromNow) else value for field, value in fields.items()}
+    return {field: value for field, value in resolved.items() if value is not ABSENT}
 
 
 def encoded(fields: dict[str, Any], *, is_ascii: bool = True) -> bytes:

@@ -4,9 +4,9 @@ The rules by which the ledger knows what becomes of it:
 
 - what is within its bounds is an event and counts, whatever it says, in all five applications;
 - what is beyond them is refused at the door, with the path, or becomes one dead letter of each application that reads it;
-- an event is told by its id and its user: an id that belongs to another user's event counts again and hides nothing, the same
-  user's again, with whatever content, is a repetition for as long as repetitions are remembered (five minutes at least), and
-  the first in the order of the shard is the one that counts;
+- an event is identified by its id and its user: under an id that belongs to another user's event it counts, and hides nothing;
+  the same user's id again, with whatever content, is a repetition for as long as repetitions are remembered (five minutes at
+  least), and the first in the order of the shard is the one that counts;
 - the first purchase of an order id is the order; of several users' it may be any one's, since their shards have no order.
 """
 
@@ -65,7 +65,7 @@ class Hostiles:
         return self._case(name, at_ms)
 
     def _with_id_of(self, event_id: str, name: str, at_ms: int) -> Emission:
-        """Somebody else's event id under a purchase of one's own."""
+        """Somebody else's event id under a purchase of the hostile client."""
         fields = bounds.document("purchase", name, at_ms) | {"event_id": event_id, "amount": 5_000_000}
         self._own = (event_id, f"u-{name}", f"o-{name}")
         return event_of(fields)

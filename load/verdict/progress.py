@@ -96,7 +96,7 @@ def counted(shards: Sequence[ShardProgress]) -> Counted:
 
 
 def caught_up(shards: Sequence[ShardProgress], since_ms: int) -> bool:
-    """Whether every shard that is still open has told, after ``since_ms``, that there was nothing more to read."""
+    """Whether every open shard has reported, after ``since_ms``, that there was nothing more to read."""
     return bool(shards) and all(shard.ended or (shard.behind_ms == 0 and shard.updated_at > since_ms) for shard in shards)
 
 

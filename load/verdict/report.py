@@ -41,7 +41,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Windows of aggregates compared."""
     wrong: int
     late: int
-    """Answers that came later than promised; told and not judged."""
+    """Answers that came later than promised; reported, not judged."""
     problems: list[str]
     """What is not as it must be, one sentence each; the first differences among them."""
     applications: dict[str, ApplicationReport]

@@ -7,7 +7,7 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from load.replay import formats
@@ -21,6 +21,7 @@ _LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(lines=_LINES, cut=st.integers(0, 30))
 def test_both_readings_of_any_taobao_file_agree(lines: list[tuple[int, int, str]], cut: int) -> None:
     at = _T0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 _PATIENCE_S = 240.0
-#: The embedded Kinesis enforces no limits unless it is told to, so the publisher need not pace itself.
+#: The embedded Kinesis enforces no limits here, so the publisher need not pace itself.
 _UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
 _CALL = 500
 

@@ -1,4 +1,4 @@
-"""People who shop over weeks, each with habits of their own: what fraud has to be told from. Pure and seeded.
+"""People who shop over weeks, each with habits of their own: what fraud has to be distinguished from. Pure and seeded.
 
 Not all that is unusual is fraud: people travel, buy telephones, lose cards, forget passwords, give presents, and meet sales.
 """

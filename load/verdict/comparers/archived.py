@@ -46,11 +46,11 @@ def compare(fingerprints: bytes, rows: Iterable[Row], *, is_first: bool) -> Comp
     found: Counter[bytes] = Counter()
     extra: list[str] = []
     for event_id, user_id in rows:
-        told = fingerprint(event_id, user_id)
-        if told not in expected and not is_first:
+        row = fingerprint(event_id, user_id)
+        if row not in expected and not is_first:
             continue
-        found[told] += 1
-        if told not in expected or found[told] > 1:
+        found[row] += 1
+        if row not in expected or found[row] > 1:
             extra.append(ascii(event_id)[1:-1])
     missing = len(expected - found.keys())
     compared = Compared(compared=len(expected), lost=missing, duplicated=len(extra))

@@ -1,4 +1,4 @@
-"""One application's answers beside the truth: the form in which every comparison tells what it found. Pure."""
+"""The outcome of one comparison of an application's answers with what must come out. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class Compared(msgspec.Struct, kw_only=True):
-    """Counts of what is not as it must be, and sentences that name it; ``figures`` are told and not judged."""
+    """Counts of what is not as it must be, and sentences that name it; ``figures`` are reported, not judged."""
 
     lost: int = 0
     """Must be there and is not."""
@@ -15,7 +15,7 @@ class Compared(msgspec.Struct, kw_only=True):
     wrong: int = 0
     """Is there, and says something else than it must."""
     late: int = 0
-    """Came later than promised; told and not judged, since a busy machine is no fault of the answer."""
+    """Came later than promised; reported, not judged: a busy machine is no fault of the answer."""
     compared: int = 0
     """How many answers were looked at."""
     problems: list[str] = []

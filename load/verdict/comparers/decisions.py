@@ -1,6 +1,6 @@
 """Fraud decisions beside the purchases that were sent: each decided exactly once, as what it was. Pure.
 
-Whether a verdict is right is no matter of exactness; with the adversaries known it is told as figures.
+Whether a verdict is right is not judged; since the adversaries are known, it is reported as figures.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What an offer holds is the model's business, with two exceptions: the reason it gives must be a product that this visitor
 touched or a search of theirs, and what the visitor bought once is not offered again. How often the next click was in the offer
-is told as a figure.
+is reported as a figure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders beside the purchases that were sent: each order id once, as its first purchase, and told to the topic. Pure."""
+"""Orders beside the purchases that were sent: each order id once, as its first purchase, and published to the topic. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from load.verdict.ledger import Bought
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as the table has it. ``told``: "sent" once the topic has its placing."""
+    """An order as the table has it. ``told``: "sent" once its placing is published."""
 
     order_id: str
     event_id: str
