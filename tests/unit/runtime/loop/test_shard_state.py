@@ -17,7 +17,7 @@ from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.position import Position
 from consumers.runtime.state import shard_state
 from consumers.runtime.state.shard_state import ShardState
-from tests.simulation.shard_process import deliver, record
+from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started
 
 
