@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        from clickstream.explaining import explain  # only who fails pays
+        from clickstream.failures.explaining import explain  # only who fails pays
         from clickstream.terminal import shown
 
         explanation = explain(error)

@@ -125,7 +125,7 @@ class Queue(Resource, frozen=True, kw_only=True):
     """How often a message is received before it goes there."""
     visibility_s: int | None = None
     delay_s: int | None = None
-    read_by: str = "where messages end: what waits here waits for a person"
+    read_by: str = "the last stop of its messages: a person reads them"
     """Why it has no dead letters."""
     arn: ClassVar[str] = "sqs:"
 

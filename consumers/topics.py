@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient

@@ -42,9 +42,9 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
-    from clickstream.listening import is_loopback, listen, url
     from clickstream.telemetry import logs
-    from clickstream.web_server import Server
+    from clickstream.web.listening import is_loopback, listen, url
+    from clickstream.web.server import Server
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
     from consumers.fraud.views import Decisions

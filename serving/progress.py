@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from clickstream.completeness import Completeness
+from clickstream.progress.completeness import Completeness
 from consumers.analytics.views import NAME, ShardProgress, completeness
 from serving.read_model import Clock, ReadModel
 from serving.speeds import Meter, Rate, Speed

@@ -8,8 +8,8 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.completeness import Completeness
 from clickstream.errors import Missing
+from clickstream.progress.completeness import Completeness
 from clickstream.settings import from_env
 from clickstream.terminal import shown
 from consumers.analytics.views import Aggregates, Granularity, complete_to

@@ -13,17 +13,17 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, RetryLater
+from clickstream.errors import RetryLater
+from clickstream.failures.outages import translated
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
+from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.records.aggregation import user_records
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardProgress, ShardsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -56,29 +56,21 @@ def look(
 ) -> Situation:
     """The load of the last ``window_s``, and the readers' lags ``interval_s`` apart. Raises Missing, RetryLater."""
     table = ShardsTable(clients, settings)
-    try:
-        shards = [shard for shard in list_shards(clients.kinesis, settings.stream) if shard.is_open]
+    shards = [shard for shard in list_shards(clients.kinesis, settings.stream) if shard.is_open]
+    with translated("Kinesis"):
         summary = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
-        fan_out = summary.get("ConsumerCount", 0)
-        before = table.read()
-        arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
-        sleep(interval_s)
-        readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, _now_ms())
-        return Situation(
-            on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
-            shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
-            readers=readers,
-            polling=max(0, len(readers) - fan_out),
-            day=_day(clients, settings),
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            raise Missing(
-                str(error), hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-            ) from error
-        raise RetryLater(str(error)) from error
-    except BotoCoreError as error:
-        raise RetryLater(str(error)) from error
+    fan_out = summary.get("ConsumerCount", 0)
+    before = table.read()
+    arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
+    sleep(interval_s)
+    readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, _now_ms())
+    return Situation(
+        on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
+        shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
+        readers=readers,
+        polling=max(0, len(readers) - fan_out),
+        day=_day(clients, settings),
+    )
 
 
 def load_of(shard: Shard, arrived: Arrived) -> ShardLoad:
@@ -171,15 +163,16 @@ def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
 def _day(clients: Clients, settings: Settings) -> tuple[float, float] | None:
     """Mean and highest hourly rate of 24 hours by CloudWatch; None where it has nothing, as on the embedded AWS."""
     end = datetime.now(UTC)
-    points = clients.cloudwatch.get_metric_statistics(
-        Namespace="AWS/Kinesis",
-        MetricName="IncomingBytes",
-        Dimensions=[{"Name": "StreamName", "Value": settings.stream}],
-        StartTime=end - timedelta(days=1),
-        EndTime=end,
-        Period=3600,
-        Statistics=["Sum"],
-    )["Datapoints"]
+    with translated("CloudWatch"):
+        points = clients.cloudwatch.get_metric_statistics(
+            Namespace="AWS/Kinesis",
+            MetricName="IncomingBytes",
+            Dimensions=[{"Name": "StreamName", "Value": settings.stream}],
+            StartTime=end - timedelta(days=1),
+            EndTime=end,
+            Period=3600,
+            Statistics=["Sum"],
+        )["Datapoints"]
     sums = [point["Sum"] for point in points]
     return (sum(sums) / 86_400, max(sums) / 3600) if sums else None
 

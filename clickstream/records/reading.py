@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from clickstream.errors import RetryLater, Throttled
+from clickstream.failures.refusals import as_error
 from clickstream.records.routing import Shard
-from clickstream.refusals import as_error
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

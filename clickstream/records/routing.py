@@ -34,9 +34,6 @@ class HashRange(msgspec.Struct, frozen=True, order=True):
     def __contains__(self, key: bytes) -> bool:
         return self.start <= key <= self.end
 
-    def overlaps(self, other: HashRange) -> bool:
-        return self.start <= other.end and other.start <= self.end
-
 
 WHOLE_SPACE = HashRange.of(0, MAX_HASH_KEY)
 

@@ -243,7 +243,7 @@ _OF_PUBLISHER: tuple[Metric, ...] = (
     ),
 )
 
-#: Of a shard's progress: counter → the field that holds it (:class:`clickstream.shards_table.ShardProgress`).
+#: Of a shard's progress: counter → the field that holds it (:class:`clickstream.progress.shards_table.ShardProgress`).
 SHARD_COUNTERS: Mapping[MetricName, str] = {
     "clickstream_events_total": "events",
     "clickstream_duplicates_total": "duplicates",

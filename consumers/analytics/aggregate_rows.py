@@ -6,8 +6,8 @@ import zlib
 
 import msgspec
 
-from consumers.analytics.partial import Partial
-from consumers.analytics.tally import Tally, foremost
+from consumers.analytics.counting.partial import Partial
+from consumers.analytics.counting.tally import Tally, foremost
 from consumers.analytics.windows import HOUR, Window
 
 #: DynamoDB's limit for an item is 400 KiB, keys and attribute names included.

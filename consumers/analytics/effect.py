@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.settings import Settings
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.windows import MINUTE_MS, partition

@@ -29,8 +29,8 @@ import msgspec
 
 from clickstream.events import AnyEvent
 from consumers.analytics.aggregate_rows import Row, row
-from consumers.analytics.partial import Columns, Partial, PartialState, capacity, columns
-from consumers.analytics.sessions import Sessions, SessionsState
+from consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
+from consumers.analytics.counting.sessions import Sessions, SessionsState
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window, window_of
 from consumers.runtime.application import Inheritance
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from consumers.analytics.aggregate_rows import Leaders
-from consumers.analytics.tally import leaders
+from consumers.analytics.counting.tally import leaders
 
 
 class Top(msgspec.Struct, frozen=True):

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from clickstream.outages import translated
-from clickstream.refusals import error_code
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import error_code
 from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.windows import HOUR
 from consumers.runtime.faults.fan_out import write_each

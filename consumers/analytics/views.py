@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.completeness import Completeness
-from clickstream.completeness import completeness as completeness_of
-from clickstream.outages import asked
+from clickstream.failures.outages import asked
+from clickstream.progress.completeness import Completeness
+from clickstream.progress.completeness import completeness as completeness_of
+from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardProgress, ShardsTable
 from consumers.analytics import NAME, aggregate_rows, windows
 from consumers.analytics.aggregate_rows import RowContent
+from consumers.analytics.counting.totals import Total, answer
+from consumers.analytics.counting.uniques import Estimate
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.ranking import Top
-from consumers.analytics.totals import Total, answer
-from consumers.analytics.uniques import Estimate
 from consumers.analytics.window_view import Funnel, WindowView
 from consumers.analytics.windows import Granularity
 
@@ -97,7 +97,7 @@ class Aggregates:
 
 
 def completeness(shards: Iterable[ShardProgress]) -> Completeness:
-    """Of the analytics application, out of the progress of all; see :mod:`clickstream.completeness`."""
+    """Of the analytics application, out of the progress of all; see :mod:`clickstream.progress.completeness`."""
     return completeness_of(shard for shard in shards if shard.application == NAME)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from consumers.analytics.counting.uniques import Estimate
 from consumers.analytics.ranking import Top
-from consumers.analytics.uniques import Estimate
 
 
 class Funnel(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings, from_env
-from clickstream.shards_table import ShardsTable
 from consumers.archive import NAME
 from consumers.archive.needs import ARCHIVE
 

@@ -15,8 +15,8 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater
-from clickstream.outages import translated
-from clickstream.refusals import error_code
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.fold import Part
 from consumers.archive.names import Name

@@ -10,7 +10,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, UserMistake
-from clickstream.outages import asked
+from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
 from consumers.archive.names import Name, covered

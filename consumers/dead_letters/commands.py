@@ -126,7 +126,7 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
         case Put(received=received, event=event):
             word = "put"
             if not dry_run:
-                from clickstream.outages import translated
+                from clickstream.failures.outages import translated
 
                 with translated("Kinesis"):
                     kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))

@@ -12,7 +12,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetter, decoded
@@ -21,7 +21,7 @@ from consumers.runtime.faults.dead_letters import DeadLetter, decoded
 _BATCH = 10
 _PARALLEL = 8
 #: How long a letter in our hands is hidden from other readers (s): at least, and at most, since SQS allows no more.
-_HIDDEN_S = 120
+_HIDDEN_S = 300
 _MOST_HIDDEN_S = 12 * 60 * 60
 
 

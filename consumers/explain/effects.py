@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pkgutil import resolve_name
 from typing import Any
 
 from clickstream.aws import Clients
+from clickstream.errors import Missing
 from clickstream.events import AnyEvent
-from clickstream.outages import translated
+from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.needs import applications
@@ -27,9 +29,6 @@ def of(application: str, clients: Clients, settings: Settings, event: AnyEvent, 
 
 
 def item(clients: Clients, table: str, key: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    dynamodb = clients.dynamodb
-    with translated("DynamoDB"):
-        try:
-            return dynamodb.get_item(TableName=table, Key=dict(key), ConsistentRead=True).get("Item")
-        except dynamodb.exceptions.ResourceNotFoundException:
-            return None  # this application was never set up here
+    with suppress(Missing), asked("DynamoDB", f"table {table}"):  # the application may never have been set up here
+        return clients.dynamodb.get_item(TableName=table, Key=dict(key), ConsistentRead=True).get("Item")
+    return None

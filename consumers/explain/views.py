@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
-from clickstream.outages import asked
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardsTable
 from consumers.analytics.views import put_to_visible
 from consumers.explain import effects
 from consumers.explain.life import (
@@ -33,7 +31,7 @@ from consumers.explain.life import (
     stretches,
 )
 from consumers.explain.search import Limit, search, shards_of
-from consumers.fraud.needs import DECISIONS
+from consumers.fraud.views import Decision, Decisions
 from consumers.needs import applications
 from consumers.orders.effect import order
 from consumers.runtime.position import Position
@@ -68,9 +66,10 @@ class Explainer:
         """
         letters = self._letters(event_id) if with_letters else None
         limit = limit or Limit()
-        decided = self._decision_key(event_id)
-        user_id = user_id or decided.get("user_id")
-        around_ms = made_at(event_id) or decided.get("occurred_at")
+        decided = self._decision(event_id)
+        decided_ms = decided.occurred_at if decided else None
+        user_id = user_id or (decided.user_id if decided else None)
+        around_ms = made_at(event_id) or decided_ms
         all_shards = list_shards(self._clients.kinesis, self._settings.stream)
         shards = shards_of(all_shards, user_id)
         found: list[Sighting] = []
@@ -91,7 +90,7 @@ class Explainer:
             type=None if event is None else str(type(event).__struct_config__.tag),
             user_id=user_id if event is None else event.user_id,
             session_id=None if event is None else event.session_id,
-            occurred_at=decided.get("occurred_at") if event is None else event.occurred_at,
+            occurred_at=decided_ms if event is None else event.occurred_at,
             trace_id=_trace_id(event),
             searched=searched,
             shards_searched=[shard.shard_id for shard in shards],
@@ -125,17 +124,11 @@ class Explainer:
             p99_ms=None if wait is None else wait.p99_ms,
         )
 
-    def _decision_key(self, event_id: str) -> dict[str, Any]:
-        """A purchase's decision names its user and time, whatever its id looks like; empty without one."""
-        dynamodb = self._clients.dynamodb
-        item = None
-        with suppress(Missing), asked("DynamoDB", f"table {DECISIONS.of(self._settings)}"):  # fraud may never have run here
-            item = dynamodb.get_item(
-                TableName=DECISIONS.of(self._settings),
-                Key={"event_id": {"S": event_id}},
-                ProjectionExpression="user_id, occurred_at",
-            ).get("Item")
-        return {} if item is None else {"user_id": item["user_id"]["S"], "occurred_at": int(item["occurred_at"]["N"])}
+    def _decision(self, event_id: str) -> Decision | None:
+        """A purchase's decision names its user and time, whatever its id looks like."""
+        with suppress(Missing):  # fraud may never have run here
+            return Decisions(self._clients, self._settings).of(event_id)
+        return None
 
     def _letters(self, event_id: str) -> list[Letter]:
         from consumers.dead_letters.letters import reading

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 from clickstream.errors import Throttled
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.purchases import reused
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from clickstream.errors import Throttled
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
 

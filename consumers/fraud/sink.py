@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from clickstream.errors import Missing, RetryLater, Unwritable
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.purchases import MOST_NAMED
 from consumers.fraud.crossing.completing import Completing
 from consumers.fraud.crossing.freshness import OtherShards

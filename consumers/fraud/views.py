@@ -10,7 +10,7 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
-from clickstream.outages import asked
+from clickstream.failures.outages import asked
 from clickstream.platform import MODELS
 from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings

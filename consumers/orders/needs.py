@@ -21,7 +21,7 @@ NOTIFICATIONS_QUEUE = Queue(
     "order-notifications.fifo",
     "NotificationsQueue",
     topic=NOTIFICATIONS,
-    read_by="whoever sends the mails brings the dead letters of its own",
+    read_by="the mail service that reads it brings its own dead-letter queue",
 )
 STATE_MACHINE = StateMachine("order", "Machine", definition=files("consumers.orders") / "state_machine.json")
 #: The files of ours in the functions' archive, one a line.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.purchases import reused
 from clickstream.settings import Settings
 from consumers.fraud.needs import DECISIONS

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickstream.errors import Missing, RetryLater
-from clickstream.outages import asked, translated
+from clickstream.failures.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
 

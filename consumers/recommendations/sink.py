@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from clickstream.errors import RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from consumers.recommendations import table_items
 from consumers.recommendations.fold import Forgotten, Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers

@@ -16,9 +16,9 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
-from clickstream.shards_table import ShardsTable
 from consumers.needs import applications
 from infra.local import functions, resources, roles
 from infra.local.processes import Children, Process, wait_until

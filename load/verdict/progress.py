@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from clickstream.completeness import Arrival
 from clickstream.errors import Missing, RetryLater
 from clickstream.platform import SHARDS
+from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:

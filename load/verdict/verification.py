@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from clickstream.completeness import completeness
+from clickstream.progress.completeness import completeness
 from load.verdict import progress
 from load.verdict.comparers.compared import Compared
 from load.verdict.progress import Counted, ShardProgress

@@ -21,8 +21,8 @@ from starlette.routing import Route
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from clickstream.listening import is_loopback
 from clickstream.telemetry import prometheus
+from clickstream.web.listening import is_loopback
 from producers.collector import openapi
 from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split

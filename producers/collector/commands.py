@@ -56,9 +56,9 @@ def collect(
     if context.invoked_subcommand is not None:
         return
     # --help must not wait for the imports of a web server and of boto3
-    from clickstream.listening import is_loopback, listen, url
     from clickstream.settings import from_env
     from clickstream.telemetry import logs
+    from clickstream.web.listening import is_loopback, listen, url
     from producers.collector import server
     from producers.collector.app import Clocks, create_app
     from producers.collector.clients import hash_key, keys

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from clickstream.web_server import Server
+from clickstream.web.server import Server
 
 #: Requests under way have this long when the end has begun: a body to arrive and Kinesis to answer.
 DRAIN_S = 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream.errors import ClickstreamError, Forbidden, Rejected, RetryLater, Throttled
-from clickstream.refusals import as_error
+from clickstream.failures.refusals import as_error
 from producers.publisher.puts import CallFailed, Placed, Put, PutResult, Refused
 
 if TYPE_CHECKING:

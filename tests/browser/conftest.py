@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from clickstream.listening import listen, url
-from clickstream.web_server import Server
+from clickstream.web.listening import listen, url
+from clickstream.web.server import Server
 from serving.app import create_app
 from tests.browser import axe
 from tests.browser.watching import CSP_WATCH, Watch

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from clickstream.identifiers import uuid7
-from clickstream.listening import listen
+from clickstream.web.listening import listen
 from producers.collector import server as web
 from producers.collector.app import Clocks, create_app
 from producers.collector.clients import keys

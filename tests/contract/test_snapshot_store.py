@@ -9,9 +9,9 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
-from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, Stop
 from clickstream.platform import SHARDS, STATE
+from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.loop.commits import Store

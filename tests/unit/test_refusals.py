@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clickstream.errors import Forbidden, RetryLater, Throttled, Unwritable
-from clickstream.refusals import Kind, as_error, kind_of
+from clickstream.failures.refusals import Kind, as_error, kind_of
 
 CODES = {
     Kind.ANSWER: "ConditionalCheckFailedException NoSuchKey PreconditionFailed TransactionCanceledException",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from clickstream.aws import Clients
-from clickstream.completeness import least
+from clickstream.progress.completeness import least
+from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardProgress, ShardsTable
 
 #: A decision may miss what happened on another shard within so long before it, and nothing older.
 STALENESS_MS = 2_000
@@ -18,8 +18,8 @@ _LOOK_EVERY_MS = 250
 def told_up_to(shards: Iterable[ShardProgress], own: str) -> float:
     """The time (ms) up to which every other shard has told what had arrived; infinite without others. Pure.
 
-    ``shards``: of the application. A commit writes them after its effects; see :mod:`clickstream.completeness`. A part of the
-    key space that no shard has told anything of is unknown.
+    ``shards``: of the application. A commit writes them after its effects; see :mod:`clickstream.progress.completeness`. A part
+    of the key space that no shard has told anything of is unknown.
     """
     told = [(each.hash_range, float("inf") if each.shard == own else float(each.arrived_to)) for each in shards]
     up_to = least(told)

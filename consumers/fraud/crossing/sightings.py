@@ -15,8 +15,8 @@ import structlog
 from botocore.exceptions import ClientError
 
 from clickstream.errors import RetryLater, Throttled, Unwritable
-from clickstream.outages import translated
-from clickstream.refusals import error_code
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import error_code
 from consumers.fraud.fold import CROSSING
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position

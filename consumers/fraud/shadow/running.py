@@ -9,7 +9,7 @@ import time
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
 from consumers.fraud.crossing.freshness import OtherShards

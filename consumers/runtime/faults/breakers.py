@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from clickstream.errors import RetryLater
-from clickstream.refusals import Kind, kind_of
+from clickstream.failures.refusals import Kind, kind_of
 
 log = structlog.get_logger()
 

@@ -17,9 +17,9 @@ from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import as_error
 from clickstream.platform import DEAD_LETTERS, STATE
-from clickstream.refusals import as_error
 from clickstream.settings import Settings
 from consumers.runtime.position import Position
 

@@ -11,9 +11,9 @@ import sys
 import time
 
 from clickstream.aws import Clients
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardsTable
 from clickstream.telemetry import emf
 from consumers.runtime.worker import leases
 

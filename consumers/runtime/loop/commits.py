@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.loop.writing import Writing

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from clickstream.completeness import Arrival, told_range
+from clickstream.progress.completeness import Arrival, told_range
 from clickstream.records.routing import Shard
 from consumers.runtime.application import Sink, holds_back
 from consumers.runtime.faults.dead_letters import DeadLetters

@@ -12,8 +12,8 @@ from threading import Event as Flag
 
 import structlog
 
-from clickstream.completeness import told_range
 from clickstream.errors import Fenced, RetryLater, Stop
+from clickstream.progress.completeness import told_range
 from clickstream.records.routing import Shard
 from consumers.runtime.application import Application
 from consumers.runtime.faults.patience import Patience

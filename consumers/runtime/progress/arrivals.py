@@ -6,7 +6,7 @@ Only Kinesis's clock counts; a machine's wall clock is never asked. A record tha
 
 from __future__ import annotations
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 
 #: AWS promises neither that its servers' clocks agree nor that arrival times on a shard never decrease; so far they may err.
 CLOCKS_MS = 100

@@ -8,7 +8,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
 from clickstream.telemetry.metrics import SHARD_COUNTERS, MetricName

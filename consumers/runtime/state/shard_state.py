@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
-from clickstream.completeness import Buckets, Lateness
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent
+from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
 from consumers.runtime.loop.decoding import Decoded, Rejection, decode_batch, newer_than, position_of

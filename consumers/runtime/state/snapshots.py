@@ -14,11 +14,11 @@ from concurrent.futures import Executor
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.completeness import Arrival
 from clickstream.errors import Fenced
 from clickstream.platform import STATE
+from clickstream.progress.completeness import Arrival
+from clickstream.progress.shards_table import ShardItem, ShardsTable, Value
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardItem, ShardsTable, Value
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position
 from consumers.runtime.state.chain import ChainObjects, Manifest, reading_threads

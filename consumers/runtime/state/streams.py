@@ -9,11 +9,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from clickstream.aws import Clients
-from clickstream.errors import UserMistake
-from clickstream.outages import translated
+from clickstream.errors import Missing, UserMistake
+from clickstream.failures.outages import asked
 from clickstream.platform import STATE
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
-from clickstream.shards_table import ShardsTable
 from consumers.runtime.state.chain import ChainObjects
 
 
@@ -37,7 +37,7 @@ def forget(application: str, clients: Clients, settings: Settings) -> int:
     Its workers must be stopped. May be repeated when it was interrupted: the stream's item goes last.
     """
     dynamodb, leases = clients.dynamodb, settings.application(application)
-    with translated("DynamoDB"), suppress(dynamodb.exceptions.ResourceNotFoundException):
+    with suppress(Missing), asked("DynamoDB", f"table {leases}"):
         pages = dynamodb.get_paginator("scan").paginate(TableName=leases, ProjectionExpression="leaseKey")
         for lease in [item for page in pages for item in page["Items"]]:
             dynamodb.delete_item(TableName=leases, Key=lease)

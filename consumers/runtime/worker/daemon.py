@@ -15,7 +15,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment

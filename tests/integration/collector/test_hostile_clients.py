@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from clickstream.listening import listen
-from clickstream.web_server import Server
+from clickstream.web.listening import listen
+from clickstream.web.server import Server
 from producers.collector import server as web
 from producers.collector.app import Clocks, Timeouts, create_app
 from producers.collector.clients.fingerprints import Fingerprints

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream import events
-from clickstream.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.events import ProductView
+from clickstream.progress.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
 from consumers.analytics.aggregate_rows import Row, decode
 from consumers.analytics.fold import AnalyticsFold

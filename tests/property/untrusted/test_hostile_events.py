@@ -77,7 +77,8 @@ class Stores:
 
 @pytest.fixture(scope="module")
 def stores() -> Iterator[Stores]:
-    limits = pytest.importorskip("infra.local.limits.requests")
+    from infra.local.limits import requests as limits
+
     with mock_aws():
         yield Stores(limits)
 

@@ -14,9 +14,9 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.events import AddToCart, AnyEvent, Purchase
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import error_code
 from clickstream.records.routing import hash_key
-from clickstream.refusals import error_code
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from clickstream.completeness import Arrival
 from clickstream.errors import Fenced, RetryLater, Stop
+from clickstream.progress.completeness import Arrival
 from consumers.runtime.faults.dead_letters import DeadLetter
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from clickstream.records.routing import WHOLE_SPACE
 from consumers.runtime.application import Inheritance
 from consumers.runtime.loop.commits import Commits, Landed

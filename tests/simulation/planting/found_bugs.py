@@ -6,7 +6,7 @@ from functools import partial
 
 import msgspec
 
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from consumers.runtime.faults.stumbling import Footing, Stage, Stumble
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed

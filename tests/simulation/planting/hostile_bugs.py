@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clickstream import refusals
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
-from clickstream.refusals import Kind
+from clickstream.failures import refusals
+from clickstream.failures.refusals import Kind
 from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import TIMES, Footing

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from consumers.analytics.aggregate_rows import MOST_BYTES, decode, encode, row
-from consumers.analytics.partial import Columns, Partial, capacity, columns, normalised
-from consumers.analytics.tally import leaders
+from consumers.analytics.counting.partial import Columns, Partial, capacity, columns, normalised
+from consumers.analytics.counting.tally import leaders
 from consumers.analytics.windows import HOUR, Window
 from tests.unit.analytics.traffic import traffic
 

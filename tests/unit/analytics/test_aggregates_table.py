@@ -13,16 +13,16 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
-from clickstream.completeness import Arrival, Completeness
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.platform import SHARDS, STATE
+from clickstream.progress.completeness import Arrival, Completeness
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from consumers.analytics import aggregate_rows, sink
 from consumers.analytics.aggregate_rows import Row
+from consumers.analytics.counting.partial import Partial
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.partial import Partial
 from consumers.analytics.sink import AggregatesTable
 from consumers.analytics.views import Aggregates
 from consumers.analytics.window_view import WindowView

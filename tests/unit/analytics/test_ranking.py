@@ -7,11 +7,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from consumers.analytics.aggregate_rows import Leaders, RowContent
-from consumers.analytics.partial import TALLIES
+from consumers.analytics.counting.partial import TALLIES
+from consumers.analytics.counting.sessions import COUNTERS
+from consumers.analytics.counting.totals import Total
+from consumers.analytics.counting.uniques import Uniques
 from consumers.analytics.ranking import Ranking, Top
-from consumers.analytics.sessions import COUNTERS
-from consumers.analytics.totals import Total
-from consumers.analytics.uniques import Uniques
 from consumers.analytics.windows import Granularity
 
 

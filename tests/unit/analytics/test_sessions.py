@@ -5,7 +5,7 @@ import pytest
 
 from clickstream.events import AddToCart, AnyEvent, Item, Login, ProductView, Purchase
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.analytics.sessions import SPAN, TIMEOUT, Sessions, SessionsState
+from consumers.analytics.counting.sessions import SPAN, TIMEOUT, Sessions, SessionsState
 
 MINUTE_MS = 60_000
 #: A day and an hour begin here.

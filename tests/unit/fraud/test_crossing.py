@@ -8,11 +8,11 @@ import random
 import pytest
 
 from clickstream import platform
-from clickstream.completeness import told_range
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
+from clickstream.progress.completeness import told_range
+from clickstream.progress.shards_table import ShardProgress
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from clickstream.shards_table import ShardProgress
 from consumers.fraud.crossing.freshness import STALENESS_MS, OtherShards, told_up_to
 from consumers.fraud.decisions import PARTIAL
 from consumers.fraud.fold import CROSSING, Candidate, FraudFold

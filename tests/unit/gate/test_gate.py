@@ -190,7 +190,7 @@ def test_a_fault_hits_whom_and_what_it_names(fault: Fault, code: str, gate: Gate
     ],
 )
 def test_every_injected_refusal_is_of_the_kind_that_it_stands_for(refusal: Refusal, kinds: str) -> None:
-    from clickstream.refusals import Kind, kind_of
+    from clickstream.failures.refusals import Kind, kind_of
 
     assert kind_of(refusal.code) is (Kind.NEVER if kinds == "final" else Kind.FORBIDDEN)
 

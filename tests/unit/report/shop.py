@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from consumers.analytics.uniques import Estimate
+from consumers.analytics.counting.uniques import Estimate
 from consumers.analytics.views import Top, WindowView
 from consumers.analytics.window_view import Funnel
 

@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from clickstream.errors import RetryLater
 from consumers.analytics.aggregate_rows import Leaders, RowContent
-from consumers.analytics.partial import TALLIES
+from consumers.analytics.counting.partial import TALLIES
+from consumers.analytics.counting.uniques import Estimate, Uniques
 from consumers.analytics.ranking import Top
-from consumers.analytics.uniques import Estimate, Uniques
 from consumers.analytics.views import Granularity, ShardProgress
 from consumers.analytics.window_view import Funnel, WindowView
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from clickstream import platform
 from clickstream.aws import Clients
-from clickstream.completeness import Arrival
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
+from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.wiring import APPLICATION

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clickstream.operating.observing import Arrived, count, load_of, readers_of
+from clickstream.progress.shards_table import ShardProgress
 from clickstream.records.aggregation import Aggregate
 from clickstream.records.routing import WHOLE_SPACE, Shard
-from clickstream.shards_table import ShardProgress
 
 SHARD = Shard(shard_id="shardId-000000000000", hash_range=WHOLE_SPACE)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position
 from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore

@@ -9,7 +9,7 @@ from infra.local.kinesis.model.errors import LimitExceededException, ValidationE
 from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.streams import ON_DEMAND, Stream
 from infra.local.kinesis.model.validation import check
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.limits import constraints
 
 

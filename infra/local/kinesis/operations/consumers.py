@@ -17,7 +17,7 @@ from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.streams import Consumer, Stream
 from infra.local.kinesis.model.tokens import ListingToken
 from infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.pages import check_creation, open_listing_token
 from infra.local.kinesis.operations.tags import check_tags
 from infra.local.limits import constraints

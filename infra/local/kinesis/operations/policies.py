@@ -8,7 +8,7 @@ from infra.local.kinesis.model.errors import InvalidArgumentException, ResourceN
 from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.streams import Stream
 from infra.local.kinesis.model.validation import RESOURCE_ARN_PATTERN, arn_violation, check
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.tags import find_resource
 from infra.local.limits import constraints
 

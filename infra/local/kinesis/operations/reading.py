@@ -19,7 +19,7 @@ from infra.local.kinesis.model.shards import Shard
 from infra.local.kinesis.model.streams import Stream
 from infra.local.kinesis.model.tokens import LIFE_MS, ShardIterator
 from infra.local.kinesis.model.validation import SEQUENCE_PATTERN, check, name_violation
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
 from infra.local.limits import constraints
 from infra.local.limits.kinesis import MAX_GET_BYTES, MAX_GET_RECORDS

@@ -10,8 +10,8 @@ from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.shards import HASH_SPACE, Shard, are_adjacent, key_bytes, key_number
 from infra.local.kinesis.model.streams import ON_DEMAND, Merge, Scale, Split, Stream
 from infra.local.kinesis.model.validation import HASH_KEY_PATTERN, check, name_violation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.account import check_shard_quota
-from infra.local.kinesis.operations.operation import operation
 from infra.local.limits import constraints
 
 

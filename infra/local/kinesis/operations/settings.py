@@ -6,8 +6,8 @@ from infra.local.kinesis.model.errors import InvalidArgumentException, Validatio
 from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.streams import MODES, Setting, Stream
 from infra.local.kinesis.model.validation import arn_violation, check
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.account import check_warm
-from infra.local.kinesis.operations.operation import operation
 from infra.local.limits import constraints
 from infra.local.limits.kinesis import MAX_RECORD_KIB, MAX_RETENTION_HOURS, MIN_RECORD_KIB, MIN_RETENTION_HOURS
 

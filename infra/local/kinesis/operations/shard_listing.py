@@ -10,7 +10,7 @@ from infra.local.kinesis.model.shards import Shard, index_of
 from infra.local.kinesis.model.streams import Stream
 from infra.local.kinesis.model.tokens import ListingToken
 from infra.local.kinesis.model.validation import check, name_violation
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.pages import check_creation, open_listing_token
 from infra.local.limits import constraints
 

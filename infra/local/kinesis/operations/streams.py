@@ -13,8 +13,8 @@ from infra.local.kinesis.model.shards import Shard, ShardGraph
 from infra.local.kinesis.model.streams import MODES, ON_DEMAND, PROVISIONED, Created, Deleted, Stream, StreamState
 from infra.local.kinesis.model.tokens import ListingToken
 from infra.local.kinesis.model.validation import check, name_violation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.account import check_shard_quota, check_warm
-from infra.local.kinesis.operations.operation import operation
 from infra.local.kinesis.operations.pages import open_listing_token
 from infra.local.kinesis.operations.settings import STRATEGIES
 from infra.local.kinesis.operations.tags import check_tags

@@ -12,8 +12,8 @@ from infra.local.kinesis.model.records import ITERATOR_TYPES, ReadRecord, Starti
 from infra.local.kinesis.model.shards import Shard
 from infra.local.kinesis.model.subscriptions import Subscription
 from infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
+from infra.local.kinesis.operation import operation
 from infra.local.kinesis.operations.consumers import find_consumer
-from infra.local.kinesis.operations.operation import operation
 from infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
 from infra.local.limits import constraints
 from infra.local.limits.kinesis import MAX_GET_RECORDS, SUBSCRIPTION_TAKEOVER_MS

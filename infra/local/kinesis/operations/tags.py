@@ -10,7 +10,7 @@ from infra.local.kinesis.model.errors import InvalidArgumentException, LimitExce
 from infra.local.kinesis.model.kinesis import Kinesis
 from infra.local.kinesis.model.streams import Stream
 from infra.local.kinesis.model.validation import check
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.limits import constraints
 from infra.local.limits.kinesis import MAX_TAGS
 

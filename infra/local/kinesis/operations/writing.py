@@ -14,7 +14,7 @@ from infra.local.kinesis.model.records import PutEntry, PutRecordsResult, PutRes
 from infra.local.kinesis.model.shards import HASH_SPACE, key_bytes
 from infra.local.kinesis.model.streams import Stream
 from infra.local.kinesis.model.validation import HASH_KEY_PATTERN, SEQUENCE_PATTERN, check
-from infra.local.kinesis.operations.operation import operation
+from infra.local.kinesis.operation import operation
 from infra.local.limits import constraints
 from infra.local.limits.kinesis import MAX_DATA_BYTES, MAX_PARTITION_KEY, MAX_PUT_BYTES, MAX_PUT_RECORDS
 from infra.local.limits.units import MIB

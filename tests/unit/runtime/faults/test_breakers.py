@@ -11,7 +11,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater, Throttled
-from clickstream.outages import translated
+from clickstream.failures.outages import translated
 from clickstream.settings import Settings
 from consumers.runtime.faults.breakers import Breakers, CircuitOpen
 from consumers.runtime.faults.patience import Patience

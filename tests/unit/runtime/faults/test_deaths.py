@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.analytics.views import Aggregates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clickstream.completeness import Arrival
+from clickstream.progress.completeness import Arrival
 from consumers.runtime.progress.arrivals import CLOCKS_MS, Arrivals
 
 AT = 1_800_000_000_000

@@ -197,6 +197,24 @@ def test_a_fault_in_a_reading_is_logged_once_and_the_pages_go_on(monkeypatch: py
     assert (fault["log_level"], end["event"]) == ("error", "the stores can be read again")
 
 
+def test_a_reading_that_cannot_be_drawn_leaves_the_last_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = Shop()
+
+    async def scene() -> tuple[Any, Any]:
+        live = live_of(shop)
+        messages = live.broadcast.messages()
+        await live.tick()
+        before = shown(await anext(messages))
+        monkeypatch.setattr(live._picture, "read", lambda _: lambda _: 1 / 0)
+        shop.now += 1_000
+        await live.tick()
+        return before, shown(await anext(messages))
+
+    before, after = asyncio.run(scene())
+    assert after["head"]["problem"].startswith("a fault of this server")
+    assert after["bars"] == before["bars"]
+
+
 def test_a_page_that_stalls_is_let_go() -> None:
     async def never(message: Message) -> None:
         if message["type"] == "http.response.body":

@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from botocore.exceptions import BotoCoreError, ClientError
 
 from clickstream.errors import Missing, RetryLater
-from clickstream.refusals import as_error, error_code
+from clickstream.failures.refusals import as_error, error_code
 
 _NOT_THERE = frozenset({"ResourceNotFoundException", "NoSuchBucket"})
 
 
 @contextmanager
 def translated(dependency: str) -> Iterator[None]:
-    """botocore's errors as ours, by the kind of the refusal (:mod:`clickstream.refusals`).
+    """botocore's errors as ours, by the kind of the refusal (:mod:`clickstream.failures.refusals`).
 
     Raises RetryLater, Throttled, Forbidden or Unwritable, named by the dependency. An error that is an answer, such as a failed
     condition, stays a ClientError.

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable
 
 from consumers.analytics.aggregate_rows import RowContent
-from consumers.analytics.partial import TALLIES
+from consumers.analytics.counting.partial import TALLIES
+from consumers.analytics.counting.sessions import COUNTERS, STAGES
+from consumers.analytics.counting.uniques import Uniques
 from consumers.analytics.ranking import Ranking
-from consumers.analytics.sessions import COUNTERS, STAGES
-from consumers.analytics.uniques import Uniques
 from consumers.analytics.window_view import Funnel, WindowView
 from consumers.analytics.windows import Granularity
 

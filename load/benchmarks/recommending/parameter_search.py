@@ -1,4 +1,6 @@
-"""How the parameters were found, and what each is worth: ``python -m models.recommender.search`` on the training alone.
+"""How the parameters were found, and what each is worth, on the training alone.
+
+``python -m load.benchmarks.recommending.parameter_search``
 
 Each parameter in turn takes the values of its row, the others stay; the value with the greatest recall + MRR is kept, and the
 next parameter is looked at with it. Several passes go round until nothing moves. The test is not touched.

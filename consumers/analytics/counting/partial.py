@@ -9,7 +9,7 @@
 | carted, bought | pieces by ``product_id``: add_to_cart's ``quantity``, a purchase's items' ``quantity`` |
 | searches | search events by normalised query (if any is left) |
 | countries, devices | events by ``context.country``, by ``context.device_kind`` (if any) |
-| funnel | see ``consumers.analytics.sessions`` |
+| funnel | see ``consumers.analytics.counting.sessions`` |
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from typing import NamedTuple
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, Search
-from consumers.analytics.sessions import COUNTERS
-from consumers.analytics.tally import Tally, TallyState
-from consumers.analytics.uniques import Uniques
+from consumers.analytics.counting.sessions import COUNTERS
+from consumers.analytics.counting.tally import Tally, TallyState
+from consumers.analytics.counting.uniques import Uniques
 from consumers.analytics.windows import HOUR
 
 #: Keys that are counted singly, per tally of a minute and of an hour.

@@ -14,10 +14,10 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
-from clickstream.completeness import Arrival
-from clickstream.outages import asked, translated
+from clickstream.failures.outages import asked, translated
+from clickstream.failures.refusals import error_code
 from clickstream.platform import SHARDS
-from clickstream.refusals import error_code
+from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
