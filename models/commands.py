@@ -14,7 +14,8 @@ from clickstream import platform
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
-    from models.registry.s3 import Pointer, Registry
+    from models.registry.manifest import Description
+    from models.registry.s3 import Registry
 
 #: Model → its verbs → the module with a command of that name. By name: what runs on the stream is above models.
 MODELS: Mapping[str, Mapping[str, str]] = {
@@ -121,7 +122,7 @@ def promote(model: str, version: str, dry_run: bool) -> None:
         registry.load(model, version)
         click.echo(f"{version} would serve", err=True)
         return
-    _say(registry.promote(model, version, now_ms=_now_ms()))
+    click.echo(registry.promote(model, version, now_ms=_now_ms()).version)
 
 
 @models.command()
@@ -140,11 +141,24 @@ def rollback(model: str, dry_run: bool) -> None:
         before = pointer.previous[0] if pointer is not None and pointer.previous else "nothing: there is no earlier version"
         click.echo(f"would go back to {before}", err=True)
         return
-    _say(registry.rollback(model, now_ms=_now_ms()))
+    click.echo(registry.rollback(model, now_ms=_now_ms()).version)
 
 
-def _say(pointer: Pointer) -> None:
-    click.echo(pointer.version)
+def publish(
+    model: str, files: Mapping[str, bytes], description: Description, *, promoted: bool, dry_run: bool, as_json: bool
+) -> None:
+    """The end of every ``train``: store the version, unless it is a dry run, and print its name or its manifest."""
+    from models.registry.manifest import manifest_of
+
+    now_ms = _now_ms()
+    if dry_run:
+        manifest = manifest_of(model, files, description, now_ms)
+    else:
+        registry = _registry()
+        manifest = registry.publish(model, files, description, now_ms=now_ms)
+        if promoted:
+            registry.promote(model, manifest.version, now_ms=now_ms)
+    click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)
 
 
 def _now_ms() -> int:

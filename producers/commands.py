@@ -25,7 +25,7 @@ SOME_REJECTED = 3
 
 
 class Tally(msgspec.Struct):
-    """What became of the input; printed as JSON at the end."""
+    """What became of the input; printed as JSON at the end. What the publisher counts, too, is as in its ``Counters``."""
 
     lines: int = 0
     sent: int = 0
@@ -34,13 +34,9 @@ class Tally(msgspec.Struct):
     failed: int = 0
     records: int = 0
     throttled: int = 0
-    """Records that a shard over its limits refused; they were put again."""
     retried: int = 0
-    """Records put again after a refusal or a failed call."""
     mispredicted: int = 0
-    """Records that came to another shard than expected: the stream was resharded."""
     reput: int = 0
-    """Events put again because a reshard overtook their aggregate."""
     seconds: float = 0.0
 
 

@@ -1,13 +1,17 @@
-"""A feature set, compiled for the engine: what to do per track, and per window of it. Pure."""
+"""A feature set, compiled for the engine: what to do per track, and per window of it. Pure.
+
+Sums are exactly rounded (``math.fsum``), so that they depend neither on the order of equal times nor on how the state was cut.
+Counts and times since need no values; the engine takes them from the window's bounds.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import fsum
 from operator import itemgetter
 from typing import NamedTuple
 
-from models.features.aggregates import OF_ALL, OF_OWN, Values
 from models.features.definitions import Aggregate, Calendar, FeatureSet, Own, Rolling, Track
 from models.features.history import Layout
 
@@ -17,6 +21,39 @@ _MS_PER_HOUR = 3_600_000
 _DAY_HOURS = 24
 #: 1970-01-01 was a Thursday.
 _WEEKDAY_OF_EPOCH = 3
+
+Values = list[float]
+"""What a window holds of a column, without the missing; at least one."""
+
+
+def _mean(values: Values) -> float:
+    return fsum(values) / len(values)
+
+
+def _distinct(values: Values) -> float:
+    return float(len(set(values)))
+
+
+def _ratio(earlier: Values, own: float) -> float | None:
+    usual = fsum(earlier) / len(earlier)
+    return own / usual if usual > 0 else None
+
+
+def _novel(earlier: Values, own: float) -> float | None:
+    return float(own not in earlier)
+
+
+#: Of all values, the row's own among them.
+OF_ALL: dict[Aggregate, Callable[[Values], float]] = {
+    Aggregate.SUM: fsum,
+    Aggregate.MEAN: _mean,
+    Aggregate.DISTINCT: _distinct,
+}
+#: Of the row's own value beside the earlier ones; None when that says nothing.
+OF_OWN: dict[Aggregate, Callable[[Values, float], float | None]] = {
+    Aggregate.RATIO: _ratio,
+    Aggregate.NOVEL: _novel,
+}
 
 
 class Column(NamedTuple):

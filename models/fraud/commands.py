@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,22 +11,34 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from clickstream.errors import UserMistake
-from clickstream.platform import MODELS
+from clickstream.errors import Missing, UserMistake
 from clickstream.settings import from_env
-from models.extra import models_extra
+from models.commands import publish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from models.fraud.costs import Costs
     from models.fraud.offline.evaluation import Report
-    from models.fraud.offline.labelled import Purchases
     from models.fraud.offline.trials import Trial
-    from models.registry.manifest import Training
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _LABELS = click.option("--labels", type=_FILE, help="CSV with the columns event_id and fraud (0 or 1).")
+
+#: Modules of the extra ``models``, see pyproject.toml: what only training and evaluating need.
+_EXTRA = frozenset({"matplotlib", "sklearn"})
+
+
+@contextmanager
+def _models_extra() -> Iterator[None]:
+    """Around imports: raises Missing, with a hint, for what the extra would bring."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in _EXTRA:
+            raise
+        raise Missing(
+            f"this needs {name}, which is not installed", hint='pip install "clickstream[models]", or `uv sync --extra models`'
+        ) from error
 
 
 def _costs(command: Callable[..., None]) -> Callable[..., None]:
@@ -83,7 +96,7 @@ def evaluate(
 
       clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
     """
-    with models_extra():
+    with _models_extra():
         from models.fraud.offline import handbook_data, trials
         from models.fraud.offline import plots as drawing
 
@@ -180,14 +193,11 @@ def train(
 
     Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
-    from clickstream.aws import Clients
-
-    with models_extra():
+    with _models_extra():
         from models.fraud import scoring
         from models.fraud.offline import labelled, training, trials
     from models.fraud.purchases import PURCHASES
-    from models.registry.manifest import Description, manifest_of
-    from models.registry.s3 import Registry
+    from models.registry.manifest import Description, Training
 
     costs = _costs_of(missed_fraud, false_block, review, capacity)
     purchases = labelled.read(file, labels)
@@ -202,8 +212,15 @@ def train(
         click.echo(f"training on {len(purchases.facts):,} purchases, {int(purchases.frauds.sum()):,} frauds", err=True)
         trained = training.train(purchases.features, purchases.frauds, purchases.facts["user_id"], PURCHASES, costs, seed=seed)
         parameters = training.parameters()
+    times = purchases.facts["occurred_at"]
     description = Description(
-        training=_training(file, purchases),
+        training=Training(
+            source=file.name,
+            from_ms=int(times.min()),
+            to_ms=int(times.max()),
+            rows=len(times),
+            sha256=purchases.sha256,
+        ),
         parameters={
             **parameters,
             "seed": seed,
@@ -215,29 +232,7 @@ def train(
         libraries={name: version(name) for name in ("numpy", "pandas", "scikit-learn", "treelite")},
     )
     files = scoring.encode(trained.card, trained.trees)
-    now_ms = int(time.time() * 1000)
-    if dry_run:
-        manifest = manifest_of(scoring.MODEL, files, description, now_ms)
-    else:
-        settings = from_env()
-        registry = Registry(Clients(settings).s3, MODELS.of(settings))
-        manifest = registry.publish(scoring.MODEL, files, description, now_ms=now_ms)
-        if promoted:
-            registry.promote(scoring.MODEL, manifest.version, now_ms=now_ms)
-    click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)
-
-
-def _training(file: Path, purchases: Purchases) -> Training:
-    from models.registry.manifest import Training
-
-    times = purchases.facts["occurred_at"]
-    return Training(
-        source=file.name,
-        from_ms=int(times.min()),
-        to_ms=int(times.max()),
-        rows=len(times),
-        sha256=purchases.sha256,
-    )
+    publish(scoring.MODEL, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)
 
 
 def _costs_of(missed_fraud: float, false_block: float, review: float, capacity: float) -> Costs:

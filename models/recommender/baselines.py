@@ -116,4 +116,3 @@ BASELINES: dict[str, Callable[[Clicks], Recommender]] = {
     "association rules": association_rules,
     "sequential rules": sequential_rules,
 }
-__all__ = ["BASELINES", "Answer", "Recommender"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,8 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.platform import MODELS
 from clickstream.settings import from_env
+from models.commands import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,10 +57,10 @@ def evaluate(dataset: str, as_json: bool) -> None:
     results: dict[str, Result] = {}
     for name in (*BASELINES, evaluation.OURS):
         click.echo(f"evaluating {name}", err=True)
-        results |= evaluation.evaluate(training, test, parameters, [name])
+        results[name] = evaluation.evaluate(training, test, parameters, name)
     if as_json:
         document = {
-            "dataset": split.name,
+            "dataset": dataset,
             "training": {
                 "sessions": training.sessions,
                 "clicks": len(training.items),
@@ -108,11 +107,9 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
 
     Example: clickstream models train recommender events.ndjson --promote
     """
-    from clickstream.aws import Clients
     from models.recommender import NAME, clicks, datasets, evaluation, model
     from models.recommender.parameters import Parameters
-    from models.registry.manifest import Description, Training, manifest_of
-    from models.registry.s3 import Registry
+    from models.registry.manifest import Description, Training
 
     every = datasets.read(file)
     if not every:
@@ -121,10 +118,10 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
     metrics: dict[str, float] = {}
     if not skip_evaluation:
         click.echo("evaluating on the last fifth", err=True)
-        split = datasets.split(str(file), every)
+        split = datasets.split(every)
         groups = clicks.group(split.training), clicks.group(split.test)
-        results = evaluation.evaluate(*groups, parameters, [evaluation.OURS])
-        metrics = {name: float(figure) for name, figure in msgspec.structs.asdict(results[evaluation.OURS].all).items()}
+        result = evaluation.evaluate(*groups, parameters, evaluation.OURS)
+        metrics = {name: float(figure) for name, figure in msgspec.structs.asdict(result.all).items()}
     grouped = clicks.group(every)
     click.echo(f"training on {grouped.sessions:,} sessions", err=True)
     files = model.encode(model.train(grouped, parameters))
@@ -140,13 +137,4 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
         metrics=metrics,
         libraries={"numpy": version("numpy")},
     )
-    now_ms = int(time.time() * 1000)
-    if dry_run:
-        manifest = manifest_of(NAME, files, description, now_ms)
-    else:
-        settings = from_env()
-        registry = Registry(Clients(settings).s3, MODELS.of(settings))
-        manifest = registry.publish(NAME, files, description, now_ms=now_ms)
-        if promoted:
-            registry.promote(NAME, manifest.version, now_ms=now_ms)
-    click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)
+    publish(NAME, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)

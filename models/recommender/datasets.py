@@ -32,7 +32,6 @@ TEST_SHARE = 0.2
 class Split(NamedTuple):
     """Clicks to train on, and later ones to be judged by."""
 
-    name: str
     training: Sequence[Click]
     test: Sequence[Click]
 
@@ -43,11 +42,11 @@ def load(name: str, folder: Path) -> Split:
         training, test = (folder / file for file in NAMED[name])
         if not training.is_file():
             raise Missing(f"no data set {name} in {folder}", hint="CLICKSTREAM_DATASETS names the folder")
-        return Split(name, read(training), read(test))
+        return Split(read(training), read(test))
     path = Path(name)
     if not path.exists():
         raise Missing(f"no file and no data set {name}", hint=f"data sets by name: {', '.join(NAMED)}")
-    return split(name, read(path))
+    return split(read(path))
 
 
 def read(path: Path) -> list[Click]:
@@ -74,7 +73,7 @@ def _from_event(path: Path, number: int, line: bytes) -> Click | None:
     return None if item is None else Click(f"{event.user_id}\n{event.session_id}", item, event.occurred_at / 1000)
 
 
-def split(name: str, every: Sequence[Click]) -> Split:
+def split(every: Sequence[Click]) -> Split:
     """By time: a session belongs to the test when it ends among the last ``TEST_SHARE``."""
     ended: dict[str, float] = {}
     for click in every:
@@ -82,7 +81,6 @@ def split(name: str, every: Sequence[Click]) -> Split:
     ordered = sorted(ended, key=lambda session: (ended[session], session))
     later = set(ordered[int(len(ordered) * (1 - TEST_SHARE)) :])
     return Split(
-        name,
         [click for click in every if click.session not in later],
         [click for click in every if click.session in later],
     )

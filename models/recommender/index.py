@@ -51,11 +51,6 @@ class Index(NamedTuple):
     def sessions(self) -> int:
         return len(self.session_weights)
 
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of all arrays."""
-        return sum(array.nbytes for array in self)
-
 
 def build(clicks: Clicks, parameters: Parameters) -> Index:
     """An index over sessions. The newest click is the moment that ages are counted from."""

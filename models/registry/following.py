@@ -6,13 +6,13 @@ What cannot be used changes nothing: the model at hand goes on, and the log says
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 
-from clickstream.errors import Missing, RetryLater
+from clickstream.errors import Missing, RetryLater, Unwritable
 from models.registry.manifest import UnusableModel, Version
-from models.registry.s3 import Pointer
+from models.registry.s3 import Registry
 
 T = TypeVar("T")
 
@@ -22,19 +22,12 @@ log = structlog.get_logger()
 LOOK_EVERY_MS = 5_000
 
 
-class Versions(Protocol):
-    """What is needed of :class:`models.registry.s3.Registry`."""
-
-    def current(self, model: str) -> Pointer | None: ...
-    def load(self, model: str, version: str) -> Version: ...
-
-
 class Followed(Generic[T]):
     """The model in use. ``make`` builds it from a version's files and may raise UnusableModel. Not for several threads."""
 
     def __init__(
         self,
-        versions: Versions,
+        versions: Registry,
         model: str,
         make: Callable[[Version], T],
         *,
@@ -69,7 +62,7 @@ class Followed(Generic[T]):
             self._refused = wanted  # asking for it again cannot mend it
             log.error("model refused", model=self._model, refused=wanted, goes_on_with=self.version, reason=str(error))
             return False
-        except (RetryLater, Missing) as error:
+        except (RetryLater, Missing, Unwritable) as error:
             log.warning("registry does not answer", model=self._model, goes_on_with=self.version, error=str(error))
             return False
         self.value, self.version, self._refused = made, wanted, None

@@ -9,13 +9,16 @@ A version never changes. The pointer moves by a conditional put: of two people w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import msgspec
+from botocore.exceptions import ClientError
 
-from clickstream.errors import Missing, RetryLater, UserMistake
+from clickstream.errors import Missing, UserMistake
+from clickstream.failures.outages import asked
+from clickstream.failures.refusals import error_code
 from models.registry import manifest as manifests
 from models.registry.manifest import Description, Manifest, Version
 
@@ -51,8 +54,9 @@ class Registry:
             raise ValueError(f"{_MANIFEST} is the registry's own file")
         for name, data in files.items():
             # unconditional: the key holds the content's digest, so whoever wrote it before wrote the same
-            self._put(self._key(model, manifest.version, name), data)
-        with _translated():
+            with self._asked():
+                self._s3.put_object(Bucket=self._bucket, Key=self._key(model, manifest.version, name), Body=data)
+        with self._asked():
             try:
                 self._s3.put_object(
                     Bucket=self._bucket,
@@ -60,8 +64,8 @@ class Registry:
                     Body=manifests.encode(manifest),
                     IfNoneMatch="*",
                 )
-            except self._s3.exceptions.ClientError as error:
-                if error.response["Error"]["Code"] not in _CONFLICTS:
+            except ClientError as error:
+                if error_code(error) not in _CONFLICTS:
                     raise
                 return self.manifest(model, manifest.version)
         return manifest
@@ -69,7 +73,7 @@ class Registry:
     def versions(self, model: str) -> list[str]:
         """Every published version, the newest first."""
         prefix = f"models/{model}/versions/"
-        with _translated():
+        with self._asked():
             pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix)
             keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
         return sorted((key.split("/")[-2] for key in keys if key.endswith(f"/{_MANIFEST}")), reverse=True)
@@ -126,14 +130,14 @@ class Registry:
 
     def _move(self, model: str, pointer: Pointer, etag: str | None) -> Pointer:
         body, key = msgspec.json.encode(pointer), _pointer_key(model)
-        with _translated():
+        with self._asked():
             try:
                 if etag is None:
                     self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
                 else:
                     self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag)
-            except self._s3.exceptions.ClientError as error:
-                if error.response["Error"]["Code"] not in _CONFLICTS:
+            except ClientError as error:
+                if error_code(error) not in _CONFLICTS:
                     raise
                 raise UserMistake(
                     f"somebody else moved {model}'s pointer at the same time", hint="look with `clickstream models list`"
@@ -152,34 +156,18 @@ class Registry:
     def _key(self, model: str, version: str, name: str) -> str:
         return f"models/{model}/versions/{version}/{name}"
 
-    def _put(self, key: str, data: bytes) -> None:
-        with _translated():
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=data)
+    def _asked(self) -> AbstractContextManager[None]:
+        return asked("S3", f"bucket {self._bucket}")
 
     def _get(self, key: str) -> tuple[bytes, str] | None:
         """The object's content and ETag; None when there is no such key."""
-        with _translated():
+        with self._asked():
             try:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=key)
             except self._s3.exceptions.NoSuchKey:
                 return None
-            except self._s3.exceptions.NoSuchBucket as error:
-                raise Missing(
-                    f"there is no bucket {self._bucket}", hint="`clickstream local start` makes it on a laptop"
-                ) from error
             return answer["Body"].read(), answer["ETag"]
 
 
 def _pointer_key(model: str) -> str:
     return f"models/{model}/current.json"
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """botocore's errors as RetryLater."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    try:
-        yield
-    except (BotoCoreError, ClientError) as error:
-        raise RetryLater(f"S3: {error}") from error

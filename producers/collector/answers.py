@@ -1,13 +1,19 @@
-"""What a client is told: one answer an event, in the request's order, and the status that sums them up."""
+"""What a client is told: one answer an event, in the request's order, and the status that sums them up.
+
+A request that goes no further is refused as a whole, before any event of it is looked at.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from math import ceil
 from typing import Literal
 
 import msgspec
 
-from producers.collector.reception import Problem
+from clickstream.errors import ClickstreamError, Rejected
+from producers.collector.delivery import Fate
+from producers.collector.reception import Problem, Refusal
 
 #: Seconds after which a client should try again when the stream does not take events.
 RETRY_AFTER_S = 2
@@ -26,6 +32,14 @@ class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     errors: tuple[Problem, ...] = ()
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """An event on its way to the stream."""
+
+    event_id: str
+    record: tuple[str, bytes]
+    """(partition key, data)"""
+
+
 class Answer(msgspec.Struct, frozen=True):
     """The body of an answer to POST /v1/events."""
 
@@ -34,6 +48,22 @@ class Answer(msgspec.Struct, frozen=True):
     retry: int
     events: Sequence[EventAnswer]
     message: str = ""
+
+
+def answer_each(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
+    """``fates``: of the events that were taken, in their order."""
+    answers: list[EventAnswer] = []
+    told = iter(fates)
+    for event in received:
+        if isinstance(event, Refusal):
+            answers.append(EventAnswer(event.event_id, "rejected", event.errors))
+            continue
+        fate = next(told)
+        if isinstance(fate, Rejected):
+            answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
+        else:
+            answers.append(EventAnswer(event.event_id, "accepted" if fate == "delivered" else "retry"))
+    return answers
 
 
 def sum_up(events: Sequence[EventAnswer]) -> tuple[int, Answer]:
@@ -51,3 +81,19 @@ def sum_up(events: Sequence[EventAnswer]) -> tuple[int, Answer]:
     if not counts["rejected"]:
         return 200, answer
     return (207 if counts["accepted"] else 422), answer
+
+
+class Refused(ClickstreamError):
+    """A request that goes no further: an HTTP status, a line for the developer who sent it, and a hint."""
+
+    def __init__(self, status: int, message: str, hint: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.hint = hint
+        self.headers = {} if retry_after is None else {"Retry-After": str(max(1, ceil(retry_after)))}
+        if status == 401:
+            self.headers["WWW-Authenticate"] = "Bearer"
+
+
+def busy() -> Refused:
+    return Refused(503, "too much is on its way already; nothing of this request was taken", retry_after=RETRY_AFTER_S)

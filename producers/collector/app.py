@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from clickstream.identifiers import ENTROPY_BITS, uuid7
 from clickstream.telemetry import prometheus
 from clickstream.web.listening import is_loopback
 from producers.collector import openapi
-from producers.collector.answers import RETRY_AFTER_S, EventAnswer, sum_up
+from producers.collector.answers import RETRY_AFTER_S, Refused, Taken, answer_each, busy, sum_up
 from producers.collector.bodies import Bounds, Form, TooMany, split
 from producers.collector.clients import addresses, devices
 from producers.collector.clients.admission import Admission, Sender
@@ -35,8 +36,7 @@ from producers.collector.health import StreamHealth
 from producers.collector.memory import Budget
 from producers.collector.meters import EVENTS, Meter
 from producers.collector.reading import form_of, read_body
-from producers.collector.reception import Problem, Refusal, receive
-from producers.collector.refusals import Refused, busy
+from producers.collector.reception import Refusal, receive
 
 #: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
 TRACE = "clickstream.trace"
@@ -87,17 +87,18 @@ def create_app(
     for /metrics; ``traces`` is producers.collector.tracing's middleware, and ``stream`` the name that its spans give.
     ``app.state.drain()`` makes /readyz say that the end has begun.
     """
-    meter = meter or Meter()
+    bounds = bounds or Bounds()
     endpoints = _Endpoints(
-        puts,
-        fingerprints,
-        clocks,
-        Admission(keys, trusted, clocks.monotonic()),
-        bounds or Bounds(),
-        timeouts or Timeouts(),
-        Budget(memory),
-        meter,
-        stream,
+        puts=puts,
+        fingerprints=fingerprints,
+        clocks=clocks,
+        admission=Admission(keys, trusted, clocks.monotonic()),
+        bounds=bounds,
+        openapi=openapi.document(bounds),
+        timeouts=timeouts or Timeouts(),
+        budget=Budget(memory),
+        meter=meter or Meter(),
+        stream=stream,
     )
     app = Starlette(
         routes=[
@@ -126,39 +127,20 @@ def create_app(
     return app
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """An event on its way to the stream."""
-
-    event_id: str
-    record: tuple[str, bytes]
-    """(partition key, data)"""
-
-
+@dataclass(kw_only=True)
 class _Endpoints:
-    def __init__(
-        self,
-        puts: Puts,
-        fingerprints: Fingerprints,
-        clocks: Clocks,
-        admission: Admission,
-        bounds: Bounds,
-        timeouts: Timeouts,
-        budget: Budget,
-        meter: Meter,
-        stream: str,
-    ) -> None:
-        self._puts = puts
-        self._fingerprints = fingerprints
-        self._clocks = clocks
-        self._admission = admission
-        self._bounds = bounds
-        self._document = openapi.document(bounds)
-        self._timeouts = timeouts
-        self._budget = budget
-        self._meter = meter
-        self._stream = stream
-        self._health = StreamHealth()
-        self._draining = False
+    puts: Puts
+    fingerprints: Fingerprints
+    clocks: Clocks
+    admission: Admission
+    bounds: Bounds
+    openapi: bytes
+    timeouts: Timeouts
+    budget: Budget
+    meter: Meter
+    stream: str
+    health: StreamHealth = field(default_factory=StreamHealth)
+    draining: bool = False
 
     async def metered(self, request: Request) -> Response:
         """:meth:`events`, counted; a fault of ours counts as the 500 that is answered further out."""
@@ -170,14 +152,14 @@ class _Endpoints:
             status = refused.status
             raise
         finally:
-            self._meter.request(status, time.perf_counter() - began)
+            self.meter.request(status, time.perf_counter() - began)
         return response
 
     async def events(self, request: Request) -> Response:
-        sender = self._admission.admit(request, self._clocks.monotonic())
+        sender = self.admission.admit(request, self.clocks.monotonic())
         form = form_of(request)
-        with self._budget.lease() as lease:
-            body = await read_body(request, self._bounds, lease, self._timeouts.body)
+        with self.budget.lease() as lease:
+            body = await read_body(request, self.bounds, lease, self.timeouts.body)
             trace = request.scope.get(TRACE)  # of a sampled request alone
             received = self._received(body, form, sender, request, trace)
             # while Kinesis is waited for nothing larger is kept than the encoded events and what their senders will be told
@@ -187,8 +169,8 @@ class _Endpoints:
             fates = await self._deliver([each.record for each in received if isinstance(each, Taken)])
         if trace is not None:
             trace.delivered(fates)
-        status, answer = sum_up(_answers(received, fates))
-        self._meter.events(answer)
+        status, answer = sum_up(answer_each(received, fates))
+        self.meter.events(answer)
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return _json(answer, status, headers)
 
@@ -199,7 +181,7 @@ class _Endpoints:
         kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
         received = self._receive(documents, sender, kind)
         if trace is not None:
-            marked = iter(trace.mark([event for event in received if not isinstance(event, Refusal)], self._stream))
+            marked = iter(trace.mark([event for event in received if not isinstance(event, Refusal)], self.stream))
             received = [event if isinstance(event, Refusal) else next(marked) for event in received]
         return [
             event if isinstance(event, Refusal) else Taken(event.event_id, (event.user_id, encode(event))) for event in received
@@ -208,43 +190,45 @@ class _Endpoints:
     def _documents(self, body: bytes, form: Form, sender: Sender) -> list[bytes | Rejected]:
         """Raises Refused (400, 413, 429); a body that is refused costs its sender one event."""
         try:
-            documents = split(body, form, self._bounds)
+            documents = split(body, form, self.bounds)
         except Rejected as error:
-            sender.charge(1, self._clocks.monotonic())
+            sender.charge(1, self.clocks.monotonic())
             raise Refused(413 if isinstance(error, TooMany) else 400, error.reason) from error
-        sender.charge(len(documents), self._clocks.monotonic())
+        sender.charge(len(documents), self.clocks.monotonic())
         return documents
 
     def _receive(
         self, documents: Sequence[bytes | Rejected], sender: Sender, device_kind: DeviceKind | None
     ) -> list[AnyEvent | Refusal]:
-        address = self._fingerprints.ip(sender.address)
+        address = self.fingerprints.ip(sender.address)
         received: list[AnyEvent | Refusal] = []
         for document in documents:
             if isinstance(document, Rejected):
                 received.append(Refusal.of(document))
                 continue
-            event = receive(document, self._new_id, self._clocks.wall_ms())
+            event = receive(document, self._new_id, self.clocks.wall_ms())
             if not isinstance(event, Refusal):
-                visitor = self._fingerprints.ip(_normal(event.context.ip)) if sender.relay and event.context.ip else address
-                event = self._fingerprints.hide(devices.named(event, device_kind), visitor)
+                visitor = (
+                    self.fingerprints.ip(addresses.normal(event.context.ip)) if sender.relay and event.context.ip else address
+                )
+                event = self.fingerprints.hide(devices.named(event, device_kind), visitor)
             received.append(event)
         return received
 
     async def _deliver(self, records: Sequence[tuple[str, bytes]]) -> list[Fate]:
         if not records:
             return []
-        fates = await deliver(self._puts, records, self._timeouts.acknowledgement)
+        fates = await deliver(self.puts, records, self.timeouts.acknowledgement)
         delivered = "retry" not in fates
-        forbidden = None if delivered else self._puts.forbidden
-        if forbidden is not None and self._health.worth_a_line(self._clocks.monotonic()):
+        forbidden = None if delivered else self.puts.forbidden
+        if forbidden is not None and self.health.worth_a_line(self.clocks.monotonic()):
             log.error(
                 "the stream refuses this collector; clients are told to send their events again",
                 action=forbidden.action,
                 resource=forbidden.resource,
                 error=str(forbidden),
             )
-        if self._health.note(delivered=delivered, now=self._clocks.monotonic()):
+        if self.health.note(delivered=delivered, now=self.clocks.monotonic()):
             if delivered:
                 log.info("the stream takes events again")
             else:
@@ -252,7 +236,7 @@ class _Endpoints:
         return fates
 
     def _new_id(self) -> str:
-        return uuid7(self._clocks.wall_ms(), secrets.randbits(ENTROPY_BITS))
+        return uuid7(self.clocks.wall_ms(), secrets.randbits(ENTROPY_BITS))
 
     async def snippet(self, request: Request) -> Response:
         headers = {"Cache-Control": "public, max-age=3600", "X-Content-Type-Options": "nosniff"}
@@ -261,7 +245,7 @@ class _Endpoints:
         return FileResponse(STATIC / "clickstream.js", media_type="text/javascript", headers=headers)
 
     async def document(self, request: Request) -> Response:
-        return Response(self._document, media_type=_JSON)
+        return Response(self.openapi, media_type=_JSON)
 
     async def healthz(self, request: Request) -> Response:
         """This process answers."""
@@ -269,10 +253,10 @@ class _Endpoints:
 
     async def readyz(self, request: Request) -> Response:
         """Whether to send traffic here; if not, says which side is stuck."""
-        if self._draining:
+        if self.draining:
             return _json({"status": "not ready", "stuck": "collector", "reason": "it is ending"}, 503)
-        if not self._health.ready(self._clocks.monotonic()):
-            forbidden = self._puts.forbidden
+        if not self.health.ready(self.clocks.monotonic()):
+            forbidden = self.puts.forbidden
             reason = "the last put was not acknowledged"
             if forbidden is not None:
                 reason = f"not allowed: {forbidden.action} on {forbidden.resource}"
@@ -283,16 +267,10 @@ class _Endpoints:
         """For Prometheus, on this machine alone: how much a shop sells is not for everybody who may send events."""
         if request.client is None or not is_loopback(request.client.host) or "x-forwarded-for" in request.headers:
             raise HTTPException(404, "Not Found")
-        return Response(prometheus.render(self._meter.samples()), media_type=prometheus.CONTENT_TYPE)
+        return Response(prometheus.render(self.meter.samples()), media_type=prometheus.CONTENT_TYPE)
 
     def drain(self) -> None:
-        self._draining = True
-
-
-def _normal(ip: str) -> str:
-    """One text for every way to write an address; what is none is hashed as it is."""
-    address = addresses.parse(ip)
-    return ip if address is None else str(address)
+        self.draining = True
 
 
 def _memory(received: Sequence[Taken | Refusal]) -> int:
@@ -301,21 +279,6 @@ def _memory(received: Sequence[Taken | Refusal]) -> int:
         _OBJECT_BYTES * (1 + len(each.errors)) if isinstance(each, Refusal) else 2 * _OBJECT_BYTES + len(each.record[1])
         for each in received
     )
-
-
-def _answers(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
-    answers: list[EventAnswer] = []
-    told = iter(fates)
-    for event in received:
-        if isinstance(event, Refusal):
-            answers.append(EventAnswer(event.event_id, "rejected", event.errors))
-            continue
-        fate = next(told)
-        if isinstance(fate, Rejected):
-            answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
-        else:
-            answers.append(EventAnswer(event.event_id, "accepted" if fate == "delivered" else "retry"))
-    return answers
 
 
 def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -165,12 +165,11 @@ def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> N
       clickstream collect keys add shop-web --rate 2000
     """
     from producers.collector.clients import keys
-    from producers.collector.clients.buckets import Rate
 
     known = keys.read(keys_file) if keys_file.exists() else []
     if any(key.name == name for key in known):
         raise UserMistake(f"there is a key named {name}", hint=f"clickstream collect keys remove {name} --keys {keys_file}")
-    key, entry = keys.generate(name, Rate(rate=rate, burst=burst), relay=relay)
+    key, entry = keys.generate(name, rate=rate, burst=burst, relay=relay)
     keys.write(keys_file, [*known, entry])
     click.echo(key)
     click.echo(f"clickstream: {keys_file} knows {name}; the key is shown this once", err=True)

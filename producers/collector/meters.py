@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import accumulate
 
 from clickstream.errors import Forbidden
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
@@ -70,13 +71,9 @@ class Meter:
             events, size = self._pending()
             yield Sample("clickstream_publisher_pending_events", events)
             yield Sample("clickstream_publisher_pending_bytes", size)
-
         if (refused := self._forbidden()) is not None:
             yield Sample("clickstream_publisher_forbidden", 1, (refused.action, refused.resource))
 
     def _histogram(self) -> Histogram:
-        below, buckets = 0, []
-        for bound, count in zip(BOUNDS, self._buckets, strict=False):
-            below += count
-            buckets.append((bound, below))
-        return Histogram(tuple(buckets), sum(self._buckets), self._seconds)
+        below = accumulate(self._buckets)  # the last one counts what is over every bound
+        return Histogram(tuple(zip(BOUNDS, below, strict=False)), sum(self._buckets), self._seconds)

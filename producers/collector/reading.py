@@ -7,9 +7,9 @@ import asyncio
 from starlette.requests import ClientDisconnect, Request
 
 from clickstream.errors import TooLarge, Undecodable
+from producers.collector.answers import Refused, busy
 from producers.collector.bodies import FORMS, Bounds, Form, inflate
 from producers.collector.memory import Lease
-from producers.collector.refusals import Refused, busy
 
 
 def form_of(request: Request) -> Form:

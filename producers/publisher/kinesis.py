@@ -35,6 +35,7 @@ class KinesisPublisher:
     with them, else to ``on_failed``; without either, the next ``flush`` (so also leaving the block) raises.
     """
 
+    SENDERS = 4
     #: Seconds in which to put what was accepted when the block is left by an exception.
     GRACE = 5.0
 
@@ -43,17 +44,14 @@ class KinesisPublisher:
         settings: Settings,
         limits: Limits | None = None,
         *,
-        senders: int = 4,
         on_failed: Callable[[Failed], None] | None = None,
-        seed: int = 0,
     ) -> None:
         # one attempt: the publisher must see each failure, because only it knows which records may be put again and when
-        self._client = Clients(settings, attempts=1, connections=senders).kinesis
+        self._client = Clients(settings, attempts=1, connections=self.SENDERS).kinesis
         self._stream = settings.stream
         self._limits = limits
         self._on_failed = on_failed
-        self._seed = seed
-        self._threads = [threading.Thread(target=self._run, name=f"put-{n}", daemon=True) for n in range(senders)]
+        self._threads = [threading.Thread(target=self._run, name=f"put-{n}", daemon=True) for n in range(self.SENDERS)]
         self._lock = threading.Lock()
         self._timekeeper = threading.Condition(self._lock)
         """The one idle sender that waits for the next due moment."""
@@ -136,12 +134,6 @@ class KinesisPublisher:
             return msgspec.structs.replace(self._core.counters)
 
     @property
-    def pending(self) -> int:
-        """Events accepted and not settled."""
-        with self._lock:
-            return self._core.pending
-
-    @property
     def waiting(self) -> tuple[int, int]:
         """Events accepted and not settled, and their memory in bytes."""
         with self._lock:
@@ -155,7 +147,7 @@ class KinesisPublisher:
 
     def _open(self) -> Publisher:
         try:
-            return Publisher(list_shards(self._client, self._stream), self._limits, seed=self._seed)
+            return Publisher(list_shards(self._client, self._stream), self._limits)
         except ValueError as error:
             raise RetryLater(f"the stream is being resharded: {error}") from error
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from clickstream.errors import ClickstreamError
+from producers.publisher.limits import Limits
 
 
 class Member(msgspec.Struct, gc=False):
@@ -41,6 +44,23 @@ class Put(msgspec.Struct, frozen=True):
     """Make this PutRecords call, then tell ``Publisher.on_result``."""
 
     parcels: tuple[Parcel, ...]
+
+
+def into_calls(parcels: Iterable[Parcel], limits: Limits) -> Iterable[Put]:
+    """Cut records into calls that Kinesis takes."""
+    call: list[Parcel] = []
+    size = 0
+    for parcel in parcels:
+        if parcel.alone:
+            yield Put((parcel,))
+            continue
+        if call and (len(call) == limits.put_records or size + parcel.size > limits.put_bytes):
+            yield Put(tuple(call))
+            call, size = [], 0
+        call.append(parcel)
+        size += parcel.size
+    if call:
+        yield Put(tuple(call))
 
 
 class RefreshShardMap(msgspec.Struct, frozen=True):

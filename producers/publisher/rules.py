@@ -36,6 +36,7 @@ from producers.publisher.puts import (
     RefreshShardMap,
     Refused,
     Settled,
+    into_calls,
 )
 
 
@@ -63,7 +64,7 @@ class Publisher:
         self._ranges: dict[str, HashRange] = {shard.shard_id: shard.hash_range for shard in shards}
         self._map = ShardMap(shards)
         self._next_map: ShardMap | None = None
-        self._lanes = {shard.shard_id: self._new_lane(shard) for shard in self._map.shards}
+        self._lanes = {shard.shard_id: Lane(shard, self.limits, self._random) for shard in self._map.shards}
         self._number = 0
         self._flushed = -1
         self._settled: list[Settled] = []
@@ -113,7 +114,7 @@ class Publisher:
             if lane.ready_at(self._flushed) <= now:
                 parcels += lane.take(now)
         self._switch()
-        actions += self._calls(parcels)
+        actions += into_calls(parcels, self.limits)
         self._wake_all()
         return actions
 
@@ -168,9 +169,6 @@ class Publisher:
 
     # -- lanes and shard maps
 
-    def _new_lane(self, shard: Shard) -> Lane:
-        return Lane(shard, self.limits, self._random)
-
     def _lane_of(self, member: Member) -> Lane:
         return self._lanes[self._map.shard_for(member.hash_key).shard_id]
 
@@ -184,7 +182,10 @@ class Publisher:
         leaving = [lane for lane in self._lanes.values() if lane.leaving]
         moving = sorted((member for lane in leaving for member in lane.unsettled()), key=lambda member: member.number)
         self._map, self._next_map = self._next_map, None
-        self._lanes = {shard.shard_id: self._lanes.get(shard.shard_id) or self._new_lane(shard) for shard in self._map.shards}
+        self._lanes = {
+            shard.shard_id: self._lanes.get(shard.shard_id) or Lane(shard, self.limits, self._random)
+            for shard in self._map.shards
+        }
         for member in moving:
             self._lane_of(member).enqueue(member)
 
@@ -285,23 +286,7 @@ class Publisher:
     def _memory(self, key: str, data: bytes) -> int:
         return len(key) + len(data) + self.MEMBER_BYTES
 
-    # -- calls and time
-
-    def _calls(self, parcels: list[Parcel]) -> Iterable[Put]:
-        """Cut records into calls that Kinesis takes."""
-        call: list[Parcel] = []
-        size = 0
-        for parcel in parcels:
-            if parcel.alone:
-                yield Put((parcel,))
-                continue
-            if call and (len(call) == self.limits.put_records or size + parcel.size > self.limits.put_bytes):
-                yield Put(tuple(call))
-                call, size = [], 0
-            call.append(parcel)
-            size += parcel.size
-        if call:
-            yield Put(tuple(call))
+    # -- time
 
     def _wake(self, lane: Lane) -> None:
         self.wake_at = min(self.wake_at, lane.ready_at(self._flushed), lane.expires_at())

@@ -17,14 +17,13 @@ from clickstream.web.listening import listen
 from producers.collector import server as web
 from producers.collector.app import Clocks, create_app
 from producers.collector.clients import keys
-from producers.collector.clients.buckets import Rate
 from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import Site
 from tests.unit.collector.stream import Stream
 
 pytestmark = pytest.mark.browser
 
-KEY, ENTRY = keys.generate("page", Rate())
+KEY, ENTRY = keys.generate("page")
 
 
 class Quiet(SimpleHTTPRequestHandler):

@@ -34,7 +34,7 @@ TRIED: Mapping[str, Sequence[float]] = {
 
 
 def quality(training: Clicks, test: Clicks, parameters: Parameters) -> evaluation.Quality:
-    return evaluation.evaluate(training, test, parameters, [evaluation.OURS])[evaluation.OURS].all
+    return evaluation.evaluate(training, test, parameters, evaluation.OURS).all
 
 
 @click.command()

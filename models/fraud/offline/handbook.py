@@ -6,7 +6,9 @@ share of frauds among them, over the same windows ending 7 days ago, because a f
 
 from __future__ import annotations
 
-from models.features.definitions import DAY_MS, Aggregate, Calendar, Feature, FeatureSet, Own, Rolling, Track
+import math
+
+from models.features.definitions import DAY_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
 
 TRANSACTION = "transaction"
 #: How long it takes until a transaction is known to have been a fraud.
@@ -14,44 +16,25 @@ LABEL_DELAY_DAYS = 7
 WINDOWS_DAYS = (1, 7, 30)
 
 
-def _customer(days: int) -> tuple[Feature, ...]:
-    window_ms = days * DAY_MS
-    return (
-        Rolling(
-            name=f"CUSTOMER_ID_NB_TX_{days}DAY_WINDOW",
-            track="customer",
-            aggregate=Aggregate.COUNT,
-            window_ms=window_ms,
-        ),
-        Rolling(
-            name=f"CUSTOMER_ID_AVG_AMOUNT_{days}DAY_WINDOW",
-            track="customer",
-            aggregate=Aggregate.MEAN,
-            column="TX_AMOUNT",
-            window_ms=window_ms,
-        ),
+def _customer(name: str, days: int, aggregate: Aggregate, column: str = "") -> Rolling:
+    return Rolling(
+        name=f"CUSTOMER_ID_{name}_{days}DAY_WINDOW",
+        track="customer",
+        aggregate=aggregate,
+        column=column,
+        window_ms=days * DAY_MS,
     )
 
 
-def _terminal(days: int) -> tuple[Feature, ...]:
-    window_ms, delay_ms = days * DAY_MS, LABEL_DELAY_DAYS * DAY_MS
-    return (
-        Rolling(
-            name=f"TERMINAL_ID_NB_TX_{days}DAY_WINDOW",
-            track="terminal",
-            aggregate=Aggregate.COUNT,
-            window_ms=window_ms,
-            delay_ms=delay_ms,
-        ),
-        Rolling(
-            name=f"TERMINAL_ID_RISK_{days}DAY_WINDOW",
-            track="terminal",
-            aggregate=Aggregate.MEAN,
-            column="TX_FRAUD",
-            window_ms=window_ms,
-            delay_ms=delay_ms,
-            empty=0.0,
-        ),
+def _terminal(name: str, days: int, aggregate: Aggregate, column: str = "", empty: float = math.nan) -> Rolling:
+    return Rolling(
+        name=f"TERMINAL_ID_{name}_{days}DAY_WINDOW",
+        track="terminal",
+        aggregate=aggregate,
+        column=column,
+        window_ms=days * DAY_MS,
+        delay_ms=LABEL_DELAY_DAYS * DAY_MS,
+        empty=empty,
     )
 
 
@@ -61,23 +44,33 @@ CUSTOMER = FeatureSet(
     features=(
         Calendar(name="TX_DURING_WEEKEND", part=Calendar.Part.WEEKEND),
         Calendar(name="TX_DURING_NIGHT", part=Calendar.Part.NIGHT),
-        *(feature for days in WINDOWS_DAYS for feature in _customer(days)),
+        *(
+            feature
+            for days in WINDOWS_DAYS
+            for feature in (
+                _customer("NB_TX", days, Aggregate.COUNT),
+                _customer("AVG_AMOUNT", days, Aggregate.MEAN, "TX_AMOUNT"),
+            )
+        ),
     ),
 )
 TERMINAL = FeatureSet(
     name="handbook-terminal",
     tracks=(Track(name="terminal", key="TERMINAL_ID", kinds=(TRANSACTION,), columns=("TX_FRAUD",), limit=1024),),
-    features=tuple(feature for days in WINDOWS_DAYS for feature in _terminal(days)),
+    features=tuple(
+        feature
+        for days in WINDOWS_DAYS
+        for feature in (
+            _terminal("NB_TX", days, Aggregate.COUNT),
+            _terminal("RISK", days, Aggregate.MEAN, "TX_FRAUD", empty=0.0),
+        )
+    ),
 )
 HANDBOOK = FeatureSet(
     name="handbook",
     tracks=(*CUSTOMER.tracks, *TERMINAL.tracks),
     features=(*CUSTOMER.features, *TERMINAL.features),
 )
-
-
-def ratio_name(days: int) -> str:
-    return f"CUSTOMER_ID_AMOUNT_RATIO_{days}DAY_WINDOW"
 
 
 #: What our model is given: the published features, the amount, and the amount over the mean of the customer's earlier ones.
@@ -87,15 +80,6 @@ MODEL_FEATURES = FeatureSet(
     features=(
         Own(name="TX_AMOUNT", field="TX_AMOUNT"),
         *HANDBOOK.features,
-        *(
-            Rolling(
-                name=ratio_name(days),
-                track="customer",
-                aggregate=Aggregate.RATIO,
-                column="TX_AMOUNT",
-                window_ms=days * DAY_MS,
-            )
-            for days in WINDOWS_DAYS
-        ),
+        *(_customer("AMOUNT_RATIO", days, Aggregate.RATIO, "TX_AMOUNT") for days in WINDOWS_DAYS),
     ),
 )

@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from clickstream.errors import Missing
-from models.fraud.offline.handbook import LABEL_DELAY_DAYS, MODEL_FEATURES, WINDOWS_DAYS, ratio_name
+from models.fraud.offline.handbook import LABEL_DELAY_DAYS, MODEL_FEATURES, WINDOWS_DAYS
 
 FOLDER = "fraud_handbook_simulated"
 _TRAIN = "transformed_train_2018-07-25_2018-07-31.csv.gz"
@@ -76,7 +76,7 @@ def _with_ratios(transactions: pd.DataFrame) -> pd.DataFrame:
         mean = transactions[f"CUSTOMER_ID_AVG_AMOUNT_{days}DAY_WINDOW"]
         amount = transactions["TX_AMOUNT"]
         usual = ((count * mean - amount) / (count - 1)).where(count > 1)
-        ratios[ratio_name(days)] = (amount / usual).where(usual > 0)
+        ratios[f"CUSTOMER_ID_AMOUNT_RATIO_{days}DAY_WINDOW"] = (amount / usual).where(usual > 0)
     return transactions.assign(**ratios)
 
 

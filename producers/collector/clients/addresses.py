@@ -9,7 +9,6 @@ from collections.abc import Sequence
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-
 #: ``203.0.113.7:54321``, ``[2001:db8::1]`` and ``[2001:db8::1]:443``: some proxies write the port too (RFC 7239 allows it).
 _WITH_PORT = re.compile(r"\[(?P<six>[^\[\]]+)\](:[0-9]{1,5})?|(?P<four>[0-9.]+):[0-9]{1,5}")
 
@@ -27,6 +26,12 @@ def parse(text: str) -> Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
+
+
+def normal(ip: str) -> str:
+    """One text for every way to write an address; what is none is hashed as it is."""
+    address = parse(ip)
+    return ip if address is None else str(address)
 
 
 def client(peer: str, forwarded_for: str, trusted: Sequence[Network]) -> Address | None:

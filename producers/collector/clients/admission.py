@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from starlette.requests import Request
 
+from producers.collector.answers import Refused
 from producers.collector.clients import addresses
 from producers.collector.clients.buckets import TokenBucket
 from producers.collector.clients.keys import ApiKey, KeyRing
-from producers.collector.refusals import Refused
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -37,7 +37,7 @@ class Admission:
     def __init__(self, keys: Iterable[ApiKey] | None, trusted: Sequence[addresses.Network], now: float) -> None:
         keys = None if keys is None else list(keys)
         self._ring = None if keys is None else KeyRing(keys)
-        self._buckets = {key.sha256: TokenBucket(key.limit, now) for key in keys or ()}
+        self._buckets = {key.sha256: TokenBucket(key.rate, key.burst, now) for key in keys or ()}
         self._trusted = trusted
 
     def admit(self, request: Request, now: float) -> Sender:

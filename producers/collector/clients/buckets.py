@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import msgspec
-
-
-class Rate(msgspec.Struct, frozen=True, kw_only=True):
-    """Events per second over the long run, and how many at once after a pause."""
-
-    rate: float = 1_000.0
-    burst: float = 5_000.0
-
-    def __post_init__(self) -> None:
-        if self.rate <= 0 or self.burst < 1:
-            raise ValueError("a rate is above 0 and a burst at least 1")
-
 
 class TokenBucket:
-    """One token an event; full at first.
+    """One token an event: ``rate`` a second over the long run, ``burst`` at once after a pause; full at first.
 
     A request of more events than the burst passes when the bucket is full and leaves it in debt: it could never pass
     otherwise, and the rate over the long run stays what it is.
     """
 
-    def __init__(self, rate: Rate, now: float) -> None:
+    def __init__(self, rate: float, burst: float, now: float) -> None:
         self._rate = rate
-        self._tokens = rate.burst
+        self._burst = burst
+        self._tokens = burst
         self._at = now
 
     def wait_for(self, events: float, now: float) -> float:
         """Seconds until ``take`` would let so many events pass; 0 when it would now."""
-        needed = min(events, self._rate.burst)
-        return max(0.0, (needed - self._level(now)) / self._rate.rate)
+        needed = min(events, self._burst)
+        return max(0.0, (needed - self._level(now)) / self._rate)
 
     def take(self, events: float, now: float) -> float:
         """Let these events pass and return 0, or take nothing and return the seconds to wait."""
@@ -43,4 +31,4 @@ class TokenBucket:
 
     def _level(self, now: float) -> float:
         # a clock that seems to run backwards (two threads, two readings) adds nothing
-        return min(self._rate.burst, self._tokens + max(0.0, now - self._at) * self._rate.rate)
+        return min(self._burst, self._tokens + max(0.0, now - self._at) * self._rate)

@@ -14,9 +14,10 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from producers.collector.clients.buckets import Rate
 
 PREFIX = "ck_"
+#: Of a key that is given no other.
+RATE, BURST = 1_000.0, 5_000.0
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,16 +26,18 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     sha256: str
     """Hex digest of the whole key."""
-    rate: float = Rate().rate
-    """Events per second."""
-    burst: float = Rate().burst
-    """Events at once."""
+    rate: float = RATE
+    """Events per second over the long run."""
+    burst: float = BURST
+    """Events at once after a pause."""
     relay: bool = False
     """Its holder is a server that speaks for visitors: the ip in its events' context counts, not its own. (It is hashed.)"""
 
-    @property
-    def limit(self) -> Rate:
-        return Rate(rate=self.rate, burst=self.burst)
+    def __post_init__(self) -> None:
+        if self.rate <= 0 or self.burst < 1:
+            raise ValueError("a rate is above 0 and a burst at least 1")
+        if len(self.sha256) != 64:
+            raise ValueError(f"the hash of {self.name} is not a SHA-256 in hex")
 
 
 class _File(msgspec.Struct):
@@ -56,10 +59,10 @@ def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def generate(name: str, limit: Rate, *, relay: bool = False) -> tuple[str, ApiKey]:
+def generate(name: str, *, rate: float = RATE, burst: float = BURST, relay: bool = False) -> tuple[str, ApiKey]:
     """A new key and its entry."""
     key = PREFIX + secrets.token_urlsafe(32)
-    return key, ApiKey(name=name, sha256=digest(key), rate=limit.rate, burst=limit.burst, relay=relay)
+    return key, ApiKey(name=name, sha256=digest(key), rate=rate, burst=burst, relay=relay)
 
 
 def read(path: Path) -> list[ApiKey]:
@@ -71,13 +74,9 @@ def read(path: Path) -> list[ApiKey]:
             f"cannot read the keys in {path}: {error.strerror}", hint=f"clickstream collect keys add NAME --keys {path}"
         ) from error
     try:
-        keys = msgspec.json.decode(content, type=_File).keys
-        for key in keys:
-            if key.limit and len(key.sha256) != 64:
-                raise ValueError(f"the hash of {key.name} is not a SHA-256 in hex")
-    except (msgspec.MsgspecError, ValueError) as error:
+        return msgspec.json.decode(content, type=_File).keys
+    except msgspec.MsgspecError as error:
         raise UserMistake(f"{path} is not a file of keys: {error}", hint="restore it, or begin a new one") from error
-    return keys
 
 
 def write(path: Path, keys: Iterable[ApiKey]) -> None:

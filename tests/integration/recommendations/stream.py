@@ -100,7 +100,7 @@ def replay(site: Site, split: Split, *, train: bool = True, active: int = ACTIVE
         asked = time.monotonic()
         asker.close()
     grouped = clicks.group(split.training), clicks.group(split.test)
-    alone = evaluation.evaluate(*grouped, Parameters(), [evaluation.OURS])[evaluation.OURS].all
+    alone = evaluation.evaluate(*grouped, Parameters(), evaluation.OURS).all
     return Outcome(
         trained=train,
         positions=len(places),

@@ -55,7 +55,7 @@ def sample(datasets_folder: Path) -> Split:
         counts[each.session] = counts.get(each.session, 0) + 1
         if counts[each.session] <= _CLICKS:
             test.append(each)
-    return Split("sample", [each for each in whole.training if each.session in latest], test)
+    return Split([each for each in whole.training if each.session in latest], test)
 
 
 def test_through_stream_worker_and_api_it_is_as_good_as_alone(settings: Settings, datasets: Path, tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 
 from producers.collector.bodies import Bounds
 from producers.collector.clients import keys
-from producers.collector.clients.buckets import Rate
 from tests.unit.collector.conftest import Site, event, purchase
 from tests.unit.collector.stream import Mood
 
-KEY, ENTRY = keys.generate("fuzz", Rate(rate=1e9, burst=1e9))
+KEY, ENTRY = keys.generate("fuzz", rate=1e9, burst=1e9)
 #: What a request may be answered with; of the 5xx the one that says "later".
 STATUSES = {200, 207, 400, 401, 404, 405, 413, 415, 422, 503}
 

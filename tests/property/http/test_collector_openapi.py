@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from producers.collector.bodies import Bounds
 from producers.collector.clients import keys
-from producers.collector.clients.buckets import Rate
 from producers.collector.openapi import document
 from tests.property.http.json_schemas import Document
 from tests.unit.collector.conftest import Site
 from tests.unit.collector.stream import Mood
 
-KEY, ENTRY = keys.generate("openapi", Rate(rate=1e9, burst=1e9))
+KEY, ENTRY = keys.generate("openapi", rate=1e9, burst=1e9)
 DESCRIBED = Document(json.loads(document(Bounds())))
 POST = DESCRIBED.root["paths"]["/v1/events"]["post"]
 BODY = POST["requestBody"]["content"]["application/json"]["schema"]

@@ -14,12 +14,11 @@ from structlog.testing import capture_logs
 from producers.collector.app import Timeouts
 from producers.collector.bodies import Bounds
 from producers.collector.clients import keys
-from producers.collector.clients.buckets import Rate
 from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 
-KEY, ENTRY = keys.generate("shop", Rate(rate=10, burst=20))
-RELAY_KEY, RELAY = keys.generate("backend", Rate(), relay=True)
+KEY, ENTRY = keys.generate("shop", rate=10, burst=20)
+RELAY_KEY, RELAY = keys.generate("backend", relay=True)
 GUARDED: dict[str, Any] = {"keys": [ENTRY, RELAY], "peer": "203.0.113.9"}
 
 

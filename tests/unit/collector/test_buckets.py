@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from producers.collector.clients.buckets import Rate, TokenBucket
+from producers.collector.clients.buckets import TokenBucket
+from producers.collector.clients.keys import ApiKey
 
 #: rate 10/s, burst 20; each step: (time, events, seconds to wait)
 TABLES = {
@@ -20,7 +21,7 @@ TABLES = {
 
 @pytest.mark.parametrize("steps", TABLES.values(), ids=TABLES)
 def test_bucket(steps: list[tuple[float, int, float]]) -> None:
-    bucket = TokenBucket(Rate(rate=10, burst=20), 0.0)
+    bucket = TokenBucket(10, 20, 0.0)
     for now, events, wait in steps:
         assert bucket.wait_for(events, now) == pytest.approx(wait)
         assert bucket.take(events, now) == pytest.approx(wait)
@@ -29,4 +30,4 @@ def test_bucket(steps: list[tuple[float, int, float]]) -> None:
 @pytest.mark.parametrize(("rate", "burst"), [(0, 1), (-1, 1), (1, 0.5)])
 def test_a_rate_that_lets_nothing_through_is_refused(rate: float, burst: float) -> None:
     with pytest.raises(ValueError, match="rate"):
-        Rate(rate=rate, burst=burst)
+        ApiKey(name="x", sha256="0" * 64, rate=rate, burst=burst)

@@ -15,7 +15,6 @@ from clickstream.errors import Missing, UserMistake
 from clickstream.events import Context, decode
 from clickstream.settings import Settings
 from producers.collector.clients import addresses, hash_key, keys
-from producers.collector.clients.buckets import Rate
 from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import SECRET, purchase
 
@@ -61,8 +60,8 @@ def test_the_settings_secret_comes_first_and_a_served_network_needs_one(tmp_path
 
 def test_keys_are_hashed_at_rest(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    key, entry = keys.generate("shop", Rate(rate=5, burst=9), relay=True)
-    other, other_entry = keys.generate("app", Rate())
+    key, entry = keys.generate("shop", rate=5, burst=9, relay=True)
+    other, other_entry = keys.generate("app")
     keys.write(file, [entry, other_entry])
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert key not in file.read_text()

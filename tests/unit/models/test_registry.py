@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -163,7 +163,7 @@ class Shelf:
 
 def test_a_follower_swaps_when_it_looks_and_keeps_what_it_has_in_trouble() -> None:
     shelf = Shelf()
-    followed = Followed(shelf, "tiny", lambda version: version.files["name"].decode(), every_ms=10)
+    followed = Followed(cast("Registry", shelf), "tiny", lambda version: version.files["name"].decode(), every_ms=10)
     assert (followed.look(0), followed.value) == (False, None)
     shelf.promote("one")
     assert (followed.look(9), followed.value) == (False, None)

@@ -168,7 +168,7 @@ def test_a_table_for_people(tmp_path: Path) -> None:
 
 def test_a_split_is_by_time() -> None:
     every = [Click(f"s{n}", "a", n) for n in (3, 1, 4, 0, 2)]
-    split = datasets.split("x", every)
+    split = datasets.split(every)
     assert [click.session for click in split.test] == ["s4"]
     assert [click.session for click in split.training] == ["s3", "s1", "s0", "s2"]
 
@@ -195,4 +195,6 @@ def test_what_is_no_data_set_is_said_with_its_line(
 
 def evaluation_of(name: str) -> Mapping[str, evaluation.Result]:
     split = datasets.load(name, Path("nowhere"))
-    return evaluation.evaluate(clicks.group(split.training), clicks.group(split.test), Parameters())
+    training, test = clicks.group(split.training), clicks.group(split.test)
+    names = (*baselines.BASELINES, evaluation.OURS)
+    return {name: evaluation.evaluate(training, test, Parameters(), name) for name in names}
