@@ -59,9 +59,8 @@ def encode(partial: Partial, width: int) -> bytes:
     limit = HOUR_LEADERS if width == HOUR else MINUTE_LEADERS
     uniques = partial.uniques.to_bytes()
     while True:
-        content = RowContent(
-            partial.events, partial.revenue, uniques, partial.funnel, [_leaders(tally, limit) for tally in partial.tallies]
-        )
+        tallies = [_leaders(tally, limit) for tally in partial.tallies.values()]
+        content = RowContent(partial.events, partial.revenue, uniques, partial.funnel, tallies)
         data = _encoder.encode(content)
         if len(data) > _COMPRESS_ABOVE:
             data = zlib.compress(data, 1)

@@ -139,7 +139,7 @@ class AnalyticsFold:
                 fresh.add(part, accumulator.total, capacity(1))
                 fresh.uniques.add(part.users)
             if self._hours_deferred:
-                self._grow(hour).waiting += sum(map(_keys, parts.values()))
+                self._grow(hour).waiting += sum(part.most_keys for part in parts.values())
             else:
                 self._add_to_hour(hour, parts, events, minutes)
         for minute, counters in self._sessions.follow(events, minutes, watermark).items():
@@ -154,10 +154,9 @@ class AnalyticsFold:
         """True when every key can be counted singly in its minute and in its hour, so that their order does not matter."""
         keys = 0
         for minute, part in parts.items():
-            more = _keys(part)
-            if not self._fits(self._window(minute), more):
+            if not self._fits(self._window(minute), part.most_keys):
                 return False
-            keys += more
+            keys += part.most_keys
         return self._fits(hour, keys)
 
     def _fits(self, window: Window, keys: int) -> bool:
@@ -168,7 +167,7 @@ class AnalyticsFold:
         accumulator = self._grow(hour)
         fresh, total = accumulator.growing(), accumulator.total
         limit = capacity(HOUR)
-        if len(parts) > 1 and not fresh.has_room(sum(map(_keys, parts.values())), total, limit):
+        if len(parts) > 1 and not fresh.has_room(sum(part.most_keys for part in parts.values()), total, limit):
             # a full tally admits keys in shard order, so the minutes may not be added one after the other
             ordered = [event for event, minute in zip(events, minutes, strict=True) if minute in parts]
             fresh.add(columns(ordered), total, limit)
@@ -259,11 +258,6 @@ class AnalyticsFold:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)
-
-
-def _keys(part: Columns) -> int:
-    """No tally gets more new keys of it than this."""
-    return max(len(part.products), len(part.searches), len(part.carted), len(part.bought), len(part.countries))
 
 
 def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:

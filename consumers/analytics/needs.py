@@ -12,7 +12,7 @@ NEEDS = Needs(
     tables=(AGGREGATES,),
     worker=Access((AGGREGATES.may("PutItem"),)),
     serving=Access((AGGREGATES.may("DescribeTable Query"),)),
-    effect="consumers.analytics.effect:look",
+    effect="consumers.analytics.views:look",
     comparer="load.verdict.subjects:analytics_of_run",
     page="serving.pages.frame:NOW",
 )

@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.failures.outages import asked
+from clickstream.events import AnyEvent
+from clickstream.failures.outages import asked, translated
 from clickstream.progress.completeness import Completeness
 from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
 from consumers.analytics import NAME, aggregate_rows, windows
 from consumers.analytics.aggregate_rows import RowContent
-from consumers.analytics.counting.totals import Total, answer
+from consumers.analytics.counting.totals import Funnel, Total, WindowView, answer
 from consumers.analytics.counting.uniques import Estimate
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.ranking import Top
-from consumers.analytics.window_view import Funnel, WindowView
-from consumers.analytics.windows import Granularity
+from consumers.analytics.windows import MINUTE_MS, Granularity
+from consumers.explain.life import Effect, Put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
@@ -127,3 +128,24 @@ def put_to_visible(shards: Iterable[ShardProgress]) -> Wait | None:
         merged.add(other)
     p50, p99 = (int(merged.get_value_at_percentile(percent)) for percent in (50, 99))
     return Wait(p50, p99, int(merged.get_total_count()))
+
+
+def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
+    """The row of the event's minute on its shard, if it was written at the event's position or later."""
+    start_ms = event.occurred_at - event.occurred_at % MINUTE_MS
+    with translated("DynamoDB"):
+        found = clients.dynamodb.query(
+            TableName=AGGREGATES.of(settings),
+            KeyConditionExpression="#window = :window AND begins_with(#part, :part)",
+            ProjectionExpression="#part, #position",
+            ExpressionAttributeNames={"#window": "window", "#part": "part", "#position": "position"},
+            ExpressionAttributeValues={
+                ":window": {"S": windows.partition(1, start_ms)},
+                ":part": {"S": f"{start_ms:014d}#{put.shard}#"},
+            },
+            ConsistentRead=True,
+        )
+    rows = [item for item in found["Items"] if item["position"]["S"] >= str(put.position)]
+    if not rows:
+        return None
+    return Effect(what="counted in its minute", facts={"minute": start_ms, "row": rows[0]["part"]["S"]})

@@ -13,7 +13,7 @@ from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from consumers.archive import parquet
-from consumers.archive.names import Name, covered
+from consumers.archive.names import Name, covered, stored
 from consumers.archive.sink import EVENTS
 
 if TYPE_CHECKING:
@@ -80,9 +80,7 @@ class Compactor:
     def sizes(self) -> dict[Name, int]:
         """Every file of the archive, in bytes. Raises RetryLater."""
         with translated("S3"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix="date=")
-            found = [(Name.parse(item["Key"]), item["Size"]) for page in pages for item in page.get("Contents", [])]
-        return {name: size for name, size in found if name is not None}
+            return stored(self._s3, self._bucket)
 
     def carry_out(self, plan: Plan, *, tell: Callable[[Merging], None]) -> None:
         """Merge, then delete what the merged files hold. Raises RetryLater."""

@@ -1,4 +1,4 @@
-"""The archive's object keys, and which of them a reader must look at. Pure.
+"""The archive's object keys, and which of them a reader must look at.
 
 ``date=2026-11-24/hour=17/shardId-000000000003.00000012-00000012.parquet`` holds what chunk 12 of that shard has of that hour;
 ``….00000004-00000012.parquet`` is compacted, and holds chunks 4 to 12.
@@ -13,10 +13,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from consumers.archive.fold import HOUR_MS
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 _KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/(shardId-\d+)\.(\d{8,})-(\d{8,})\.parquet")
 
@@ -53,6 +57,13 @@ class Name(msgspec.Struct, frozen=True, order=True):
             and self.first <= other.first
             and other.last <= self.last
         )
+
+
+def stored(s3: S3Client, bucket: str) -> dict[Name, int]:
+    """Every file of the archive, in bytes."""
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="date=")
+    found = ((Name.parse(item["Key"]), item["Size"]) for page in pages for item in page.get("Contents", []))
+    return {name: size for name, size in found if name is not None}
 
 
 def covered(names: Iterable[Name]) -> set[Name]:

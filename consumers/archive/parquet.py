@@ -68,15 +68,12 @@ def encode(lines: Sequence[bytes]) -> bytes:
 
 
 def _parsed(data: bytes) -> pa.Table:
+    """The lines as columns, with times in the unit of the file."""
     table = pyarrow.json.read_json(
         io.BytesIO(data),
         read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=pyarrow.json.ParseOptions(explicit_schema=_PARSED, unexpected_field_behavior="ignore"),
     )
-    return _with_times(table)
-
-
-def _with_times(table: pa.Table) -> pa.Table:
     times = table.column(_TIME).cast(pa.timestamp("ms")).cast(pa.timestamp("us"))
     return table.set_column(_TIME, SCHEMA.field(_TIME), times)
 

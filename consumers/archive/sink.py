@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -84,16 +84,12 @@ class ArchiveBucket:
 
     def _put(self, key: str, body: bytes, events: int, there: Version | None) -> Version | None:
         """The version written; None if the object is not what we took it for."""
+        condition: dict[str, Any] = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
         with translated("S3"):
             try:
-                if there is None:
-                    answer = self._s3.put_object(
-                        Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, IfNoneMatch="*"
-                    )
-                else:
-                    answer = self._s3.put_object(
-                        Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, IfMatch=there.etag
-                    )
+                answer = self._s3.put_object(
+                    Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, **condition
+                )
             except ClientError as error:
                 if error_code(error) not in _REFUSED:
                     raise

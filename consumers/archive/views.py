@@ -13,7 +13,7 @@ from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 from consumers.archive.fold import SCATTERED
-from consumers.archive.names import Name, covered
+from consumers.archive.names import Name, covered, stored
 from consumers.archive.needs import ARCHIVE
 
 if TYPE_CHECKING:
@@ -83,10 +83,8 @@ class Archive:
         """Which together hold every archived event once."""
         bucket = ARCHIVE.of(self._settings)
         with asked("S3", f"bucket {bucket}"):
-            pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="date=")
-            names = {Name.parse(item["Key"]) for page in pages for item in page.get("Contents", [])} - {None}
-        found = {name for name in names if name is not None}
-        return sorted(found - covered(found))
+            found = stored(self._s3, bucket)
+        return sorted(found.keys() - covered(found))
 
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = {"region": self._settings.region}

@@ -33,7 +33,7 @@ from consumers.explain.life import (
 from consumers.explain.search import Limit, search, shards_of
 from consumers.fraud.views import Decision, Decisions
 from consumers.needs import applications
-from consumers.orders.effect import order
+from consumers.orders.views import placed_by
 from consumers.runtime.position import Position
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
@@ -98,7 +98,7 @@ class Explainer:
             puts=puts,
             applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
             letters=letters,
-            order=order(self._clients, self._settings, event),
+            order=placed_by(event, self._clients, self._settings),
         )
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:

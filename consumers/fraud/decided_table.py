@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -17,20 +17,14 @@ from consumers.fraud.items import decision_of
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+    from consumers.fraud.fold import Candidate
+    from consumers.fraud.shadow.opinion_items import Opinion
+
 #: DynamoDB's limit of one BatchGetItem.
 _MOST = 100
 
 
-class Asked(Protocol):
-    """Whose decision is looked for: ``purchase`` is its fingerprint."""
-
-    @property
-    def event_id(self) -> str: ...
-    @property
-    def purchase(self) -> str: ...
-
-
-def on(dynamodb: DynamoDBClient, table: str, asked: Iterable[Asked]) -> dict[tuple[str, str], Decision]:
+def on(dynamodb: DynamoDBClient, table: str, asked: Iterable[Candidate | Opinion]) -> dict[tuple[str, str], Decision]:
     """The decisions on these very purchases, by event id and purchase; left out as by :func:`decisions`."""
     wanted = {(each.event_id, each.purchase) for each in asked}
     found = decisions(dynamodb, table, (event_id for event_id, _ in wanted))
@@ -45,7 +39,7 @@ def decisions(dynamodb: DynamoDBClient, table: str, keys: Iterable[str]) -> dict
     """The decisions that stand, by key: an event id is that of its first purchase. Of another version of this code, or not made
     yet: left out."""
     found = {}
-    for item in _items(dynamodb, table, [{"event_id": {"S": key}} for key in dict.fromkeys(keys)]):
+    for item in items(dynamodb, table, [{"event_id": {"S": key}} for key in dict.fromkeys(keys)]):
         try:
             found[item["event_id"]["S"]] = decision_of(item)
         except msgspec.MsgspecError:
@@ -56,10 +50,11 @@ def decisions(dynamodb: DynamoDBClient, table: str, keys: Iterable[str]) -> dict
 def kinds(dynamodb: DynamoDBClient, table: str, decided: Iterable[Decision]) -> dict[str, str]:
     """What became known, by the decision's key, see :mod:`models.fraud.labels`; ``table``: of outcomes."""
     keys = [outcomes.label_key(decision) for decision in decided]
-    return {item["part"]["S"].split("#", 2)[2]: item["kind"]["S"] for item in _items(dynamodb, table, keys)}
+    return {item["part"]["S"].split("#", 2)[2]: item["kind"]["S"] for item in items(dynamodb, table, keys)}
 
 
-def _items(dynamodb: DynamoDBClient, table: str, keys: Sequence[Any]) -> Iterable[Any]:
+def items(dynamodb: DynamoDBClient, table: str, keys: Sequence[Any]) -> Iterator[Any]:
+    """Those that there are, of any table, as they are now. Raises Throttled when some were left unread."""
     for start in range(0, len(keys), _MOST):
         with translated("DynamoDB"):
             answer = dynamodb.batch_get_item(

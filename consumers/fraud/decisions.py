@@ -1,11 +1,11 @@
-"""Purchases and a model in, decisions out. Pure."""
+"""Purchases and a model in, decisions out; a decision as JSON. Pure."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -109,7 +109,7 @@ def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int)
     verdict = model.card.thresholds.verdict(score)
     source = Source.MODEL if model.is_supervised else Source.UNSUPERVISED
     over = _overruling(model, candidate)
-    if over is not None and _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
+    if _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
         verdict = RULE_THRESHOLDS.verdict(over.score)
         source = Source.SAFEGUARD if model.is_supervised else Source.RULES
         reasons = over.reasons
@@ -118,13 +118,11 @@ def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int)
     return _decision(candidate, verdict, score, reasons, source, serving.version, now_ms)
 
 
-def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore | None:
-    """The rules that count beside this model, if one fires."""
+def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore:
+    """Of the rules that count beside this model."""
     named = _named(candidate)
     found = safeguard(named)
-    if not model.is_supervised:
-        found = max(found, judge(COLD_START, named), key=lambda found: found.score)
-    return found if found.score > 0 else None
+    return found if model.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
 
 
 _SEVERITY = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
@@ -160,3 +158,26 @@ def _decision(
         model_version=version,
         vector=candidate.vector,
     )
+
+
+def as_json(decision: Decision) -> dict[str, Any]:
+    """Every field but the vector, which stands as ``features`` by name; a missing value is null."""
+    names = PURCHASES.names
+    # a decision of older code may carry another vector: its numbers are given, but not under names that may be wrong
+    named = names if len(names) == len(decision.vector) else [str(n) for n in range(len(decision.vector))]
+    document: dict[str, Any] = msgspec.to_builtins(decision)
+    del document["vector"], document["is_reuse"]
+    for reason in document["reasons"]:
+        reason["value"] = _number(reason["value"])
+    return document | {"features": {name: _number(value) for name, value in zip(named, decision.vector, strict=True)}}
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def alert_text(decision: Decision) -> bytes:
+    """An alert's message: the decision without its features, one JSON object."""
+    document = as_json(decision)
+    del document["features"]
+    return msgspec.json.encode(document)

@@ -47,8 +47,4 @@ def decision_of(item: dict[str, Any]) -> Decision:
     return _decoder.decode(item["decision"]["B"])
 
 
-def alert_is_due(item: dict[str, Any]) -> bool:
-    return bool(item.get("alert") == {"S": PENDING})
-
-
 _decoder = msgspec.msgpack.Decoder(Decision)

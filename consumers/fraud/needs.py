@@ -36,7 +36,7 @@ NEEDS = Needs(
         (DECISIONS.may("GetItem"), OUTCOMES.may("Query")),
         (MODELS.objects("models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),),
     ),
-    effect="consumers.fraud.effect:look",
+    effect="consumers.fraud.views:look",
     comparer="load.verdict.subjects:fraud",
     page="serving.pages.frame:FRAUD",
 )

@@ -45,6 +45,21 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     """Of the frauds."""
     money_caught: int = 0
 
+    @classmethod
+    def of(cls, judged: Iterable[tuple[Verdict, int, str | None]]) -> Truth:
+        """Of decisions as (verdict, euro cents, what is known of it); None: nothing."""
+        known = [
+            (verdict is not Verdict.APPROVE, cents, kind != GENUINE) for verdict, cents, kind in judged if kind is not None
+        ]
+        return cls(
+            labelled=len(known),
+            frauds=sum(fraud for _, _, fraud in known),
+            caught=sum(alarm and fraud for alarm, _, fraud in known),
+            alarms=sum(alarm for alarm, _, _ in known),
+            money=sum(cents for _, cents, fraud in known if fraud),
+            money_caught=sum(cents for alarm, cents, fraud in known if alarm and fraud),
+        )
+
     @property
     def precision(self) -> float | None:
         """The share of the alarms that were frauds; None without labelled alarms."""
@@ -153,14 +168,5 @@ def _minute(start_ms: int, items: Iterable[Mapping[str, Any]]) -> DecidedMinute:
         counts[verdict] += 1
         money[verdict] += cents
         versions[item["model_version"]["S"]] += 1
-    known = [(*decided[key], kind != GENUINE) for key, kind in kinds.items() if key in decided]
-    frauds = [(verdict is not Verdict.APPROVE, cents) for verdict, cents, fraud in known if fraud]
-    truth = Truth(
-        labelled=len(known),
-        frauds=len(frauds),
-        caught=sum(caught for caught, _ in frauds),
-        alarms=sum(verdict is not Verdict.APPROVE for verdict, _, _ in known),
-        money=sum(cents for _, cents in frauds),
-        money_caught=sum(cents for caught, cents in frauds if caught),
-    )
+    truth = Truth.of((*judged, kinds.get(key)) for key, judged in decided.items())
     return DecidedMinute(start_ms=start_ms, counts=counts, money=money, versions=dict(versions), truth=truth)

@@ -29,9 +29,6 @@ class Rule(msgspec.Struct, frozen=True):
     def fires(self, features: Mapping[str, float]) -> bool:
         return all(features[name] >= bound for name, bound in self.at_least.items())  # NaN is at least nothing
 
-    def reasons(self, features: Mapping[str, float]) -> list[Reason]:
-        return [Reason(name, features[name], self.score) for name in self.at_least]
-
 
 SAFEGUARDS: Sequence[Rule] = (Rule({"amount": ABSURD_AMOUNT}, 0.5),)
 COLD_START: Sequence[Rule] = (
@@ -55,16 +52,13 @@ class RuleScore(msgspec.Struct, frozen=True):
     reasons: list[Reason]
 
 
-NOTHING_FIRED = RuleScore(0.0, [])
-
-
 def judge(rules: Sequence[Rule], features: Mapping[str, float]) -> RuleScore:
     """The strongest rule that fires; ``features`` by name, NaN for missing."""
     fired = [rule for rule in rules if rule.fires(features)]
     if not fired:
-        return NOTHING_FIRED
+        return RuleScore(0.0, [])
     strongest = max(fired, key=lambda rule: rule.score)
-    return RuleScore(strongest.score, strongest.reasons(features))
+    return RuleScore(strongest.score, [Reason(name, features[name], strongest.score) for name in strongest.at_least])
 
 
 def safeguard(features: Mapping[str, float]) -> RuleScore:

@@ -10,21 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
+from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.purchases import MOST_NAMED
-from consumers.fraud.crossing.completing import Completing
-from consumers.fraud.crossing.freshness import OtherShards
+from clickstream.settings import Settings
+from consumers.fraud import NAME
+from consumers.fraud.crossing.freshness import OtherShards, completed
 from consumers.fraud.crossing.sightings import SightingsTable
-from consumers.fraud.decisions import Decision, Serving, as_reuse, decide
+from consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, decide
 from consumers.fraud.fold import Candidate
-from consumers.fraud.items import SENT, alert_is_due, decision_of, item_of
+from consumers.fraud.items import PENDING, SENT, decision_of, item_of
+from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.presenting import alert_text
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from consumers.topics import Topic
@@ -32,56 +34,37 @@ from models.features.crossing import Part
 from models.fraud.scoring import FraudModel
 from models.registry.following import Followed
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_sns import SNSClient
-
 #: A batch write knows no conditions, so decisions go one by one; this many at a time hide the round trips.
 THREADS = 8
 
 log = structlog.get_logger()
 
 
-class Alerts:
-    """The topic of alerts."""
-
-    def __init__(self, sns: SNSClient, topic: str) -> None:
-        self._topic = Topic(sns, topic)
-
-    def send(self, decision: Decision) -> None:
-        """Raises RetryLater, Unwritable."""
-        verdict = decision.verdict.value
-        self._topic.publish(
-            alert_text(decision),
-            {"verdict": verdict, "event_id": decision.event_id},
-            title=f"{verdict}: order {decision.order_id}",
-        )
-
-
 class DecisionsTable:
     """See ``consumers.runtime.application.Sink``; its effects are :class:`Candidate`, and :class:`Part` of what crosses shards.
 
-    ``followed``: the model; None decides by rules alone. It is looked for here, between two commits, and never within one.
+    ``followed``: the model. It is looked for here, between two commits, and never within one.
     """
 
     def __init__(
         self,
-        dynamodb: DynamoDBClient,
-        table: str,
-        alerts: Alerts,
-        outcomes: OutcomesTable,
-        sightings: SightingsTable,
-        shards: OtherShards,
-        followed: Followed[FraudModel] | None,
+        clients: Clients,
+        settings: Settings,
+        shard_id: str,
+        followed: Followed[FraudModel],
+        *,
+        alerts: Topic | None = None,
         clock_s: Callable[[], float] = time.time,
         executor: Executor | None = None,
     ) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-        self._alerts = alerts
-        self._outcomes = outcomes
-        self._sightings = sightings
-        self._completing = Completing(sightings, shards)
+        self._dynamodb = clients.dynamodb
+        self._table = DECISIONS.of(settings)
+        self._alerts = alerts or Topic(clients.sns, ALERTS.of(settings))
+        self._outcomes = OutcomesTable(clients.dynamodb, OUTCOMES.of(settings))
+        self._shards = shards = OtherShards(clients, settings, NAME, shard_id)
+        self._sightings = SightingsTable(
+            clients.dynamodb, SIGHTINGS.of(settings), shard_id, clock_s, ended=lambda: shards.ended
+        )
         self._followed = followed
         self._clock_s = clock_s
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="decisions")
@@ -108,12 +91,10 @@ class DecisionsTable:
             return []
         now_ms = int(self._clock_s() * 1000)
         serving = self._serving(now_ms)
-        return decide(self._completing.completed(candidates, now_ms), serving, now_ms)
+        return decide(completed(candidates, self._sightings, self._shards, now_ms), serving, now_ms)
 
     def _serving(self, now_ms: int) -> Serving | None:
         followed = self._followed
-        if followed is None:
-            return None
         try:
             followed.look(now_ms)
         except Missing as missing:  # a shop without a registry decides by rules
@@ -132,9 +113,8 @@ class DecisionsTable:
             stood = self._insert(decision)
         first = stood or dict(item_of(decision))
         stands = decision_of(first)
-        if alert_is_due(first):
-            self._alerts.send(stands)
-            self._mark_sent(stands.key)
+        if first.get("alert") == {"S": PENDING}:
+            self._send(stands)
         return stands
 
     def _insert(self, decision: Decision) -> dict[str, Any] | None:
@@ -166,11 +146,15 @@ class DecisionsTable:
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 log.warning("an event id is used again and again", event_id=decision.event_id)
 
-    def _mark_sent(self, key: str) -> None:
+    def _send(self, decision: Decision) -> None:
+        """Publish the alert, then mark it as sent."""
+        verdict = decision.verdict.value
+        attributes = {"verdict": verdict, "event_id": decision.event_id}
+        self._alerts.publish(alert_text(decision), attributes, title=f"{verdict}: order {decision.order_id}")
         with translated("DynamoDB"):
             self._dynamodb.update_item(
                 TableName=self._table,
-                Key={"event_id": {"S": key}},
+                Key={"event_id": {"S": decision.key}},
                 UpdateExpression="SET alert = :sent",
                 ExpressionAttributeValues={":sent": {"S": SENT}},
             )

@@ -10,16 +10,17 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing
+from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.platform import MODELS
 from clickstream.purchases import Bought, fingerprint, reused
 from clickstream.settings import Settings
+from consumers.explain.life import Effect, Put
 from consumers.fraud import NAME, outcomes
-from consumers.fraud.decisions import Decision, Source
+from consumers.fraud.decisions import Decision, Source, as_json
 from consumers.fraud.items import decision_of
 from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
-from consumers.fraud.presenting import as_json
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
 
@@ -161,3 +162,20 @@ class Decisions:
                 f"the item of {what} is no decision of this version: {error}",
                 hint="was the table written by another version of clickstream?",
             ) from error
+
+
+def look(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Effect | None:
+    """The decision on a purchase."""
+    decision = Decisions(clients, settings).on(event.event_id, event) if isinstance(event, Purchase) else None
+    if decision is None:
+        return None
+    return Effect(
+        what=f"decided: {decision.verdict.value}",
+        at=decision.decided_at,
+        model_version=decision.model_version,
+        facts={
+            "score": decision.score,
+            "source": decision.source.value,
+            "reasons": [reason.feature for reason in decision.reasons],
+        },
+    )

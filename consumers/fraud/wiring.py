@@ -8,12 +8,8 @@ from clickstream.aws import Clients
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
 from consumers.fraud import NAME
-from consumers.fraud.crossing.freshness import OtherShards
-from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.fold import FraudFold
-from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
-from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.sink import Alerts, DecisionsTable
+from consumers.fraud.sink import DecisionsTable
 from consumers.runtime.application import Application, Fold, Sink
 from models.fraud import scoring
 from models.fraud.purchases import PURCHASES
@@ -30,16 +26,7 @@ class Fraud:
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
         registry = Registry(clients.s3, MODELS.of(settings))
         followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
-        shards = OtherShards(clients, settings, NAME, shard_id)
-        return DecisionsTable(
-            clients.dynamodb,
-            DECISIONS.of(settings),
-            Alerts(clients.sns, ALERTS.of(settings)),
-            OutcomesTable(clients.dynamodb, OUTCOMES.of(settings)),
-            SightingsTable(clients.dynamodb, SIGHTINGS.of(settings), shard_id, ended=lambda: shards.ended),
-            shards,
-            followed,
-        )
+        return DecisionsTable(clients, settings, shard_id, followed)
 
 
 APPLICATION: Application = Fraud()

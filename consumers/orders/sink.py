@@ -9,9 +9,8 @@ kept as refused, and never told.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 
@@ -21,9 +20,6 @@ from consumers.orders.topic import OrdersTopic
 from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position
 
-if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
 THREADS = 8
 
 log = structlog.get_logger()
@@ -32,17 +28,9 @@ log = structlog.get_logger()
 class PlacedOrders:
     """See ``consumers.runtime.application.Sink``; its effects are :class:`Order`."""
 
-    def __init__(
-        self,
-        table: OrdersTable,
-        topic: OrdersTopic,
-        *,
-        clock_s: Callable[[], float] = time.time,
-        executor: Executor | None = None,
-    ) -> None:
+    def __init__(self, table: OrdersTable, topic: OrdersTopic, *, executor: Executor | None = None) -> None:
         self._table = table
         self._topic = topic
-        self._clock_s = clock_s
         self._threads = executor or ThreadPoolExecutor(THREADS, thread_name_prefix="orders")
 
     def write(self, effects: Sequence[Order], position: Position) -> None:
@@ -51,19 +39,16 @@ class PlacedOrders:
         for order in effects:
             by_id.setdefault(order.order_id, []).append(order)
         # side by side but for those of one id: the first in the shard's order is to have it, whatever fails meanwhile
-        write_each(self._threads, self._place_in_order, by_id.values())
+        write_each(self._threads, self._place, by_id.values())
 
-    def _place_in_order(self, orders: Sequence[Order]) -> None:
+    def _place(self, orders: Sequence[Order]) -> None:
+        now_s = int(time.time())
         for order in orders:
-            self._place(order)
-
-    def _place(self, order: Order) -> None:
-        stored = self._table.place(order, int(self._clock_s()))
-        if not order.repeats(stored.order):
-            # by mistake or by intent; whoever has the id keeps it, and hears nothing of this
-            log.warning("an order id was used before", order_id=order.order_id, by=stored.order.event_id)
-            self._table.refuse(order, int(self._clock_s()))
-            return
-        if stored.told == PENDING:
-            self._topic.tell(Message(step=Step.PLACED, order=stored.order))
-            self._table.mark_told(order.order_id)
+            stored = self._table.place(order, now_s)
+            if not order.repeats(stored.order):
+                # by mistake or by intent; whoever has the id keeps it, and hears nothing of this
+                log.warning("an order id was used before", order_id=order.order_id, by=stored.order.event_id)
+                self._table.refuse(order, now_s)
+            elif stored.told == PENDING:
+                self._topic.tell(Message(step=Step.PLACED, order=stored.order))
+                self._table.mark_told(order.order_id)

@@ -5,6 +5,8 @@ They know nothing of who calls them: a queue's consumer (choreography) or a stat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
@@ -30,39 +32,33 @@ class DecisionPending(RetryLater):
     """Fraud has not decided on the purchase yet."""
 
 
-class Decisions:
-    """Fraud's verdicts, as its table shows them to everybody: approve, review or block."""
+def verdict(dynamodb: DynamoDBClient, decisions: str, order: Order) -> str:
+    """Fraud's, as its table shows it to everybody: approve, review or block.
 
-    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
-        self._dynamodb = dynamodb
-        self._table = table
-
-    def verdict(self, order: Order) -> str:
-        """On this order's very purchase: an approval of another one under the same event id is none of it.
-
-        Raises DecisionPending, RetryLater.
-        """
-        for key in (order.event_id, reused(order.event_id, order.purchase)):
-            with translated("DynamoDB"):
-                found = self._dynamodb.get_item(
-                    TableName=self._table,
-                    Key={"event_id": {"S": key}},
-                    ProjectionExpression="verdict, purchase",
-                    ConsistentRead=True,
-                )
-            if "Item" not in found:
-                break
-            if found["Item"]["purchase"]["S"] == order.purchase:
-                return found["Item"]["verdict"]["S"]
-        raise DecisionPending(f"no decision on {order.event_id} yet")
+    On this order's very purchase: an approval of another one under the same event id is none of it.
+    Raises DecisionPending, RetryLater.
+    """
+    for key in (order.event_id, reused(order.event_id, order.purchase)):
+        with translated("DynamoDB"):
+            found = dynamodb.get_item(
+                TableName=decisions,
+                Key={"event_id": {"S": key}},
+                ProjectionExpression="verdict, purchase",
+                ConsistentRead=True,
+            )
+        if "Item" not in found:
+            break
+        if found["Item"]["purchase"]["S"] == order.purchase:
+            return found["Item"]["verdict"]["S"]
+    raise DecisionPending(f"no decision on {order.event_id} yet")
 
 
 class Steps:
     """Raises RetryLater when a step could not be taken; taking it again later is always right."""
 
-    def __init__(self, orders: OrdersTable, decisions: Decisions, notifications: NotificationsTopic) -> None:
+    def __init__(self, orders: OrdersTable, verdict: Callable[[Order], str], notifications: NotificationsTopic) -> None:
         self._orders = orders
-        self._decisions = decisions
+        self._verdict = verdict
         self._notifications = notifications
 
     def reserve(self, order: Order) -> Message:
@@ -86,7 +82,7 @@ class Steps:
         standing = self._standing(order)
         if standing.step is not Step.RESERVED:
             return standing
-        if self._decisions.verdict(standing.order) == BLOCK:
+        if self._verdict(standing.order) == BLOCK:
             self._orders.give_back(order, Step.CANCELLED, since=(Step.RESERVED,), reason="fraud")
         else:
             self._orders.move(order.order_id, Step.CONFIRMED, since=(Step.RESERVED,))
@@ -121,6 +117,6 @@ def steps(clients: Clients, settings: Settings) -> Steps:
     """The steps on AWS, embedded or real."""
     return Steps(
         OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)),
-        Decisions(clients.dynamodb, DECISIONS.of(settings)),
+        partial(verdict, clients.dynamodb, DECISIONS.of(settings)),
         NotificationsTopic(clients.sns, NOTIFICATIONS.of(settings)),
     )

@@ -13,15 +13,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
 
-class OrdersTopic:
+class OrdersTopic(Topic):
     """What happens to orders, told at least once."""
-
-    def __init__(self, sns: SNSClient, name: str) -> None:
-        self._topic = Topic(sns, name)
 
     def tell(self, message: Message) -> None:
         """Raises RetryLater, Unwritable."""
-        self._topic.publish(encode(message), {"step": message.step.value})
+        self.publish(encode(message), {"step": message.step.value})
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,11 +32,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class NotificationsTopic:
+class NotificationsTopic(Topic):
     """What customers are told. A FIFO topic: it drops a message whose id it had within five minutes."""
 
     def __init__(self, sns: SNSClient, name: str) -> None:
-        self._topic = Topic(sns, name, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
+        super().__init__(sns, name, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
 
     def tell(self, message: Message) -> None:
         """Raises RetryLater, Unwritable."""
@@ -53,4 +50,4 @@ class NotificationsTopic:
             reason=message.reason,
         )
         group = name_of(order.order_id)
-        self._topic.publish(msgspec.json.encode(notification), {}, once=(group, f"{group}-{message.step.value}"))
+        self.publish(msgspec.json.encode(notification), {}, once=(group, f"{group}-{message.step.value}"))

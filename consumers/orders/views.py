@@ -1,15 +1,21 @@
-"""The read model: one order, as the shop's back office asks for it."""
+"""The read model: one order, as the shop's back office asks for it, or as a purchase has placed it."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from clickstream.aws import Clients
-from clickstream.purchases import reused
+from clickstream.events import AnyEvent, Purchase
+from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
+from consumers.explain.effects import item
 from consumers.orders.messages import Line, Order, Step
 from consumers.orders.needs import INVENTORY, ORDERS
-from consumers.orders.table import Inventory, OrdersTable, Stored
+from consumers.orders.table import Inventory, OrdersTable, Stored, stored
 
-__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "refused"]
+__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "refused"]
 
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
@@ -25,3 +31,24 @@ def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]
 
 def inventory(clients: Clients, settings: Settings) -> Inventory:
     return Inventory(clients.dynamodb, INVENTORY.of(settings))
+
+
+def placed_by(event: AnyEvent | None, clients: Clients, settings: Settings) -> dict[str, Any] | None:
+    """The order that a purchase has placed: ids, amount in minor units, lines, and how far it has come.
+
+    None for other events, and while no order workflow runs or has come to it.
+    """
+    if not isinstance(event, Purchase):
+        return None
+    purchase = fingerprint(event)
+    # under the second key if the id is another order's: then this one was refused
+    for key in (event.order_id, reused(event.order_id, purchase)):
+        kept = item(clients, ORDERS.of(settings), {"order_id": {"S": key}})
+        if kept is None:
+            return None
+        found = stored(kept)
+        if found.order.purchase == purchase:
+            break
+    whole = msgspec.to_builtins(found)
+    placed = {name: whole["order"][name] for name in ("order_id", "event_id", "amount", "currency", "lines")}
+    return placed | {name: whole[name] for name in ("step", "reason", "told", "notified")}

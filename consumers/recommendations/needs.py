@@ -15,7 +15,7 @@ NEEDS = Needs(
     tables=(OFFERS,),
     worker=Access((OFFERS.may("GetItem PutItem"), _MODEL), (_LISTING,)),
     serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),
-    effect="consumers.recommendations.effect:look",
+    effect="consumers.recommendations.views:look",
     comparer="load.verdict.subjects:recommendations",
     page="serving.pages.frame:RECOMMENDATIONS",
 )

@@ -79,10 +79,10 @@ class Offers:
         """An offer for each visitor, and now and then one for strangers."""
         for visit in visits:
             self._overlay.put(visit.user_id, list(visit.items), visit.at_ms / 1000)
-        if _is_due(self._refreshed_ms, now_ms, max(self._refresh_ms, len(self._overlay) * 1_000 // REFRESHED_PER_S)):
+        if is_due(self._refreshed_ms, now_ms, max(self._refresh_ms, len(self._overlay) * 1_000 // REFRESHED_PER_S)):
             self._recommender, self._refreshed_ms = self._overlay.recommender(), now_ms
         offers: list[Offer] = []
-        if _is_due(self._popular_ms, now_ms, POPULAR_EVERY_MS):
+        if is_due(self._popular_ms, now_ms, POPULAR_EVERY_MS):
             popular = self._recommender.recommend([], LENGTH)
             if popular:
                 self._popular_ms = now_ms
@@ -100,5 +100,6 @@ class Offers:
         return offers
 
 
-def _is_due(last_ms: int | None, now_ms: int, every_ms: int) -> bool:
+def is_due(last_ms: int | None, now_ms: int, every_ms: int) -> bool:
+    """Whether it is time again; also when the clock was set back."""
     return last_ms is None or not 0 <= now_ms - last_ms < every_ms

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
+from consumers.explain.effects import item as stored_item
+from consumers.explain.life import Effect, Put
 from consumers.orders.views import inventory
 from consumers.recommendations import NAME, table_items
 from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.offers import LENGTH, HitRate
-from consumers.recommendations.session_recommender import SessionRecommender
+from consumers.recommendations.offers import LENGTH, HitRate, is_due
 from models import recommender
-from models.recommender.model import Recommended, decode
+from models.recommender.model import Model, Recommended, Recommender, Seen, decode
 from models.recommender.queries import query_of
-from models.registry.following import Followed
+from models.registry.following import LOOK_EVERY_MS, Followed
 from models.registry.s3 import Registry
 
 if TYPE_CHECKING:
@@ -56,6 +59,47 @@ class RecommendationsView(msgspec.Struct, frozen=True, kw_only=True):
     items: list[Recommended]
     version: str = ""
     made_at: int | None = None
+
+
+class SessionRecommender:
+    """Answers for a session that the asker tells, from the model that serves: nothing is stored, nobody need be known.
+
+    Follows the registry on a thread of its own, so that an answer never waits for a load. Ask from one thread.
+
+    ``clock_ms``: the wall clock.
+    """
+
+    def __init__(self, model: Followed[Model], clock_ms: Callable[[], int]) -> None:
+        self._model = model
+        self._clock_ms = clock_ms
+        self._looked_ms: int | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._looking: Future[None] | None = None
+        self._serving: tuple[Recommender, str] | None = None
+
+    def of(self, viewed: Sequence[str], count: int, without: Set[str]) -> tuple[list[Recommended], str] | None:
+        """Items for who has viewed these (the latest last), and the model's version; None while there is no model.
+
+        Raises what a look at the registry raised, if that was a bug.
+        """
+        self._look_if_due()
+        if self._serving is None:
+            return None
+        recommender, version = self._serving
+        return recommender.recommend([Seen(item) for item in viewed], count, without), version
+
+    def _look_if_due(self) -> None:
+        if self._looking is not None and self._looking.done():
+            self._looking.result()
+            self._looking = None
+        now_ms = self._clock_ms()
+        if self._looking is None and is_due(self._looked_ms, now_ms, LOOK_EVERY_MS):
+            self._looked_ms = now_ms
+            self._looking = self._thread.submit(self._look, now_ms)
+
+    def _look(self, now_ms: int) -> None:
+        if self._model.look(now_ms) and self._model.value is not None and self._model.version is not None:
+            self._serving = Recommender.of(self._model.value), self._model.version
 
 
 class Recommendations:
@@ -173,4 +217,18 @@ def _view(user_id: str, item: Mapping[str, Any]) -> RecommendationsView:
         items=table_items.decode(item["items"]["B"]),
         version=item["version"]["S"],
         made_at=int(item["made_at"]["N"]),
+    )
+
+
+def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
+    """The visitor's offer, if it was made of this event or of later ones too."""
+    key = {"subject": {"S": table_items.subject(event.user_id)}, "part": {"S": table_items.OFFER}}
+    found = stored_item(clients, OFFERS.of(settings), key)
+    if found is None or found["position"]["S"] < str(put.position):
+        return None
+    # written again with each of the visitor's events: the time is that of the last
+    return Effect(
+        what="the visitor's offer includes it",
+        model_version=found["version"]["S"] or None,
+        facts={"offer_made_at": int(found["made_at"]["N"])},
     )

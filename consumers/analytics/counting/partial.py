@@ -50,14 +50,16 @@ class Columns(NamedTuple):
 
     kinds: Counter[type[Event]]
     users: list[str]
-    products: list[str]
-    categories: list[str]
-    searches: list[str]
-    carted: list[tuple[str, int]]
-    bought: list[tuple[str, int]]
     revenue: list[tuple[str, int]]
-    countries: list[tuple[str, int]]
-    devices: list[tuple[str, int]]
+    keys: dict[str, list[str]]
+    """By tally: keys that count once each."""
+    weights: dict[str, list[tuple[str, int]]]
+    """By tally: keys, and how much each counts."""
+
+    @property
+    def most_keys(self) -> int:
+        """No tally gets more new keys of it than this."""
+        return max(len(column) for columns in (self.keys, self.weights) for column in columns.values())
 
 
 def columns(events: Sequence[AnyEvent]) -> Columns:
@@ -82,14 +84,18 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
     return Columns(
         kinds=kinds,
         users=[event.user_id for event in events],
-        products=[event.product_id for event in views],
-        categories=[event.category for event in views if event.category],
-        searches=searches,
-        carted=carted,
-        bought=bought,
         revenue=revenue,
-        countries=_counted([context.country for context in contexts]),
-        devices=_counted([context.device_kind or "" for context in contexts]),
+        keys={
+            "products": [event.product_id for event in views],
+            "categories": [event.category for event in views if event.category],
+            "searches": searches,
+        },
+        weights={
+            "carted": carted,
+            "bought": bought,
+            "countries": _counted([context.country for context in contexts]),
+            "devices": _counted([context.device_kind or "" for context in contexts]),
+        },
     )
 
 
@@ -111,49 +117,31 @@ class PartialState(msgspec.Struct, array_like=True):
 class Partial:
     """An accumulator. A *fresh* partial holds what came since it was last merged into its ``base``."""
 
-    __slots__ = ("events", "funnel", "revenue", "uniques", *TALLIES)
+    __slots__ = ("events", "funnel", "revenue", "tallies", "uniques")
 
     def __init__(self) -> None:
         self.events: Counter[str] = Counter()
         self.revenue: Counter[str] = Counter()
         self.uniques = Uniques()
         self.funnel = [0] * COUNTERS
-        self.products = Tally()
-        self.categories = Tally()
-        self.carted = Tally()
-        self.bought = Tally()
-        self.searches = Tally()
-        self.countries = Tally()
-        self.devices = Tally()
-
-    @property
-    def tallies(self) -> tuple[Tally, ...]:
-        """In the order of ``TALLIES``."""
-        return (self.products, self.categories, self.carted, self.bought, self.searches, self.countries, self.devices)
+        self.tallies = {name: Tally() for name in TALLIES}
 
     def add(self, part: Columns, base: Partial, capacity: int) -> None:
         """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
         for kind, count in part.kinds.items():
             self.events[str(kind.__struct_config__.tag)] += count
-        if part.products:
-            self.products.count(part.products, base.products, capacity)
-            self.categories.count(part.categories, base.categories, capacity)
-        if part.searches:
-            self.searches.count(part.searches, base.searches, capacity)
-        if part.carted:
-            self.carted.count_weighted(part.carted, base.carted, capacity)
-        if part.revenue:
-            for currency, amount in part.revenue:
-                self.revenue[currency] += amount
-            self.bought.count_weighted(part.bought, base.bought, capacity)
-        if part.countries:
-            self.countries.count_weighted(part.countries, base.countries, capacity)
-        if part.devices:
-            self.devices.count_weighted(part.devices, base.devices, capacity)
+        for currency, amount in part.revenue:
+            self.revenue[currency] += amount
+        for name, keys in part.keys.items():
+            if keys:
+                self.tallies[name].count(keys, base.tallies[name], capacity)
+        for name, weights in part.weights.items():
+            if weights:
+                self.tallies[name].count_weighted(weights, base.tallies[name], capacity)
 
     def has_room(self, keys: int, base: Partial, capacity: int) -> bool:
         """True when this many new keys fit into every tally."""
-        return all(mine.has_room(keys, known, capacity) for mine, known in zip(self.tallies, base.tallies, strict=True))
+        return all(tally.has_room(keys, base.tallies[name], capacity) for name, tally in self.tallies.items())
 
     def add_funnel(self, counters: Iterable[int]) -> None:
         self.funnel = [mine + more for mine, more in zip(self.funnel, counters, strict=True)]
@@ -167,8 +155,8 @@ class Partial:
         """Everything but ``uniques`` and ``funnel``."""
         self.events.update(fresh.events)
         self.revenue.update(fresh.revenue)
-        for mine, more in zip(self.tallies, fresh.tallies, strict=True):
-            mine.merge(more)
+        for name, tally in self.tallies.items():
+            tally.merge(fresh.tallies[name])
 
     def state(self) -> PartialState:
         return PartialState(
@@ -176,7 +164,7 @@ class Partial:
             revenue=self.revenue,
             uniques=self.uniques.to_bytes(),
             funnel=self.funnel,
-            tallies=[tally.state() for tally in self.tallies],
+            tallies=[tally.state() for tally in self.tallies.values()],
         )
 
     @classmethod
@@ -187,5 +175,5 @@ class Partial:
         partial.uniques.merge_bytes(state.uniques)
         partial.funnel = state.funnel
         for name, tally in zip(TALLIES, state.tallies, strict=False):  # an older state has fewer
-            setattr(partial, name, Tally.from_state(tally))
+            partial.tallies[name] = Tally.from_state(tally)
         return partial

@@ -5,13 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import msgspec
+
 from consumers.analytics.aggregate_rows import RowContent
 from consumers.analytics.counting.partial import TALLIES
 from consumers.analytics.counting.sessions import COUNTERS, STAGES
-from consumers.analytics.counting.uniques import Uniques
-from consumers.analytics.ranking import Ranking
-from consumers.analytics.window_view import Funnel, WindowView
+from consumers.analytics.counting.uniques import Estimate, Uniques
+from consumers.analytics.ranking import Ranking, Top
 from consumers.analytics.windows import Granularity
+
+
+class Funnel(msgspec.Struct, frozen=True):
+    """Unique sessions that viewed a product; that added to the cart after a view; that purchased after that."""
+
+    view: int
+    cart: int
+    purchase: int
+
+
+class WindowView(msgspec.Struct, frozen=True, kw_only=True):
+    """One window's answer. ``revenue`` in minor units by currency; ``tops`` by the names of ``partial.TALLIES``."""
+
+    granularity: str
+    start_ms: int
+    end_ms: int
+    counts: dict[str, int]
+    """Events by type."""
+    orders: int
+    revenue: dict[str, int]
+    uniques: Estimate
+    funnel: Funnel
+    tops: dict[str, Top]
 
 
 class Total:

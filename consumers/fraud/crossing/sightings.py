@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from botocore.exceptions import ClientError
 
-from clickstream.errors import RetryLater, Throttled, Unwritable
+from clickstream.errors import RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
+from consumers.fraud.decided_table import items
 from consumers.fraud.fold import CROSSING
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 #: DynamoDB's TTL may delete a key that nobody used for so long: no window looks further back than a day.
 KEPT_S = 2 * 86_400
-#: Of one transaction, and of one read: DynamoDB's limit.
+#: Of one transaction: DynamoDB's limit.
 _MOST = 100
 _PART, _AT, _FOLDED, _GONE = "part:", "at:", "folded", "gone"
 #: Parts of ended shards in an item that are worth a write, and those that one expression (4 KB) can name.
@@ -57,16 +58,14 @@ class SightingsTable:
 
     def others(self, seen: Iterable[str]) -> dict[str, list[bytes]]:
         """The other shards' parts by name of the key; keys that nobody else has told of are left out."""
-        names = sorted(set(seen))
         found: dict[str, list[bytes]] = {}
-        for start in range(0, len(names), _MOST):
-            for item in self._read(names[start : start + _MOST]):
-                parts = [part["B"] for name, part in item.items() if name.startswith(_PART) and name != self._own]
-                if _FOLDED in item:
-                    parts.append(item[_FOLDED]["B"])
-                if parts:
-                    found[item["seen"]["S"]] = parts
-                self._fold(item, FOLD_FROM)
+        for item in items(self._dynamodb, self._table, [{"seen": {"S": name}} for name in sorted(set(seen))]):
+            parts = [part["B"] for name, part in item.items() if name.startswith(_PART) and name != self._own]
+            if _FOLDED in item:
+                parts.append(item[_FOLDED]["B"])
+            if parts:
+                found[item["seen"]["S"]] = parts
+            self._fold(item, FOLD_FROM)
         return found
 
     def write(self, parts: Sequence[Part], position: Position) -> None:
@@ -82,14 +81,6 @@ class SightingsTable:
                     raise
                 # a later position stands somewhere, another shard was writing to the same key just then, or one is too large
                 raise_gravest([self._trouble(update) for update in updates])
-
-    def _read(self, names: Sequence[str]) -> Sequence[Any]:
-        keys = [{"seen": {"S": name}} for name in names]
-        with translated("DynamoDB"):
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": keys, "ConsistentRead": True}})
-        if answer.get("UnprocessedKeys"):
-            raise Throttled("DynamoDB: some sightings were left unread")
-        return answer["Responses"].get(self._table, [])
 
     def _update(self, part: Part, position: Position) -> Any:
         return {
@@ -122,7 +113,7 @@ class SightingsTable:
                 if is_last:
                     raise
                 # too large by the parts of ended shards, if nobody ever read the item
-                while any(self._fold(item, 1) for item in self._read([update["Key"]["seen"]["S"]])):
+                while any(self._fold(item, 1) for item in items(self._dynamodb, self._table, [update["Key"]])):
                     pass
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":

@@ -10,7 +10,6 @@ import msgspec
 from consumers.fraud.decisions import Decision
 from consumers.fraud.outcomes import Truth
 from consumers.fraud.shadow.opinion_items import Opinion
-from models.fraud.labels import GENUINE
 from models.fraud.verdicts import Verdict
 
 
@@ -63,15 +62,7 @@ def compare(
 def _side(judged: Sequence[tuple[Verdict, int, str | None]]) -> Side:
     counts = Counter(verdict for verdict, _, _ in judged)
     alarms = [cents for verdict, cents, _ in judged if verdict is not Verdict.APPROVE]
-    known = [(verdict is not Verdict.APPROVE, cents, kind != GENUINE) for verdict, cents, kind in judged if kind is not None]
-    truth = Truth(
-        labelled=len(known),
-        frauds=sum(fraud for _, _, fraud in known),
-        caught=sum(alarm and fraud for alarm, _, fraud in known),
-        alarms=sum(alarm for alarm, _, _ in known),
-        money=sum(cents for _, cents, fraud in known if fraud),
-        money_caught=sum(cents for alarm, cents, fraud in known if alarm and fraud),
-    )
+    truth = Truth.of(judged)
     return Side(
         approved=counts[Verdict.APPROVE],
         reviewed=counts[Verdict.REVIEW],

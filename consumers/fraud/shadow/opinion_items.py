@@ -32,9 +32,9 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
     score: float
 
 
-def opinion_of(decision: Decision) -> Opinion:
-    """The decision as the candidate would have made it, safeguards and all."""
-    return Opinion(
+def item_of(decision: Decision, version: str, now_s: int) -> dict[str, Any]:
+    """``decision``: as the candidate would have made it, safeguards and all."""
+    opinion = Opinion(
         event_id=decision.event_id,
         purchase=decision.purchase,
         occurred_at=decision.occurred_at,
@@ -43,18 +43,16 @@ def opinion_of(decision: Decision) -> Opinion:
         score=decision.score,
     )
 
-
-def window(version: str, partition: int) -> str:
-    return f"shadow#{version}#{partition}"
-
-
-def item_of(opinion: Opinion, version: str, now_s: int) -> dict[str, Any]:
     return {
         "window": {"S": window(version, zlib.crc32(opinion.event_id.encode()) % PARTITIONS)},
         "part": {"S": reused(opinion.event_id, opinion.purchase)},
         "opinion": {"B": msgspec.msgpack.encode(opinion)},
         "expires_at": {"N": str(now_s + KEPT_S)},
     }
+
+
+def window(version: str, partition: int) -> str:
+    return f"shadow#{version}#{partition}"
 
 
 def opinions_of(items: Iterable[Any]) -> list[Opinion]:

@@ -1,4 +1,6 @@
-"""The candidate's opinions into the outcomes table (DynamoDB). Decisions and alerts are only ever read here.
+"""The shadow application of one candidate, ``consumers.fraud.shadow.sink@VERSION`` for the runtime, and its opinions.
+
+They go into the outcomes table (DynamoDB). Decisions and alerts are only ever read here.
 
 The candidate is asked what the live model was asked: the vector that stands with the decision, which knows the user's week and
 the other shards. A purchase that is not decided yet, or was by an older code, is asked with this fold's own vector.
@@ -7,39 +9,35 @@ the other shards. A purchase that is not decided yet, or was by an older code, i
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from consumers.fraud import decided_table
+from clickstream.aws import Clients
+from clickstream.platform import MODELS
+from clickstream.settings import Settings
+from consumers.fraud import NAME, decided_table
 from consumers.fraud.decisions import Decision, Serving, decide
-from consumers.fraud.fold import Candidate
+from consumers.fraud.fold import Candidate, FraudFold
+from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.shadow.opinion_items import item_of, opinion_of
+from consumers.fraud.shadow.opinion_items import item_of
+from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.position import Position
 from models.features.crossing import Part
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
+from models.fraud import scoring
+from models.fraud.purchases import PURCHASES
+from models.registry.s3 import Registry
 
 
 class Opinions:
     """See ``consumers.runtime.application.Sink``. An opinion that is written again is the same, or better informed."""
 
-    def __init__(
-        self,
-        dynamodb: DynamoDBClient,
-        decisions_table: str,
-        outcomes: OutcomesTable,
-        candidate: Serving,
-        clock_s: Callable[[], float] = time.time,
-    ) -> None:
-        self._dynamodb = dynamodb
-        self._decisions_table = decisions_table
-        self._outcomes = outcomes
+    def __init__(self, clients: Clients, settings: Settings, candidate: Serving) -> None:
+        self._dynamodb = clients.dynamodb
+        self._decisions_table = DECISIONS.of(settings)
+        self._outcomes = OutcomesTable(clients.dynamodb, OUTCOMES.of(settings))
         self._candidate = candidate
-        self._clock_s = clock_s
 
     def write(self, effects: Sequence[Candidate | Part], position: Position) -> None:
         """Raises RetryLater."""
@@ -48,12 +46,35 @@ class Opinions:
             return
         live = decided_table.on(self._dynamodb, self._decisions_table, candidates)
         asked = [_as_asked(candidate, live.get((candidate.event_id, candidate.purchase))) for candidate in candidates]
-        now_s = self._clock_s()
+        now_s = time.time()
         decided = decide(asked, self._candidate, int(now_s * 1000))
-        self._outcomes.put([item_of(opinion_of(decision), self._candidate.version, int(now_s)) for decision in decided])
+        self._outcomes.put([item_of(decision, self._candidate.version, int(now_s)) for decision in decided])
 
 
 def _as_asked(candidate: Candidate, live: Decision | None) -> Candidate:
     if live is None or len(live.vector) != len(candidate.vector):
         return replace(candidate, is_partial=True)
     return replace(candidate, vector=live.vector)
+
+
+def name_of(version: str) -> str:
+    """The application's name: each candidate has its own leases and its own state."""
+    return f"{NAME}-shadow-{version}"
+
+
+class Shadow:
+    def __init__(self, version: str) -> None:
+        self.name = name_of(version)
+        self._version = version
+
+    def open_fold(self, shard_id: str) -> Fold:
+        return FraudFold()
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+        registry = Registry(clients.s3, MODELS.of(settings))
+        model = scoring.load(registry.load(scoring.MODEL, self._version), PURCHASES)
+        return Opinions(clients, settings, Serving(model, self._version))
+
+
+def application(version: str) -> Application:
+    return Shadow(version)

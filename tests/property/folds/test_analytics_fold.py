@@ -15,9 +15,8 @@ from clickstream.events import AnyEvent, ProductView
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics import fold as fold_module
 from consumers.analytics.aggregate_rows import Row, RowContent, decode
-from consumers.analytics.counting.totals import answer
+from consumers.analytics.counting.totals import WindowView, answer
 from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import Granularity, start_of
 from consumers.runtime.application import Inheritance
 from tests.unit.analytics.traffic import traffic

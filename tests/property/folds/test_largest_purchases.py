@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from clickstream.events import Context, Item, Purchase, encode
 from consumers.archive.fold import ArchiveFold
 from consumers.archive.names import Name
-from consumers.fraud.decisions import as_reuse, decide
+from consumers.fraud.decisions import alert_text, as_reuse, decide
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.fraud.items import item_of
 from consumers.fraud.outcomes import items_of
-from consumers.fraud.presenting import alert_text
 from consumers.orders import table
 from consumers.orders.fold import OrdersFold
 from consumers.orders.messages import Message, Order, Step

@@ -11,9 +11,8 @@ from clickstream.events import AnyEvent
 from clickstream.records.routing import hash_key
 from consumers.analytics import aggregate_rows
 from consumers.analytics.aggregate_rows import Row, RowContent
-from consumers.analytics.counting.totals import answer
+from consumers.analytics.counting.totals import WindowView, answer
 from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import Granularity, start_of
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic

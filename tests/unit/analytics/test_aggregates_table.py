@@ -21,11 +21,11 @@ from clickstream.settings import Settings
 from consumers.analytics import aggregate_rows, sink
 from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.counting.partial import Partial
+from consumers.analytics.counting.totals import WindowView
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.sink import AggregatesTable
 from consumers.analytics.views import Aggregates
-from consumers.analytics.window_view import WindowView
 from consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.position import Position
@@ -155,9 +155,9 @@ def test_the_views_merge_shards_and_parts(filled: Clients, granularity: str) -> 
     for view in views:
         truth = expected[view.start_ms]
         assert view.counts == dict(sorted(truth.events.items()))
-        assert view.products == truth.tops["products"]
-        assert view.categories == truth.tops["categories"]
-        assert view.searches == truth.tops["searches"]
+        assert view.tops["products"].entries == truth.tops["products"]
+        assert view.tops["categories"].entries == truth.tops["categories"]
+        assert view.tops["searches"].entries == truth.tops["searches"]
         assert (view.funnel.view, view.funnel.cart, view.funnel.purchase) == truth.funnel
         assert round(view.uniques.value) == truth.users
 

@@ -15,16 +15,13 @@ from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
 from clickstream.platform import MODELS, SHARDS
 from clickstream.settings import Settings
-from consumers.fraud import NAME
-from consumers.fraud.crossing.freshness import OtherShards
-from consumers.fraud.crossing.sightings import SightingsTable
 from consumers.fraud.decisions import Decision
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
-from consumers.fraud.outcomes_table import OutcomesTable
-from consumers.fraud.sink import Alerts, DecisionsTable
+from consumers.fraud.sink import DecisionsTable
 from consumers.fraud.views import Decisions
 from consumers.runtime.position import Position
+from consumers.topics import Topic
 from models.features.crossing import Part
 from models.features.definitions import FeatureSet
 from models.fraud import scoring
@@ -89,22 +86,12 @@ class Shop:
     def now_ms(self) -> int:
         return int(self.clock() * 1000)
 
-    def open_sink(self, alerts: Alerts | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
+    def open_sink(self, alerts: Topic | None = None, shard: str = "shardId-000000000000") -> DecisionsTable:
         followed: Followed[FraudModel] = Followed(self.registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
         # one thread: moto checks a condition and writes in two steps, so that two threads may both pass it; DynamoDB does both
         # at once
         threads = ThreadPoolExecutor(1)
-        return DecisionsTable(
-            self.clients.dynamodb,
-            DECISIONS.of(SETTINGS),
-            alerts or Alerts(self.clients.sns, ALERTS.of(SETTINGS)),
-            OutcomesTable(self.clients.dynamodb, OUTCOMES.of(SETTINGS)),
-            SightingsTable(self.clients.dynamodb, SIGHTINGS.of(SETTINGS), shard, self.clock),
-            OtherShards(self.clients, SETTINGS, NAME, shard),
-            followed,
-            self.clock,
-            threads,
-        )
+        return DecisionsTable(self.clients, SETTINGS, shard, followed, alerts=alerts, clock_s=self.clock, executor=threads)
 
     def of(self, event: Purchase) -> Decision:
         decision = self.decisions.of(event.event_id)

@@ -17,7 +17,7 @@ from consumers.fraud.outcomes import Truth
 from consumers.fraud.shadow import running
 from consumers.fraud.shadow.comparison import compare
 from consumers.fraud.shadow.opinion_items import Opinion
-from consumers.fraud.shadow.wiring import application, name_of
+from consumers.fraud.shadow.sink import application, name_of
 from models.fraud import labels, scoring
 from models.fraud.purchases import PURCHASES
 from models.fraud.verdicts import Verdict

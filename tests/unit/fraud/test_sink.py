@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -13,11 +14,11 @@ from clickstream.aws import Clients
 from clickstream.cli import cli
 from clickstream.errors import RetryLater
 from clickstream.platform import MODELS
-from consumers.fraud.decisions import RULES_VERSION, Decision, Source
+from consumers.fraud.decisions import RULES_VERSION, Source
 from consumers.fraud.needs import ALERTS, DECISIONS
-from consumers.fraud.sink import Alerts
 from consumers.fraud.wiring import APPLICATION
 from consumers.runtime.position import Position
+from consumers.topics import Topic
 from models.features.definitions import FeatureSet
 from models.fraud import scoring
 from models.fraud.purchases import PURCHASES
@@ -117,18 +118,18 @@ def test_an_alert_tells_the_decision_once(shop: Shop) -> None:
     assert alert["reasons"][0] == {"feature": "amount", "value": None, "effect": 0.5}
 
 
-class Broken(Alerts):
+class Broken(Topic):
     """A topic that is down for the first alerts."""
 
     def __init__(self, clients: Clients, failures: int) -> None:
         super().__init__(clients.sns, ALERTS.of(SETTINGS))
         self.failures = failures
 
-    def send(self, decision: Decision) -> None:
+    def publish(self, *args: Any, **named: Any) -> None:
         if self.failures:
             self.failures -= 1
             raise RetryLater("SNS: down")
-        super().send(decision)
+        super().publish(*args, **named)
 
 
 def test_an_alert_that_failed_is_sent_with_the_next_try(shop: Shop) -> None:

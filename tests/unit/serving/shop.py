@@ -10,10 +10,10 @@ from functools import lru_cache
 from clickstream.errors import RetryLater
 from consumers.analytics.aggregate_rows import Leaders, RowContent
 from consumers.analytics.counting.partial import TALLIES
+from consumers.analytics.counting.totals import Funnel, WindowView
 from consumers.analytics.counting.uniques import Estimate, Uniques
 from consumers.analytics.ranking import Top
 from consumers.analytics.views import Granularity, ShardProgress
-from consumers.analytics.window_view import Funnel, WindowView
 
 HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 #: 24 November 2026, 13:37:20 UTC
