@@ -163,7 +163,7 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
 
     settings = from_env()
     found = advice.advise(look(Clients(settings), settings, window_s=window))
-    steps = [each.step for each in found if isinstance(each, advice.Reshard)]
+    steps = [each.step for each in found if each.step is not None]
     if as_json:
         click.echo(msgspec.json.encode({"advice": [advice.document(each) for each in found], "applied": apply and bool(steps)}))
     else:
