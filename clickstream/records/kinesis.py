@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 Answer = TypeVar("Answer")
+_MAKE_IT = "make it with `clickstream local start`, or set CLICKSTREAM_NAME"
 
 
 def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
@@ -20,26 +21,21 @@ def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
 
     Raises Missing when there is no such stream, RetryLater when Kinesis does not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from clickstream.failures.outages import translated
 
-    try:
-        page = client.list_shards(StreamName=stream)
+    with translated("Kinesis"):
+        try:
+            page = client.list_shards(StreamName=stream)
+        except client.exceptions.ResourceNotFoundException as error:
+            raise Missing(f"there is no stream {stream!r}", hint=_MAKE_IT) from error
         shards = page.get("Shards", [])
         # not botocore's paginator: it names the stream beside the token, which Kinesis refuses
         while token := page.get("NextToken"):
             page = client.list_shards(NextToken=token)
             shards += page.get("Shards", [])
-        if not shards:
-            raise RetryLater("ListShards: the answer broke off")
-        return [Shard.from_api(dict(shard)) for shard in shards]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            raise Missing(
-                f"there is no stream {stream!r}", hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME"
-            ) from error
-        raise RetryLater(f"ListShards: {error}") from error
-    except BotoCoreError as error:
-        raise RetryLater(f"Kinesis does not answer: {error}") from error
+    if not shards:
+        raise RetryLater("ListShards: the answer broke off")
+    return [Shard.from_api(dict(shard)) for shard in shards]
 
 
 def take(client: KinesisClient, stream: str, step: Step) -> None:
@@ -74,7 +70,7 @@ def translated(call: Callable[[], Answer]) -> Answer:
 def _refusal(code: str, message: str) -> ClickstreamError:
     match code:
         case "ResourceNotFoundException":
-            return Missing(message, hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME")
+            return Missing(message, hint=_MAKE_IT)
         case "ResourceInUseException":
             return RetryLater(f"somebody else is changing the stream: {message}")
         case "LimitExceededException":
