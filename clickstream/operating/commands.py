@@ -12,7 +12,7 @@ import msgspec
 from clickstream.errors import RetryLater
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
-from clickstream.records.kinesis import list_shards, take, translated
+from clickstream.records.kinesis import changing, list_shards, take
 from clickstream.records.routing import MAX_HASH_KEY
 from clickstream.settings import from_env
 
@@ -234,4 +234,5 @@ def _wait_until_active(client: KinesisClient, stream: str) -> float:
 
 
 def _status(client: KinesisClient, stream: str) -> str:
-    return translated(lambda: client.describe_stream_summary(StreamName=stream))["StreamDescriptionSummary"]["StreamStatus"]
+    with changing():
+        return client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from clickstream.errors import ClickstreamError, Missing, RetryLater, UserMistake
 from clickstream.operating.resharding import Merge, Scale, Split, Step
@@ -12,7 +13,6 @@ from clickstream.records.routing import Shard
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-Answer = TypeVar("Answer")
 _MAKE_IT = "make it with `clickstream local start`, or set CLICKSTREAM_NAME"
 
 
@@ -40,27 +40,23 @@ def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
 
 def take(client: KinesisClient, stream: str, step: Step) -> None:
     """Change the stream's shards; it is UPDATING on return. Raises Missing, RetryLater, UserMistake."""
-    match step:
-        case Split(shard, at):
-            translated(lambda: client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at)))
-        case Merge(shard, adjacent):
-            translated(
-                lambda: client.merge_shards(
-                    StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id
-                )
-            )
-        case Scale(_, target):
-            translated(
-                lambda: client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
-            )
+    with changing():
+        match step:
+            case Split(shard, at):
+                client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at))
+            case Merge(shard, adjacent):
+                client.merge_shards(StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id)
+            case Scale(_, target):
+                client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
 
 
-def translated(call: Callable[[], Answer]) -> Answer:
-    """The call's answer, or one of our errors."""
+@contextmanager
+def changing() -> Iterator[None]:
+    """botocore's errors during a change of shards as ours, by what the person who asked for it must do."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return call()
+        yield
     except ClientError as error:
         raise _refusal(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from error
     except BotoCoreError as error:
