@@ -26,6 +26,15 @@ class Clients:
     takes most of the time of a large write, and who calls with arguments that the type checker has seen need not pay it.
     """
 
+    cloudwatch: CloudWatchClient
+    dynamodb: DynamoDBClient
+    kinesis: KinesisClient
+    lambda_: LambdaClient
+    s3: S3Client
+    sns: SNSClient
+    sqs: SQSClient
+    stepfunctions: SFNClient
+
     def __init__(self, settings: Settings, *, attempts: int = 4, connections: int = 16, validate: bool = True) -> None:
         # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
         import boto3
@@ -53,14 +62,17 @@ class Clients:
             max_pool_connections=connections,
             parameter_validation=validate,
         )
-        self._made: dict[str, object] = {}
 
-    def _client(self, service: str) -> object:
-        if service not in self._made:
-            self._made[service] = self._session.client(  # type: ignore[call-overload]  # the name is not a literal here
-                service, endpoint_url=self._settings.endpoint(service), config=self._config
-            )
-        return self._made[service]
+    def __getattr__(self, service: str) -> object:
+        """Makes the client that is asked for the first time; from then on it is a plain attribute."""
+        if service not in Clients.__annotations__:
+            raise AttributeError(service)
+        name = service.rstrip("_")
+        client: object = self._session.client(  # type: ignore[call-overload]  # the name is not a literal here
+            name, endpoint_url=self._settings.endpoint(name), config=self._config
+        )
+        setattr(self, service, client)
+        return client
 
     def credentials(self) -> tuple[str | None, str | None, str | None] | None:
         """Access key, secret and session token as they are now, for a client that is not boto3's; None when there are none."""
@@ -69,35 +81,3 @@ class Clients:
             return None
         frozen = found.get_frozen_credentials()
         return frozen.access_key, frozen.secret_key, frozen.token
-
-    @property
-    def cloudwatch(self) -> CloudWatchClient:
-        return self._client("cloudwatch")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def kinesis(self) -> KinesisClient:
-        return self._client("kinesis")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def dynamodb(self) -> DynamoDBClient:
-        return self._client("dynamodb")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def lambda_(self) -> LambdaClient:
-        return self._client("lambda")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def stepfunctions(self) -> SFNClient:
-        return self._client("stepfunctions")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def s3(self) -> S3Client:
-        return self._client("s3")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def sqs(self) -> SQSClient:
-        return self._client("sqs")  # type: ignore[return-value]  # one cache for all services
-
-    @property
-    def sns(self) -> SNSClient:
-        return self._client("sns")  # type: ignore[return-value]  # one cache for all services

@@ -88,31 +88,35 @@ def application_packages(environ: Mapping[str, str] | None = None) -> tuple[str,
     return tuple(filter(None, map(str.strip, env.get("CLICKSTREAM_APPLICATIONS", "").split(","))))
 
 
-#: Fields that no ``CLICKSTREAM_<FIELD>`` variable sets: they have no one-line text form, or a variable of another's.
-_NEVER_FROM_ENV = frozenset({"endpoint_urls", "credentials", "otlp_endpoint", "collector_keys"})
+#: Field → the variable that sets it; ``endpoint_urls`` and ``credentials`` have no one-line text form.
+_VARIABLES = {
+    **{
+        name: f"CLICKSTREAM_{name.upper()}"
+        for name in Settings.__struct_fields__
+        if name not in ("region", "endpoint_urls", "credentials")
+    },
+    "profile": "AWS_PROFILE",
+    "endpoint_url": "AWS_ENDPOINT_URL",
+    "otlp_endpoint": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "collector_keys": "COLLECTOR_KEYS",
+    "java_home": "JAVA_HOME",
+}
+_ENDPOINT_OF = "AWS_ENDPOINT_URL_"
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment; an unusable value is a :class:`UserMistake` that names the variable."""
     env = os.environ if environ is None else environ
-    own: dict[str, str] = {
-        field.name: env[variable]
-        for field in msgspec.structs.fields(Settings)
-        if (variable := f"CLICKSTREAM_{field.name.upper()}") in env and field.name not in _NEVER_FROM_ENV
-    }
-    prefix = "AWS_ENDPOINT_URL_"
-    values: dict[str, object] = {
+    values: dict[str, object] = {field: env[variable] for field, variable in _VARIABLES.items() if variable in env}
+    values |= {
         # boto3 ignores AWS_REGION while Java and ECS use it: both count here, and the clients get the result
         "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or DEFAULT_REGION,
-        "profile": env.get("AWS_PROFILE"),
-        "endpoint_url": env.get("AWS_ENDPOINT_URL"),
         "endpoint_urls": {
-            variable.removeprefix(prefix).lower(): url for variable, url in env.items() if variable.startswith(prefix)
+            variable.removeprefix(_ENDPOINT_OF).lower(): url
+            for variable, url in env.items()
+            if variable.startswith(_ENDPOINT_OF)
         },
         "java_home": env.get("JAVA_HOME") or None,
-        **({"collector_keys": env["COLLECTOR_KEYS"]} if "COLLECTOR_KEYS" in env else {}),
-        **({"otlp_endpoint": env["OTEL_EXPORTER_OTLP_ENDPOINT"]} if "OTEL_EXPORTER_OTLP_ENDPOINT" in env else {}),
-        **own,
     }
     try:
         settings = msgspec.convert(
@@ -121,9 +125,9 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, field = str(error).partition(" - at `$.")
         name = field.rstrip("`")
-        variable = f"CLICKSTREAM_{name.upper()}" if name in own else name
+        variable = _VARIABLES.get(name, name)
         raise UserMistake(f"bad setting {variable}: {reason}", hint="see `clickstream --help` for the variables") from error
-    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(prefix))):
+    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(_ENDPOINT_OF))):
         if variable in env and not _is_url(env[variable]):
             raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
     if not _REGION.fullmatch(settings.region):
@@ -162,25 +166,16 @@ def child_environment(overrides: Mapping[str, str], environ: Mapping[str, str] |
     )
 
 
-#: Fields whose variables are not ours.
-_FROM_AWS = frozenset({"region", "profile", "endpoint_url"}) | _NEVER_FROM_ENV
-
-
 def environment(settings: Settings, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """A child's environment: ours, with the variables from which :func:`from_env` makes the same settings again."""
     inherited = os.environ if environ is None else environ
     env = {name: value for name, value in inherited.items() if not name.startswith("AWS_ENDPOINT_URL")}
-    for field in msgspec.structs.fields(Settings):
-        value = getattr(settings, field.name)
-        if value is not None and field.name not in _FROM_AWS:
-            env[f"CLICKSTREAM_{field.name.upper()}"] = str(value.absolute() if isinstance(value, Path) else value)
-    env["OTEL_EXPORTER_OTLP_ENDPOINT"] = settings.otlp_endpoint
+    for field, variable in _VARIABLES.items():
+        value = getattr(settings, field)
+        if value is not None:
+            env[variable] = str(value.absolute() if isinstance(value, Path) else value)
     env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
-    env |= {f"AWS_ENDPOINT_URL_{service.upper()}": url for service, url in settings.endpoint_urls.items()}
-    if settings.endpoint_url is not None:
-        env["AWS_ENDPOINT_URL"] = settings.endpoint_url
-    if settings.profile is not None:
-        env["AWS_PROFILE"] = settings.profile
+    env |= {f"{_ENDPOINT_OF}{service.upper()}": url for service, url in settings.endpoint_urls.items()}
     if settings.credentials is not None:
         for elsewhere in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
             env.pop(elsewhere, None)

@@ -20,9 +20,8 @@ from serving import metrics
 from serving.api import openapi
 from serving.api.explain import Lives, Searches
 from serving.api.fraud import Risk
-from serving.api.operations import Readers, offered
 from serving.api.recommendations import Visitors
-from serving.api.routes import json, routes
+from serving.api.routes import Readers, json, offered, routes
 from serving.login import Login, LoginPage, LoginRequired
 from serving.pages import frame
 from serving.pages.explain import page as explain_page

@@ -1,13 +1,18 @@
-"""The commands that read: ``clickstream serve``."""
+"""``clickstream serve``."""
 
 from __future__ import annotations
 
 import time
 import webbrowser
+from typing import TYPE_CHECKING
 
 import click
 
-from clickstream.errors import UserMistake
+from clickstream.errors import Missing, UserMistake
+
+if TYPE_CHECKING:
+    from clickstream.aws import Clients
+    from clickstream.settings import Settings
 
 #: Requests under way have this long (s) when the end has begun; open streams are ended at once.
 _DRAIN_S = 10
@@ -49,7 +54,6 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from consumers.explain.views import Explainer
     from consumers.fraud.views import Decisions
     from consumers.recommendations.views import Recommendations
-    from serving import tables
     from serving.app import create_app
     from serving.login import LEAST_CHARACTERS, client_keys, new_token
     from serving.security import LOOPBACK_HOSTS
@@ -74,7 +78,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     clients_of_ours = client_keys(surroundings.collector_keys)
     token = (given or new_token()) if login or given else None
     clients = aws.Clients(surroundings, attempts=2, validate=False)
-    tables.require(clients, surroundings)
+    _require_tables(clients, surroundings)
     listener = listen(host, port)
     app = create_app(
         Aggregates(clients, surroundings),
@@ -98,3 +102,29 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
 
     server = Server(app, drain_s=_DRAIN_S, lifespan="on", on_ready=announce, on_stop=app.state.end_streams)
     server.serve_until_signal(listener)
+
+
+def _require_tables(clients: Clients, settings: Settings) -> None:
+    """Once, before serving, so that a missing table is one line on stderr and not a notice on a page.
+
+    Raises Missing, and UserMistake when DynamoDB cannot be asked.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from clickstream.platform import SHARDS
+    from consumers.analytics.needs import AGGREGATES
+
+    place = settings.endpoint("dynamodb") or f"AWS in {settings.region}"
+    for table in (SHARDS.of(settings), AGGREGATES.of(settings)):
+        try:
+            clients.dynamodb.describe_table(TableName=table)
+        except clients.dynamodb.exceptions.ResourceNotFoundException as error:
+            raise Missing(
+                f"there is no table {table} on {place}",
+                hint="`clickstream local start` makes it on a laptop; or is CLICKSTREAM_NAME another?",
+            ) from error
+        except (BotoCoreError, ClientError) as error:
+            raise UserMistake(
+                f"DynamoDB on {place} cannot be asked: {error}",
+                hint="see `clickstream local status`, AWS_ENDPOINT_URL and the credentials",
+            ) from error

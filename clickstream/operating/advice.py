@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Literal
 
 import msgspec
 
-from clickstream.operating.resharding import Merge, Scale, Split, bounds, described
+from clickstream.operating.resharding import Merge, Scale, Split, Step, bounds, described
 from clickstream.records.routing import Shard
 
 #: What Kinesis takes per shard.
@@ -95,38 +96,25 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         return sum(load.bytes_per_s for load in self.shards)
 
 
-class AddWorker(msgspec.Struct, frozen=True, kw_only=True, tag="add_worker"):
-    application: str
-    reason: str
-    cost: float = WORKER_MONTH
+class Advice(msgspec.Struct, frozen=True, kw_only=True):
+    """``cost`` is per month. Without a ``step`` a person carries it out."""
 
-
-class Reshard(msgspec.Struct, frozen=True, kw_only=True, tag="reshard"):
-    """A change of shards that ``clickstream shards advise --apply`` carries out."""
-
-    step: Split | Merge | Scale
+    kind: Literal["add_worker", "reshard", "change_mode", "tame_key"]
+    what: str
+    """What is to be done."""
     reason: str
     cost: float
+    step: Step | None = None
+    """The change of shards that ``clickstream shards advise --apply`` carries out."""
 
 
-class ChangeMode(msgspec.Struct, frozen=True, kw_only=True, tag="change_mode"):
+def _reshard(step: Step, reason: str, cost: float = SHARD_MONTH) -> Advice:
+    return Advice(kind="reshard", what=described(step), reason=reason, cost=cost, step=step)
+
+
+def _change_mode(to: str, reason: str, cost: float) -> Advice:
     """AWS allows two such changes a day, so a person makes it."""
-
-    to: str
-    reason: str
-    cost: float
-
-
-class TameKey(msgspec.Struct, frozen=True, kw_only=True, tag="tame_key"):
-    """One key is too much for any shard: no change of shards helps."""
-
-    shard_id: str
-    key: str
-    reason: str
-    cost: float = 0.0
-
-
-Advice = AddWorker | Reshard | ChangeMode | TameKey
+    return Advice(kind="change_mode", what=f"change the stream to {to}", reason=reason, cost=cost)
 
 
 def advise(situation: Situation) -> list[Advice]:
@@ -152,13 +140,12 @@ def _capacity(situation: Situation) -> list[Advice]:
     needed = math.ceil(sum(used.values()) / AIM)
     if current > 1 and len(hot) * 2 > current:
         reason = f"{len(hot)} of {current} shards are beyond {HOT:.0%} of a limit; {needed} would be at {AIM:.0%}"
-        return [Reshard(step=Scale(current, needed), reason=reason, cost=(needed - current) * SHARD_MONTH)]
+        return [_reshard(Scale(current, needed), reason, (needed - current) * SHARD_MONTH)]
     return [
-        Reshard(
-            step=Split(load.shard, load.balance),
-            reason=f"{load.shard.shard_id} is at {used[load.shard.shard_id]:.0%} of a limit; "
+        _reshard(
+            Split(load.shard, load.balance),
+            f"{load.shard.shard_id} is at {used[load.shard.shard_id]:.0%} of a limit; "
             f"{load.below:.0%} of its bytes lie below that hash key",
-            cost=SHARD_MONTH,
         )
         for load in hot
         if load.balance is not None and _can_split(load.shard, load.balance) and not _is_one_key(load)
@@ -166,6 +153,7 @@ def _capacity(situation: Situation) -> list[Advice]:
 
 
 def _hot_keys(situation: Situation) -> list[Advice]:
+    """Keys that are too much for any shard: no change of shards helps."""
     found: list[Advice] = []
     for load in situation.shards:
         used = utilization(load, situation.polling)
@@ -176,7 +164,7 @@ def _hot_keys(situation: Situation) -> list[Advice]:
             f"{key} alone is {share:.0%} of {load.shard.shard_id}, which is at {used:.0%} of a limit; "
             "its events must stay in order, so no split divides them: limit its rate at the collector"
         )
-        found.append(TameKey(shard_id=load.shard.shard_id, key=key, reason=reason))
+        found.append(Advice(kind="tame_key", what=f"slow {key} down", reason=reason, cost=0.0))
     return found
 
 
@@ -192,8 +180,8 @@ def _can_split(shard: Shard, at: int) -> bool:
 
 def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice]:
     """Applications that fall behind, though the stream itself is well."""
-    dividing = {each.step.shard.shard_id for each in advice if isinstance(each, Reshard) and isinstance(each.step, Split)}
-    scaling = any(isinstance(each, Reshard) and isinstance(each.step, Scale) for each in advice)
+    dividing = {each.step.shard.shard_id for each in advice if isinstance(each.step, Split)}
+    scaling = any(isinstance(each.step, Scale) for each in advice)
     loads = {load.shard.shard_id: load for load in situation.shards}
     found: list[Advice] = []
     for reader in situation.readers:
@@ -210,19 +198,16 @@ def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice
         load = loads.get(worst.shard_id)
         if crowded:
             found.append(
-                AddWorker(
-                    application=reader.application,
+                Advice(
+                    kind="add_worker",
+                    what=f"add a worker: clickstream worker {reader.application} -w <ID>",
                     reason=f"{lagging}; {reader.workers} workers share {len(reader.lags)} shards",
+                    cost=WORKER_MONTH,
                 )
             )
         elif load is not None and load.balance is not None and not situation.on_demand and _can_split(load.shard, load.balance):
-            found.append(
-                Reshard(
-                    step=Split(load.shard, load.balance),
-                    reason=f"{lagging}; each shard has a worker to itself, so only another shard helps",
-                    cost=SHARD_MONTH,
-                )
-            )
+            reason = f"{lagging}; each shard has a worker to itself, so only another shard helps"
+            found.append(_reshard(Split(load.shard, load.balance), reason))
     return found
 
 
@@ -238,7 +223,7 @@ def _merges(situation: Situation) -> list[Advice]:
         together = utilization(lower, situation.polling) + utilization(upper, situation.polling)
         if together <= MERGED_AT_MOST:
             reason = f"together they would be at {together:.0%} of a limit"
-            found.append(Reshard(step=Merge(lower.shard, upper.shard), reason=reason, cost=-SHARD_MONTH))
+            found.append(_reshard(Merge(lower.shard, upper.shard), reason, -SHARD_MONTH))
             at += 1
         at += 1
     return found
@@ -256,41 +241,27 @@ def _mode(situation: Situation) -> list[Advice]:
         reason = (
             f"{needed} provisioned shards carry the highest load for ${provisioned:.0f} a month, on demand ${on_demand:.0f}"
         )
-        return [ChangeMode(to="PROVISIONED", reason=reason, cost=provisioned - on_demand)]
+        return [_change_mode("PROVISIONED", reason, provisioned - on_demand)]
     if not situation.on_demand and on_demand <= WORTHWHILE * provisioned:
         reason = f"the highest load needs {needed} shards for ${provisioned:.0f} a month, on demand costs ${on_demand:.0f}"
-        return [ChangeMode(to="ON_DEMAND", reason=reason, cost=on_demand - provisioned)]
+        return [_change_mode("ON_DEMAND", reason, on_demand - provisioned)]
     return []
 
 
 def document(advice: Advice) -> dict[str, object]:
     """One piece of advice for a machine."""
-    kind: str = advice.__struct_config__.tag  # type: ignore[assignment]  # every one has a text for its tag
     return {
-        "kind": kind,
-        "what": what(advice),
+        "kind": advice.kind,
+        "what": advice.what,
         "reason": advice.reason,
         "cost": round(advice.cost, 2),
-        "applies": isinstance(advice, Reshard),
+        "applies": advice.step is not None,
     }
 
 
 def line(advice: Advice) -> str:
     """One piece of advice for a person."""
-    return f"{what(advice)}\n  because {advice.reason}\n  costs {advice.cost:+,.2f} $ a month"
-
-
-def what(advice: Advice) -> str:
-    """What is to be done."""
-    match advice:
-        case AddWorker(application=application):
-            return f"add a worker: clickstream worker {application} -w <ID>"
-        case Reshard(step=step):
-            return described(step)
-        case ChangeMode(to=to):
-            return f"change the stream to {to}"
-        case TameKey(key=key):
-            return f"slow {key} down"
+    return f"{advice.what}\n  because {advice.reason}\n  costs {advice.cost:+,.2f} $ a month"
 
 
 def balance(keys: Sequence[tuple[int, int]]) -> tuple[int, float] | None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from clickstream.aws import Clients
 from clickstream.operating import advice
-from clickstream.operating.advice import Reshard
 from clickstream.operating.observing import look
 from clickstream.operating.resharding import described
 from clickstream.records.kinesis import take
@@ -24,11 +23,12 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     settings = from_env()
     clients = Clients(settings, attempts=2)
     found = advice.advise(look(clients, settings))
-    for each in found:
-        sys.stdout.write(json.dumps(advice.document(each)) + "\n")
-    step = next((each.step for each in found if isinstance(each, Reshard)), None)
+    documents = [advice.document(each) for each in found]
+    for each in documents:
+        sys.stdout.write(json.dumps(each) + "\n")
+    step = next((each.step for each in found if each.step is not None), None)
     if step is None or not settings.autoscale:
-        return {"advice": [advice.document(each) for each in found], "applied": None}
+        return {"advice": documents, "applied": None}
     # one attempt: a split whose answer was lost must not be asked for again by itself
     take(Clients(settings, attempts=1).kinesis, settings.stream, step)
-    return {"advice": [advice.document(each) for each in found], "applied": described(step)}
+    return {"advice": documents, "applied": described(step)}

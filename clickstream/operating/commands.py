@@ -12,7 +12,7 @@ import msgspec
 from clickstream.errors import RetryLater
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
-from clickstream.records.kinesis import list_shards, take, translated
+from clickstream.records.kinesis import changing, list_shards, take
 from clickstream.records.routing import MAX_HASH_KEY
 from clickstream.settings import from_env
 
@@ -163,7 +163,7 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
 
     settings = from_env()
     found = advice.advise(look(Clients(settings), settings, window_s=window))
-    steps = [each.step for each in found if isinstance(each, advice.Reshard)]
+    steps = [each.step for each in found if each.step is not None]
     if as_json:
         click.echo(msgspec.json.encode({"advice": [advice.document(each) for each in found], "applied": apply and bool(steps)}))
     else:
@@ -234,4 +234,5 @@ def _wait_until_active(client: KinesisClient, stream: str) -> float:
 
 
 def _status(client: KinesisClient, stream: str) -> str:
-    return translated(lambda: client.describe_stream_summary(StreamName=stream))["StreamDescriptionSummary"]["StreamStatus"]
+    with changing():
+        return client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]

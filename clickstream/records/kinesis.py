@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from clickstream.errors import ClickstreamError, Missing, RetryLater, UserMistake
 from clickstream.operating.resharding import Merge, Scale, Split, Step
@@ -12,7 +13,7 @@ from clickstream.records.routing import Shard
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-Answer = TypeVar("Answer")
+_MAKE_IT = "make it with `clickstream local start`, or set CLICKSTREAM_NAME"
 
 
 def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
@@ -20,51 +21,42 @@ def list_shards(client: KinesisClient, stream: str) -> list[Shard]:
 
     Raises Missing when there is no such stream, RetryLater when Kinesis does not answer.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
+    from clickstream.failures.outages import translated
 
-    try:
-        page = client.list_shards(StreamName=stream)
+    with translated("Kinesis"):
+        try:
+            page = client.list_shards(StreamName=stream)
+        except client.exceptions.ResourceNotFoundException as error:
+            raise Missing(f"there is no stream {stream!r}", hint=_MAKE_IT) from error
         shards = page.get("Shards", [])
         # not botocore's paginator: it names the stream beside the token, which Kinesis refuses
         while token := page.get("NextToken"):
             page = client.list_shards(NextToken=token)
             shards += page.get("Shards", [])
-        if not shards:
-            raise RetryLater("ListShards: the answer broke off")
-        return [Shard.from_api(dict(shard)) for shard in shards]
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            raise Missing(
-                f"there is no stream {stream!r}", hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME"
-            ) from error
-        raise RetryLater(f"ListShards: {error}") from error
-    except BotoCoreError as error:
-        raise RetryLater(f"Kinesis does not answer: {error}") from error
+    if not shards:
+        raise RetryLater("ListShards: the answer broke off")
+    return [Shard.from_api(dict(shard)) for shard in shards]
 
 
 def take(client: KinesisClient, stream: str, step: Step) -> None:
     """Change the stream's shards; it is UPDATING on return. Raises Missing, RetryLater, UserMistake."""
-    match step:
-        case Split(shard, at):
-            translated(lambda: client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at)))
-        case Merge(shard, adjacent):
-            translated(
-                lambda: client.merge_shards(
-                    StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id
-                )
-            )
-        case Scale(_, target):
-            translated(
-                lambda: client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
-            )
+    with changing():
+        match step:
+            case Split(shard, at):
+                client.split_shard(StreamName=stream, ShardToSplit=shard.shard_id, NewStartingHashKey=str(at))
+            case Merge(shard, adjacent):
+                client.merge_shards(StreamName=stream, ShardToMerge=shard.shard_id, AdjacentShardToMerge=adjacent.shard_id)
+            case Scale(_, target):
+                client.update_shard_count(StreamName=stream, TargetShardCount=target, ScalingType="UNIFORM_SCALING")
 
 
-def translated(call: Callable[[], Answer]) -> Answer:
-    """The call's answer, or one of our errors."""
+@contextmanager
+def changing() -> Iterator[None]:
+    """botocore's errors during a change of shards as ours, by what the person who asked for it must do."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        return call()
+        yield
     except ClientError as error:
         raise _refusal(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from error
     except BotoCoreError as error:
@@ -74,7 +66,7 @@ def translated(call: Callable[[], Answer]) -> Answer:
 def _refusal(code: str, message: str) -> ClickstreamError:
     match code:
         case "ResourceNotFoundException":
-            return Missing(message, hint="make it with `clickstream local start`, or set CLICKSTREAM_NAME")
+            return Missing(message, hint=_MAKE_IT)
         case "ResourceInUseException":
             return RetryLater(f"somebody else is changing the stream: {message}")
         case "LimitExceededException":

@@ -82,7 +82,8 @@ class Sample(msgspec.Struct, frozen=True):
     labels: tuple[str, ...] = ()
 
 
-_OF_SHARD: tuple[Metric, ...] = (
+_ALL = (
+    # of a shard
     Metric(
         name="clickstream_events_total",
         labels=SHARD,
@@ -161,9 +162,7 @@ _OF_SHARD: tuple[Metric, ...] = (
         says="whether this server could read the shards table just now",
         advice="0: every other shard metric is missing; DynamoDB, its endpoint and credentials",
     ),
-)
-
-_OF_COLLECTOR: tuple[Metric, ...] = (
+    # of the collector
     Metric(
         name="clickstream_collector_requests_total",
         labels=("status",),
@@ -182,9 +181,7 @@ _OF_COLLECTOR: tuple[Metric, ...] = (
         says="from a request's head to its answer, acknowledgement by Kinesis included",
         advice="grows with throttled: split shards; grows alone: the collector is out of CPU, start another",
     ),
-)
-
-_OF_PUBLISHER: tuple[Metric, ...] = (
+    # of its publisher
     Metric(
         name="clickstream_publisher_delivered_total",
         says="events that Kinesis has in their own shard",
@@ -251,7 +248,7 @@ SHARD_COUNTERS: Mapping[MetricName, str] = {
     "clickstream_dead_letters_total": "dead_letters",
 }
 
-METRICS: dict[MetricName, Metric] = {metric.name: metric for metric in (*_OF_SHARD, *_OF_COLLECTOR, *_OF_PUBLISHER)}
+METRICS: dict[MetricName, Metric] = {metric.name: metric for metric in _ALL}
 
 #: Upper bounds, in seconds, of every histogram: from a store's round trip to an outage.
 BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)

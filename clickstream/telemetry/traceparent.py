@@ -1,7 +1,6 @@
-"""The W3C trace context in an event, and its X-Ray spelling. Pure; costs no tracing library.
+"""The W3C trace context in an event. Pure; costs no tracing library.
 
-``00-<32 hex: trace>-<16 hex: span>-<2 hex: flags>``. A trace id that begins with a time (as X-Ray's generator makes it) is also
-X-Ray's ``1-<8 hex: seconds>-<24 hex>``.
+``00-<32 hex: trace>-<16 hex: span>-<2 hex: flags>``.
 """
 
 from __future__ import annotations
@@ -23,11 +22,6 @@ class TraceParent(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"00-{self.trace_id:032x}-{self.span_id:016x}-{int(self.sampled):02x}"
-
-    @property
-    def xray_trace_id(self) -> str:
-        digits = f"{self.trace_id:032x}"
-        return f"1-{digits[:8]}-{digits[8:]}"
 
 
 def parse(text: object) -> TraceParent | None:

@@ -10,8 +10,7 @@ from msgspec import Meta
 
 from clickstream.errors import UserMistake
 from consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
-from serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
-from serving.api.spreadsheet import table
+from serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, table
 from serving.moments import iso
 from serving.read_model import ReadModel
 

@@ -12,8 +12,7 @@ from msgspec import Meta
 from clickstream.errors import UserMistake
 from consumers.fraud import views
 from consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
-from serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key
-from serving.api.spreadsheet import table
+from serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, table
 from serving.moments import iso
 
 MOST_ALERTS = 200

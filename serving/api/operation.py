@@ -4,8 +4,10 @@ are derived from it. Pure.
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -106,6 +108,23 @@ class Sheet(NamedTuple):
     render: Callable[[Any], bytes]
 
 
+#: A cell that begins so is a formula to a spreadsheet; names come from visitors.
+_FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    """CSV in UTF-8 with the mark that spreadsheets look for; the callers render times as ISO 8601."""
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(names)
+    writer.writerows([_cell(value) for value in row] for row in rows)
+    return "\ufeff".encode() + out.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
+
+
 class Caching(NamedTuple):
     """``tag`` is the answer's ETag; for ``fresh_s`` seconds it may be shown again without asking, None: not at all."""
 
@@ -117,7 +136,7 @@ class Operation(NamedTuple):
     path: str
     summary: str
     reader: str
-    """The field of :class:`serving.api.operations.Readers` that answers; without it the operation is not offered."""
+    """The field of :class:`serving.api.routes.Readers` that answers; without it the operation is not offered."""
     answer: Any
     """The type of what ``read`` returns."""
     read: Callable[..., Any]

@@ -10,8 +10,7 @@ import msgspec
 from msgspec import Meta
 
 from consumers.analytics.views import ShardProgress, put_to_visible
-from serving.api.operation import Moment, Operation, Sheet
-from serving.api.spreadsheet import table
+from serving.api.operation import Moment, Operation, Sheet, table
 from serving.progress import ProgressReader
 from serving.speeds import Speed
 

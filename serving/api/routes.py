@@ -1,10 +1,10 @@
-"""The operations over HTTP: arguments out of the request, answers as JSON or CSV, conditional requests."""
+"""The table of operations, and each over HTTP: arguments out of the request, answers as JSON or CSV, conditional requests."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -13,9 +13,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from serving.api import aggregates, explain, fraud, progress, recommendations
 from serving.api.operation import Caching, Operation
-from serving.api.operations import Readers
-from serving.read_model import Clock
+from serving.progress import ProgressReader
+from serving.read_model import Clock, ReadModel
+
+#: Everything that the JSON API answers, in the order of the OpenAPI document.
+OPERATIONS: tuple[Operation, ...] = (
+    aggregates.AGGREGATES,
+    progress.PROGRESS,
+    fraud.DECIDED,
+    fraud.ALERTS,
+    fraud.DECISION,
+    recommendations.OF_VISITOR,
+    recommendations.OF_SESSION,
+    explain.EXPLAIN,
+)
+
+
+class Readers(NamedTuple):
+    """What answers; without one of them, its operations are not offered."""
+
+    windows: ReadModel
+    progress: ProgressReader
+    risk: fraud.Risk | None = None
+    visitors: recommendations.Visitors | None = None
+    searches: explain.Searches | None = None
+
+
+def offered(readers: Readers) -> list[Operation]:
+    return [operation for operation in OPERATIONS if getattr(readers, operation.reader) is not None]
 
 
 def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from serving.api.operations import Readers
+from serving.api.routes import Readers
 from serving.pages.fraud.picture import Fraud
 from serving.pages.live import PERIOD_S, Live
 from serving.pages.now.picture import Now

@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 
 from consumers.fraud.views import DecidedMinute, Pointer
-from serving.api.fraud import Alert, Decided, Risk, alert, decided
+from serving.api.fraud import MINUTE_MS, Alert, Decided, Risk, alert, decided
 from serving.pages.picture import Draw, Head
 from serving.progress import Reading
 
-MINUTE_MS = 60_000
 MINUTES = 60
 ALERTS = 25
 #: A minute is one item per decision: the running minute and the one before are read each time, all of them now and then.

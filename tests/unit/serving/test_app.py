@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serving.api import spreadsheet
+from serving.api.operation import table
 from serving.app import create_app
 from serving.pages.frame import STATIC
 from serving.security import HEADERS
@@ -253,7 +253,7 @@ def test_every_answer_is_to_be_had_as_a_table(client: TestClient, path: str) -> 
 
 
 def test_a_cell_is_no_formula() -> None:
-    text = spreadsheet.table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
+    text = table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
     assert text.split() == ["name", "'=HYPERLINK(1)", "'-1+2", "plain", "-3"]
 
 

@@ -178,7 +178,8 @@ def test_a_trace_context_is_read_as_opentelemetry_and_xray_read_it(trace_id: int
     TraceContextTextMapPropagator().inject(headers, under(made))
     assert headers["traceparent"] == str(made)
     AwsXRayPropagator().inject(headers, under(made))
-    assert f"Root={made.xray_trace_id};" in headers["X-Amzn-Trace-Id"]
+    digits = f"{made.trace_id:032x}"
+    assert f"Root=1-{digits[:8]}-{digits[8:]};" in headers["X-Amzn-Trace-Id"]
 
 
 @pytest.mark.parametrize(

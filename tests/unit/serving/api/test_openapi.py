@@ -8,8 +8,8 @@ from collections import Counter
 from starlette.routing import Route
 
 from serving.api import openapi
-from serving.api.operations import OPERATIONS
 from serving.api.recommendations import OF_SESSION
+from serving.api.routes import OPERATIONS
 from serving.app import create_app
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
