@@ -47,7 +47,6 @@ APPLICATIONS = [
 ]
 TOKEN = "a-token-of-these-tests"
 #: moto's stream knows no other clock.
-NOW = time.time_ns() // 1_000_000
 lenient = settings(
     max_examples=25, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -58,12 +57,12 @@ asked = hostile.ids | st.sampled_from(
 )
 
 
-def filling() -> list[AnyEvent]:
+def filling(now_ms: int) -> list[AnyEvent]:
     """Every case that must count, once each, and a dear purchase beside each strange id, so that it is an alert too."""
     cases = [case for case in hostile.cases() if not case.path]
-    made = [bounds.laid_over(case, f"n{number}", NOW - 60_000) for number, case in enumerate(cases)]
+    made = [bounds.laid_over(case, f"n{number}", now_ms - 60_000) for number, case in enumerate(cases)]
     for number, strange in enumerate(bounds.STRANGE):
-        fields = bounds.document("purchase", f"dear{number}{strange}", NOW - 30_000) | {"amount": 10**12, "order_id": strange}
+        fields = bounds.document("purchase", f"dear{number}{strange}", now_ms - 30_000) | {"amount": 10**12, "order_id": strange}
         fields["items"] = [{"product_id": strange, "category": strange}]
         made.append(fields)
     return [events.decode(bounds.encoded(fields)) for fields in made]
@@ -72,11 +71,14 @@ def filling() -> list[AnyEvent]:
 class Site:
     """The server over the real stores' tables (moto), as the applications' folds and sinks fill them."""
 
-    def __init__(self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent]) -> None:
+    def __init__(
+        self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent], now_ms: int
+    ) -> None:
         self.client = client
         self.pictures = pictures
         self.seen = seen
         self.filled = filled
+        self.now_ms = now_ms
 
     def get(self, path: str, **options: Any) -> Any:
         answer = self.client.get(path, follow_redirects=False, **options)
@@ -94,7 +96,9 @@ def site() -> Iterator[Site]:
         surroundings = Settings()
         clients = Clients(surroundings)
         resources.create(clients, surroundings, shards=1)
-        filled = filling()
+        # not the module's: pytest may have imported it long before, and what is put late is searched for in vain
+        now_ms = time.time_ns() // 1_000_000
+        filled = filling(now_ms)
         for event in filled:
             clients.kinesis.put_record(StreamName=surroundings.stream, PartitionKey=event.user_id, Data=events.encode(event))
         for application in APPLICATIONS:
@@ -106,7 +110,7 @@ def site() -> Iterator[Site]:
         views, offers = Aggregates(clients, surroundings), Recommendations(clients, surroundings)
         risk = Decisions(clients, surroundings)
         app = create_app(
-            views, lambda: NOW, offers=offers, risk=risk, lives=Explainer(clients, surroundings), token=TOKEN, period_s=3600
+            views, lambda: now_ms, offers=offers, risk=risk, lives=Explainer(clients, surroundings), token=TOKEN, period_s=3600
         )
         pictures: list[Picture] = [
             *(Now(views, span) for span in SPANS.values()),
@@ -116,7 +120,7 @@ def site() -> Iterator[Site]:
         ]
         headers = {"Authorization": f"Bearer {TOKEN}"}
         with TestClient(app, base_url="http://127.0.0.1", headers=headers, raise_server_exceptions=True) as client:
-            yield Site(client, pictures, ProgressReader(views, lambda: 0).read(NOW), filled)
+            yield Site(client, pictures, ProgressReader(views, lambda: 0).read(now_ms), filled, now_ms)
 
 
 def no_constant(text: str) -> None:
@@ -194,7 +198,7 @@ def test_what_lists_names_is_json_and_a_table_that_no_spreadsheet_computes(site:
 
 def drawn(site: Site, picture: Picture) -> bytes:
     draw = picture.read(site.seen)
-    return msgspec.json.encode(draw(head("shop", site.seen, NOW, None)))
+    return msgspec.json.encode(draw(head("shop", site.seen, site.now_ms, None)))
 
 
 def test_the_live_pictures_are_json_that_carries_every_name_unchanged(site: Site) -> None:
