@@ -12,9 +12,8 @@ from clickstream.events import AnyEvent
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
-from consumers.runtime.loop.decoding import Decoded, Rejection, decode_batch, newer_than, position_of
+from consumers.runtime.loop.decoding import Decoded, Home, Rejection, decode_batch, newer_than, position_of
 from consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
-from consumers.runtime.loop.home import Home
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import START, Position
 from consumers.runtime.state.snapshots import Progress

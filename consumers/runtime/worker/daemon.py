@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -17,22 +18,24 @@ from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime.faults import deaths
+from clickstream.telemetry import emf
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
-from consumers.runtime.worker.jvm import LOCALE, JvmOptions, command_line
-from consumers.runtime.worker.life import Processes
+from consumers.runtime.worker.java import LOCALE, command_line
 from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, derive, render
 from consumers.runtime.worker.restarts import RestartPolicy
-from consumers.runtime.worker.supervisor import Supervisor
+from consumers.runtime.worker.supervisor import Processes, Supervisor
 from consumers.runtime.worker.worker_lock import WorkerLock
 
 log = structlog.get_logger()
 
 #: After KCL's own grace the JVM still stops its clients and threads.
 _JVM_END_S = 10.0
+#: A worker that lived for so long did not die of what it was given at its start: on a quiet shard the count begins anew.
+STEADY_S = 600.0
 _SHARD_SH = Path(__file__).with_name("shard.sh")
 
 
@@ -55,7 +58,6 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: Retrieval = "polling"
     initial_position: InitialPosition = "TRIM_HORIZON"
     tuning: Tuning = Tuning()
-    jvm: JvmOptions = JvmOptions()
     restarts: RestartPolicy = RestartPolicy()
     tables: tuple[str, ...] = ()
     """Tables that the shard processes need; a missing one is reported before anything starts."""
@@ -101,7 +103,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             )
         log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
         processes = Processes(
-            daemon=command_line(binary, properties, plan.jvm),
+            daemon=command_line(binary, properties),
             companion=plan.shards.companion,
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock.fd,),
@@ -165,10 +167,31 @@ def _prepare_requests(directory: Path | None) -> None:
     os.mkfifo(directory / "requests", 0o600)
 
 
+def count_death(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
+    """Count one end of the worker at each of its shards; returns the least of their counts, 0 without a shard.
+
+    A shard's next commit takes its count away. The count outlives the launcher and goes with the shard from worker to worker,
+    so a fleet that dies slowly over one record is seen as well. A heartbeat takes nothing away: a shard's process still reports
+    that it lives while the JVM before it has given up and takes half a minute to end.
+
+    The least, because a worker of which any shard has moved since its last end is not one that cannot live.
+    """
+    with translated("DynamoDB"):
+        owned = leases.owned(settings.application(application), worker_id, clients.dynamodb)
+    table = ShardsTable(clients, settings)
+    counts = [table.count_death(application, shard, anew=lived_s >= STEADY_S) for shard in owned]
+    if settings.metrics == "emf":
+        worst = max(counts, default=1)
+        dimensions, facts = {"application": application}, {"worker": worker_id}
+        line = emf.line(time.time_ns() // 1_000_000, dimensions, {"clickstream_worker_deaths": worst}, facts)
+        sys.stderr.write(line + "\n")
+    return min(counts, default=0)
+
+
 def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
     """Best effort, and one try: a count that DynamoDB does not take is not held against the worker."""
     try:
-        return deaths.count(application, worker_id, clients, settings, lived_s)
+        return count_death(application, worker_id, clients, settings, lived_s)
     except ClickstreamError as error:
         log.warning("the worker's end was not counted", reason=str(error))
         return 0

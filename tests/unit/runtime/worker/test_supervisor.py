@@ -24,7 +24,7 @@ DEADLINE_S = 20.0
 SUPERVISOR = """
 import json, sys, structlog
 from consumers.runtime.worker.restarts import RestartPolicy
-from consumers.runtime.worker.life import Processes
+from consumers.runtime.worker.supervisor import Processes
 from consumers.runtime.worker.supervisor import Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
