@@ -19,7 +19,7 @@ from consumers.runtime.faults.dead_letters import DeadLetters
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import Footing, Stumble
 from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
-from consumers.runtime.loop.commits import Commits, Landed, Store
+from consumers.runtime.loop.commits import Commits, Landed
 from consumers.runtime.loop.decoding import position_of
 from consumers.runtime.loop.folding import Folding
 from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
@@ -30,7 +30,7 @@ from consumers.runtime.progress.arrivals import Arrivals
 from consumers.runtime.progress.latency import LatencySamples
 from consumers.runtime.state.parents import Parents
 from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Commit, Lease
+from consumers.runtime.state.snapshots import Commit, Lease, Store
 
 
 class Surroundings(Protocol):

@@ -33,11 +33,10 @@ from consumers.runtime.faults.dead_letters import DeadLetterQueue
 from consumers.runtime.faults.patience import Waiting
 from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.commits import Store
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Wire, serve
 from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
-from consumers.runtime.state.snapshots import SnapshotStore
+from consumers.runtime.state.snapshots import SnapshotStore, Store
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
