@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Any, TypeVar
 
 import structlog
@@ -36,17 +37,17 @@ class Waiting:
         self._place = place
         self._clock = clock
         self._clock_ms = clock_ms
-        self._refusals: dict[object, tuple[Forbidden, int]] = {}
-        self._told: dict[object, float] = {}
+        #: Per call: its refusal, since when (ms since the epoch), and when it was last told (by the monotonic clock).
+        self._refusals: dict[object, tuple[Forbidden, int, float]] = {}
         self.last_refused: float | None = None
         """By the monotonic clock: waiting for a permission is no hang."""
 
     def refused(self, call: object, error: Forbidden) -> None:
         now = self.last_refused = self._clock()
-        since_ms = self._refusals[call][1] if call in self._refusals else self._clock_ms()
-        self._refusals[call] = error, since_ms
-        if call not in self._told or now - self._told[call] >= AGAIN_S:
-            self._told[call] = now
+        _, since_ms, told_s = self._refusals.get(call, (error, self._clock_ms(), -inf))
+        is_due = now - told_s >= AGAIN_S
+        self._refusals[call] = error, since_ms, now if is_due else told_s
+        if is_due:
             structlog.get_logger().error(
                 "the shard waits: not allowed",
                 action=error.action,
@@ -60,8 +61,7 @@ class Waiting:
         """The call has got another answer, or nobody wants it any more."""
         if (refusal := self._refusals.pop(call, None)) is None:
             return
-        del self._told[call]
-        error, since_ms = refusal
+        error, since_ms, _ = refusal
         waited_s = max(0, self._clock_ms() - since_ms) / 1000
         structlog.get_logger().info(
             "the shard waits no longer", action=error.action, resource=error.resource, waited_s=waited_s, **self._place()
@@ -72,7 +72,7 @@ class Waiting:
         oldest = min(list(self._refusals.values()), key=lambda refusal: refusal[1], default=None)
         if oldest is None:
             return {}
-        error, since_ms = oldest
+        error, since_ms, _ = oldest
         return {"action": error.action, "resource": error.resource, "since": since_ms}
 
 

@@ -154,11 +154,7 @@ class TracedApplication:
         return TracedFold(self._application.open_fold(shard_id), journeys)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return TracedSink(self._application.open_sink(shard_id, clients, settings), self.journeys(shard_id))
-
-    def journeys(self, shard_id: str) -> Journeys:
-        """Those of a fold that was opened."""
-        return self._journeys[shard_id]
+        return TracedSink(self._application.open_sink(shard_id, clients, settings), self._journeys[shard_id])
 
     def close(self) -> None:
         """Send the last spans; a shard's process ends without exit handlers."""

@@ -35,9 +35,6 @@ class Applied(msgspec.Struct, frozen=True):
     rejections: Sequence[Rejection] = ()
 
 
-NOTHING = Applied(0)
-
-
 class ShardState:
     """``state(p) = fold(events up to p)``, with the duplicates' ids and the counters that belong to the same position."""
 
@@ -55,7 +52,7 @@ class ShardState:
         """Fold a batch: drop replays, decode, refuse what is not at home here, drop duplicates, fold, move the position."""
         fresh = newer_than(records, self.position)
         if not fresh:
-            return NOTHING
+            return Applied(0)
         decoded = decode_batch(fresh)
         mine = self._at_home(decoded)
         ours = self._not_for_others(mine)

@@ -14,6 +14,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -150,7 +151,8 @@ def run(prepared: Prepared) -> int:
     breakers = prepared.surroundings.breakers
     threading.excepthook = _end_at_a_bug
     watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
-    _tell_trouble(breakers, loop.waiting, prepared.surroundings)
+    trouble = (breakers, loop.waiting, prepared.surroundings)
+    threading.Thread(target=_tell_trouble, args=trouble, name="trouble", daemon=True).start()
     try:
         serve(wire, loop, watch.over)
     except ClickstreamError as error:
@@ -199,24 +201,18 @@ def _tell_trouble(breakers: Breakers, waiting: Waiting, surroundings: Aws) -> No
     """Keep the shard's item up with what the shard waits for, on a thread of its own: the loop's threads wait just then."""
     told: tuple[Mapping[str, str], Mapping[str, str | int]] = {}, {}
     line_at = 0.0
-
-    def run() -> None:
-        nonlocal told, line_at
-        while True:
-            time.sleep(_LOOK_S)
-            trouble = breakers.states(), waiting.current()
-            if trouble[1] and time.monotonic() - line_at >= EVERY_S:
-                line_at = time.monotonic()
-                surroundings.tell_waiting(trouble[1])
-            if trouble == told:
-                continue
-            try:
-                surroundings.snapshots.tell_trouble(*trouble)
-                told = trouble
-            except ClickstreamError:
-                continue  # DynamoDB itself is down, or the item may not be written: then its age tells, and the log
-
-    threading.Thread(target=run, name="trouble", daemon=True).start()
+    while True:
+        time.sleep(_LOOK_S)
+        trouble = breakers.states(), waiting.current()
+        if trouble[1] and time.monotonic() - line_at >= EVERY_S:
+            line_at = time.monotonic()
+            surroundings.tell_waiting(trouble[1])
+        if trouble == told:
+            continue
+        # when DynamoDB itself is down, or the item may not be written, its age tells, and the log
+        with suppress(ClickstreamError):
+            surroundings.snapshots.tell_trouble(*trouble)
+            told = trouble
 
 
 def main(arguments: Sequence[str]) -> int:

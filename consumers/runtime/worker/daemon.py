@@ -28,7 +28,7 @@ from consumers.runtime.worker.java import LOCALE, command_line
 from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, derive, render
 from consumers.runtime.worker.restarts import RestartPolicy
 from consumers.runtime.worker.supervisor import Processes, Supervisor
-from consumers.runtime.worker.worker_lock import WorkerLock
+from consumers.runtime.worker.worker_lock import lock
 
 log = structlog.get_logger()
 
@@ -88,7 +88,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
         application = plan.application.removeprefix(f"{settings.name}-")
         streams.recognise(application, created, clients, settings)
         count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)
-    lock = WorkerLock(folder / f"{plan.worker_id}.lock")
+    lock_fd = lock(folder / f"{plan.worker_id}.lock")
     try:
         _prepare_requests(plan.shards.requests)
         properties = folder / f"{plan.worker_id}.properties"
@@ -106,14 +106,14 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             daemon=command_line(binary, properties),
             companion=plan.shards.companion,
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
-            inherited_fds=(lock.fd,),
+            inherited_fds=(lock_fd,),
         )
         drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
         status = Supervisor(processes, plan.restarts, drain_s=drain_s, count=count).run()
         _release(plan, clients)
         return status
     finally:
-        lock.close()
+        os.close(lock_fd)
 
 
 def folder_of(settings: Settings) -> Path:

@@ -102,8 +102,10 @@ class Supervisor:
         """
         with self._signals() as wake:
             while not self._stopping():
-                life = self._begin()
-                self._wait(life, wake)
+                self._starts = [*self._starts[-self._policy.budget :], time.monotonic()]
+                life = Life(self._processes)
+                while not self._stopping() and not life.is_over():
+                    self._pause(wake, None)
                 if self._stopping():
                     return self._drain(life, wake)
                 status = life.end()
@@ -118,10 +120,6 @@ class Supervisor:
                 self._rest(wake, decision.delay_s)
         return self._exit_code()
 
-    def _begin(self) -> Life:
-        self._starts = [*self._starts[-self._policy.budget :], time.monotonic()]
-        return Life(self._processes)
-
     def _drain(self, life: Life, wake: int) -> int:
         life.ask_to_end()
         deadline = time.monotonic() + self._drain_s
@@ -132,10 +130,6 @@ class Supervisor:
             log.error("the worker did not stop in time and was killed", after_s=self._drain_s)
             return FAILED
         return self._exit_code()
-
-    def _wait(self, life: Life, wake: int) -> None:
-        while not self._stopping() and not life.is_over():
-            self._pause(wake, None)
 
     def _rest(self, wake: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
