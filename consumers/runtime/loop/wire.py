@@ -11,7 +11,7 @@ import fcntl
 import os
 import select
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -253,9 +253,6 @@ class _Once:
 def _enlarge_pipe(fd: int) -> None:
     # the daemon writes a whole batch as one line, up to tens of MB: a larger pipe saves context switches
     set_size = getattr(fcntl, "F_SETPIPE_SZ", None)  # Linux only
-    if set_size is None:
-        return
-    try:
-        fcntl.fcntl(fd, set_size, CHUNK_BYTES)
-    except OSError:
-        return  # a file or a socket, or over the user's limit: slower, not wrong
+    if set_size is not None:
+        with suppress(OSError):  # a file or a socket, or over the user's limit: slower, not wrong
+            fcntl.fcntl(fd, set_size, CHUNK_BYTES)

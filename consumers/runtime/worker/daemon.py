@@ -25,7 +25,7 @@ from clickstream.telemetry import emf
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
 from consumers.runtime.worker.java import LOCALE, command_line
-from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, derive, render
+from consumers.runtime.worker.properties import MOST_RECORDS, SHUTDOWN_GRACE_MS, InitialPosition, Retrieval, derive, render
 from consumers.runtime.worker.restarts import RestartPolicy
 from consumers.runtime.worker.supervisor import Processes, Supervisor
 from consumers.runtime.worker.worker_lock import lock
@@ -57,7 +57,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     shards: ShardProcesses
     retrieval: Retrieval = "polling"
     initial_position: InitialPosition = "TRIM_HORIZON"
-    tuning: Tuning = Tuning()
+    max_records: int = MOST_RECORDS
     restarts: RestartPolicy = RestartPolicy()
     tables: tuple[str, ...] = ()
     """Tables that the shard processes need; a missing one is reported before anything starts."""
@@ -72,7 +72,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
             command=self.shards.command,
             retrieval=self.retrieval,
             initial_position=self.initial_position,
-            tuning=self.tuning,
+            max_records=self.max_records,
         )
         return derived | dict(self.overrides)
 
@@ -87,7 +87,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     if SHARDS.of(settings) in plan.tables:
         application = plan.application.removeprefix(f"{settings.name}-")
         streams.recognise(application, created, clients, settings)
-        count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)
+        count = partial(count_death, application, plan.worker_id, Clients(settings, attempts=1), settings)
     lock_fd = lock(folder / f"{plan.worker_id}.lock")
     try:
         _prepare_requests(plan.shards.requests)
@@ -108,7 +108,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock_fd,),
         )
-        drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
+        drain_s = SHUTDOWN_GRACE_MS / 1000 + _JVM_END_S
         status = Supervisor(processes, plan.restarts, drain_s=drain_s, count=count).run()
         _release(plan, clients)
         return status
@@ -174,27 +174,23 @@ def count_death(application: str, worker_id: str, clients: Clients, settings: Se
     so a fleet that dies slowly over one record is seen as well. A heartbeat takes nothing away: a shard's process still reports
     that it lives while the JVM before it has given up and takes half a minute to end.
 
-    The least, because a worker of which any shard has moved since its last end is not one that cannot live.
+    The least, because a worker of which any shard has moved since its last end is not one that cannot live. Best effort, and
+    one try: a count that DynamoDB does not take is not held against the worker.
     """
-    with translated("DynamoDB"):
-        owned = leases.owned(settings.application(application), worker_id, clients.dynamodb)
-    table = ShardsTable(clients, settings)
-    counts = [table.count_death(application, shard, anew=lived_s >= STEADY_S) for shard in owned]
+    try:
+        with translated("DynamoDB"):
+            owned = leases.owned(settings.application(application), worker_id, clients.dynamodb)
+        table = ShardsTable(clients, settings)
+        counts = [table.count_death(application, shard, anew=lived_s >= STEADY_S) for shard in owned]
+    except ClickstreamError as error:
+        log.warning("the worker's end was not counted", reason=str(error))
+        return 0
     if settings.metrics == "emf":
         worst = max(counts, default=1)
         dimensions, facts = {"application": application}, {"worker": worker_id}
         line = emf.line(time.time_ns() // 1_000_000, dimensions, {"clickstream_worker_deaths": worst}, facts)
         sys.stderr.write(line + "\n")
     return min(counts, default=0)
-
-
-def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
-    """Best effort, and one try: a count that DynamoDB does not take is not held against the worker."""
-    try:
-        return count_death(application, worker_id, clients, settings, lived_s)
-    except ClickstreamError as error:
-        log.warning("the worker's end was not counted", reason=str(error))
-        return 0
 
 
 def _release(plan: WorkerPlan, clients: Clients) -> None:
