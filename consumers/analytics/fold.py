@@ -31,11 +31,13 @@ from clickstream.events import AnyEvent
 from consumers.analytics.aggregate_rows import Row, row
 from consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
 from consumers.analytics.counting.sessions import Sessions, SessionsState
-from consumers.analytics.windows import HOUR, MINUTE_MS, Window, window_of
+from consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
 from consumers.runtime.application import Inheritance
 
 #: Hours hold many keys: without a flush their rows are due with every tenth commit only.
 HOURS_EVERY = 10
+#: Late events of one turn lie in at most so many minutes. An event that is alone in its minute and hour costs 6 kB.
+MOST_LATE = 10_000
 
 
 class State(msgspec.Struct, array_like=True):
@@ -44,6 +46,7 @@ class State(msgspec.Struct, array_like=True):
     watermark: int
     windows: list[tuple[Window, PartialState]]
     sessions: SessionsState
+    turn: int = 0
 
 
 class _Accumulator:
@@ -72,6 +75,9 @@ class AnalyticsFold:
     def __init__(self, shard_id: str) -> None:
         self._shard_id = shard_id
         self._watermark = 0
+        self._turn = 0
+        self._late: set[int] = set()
+        """The minutes that have a window of this turn."""
         self._sessions = Sessions()
         self._windows: dict[Window, _Accumulator] = {}
         self._growing: dict[Window, _Accumulator] = {}
@@ -90,23 +96,45 @@ class AnalyticsFold:
         minutes = [first] * len(times) if first == last else [time // MINUTE_MS for time in times]
         for start, stop, watermark in _steps(minutes, self._watermark):
             self._watermark = watermark
-            if stop - start == len(events):
-                self._apply_step(events, minutes, watermark)
-            else:
-                self._apply_step(events[start:stop], minutes[start:stop], watermark)
+            if turn_at(watermark) > self._turn:
+                self._turn, self._late = turn_at(watermark), set()
+            for begin, end in [(start, stop)] if self._in_time(first) else self._turns(minutes, start, stop):
+                if end - begin == len(events):
+                    self._apply_step(events, minutes, watermark)
+                else:
+                    self._apply_step(events[begin:end], minutes[begin:end], watermark)
+
+    def _in_time(self, minute: int) -> bool:
+        return self._watermark < minute + 1 + RETENTION
+
+    def _turns(self, minutes: Sequence[int], start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Slices of one turn each: with the late minute that would be one too many the next turn begins."""
+        late = {minute for minute in set(minutes[start:stop]) if not self._in_time(minute)}
+        if len(late | self._late) > MOST_LATE:
+            for index in range(start, stop):
+                if (minute := minutes[index]) in late and minute not in self._late:
+                    if len(self._late) == MOST_LATE:
+                        if index > start:
+                            yield start, index
+                            start = index
+                        self._turn, self._late = self._turn + 1, set()
+                    self._late.add(minute)
+        else:
+            self._late |= late
+        yield start, stop
 
     def _apply_step(self, events: Sequence[AnyEvent], minutes: Sequence[int], watermark: int) -> None:
         """Events of one watermark. Only the hours' tallies and the sessions care for their order across minutes."""
         by_hour: dict[Window, dict[int, Columns]] = {}
         for minute, group in _by_minute(events, minutes):
-            hour = window_of(minute, 1, watermark).hour()
+            hour = self._window(minute).hour()
             by_hour.setdefault(hour, {})[minute] = columns(group)
-        if self._hours_deferred and not all(self._has_room(hour, parts, watermark) for hour, parts in by_hour.items()):
+        if self._hours_deferred and not all(self._has_room(hour, parts) for hour, parts in by_hour.items()):
             self._settle()
             self._hours_deferred = False
         for hour, parts in by_hour.items():
             for minute, part in parts.items():
-                accumulator = self._grow(window_of(minute, 1, watermark))
+                accumulator = self._grow(self._window(minute))
                 fresh = accumulator.growing()
                 fresh.add(part, accumulator.total, capacity(1))
                 fresh.uniques.add(part.users)
@@ -115,16 +143,19 @@ class AnalyticsFold:
             else:
                 self._add_to_hour(hour, parts, events, minutes)
         for minute, counters in self._sessions.follow(events, minutes, watermark).items():
-            window = window_of(minute, 1, watermark)
+            window = self._window(minute)
             self._grow(window).growing().add_funnel(counters)
             self._grow(window.hour()).growing().add_funnel(counters)
 
-    def _has_room(self, hour: Window, parts: dict[int, Columns], watermark: int) -> bool:
+    def _window(self, minute: int) -> Window:
+        return window_of(minute, 1, self._watermark, self._turn)
+
+    def _has_room(self, hour: Window, parts: dict[int, Columns]) -> bool:
         """True when every key can be counted singly in its minute and in its hour, so that their order does not matter."""
         keys = 0
         for minute, part in parts.items():
             more = _keys(part)
-            if not self._fits(window_of(minute, 1, watermark), more):
+            if not self._fits(self._window(minute), more):
                 return False
             keys += more
         return self._fits(hour, keys)
@@ -175,7 +206,7 @@ class AnalyticsFold:
     def effects(self, *, flush: bool) -> Sequence[Row]:
         self._settle()
         self._commits += 1
-        with_hours = flush or self._commits % HOURS_EVERY == 0
+        with_hours = flush or self._commits % HOURS_EVERY == 0 or len(self._windows) > MOST_LATE
         given = [window for window in self._due if with_hours or window.width == 1]
         rows = [row(window, self._shard_id, self._windows[window].total) for window in given]
         for window in given:
@@ -188,9 +219,14 @@ class AnalyticsFold:
         """Whether hours changed whose rows were not given out."""
         return bool(self._due or self._growing)
 
+    @property
+    def forgotten(self) -> int:
+        """Sessions, since this process began."""
+        return self._sessions.forgotten
+
     def _forget(self) -> None:
         """Drop the windows that no event can touch again and whose rows were given out."""
-        for window in [window for window in self._windows if window.is_settled(self._watermark)]:
+        for window in [window for window in self._windows if window.is_settled(self._watermark, self._turn)]:
             if window not in self._due and window not in self._growing:
                 del self._windows[window]
 
@@ -198,18 +234,19 @@ class AnalyticsFold:
         self._settle()
         unsent, self._unsent = self._unsent, []
         windows = [(window, partial.state()) for window, partial in unsent]
-        return _encoder.encode(State(self._watermark, windows, self._sessions.changes()))
+        return _encoder.encode(State(self._watermark, windows, self._sessions.changes(), self._turn))
 
     def snapshot(self) -> bytes:
         self._settle()
         self._unsent = []
         windows = [(window, accumulator.total.state()) for window, accumulator in self._windows.items()]
-        return _encoder.encode(State(self._watermark, windows, self._sessions.snapshot(self._watermark)))
+        return _encoder.encode(State(self._watermark, windows, self._sessions.snapshot(self._watermark), self._turn))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application."""
         decoded = _decoder.decode(state)
         self._watermark = max(self._watermark, decoded.watermark)
+        self._turn = max(self._turn, decoded.turn, turn_at(self._watermark))
         self._sessions.restore(decoded.sessions, None if inheritance is None else inheritance.keys)
         if inheritance is not None:
             return  # the parent's rows stay; this shard adds its own
@@ -217,6 +254,7 @@ class AnalyticsFold:
             self._windows.setdefault(window, _Accumulator()).total.merge(Partial.from_state(partial))
             if window.width == HOUR:
                 self._due[window] = None  # its row may have been held back
+        self._late = {window.start for window in self._windows if window.width == 1 and window.late == self._turn}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,8 @@
 """Tumbling event-time windows, counted in whole minutes since the epoch, UTC. Pure arithmetic.
 
 A *watermark* is the latest minute that any event of the shard so far fell into. A window takes events into its *part* 0 until
-the watermark is ``RETENTION`` minutes past its end; a later event goes into the part of the watermark's own quarter of an hour.
+the watermark is ``RETENTION`` minutes past its end; a later event goes into the part of the current *turn*. A turn is a quarter
+of an hour of the watermark, or less when late events are scattered over too many minutes (the fold begins the next one then).
 So every part of a window has an end after which it is never touched again, whenever memory is reclaimed, and an event's part
 depends on the order of the events alone. A window's value is the sum of its parts.
 """
@@ -51,19 +52,17 @@ class Window(NamedTuple):
     def end(self) -> int:
         return self.start + self.width
 
-    def is_settled(self, watermark: int) -> bool:
+    def is_settled(self, watermark: int, turn: int) -> bool:
         """True when no further event can fall into this part."""
-        if self.late == 0:
-            return watermark >= self.end + RETENTION
-        return watermark // RETENTION >= self.late
+        return watermark >= self.end + RETENTION if self.late == 0 else turn > self.late
 
     def hour(self) -> Window:
         """The hour's part that all events of this minute's part belong to."""
         start = self.start - self.start % HOUR
         if self.late == 0:
             return Window(HOUR, start, 0)
-        # A late part spans one quarter of an hour of watermarks, and hours close on quarters: its first minute decides for all.
-        return window_of(start, HOUR, (self.late - 1) * RETENTION)
+        # A turn is never behind its quarter of watermarks, and hours close on quarters: the quarter's first minute decides.
+        return window_of(start, HOUR, (self.late - 1) * RETENTION, self.late)
 
     @property
     def partition(self) -> str:
@@ -74,11 +73,15 @@ class Window(NamedTuple):
         return f"{self.start * MINUTE_MS:014d}#{shard_id}#{self.late}"
 
 
-def window_of(minute: int, width: int, watermark: int) -> Window:
+def turn_at(watermark: int) -> int:
+    """The turn that this watermark has reached at least."""
+    return 1 + watermark // RETENTION
+
+
+def window_of(minute: int, width: int, watermark: int, turn: int) -> Window:
     """The part of the window of ``width`` minutes for an event of ``minute`` under this watermark (its own included)."""
     start = minute - minute % width
-    late = 0 if watermark < start + width + RETENTION else 1 + watermark // RETENTION
-    return Window(width, start, late)
+    return Window(width, start, 0 if watermark < start + width + RETENTION else turn)
 
 
 def partition(width: int, start_ms: int) -> str:

@@ -79,6 +79,11 @@ class FraudFold:
             self._engine.parts_of(event.occurred_at, row),
         )
 
+    @property
+    def forgotten(self) -> int:
+        """Users, addresses, devices and cards, since this process began."""
+        return self._engine.forgotten
+
     def effects(self, *, flush: bool) -> Sequence[Candidate | Part]:
         undecided, self._undecided = self._undecided, []
         return [*undecided, *self._engine.parts()]

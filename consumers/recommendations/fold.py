@@ -39,12 +39,6 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
     at_ms: int
 
 
-class Forgotten(msgspec.Struct, frozen=True, gc=False):
-    """An effect: so many visitors were forgotten before their time, since the shard began."""
-
-    visitors: int
-
-
 class State(msgspec.Struct, array_like=True):
     """The fold's state, or its changes, encoded. ``visitors``: the last touched last; ``gone``: forgotten before their time
     since the state was encoded before; ``forgotten``: how many ever were."""
@@ -66,7 +60,8 @@ class RecommendationsFold:
         self._visitors: dict[str, Visitor] = {}
         """The last touched last."""
         self._bytes = 0
-        self._forgotten = self._told_forgotten = 0
+        self.forgotten = 0
+        """Visitors, since the shard began."""
         self._gone: dict[str, None] = {}
         self._touched: dict[str, tuple[Visitor, list[str]]] = {}
         """Who was touched since the last effects, as of then, and what they clicked."""
@@ -104,7 +99,7 @@ class RecommendationsFold:
                 oldest = next(iter(visitors))
                 self._drop(oldest)
                 self._gone[oldest] = None
-                self._forgotten += 1
+                self.forgotten += 1
 
     def _sweep(self) -> None:
         for user_id in [user for user, visitor in self._visitors.items() if visitor.is_forgotten(self._swept)]:
@@ -113,15 +108,12 @@ class RecommendationsFold:
     def _drop(self, user_id: str) -> None:
         self._bytes -= self._visitors.pop(user_id).size
 
-    def effects(self, *, flush: bool) -> Sequence[Visit | Forgotten]:
+    def effects(self, *, flush: bool) -> Sequence[Visit]:
         touched, self._touched = self._touched, {}
-        effects: list[Visit | Forgotten] = []
+        effects: list[Visit] = []
         for user_id, (visitor, clicked) in touched.items():
             has = visitor.has if visitor.bought else _NOTHING
             effects.append(Visit(user_id, visitor.items.copy(), has, clicked, visitor.seen))
-        if self._forgotten != self._told_forgotten:
-            self._told_forgotten = self._forgotten
-            effects.append(Forgotten(self._forgotten))
         return effects
 
     def changes(self) -> bytes:
@@ -135,7 +127,7 @@ class RecommendationsFold:
 
     def _encoded(self, of: Iterable[str], gone: list[str]) -> bytes:
         visitors = [self._visitors[user_id] for user_id in of if user_id in self._visitors]
-        return _encoder.encode(State(self._watermark, visitors, self._swept, self._forgotten, gone))
+        return _encoder.encode(State(self._watermark, visitors, self._swept, self.forgotten, gone))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application."""
@@ -151,7 +143,7 @@ class RecommendationsFold:
                 self._visitors[visitor.user_id] = visitor
                 self._bytes += visitor.size
         if inheritance is None:
-            self._forgotten = self._told_forgotten = decoded.forgotten
+            self.forgotten = decoded.forgotten
         self._swept = max(self._swept, decoded.swept)
         self._sweep()
 

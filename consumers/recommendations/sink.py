@@ -8,12 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
-
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from consumers.recommendations import table_items
-from consumers.recommendations.fold import Forgotten, Visit
+from consumers.recommendations.fold import Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
 from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import START, Position, guarded_put
@@ -32,12 +30,11 @@ KEPT_S = 30 * 86_400
 PER_TRANSACTION = 50
 #: Transactions under way at once.
 THREADS = 4
-log = structlog.get_logger()
 _OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`, and :class:`Forgotten` for the log."""
+    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
 
     def __init__(
         self,
@@ -60,17 +57,13 @@ class RecommendationsTable:
         self._counted = START
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
 
-    def write(self, effects: Sequence[Visit | Forgotten], position: Position) -> None:
+    def write(self, effects: Sequence[Visit], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
         now_ms = self._clock_ms()
         if self._model.look(now_ms) and self._model.value is not None:
             self._offers.use(self._model.value)
-        visits = [effect for effect in effects if isinstance(effect, Visit)]
-        for effect in effects:
-            if isinstance(effect, Forgotten):
-                log.warning("more visitors than fit: some are forgotten before their time", so_far=effect.visitors)
-        hit_rate = self._count(visits, position)
-        made = [self._offer(offer, now_ms) for offer in self._offers.answer(visits, now_ms)]
+        hit_rate = self._count(effects, position)
+        made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]
         if hit_rate is not None:
             made.append(self._counts(hit_rate))
         chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]

@@ -58,6 +58,11 @@ def holds_back(fold: Fold) -> bool:
     return bool(getattr(fold, "holds_back", False))
 
 
+def forgotten(fold: Fold) -> int:
+    """How many entries a fold whose state has a bound has forgotten before their time, so far."""
+    return int(getattr(fold, "forgotten", 0))
+
+
 class Sink(Protocol):
     """Writes effects. Runs on a thread of its own, while the fold goes on with the next batch."""
 

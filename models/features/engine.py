@@ -1,9 +1,9 @@
 """Rows in, vectors of features out: the code that training and serving share. Pure, deterministic, without pandas.
 
-The state is a history per track and key. It is encoded as the whole (``snapshot``) or as the observations that came since
-(``changes``), and either may be restored for the keys of a hash range only. Histories expire by event time: an observation is
-gone when the watermark is a track's longest reach, plus the lateness allowed, beyond it. Rows that are later than that still
-get a vector, from what is there.
+The state is a history per track and key, of at most ``MOST_KEYS`` keys a track. It is encoded as the whole (``snapshot``) or as
+the observations that came since (``changes``), and either may be restored for the keys of a hash range only. Histories expire
+by event time: an observation is gone when the watermark is a track's longest reach, plus the lateness allowed, beyond it. Rows
+that are later than that still get a vector, from what is there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ from models.features.state import Journal, State, TrackHeader, Unsaved
 
 #: One row moves the watermark by at most this much, so that a visitor whose clock is years ahead expires nobody's history.
 MOST_AHEAD_MS = HOUR_MS
+
+
+#: A track keeps at most so many keys. Beyond it an eighth goes, so that the search for the oldest is rarely paid.
+MOST_KEYS = 1_000_000
 
 
 class Engine:
@@ -43,6 +47,8 @@ class Engine:
         self._headers = tuple(TrackHeader(track.name, track.columns) for track in features.tracks)
         self._histories: tuple[dict[str, bytes], ...] = tuple({} for _ in features.tracks)
         self._unsaved = tuple(Unsaved() for _ in features.tracks)
+        self.forgotten = 0
+        """Keys that went because a track was full, since this process began."""
         self._watermark_ms = 0
         #: Observations up to these times are gone. They move in steps, so that sweeping and reading agree on them.
         self._cutoffs_ms = [-plan.reach_ms for plan in self._plans]
@@ -72,6 +78,7 @@ class Engine:
                 history = get(key)
                 if history is None:
                     histories[key] = record
+                    self._bound(place)
                 elif len(history) < full and history[-size:] <= record:  # nearly always; a call less
                     histories[key] = history + record
                 else:
@@ -108,7 +115,11 @@ class Engine:
                 record = layout.pack(time_ms, *columns(numbers))
                 histories = self._histories[place]
                 history = histories.get(key)
-                histories[key] = record if history is None else layout.added(history, record)
+                if history is None:
+                    histories[key] = record
+                    self._bound(place)
+                else:
+                    histories[key] = layout.added(history, record)
                 if self._durable:
                     unsaved = self._unsaved[place]
                     unsaved.keys.append(key)
@@ -132,6 +143,13 @@ class Engine:
             self._cutoffs[plan.place] = cutoff = limit(cutoff_ms)
             plan.layout.sweep(self._histories[plan.place], cutoff)
         self._next_step_ms = min(steps, default=0)
+
+    def _bound(self, place: int) -> None:
+        """A track has a new key. What goes depends on the observations alone, so a replay forgets the same."""
+        histories = self._histories[place]
+        if len(histories) > MOST_KEYS:
+            self._plans[place].layout.shed(histories, MOST_KEYS // 8)
+            self.forgotten += MOST_KEYS // 8
 
     # what this shard saw of keys that others see
 
@@ -208,7 +226,11 @@ class Engine:
             if keys is None or hash_key(key) in keys:
                 record = journal.records[n * layout.size : (n + 1) * layout.size]
                 history = histories.get(key)
-                histories[key] = record if history is None else layout.added(history, record)
+                if history is None:
+                    histories[key] = record
+                    self._bound(place)
+                else:
+                    histories[key] = layout.added(history, record)
 
     def __len__(self) -> int:
         """Histories held."""

@@ -6,6 +6,7 @@ bytes as they do as numbers, so order is kept without unpacking; and a snapshot,
 
 from __future__ import annotations
 
+import heapq
 import math
 import struct
 import sys
@@ -85,6 +86,12 @@ class Layout:
                 histories[key] = left
             else:
                 del histories[key]
+
+    def shed(self, histories: dict[str, bytes], count: int) -> None:
+        """Forget so many keys: those whose last observations are the oldest."""
+        size = self.size
+        for _, key in heapq.nsmallest(count, ((history[-size:], key) for key, history in histories.items())):
+            del histories[key]
 
     def _after(self, history: bytes, time: bytes) -> int:
         """Where the observations after a time begin."""

@@ -11,6 +11,7 @@ on when memory is reclaimed.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -21,6 +22,8 @@ from consumers.analytics.windows import DAY, HOUR
 
 TIMEOUT = 60
 SPAN = DAY
+#: A shard keeps at most so many sessions, 280 bytes each. Beyond it the eighth that was seen longest ago starts anew.
+MOST_SESSIONS = 1_000_000
 #: Expired sessions leave memory when the watermark has moved on by this many minutes.
 _SWEEP = 10
 
@@ -61,6 +64,8 @@ class SessionsState(msgspec.Struct, array_like=True):
 
     short: list[Session]
     long: list[tuple[Session, bytes]]
+    shed: tuple[int, str] = (0, "")
+    """Of changes: earlier sessions up to this (seen, key) were forgotten since the changes before."""
 
 
 class Sessions:
@@ -69,6 +74,9 @@ class Sessions:
     def __init__(self) -> None:
         self._sessions: dict[str, Session] = {}
         self._touched: dict[str, Session] = {}
+        self._shed = (0, "")
+        self.forgotten = 0
+        """Sessions that were forgotten before their time, since this process began."""
         self._swept = 0
         self._minutes: dict[int, int] = {}
         """The sessions' minutes by themselves: one object each, where every event would bring its own."""
@@ -95,6 +103,8 @@ class Sessions:
                 continue  # again in the same minute, by far the most frequent case: nothing changes
             if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
                 minute = same_minute(minute, minute)
+                if len(sessions) >= MOST_SESSIONS:
+                    self._make_room(watermark)
                 session = sessions[key] = Session(key, event.user_id, watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
@@ -130,19 +140,34 @@ class Sessions:
             del self._sessions[key]
             self._touched.pop(key, None)
 
+    def _make_room(self, watermark: int) -> None:
+        """Whom it meets depends on the events alone: expired sessions, which may be in memory or not, do not count."""
+        self._sweep(watermark)
+        if len(self._sessions) >= MOST_SESSIONS:
+            oldest = heapq.nsmallest(MOST_SESSIONS // 8, ((session.seen, key) for key, session in self._sessions.items()))
+            for _, key in oldest:
+                del self._sessions[key]
+                self._touched.pop(key, None)
+            self._shed = max(self._shed, oldest[-1])
+            self.forgotten += len(oldest)
+
     def changes(self) -> SessionsState:
         """The sessions that changed since the last call, and still last; to be encoded before the next event."""
         touched, self._touched = self._touched, {}
-        return _state(list(touched.values()))
+        shed, self._shed = self._shed, (0, "")
+        return msgspec.structs.replace(_state(list(touched.values())), shed=shed)
 
     def snapshot(self, watermark: int) -> SessionsState:
         """All sessions, earlier changes among them; to be encoded before the next event."""
         self._sweep(watermark)
-        self._touched = {}
+        self._touched, self._shed = {}, (0, "")
         return _state(list(self._sessions.values()))
 
     def restore(self, state: SessionsState, keys: HashRange | None) -> None:
         """Take over sessions; with ``keys``, only those of users that hash into the range."""
+        if state.shed[1]:
+            for key in [key for key, session in self._sessions.items() if (session.seen, key) <= state.shed]:
+                del self._sessions[key]
         for session, marks in state.long:
             session.marks = int.from_bytes(marks, "little")
         for session in [*state.short, *(session for session, _ in state.long)]:

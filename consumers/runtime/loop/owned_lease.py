@@ -14,7 +14,7 @@ import structlog
 
 from clickstream.progress.completeness import Arrival, told_range
 from clickstream.records.routing import Shard
-from consumers.runtime.application import Sink, holds_back
+from consumers.runtime.application import Sink, forgotten, holds_back
 from consumers.runtime.faults.dead_letters import DeadLetters
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import Footing, Stumble
@@ -91,7 +91,9 @@ class OwnedLease:
         self._backlog = Backlog()
         self._latency = LatencySamples()
         self._arrivals = Arrivals(told_range(shard.hash_range), lease.arrival)
-        self._checkpoint = KclCheckpoint(structlog.get_logger().bind(**place))
+        self._log = structlog.get_logger().bind(**place)
+        self._checkpoint = KclCheckpoint(self._log)
+        self._forgotten = 0
         self._footing = Footing(lease.stumble)
         self.folding = Folding(state, self._footing, letters, patience, **place, remember=remember)
         sink = patience.call(lambda: surroundings.open_sink(shard.shard_id))
@@ -199,6 +201,9 @@ class OwnedLease:
         """What is to be written next; nothing more is reported as visible before it is."""
         effects = self.folding.effects(flush=flush)
         self._arrivals.given(whole=flush or not holds_back(self._state.fold))
+        if (so_far := forgotten(self._state.fold)) > self._forgotten:
+            self._forgotten = so_far
+            self._log.warning("the state is full: its oldest entries are forgotten before their time", so_far=so_far)
         return effects
 
     def _told(self) -> Arrival:

@@ -198,7 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--duration", type=float, default=300.0, help="seconds")
     parser.add_argument("--rate", type=float, default=500.0, help="records a second")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--most", type=float, default=1_000.0, help="MB of RSS that no process of ours may pass")
+    parser.add_argument("--most", type=float, default=256.0, help="MB of RSS that no process of ours may pass")
     parser.add_argument("--folder", type=Path, default=from_env().local_dir / "hostile")
     options = parser.parse_args(arguments)
     shown = show(options.folder.absolute(), duration_s=options.duration, rate=options.rate, seed=options.seed)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.recommendations.fold import Forgotten, RecommendationsFold, Visit
+from consumers.recommendations.fold import RecommendationsFold, Visit
 from consumers.runtime.application import Inheritance
 from tests.unit.recommendations.traffic import traffic
 
@@ -30,11 +30,11 @@ streams = st.builds(
 )
 
 
-def visits_of(effects: Sequence[Visit | Forgotten]) -> list[Visit]:
+def visits_of(effects: Sequence[Visit]) -> list[Visit]:
     return [effect for effect in effects if isinstance(effect, Visit)]
 
 
-def write(table: Table, effects: Sequence[Visit | Forgotten]) -> None:
+def write(table: Table, effects: Sequence[Visit]) -> None:
     """All but what was clicked, which tells of the time between two effects."""
     table |= {visit.user_id: (tuple(visit.items.items()), visit.has, visit.at_ms) for visit in visits_of(effects)}
 
@@ -178,6 +178,5 @@ def test_a_flood_of_strangers_is_bounded_and_told_and_leaves_who_comes_back() ->
         fold.apply([hostile, ProductView(**about, user_id="regular", product_id="p")])
         assert len(fold.snapshot()) < most
     assert len(fold) < 30
-    forgotten = [effect for effect in fold.effects(flush=False) if isinstance(effect, Forgotten)]
-    assert forgotten == [Forgotten(1_001 - len(fold))]
+    assert fold.forgotten == 1_001 - len(fold)
     assert "regular" in [visitor[0] for visitor in msgspec.msgpack.decode(fold.snapshot())[1]]

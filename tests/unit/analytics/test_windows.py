@@ -11,6 +11,7 @@ from consumers.analytics.windows import (
     Window,
     partitions,
     start_of,
+    turn_at,
     window_of,
 )
 
@@ -33,23 +34,24 @@ NOON = 12 * HOUR
     ],
 )
 def test_the_part_of_a_window_follows_from_the_watermark(minute: int, width: int, watermark: int, expected: Window) -> None:
-    assert window_of(minute, width, watermark) == expected
+    assert window_of(minute, width, watermark, turn_at(watermark)) == expected
 
 
 def test_a_settled_part_is_never_touched_again_and_others_still_can_be() -> None:
     for minute in range(0, 200, 7):
         for width in (1, HOUR):
-            touched = {window_of(minute, width, watermark): watermark for watermark in range(minute, 405)}
+            touched = {window_of(minute, width, watermark, turn_at(watermark)): watermark for watermark in range(minute, 405)}
             for window, last in touched.items():
-                assert not window.is_settled(last)
-                assert window.is_settled(last + 1)
+                assert not window.is_settled(last, turn_at(last))
+                assert window.is_settled(last + 1, turn_at(last + 1))
 
 
 def test_an_hour_is_the_sum_of_its_minutes_parts() -> None:
     """Every event's hour follows from its minute's part alone."""
     for minute in range(0, 130):
         for watermark in range(minute, 400):
-            assert window_of(minute, 1, watermark).hour() == window_of(minute, HOUR, watermark)
+            turn = turn_at(watermark)
+            assert window_of(minute, 1, watermark, turn).hour() == window_of(minute, HOUR, watermark, turn)
 
 
 def test_rows_are_addressed_by_day_and_month_and_sort_by_time() -> None:

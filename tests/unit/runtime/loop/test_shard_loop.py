@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Login
@@ -11,7 +12,7 @@ from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Sh
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.position import Position
-from tests.simulation.applications.counting import CountingApplication, digest
+from tests.simulation.applications.counting import CountingApplication, CountingFold, digest
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
 from tests.simulation.fleet.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
 
@@ -373,3 +374,15 @@ def test_idle_before_the_lease_is_harmless() -> None:
     world = World()
     world.loop().idle()
     assert world.store.items == {}
+
+
+def test_a_full_state_says_how_much_it_has_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    loop = started(world.loop())
+    monkeypatch.setattr(CountingFold, "forgotten", 7, raising=False)
+    with capture_logs() as logs:
+        for sequence in (10, 11, 12):
+            deliver(loop, world.checkpointer, record(login(f"e{sequence}"), sequence))
+            world.clock.now_ms += 5_000
+            loop.idle()
+    assert [each["so_far"] for each in logs if each["log_level"] == "warning"] == [7]
