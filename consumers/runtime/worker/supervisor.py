@@ -44,6 +44,7 @@ class Life:
         companion = processes.companion
         self._companion = None if companion is None else _start(companion, processes.environment, ())
         self._daemon = _start(processes.daemon, processes.environment, processes.inherited_fds)
+        self._all = [self._daemon] if self._companion is None else [self._daemon, self._companion]
 
     def ask_to_end(self) -> None:
         """SIGTERM to the daemon alone: KCL shuts the shard processes down, which finish and checkpoint."""
@@ -51,7 +52,7 @@ class Life:
 
     def is_over(self) -> bool:
         """Whether a process has ended; it stays a zombie until :meth:`end`, so that its number stays its own."""
-        return any(_has_ended(process.pid) for process in self._all())
+        return any(os.waitid(os.P_PID, each.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for each in self._all)
 
     def end(self) -> int:
         """Kill whatever is left in both sessions, and collect; returns the daemon's exit status.
@@ -59,12 +60,12 @@ class Life:
         A shard process left behind would work on beside its successor: fenced, but in the way. A session is killed before its
         leader is reaped, as long as its number cannot belong to anybody else.
         """
-        for process in self._all():
+        for process in self._all:
             try:
                 os.killpg(process.pid, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
                 log.debug("nothing left to kill", group=process.pid)
-        for process in self._all():
+        for process in self._all:
             process.wait()
         return self._daemon.returncode
 
@@ -72,9 +73,6 @@ class Life:
     def remembers_a_bug(self) -> bool:
         """Whether it ended, as :meth:`end` found it, by a bug that the next one knows of."""
         return self._companion is not None and self._companion.returncode == EXIT_REMEMBERED
-
-    def _all(self) -> list[subprocess.Popen[bytes]]:
-        return [self._daemon] if self._companion is None else [self._daemon, self._companion]
 
 
 class Supervisor:
@@ -180,7 +178,3 @@ def _start(command: Sequence[str], environment: Mapping[str, str], fds: tuple[in
         # safe: this program has no other threads when it forks
         preexec_fn=kill_with_parent(),
     )
-
-
-def _has_ended(pid: int) -> bool:
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
