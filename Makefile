@@ -97,7 +97,7 @@ clean:
 # KCL's de-aggregation as it must be; the jar is in git, since who runs the platform has no compiler
 aggregates: setup
 	@rm -rf build/aggregates && mkdir -p build/aggregates
-	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime.worker import jvm; print(*jvm.class_path()[1:], sep=":")')" \
+	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime.worker import java; print(*java.class_path()[1:], sep=":")')" \
 		-d build/aggregates consumers/runtime/worker/jars/AggregatorUtil.java
 	@cp consumers/runtime/worker/jars/AggregatorUtil.java build/aggregates/
 	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/worker/jars/aggregates.jar -C build/aggregates .

@@ -45,7 +45,6 @@ def explain(
     from clickstream.settings import from_env
     from clickstream.terminal import shown
     from consumers.explain.views import Explainer, Limit, Stretch
-    from consumers.explain.views import as_json as document
     from serving.moments import parse_moment
     from serving.pages.explain import life as life_text
 
@@ -62,7 +61,7 @@ def explain(
     )
     found = bool(life.puts or life.letters or life.occurred_at)
     if as_json:
-        click.echo(msgspec.json.encode(document(life)))
+        click.echo(msgspec.json.encode(life))
     else:
         click.echo(shown(life_text.head(life)))
         steps = list(life_text.lines(life))

@@ -15,8 +15,7 @@ from clickstream.failures.refusals import error_code
 from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.windows import HOUR
 from consumers.runtime.faults.fan_out import write_each
-from consumers.runtime.position import Position
-from consumers.runtime.state.guarded import guarded_put
+from consumers.runtime.position import Position, guarded_put
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

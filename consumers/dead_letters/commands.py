@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,18 +13,21 @@ import click
 from msgspec import UNSET
 
 from clickstream import events
+from clickstream.aws import Clients
 from clickstream.errors import Rejected, UserMistake
+from clickstream.failures.outages import translated
 from clickstream.records.aggregation import user_records
+from clickstream.records.following import follow
+from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
 from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put, decide
+from consumers.looking.tail import parse_since
+from consumers.runtime.faults.dead_letters import DeadLetter
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-
-    from clickstream.aws import Clients
-    from consumers.runtime.faults.dead_letters import DeadLetter
 
 
 @click.group()
@@ -126,8 +130,6 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
         case Put(received=received, event=event):
             word = "put"
             if not dry_run:
-                from clickstream.failures.outages import translated
-
                 with translated("Kinesis"):
                     kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
     if not dry_run:
@@ -141,8 +143,6 @@ def _why(decision: Decision) -> str:
 
 
 def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
-    from consumers.looking.tail import parse_since
-
     after = parse_since(since, datetime.now(UTC)).timestamp if since else None
     return [
         each
@@ -156,9 +156,6 @@ def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None
 
 def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
     """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
-    from clickstream.records.following import follow
-    from clickstream.records.reading import Start
-
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):
         for record in batch.records:
@@ -172,8 +169,6 @@ def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Rece
 
 
 def _surroundings() -> tuple[Clients, Settings]:
-    from clickstream.aws import Clients
-
     settings = from_env()
     return Clients(settings), settings
 
@@ -194,8 +189,6 @@ def _raw(data: bytes) -> dict[str, str]:
     try:
         return {"text": data.decode()}
     except UnicodeDecodeError:
-        import base64
-
         return {"base64": base64.b64encode(data).decode()}
 
 

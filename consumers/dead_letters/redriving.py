@@ -54,11 +54,12 @@ class InStream(msgspec.Struct, frozen=True):
 def decide(letters: Sequence[Received], stream: Iterable[InStream]) -> list[Decision]:
     """One decision per letter; ``stream`` holds at least what came after the oldest of them."""
     own = {(each.letter.sequence_number, each.letter.sub_sequence_number) for each in letters}
-    applied: set[tuple[str, str, str]] = set()  # an id is a client's word: only together with the user it names an event
-    for seen in stream:
+    applied = {
+        (seen.event_id, seen.user_id, seen.redriven_for)  # an id is a client's word: only with the user it names an event
+        for seen in stream
         # the rejected record itself is still in the stream, and may be valid by today's code
-        if (seen.sequence_number, seen.sub_sequence_number) not in own:
-            applied.add((seen.event_id, seen.user_id, seen.redriven_for))
+        if (seen.sequence_number, seen.sub_sequence_number) not in own
+    }
     decisions: list[Decision] = []
     for each in letters:
         decision = _decide(each, applied)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 from msgspec import UNSET
 
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
+from clickstream.progress.shards_table import ShardProgress
 from consumers.runtime.position import Position
+
+if TYPE_CHECKING:
+    from consumers.analytics.views import Wait
 
 #: Only ids of this version hold the time when they were made.
 _VERSION_7 = "7"
@@ -33,38 +37,36 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None
 
 
-class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a user record is in the stream."""
 
     shard: str
     sequence_number: str
     sub_sequence_number: int
+
+    @property
+    def position(self) -> Position:
+        return Position(int(self.sequence_number), self.sub_sequence_number)
+
+
+class Sighting(Place, frozen=True, kw_only=True):
+    """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
+
     arrived_ms: int
     members: int
     at_home: bool
     """Whether its user hashes into this shard; elsewhere the shard refuses it, since every event counts in one shard alone."""
     event: AnyEvent | Rejected
 
-    @property
-    def position(self) -> Position:
-        return Position(int(self.sequence_number), self.sub_sequence_number)
 
-
-class Put(msgspec.Struct, frozen=True, kw_only=True):
+class Put(Place, frozen=True, kw_only=True):
     """A sighting, judged. ``redriven_for`` names the application that a redriven event is for."""
 
-    shard: str
-    sequence_number: str
-    sub_sequence_number: int
     arrived_at: int
     members: int
     fate: Fate
     redriven_for: str | None = None
     reason: str | None = None
-
-    @property
-    def position(self) -> Position:
-        return Position(int(self.sequence_number), self.sub_sequence_number)
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +87,6 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     path: str
     code_version: str
-
-
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an application has committed a shard. Milliseconds; the latencies are those of the shard's histogram."""
-
-    position: Position | None
-    owner: str = ""
-    behind_ms: int | None = None
-    p50_ms: int | None = None
-    p99_ms: int | None = None
 
 
 class Processing(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,12 +184,14 @@ def put_for(application: str, puts: Sequence[Put]) -> Put | None:
     return next(iter(good or bad), None)
 
 
-def processing(application: str, put: Put, progress: Progress | None, effect: Effect | None) -> Processing:
+def processing(
+    application: str, put: Put, shard: ShardProgress | None, usual: Wait | None, effect: Effect | None
+) -> Processing:
     """What the application has made of this put, by how far it has committed and what its store holds."""
-    position = put.position
-    if progress is None:
-        return Processing(application=application, state="not reading", shard=put.shard, position=str(position))
-    passed = progress.position is not None and progress.position >= position
+    position = str(put.position)
+    if shard is None:
+        return Processing(application=application, state="not reading", shard=put.shard, position=position)
+    passed = shard.position is not None and shard.position >= position
     state: State = "waiting"
     if put.fate == "rejected" and passed:
         state = "dead-lettered"
@@ -208,18 +202,12 @@ def processing(application: str, put: Put, progress: Progress | None, effect: Ef
         application=application,
         state=state,
         shard=put.shard,
-        position=str(position),
-        committed=None if progress.position is None else str(progress.position),
-        owner=progress.owner or None,
-        behind_ms=progress.behind_ms,
+        position=position,
+        committed=shard.position,
+        owner=shard.owner or None,
+        behind_ms=shard.behind_ms,
         effect=effect,
         latency_ms=None if at is None else max(0, at - put.arrived_at),
-        usual_p50_ms=progress.p50_ms,
-        usual_p99_ms=progress.p99_ms,
+        usual_p50_ms=None if usual is None else usual.p50_ms,
+        usual_p99_ms=None if usual is None else usual.p99_ms,
     )
-
-
-def as_json(life: Life) -> Mapping[str, Any]:
-    """The life as plain JSON values."""
-    document: dict[str, Any] = msgspec.to_builtins(life)
-    return document

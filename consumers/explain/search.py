@@ -10,13 +10,12 @@ from threading import Event
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.reading import TRIM_HORIZON, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch, Unread
 from consumers.looking.records import delivered, looked_at
+from consumers.runtime.faults.dead_letters import event_id_in
 from consumers.runtime.loop.decoding import Rejection
 
 if TYPE_CHECKING:
@@ -109,10 +108,6 @@ def _reads(
         yield ()
 
 
-class _OnlyId(msgspec.Struct):
-    event_id: str | None = None
-
-
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:
     """The members of a Kinesis record (a dict as boto3 has it) that carry this id."""
     # an aggregate holds its members' bytes as they are, so one search shows whether it need be opened
@@ -139,11 +134,4 @@ def _may_hold(data: bytes, event_id: str) -> bool:
 
 def _carries(data: bytes, event_id: str) -> bool:
     """Whether the record is of this id: of an aggregate that cannot be opened, as far as can be known."""
-    return event_id.encode() in data if is_aggregated(data) else _id_of(data) == event_id
-
-
-def _id_of(data: bytes) -> str | None:
-    try:
-        return msgspec.json.decode(data, type=_OnlyId).event_id
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+    return event_id.encode() in data if is_aggregated(data) else event_id_in(data) == event_id

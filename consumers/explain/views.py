@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from pkgutil import resolve_name
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, Rejected
@@ -13,17 +14,16 @@ from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.analytics.views import put_to_visible
-from consumers.explain import effects
+from consumers.explain.effects import Look
 from consumers.explain.life import (
+    Effect,
     Letter,
     Life,
     Processing,
-    Progress,
     Put,
     Sighting,
     Stretch,
     Unread,
-    as_json,
     judged,
     made_at,
     processing,
@@ -34,9 +34,8 @@ from consumers.explain.search import Limit, search, shards_of
 from consumers.fraud.views import Decision, Decisions
 from consumers.needs import applications
 from consumers.orders.views import placed_by
-from consumers.runtime.position import Position
 
-__all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread", "as_json"]
+__all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
 
 class Explainer:
@@ -107,22 +106,16 @@ class Explainer:
             return Processing(application=application, state="not for it")
         effect = None
         if event is not None and put.fate == "takes effect":
-            effect = effects.of(application, self._clients, self._settings, event, put)
-        return processing(application, put, self._progress(application, put.shard), effect)
+            effect = self._effect(application, event, put)
+        # as its owner last wrote it
+        shard = ShardsTable(self._clients, self._settings).get(application, put.shard)
+        return processing(application, put, shard, None if shard is None else put_to_visible([shard]), effect)
 
-    def _progress(self, application: str, shard: str) -> Progress | None:
-        """From the shard's item, as its owner last wrote it."""
-        item = ShardsTable(self._clients, self._settings).get(application, shard)
-        if item is None:
-            return None
-        wait = put_to_visible([item])
-        return Progress(
-            position=Position.parse(item.position) if item.position else None,
-            owner=item.owner,
-            behind_ms=item.behind_ms,
-            p50_ms=None if wait is None else wait.p50_ms,
-            p99_ms=None if wait is None else wait.p99_ms,
-        )
+    def _effect(self, application: str, event: AnyEvent, put: Put) -> Effect | None:
+        """None also when the application keeps nothing per event. Raises RetryLater."""
+        path = applications()[application].effect
+        look: Look | None = resolve_name(path) if path else None
+        return look(self._clients, self._settings, event, put) if look else None
 
     def _decision(self, event_id: str) -> Decision | None:
         """A purchase's decision names its user and time, whatever its id looks like."""

@@ -11,8 +11,7 @@ from typing import Any, NamedTuple
 from clickstream.events import AnyEvent
 from clickstream.records.aggregation import user_records
 from clickstream.records.routing import Shard
-from consumers.runtime.loop.decoding import Rejection, decode_batch
-from consumers.runtime.loop.home import Home
+from consumers.runtime.loop.decoding import Home, Rejection, decode_batch
 from consumers.runtime.loop.wire import Record
 
 

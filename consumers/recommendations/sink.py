@@ -14,8 +14,7 @@ from consumers.recommendations import table_items
 from consumers.recommendations.fold import Visit
 from consumers.recommendations.offers import HitRate, Offer, Offers
 from consumers.runtime.faults.fan_out import write_each
-from consumers.runtime.position import START, Position
-from consumers.runtime.state.guarded import guarded_put
+from consumers.runtime.position import START, Position, guarded_put
 from models.recommender.model import Model
 from models.registry.following import Followed
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import msgspec
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef
 
 #: Kinesis sequence numbers have up to 56 digits; padded text of one width orders as the numbers do, also in DynamoDB,
 #: whose own numbers keep only 38 digits.
@@ -28,3 +34,18 @@ class Position(msgspec.Struct, frozen=True, order=True):
 
 #: Before the first record of any shard.
 START = Position(-1, 0)
+
+
+def guarded_put(table: str, item: Mapping[str, AttributeValueTypeDef], position: Position) -> PutTypeDef:
+    """A put of the item with its ``position``: every absolute value in DynamoDB is written only over an older position's.
+
+    It is refused when a later position's value, of which ours is part, is there.
+    """
+    at: AttributeValueTypeDef = {"S": str(position)}
+    return {
+        "TableName": table,
+        "Item": {"position": at, **item},
+        "ConditionExpression": "attribute_not_exists(#position) OR #position < :position",
+        "ExpressionAttributeNames": {"#position": "position"},
+        "ExpressionAttributeValues": {":position": at},
+    }

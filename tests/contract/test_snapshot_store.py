@@ -14,9 +14,8 @@ from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 from consumers.runtime.faults.stumbling import Stumble
-from consumers.runtime.loop.commits import Store
 from consumers.runtime.position import START, Position
-from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
+from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore, Store
 from tests.simulation.aws.memory import MemoryStore
 
 SHARD = "shardId-000000000000"

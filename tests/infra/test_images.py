@@ -16,7 +16,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
-from consumers.runtime.worker.jvm import AGGREGATES, class_path
+from consumers.runtime.worker.java import AGGREGATES, class_path
 from infra.images import sbom
 from infra.images.rehearse import IMAGES, parse, rehearse
 from infra.local import resources, stack

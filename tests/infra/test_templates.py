@@ -15,7 +15,7 @@ from clickstream.settings import Settings
 from consumers.archive.parquet import SCHEMA as ARCHIVE
 from consumers.needs import applications
 from consumers.runtime.worker.daemon import _JVM_END_S
-from consumers.runtime.worker.properties import Tuning
+from consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
 from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
 from infra.stages import PRODUCTION
 from tests.infra.deployment import ORDER, kinds
@@ -46,7 +46,7 @@ def test_cfn_lint_finds_nothing(assemblies: dict[str, Path]) -> None:
 
 
 def test_a_task_has_longer_to_stop_than_a_worker_to_drain(templates: Templates) -> None:
-    drain_s = Tuning().shutdown_grace_ms / 1000 + _JVM_END_S
+    drain_s = SHUTDOWN_GRACE_MS / 1000 + _JVM_END_S
     tasks = of_type(templates["production"]["clickstream-workers"], "AWS::ECS::TaskDefinition").values()
     assert len(tasks) == len(applications())
     for task in tasks:

@@ -135,7 +135,7 @@ def dead_letter(
         arrived_ms=arrived_ms,
         reason=_bounded(reason, _MOST_REASON),
         path=_bounded(path, _MOST_PATH),
-        event_id=_key(_event_id(data) if effect is None else getattr(effect, "event_id", None)),
+        event_id=_key(event_id_in(data) if effect is None else getattr(effect, "event_id", None)),
         data=data,
         effect=None if effect is None else _bounded(_as_json(effect), _MOST_EFFECT),
         traceback=None if traceback is None else _bounded(traceback, _MOST_EFFECT),
@@ -170,7 +170,8 @@ class _OnlyId(msgspec.Struct):
     event_id: str | None = None
 
 
-def _event_id(data: bytes) -> str | None:
+def event_id_in(data: bytes) -> str | None:
+    """The id in bytes that need be no event; None when they are no such JSON."""
     try:
         return msgspec.json.decode(data, type=_OnlyId).event_id
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -1,17 +1,79 @@
-"""Calls again until the answer comes or the lease is gone."""
+"""Calls again until the answer comes or the lease is gone, and tells what a shard waits for because it is not allowed to."""
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
-from typing import TypeVar
+import time
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any, TypeVar
+
+import structlog
 
 from clickstream.errors import Forbidden, RetryLater
 from consumers.runtime.faults.breakers import CircuitOpen
-from consumers.runtime.faults.waiting import Waiting
+
+#: The same refusal is told again after so long.
+AGAIN_S = 60.0
 
 T = TypeVar("T")
+
+
+class Waiting:
+    """The refusals that are being waited out, each under the key of its call. Thread-safe: every call has its own key.
+
+    A refusal is told once, then at a slow pace, and when it is over.
+    ``place`` says where the shard stands, for the log lines.
+    """
+
+    def __init__(
+        self,
+        place: Callable[[], Mapping[str, Any]] = dict,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self._place = place
+        self._clock = clock
+        self._clock_ms = clock_ms
+        #: Per call: its refusal, since when (ms since the epoch), and when it was last told (by the monotonic clock).
+        self._refusals: dict[object, tuple[Forbidden, int, float]] = {}
+        self.last_refused: float | None = None
+        """By the monotonic clock: waiting for a permission is no hang."""
+
+    def refused(self, call: object, error: Forbidden) -> None:
+        now = self.last_refused = self._clock()
+        _, since_ms, told_s = self._refusals.get(call, (error, self._clock_ms(), -inf))
+        is_due = now - told_s >= AGAIN_S
+        self._refusals[call] = error, since_ms, now if is_due else told_s
+        if is_due:
+            structlog.get_logger().error(
+                "the shard waits: not allowed",
+                action=error.action,
+                resource=error.resource,
+                error=str(error),
+                runbook="docs/runbook.md#a-shard-may-not-do-its-work",
+                **self._place(),
+            )
+
+    def over(self, call: object) -> None:
+        """The call has got another answer, or nobody wants it any more."""
+        if (refusal := self._refusals.pop(call, None)) is None:
+            return
+        error, since_ms, _ = refusal
+        waited_s = max(0, self._clock_ms() - since_ms) / 1000
+        structlog.get_logger().info(
+            "the shard waits no longer", action=error.action, resource=error.resource, waited_s=waited_s, **self._place()
+        )
+
+    def current(self) -> dict[str, str | int]:
+        """``action``, ``resource`` and ``since`` (ms since the epoch) of the longest wait; empty when there is none."""
+        oldest = min(list(self._refusals.values()), key=lambda refusal: refusal[1], default=None)
+        if oldest is None:
+            return {}
+        error, since_ms, _ = oldest
+        return {"action": error.action, "resource": error.resource, "since": since_ms}
 
 
 class Patience:

@@ -6,10 +6,11 @@ the shard's item; see docs/decisions/0026 for how a replay stays the same.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NoReturn
 
 import msgspec
 
+from clickstream.errors import Forbidden
 from consumers.runtime.position import Position
 
 #: So often the same record, or the writing of the same effects, may end the process.
@@ -113,3 +114,12 @@ class Footing:
         if self.last is not None and str(position) > self.last.until:
             self.last = None
         return self.last
+
+
+def refuse_to_drain(what: str, action: str, application: str, bug: Exception) -> NoReturn:
+    """Raises Forbidden, which is waited out: setting one more aside would drain the stream into the queue."""
+    raise Forbidden(
+        f"{MOST_IN_A_ROW} {what} in a row were set aside, and the next raises {type(bug).__name__}: roll back",
+        action=action,
+        resource=application,
+    ) from bug

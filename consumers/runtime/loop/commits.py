@@ -8,35 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from clickstream.progress.completeness import Arrival
 from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
 from consumers.runtime.state.parents import Parents
-from consumers.runtime.state.snapshots import Commit, Lease
-
-
-class Store(Protocol):
-    """Where snapshots go; see :class:`consumers.runtime.state.snapshots.SnapshotStore`."""
-
-    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease: ...
-    def look(self, shard_id: str) -> Lease | None: ...
-    def forget(self, shard_id: str) -> None: ...
-    def read(self, lease: Lease) -> list[bytes]: ...
-    def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
-    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
-    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
+from consumers.runtime.state.snapshots import Commit, Lease, Store
 
 
 class Written(msgspec.Struct, frozen=True):
-    """Effects up to this position are visible; the state that belongs to them is not durable yet."""
-
-    position: Position
+    """Effects are visible; the state that belongs to them is not durable yet."""
 
 
 Landed = Commit | Written | None
@@ -106,7 +91,7 @@ class Commits:
 
     def _write(self, effects: Sequence[Any], position: Position) -> Written:
         self._writing.write(effects, position)
-        return Written(position)
+        return Written()
 
     def _beat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
         self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, arrival, now_ms))

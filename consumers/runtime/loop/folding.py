@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 
-from clickstream.errors import ClickstreamError, Forbidden
+from clickstream.errors import ClickstreamError
 from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
 from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, TIMES, Footing, Stage, Stumble
+from consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
 from consumers.runtime.loop.decoding import Rejection, newer_than, position_of
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
@@ -73,7 +73,7 @@ class Folding:
         if stage != "write" and self._footing.drains:
             # a later version may be able to fold it; until it is deployed the worker's other shards go on
             self._log.error("a bug in the fold, once more", traceback=trace, position=str(position))
-            self._patience.call(lambda: _refuse_to_drain(self._application, bug))
+            self._patience.call(lambda: refuse_to_drain("records", "fold:apply", self._application, bug))
         try:
             self._remember(self._footing.stumbled(stage, until or position, trace))
         except ClickstreamError as error:
@@ -132,11 +132,3 @@ class Folding:
         except Exception as bug:
             self.stumbled(stage, bug, until)
             raise
-
-
-def _refuse_to_drain(application: str, bug: Exception) -> None:
-    raise Forbidden(
-        f"{MOST_IN_A_ROW} records in a row were set aside, and the next raises {type(bug).__name__}: roll back",
-        action="fold:apply",
-        resource=application,
-    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import structlog
 
@@ -19,8 +19,7 @@ from consumers.runtime.faults.dead_letters import DeadLetters
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import Footing, Stumble
 from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
-from consumers.runtime.loop.clocks import Clocks
-from consumers.runtime.loop.commits import Commits, Landed, Store
+from consumers.runtime.loop.commits import Commits, Landed
 from consumers.runtime.loop.decoding import position_of
 from consumers.runtime.loop.folding import Folding
 from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
@@ -31,7 +30,7 @@ from consumers.runtime.progress.arrivals import Arrivals
 from consumers.runtime.progress.latency import LatencySamples
 from consumers.runtime.state.parents import Parents
 from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Commit, Lease
+from consumers.runtime.state.snapshots import Commit, Lease, Store
 
 
 class Surroundings(Protocol):
@@ -50,6 +49,20 @@ class Surroundings(Protocol):
         """The shards that a split or a merge has made of this one."""
 
     def open_sink(self, shard_id: str) -> Sink: ...
+
+
+class Clocks(NamedTuple):
+    """Those of one shard's process; tests turn theirs by hand."""
+
+    wall_ms: Callable[[], int]
+    """Milliseconds since the epoch."""
+    monotonic_s: Callable[[], float]
+    servers: Callable[[], tuple[int, float] | None]
+    """(an AWS server's clock in ms, ``monotonic_s``) at its last answer."""
+
+    def interval_ms(self) -> int:
+        """For intervals, which a wall clock that is set back must not lengthen."""
+        return int(self.monotonic_s() * 1000)
 
 
 class OwnedLease:

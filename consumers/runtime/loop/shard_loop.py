@@ -16,13 +16,11 @@ from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.progress.completeness import told_range
 from clickstream.records.routing import Shard
 from consumers.runtime.application import Application
-from consumers.runtime.faults.patience import Patience
+from consumers.runtime.faults.patience import Patience, Waiting
 from consumers.runtime.faults.stumbling import Stumble
-from consumers.runtime.faults.waiting import Waiting
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.clocks import Clocks
 from consumers.runtime.loop.kcl_checkpoint import checkpoint_the_end, refuse_to_skip
-from consumers.runtime.loop.owned_lease import OwnedLease, Surroundings
+from consumers.runtime.loop.owned_lease import Clocks, OwnedLease, Surroundings
 from consumers.runtime.loop.wire import Checkpointer, ProcessRecords
 from consumers.runtime.loop.writing import SinkBroke
 from consumers.runtime.state.shard_state import ShardState

@@ -8,11 +8,11 @@ from typing import Any
 
 import structlog
 
-from clickstream.errors import ClickstreamError, Forbidden, Unwritable
+from clickstream.errors import ClickstreamError, Unwritable
 from consumers.runtime.application import Sink
 from consumers.runtime.faults.dead_letters import DeadLetters, dead_letter, without_values
 from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, MOST_TRACEBACK, TIMES, Footing
+from consumers.runtime.faults.stumbling import MOST_IN_A_ROW, MOST_TRACEBACK, TIMES, Footing, refuse_to_drain
 from consumers.runtime.position import Position
 
 
@@ -70,11 +70,7 @@ class Writing:
             if not self._footing.gives_up_effects:
                 raise SinkBroke(f"{type(bug).__name__} in the sink") from bug
             if self._broke_in_a_row >= MOST_IN_A_ROW:
-                raise Forbidden(
-                    f"{MOST_IN_A_ROW} effects in a row were set aside, and the next raises {type(bug).__name__}: roll back",
-                    action="sink:write",
-                    resource=self._application,
-                ) from bug
+                refuse_to_drain("effects", "sink:write", self._application, bug)
             self._broke_in_a_row += 1
             trace = traceback.format_exc()[-MOST_TRACEBACK:]
             self._set_aside(effect, position, f"{type(bug).__name__} in the sink, as {TIMES} times before", trace)

@@ -12,15 +12,14 @@ from clickstream.progress.completeness import Arrival
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
 from clickstream.telemetry.metrics import SHARD_COUNTERS, MetricName
-from consumers.runtime.loop.commits import Store
-from consumers.runtime.state.snapshots import Commit, Lease, Progress
+from consumers.runtime.state.snapshots import Commit, Lease, Progress, Store
 
 #: CloudWatch keeps one-minute data points.
 EVERY_S = 60.0
 
 
 class TellingStore:
-    """A store that also writes a line to ``out``, at most one a minute; see :class:`consumers.runtime.loop.commits.Store`.
+    """A store that also writes a line to ``out``, at most one a minute; see :class:`consumers.runtime.state.snapshots.Store`.
 
     The counters' lines hold what was added since the line before. What a restored shard had folded before its first commit here
     was told by its owner before.

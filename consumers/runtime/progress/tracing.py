@@ -20,7 +20,7 @@ from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
 from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, under
-from consumers.runtime.application import Application, Fold, Inheritance, Sink, forgotten, holds_back
+from consumers.runtime.application import Application, Fold, Sink, forgotten, holds_back
 from consumers.runtime.position import Position
 
 #: Of one shard's process. A stream that is read again, or a catch-up at full speed, would make thousands of spans a second.
@@ -101,6 +101,7 @@ class TracedFold:
         self._journeys = journeys
         self.changes = fold.changes
         self.snapshot = fold.snapshot
+        self.restore = fold.restore
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
         self._journeys.folded(events)
@@ -118,9 +119,6 @@ class TracedFold:
     @property
     def forgotten(self) -> int:
         return forgotten(self._fold)
-
-    def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
-        self._fold.restore(state, inheritance)
 
 
 class TracedSink:
@@ -158,11 +156,7 @@ class TracedApplication:
         return TracedFold(self._application.open_fold(shard_id), journeys)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return TracedSink(self._application.open_sink(shard_id, clients, settings), self.journeys(shard_id))
-
-    def journeys(self, shard_id: str) -> Journeys:
-        """Those of a fold that was opened."""
-        return self._journeys[shard_id]
+        return TracedSink(self._application.open_sink(shard_id, clients, settings), self._journeys[shard_id])
 
     def close(self) -> None:
         """Send the last spans; a shard's process ends without exit handlers."""

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import structlog
 
 from clickstream.errors import RetryLater
 from clickstream.records.routing import Shard
-from consumers.runtime.state.snapshots import Lease
+from consumers.runtime.state.snapshots import Store
 
 log = structlog.get_logger()
 
 #: How often to ask whether the siblings have come so far.
 LOOK_AGAIN_S = 10.0
-
-
-class Store(Protocol):
-    """What is asked of :class:`consumers.runtime.state.snapshots.SnapshotStore`."""
-
-    def look(self, shard_id: str) -> Lease | None: ...
-    def forget(self, shard_id: str) -> None: ...
 
 
 class Parents:

@@ -12,9 +12,8 @@ from clickstream.events import AnyEvent
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
-from consumers.runtime.loop.decoding import Decoded, Rejection, decode_batch, newer_than, position_of
+from consumers.runtime.loop.decoding import Decoded, Home, Rejection, decode_batch, newer_than, position_of
 from consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
-from consumers.runtime.loop.home import Home
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import START, Position
 from consumers.runtime.state.snapshots import Progress
@@ -36,9 +35,6 @@ class Applied(msgspec.Struct, frozen=True):
     rejections: Sequence[Rejection] = ()
 
 
-NOTHING = Applied(0)
-
-
 class ShardState:
     """``state(p) = fold(events up to p)``, with the duplicates' ids and the counters that belong to the same position."""
 
@@ -56,7 +52,7 @@ class ShardState:
         """Fold a batch: drop replays, decode, refuse what is not at home here, drop duplicates, fold, move the position."""
         fresh = newer_than(records, self.position)
         if not fresh:
-            return NOTHING
+            return Applied(0)
         decoded = decode_batch(fresh)
         mine = self._at_home(decoded)
         ours = self._not_for_others(mine)

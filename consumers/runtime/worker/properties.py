@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 from urllib.parse import urlsplit
 
-import msgspec
-
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
@@ -21,22 +19,10 @@ Retrieval = Literal["polling", "fanout"]
 InitialPosition = Literal["TRIM_HORIZON", "LATEST"]
 
 
-class Tuning(msgspec.Struct, frozen=True, kw_only=True):
-    """The delays a worker lives with, in milliseconds. docs/decisions/0005 has the measurements behind them."""
-
-    failover_ms: int = 2000
-    """A lease whose owner was silent for so long is free. KCL looks every 2 x failover + 50 ms and renews every third of it."""
-    idle_between_reads_ms: int = 250
-    """The biggest part of put-to-effect latency under polling. KCL raises anything below 200."""
-    lease_assignment_ms: int = 1000
-    """Counts only when an application was rolled forward to KCL 3's own lease assignment, as the next one does."""
-    worker_metrics_ms: int = 1000
-    parent_poll_ms: int = 1000
-    """How often a child shard looks whether its parents are done (KCL: 10000)."""
-    shutdown_grace_ms: int = 30_000
-    """With KCL's default of 0 the JVM would end without a word to the shard processes."""
-    max_records: int = 10_000
-    """Of one GetRecords call under polling; 10,000 is Kinesis's limit."""
+#: KCL's limit for the drain. With KCL's default of 0 the JVM would end without a word to the shard processes.
+SHUTDOWN_GRACE_MS = 30_000
+#: Of one GetRecords call under polling: Kinesis's limit.
+MOST_RECORDS = 10_000
 
 
 def derive(
@@ -47,9 +33,12 @@ def derive(
     command: Sequence[str],
     retrieval: Retrieval = "polling",
     initial_position: InitialPosition = "TRIM_HORIZON",
-    tuning: Tuning = Tuning(),  # noqa: B008  # immutable
+    max_records: int = MOST_RECORDS,
 ) -> dict[str, str]:
-    """The properties of a worker of the KCL application ``application``, whose shard processes ``command`` starts."""
+    """The properties of a worker of the KCL application ``application``, whose shard processes ``command`` starts.
+
+    docs/decisions/0005 has the measurements behind the delays.
+    """
     properties = {
         "applicationName": application,
         "streamName": settings.stream,
@@ -66,12 +55,15 @@ def derive(
         "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
         # what KCL falls back to where the pin of consumers.runtime.worker.leases is missing
         "clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",
-        "failoverTimeMillis": str(tuning.failover_ms),
-        "leaseAssignmentIntervalMillis": str(tuning.lease_assignment_ms),
-        "workerMetricsReporterFreqInMillis": str(tuning.worker_metrics_ms),
-        "parentShardPollIntervalMillis": str(tuning.parent_poll_ms),
-        "shutdownGraceMillis": str(tuning.shutdown_grace_ms),
-        **_retrieval(retrieval, application, tuning),
+        # A lease whose owner was silent for so long is free. KCL looks every 2 x failover + 50 ms and renews every third of it.
+        "failoverTimeMillis": "2000",
+        # counts only when an application was rolled forward to KCL 3's own lease assignment, as the next one does
+        "leaseAssignmentIntervalMillis": "1000",
+        "workerMetricsReporterFreqInMillis": "1000",
+        # how often a child shard looks whether its parents are done (KCL: 10000)
+        "parentShardPollIntervalMillis": "1000",
+        "shutdownGraceMillis": str(SHUTDOWN_GRACE_MS),
+        **_retrieval(retrieval, application, max_records),
     }
     for service, key in (("kinesis", "kinesisEndpoint"), ("dynamodb", "dynamoDBEndpoint")):
         if (url := settings.endpoint(service)) is not None:
@@ -84,13 +76,14 @@ def derive(
     return properties
 
 
-def _retrieval(retrieval: Retrieval, application: str, tuning: Tuning) -> dict[str, str]:
+def _retrieval(retrieval: Retrieval, application: str, max_records: int) -> dict[str, str]:
     if retrieval == "fanout":
         return {"retrievalMode": "FANOUT", "fanoutConfig.consumerName": application}
     return {
         "retrievalMode": "POLLING",
-        "idleTimeBetweenReadsInMillis": str(max(200, tuning.idle_between_reads_ms)),
-        "maxRecords": str(tuning.max_records),
+        # the biggest part of put-to-effect latency under polling; KCL raises anything below 200
+        "idleTimeBetweenReadsInMillis": "250",
+        "maxRecords": str(max_records),
     }
 
 

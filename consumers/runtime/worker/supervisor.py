@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import select
 import signal
+import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Final
 
+import msgspec
 import structlog
 
-from consumers.runtime.worker.life import Life, Processes
+from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
+from consumers.runtime.worker.parent_death import kill_with_parent
 from consumers.runtime.worker.restarts import GiveUp, RestartPolicy
 
 log = structlog.get_logger()
@@ -21,6 +24,55 @@ log = structlog.get_logger()
 DONE: Final = 0
 FAILED: Final = 1
 INTERRUPTED: Final = 130
+
+
+class Processes(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be run: the KCL daemon and, beside it, the zygote that forks its shard processes."""
+
+    daemon: Sequence[str]
+    companion: Sequence[str] | None = None
+    """Runs as long as the daemon does; when either ends, the life is over."""
+    environment: Mapping[str, str]
+    inherited_fds: tuple[int, ...] = ()
+    """Of the daemon: the worker's lock, which must live as long as it."""
+
+
+class Life:
+    """Both processes, each in a session of its own, so that a terminal's Ctrl-C does not reach them."""
+
+    def __init__(self, processes: Processes) -> None:
+        companion = processes.companion
+        self._companion = None if companion is None else _start(companion, processes.environment, ())
+        self._daemon = _start(processes.daemon, processes.environment, processes.inherited_fds)
+        self._all = [self._daemon] if self._companion is None else [self._daemon, self._companion]
+
+    def ask_to_end(self) -> None:
+        """SIGTERM to the daemon alone: KCL shuts the shard processes down, which finish and checkpoint."""
+        self._daemon.send_signal(signal.SIGTERM)
+
+    def is_over(self) -> bool:
+        """Whether a process has ended; it stays a zombie until :meth:`end`, so that its number stays its own."""
+        return any(os.waitid(os.P_PID, each.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for each in self._all)
+
+    def end(self) -> int:
+        """Kill whatever is left in both sessions, and collect; returns the daemon's exit status.
+
+        A shard process left behind would work on beside its successor: fenced, but in the way. A session is killed before its
+        leader is reaped, as long as its number cannot belong to anybody else.
+        """
+        for process in self._all:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+                log.debug("nothing left to kill", group=process.pid)
+        for process in self._all:
+            process.wait()
+        return self._daemon.returncode
+
+    @property
+    def remembers_a_bug(self) -> bool:
+        """Whether it ended, as :meth:`end` found it, by a bug that the next one knows of."""
+        return self._companion is not None and self._companion.returncode == EXIT_REMEMBERED
 
 
 class Supervisor:
@@ -48,8 +100,10 @@ class Supervisor:
         """
         with self._signals() as wake:
             while not self._stopping():
-                life = self._begin()
-                self._wait(life, wake)
+                self._starts = [*self._starts[-self._policy.budget :], time.monotonic()]
+                life = Life(self._processes)
+                while not self._stopping() and not life.is_over():
+                    self._pause(wake, None)
                 if self._stopping():
                     return self._drain(life, wake)
                 status = life.end()
@@ -64,10 +118,6 @@ class Supervisor:
                 self._rest(wake, decision.delay_s)
         return self._exit_code()
 
-    def _begin(self) -> Life:
-        self._starts = [*self._starts[-self._policy.budget :], time.monotonic()]
-        return Life(self._processes)
-
     def _drain(self, life: Life, wake: int) -> int:
         life.ask_to_end()
         deadline = time.monotonic() + self._drain_s
@@ -78,10 +128,6 @@ class Supervisor:
             log.error("the worker did not stop in time and was killed", after_s=self._drain_s)
             return FAILED
         return self._exit_code()
-
-    def _wait(self, life: Life, wake: int) -> None:
-        while not self._stopping() and not life.is_over():
-            self._pause(wake, None)
 
     def _rest(self, wake: int, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -119,3 +165,16 @@ class Supervisor:
             signal.set_wakeup_fd(before_fd)
             os.close(read_fd)
             os.close(write_fd)
+
+
+def _start(command: Sequence[str], environment: Mapping[str, str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=2,  # stdout is for data, and these have none
+        start_new_session=True,
+        pass_fds=fds,
+        # safe: this program has no other threads when it forks
+        preexec_fn=kill_with_parent(),
+    )

@@ -13,36 +13,32 @@ from clickstream.errors import UserMistake
 _PATIENCE_S = 2.0
 
 
-class WorkerLock:
-    """An flock on ``path``. The JVM inherits the descriptor, so the lock outlives a supervisor that was killed with -9.
+def lock(path: Path) -> int:
+    """Take an flock on ``path``; returns its descriptor. Raises UserMistake when another process does not give it up.
 
-    KCL lets a worker renew leases that carry its own id; two daemons with one id would both read every shard of it.
+    KCL lets a worker renew leases that carry its own id; two daemons with one id would both read every shard of it. The JVM
+    inherits the descriptor, so the lock outlives a supervisor that was killed with -9.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _PATIENCE_S
+    while not _try(fd):
+        if time.monotonic() > deadline:
+            holder = path.read_text().strip()
+            os.close(fd)
+            raise UserMistake(
+                f"worker {path.stem} is already running" + (f" (pid {holder})" if holder else ""),
+                hint="give this one an id of its own: clickstream worker APP -w ID",
+            )
+        time.sleep(0.05)
+    os.ftruncate(fd, 0)
+    os.write(fd, str(os.getpid()).encode())
+    return fd
 
-    def __init__(self, path: Path) -> None:
-        """Raises UserMistake when another process holds it for longer than a dying daemon would."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + _PATIENCE_S
-        while not self._try():
-            if time.monotonic() > deadline:
-                holder = path.read_text().strip()
-                os.close(self.fd)
-                raise UserMistake(
-                    f"worker {path.stem} is already running" + (f" (pid {holder})" if holder else ""),
-                    hint="give this one an id of its own: clickstream worker APP -w ID",
-                )
-            time.sleep(0.05)
-        os.ftruncate(self.fd, 0)
-        os.write(self.fd, str(os.getpid()).encode())
 
-    def _try(self) -> bool:
-        try:
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
-
-    def close(self) -> None:
-        """Give the id up. A process that inherited the descriptor still holds it."""
-        os.close(self.fd)
+def _try(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

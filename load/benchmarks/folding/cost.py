@@ -20,7 +20,7 @@ S3_THOUSAND_PUTS = 0.005
 VCPU_HOUR = 0.04048
 GB_HOUR = 0.004445
 
-#: What consumers.runtime and analytics do per second and busy shard (CommitPolicy, Tuning). Sizes in KB: rows as measured, the
+#: What consumers.runtime and analytics do per second and busy shard (CommitPolicy, derive). Sizes in KB: rows as measured, the
 #: item of 33 links by its format.
 COMMITS_PER_S = 1.0
 COMMIT_ITEM_KB = 9.0

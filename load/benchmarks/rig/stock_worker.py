@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from consumers.runtime.worker import java, properties
-from consumers.runtime.worker.jvm import MAIN_CLASS, class_path
+from consumers.runtime.worker.java import MAIN_CLASS, class_path
 from infra.local.processes import Process
 from load.benchmarks.rig.site import Site
 

@@ -25,9 +25,9 @@ _KEYS = 20
 _START = """
 import sys
 from pathlib import Path
-from consumers.runtime.worker import jvm
+from consumers.runtime.worker import java
 from tests.integration.workers.sample_worker import worker
-jvm.LOGBACK = Path(sys.argv[1])
+java.LOGBACK = Path(sys.argv[1])
 sys.exit(worker(*sys.argv[2:]))
 """
 

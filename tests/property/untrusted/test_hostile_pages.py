@@ -62,7 +62,10 @@ def filling(now_ms: int) -> list[AnyEvent]:
     cases = [case for case in hostile.cases() if not case.path]
     made = [bounds.laid_over(case, f"n{number}", now_ms - 60_000) for number, case in enumerate(cases)]
     for number, strange in enumerate(bounds.STRANGE):
-        fields = bounds.document("purchase", f"dear{number}{strange}", now_ms - 30_000) | {"amount": 10**12, "order_id": strange}
+        fields = bounds.document("purchase", f"dear{number}{strange}", now_ms - 30_000) | {
+            "amount": 10**12,
+            "order_id": strange,
+        }
         fields["items"] = [{"product_id": strange, "category": strange}]
         made.append(fields)
     return [events.decode(bounds.encoded(fields)) for fields in made]
@@ -71,9 +74,7 @@ def filling(now_ms: int) -> list[AnyEvent]:
 class Site:
     """The server over the real stores' tables (moto), as the applications' folds and sinks fill them."""
 
-    def __init__(
-        self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent], now_ms: int
-    ) -> None:
+    def __init__(self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent], now_ms: int) -> None:
         self.client = client
         self.pictures = pictures
         self.seen = seen

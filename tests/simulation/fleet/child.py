@@ -12,9 +12,8 @@ from clickstream.settings import Settings
 from consumers.runtime.application import Application, Sink
 from consumers.runtime.faults.dead_letters import DeadLetterQueue
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.lines import IDLE_MS
 from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import CheckpointFailed, Message, ProtocolError, Wire, serve
+from consumers.runtime.loop.wire import IDLE_MS, CheckpointFailed, Message, ProtocolError, Wire, serve
 from consumers.runtime.loop.writing import SinkBroke
 from consumers.runtime.state.snapshots import SnapshotStore
 from tests.simulation.applications.history import PlantedBug

@@ -16,9 +16,9 @@ from clickstream.progress.completeness import Arrival
 from clickstream.records.routing import WHOLE_SPACE
 from consumers.runtime.application import Inheritance
 from consumers.runtime.loop.commits import Commits, Landed
+from consumers.runtime.loop.decoding import Home
 from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.home import Home
 from consumers.runtime.loop.owned_lease import OwnedLease
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer

@@ -12,8 +12,8 @@ from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import TIMES, Footing
 from consumers.runtime.loop import duplicates
-from consumers.runtime.loop.clocks import Clocks
 from consumers.runtime.loop.folding import Folding
+from consumers.runtime.loop.owned_lease import Clocks
 from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
 from producers.publisher.puts import CallFailed, Put

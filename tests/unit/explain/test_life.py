@@ -8,10 +8,10 @@ from msgspec import UNSET, UnsetType
 from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent, Login
 from clickstream.identifiers import uuid7
+from clickstream.progress.shards_table import ShardProgress
 from consumers.explain.life import (
     Effect,
     Life,
-    Progress,
     Put,
     Sighting,
     Stretch,
@@ -100,13 +100,14 @@ def _put(fate: str = "takes effect") -> Put:
     ],
 )
 def test_how_far_it_has_come(fate: str, committed: Position | None, effect: Effect | None, state: str) -> None:
-    made = processing("fraud", _put(fate), Progress(position=committed), effect)
+    shard = ShardProgress(application="fraud", shard="shard", position=None if committed is None else str(committed))
+    made = processing("fraud", _put(fate), shard, None, effect)
     assert made.state == state
     assert made.latency_ms == (7 if effect else None)
 
 
 def test_an_application_that_never_read_the_shard_says_so() -> None:
-    assert processing("fraud", _put(), None, None).state == "not reading"
+    assert processing("fraud", _put(), None, None, None).state == "not reading"
 
 
 def test_the_likely_stretch_comes_first_and_every_stretch_is_bounded() -> None:

@@ -14,10 +14,9 @@ from clickstream.progress.completeness import Arrival
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 from consumers.analytics.views import Aggregates
-from consumers.runtime.faults import deaths
 from consumers.runtime.position import Position
 from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
-from consumers.runtime.worker import leases
+from consumers.runtime.worker import daemon, leases
 from infra.local import resources
 
 SETTINGS = Settings()
@@ -40,7 +39,7 @@ def counted(aws: Clients) -> dict[str, int]:
 
 
 def died(aws: Clients, worker: str = "w1", settings: Settings = SETTINGS, lived_s: float = 40.0) -> int:
-    return deaths.count("fraud", worker, aws, settings, lived_s)
+    return daemon.count_death("fraud", worker, aws, settings, lived_s)
 
 
 def commit(position: int) -> Commit:
@@ -61,7 +60,7 @@ def test_ends_count_until_a_shard_commits(aws: Clients) -> None:
 
 
 def test_on_a_quiet_shard_who_lived_long_is_forgiven(aws: Clients) -> None:
-    assert [died(aws, lived_s=seconds) for seconds in (40, 40, deaths.STEADY_S, 40)] == [1, 2, 1, 2]
+    assert [died(aws, lived_s=seconds) for seconds in (40, 40, daemon.STEADY_S, 40)] == [1, 2, 1, 2]
 
 
 def test_a_shard_takes_its_count_along_and_others_are_not_touched(aws: Clients) -> None:

@@ -12,8 +12,7 @@ import structlog
 from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
 from clickstream.records.routing import WHOLE_SPACE, Shard
-from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.waiting import AGAIN_S, Waiting
+from consumers.runtime.faults.patience import AGAIN_S, Patience, Waiting
 from consumers.runtime.faults.watchdog import Watch
 from consumers.runtime.loop.checkpointing import CommitPolicy
 from consumers.runtime.loop.shard_loop import ShardLoop

@@ -21,7 +21,7 @@ from amazon_kclpy.v2.processor import V1toV2Processor
 from amazon_kclpy.v3.processor import V2toV3Processor
 
 from consumers.runtime.loop import wire
-from consumers.runtime.loop.standard_streams import take_over
+from consumers.runtime.worker.child import take_over
 
 
 def run(processor: Any) -> None:

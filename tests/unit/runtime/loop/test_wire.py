@@ -11,8 +11,16 @@ from typing import Any
 
 import pytest
 
-from consumers.runtime.loop.lines import CHUNK_BYTES, Lines
-from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed, ProcessRecords, ProtocolError, Wire, serve
+from consumers.runtime.loop.wire import (
+    CHUNK_BYTES,
+    Checkpointer,
+    CheckpointFailed,
+    Lines,
+    ProcessRecords,
+    ProtocolError,
+    Wire,
+    serve,
+)
 
 
 class Daemon:

@@ -88,7 +88,7 @@ def test_the_assignment_is_pinned_once(clients: Clients) -> None:
 
 def test_a_stopped_worker_gives_up_its_own_leases_only(clients: Clients) -> None:
     leases.prepare(APPLICATION, "w1", [LEFT], clients)
-    others = leases.Seed(shard=RIGHT, owner="w2", position="TRIM_HORIZON").item()
+    others = leases.first_lease(RIGHT, "w2", "TRIM_HORIZON")
     clients.dynamodb.put_item(TableName=APPLICATION, Item=others)
     assert leases.release(APPLICATION, "w1", clients) == 1
     items = rows(clients, APPLICATION, "leaseKey")

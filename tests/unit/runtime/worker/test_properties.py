@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 from consumers.runtime.worker import java
-from consumers.runtime.worker.properties import Retrieval, Tuning, derive, executable_name, is_local, parse, render
+from consumers.runtime.worker.properties import MOST_RECORDS, Retrieval, derive, executable_name, is_local, parse, render
 
 LOCAL = Settings(endpoint_url="http://127.0.0.1:4566")
 AWS = Settings(region="eu-central-1")
@@ -39,14 +39,14 @@ public class Echo {
 """
 
 
-def derived(settings: Settings, retrieval: Retrieval = "polling", tuning: Tuning | None = None) -> dict[str, str]:
+def derived(settings: Settings, retrieval: Retrieval = "polling", max_records: int = MOST_RECORDS) -> dict[str, str]:
     return derive(
         settings,
         application="shop-analytics",
         worker_id="shop-analytics-1",
         command=["/opt/python", "-m", "child"],
         retrieval=retrieval,
-        tuning=tuning or Tuning(),
+        max_records=max_records,
     )
 
 
@@ -86,9 +86,9 @@ def test_a_vpc_endpoint_is_still_aws(url: str, local: bool) -> None:
 
 
 def test_polling_is_said_with_its_limits() -> None:
-    properties = derived(LOCAL, tuning=Tuning(idle_between_reads_ms=50, max_records=500))
+    properties = derived(LOCAL, max_records=500)
     assert properties["retrievalMode"] == "POLLING"
-    assert properties["idleTimeBetweenReadsInMillis"] == "200"
+    assert properties["idleTimeBetweenReadsInMillis"] == "250"
     assert properties["maxRecords"] == "500"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from clickstream.errors import UserMistake
-from consumers.runtime.worker.worker_lock import WorkerLock
+from consumers.runtime.worker.worker_lock import lock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and only Linux tells of a parent's death")
 
@@ -24,7 +24,7 @@ DEADLINE_S = 20.0
 SUPERVISOR = """
 import json, sys, structlog
 from consumers.runtime.worker.restarts import RestartPolicy
-from consumers.runtime.worker.life import Processes
+from consumers.runtime.worker.supervisor import Processes
 from consumers.runtime.worker.supervisor import Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
@@ -225,19 +225,19 @@ def test_stdout_stays_clean(start: Start) -> None:
 
 
 def test_two_daemons_never_share_a_worker_id(tmp_path: Path) -> None:
-    first = WorkerLock(tmp_path / "shop-analytics-1.lock")
+    first = lock(tmp_path / "shop-analytics-1.lock")
     with pytest.raises(UserMistake, match=f"shop-analytics-1 is already running .pid {os.getpid()}") as caught:
-        WorkerLock(tmp_path / "shop-analytics-1.lock")
+        lock(tmp_path / "shop-analytics-1.lock")
     assert "-w" in caught.value.hint
-    first.close()
-    WorkerLock(tmp_path / "shop-analytics-1.lock").close()
+    os.close(first)
+    os.close(lock(tmp_path / "shop-analytics-1.lock"))
 
 
 def test_the_id_is_held_until_the_last_process_that_inherited_it_is_gone(tmp_path: Path) -> None:
-    lock = WorkerLock(tmp_path / "w.lock")
-    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, pass_fds=[lock.fd]) as orphan:
-        lock.close()
+    held = lock(tmp_path / "w.lock")
+    with subprocess.Popen(["/bin/cat"], stdin=subprocess.PIPE, pass_fds=[held]) as orphan:
+        os.close(held)
         with pytest.raises(UserMistake):
-            WorkerLock(tmp_path / "w.lock")
+            lock(tmp_path / "w.lock")
         orphan.kill()
-    WorkerLock(tmp_path / "w.lock").close()
+    os.close(lock(tmp_path / "w.lock"))
