@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint
+from clickstream.records.kept import kept_user
 from consumers.runtime.application import Inheritance
 from models.features.crossing import Crossing, Part
 from models.features.engine import Engine
@@ -56,7 +57,7 @@ class FraudFold:
         for event in events:
             act = acts.get(type(event))
             if act is not None:  # nearly all that is of any interest
-                act(event.user_id, event.occurred_at)
+                act(kept_user(event.user_id), event.occurred_at)
             elif (make := makers.get(type(event))) is None:
                 continue
             elif isinstance(event, Purchase):

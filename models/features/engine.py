@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from clickstream.records.routing import HashRange, hash_key
+from clickstream.records.kept import kept_hash_key
+from clickstream.records.routing import HashRange
 from models.features.crossing import NO_PART, Part, seen
 from models.features.definitions import HOUR_MS, FeatureSet
 from models.features.history import TIME_SIZE, Value, limit
@@ -212,7 +213,7 @@ class Engine:
         for place, saved in zip(mine, state.histories, strict=False):  # changes carry no histories
             if place is not None:
                 self._histories[place].update(
-                    saved if keys is None else {key: history for key, history in saved.items() if hash_key(key) in keys}
+                    saved if keys is None else {key: history for key, history in saved.items() if kept_hash_key(key) in keys}
                 )
         for place, journal in zip(mine, state.journals, strict=False):  # nor a snapshot journals
             if place is not None:
@@ -223,7 +224,7 @@ class Engine:
     def _replay(self, place: int, journal: Journal, keys: HashRange | None) -> None:
         histories, layout = self._histories[place], self._plans[place].layout
         for n, key in enumerate(journal.keys):
-            if keys is None or hash_key(key) in keys:
+            if keys is None or kept_hash_key(key) in keys:
                 record = journal.records[n * layout.size : (n + 1) * layout.size]
                 history = histories.get(key)
                 if history is None:

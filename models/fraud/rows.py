@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from clickstream.events import AddToCart, Event, Login, ProductView, Purchase
+from clickstream.records.kept import kept, kept_user
 from models.features.reading import Row
 
 #: Kinds of rows.
@@ -42,21 +43,26 @@ EURO_CENTS: dict[str, float] = {
 def _purchase(event: Purchase) -> tuple[str, Row]:
     rate, context, items = EURO_CENTS.get(event.currency), event.context, event.items
     return PURCHASE, {
-        "user": event.user_id,
+        "user": kept_user(event.user_id),
         "amount": None if rate is None else event.amount * rate,
         "pieces": sum([item.quantity for item in items]),
         "lines": len(items),
-        "device": context.device,
+        "device": kept(context.device),
         "country": context.country,
-        "ip": context.ip,
-        "payment": event.payment_fingerprint,
+        "ip": kept(context.ip),
+        "payment": kept(event.payment_fingerprint),
     }
 
 
 def _login(event: Login) -> tuple[str, Row]:
     if event.success:
-        return LOGIN, {"user": event.user_id}
-    return FAILED_LOGIN, {"user": event.user_id, "ip": event.context.ip, "device": event.context.device, "failed": 1}
+        return LOGIN, {"user": kept_user(event.user_id)}
+    return FAILED_LOGIN, {
+        "user": kept_user(event.user_id),
+        "ip": kept(event.context.ip),
+        "device": kept(event.context.device),
+        "failed": 1,
+    }
 
 
 #: Event types of which nothing is told but that the user did it, and their kinds.
@@ -64,7 +70,7 @@ ACTS: dict[type[Event], str] = {ProductView: VIEW, AddToCart: CART}
 
 
 def _act(event: Event) -> tuple[str, Row]:
-    return ACTS[type(event)], {"user": event.user_id}
+    return ACTS[type(event)], {"user": kept_user(event.user_id)}
 
 
 #: Event type → what makes its kind and fields of it; the other types tell nothing about fraud.

@@ -17,12 +17,15 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase
-from clickstream.records.routing import HashRange, hash_key
+from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
+from clickstream.records.routing import HashRange
 from consumers.analytics.windows import DAY, HOUR
 
 TIMEOUT = 60
 SPAN = DAY
-#: A shard keeps at most so many sessions, 280 bytes each. Beyond it the eighth that was seen longest ago starts anew.
+#: Of a session's key: both ids and the line feed.
+_WHOLE = 2 * KEPT_WHOLE + 1
+#: A shard keeps at most so many sessions, 245 to 400 bytes each. Beyond it the eighth that was seen longest ago starts anew.
 MOST_SESSIONS = 1_000_000
 #: Expired sessions leave memory when the watermark has moved on by this many minutes.
 _SWEEP = 10
@@ -43,8 +46,9 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     """``marks`` has bit 3·(minute - first) + stage - 1 set where the session was counted; times are minutes."""
 
     key: str
-    """User id, line feed, session id: one text, because a look-up by a pair waits for twice the memory."""
+    """User id, line feed, session id, as they are kept: one text, because a look-up by a pair waits for twice the memory."""
     user_id: str
+    """As it is kept."""
     seen: int
     """The watermark at its last event."""
     first: int
@@ -92,7 +96,7 @@ class Sessions:
             stage = stages.get(type(event))
             if stage is None:
                 continue
-            key = f"{event.user_id}\n{event.session_id}"
+            key = kept(f"{event.user_id}\n{event.session_id}", _WHOLE)
             session = sessions.get(key)
             if (
                 session is not None
@@ -105,7 +109,7 @@ class Sessions:
                 minute = same_minute(minute, minute)
                 if len(sessions) >= MOST_SESSIONS:
                     self._make_room(watermark)
-                session = sessions[key] = Session(key, event.user_id, watermark, minute, minute)
+                session = sessions[key] = Session(key, kept_user(event.user_id), watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
                 session.first = same_minute(minute, minute)
@@ -171,7 +175,9 @@ class Sessions:
         for session, marks in state.long:
             session.marks = int.from_bytes(marks, "little")
         for session in [*state.short, *(session for session, _ in state.long)]:
-            if keys is None or hash_key(session.user_id) in keys:
+            # an earlier version kept ids of any length as they are
+            session.key, session.user_id = kept(session.key, _WHOLE), kept_user(session.user_id)
+            if keys is None or kept_hash_key(session.user_id) in keys:
                 self._sessions[session.key] = session
 
     def __len__(self) -> int:

@@ -15,21 +15,17 @@ follow from the order of the events alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 
 import msgspec
 
 from clickstream.events import AnyEvent
-from clickstream.records.routing import HashRange, hash_key
+from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
+from clickstream.records.routing import HashRange
 
 #: A client must send its retry within this time.
 GENERATION_MS = 5 * 60_000
 #: Of both generations, at 180 to 300 bytes each: five minutes are whole at 5,000 events a second, a full shard's of 200 bytes.
 MOST_IDS = 3_000_000
-#: Characters of an id or a user that are kept as they are; a UUID has 36.
-_LONGEST = 40
-#: Before a digest: no id has a control character.
-_DIGEST = "\x1f"
 
 
 class SeenChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -106,9 +102,9 @@ class SeenEvents:
                 continue
             is_now = chunk.generation == self._generation
             for user_id, event_id in zip(chunk.user_ids, chunk.event_ids, strict=True):
-                if keys is None or _hash_key(user_id) in keys:
+                if keys is None or kept_hash_key(user_id) in keys:
                     # two parents may bring one id of two users; an older version kept ids of any length as they are
-                    self._take_in(_kept(event_id.partition("\n")[0]), _kept_user(user_id), is_now=is_now)
+                    self._take_in(kept(event_id.partition("\n")[0]), kept_user(user_id), is_now=is_now)
 
     def _across_generations(self, events: Sequence[AnyEvent], arrived_ms: Sequence[int]) -> list[AnyEvent]:
         """A batch that lies on a border: event by event, so that the cut into batches changes nothing."""
@@ -119,7 +115,7 @@ class SeenEvents:
                 self._advance(generation)
                 # also when nothing in it is new: what is restored from the changes must be as far on in time
                 self._changes.append(SeenChunk(generation, [], []))
-            event_id, user_id = _kept(event.event_id), _kept_user(event.user_id)
+            event_id, user_id = kept(event.event_id), kept_user(event.user_id)
             if self._is_new(event_id, user_id):
                 new.append(event)
                 self._changes.append(SeenChunk(generation, [user_id], [event_id]))
@@ -161,30 +157,15 @@ def _identities(events: Sequence[AnyEvent]) -> tuple[list[str], list[str]]:
     """The events' ids and users, as they are kept."""
     ids, users = [event.event_id for event in events], [event.user_id for event in events]
     if not _are_short(ids):
-        ids = [_kept(event_id) for event_id in ids]
+        ids = [kept(event_id) for event_id in ids]
     if not _are_short(users):
-        users = [_kept_user(user_id) for user_id in users]
+        users = [kept_user(user_id) for user_id in users]
     return ids, users
 
 
 def _are_short(texts: Sequence[str]) -> bool:
     """Nearly always, so all are looked at together."""
-    return "".join(texts).isascii() and max(map(len, texts)) <= _LONGEST
-
-
-def _kept(event_id: str) -> str:
-    if len(event_id) <= _LONGEST and event_id.isascii():
-        return event_id
-    return _DIGEST + blake2b(event_id.encode(), digest_size=16).hexdigest()
-
-
-def _kept_user(user_id: str) -> str:
-    """Its digest is the key by which Kinesis knows it, which says where it moves."""
-    return user_id if len(user_id) <= _LONGEST and user_id.isascii() else _DIGEST + hash_key(user_id).hex()
-
-
-def _hash_key(kept: str) -> bytes:
-    return bytes.fromhex(kept[1:]) if kept.startswith(_DIGEST) else hash_key(kept)
+    return "".join(texts).isascii() and max(map(len, texts)) <= KEPT_WHOLE
 
 
 def _holds(seen: Seen, event_id: str, user_id: str) -> bool:

@@ -8,14 +8,18 @@ from random import Random
 import pytest
 
 from clickstream.events import AnyEvent, PageView, ProductView
+from clickstream.records.kept import kept_user
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.analytics import fold as folding
 from consumers.analytics.aggregate_rows import Row, decode
 from consumers.analytics.counting import sessions
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.windows import MINUTE_MS
+from consumers.runtime.application import Inheritance
 
 NOW = 29_847_600 * MINUTE_MS
 MOST = 40
+HALVES = (HashRange.of(0, MAX_HASH_KEY // 2), HashRange.of(MAX_HASH_KEY // 2 + 1, MAX_HASH_KEY))
 
 
 @pytest.fixture(autouse=True)
@@ -102,3 +106,25 @@ def test_sessions_are_bounded_and_a_replay_forgets_the_same(seed: int) -> None:
     assert whole.forgotten == cut.forgotten > 4 * MOST
     kept = [set(fold._sessions._sessions) for fold in (whole, cut, restored)]
     assert kept[0] == kept[1] == kept[2]
+
+
+def test_the_longest_ids_take_no_more_room_and_are_told_apart() -> None:
+    fold, long = AnalyticsFold("shard"), "\N{GRINNING FACE}" * 120
+    fold.apply(
+        [
+            ProductView(
+                event_id=f"e{n}", user_id=f"{long}{n % 3}", session_id=f"{long}{n % 5}", occurred_at=NOW, product_id="p"
+            )
+            for n in range(30)
+        ]
+    )
+    assert len(fold._sessions) == 15
+    for key, session in fold._sessions._sessions.items():
+        assert key.isascii()
+        assert len(key) <= 81
+        assert len(session.user_id) <= 41
+    for half in HALVES:
+        child = AnalyticsFold("child")
+        child.restore(fold.snapshot(), Inheritance(half))
+        users = {session.user_id for session in child._sessions._sessions.values()}
+        assert users == {kept_user(f"{long}{n}") for n in range(3) if hash_key(f"{long}{n}") in half}

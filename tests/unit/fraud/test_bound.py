@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, Context
+from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from consumers.fraud.fold import FraudFold
+from consumers.runtime.application import Inheritance
 from models.features import engine
 from tests.unit.fraud.shopping import MINUTE_MS, START_MS, purchase, undecided, view
 
@@ -48,3 +51,18 @@ def test_a_replay_forgets_the_same(cut: int) -> None:
         fold.effects(flush=True)
         fold.apply([late])
     assert repr(undecided(through)) == repr(undecided(restored))
+
+
+def test_the_longest_ids_take_no_more_room() -> None:
+    fold = FraudFold()
+    long = "\N{GRINNING FACE}" * 120
+    context = Context(ip=long, device=long)
+    fold.apply([view(long, START_MS), replace(purchase(long, START_MS), context=context, payment_fingerprint=long)])
+    keys = [key for histories in fold._engine._histories for key in histories]
+    assert len(keys) >= 5
+    assert all(len(key) <= 41 and key.isascii() for key in keys)
+    other = FraudFold()
+    halves = [HashRange.of(0, MAX_HASH_KEY // 2), HashRange.of(MAX_HASH_KEY // 2 + 1, MAX_HASH_KEY)]
+    (home,) = [half for half in halves if hash_key(long) in half]
+    other.restore(fold.snapshot(), Inheritance(home))
+    assert other._engine._histories[0].keys() == fold._engine._histories[0].keys()
