@@ -28,6 +28,8 @@ MOST_BYTES = 8 * 1024 * 1024
 #: Below it a frame's own bytes outweigh what it saves.
 _WORTH_BYTES = 256
 _GZIP = 31
+#: isal's stubs have it as a value.
+_DAMAGED_GZIP: type[Exception] = IsalError  # type: ignore[assignment]
 
 _zstd_reader = zstandard.ZstdDecompressor()
 # By measurement: docs/reference/records.md.
@@ -92,7 +94,7 @@ def _from_gzip(data: bytes) -> bytes:
     inflating = isal_zlib.decompressobj(_GZIP)
     try:
         text = inflating.decompress(data, MOST_BYTES + 1)
-    except IsalError as error:
+    except _DAMAGED_GZIP as error:
         raise Undecodable("a damaged gzip block") from error
     if len(text) > MOST_BYTES:
         raise Undecodable(f"a gzip block of more than {MOST_BYTES:,} bytes")
