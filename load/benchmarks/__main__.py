@@ -27,6 +27,7 @@ BENCHMARKS = {
     "fold-recommendations": "load.benchmarks.folding.fold:recommendations",
     "overhead": "load.benchmarks.folding.overhead:benchmark",
     "overhead-kcl": "load.benchmarks.folding.overhead_kcl:benchmark",
+    "publish": "load.benchmarks.publishing.publish:benchmark",
     "fill": "load.benchmarks.publishing.fill:benchmark",
     "recommend": "load.benchmarks.recommending.in_process:benchmark",
     "recommend-api": "load.benchmarks.recommending.over_http:benchmark",

@@ -10,7 +10,7 @@ from clickstream import events
 from clickstream.aws import Clients
 from clickstream.events import PageView
 from load.benchmarks.harness.measure import Benchmark, Reading, per_second
-from load.benchmarks.rig.kinesis import limited_stream
+from load.benchmarks.rig.kinesis import stream
 from producers.publisher.kinesis import KinesisPublisher
 from producers.publisher.limits import Limits
 
@@ -72,7 +72,7 @@ def publish() -> Reading:
     coming = itertools.cycle(sample())
     # a small buffer: what waits in it at the end must still be put
     limits = Limits(buffer_bytes=2 * 1024 * 1024)
-    with limited_stream() as settings, KinesisPublisher(settings, limits) as publisher:
+    with stream(limits=True) as settings, KinesisPublisher(settings, limits) as publisher:
 
         def put_for(seconds: float) -> tuple[int, float]:
             before, started = publisher.counters.delivered, time.monotonic()
@@ -93,7 +93,7 @@ def put_singly() -> Reading:
     coming = itertools.cycle(sample())
     waiting: list[PutRecordsRequestEntryTypeDef] = []
     tried = taken = 0
-    with limited_stream() as settings:
+    with stream(limits=True) as settings:
         kinesis = Clients(settings).kinesis
 
         def put_for(seconds: float) -> tuple[int, float]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 240.0
 #: The embedded Kinesis enforces no limits here, so the publisher need not pace itself.
-_UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
+UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
 _CALL = 500
 
 
@@ -37,7 +37,7 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
 
 def publish(settings: Settings, sample: Sequence[AnyEvent]) -> None:
     """Through our publisher."""
-    with KinesisPublisher(settings, _UNPACED) as publisher:
+    with KinesisPublisher(settings, UNPACED) as publisher:
         for event in sample:
             publisher.put(event)
 
