@@ -52,11 +52,11 @@ def benchmark() -> Benchmark:
         peer_name=f"KPL {jars.KPL_VERSION}, its Java and its native process",
         fairness=f"The same file of {_WARM_UP + _COUNTED:,} events, read by each producer itself, of which {_COUNTED:,} count; "
         "a fresh embedded Kinesis for each run, over TLS because the KPL knows nothing else, no write limits on either side. "
-        "Both put many events in a record, linger 100 ms and hold about 9 MB of events under way. The KPL compresses nothing and "
-        "promises no order; ours keeps each user's order and puts foreign events of a split shard again. CPU time is of all the "
-        "process from the first counted event to the last confirmation, without Kinesis's own and what a JVM costs at its start. "
-        "Afterwards the stream is read back: ours as our reader does, which passes over a foreign event alone (it was put "
-        "again), the KPL's as KCL does, which drops an aggregate with a foreign member whole.",
+        "Both put many events in a record, linger 100 ms and hold about 9 MB of events under way. The KPL compresses nothing "
+        "and promises no order; ours keeps each user's order and puts foreign events of a split shard again. CPU time is of "
+        "all the process from the first counted event to the last confirmation, without Kinesis's own and what a JVM costs at "
+        "its start. Afterwards the stream is read back: ours as our reader does, which passes over a foreign event alone (it "
+        "was put again), the KPL's as KCL does, which drops an aggregate with a foreign member whole.",
         clock="CPU",
         ours=race.ours,
         peer=race.peer,

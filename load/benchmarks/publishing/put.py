@@ -1,6 +1,7 @@
 """Our side of ``publish``: ``python -m load.benchmarks.publishing.put FILE WARM_UP COUNTED`` puts the lines of a file.
 
-A line is "user TAB event". It says GO before the first event that counts, HALF in their middle, and at the end one line of JSON. So does KplProducer.java.
+A line is "user TAB event". It says GO before the first event that counts, HALF in their middle, and at the end one line of
+JSON. So does KplProducer.java.
 """
 
 from __future__ import annotations
