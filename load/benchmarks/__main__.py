@@ -31,6 +31,7 @@ BENCHMARKS = {
     "fill": "load.benchmarks.publishing.fill:benchmark",
     "recommend": "load.benchmarks.recommending.in_process:benchmark",
     "recommend-api": "load.benchmarks.recommending.over_http:benchmark",
+    "java": "load.benchmarks.workers.beside_java:benchmark",
     "end-to-end": "load.benchmarks.workers.end_to_end:benchmark",
     "latency": "load.benchmarks.workers.latency:benchmark",
     "footprint": "load.benchmarks.workers.footprint:benchmark",

@@ -54,5 +54,5 @@ def compiled(sources: Sequence[Path], jars: Path, into: Path) -> str:
     if shutil.which("javac") is None:
         raise Unavailable("there is no Java compiler (javac)")
     into.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["javac", "-cp", f"{jars}/*", "-d", into, *sources], check=True)
+    subprocess.run(["javac", "-XDsuppressNotes", "-cp", f"{jars}/*", "-d", into, *sources], check=True)
     return f"{into}:{jars}/*"
