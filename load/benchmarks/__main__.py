@@ -19,6 +19,7 @@ from load.benchmarks.harness.measure import Result
 #: id → "module:function" that builds it
 BENCHMARKS = {
     "pipe": "load.benchmarks.codec.pipe:benchmark",
+    "pipe-single": "load.benchmarks.codec.pipe:single",
     "decode": "load.benchmarks.codec.decode:benchmark",
     "aggregate": "load.benchmarks.codec.aggregation:aggregate",
     "deaggregate": "load.benchmarks.codec.aggregation:deaggregate",
@@ -29,6 +30,7 @@ BENCHMARKS = {
     "overhead-kcl": "load.benchmarks.folding.overhead_kcl:benchmark",
     "publish": "load.benchmarks.publishing.publish:benchmark",
     "fill": "load.benchmarks.publishing.fill:benchmark",
+    "low-traffic": "load.benchmarks.publishing.low_traffic:benchmark",
     "recommend": "load.benchmarks.recommending.in_process:benchmark",
     "recommend-api": "load.benchmarks.recommending.over_http:benchmark",
     "java": "load.benchmarks.workers.beside_java:benchmark",
