@@ -123,7 +123,7 @@ def with_shards(count: int) -> Reading:
         spent = drain(
             lambda: publish(site.settings, sample),
             lambda: folded(site, [APPLICATION.name]) >= warm_up + counted,
-            [worker],
+            {"Python": [worker]},
         )
         pids = list(descendants(worker.pid))
         held = sum(pss_mb(pid) for pid in pids)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from load.benchmarks.rig import jars
 from load.benchmarks.rig.drain import drain, folded, publish
 from load.benchmarks.rig.site import Site, wait
 from load.benchmarks.rig.stock_worker import reported
-from load.benchmarks.rig.usage import cpu_seconds, descendants, is_java, pss_mb
+from load.benchmarks.rig.usage import descendants, pss_mb
 
 _HERE = Path(__file__).parent
 _APPLICATION = "analytics"
@@ -79,13 +79,9 @@ class _Side:
         run = next(self._runs)
         sample = shop_events(_WARM_UP if run == 1 else _COUNTED, seed=run)
         self._put += len(sample)
-        others = [pid for pid in descendants(self._worker.pid) if not is_java(pid)]
-        python = cpu_seconds(others)
-        spent = drain(lambda: publish(self._settings, sample), lambda: self._done() >= self._put, [self._worker])
-        python = cpu_seconds(others) - python
-        extra: Mapping[str, float] = {
-            "JVM": 1e6 * (spent.cpu_s - python) / len(sample),
-            "Python": 1e6 * python / len(sample),
+        spent = drain(lambda: publish(self._settings, sample), lambda: self._done() >= self._put, {"Python": [self._worker]})
+        extra = {
+            **spent.per_event(len(sample)),
             "events/s": per_second(len(sample), spent.wall_s),
             "MB (PSS)": sum(pss_mb(pid) for pid in descendants(self._worker.pid)),
         }

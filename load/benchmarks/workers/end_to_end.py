@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import count
 
@@ -84,7 +84,7 @@ class Ours:
         spent = drain(
             lambda: publish(self._site.settings, sample),
             lambda: folded(self._site, _APPLICATIONS) >= self._put,
-            [*self._site.servers, *self._workers],
+            {"servers'": self._site.servers, "Python": self._workers},
         )
         return _reading(spent, len(sample))
 
@@ -113,7 +113,7 @@ class Stock:
         spent = drain(
             lambda: put_plainly(self._site.clients.kinesis, self._site.settings.stream, sample),
             lambda: min(sum(stock_worker.reported(folder).values()) for folder in self._folders.values()) >= self._put,
-            [*self._site.servers, *self._workers],
+            {"servers'": self._site.servers, "Python": self._workers},
         )
         return _reading(spent, len(sample))
 
@@ -124,5 +124,5 @@ def _sample(run: int) -> Sequence[AnyEvent]:
 
 
 def _reading(spent: Spent, events: int) -> Reading:
-    extra: Mapping[str, float] = {"CPU µs per event": 1e6 * spent.cpu_s / events}
+    extra = {"CPU µs per event": 1e6 * spent.cpu_s / events, **spent.per_event(events)}
     return Reading(per_second(events, spent.wall_s), extra)
