@@ -1,6 +1,6 @@
-"""An application of amazon_kclpy's own loop, run by KCL as ``kclpy_application.py FOLDER``: it reads records with the file of the docs.
+"""An application of amazon_kclpy's own loop, run by KCL as ``kclpy_application.py FOLDER``.
 
-It notes each event in FOLDER, one file per shard: its JSON, and the sub-sequence number of the user record that held it.
+It opens records with the Python file of the docs, and notes each event in FOLDER, one file per shard: its JSON, and the sub-sequence number of the user record that held it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from amazon_kclpy import kcl
 from amazon_kclpy.v3 import processor
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "docs" / "reference" / "readers"))
-from lambda_function import lines  # type: ignore[import-not-found]  # noqa: E402
+from lambda_function import lines  # type: ignore[import-not-found]
 
 
 class Application(processor.RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy ships no types

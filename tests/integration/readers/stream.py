@@ -6,7 +6,7 @@ import gzip
 import io
 import json
 from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Any, NamedTuple
 
 from backports import zstd
@@ -37,12 +37,12 @@ class Stream(NamedTuple):
 
 def made() -> Iterator[AnyEvent]:
     """Without end; some with text that is not ASCII."""
-    number = 0
-    while True:
-        number += 1
-        envelope = {"event_id": f"event-{number}", "user_id": f"user-{number % 7}", "session_id": f"s-{number % 7}"}
-        yield ProductView(**envelope, occurred_at=_AT_MS + number, product_id=f"p-{number % 50}")
-        yield Search(**envelope | {"event_id": f"search-{number}"}, occurred_at=_AT_MS + number, query="grüne Schuhe 👟 靴")
+    for number in count(1):
+        user, at_ms = f"user-{number % 7}", _AT_MS + number
+        yield ProductView(
+            event_id=f"view-{number}", user_id=user, session_id="s-1", occurred_at=at_ms, product_id=f"p-{number % 50}"
+        )
+        yield Search(event_id=f"search-{number}", user_id=user, session_id="s-1", occurred_at=at_ms, query="grüne Schuhe 👟 靴")
 
 
 def written(settings: Settings) -> Stream:
@@ -53,8 +53,8 @@ def written(settings: Settings) -> Stream:
     source = made()
     put: list[AnyEvent] = []
     for records_format in FORMATS:
-        for count in (2_000, 1):
-            events = list(islice(source, count))
+        for many in (2_000, 1):
+            events = list(islice(source, many))
             publish(settings, records_format, events)
             put += events
     for data, events in by_others(source):
@@ -73,8 +73,8 @@ def publish(settings: Settings, records_format: Any, events: list[AnyEvent]) -> 
 def by_others(source: Iterator[AnyEvent]) -> Iterator[tuple[bytes, list[AnyEvent]]]:
     """What the rules allow and our publisher does not do."""
 
-    def events(count: int) -> tuple[list[bytes], list[AnyEvent]]:
-        taken = list(islice(source, count))
+    def events(many: int) -> tuple[list[bytes], list[AnyEvent]]:
+        taken = list(islice(source, many))
         return [encode(event) for event in taken], taken
 
     lines, put = events(50)
