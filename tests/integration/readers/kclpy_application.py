@@ -1,6 +1,7 @@
 """An application of amazon_kclpy's own loop, run by KCL as ``kclpy_application.py FOLDER``.
 
-It opens records with the Python file of the docs, and notes each event in FOLDER, one file per shard: its JSON, and the sub-sequence number of the user record that held it.
+It opens records with the Python file of the docs. It notes each event in FOLDER, one file per shard: its JSON, and the
+sub-sequence number of the user record that held it.
 """
 
 from __future__ import annotations
