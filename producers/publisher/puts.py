@@ -69,11 +69,12 @@ def into_calls(parcels: Iterable[Parcel], limits: Limits) -> Iterable[Put]:
         if parcel.alone:
             yield Put((parcel,))
             continue
-        if call and (len(call) == limits.put_records or size + parcel.most_bytes > limits.put_bytes):
+        most_bytes = parcel.most_bytes
+        if call and (len(call) == limits.put_records or size + most_bytes > limits.put_bytes):
             yield Put(tuple(call))
             call, size = [], 0
         call.append(parcel)
-        size += parcel.most_bytes
+        size += most_bytes
     if call:
         yield Put(tuple(call))
 
