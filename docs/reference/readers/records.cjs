@@ -1,7 +1,8 @@
 // Reads a clickstream in Node. As a module: require("./records.cjs").lines(data). As a program: a record's data in base64 on
 // each line of stdin, an event on each line of stdout; what is damaged is named on stderr, and the exit code is then 3.
 //
-// zstd: Node 22.15 or later has it; before, `npm install fzstd` (which does not check the frame's checksum).
+// zstd: Node's own, from the release on that refuses a frame which is cut short (nodejs/node#64592: 26.12 does, 22.23 does not).
+// An older one needs `npm install fzstd`, which does not check the frame's checksum.
 // docs/reference/records.md has the format.
 "use strict";
 
@@ -9,6 +10,17 @@ const zlib = require("node:zlib");
 const readline = require("node:readline");
 
 const MOST_BYTES = 8 * 1024 * 1024;
+
+/** Without an error, the events of a record that is cut short would be missing. */
+const OWN_ZSTD = (() => {
+  if (!zlib.zstdDecompressSync) return false;
+  try {
+    zlib.zstdDecompressSync(zlib.zstdCompressSync("whole").subarray(0, -1));
+    return false;
+  } catch {
+    return true;
+  }
+})();
 
 /** The lines that are not blank, as [index, text]. Throws for a block that is damaged or too large. */
 function lines(data) {
@@ -27,7 +39,7 @@ function inflated(data) {
 }
 
 function unzstd(data) {
-  if (zlib.zstdDecompressSync) return zlib.zstdDecompressSync(data, { maxOutputLength: MOST_BYTES });
+  if (OWN_ZSTD) return zlib.zstdDecompressSync(data, { maxOutputLength: MOST_BYTES });
   const chunks = [];
   let size = 0;
   const inflating = new (require("fzstd").Decompress)((chunk) => {

@@ -23,7 +23,7 @@ def program(name: str) -> str:
 
 
 def node_modules() -> Path:
-    """With fzstd, which Node before 22.15 needs for zstd."""
+    """With fzstd, for a Node whose own zstd is missing or lets pass what is cut short."""
     prefix = ROOT / ".local" / "fzstd"
     if not (prefix / "node_modules" / "fzstd").is_dir():
         _fetch(program("npm"), "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(prefix), FZSTD)
