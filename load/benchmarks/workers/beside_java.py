@@ -50,12 +50,12 @@ def benchmark() -> Benchmark:
         peer_name="KCL 3.1.3 in Java: KPL records, Jackson, a fold in memory",
         fairness="The same events, put by our publisher: many to a compressed record for ours, as KPL aggregates for the peer, "
         "which KCL takes apart. Each worker has an embedded AWS of its own with one shard and polls every 250 ms, its JVM with "
-        "the serial collector and 512 MB of heap, Java's with both compilers. Counted is the CPU time of all of a worker's "
-        "processes from the first put until every event is folded. Ours is `clickstream worker analytics` as it is: home "
-        "check, duplicates, sessions, funnels, hours, answers in DynamoDB five times a second, state in S3 and DynamoDB every "
-        "second; done when the last is committed. The peer checks an event's fields and counts, by minute, types, products, "
-        "revenue and visitors in a HashSet; it checkpoints once a second, but keeps no state, knows no duplicates, shows no "
-        "answers and has lost its counts after a crash.",
+        "the serial collector and 1 GB of heap at most, Java's with both compilers. Counted is the CPU time of all of a "
+        "worker's processes from the first put until every event is folded. Ours is `clickstream worker analytics` as it is: "
+        "home check, duplicates, sessions, funnels, hours, answers in DynamoDB five times a second, state in S3 and DynamoDB "
+        "every second; done when the last is committed. The peer checks an event's fields and counts, by minute, types, "
+        "products, revenue and visitors in a HashSet; it checkpoints once a second, but keeps no state, knows no duplicates, "
+        "shows no answers and has lost its counts after a crash.",
         clock="CPU",
         ours=ours.run,
         peer=peer.run,
@@ -106,7 +106,7 @@ class Kcl(_Side):
         folder.mkdir()
         # seeded as ours are, or the first record would come minutes later
         leases.prepare(name, "1", list_shards(site.clients.kinesis, settings.stream), site.clients)
-        flags = ["-Xms64m", "-Xmx512m", "-XX:+UseSerialGC", f"-Dlogback.configurationFile={jars.QUIET_LOGBACK}"]
+        flags = ["-Xms64m", "-Xmx1g", "-XX:+UseSerialGC", f"-Dlogback.configurationFile={jars.QUIET_LOGBACK}"]
         urls = [str(settings.endpoint(service)) for service in ("kinesis", "dynamodb")]
         arguments = [name, settings.stream, "1", *urls, str(folder)]
         worker = site.start(name, [str(java.find(settings)), *flags, "-cp", classes, "KclWorker", *arguments])
