@@ -80,7 +80,7 @@ def class_path() -> list[Path]:
 
 
 def command_line(java: Path, properties: Path) -> list[str]:
-    """The arguments of the daemon's process; docs/decisions/0031 says what was measured.
+    """The arguments of the daemon's process; docs/decisions/0032 says what was measured.
 
     Raises Missing when KCL's jars are not installed.
     """
@@ -92,8 +92,9 @@ def command_line(java: Path, properties: Path) -> list[str]:
         "-Dsun.stderr.encoding=UTF-8",
         "-DKCL_LOG_LEVEL=WARN",
         "-Xms64m",
-        # KCL prefetches up to 8 MiB a shard and encodes a batch as one string: enough for some 16 shards
-        "-Xmx512m",
+        # A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard: enough for 16 shards with a
+        # backlog of the largest records. It is a limit; a worker of small records stays far below it.
+        "-Xmx1g",
         # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:+UseSerialGC",

@@ -23,7 +23,7 @@ import software.amazon.kinesis.multilang.messages.ShutdownRequestedMessage;
 import software.amazon.kinesis.retrieval.KinesisClientRecord;
 
 /**
- * Stands before KCL's class of this name on the daemon's class path (docs/decisions/0031).
+ * Stands before KCL's class of this name on the daemon's class path (docs/decisions/0032).
  *
  * <p>KCL's own class makes a batch one String: a list of copies, Jackson's characters, the String, and its bytes, which only a log
  * message asks for. For 10 MiB of records that is 64 MiB of heap, for each shard at once. Here a batch goes into the pipe record
