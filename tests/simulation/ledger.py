@@ -31,7 +31,8 @@ class Ledger:
     def __init__(self) -> None:
         self.events: dict[str, Sent] = {}
         self.by_data: dict[bytes, Sent] = {}
-        self.poison: set[bytes] = set()
+        self.poison: dict[bytes, str | None] = {}
+        """What ends as a dead letter: wherever it lies, or where this user is at home."""
 
     def sent(self, event: Sent) -> None:
         self.events[event.key] = event

@@ -30,6 +30,7 @@ from tests.simulation.aws.stream import Stream
 from tests.simulation.chance import Chance
 from tests.simulation.chaos import STORM_MS, Chaos
 from tests.simulation.clients.publishing import PublisherMachine
+from tests.simulation.clients.rogues import Rogues
 from tests.simulation.clients.shoppers import Shoppers
 from tests.simulation.fleet.child import Child, Surroundings
 from tests.simulation.fleet.consumer import Consumer
@@ -78,6 +79,7 @@ class World:
         self.plan = plan
         self.chance = Chance(plan)
         self._random = Random(f"world {plan.seed}")
+        self._toil = Random(f"work {plan.seed}")
         # now and then the border of a generation of duplicates lies within the run
         start_ms = 1_700_000_100_000 + self._random.randrange(300_000)
         self.scheduler = Scheduler(Random(f"order {plan.seed}"), start_ms)
@@ -90,7 +92,7 @@ class World:
         self.stream = Stream(self.scheduler, self.chance)
         self.decisions: list[Decision] = []
         self.application: Application = (
-            HistoryApplication(self.decisions) if plan.application == "history" else AnalyticsApplication()
+            HistoryApplication(self.decisions, self._work) if plan.application == "history" else AnalyticsApplication()
         )
         for shard in self.stream.shards():
             self.leases.create(shard.shard_id)
@@ -109,6 +111,7 @@ class World:
         for number in range(plan.workers):
             self._start_worker(f"worker-{number}")
         self.shoppers = Shoppers(self)
+        Rogues(self, self.shoppers.process)
         self.chaos = Chaos(self)
         self._leaving = False
         self._storm_over = self._at_rest = False
@@ -179,7 +182,7 @@ class World:
         consumer = worker.consumers.get(shard.shard_id) if worker is not None and worker.process.alive else None
         if consumer is None or not consumer.caught_up_since(self.stream.last_put_ms):
             return False
-        return consumer.delivered <= self.committed(shard.shard_id)[0]
+        return self.stream.reach(shard.shard_id, consumer.delivered) <= self.committed(shard.shard_id)[0]
 
     def _leave(self) -> None:
         self._leaving = True
@@ -188,6 +191,11 @@ class World:
 
     def _alive(self) -> bool:
         return any(process.alive for process in [*self.children, *(worker.process for worker in self.workers.values())])
+
+    def _work(self) -> None:
+        """What a fold does takes time, in which its process may die, its lease may end and its commit may land."""
+        if self.plan.fold_ms:
+            self.scheduler.sleep(self._toil.randrange(self.plan.fold_ms))
 
     # processes
 

@@ -157,8 +157,9 @@ class Consumer:
             return
         if not last <= position <= self.delivered:
             self._fleet.violated(f"{self.shard_id}: KCL refuses checkpoint {position}, not in {last} to {self.delivered}")
-        if position > committed:
-            self._fleet.violated(f"{self.shard_id}: checkpoint {position} leads the commit {committed}")
+        reach = self._fleet.stream.reach(self.shard_id, position)
+        if reach > committed:
+            self._fleet.violated(f"{self.shard_id}: checkpoint {position} reaches {reach} and leads the commit {committed}")
 
     def daemon_died(self, *, orphan: bool) -> None:
         """The child goes with its daemon, or notices at its next look at the pipe."""
