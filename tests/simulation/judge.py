@@ -71,7 +71,7 @@ def _read_stream(world: World) -> Found:
 
 def _of(world: World, line: Line) -> tuple[Sent | None, str | None]:
     """The event, or None for a dead letter; and whose it is, unless it is a letter wherever it lies."""
-    sent = world.ledger.by_data.get(line.data)
+    sent = world.ledger.event(line.data)
     if sent is None:
         assert line.data in world.ledger.poison, f"nobody has sent {line.data!r}"
         return None, world.ledger.poison[line.data]

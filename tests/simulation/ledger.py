@@ -34,6 +34,10 @@ class Ledger:
         self.poison: dict[bytes, str | None] = {}
         """What ends as a dead letter: wherever it lies, or where this user is at home."""
 
+    def event(self, data: bytes) -> Sent | None:
+        """The event that stands in a line, or in a text of blank lines but for one."""
+        return self.by_data.get(data.strip())
+
     def sent(self, event: Sent) -> None:
         self.events[event.key] = event
         self.by_data[event.data] = event

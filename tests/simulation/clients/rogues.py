@@ -107,7 +107,7 @@ class Rogues:
         shard = self._shop.stream.range_of(self._shop.stream.put_raw(key, data))
         contents = read(key, data)
         for line in contents.lines:
-            sent = ledger.by_data.get(line.data)
+            sent = ledger.event(line.data)
             if sent is None:
                 ledger.poison.setdefault(line.data, None)
             elif not contents.filtered_by and line.key in (None, sent.user_id) and shard.holds(hash_of(sent.user_id)):
@@ -130,14 +130,15 @@ class Rogues:
         for _ in range(random.choice((2, 3, 8, 30))):
             which = random.random()
             if which < 0.65:
-                data = self._events(1)[0].data
-                if random.random() < 0.1:
-                    # as Windows ends lines
-                    self._shop.ledger.by_data[data + b"\r"] = self._shop.ledger.by_data[data]
-                    data += b"\r"
-                lines.append(data)
-            elif which < 0.8:
+                # some as Windows ends lines
+                lines.append(self._events(1)[0].data + random.choice((b"", b"", b"", b"\r")))
+            elif which < 0.75:
                 lines.append(_rubbish(random, f"line {random.randrange(10**9)}", None, self._shop.scheduler.now))
+            elif which < 0.8:
+                # two events in one line, and one in two
+                together = b" ".join(sent.data for sent in self._events(2))
+                spread = together.replace(b",", b",\n", 1).split(b"\n")
+                lines += random.choice(([together], [together, b""], spread, [*spread, together]))
             elif which < 0.9:
                 lines.append(random.choice(_BLANK))
             elif lines:

@@ -1,7 +1,8 @@
 """What every reader must make of a record's data, by the rules of docs/reference/records.md, with a parser of its own.
 
 - the members of an aggregate of several are one event each, at KCL's sub-sequence number;
-- any other record is a block: NDJSON, plain, one zstd frame or one gzip member, each line at its index;
+- any other record is a block: NDJSON, plain, one zstd frame or one gzip member, each line that is not blank at its index;
+- a text of one event is that event, blanks and all, at index 0;
 - what cannot be read, or has more lines or bytes than a block may, is one piece of rubbish at index 0; so is a broken aggregate.
 """
 
@@ -53,17 +54,13 @@ def _block(key: str, data: bytes) -> list[Line]:
     if text is None or text.count(b"\n") > MOST_LINES:
         return [Line(0, data, key)]
     filled = [(index, line) for index, line in enumerate(text.split(b"\n")) if line.strip()]
-    if not filled or _is_document(text):
+    if len(filled) < 2 or _is_document(text):
         return [Line(0, text, key)]
-    if len(filled) == 1:
-        return [Line(*filled[0], key)]
     return [Line(index, line, None) for index, line in filled]
 
 
 def _is_document(text: bytes) -> bool:
     """Whether several lines are one pretty-printed event."""
-    if b"\n" not in text.strip():
-        return False
     try:
         json.loads(text)
     except ValueError:
