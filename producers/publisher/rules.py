@@ -7,7 +7,8 @@ What it keeps, whatever Kinesis answers:
 - an accepted event is settled once: Delivered when Kinesis has it in a shard where every reader takes it, or Failed;
 - the events of one user are in the stream in the order in which they were added, across retries and reshards: a lane (shard)
   has one record of a user in flight at a time, and a new shard map takes over only when the lanes that it ends are quiet;
-- an aggregate that came to a shard that one of its events does not belong to is put again whole, because KCL drops it whole.
+- of a record that came to another shard than expected, the events that do not belong there are put again; a KPL aggregate
+  with such an event whole, because KCL drops it whole.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ class Publisher:
         failed: dict[str, None] = {}
         for parcel in put.parcels:
             lane = self._lanes[parcel.shard_id]
-            lane.in_flight -= 1
+            lane.answered(parcel)
             self.counters.throttled += failure.throttled
             if not failure.again and len(put.parcels) == 1:
                 self._fail(parcel.members, failure.error)
@@ -230,7 +231,7 @@ class Publisher:
         failed: dict[str, None] = {}
         for parcel, outcome in zip(put.parcels, outcomes, strict=True):
             lane = self._lanes[parcel.shard_id]
-            lane.in_flight -= 1
+            lane.answered(parcel)
             if isinstance(outcome, Placed):
                 self._on_placed(lane, parcel, outcome, now)
             elif isinstance(outcome.error, Rejected):
@@ -260,11 +261,15 @@ class Publisher:
         actual = self._ranges.get(placed.shard_id)
         if actual is None:
             lane.awaiting.append((parcel, placed))
-        elif all(member.hash_key in actual for member in parcel.members):
-            self._deliver(parcel, placed)
-        else:
-            self.counters.reput += len(parcel.members)
-            lane.retry.append(parcel)
+            return
+        foreign = tuple(member for member in parcel.members if member.hash_key not in actual)
+        if foreign and parcel.records == "kpl":
+            foreign = parcel.members
+        if foreign:
+            self.counters.reput += len(foreign)
+            lane.retry.append(parcel.of(foreign))
+        if len(foreign) < len(parcel.members):
+            self._deliver(parcel.of(tuple(member for member in parcel.members if member.hash_key in actual)), placed)
 
     def _deliver(self, parcel: Parcel, placed: Placed) -> None:
         self.counters.delivered += len(parcel.members)
