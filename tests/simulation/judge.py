@@ -73,7 +73,7 @@ def _of(world: World, line: Line) -> tuple[Sent | None, str | None]:
     """The event, or None for a dead letter; and whose it is, unless it is a letter wherever it lies."""
     sent = world.ledger.event(line.data)
     if sent is None:
-        assert line.data in world.ledger.poison, f"nobody has sent {line.data!r}"
+        assert line.data in world.ledger.poison, f"nobody has sent {line.data[:80]!r}"
         return None, world.ledger.poison[line.data]
     return (sent, sent.user_id) if line.key in (None, sent.user_id) else (None, None)
 
@@ -152,7 +152,7 @@ def _dead_letters(world: World, found: Found) -> Iterator[str]:
             yield f"two dead letters of {place} differ"
     for place, data in found.poison.items():
         if letters.get(place) != data:
-            yield f"the poison at {place} has no dead letter: {data!r}"
+            yield f"the poison at {place} has no dead letter: {data[:80]!r}"
     for place in letters.keys() - found.poison.keys() - found.poison_maybe.keys():
         yield f"a dead letter was sent of a sound record at {place}"
 

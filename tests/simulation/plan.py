@@ -7,6 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from producers.publisher.packing import Records
+
+#: The default comes most often.
+KINDS: tuple[Records, ...] = ("zstd", "zstd", "gzip", "ndjson", "kpl", "single")
 RangeFilter = Literal["on", "off", "late"]
 
 
@@ -17,11 +21,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     # the world
     shards: int = 2
     workers: int = 2
-    publishers: int = 1
+    records: tuple[Records, ...] = ("zstd",)
+    """How each publisher writes: a stream may hold all kinds."""
     users: int = 6
     events: int = 100
     application: Literal["history", "analytics"] = "history"
-    aggregate: bool = True
     pipelined: float = 0.5
     """Share of the users that do not wait for one acknowledgement before they send the next event."""
     burst: int = 1
@@ -120,11 +124,10 @@ def draw(seed: int) -> Plan:
         seed=seed,
         shards=random.choice((1, 2, 2, 3, 4)),
         workers=random.choice((1, 2, 2, 3)),
-        publishers=random.choice((1, 1, 2)),
+        records=tuple(random.choice(KINDS) for _ in range(random.choice((1, 1, 2, 3)))),
         users=random.randint(2, 10),
         events=random.randint(60, 160),
         application="analytics" if random.random() < 0.15 else "history",
-        aggregate=random.random() < 0.85,
         pipelined=random.choice((0.0, 0.5, 1.0)),
         burst=random.choice((1, 1, 5, 20)),
         get_records=random.choice((1, 3, 10, 50, 500)),

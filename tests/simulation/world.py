@@ -98,13 +98,13 @@ class World:
             self.leases.create(shard.shard_id)
         self._supervisor = Process(self.scheduler, "supervisor")
         self._limits = Limits(
-            records="kpl" if plan.aggregate else "single",
             pack_bytes=self._random.choice((600, 2_000, 51_200)),
-            linger=self._random.choice((0.0, 0.1, 1.0)),
+            pack_lines=self._random.choice((2, 8, 30, 2_000)),
+            linger=self._random.choice((0.0, 0.1, 1.0, 3.0)),
             time_to_live=self._random.choice((5.0, 60.0)),
             put_records=self._random.choice((1, 3, 500)),
         )
-        self.publishers = [self._publisher(slot) for slot in range(plan.publishers)]
+        self.publishers = [self._publisher(slot) for slot in range(len(plan.records))]
         self.children: list[Process] = []
         self.workers: dict[str, Worker] = {}
         self.machines: dict[str, Machine] = {}
@@ -202,8 +202,9 @@ class World:
     def _publisher(self, slot: int) -> PublisherMachine:
         seed = self._random.randrange(2**32)
         process = Process(self.scheduler, f"publisher-{slot}")
+        limits = msgspec.structs.replace(self._limits, records=self.plan.records[slot])
         machine = PublisherMachine(
-            self.scheduler, self.stream, process, self._limits, seed, may_reject=self.plan.put_rejected > 0
+            self.scheduler, self.stream, process, limits, seed, may_reject=self.plan.put_rejected > 0
         )
 
         def restart() -> None:

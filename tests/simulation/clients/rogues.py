@@ -53,8 +53,11 @@ class Rogues:
     def _poison(self, random: Random, number: int) -> None:
         """No event, or one under a wrong key: through a publisher, so inside of records of many, or alone."""
         key = f"rogue-{random.randrange(1000)}"
-        if random.random() < 0.2:
+        which = random.random()
+        if which < 0.2:
             data = self._stranger(number)
+        elif which < 0.35:
+            key, data = self._pretty(random, key)
         else:
             data = _rubbish(random, f"{number}", key, self._shop.scheduler.now)
             self._shop.ledger.poison[data] = None
