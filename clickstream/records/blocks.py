@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 import zstandard
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
@@ -71,13 +72,35 @@ def unpack(data: bytes) -> bytes:
     return text
 
 
-def lines(text: bytes) -> list[tuple[int, bytes]]:
-    """(index, line) of each line that is not blank; of a text without one, the text itself.
+def holds_several(data: bytes) -> bool:
+    """Whether more than one event may stand in a record that came alone; of a KPL aggregate's members each is one event."""
+    return b"\n" in data or data.startswith(_MAGICS)
 
-    >>> lines(b'{"a":1}\\n\\n{"a":2}\\n')
+
+def lines(text: bytes) -> list[tuple[int, bytes]]:
+    """(index, line) of each line that is not blank; a text of one event is that event, line breaks and all, with index 0.
+
+    >>> lines(b'{"a":1}\n\n{"a":2}\n')
     [(0, b'{"a":1}'), (2, b'{"a":2}')]
     """
-    return [each for each in enumerate(text.split(b"\n")) if each[1] and not each[1].isspace()] or [(0, text)]
+    found = [each for each in enumerate(text.split(b"\n")) if each[1] and not each[1].isspace()]
+    return found if len(found) > 1 and not _is_one_document(text) else [(0, text)]
+
+
+def events_in(data: bytes) -> list[tuple[int, bytes]]:
+    """(index, bytes) of each event of a record that came alone; a block that cannot be read stands for one, as it is."""
+    try:
+        return lines(unpack(data)) if holds_several(data) else [(0, data)]
+    except Undecodable:
+        return [(0, data)]
+
+
+def _is_one_document(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _from_zstd(data: bytes) -> bytes:
