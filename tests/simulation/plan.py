@@ -38,7 +38,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     effects_interval_ms: int = 200
     commit_interval_ms: int = 500
     checkpoint_interval_ms: int = 1_000
-    window_records: int = 100_000
+    window_events: int = 100_000
     slice_bytes: int = 1024 * 1024
     """Text of a batch that is folded in one go."""
     fold_ms: int = 0
@@ -136,7 +136,7 @@ def draw(seed: int) -> Plan:
         effects_interval_ms=random.choice((0, 200, 1_000, 10_000)),
         commit_interval_ms=random.choice((0, 200, 500, 2_000)),
         checkpoint_interval_ms=random.choice((0, 500, 3_000)),
-        window_records=random.choice((3, 20, 100_000)),
+        window_events=random.choice((3, 20, 100_000)),
         slice_bytes=random.choice((1, 500, 3_000, 1024 * 1024)),
         fold_ms=random.choice((0, 0, 30, 500)),
         longest_chain=random.choice((1, 4, 64)),

@@ -203,9 +203,7 @@ class World:
         seed = self._random.randrange(2**32)
         process = Process(self.scheduler, f"publisher-{slot}")
         limits = msgspec.structs.replace(self._limits, records=self.plan.records[slot])
-        machine = PublisherMachine(
-            self.scheduler, self.stream, process, limits, seed, may_reject=self.plan.put_rejected > 0
-        )
+        machine = PublisherMachine(self.scheduler, self.stream, process, limits, seed, may_reject=self.plan.put_rejected > 0)
 
         def restart() -> None:
             self.scheduler.sleep(self._random.randrange(500, 4_000))

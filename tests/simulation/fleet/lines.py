@@ -3,7 +3,7 @@
 - the members of an aggregate of several are one event each, at KCL's sub-sequence number;
 - any other record is a block: NDJSON, plain, one zstd frame or one gzip member, each line that is not blank at its index;
 - a text of one event is that event, blanks and all, at index 0;
-- what cannot be read, or has more lines or bytes than a block may, is one piece of rubbish at index 0; so is a broken aggregate.
+- what cannot be read, or has more lines or bytes than a block may, is rubbish at index 0, as is a broken aggregate.
 """
 
 from __future__ import annotations
