@@ -32,6 +32,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A user that does not wait sends so many events at once."""
     get_records: int = 50
     """Most Kinesis records of one GetRecords."""
+    poll_ms: int = 700
+    """Between two reads of a shard that had nothing new."""
     range_filter: RangeFilter = "late"
     """KCL's hash-range filter: on, off, or on some time after a consumer's start, as for fresh children."""
     graceful_handoff: bool = False
@@ -129,8 +131,9 @@ def draw(seed: int) -> Plan:
         events=random.randint(60, 160),
         application="analytics" if random.random() < 0.15 else "history",
         pipelined=random.choice((0.0, 0.5, 1.0)),
-        burst=random.choice((1, 1, 5, 20)),
+        burst=random.choice((1, 5, 20)),
         get_records=random.choice((1, 3, 10, 50, 500)),
+        poll_ms=random.choice((700, 700, 5_000)),
         range_filter=random.choice(("on", "off", "late", "late")),
         graceful_handoff=random.random() < 0.4,
         effects_interval_ms=random.choice((0, 200, 1_000, 10_000)),

@@ -101,8 +101,8 @@ class Rogues:
             *(self._too_many, self._nearly_too_many, self._blank, self._wrong_key, self._pretty, self._nested),
             *(self._block_in_an_aggregate, self._block_alone_in_an_aggregate, self._broken_aggregate),
         )
-        key = f"rogue-{random.randrange(1000)}"
-        self._put(*random.choice(shapes)(random, key))
+        for _ in range(random.choice((1, 1, 4))):
+            self._put(*random.choice(shapes)(random, f"rogue-{random.randrange(1000)}"))
 
     def _put(self, key: str, data: bytes) -> None:
         """What is at home where it lies was sent for good, in this order."""
