@@ -26,8 +26,9 @@ def line_skipped_at_a_slices_edge() -> list[Replacement]:
     def wrong(records: Sequence[Record], after: Position, most_bytes: int) -> Iterator[list[Opened]]:
         for number, part in enumerate(slices(records, after, most_bytes)):
             first = part[0]
-            if number and first.several:
-                part[0] = msgspec.structs.replace(first, text=first.text[first.text.index(b"\n") :])
+            if number and len(blocks.lines(first.text)) > 2:
+                rest = first.text[first.text.index(b"\n") :]
+                part[0] = Opened(msgspec.structs.replace(first.record, data=rest), rest, several=True)
             yield part
 
     return [(folding, "slices", wrong)]
