@@ -179,7 +179,10 @@ def decode_lines(text: bytes) -> list[AnyEvent] | None:
     lines = text.removesuffix(b"\n").split(b"\n")
     try:
         found: list[AnyEvent] = _decoder.decode_lines(text)
-        if len(found) != len(lines) or [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
+        # msgspec asks for no line between two documents, and lets one document stretch over lines
+        if not len(found) == len(lines) == text.count(b"}\n{") + 1:
+            return None
+        if [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
             return None
         if max(map(len, lines)) > _SURELY_SMALL or _BACKSLASH in text or _DELETE in text or not text.isascii():
             for line, event in zip(lines, found, strict=True):

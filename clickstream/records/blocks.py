@@ -17,6 +17,7 @@ from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
 from clickstream.errors import Undecodable
+from clickstream.records.aggregation import is_aggregated
 
 Compression = Literal["zstd", "gzip", "ndjson"]
 
@@ -73,8 +74,9 @@ def unpack(data: bytes) -> bytes:
 
 
 def holds_several(data: bytes) -> bool:
-    """Whether more than one event may stand in a record that came alone; of a KPL aggregate's members each is one event."""
-    return b"\n" in data or data.startswith(_MAGICS)
+    """Whether more than one event may stand in a record that came alone: neither in a KPL aggregate's member nor in a broken
+    aggregate, which KCL hands on as it is."""
+    return data.startswith(_MAGICS) or (b"\n" in data and not is_aggregated(data))
 
 
 def lines(text: bytes) -> list[tuple[int, bytes]]:

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from itertools import islice
 from math import inf
-from operator import attrgetter
 from random import Random
 
 from clickstream.records.routing import Shard
 from producers.publisher.limits import Limits, Pace
-from producers.publisher.packing import Records, company
-from producers.publisher.puts import Member, Parcel, Placed
-
-_record = attrgetter("record")
+from producers.publisher.packing import Member, Records, together
+from producers.publisher.puts import Parcel, Placed
 
 
 class Lane:
@@ -57,7 +53,7 @@ class Lane:
         """True when this event may have made the lane ready earlier than it was: its first, or the one that fills a record."""
         before = self.queued_bytes
         self.queue.append(member)
-        self.queued_bytes = after = before + len(member.record[1])
+        self.queued_bytes = after = before + len(member.data)
         count = len(self.queue)
         return count == 1 or before < self._full_bytes <= after or count == self._limits.pack_lines
 
@@ -134,8 +130,8 @@ class Lane:
         elif self._records == "single":
             parcels = [self._pack((member,)) for member in self._take_distinct()]
         else:
-            together = company(map(_record, self.queue), self._records, self._full_bytes, self._limits.pack_lines)
-            parcels = [self._pack(tuple(self._pop(together)))]
+            count = together(self.queue, self._records, self._full_bytes, self._limits.pack_lines)
+            parcels = [self._pack(self._pop(count))]
         self.in_flight += len(parcels)
         self._taken_at = now
         return parcels
@@ -145,11 +141,10 @@ class Lane:
         self.in_flight -= 1
         self._pace.spend(parcel.size, self._taken_at)
 
-    def _pop(self, count: int) -> Iterable[Member]:
-        for _ in range(count):
-            member = self.queue.popleft()
-            self.queued_bytes -= len(member.record[1])
-            yield member
+    def _pop(self, count: int) -> tuple[Member, ...]:
+        members = tuple([self.queue.popleft() for _ in range(count)])
+        self.queued_bytes -= sum([len(member.data) for member in members])
+        return members
 
     def _take_distinct(self) -> list[Member]:
         """The first events of as many users as go into one call; each user's later events keep their places."""
@@ -158,21 +153,19 @@ class Lane:
         seen: set[str] = set()
         size = 0
         for member in islice(self.queue, self.PLAIN_SEARCH):
-            key, data = member.record
-            size += len(key) + len(data)
+            size += len(member.key) + len(member.data)
             if taken and size > self.PLAIN_BYTES:
                 break
-            if key in seen:
+            if member.key in seen:
                 passed.append(member)
             else:
-                seen.add(key)
+                seen.add(member.key)
                 taken.append(member)
                 if len(taken) == self.PLAIN_RECORDS:
                     break
-        for _ in self._pop(len(taken) + len(passed)):
-            pass
+        self._pop(len(taken) + len(passed))
         self.queue.extendleft(reversed(passed))
-        self.queued_bytes += sum(len(member.record[1]) for member in passed)
+        self.queued_bytes += sum(len(member.data) for member in passed)
         return taken
 
     def _pack(self, members: tuple[Member, ...]) -> Parcel:

@@ -5,48 +5,58 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+import msgspec
+
 from clickstream.records import blocks
 from clickstream.records.aggregation import MAGIC, Aggregate
 
 Records = blocks.Compression | Literal["kpl", "single"]
 """How events travel: as the lines of a block, in a KPL aggregate, or each as a record of its own."""
 
-KeyedEvent = tuple[str, bytes]
-"""(partition key, data)"""
-
 #: With one of these at its beginning a line would be taken for the beginning of something else.
 _MAGICS = (blocks.ZSTD_MAGIC, blocks.GZIP_MAGIC, MAGIC)
 
 
-def company(events: Iterable[KeyedEvent], records: Records, most_bytes: int, most_lines: int) -> int:
-    """How many of these events, from the first on, go into one record of that size; one goes always.
+class Member(msgspec.Struct, gc=False):
+    """An event on its way. ``number`` counts the events that were added, so it orders those of one user."""
 
-    >>> company([("u", b'{"a":1}'), ("v", b'{"a":2}'), ("w", b'{"a":\\n3}')], "zstd", 1_000, 1_000)
-    2
-    """
+    number: int
+    key: str
+    """The partition key."""
+    data: bytes
+    hash_key: bytes
+    added_at: float
+    token: object
+    """What the caller gave with the event; comes back when it is settled."""
+
+
+def together(members: Iterable[Member], records: Records, most_bytes: int, most_lines: int) -> int:
+    """How many of these events, from the first on, go into one record of that size before compression; one goes always."""
     if records == "kpl":
-        return max(Aggregate(most_bytes).fill(events), 1)
+        return max(Aggregate(most_bytes).fill((member.key, member.data) for member in members), 1)
     count = size = 0
-    for _, data in events:
+    for member in members:
+        data = member.data
         size += len(data) + 1
-        if size > most_bytes or count == most_lines or not _is_line(data):
+        # the first look is enough for almost all
+        if size > most_bytes or count == most_lines or b"\n" in data or not (data[:1] == b"{" or _is_line(data)):
             break
         count += 1
     return max(count, 1)
 
 
-def packed(events: Sequence[KeyedEvent], records: Records) -> bytes:
-    """The record's data. One event alone travels as it is: anything can read that."""
-    if len(events) == 1:
-        return events[0][1]
-    if records == "kpl":
-        aggregate = Aggregate(limit=1 << 20)
-        aggregate.fill(events)
-        return aggregate.encode()
-    assert records != "single"
-    return blocks.pack([data for _, data in events], records)
-
-
 def _is_line(data: bytes) -> bool:
     """Whether a reader of a block would find exactly these bytes again."""
-    return b"\n" not in data and not data.startswith(_MAGICS) and bool(data) and not data.isspace()
+    return bool(data) and not data.isspace() and not data.startswith(_MAGICS)
+
+
+def packed(members: Sequence[Member], records: Records) -> bytes:
+    """The record's data. One event alone travels as it is: anything can read that."""
+    if len(members) == 1:
+        return members[0].data
+    if records == "kpl":
+        aggregate = Aggregate(limit=1 << 20)
+        aggregate.fill((member.key, member.data) for member in members)
+        return aggregate.encode()
+    assert records != "single"
+    return blocks.pack([member.data for member in members], records)

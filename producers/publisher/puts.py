@@ -8,18 +8,7 @@ import msgspec
 
 from clickstream.errors import ClickstreamError
 from producers.publisher.limits import Limits
-from producers.publisher.packing import KeyedEvent, Records, packed
-
-
-class Member(msgspec.Struct, gc=False):
-    """An event on its way. ``number`` counts the events that were added, so it orders those of one user."""
-
-    number: int
-    record: KeyedEvent
-    hash_key: bytes
-    added_at: float
-    token: object
-    """What the caller gave with the event; comes back when it is settled."""
+from producers.publisher.packing import Member, Records, packed
 
 
 class Parcel(msgspec.Struct, gc=False):
@@ -41,12 +30,12 @@ class Parcel(msgspec.Struct, gc=False):
     def data(self) -> bytes:
         """Packed when it is first asked for: by the thread that makes the call, while nobody waits for the publisher's lock."""
         if self._data is None:
-            self._data = packed([member.record for member in self.members], self.records)
+            self._data = packed(self.members, self.records)
         return self._data
 
     @property
     def partition_key(self) -> str:
-        return self.members[0].record[0]
+        return self.members[0].key
 
     @property
     def explicit_hash_key(self) -> str | None:
@@ -63,7 +52,7 @@ class Parcel(msgspec.Struct, gc=False):
         """``size`` is no more, which is known before the packing."""
         if self.records == "kpl":
             return self.size
-        return len(self.partition_key.encode()) + sum(len(member.record[1]) + 1 for member in self.members)
+        return len(self.partition_key.encode()) + sum([len(member.data) + 1 for member in self.members])
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -80,11 +69,12 @@ def into_calls(parcels: Iterable[Parcel], limits: Limits) -> Iterable[Put]:
         if parcel.alone:
             yield Put((parcel,))
             continue
-        if call and (len(call) == limits.put_records or size + parcel.most_bytes > limits.put_bytes):
+        most_bytes = parcel.most_bytes
+        if call and (len(call) == limits.put_records or size + most_bytes > limits.put_bytes):
             yield Put(tuple(call))
             call, size = [], 0
         call.append(parcel)
-        size += parcel.most_bytes
+        size += most_bytes
     if call:
         yield Put(tuple(call))
 

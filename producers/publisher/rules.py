@@ -13,7 +13,7 @@ What it keeps, whatever Kinesis answers:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from random import Random
 
@@ -23,13 +23,13 @@ from clickstream.errors import ClickstreamError, Forbidden, InvalidEvent, Reject
 from clickstream.records.routing import HashRange, Shard, ShardMap, hash_key
 from producers.publisher.lane import Lane
 from producers.publisher.limits import MAX_KEY_BYTES, MAX_KEY_CHARACTERS, Limits
+from producers.publisher.packing import Member
 from producers.publisher.puts import (
     Action,
     CallFailed,
     Counters,
     Delivered,
     Failed,
-    Member,
     Parcel,
     Placed,
     Put,
@@ -54,10 +54,8 @@ class Publisher:
         self.limits = limits or Limits()
         self.counters = Counters()
         self.wake_at = inf
-        self.pending = 0
-        """Events accepted and not settled."""
         self.pending_bytes = 0
-        """Their memory, which ``limits.buffer_bytes`` bounds."""
+        """Memory of the pending events, which ``limits.buffer_bytes`` bounds."""
         self.refusal: ClickstreamError | None = None
         """Of the last call, the gravest; None when all was taken."""
         self._random = Random(seed)
@@ -66,12 +64,16 @@ class Publisher:
         self._map = ShardMap(shards)
         self._next_map: ShardMap | None = None
         self._lanes = {shard.shard_id: Lane(shard, self.limits, self._random) for shard in self._map.shards}
-        self._number = 0
-        self._flushed = -1
+        self._flushed = 0
         self._settled: list[Settled] = []
         self._refreshing = False
         self._refresh_at = inf
         self._refreshes = 0
+
+    @property
+    def pending(self) -> int:
+        """Events accepted and not settled."""
+        return self.counters.events - self.counters.delivered - self.counters.failed
 
     def add(self, key: str, data: bytes, now: float, token: object = None) -> bool:
         """Accept an event; False when the buffer is full (add it again once something was settled).
@@ -84,14 +86,12 @@ class Publisher:
         if len(data) > limit - MAX_KEY_BYTES and len(data) + len(key.encode()) > limit:
             self.counters.too_large += 1
             raise TooLarge(f"an event of {len(data):,} bytes is over the record limit of {limit:,}")
-        size = self._memory(key, data)
+        size = len(key) + len(data) + self.MEMBER_BYTES
         if self.pending_bytes + size > self.limits.buffer_bytes:
             return False
-        self._number = number = self._number + 1
-        member = Member(number, (key, data), hash_key(key), now, token)
-        self.pending += 1
         self.pending_bytes += size
-        self.counters.events += 1
+        self.counters.events = number = self.counters.events + 1
+        member = Member(number, key, data, hash_key(key), now, token)
         lane = self._lane_of(member)
         if lane.enqueue(member):
             self._wake(lane)
@@ -99,7 +99,7 @@ class Publisher:
 
     def flush(self, now: float) -> None:
         """Let the events added so far wait for no company."""
-        self._flushed = self._number
+        self._flushed = self.counters.events
         self.wake_at = min(self.wake_at, now)
 
     def due(self, now: float) -> list[Action]:
@@ -273,23 +273,19 @@ class Publisher:
 
     def _deliver(self, parcel: Parcel, placed: Placed) -> None:
         self.counters.delivered += len(parcel.members)
-        for member in parcel.members:
-            self._release(member)
-            if member.token is not None:
-                self._settled.append(Delivered(member.token, placed.shard_id, placed.sequence_number))
+        self._release(parcel.members)
+        shard_id, sequence_number = placed.shard_id, placed.sequence_number
+        self._settled += [
+            Delivered(member.token, shard_id, sequence_number) for member in parcel.members if member.token is not None
+        ]
 
-    def _fail(self, members: Iterable[Member], error: ClickstreamError) -> None:
-        for member in members:
-            self._release(member)
-            self.counters.failed += 1
-            self._settled.append(Failed(member.token, *member.record, error))
+    def _fail(self, members: Sequence[Member], error: ClickstreamError) -> None:
+        self.counters.failed += len(members)
+        self._release(members)
+        self._settled += [Failed(member.token, member.key, member.data, error) for member in members]
 
-    def _release(self, member: Member) -> None:
-        self.pending -= 1
-        self.pending_bytes -= self._memory(*member.record)
-
-    def _memory(self, key: str, data: bytes) -> int:
-        return len(key) + len(data) + self.MEMBER_BYTES
+    def _release(self, members: Sequence[Member]) -> None:
+        self.pending_bytes -= sum([len(member.key) + len(member.data) + self.MEMBER_BYTES for member in members])
 
     # -- time
 

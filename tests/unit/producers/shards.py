@@ -8,8 +8,8 @@ import zstandard
 
 from clickstream.records.aggregation import decode, is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from producers.publisher.packing import Records
-from producers.publisher.puts import Member, Parcel, Placed, Put
+from producers.publisher.packing import Member, Records
+from producers.publisher.puts import Parcel, Placed, Put
 from producers.publisher.rules import Publisher
 
 MIDDLE = (MAX_HASH_KEY + 1) // 2
@@ -59,7 +59,7 @@ def events(parcel: Parcel) -> list[bytes]:
 
 
 def parcel(data: bytes, *, user: str = "u", shard_id: str = "s", records: Records = "single") -> Parcel:
-    return Parcel(shard_id, (Member(0, (user, data), hash_key(user), 0.0, None),), records)
+    return Parcel(shard_id, (Member(0, user, data, hash_key(user), 0.0, None),), records)
 
 
 def accept(publisher: Publisher, put: Put, now: float) -> None:

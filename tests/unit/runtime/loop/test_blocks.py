@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from clickstream import events
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
 from consumers.runtime.loop.checkpointing import CommitPolicy
+from consumers.runtime.loop.opening import expanded
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 from tests.simulation.fleet.shard_process import Held, deliver, record
@@ -187,3 +188,37 @@ def test_whatever_line_is_poison_and_however_it_is_packed_the_others_count_once(
     assert fleet.row == tally(*good, "last")
     assert {letter.event_id for letter in fleet.letters.letters} == set(poison)
     assert len(fleet.letters.letters) == len(poison)
+
+
+@written_by
+@pytest.mark.parametrize(
+    "data",
+    [
+        lines("a").rstrip() + b" " + lines("b") + b"\n" + lines("c"),
+        lines("a").replace(b",", b",\n", 1) + lines("b").rstrip() + b" " + lines("c"),
+    ],
+    ids=["two in a line beside a blank one", "two in a line beside one over two lines"],
+)
+def test_documents_that_do_not_keep_to_lines_are_read_as_in_the_careful_path(
+    write: Callable[[bytes], bytes], data: bytes
+) -> None:
+    world = World()
+    loop = started(world.loop())
+    deliver(loop, world.checkpointer, block(write(data), 10))
+    careful = Fleet()
+    one_by_one = careful.loop(CommitPolicy(interval_ms=0, checkpoint_interval_ms=0))
+    for each in expanded(block(write(data), 10)):
+        deliver(one_by_one, world.checkpointer, each)
+    assert {(each.position, each.data) for each in world.dead_letters.letters} == {
+        (each.position, each.data) for each in careful.letters.letters
+    }
+    assert world.rows.rows.get("ann", (0, (0, 0)))[1] == careful.rows.rows.get("ann", (0, (0, 0)))[1]
+
+
+def test_a_broken_aggregate_is_one_letter_whatever_bytes_it_has() -> None:
+    world = World()
+    loop = started(world.loop())
+    broken = b"\xf3\x89\x9a\xc2" + lines("a", "b") + bytes(16)
+    deliver(loop, world.checkpointer, block(broken, 10))
+    (letter,) = world.dead_letters.letters
+    assert (letter.data, letter.sub_sequence_number) == (broken, 0)
