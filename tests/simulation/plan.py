@@ -130,7 +130,7 @@ def draw(seed: int) -> Plan:
         users=random.randint(2, 10),
         events=random.randint(60, 160),
         application="analytics" if random.random() < 0.15 else "history",
-        pipelined=random.choice((0.0, 0.5, 1.0)),
+        pipelined=random.choice((0.0, 0.5, 1.0, 1.0)),
         burst=random.choice((1, 5, 20)),
         get_records=random.choice((1, 3, 10, 50, 500)),
         poll_ms=random.choice((700, 700, 5_000)),

@@ -98,9 +98,9 @@ class World:
             self.leases.create(shard.shard_id)
         self._supervisor = Process(self.scheduler, "supervisor")
         self._limits = Limits(
-            pack_bytes=self._random.choice((600, 2_000, 51_200)),
-            pack_lines=self._random.choice((2, 8, 30, 2_000)),
-            linger=self._random.choice((0.0, 0.1, 1.0, 3.0)),
+            pack_bytes=self._random.choice((600, 4_000, 51_200, 51_200)),
+            pack_lines=self._random.choice((3, 8, 30, 2_000)),
+            linger=self._random.choice((0.0, 1.0, 3.0)),
             time_to_live=self._random.choice((5.0, 60.0)),
             put_records=self._random.choice((1, 3, 500)),
         )
