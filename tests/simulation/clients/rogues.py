@@ -171,7 +171,7 @@ class Rogues:
     def _lie(self, random: Random, key: str) -> tuple[str, bytes]:
         """A small frame whose header tells another size."""
         frame = _zstd(b"\n".join(self._lines(random)), tells_size=False)
-        told = random.choice((7, 2**40, 2**63))
+        told = random.choice((0, 7, 2**40, 2**63))
         return key, frame[:4] + bytes([frame[4] | 0xC0, frame[5]]) + told.to_bytes(8, "little") + frame[6:]
 
     def _too_many(self, random: Random, key: str) -> tuple[str, bytes]:

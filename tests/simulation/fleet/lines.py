@@ -62,14 +62,18 @@ def _block(key: str, data: bytes) -> list[Line]:
 def _is_document(text: bytes) -> bool:
     """Whether several lines are one pretty-printed event."""
     try:
-        json.loads(text)
-    except ValueError:
+        json.loads(text.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
         return False
     return True
 
 
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is Python's, not JSON's")
+
+
 def _text(data: bytes) -> bytes | None:
-    """None when it is damaged, cut short, followed by more, or too large."""
+    """None when it is damaged, cut short, followed by more, or too large; or an empty frame, which is as good as damaged."""
     if data.startswith(_ZSTD):
         return _inflated_zstd(data)
     if data.startswith(_GZIP):
@@ -87,7 +91,7 @@ def _inflated_zstd(data: bytes) -> bytes | None:
         text = frame.decompress(data)
     except zstandard.ZstdError:
         return None
-    return text if frame.eof and not frame.unused_data else None
+    return text if text and frame.eof and not frame.unused_data else None
 
 
 def _inflated_gzip(data: bytes) -> bytes | None:
