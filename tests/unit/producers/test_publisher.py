@@ -286,7 +286,7 @@ def test_a_call_that_may_succeed_later_is_repeated_as_it_was() -> None:
 def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     publisher = Publisher(ONE, Limits(time_to_live=1.0, backoff_limit=0.3))
     publisher.add("a", b"old", 0.0)
-    publisher.add("b", b"young", 0.09)
+    publisher.add("b", b"young", 0.09, token="young")
     now = 0.1
     while not (settled := publisher.settled()):
         for put in puts(publisher, now):
@@ -297,6 +297,11 @@ def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     assert isinstance(failed, Failed)
     assert (failed.data, type(failed.error)) == (b"old", RetryLater)
     assert publisher.pending == 1
+    # what is left of the record goes on without it
+    put = the_put(publisher, publisher.wake_at)
+    assert events(put.parcels[0]) == [b"young"]
+    accept(publisher, put, 1.08)
+    assert publisher.settled() == [Delivered("young", "whole", "1")]
 
 
 @pytest.mark.parametrize(
