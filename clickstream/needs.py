@@ -7,14 +7,12 @@ alarms, ``clickstream up``, ``explain`` and ``load verify``.
 from __future__ import annotations
 
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
+from clickstream.boto_types import CreateTableInputTypeDef, KeySchemaElementTypeDef
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
 
 #: Stands for the deployment's name.
 DEPLOYMENT = "{name}"

@@ -4,8 +4,6 @@ Clients make the ids, so one may stand for two purchases, by mistake or by inten
 purchase under it, and every other one under :func:`reused`, so that neither can pass for the other.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """JSON Schemas of the events: generated from the types, checked in, and guarded against breaking changes."""
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 from typing import Any

@@ -1,7 +1,5 @@
 """NDJSON from a file or stdin: one event per line, and where a line is wrong, its number and reason."""
 
-from __future__ import annotations
-
 import gzip
 import sys
 import zlib

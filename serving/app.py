@@ -1,7 +1,5 @@
 """The web application: the pages, their live feeds, and the JSON API. Everything it depends on is passed in."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time

@@ -1,7 +1,5 @@
 """Ids in requests and arguments, held to the bounds of an event's own keys. Pure."""
 
-from __future__ import annotations
-
 import click
 import msgspec
 

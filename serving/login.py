@@ -3,8 +3,6 @@
 The cookie is not the token but a MAC under it, with an end; a changed token ends every session.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

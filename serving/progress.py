@@ -1,7 +1,5 @@
 """Every application's progress on every shard, read once for all readers of a moment, with speeds from the readings before."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 

@@ -4,8 +4,6 @@
 clock's time, for what is shown.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
 

@@ -1,7 +1,5 @@
 """Any failure as one line for a person, and a hint of what to do. Pure: botocore's errors are known by their names."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Iterator
 from pathlib import Path

@@ -5,8 +5,6 @@ reader, which calls through :func:`asked`, a table that is not there is a person
 too: it needs no more than botocore.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -3,8 +3,6 @@
 Rates are per second, times in milliseconds, costs in US dollars per month at the list prices below.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise

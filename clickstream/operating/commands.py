@@ -1,23 +1,19 @@
 """``clickstream shards``: look at a stream's shards, and change them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 import msgspec
 
+from clickstream.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
 from clickstream.records.kinesis import changing, list_shards, take
 from clickstream.records.routing import MAX_HASH_KEY
 from clickstream.settings import from_env
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 #: Seconds between two looks at the stream's state: short for an embedded Kinesis, then as long as AWS's quota asks for.
 _FIRST_LOOK_S = 0.1

@@ -5,23 +5,19 @@ has taken a higher epoch; the launcher counts the deaths of its worker in it. A 
 what is not a shard: ``#stream`` says which stream the application reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
+from clickstream.boto_types import AttributeValueTypeDef
 from clickstream.failures.outages import asked, translated
 from clickstream.failures.refusals import error_code
 from clickstream.platform import SHARDS
 from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _RESERVED = "#"
 _STREAM = "#stream"

@@ -4,8 +4,6 @@ CloudWatch adds up what it is given per period, so counters go as what was added
 array of values. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

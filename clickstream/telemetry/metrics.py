@@ -3,8 +3,6 @@
 A name that is not here does not pass the type checker. docs/reference/telemetry.md has the same table; a test compares them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """How many traces a second: a token bucket, so that the cost of tracing does not grow with the traffic."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 

@@ -1,7 +1,5 @@
 """Samples in Prometheus's text format, version 0.0.4. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from clickstream.telemetry.metrics import Histogram, Metric, Sample, by_metric

@@ -1,7 +1,5 @@
 """The socket that an HTTP server of ours listens on."""
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import socket

@@ -21,8 +21,6 @@ when a commit came. Users (a sketch) and the funnel have no order: users always 
 both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import msgspec

@@ -1,13 +1,11 @@
 """The read model: windows merged over shards and parts, and how far the shards have come."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.boto_types import QueryInputPaginateTypeDef
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked, translated
 from clickstream.progress.completeness import Completeness
@@ -22,9 +20,6 @@ from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.ranking import Top
 from consumers.analytics.windows import MINUTE_MS, Granularity
 from consumers.explain.life import Effect, Put
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [

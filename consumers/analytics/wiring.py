@@ -1,7 +1,5 @@
 """The analytics application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics import NAME

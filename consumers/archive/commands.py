@@ -1,7 +1,5 @@
 """``clickstream archive``: its files."""
 
-from __future__ import annotations
-
 import click
 import msgspec
 

@@ -7,8 +7,6 @@ therefore follows from its name and the shard's log alone: whoever replays the l
 files. While its chunk is open a file may be written more than once, each time with more events.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 

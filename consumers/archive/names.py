@@ -13,14 +13,11 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickstream.boto_types import S3Client
 from consumers.archive.fold import HOUR_MS
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/(shardId-\d+)\.(\d{8,})-(\d{8,})\.parquet")
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from clickstream.boto_types import DynamoDBClient
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused
@@ -15,8 +16,6 @@ from consumers.fraud.decisions import Decision
 from consumers.fraud.items import decision_of
 
 if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
     from consumers.fraud.fold import Candidate
     from consumers.fraud.shadow.opinion_items import Opinion
 

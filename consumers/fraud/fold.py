@@ -4,8 +4,6 @@ A purchase's features are computed in its place in the shard's order and travel 
 question again. The answer is the sink's: a model, and what other shards saw, are outside data and may not touch the state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec

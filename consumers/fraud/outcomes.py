@@ -13,17 +13,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.boto_types import AttributeValueTypeDef
 from consumers.fraud.decisions import Decision
 from models.fraud.labels import GENUINE
 from models.fraud.rows import EURO_CENTS
 from models.fraud.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS

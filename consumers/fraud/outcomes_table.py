@@ -1,17 +1,13 @@
 """Writes the outcomes table (DynamoDB): whatever is written again is written the same, so no condition is needed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from clickstream.boto_types import DynamoDBClient
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 #: DynamoDB's limit of one BatchWriteItem.
 _MOST = 25

@@ -5,8 +5,6 @@ as sent. Whoever writes the same purchase again, after a crash in between, finds
 alert is sent, and only a crash between the topic and the mark sends one twice; it carries the event id by which to know it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor

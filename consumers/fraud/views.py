@@ -1,14 +1,13 @@
 """The read model: one decision, as a risk analyst asks for it; what was decided lately, by minute; the alerts; the model."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.boto_types import QueryInputTypeDef
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
@@ -23,9 +22,6 @@ from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [

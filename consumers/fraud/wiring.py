@@ -1,7 +1,5 @@
 """The fraud application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from clickstream.aws import Clients

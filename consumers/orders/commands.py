@@ -1,7 +1,5 @@
 """``clickstream orders``: what the shop's back office does by hand."""
 
-from __future__ import annotations
-
 import re
 
 import click

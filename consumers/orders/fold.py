@@ -1,7 +1,5 @@
 """Orders as a fold over one shard: purchases in, placed orders out. Pure; it needs no state but what is not written yet."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 

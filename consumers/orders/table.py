@@ -4,24 +4,19 @@ An order moves from step to step by a write that names the step it comes from. G
 back, in the same transaction as that write: there is no moment in which one has happened and the other not.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.boto_types import DynamoDBClient, TransactWriteItemTypeDef
 from clickstream.errors import Missing, RetryLater
 from clickstream.failures.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 PENDING, SENT = "pending", "sent"
 #: DynamoDB's TTL may delete an order after this time.

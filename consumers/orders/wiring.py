@@ -1,7 +1,5 @@
 """The orders application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.orders import NAME

@@ -1,15 +1,14 @@
 """The read model: what to show a visitor, and how often what was shown was clicked."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.boto_types import KeysAndAttributesTypeDef, QueryInputPaginateTypeDef
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
@@ -26,9 +25,6 @@ from models.recommender.model import Model, Recommended, Recommender, Seen, deco
 from models.recommender.queries import query_of
 from models.registry.following import LOOK_EVERY_MS, Followed
 from models.registry.s3 import Registry
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, QueryInputPaginateTypeDef
 
 __all__ = [
     "LENGTH",

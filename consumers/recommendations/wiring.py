@@ -1,7 +1,5 @@
 """The recommendations application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.platform import MODELS
 from clickstream.settings import Settings

@@ -4,8 +4,6 @@ An application is a pure fold and a sink. The runtime owns everything else: the 
 order of effect → snapshot → checkpoint, recovery and resharding.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 

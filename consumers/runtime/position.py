@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef
+from clickstream.boto_types import AttributeValueTypeDef, PutTypeDef
 
 #: Kinesis sequence numbers have up to 56 digits; padded text of one width orders as the numbers do, also in DynamoDB,
 #: whose own numbers keep only 38 digits.

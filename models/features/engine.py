@@ -6,8 +6,6 @@ by event time: an observation is gone when the watermark is a track's longest re
 that are later than that still get a vector, from what is there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from clickstream.records.kept import kept_hash_key

@@ -1,7 +1,5 @@
 """An engine's state, encoded: whole, or what was added since. Pure."""
 
-from __future__ import annotations
-
 import msgspec
 
 

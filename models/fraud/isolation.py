@@ -1,7 +1,5 @@
 """An isolation forest as plain arrays, scored with numpy: how unlike its training rows a row is, without any label. Pure."""
 
-from __future__ import annotations
-
 import math
 
 import msgspec

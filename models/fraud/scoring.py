@@ -3,8 +3,6 @@
 A version holds ``model.msgpack`` (:class:`Card`) and, when it was trained on labels, ``model.treelite``. Nothing is unpickled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import msgspec

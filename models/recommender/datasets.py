@@ -1,7 +1,5 @@
 """Data sets by name or file, split into training and test."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 The defaults were chosen on the train_tr/train_valid split of yoochoose_100k only: docs/explanation/recommendations.md.
 """
 
-from __future__ import annotations
-
 import msgspec
 
 

@@ -3,8 +3,6 @@
 What cannot be used changes nothing: the model at hand goes on, and the log says why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Generic, TypeVar
 

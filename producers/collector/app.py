@@ -1,7 +1,5 @@
 """The web application. :meth:`_Endpoints.events` is the path of one request from its first byte to its answer."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """A request's body into memory: no more of it than is allowed, no longer than is allowed."""
 
-from __future__ import annotations
-
 import asyncio
 
 from starlette.requests import ClientDisconnect, Request

@@ -4,8 +4,6 @@ Spans: ``POST /v1/events`` (from head to answer), below it ``put`` (from the eve
 of ``put`` travels in the events, so each application's work on them hangs below it.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Sequence

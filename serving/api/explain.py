@@ -4,8 +4,6 @@ The dead-letter queue is never read here: that would hide its letters from a red
 ``clickstream explain`` reads it. That an application has rejected the event is answered without it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from typing import Protocol

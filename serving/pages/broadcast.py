@@ -1,7 +1,5 @@
 """The newest message for many readers, none of which can hold the others up."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator
 

@@ -1,7 +1,5 @@
 """The live feeds: one per kind of page, and one per range of the page Now."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from functools import partial

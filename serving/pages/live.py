@@ -1,7 +1,5 @@
 """One task per kind of page reads the stores for all open pages of the kind, and rests while there are none."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 from time import monotonic

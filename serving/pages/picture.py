@@ -1,7 +1,5 @@
 """What a page shows at one moment: read from the stores on a thread, kept, and drawn again while they do not answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 

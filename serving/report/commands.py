@@ -1,7 +1,5 @@
 """``clickstream report``: a stretch of time as a page to send around, or as a table."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Runs a candidate's worker until it has read what the stream held when it began, and reads what it thought (DynamoDB)."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading

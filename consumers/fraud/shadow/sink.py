@@ -6,8 +6,6 @@ The candidate is asked what the live model was asked: the vector that stands wit
 the other shards. A purchase that is not decided yet, or was by an older code, is asked with this fold's own vector.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 

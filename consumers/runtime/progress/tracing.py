@@ -4,8 +4,6 @@ Two spans per traced event and application, below the span that put it: ``fold``
 and ``effect`` (until they are durable). What the runtime does knows nothing of it: the application is wrapped.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import Any

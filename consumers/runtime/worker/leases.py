@@ -9,22 +9,16 @@ takes expired leases by itself. KCL 3's way hangs on one leader, whose death sto
 (docs/decisions/0005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.boto_types import DynamoDBClient, UniversalAttributeValueTypeDef
 from clickstream.needs import Table
 from clickstream.records.routing import Shard
 from consumers.needs import lease_tables
 from consumers.runtime.worker.properties import InitialPosition
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
 log = structlog.get_logger()
 

@@ -1,7 +1,5 @@
 """The Fraud Detection Handbook's transformed weeks, and the rule by which the book tests on them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec

@@ -1,7 +1,5 @@
 """Trains fraud models with pandas and scikit-learn; what comes out is scored without them (``models.fraud.scoring``)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """Trained on the earlier, judged on the later: the handbook's weeks, or a file of events."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec

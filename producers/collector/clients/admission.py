@@ -1,7 +1,5 @@
 """Who may send: an API key, or without a file of keys this machine alone; and how much."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import msgspec

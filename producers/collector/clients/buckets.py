@@ -1,7 +1,5 @@
 """How much a client may send: a token bucket. Time is an argument, in seconds of any monotonic clock."""
 
-from __future__ import annotations
-
 
 class TokenBucket:
     """One token an event: ``rate`` a second over the long run, ``burst`` at once after a pause; full at first.

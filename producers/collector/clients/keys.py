@@ -3,8 +3,6 @@
 A key has 256 random bits, so no dictionary helps against its SHA-256; a slow password hash would only make each request dear.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets
