@@ -107,11 +107,11 @@ def _by_rules(candidate: Candidate, now_ms: int) -> Decision:
 def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int) -> Decision:
     model = serving.model
     verdict = model.card.thresholds.verdict(score)
-    source = Source.MODEL if model.is_supervised else Source.UNSUPERVISED
+    source = Source.MODEL if model.card.is_supervised else Source.UNSUPERVISED
     over = _overruling(model, candidate)
     if _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
         verdict = RULE_THRESHOLDS.verdict(over.score)
-        source = Source.SAFEGUARD if model.is_supervised else Source.RULES
+        source = Source.SAFEGUARD if model.card.is_supervised else Source.RULES
         reasons = over.reasons
     else:
         reasons = [] if verdict is Verdict.APPROVE else model.reasons(np.array(candidate.vector))
@@ -122,7 +122,7 @@ def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore:
     """Of the rules that count beside this model."""
     named = _named(candidate)
     found = safeguard(named)
-    return found if model.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
+    return found if model.card.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
 
 
 _SEVERITY = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
