@@ -14,8 +14,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clickstream.events import AnyEvent
-from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, parent_of, traceparent_of
+from clickstream.token_bucket import TokenBucket
 from producers.collector.app import TRACE
 from producers.collector.delivery import Fate
 from producers.collector.meters import EVENTS
@@ -88,10 +88,12 @@ class Traced:
         self._tracing = tracing
         self._share = share
         self._chance = chance
-        self._pace = Pace(MOST_PER_SECOND, clock_s)
+        self._clock_s = clock_s
+        self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, clock_s())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != EVENTS or self._chance() >= self._share or not self._pace.take():
+        is_drawn = scope["type"] == "http" and scope["path"] == EVENTS and self._chance() < self._share
+        if not is_drawn or self._bucket.take(1, self._clock_s()):
             await self._app(scope, receive, send)
             return
         attributes = {"http.request.method": scope["method"], "url.path": EVENTS}

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from starlette.requests import Request
 
+from clickstream.token_bucket import TokenBucket
 from producers.collector.answers import Refused
 from producers.collector.clients import addresses
-from producers.collector.clients.buckets import TokenBucket
 from producers.collector.clients.keys import ApiKey, KeyRing
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
