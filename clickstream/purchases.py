@@ -5,27 +5,37 @@ purchase under it, and every other one under :func:`reused`, so that neither can
 """
 
 from hashlib import sha256
-from typing import Protocol
+from typing import Any
 
 import msgspec
 
-
-class Bought(Protocol):
-    @property
-    def user_id(self) -> str: ...
-    @property
-    def order_id(self) -> str: ...
-    @property
-    def amount(self) -> int: ...
-    @property
-    def currency(self) -> str: ...
-
+from clickstream.events import Purchase
 
 #: So many further purchases under one id are named beside the first; all of them are kept.
 MOST_NAMED = 20
 
 
-def fingerprint(bought: Bought) -> str:
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands of a purchase wherever it is decided on or placed; ``amount`` in minor units."""
+
+    event_id: str
+    order_id: str
+    user_id: str
+    occurred_at: int
+    amount: int
+    currency: str
+
+    @property
+    def purchase(self) -> str:
+        return fingerprint(self)
+
+
+def facts(bought: Bought | Purchase) -> dict[str, Any]:
+    """The fields of :class:`Bought`."""
+    return {name: getattr(bought, name) for name in Bought.__struct_fields__}
+
+
+def fingerprint(bought: Bought | Purchase) -> str:
     """The same for the same content, and for no other."""
     content = (bought.user_id, bought.order_id, bought.amount, bought.currency)
     return sha256(msgspec.json.encode(content)).hexdigest()

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from clickstream.purchases import fingerprint, reused
+from clickstream.purchases import Bought, facts, reused
 from consumers.fraud.fold import Candidate
 from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
 from models.fraud.purchases import PURCHASES
@@ -36,16 +36,10 @@ class Source(StrEnum):
     """A person must look, whatever the model's score, which is kept."""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(Bought, frozen=True, kw_only=True):
     """What becomes of one purchase. ``decided_at`` in milliseconds, of the wall clock."""
 
-    event_id: str
-    order_id: str
-    user_id: str
-    occurred_at: int
     decided_at: int
-    amount: int
-    currency: str
     verdict: Verdict
     score: float
     reasons: list[Reason]
@@ -54,10 +48,6 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     vector: tuple[float, ...]
     is_reuse: bool = False
     """Whether its event id stood for another purchase before."""
-
-    @property
-    def purchase(self) -> str:
-        return fingerprint(self)
 
     @property
     def key(self) -> str:
@@ -144,13 +134,8 @@ def _decision(
     if candidate.is_partial:
         reasons = [*reasons, PARTIAL]
     return Decision(
-        event_id=candidate.event_id,
-        order_id=candidate.order_id,
-        user_id=candidate.user_id,
-        occurred_at=candidate.occurred_at,
+        **facts(candidate),
         decided_at=now_ms,
-        amount=candidate.amount,
-        currency=candidate.currency,
         verdict=verdict,
         score=score,
         reasons=reasons,

@@ -12,7 +12,7 @@ from clickstream.errors import Missing
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.platform import MODELS
-from clickstream.purchases import Bought, fingerprint, reused
+from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.fraud import NAME, outcomes
@@ -72,7 +72,7 @@ class Decisions:
         item = self._item(event_id)
         return None if item is None else self._decoded(item, event_id)
 
-    def on(self, event_id: str, bought: Bought) -> Decision | None:
+    def on(self, event_id: str, bought: Purchase) -> Decision | None:
         """The decision on this very purchase, also when its event id was used before."""
         first, purchase = self.of(event_id), fingerprint(bought)
         return first if first is None or first.purchase == purchase else self.of(reused(event_id, purchase))
