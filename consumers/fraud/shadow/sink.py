@@ -20,7 +20,7 @@ from consumers.fraud.fold import Candidate, FraudFold
 from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.shadow.opinion_items import item_of
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.runtime.application import Application, Sink, Wiring
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 from models.fraud import scoring
@@ -60,19 +60,10 @@ def name_of(version: str) -> str:
     return f"{NAME}-shadow-{version}"
 
 
-class Shadow:
-    def __init__(self, version: str) -> None:
-        self.name = name_of(version)
-        self._version = version
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return FraudFold()
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        registry = Registry(clients.s3, MODELS.of(settings))
-        model = scoring.load(registry.load(scoring.MODEL, self._version), PURCHASES)
-        return Opinions(clients, settings, Serving(model, self._version))
-
-
 def application(version: str) -> Application:
-    return Shadow(version)
+    def open_sink(_: str, clients: Clients, settings: Settings) -> Sink:
+        registry = Registry(clients.s3, MODELS.of(settings))
+        model = scoring.load(registry.load(scoring.MODEL, version), PURCHASES)
+        return Opinions(clients, settings, Serving(model, version))
+
+    return Wiring(name_of(version), lambda _: FraudFold(), open_sink)
