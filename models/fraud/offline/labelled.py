@@ -22,13 +22,14 @@ TEST_SHARE = 0.2
 
 
 class Purchases(msgspec.Struct, frozen=True):
-    """One row per purchase, in the order of the file. ``facts``: event_id, user_id, occurred_at (ms), amount (euro cents)."""
+    """One row per purchase, in the order of the file. ``facts``: user_id, occurred_at (ms), amount (of events in
+    euro cents), and of events event_id."""
 
     features: pd.DataFrame
     facts: pd.DataFrame
     kinds: pd.Series | None
     """What kind of fraud, "" for a genuine purchase; None without labels."""
-    sha256: str
+    sha256: str = ""
     """Of the events' file and of the labels."""
 
     @property
