@@ -43,6 +43,5 @@ def asked(dependency: str, what: str) -> Iterator[None]:
         except ClientError as error:
             if error_code(error) not in _NOT_THERE:
                 raise
-            raise Missing(
-                f"no {what}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-            ) from error
+            hint = "`clickstream local start` makes it on a laptop; or are AWS_ENDPOINT_URL or CLICKSTREAM_NAME another's?"
+            raise Missing(f"no {what}", hint) from error
