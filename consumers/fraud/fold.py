@@ -13,8 +13,7 @@ from clickstream.purchases import Bought, facts
 from clickstream.records.kept import kept_user
 from consumers.runtime.application import Inheritance
 from models.features.crossing import Crossing, Part
-from models.features.engine import Engine
-from models.features.state import State
+from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ACTS, ROWS
 

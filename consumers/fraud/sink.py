@@ -24,7 +24,7 @@ from consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, d
 from consumers.fraud.fold import Candidate
 from consumers.fraud.items import PENDING, SENT, decision_of, item_of
 from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
-from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.tables import OutcomesTable
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from consumers.topics import Topic

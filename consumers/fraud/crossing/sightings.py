@@ -16,8 +16,8 @@ from clickstream.boto_types import DynamoDBClient
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
-from consumers.fraud.decided_table import items
 from consumers.fraud.fold import CROSSING
+from consumers.fraud.tables import items
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from models.features.crossing import Part

@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from clickstream.aws import Clients
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.fraud import NAME, decided_table
+from consumers.fraud import NAME, tables
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.shadow.opinion_items import item_of
+from consumers.fraud.tables import OutcomesTable
 from consumers.runtime.application import Application, Sink, Wiring
 from consumers.runtime.position import Position
 from models.features.crossing import Part
@@ -42,7 +42,7 @@ class Opinions:
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         if not candidates:
             return
-        live = decided_table.on(self._dynamodb, self._decisions_table, candidates)
+        live = tables.on(self._dynamodb, self._decisions_table, candidates)
         asked = [_as_asked(candidate, live.get((candidate.event_id, candidate.purchase))) for candidate in candidates]
         now_s = time.time()
         decided = decide(asked, self._candidate, int(now_s * 1000))
