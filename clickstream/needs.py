@@ -30,7 +30,6 @@ class Grant(msgspec.Struct, frozen=True):
     """IAM's conditions, for actions that know no resources."""
 
     def of(self, settings: Settings) -> Grant:
-        """The grant of one deployment."""
         conditions = {
             test: {key: value.replace(DEPLOYMENT, settings.name) for key, value in values.items()}
             for test, values in self.conditions.items()
@@ -160,7 +159,6 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """A Metrics Insights query in place of namespace, metric and dimensions."""
 
     def of(self, settings: Settings) -> Alarm:
-        """The alarm of one deployment."""
         dimensions = {name: value.replace(DEPLOYMENT, settings.name) for name, value in self.dimensions.items()}
         return msgspec.structs.replace(self, dimensions=dimensions)
 

@@ -37,8 +37,6 @@ def read(source: Iterable[bytes], wall_ms: Callable[[], int]) -> Iterator[Line]:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """An opened input."""
-
     lines: BinaryIO
     consumed: BinaryIO
     """What tells how far the reading is: the file itself, below decompression."""

@@ -121,8 +121,6 @@ def create_app(
 
 
 class _Own:
-    """What is neither a page nor an operation of the API."""
-
     def __init__(self, clock: Clock, feeds: Feeds) -> None:
         self._clock = clock
         self._feeds = feeds
@@ -131,7 +129,6 @@ class _Own:
         return FileResponse(frame.STATIC / "favicon.svg")
 
     async def healthz(self, request: Request) -> Response:
-        """This process answers."""
         return json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
@@ -159,8 +156,6 @@ class _Own:
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint whose answer never changes."""
-
     async def endpoint(_: Request) -> Response:
         return Response(content, media_type=media_type)
 

@@ -22,8 +22,6 @@ def key(text: str, name: str) -> str:
 
 
 class Id(click.ParamType[str]):
-    """An argument of the command line."""
-
     name = "id"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -111,7 +111,6 @@ class Login:
         return hmac.compare_digest(given.encode(), self._token)
 
     def session(self) -> str:
-        """A cookie's value."""
         end = str(int(self._clock_s()) + SESSION_S)
         return f"{end}.{self._mac(end)}"
 

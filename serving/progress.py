@@ -27,7 +27,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def updated_at(self) -> int | None:
-        """When a worker last wrote its progress."""
         return max((row.updated_at for row in self.rows), default=None)
 
     @property

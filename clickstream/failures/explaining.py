@@ -55,7 +55,6 @@ _BY_CODE = {
 
 
 def explain(error: Exception) -> Explanation:
-    """What to tell of a failure that ended a command."""
     if isinstance(error, ClickstreamError):
         own = error.hint if isinstance(error, UserMistake) else ""
         return Explanation(_one_line(str(error)), own or _hint_of_causes(error))

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """See the table above."""
-
     ANSWER = auto()
     NEVER = auto()
     FORBIDDEN = auto()

@@ -39,8 +39,6 @@ _SECONDS = 730 * 3600
 
 
 class KeyLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """A partition key that stands out."""
-
     key: str
     bytes_per_s: float
 
@@ -247,7 +245,6 @@ def _mode(situation: Situation) -> list[Advice]:
 
 
 def document(advice: Advice) -> dict[str, object]:
-    """One piece of advice for a machine."""
     return {
         "kind": advice.kind,
         "what": advice.what,
@@ -258,7 +255,6 @@ def document(advice: Advice) -> dict[str, object]:
 
 
 def line(advice: Advice) -> str:
-    """One piece of advice for a person."""
     return f"{advice.what}\n  because {advice.reason}\n  costs {advice.cost:+,.2f} $ a month"
 
 

@@ -39,8 +39,6 @@ MOST_LATE = 10_000
 
 
 class State(msgspec.Struct, array_like=True):
-    """The fold's state, or its changes, encoded."""
-
     watermark: int
     windows: list[tuple[Window, PartialState]]
     sessions: SessionsState

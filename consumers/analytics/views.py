@@ -88,7 +88,6 @@ class Aggregates:
         return self._shards.read()
 
     def completeness(self) -> Completeness:
-        """See :func:`completeness`."""
         return completeness(self.progress())
 
 

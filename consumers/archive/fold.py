@@ -85,7 +85,6 @@ class ArchiveFold:
             self._append(self._filed(event.occurred_at // HOUR_MS), line)
 
     def _filed(self, hour: int) -> int:
-        """The hour of the event's file."""
         self._latest = max(self._latest, hour)
         most = MOST_HOURS if hour > self._latest - RECENT_HOURS else MOST_OLD_HOURS
         return hour if hour in self._open or len(self._open) < most else SCATTERED

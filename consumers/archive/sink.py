@@ -32,8 +32,6 @@ _ATTEMPTS = 5
 
 
 class Version(msgspec.Struct, frozen=True):
-    """What an object holds now."""
-
     events: int
     etag: str
 

@@ -25,8 +25,6 @@ RULES_VERSION = "rules-1"
 
 
 class Source(StrEnum):
-    """Who decided."""
-
     MODEL = "model"
     """A model trained on labels; the score is a probability."""
     UNSUPERVISED = "unsupervised"
@@ -56,8 +54,6 @@ class Decision(Bought, frozen=True, kw_only=True):
 
 
 class Serving(msgspec.Struct, frozen=True):
-    """The model that serves, and its version."""
-
     model: FraudModel
     version: str
 

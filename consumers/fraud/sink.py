@@ -145,7 +145,6 @@ class DecisionsTable:
                 log.warning("an event id is used again and again", event_id=decision.event_id)
 
     def _send(self, decision: Decision) -> None:
-        """Publish the alert, then mark it as sent."""
         verdict = decision.verdict.value
         attributes = {"verdict": verdict, "event_id": decision.event_id}
         self._alerts.publish(alert_text(decision), attributes, title=f"{verdict}: order {decision.order_id}")

@@ -109,7 +109,6 @@ class Steps:
 
 
 def steps(clients: Clients, settings: Settings) -> Steps:
-    """The steps on AWS, embedded or real."""
     return Steps(
         OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)),
         partial(verdict, clients.dynamodb, DECISIONS.of(settings)),

@@ -59,7 +59,6 @@ class Offers:
         self._shown: dict[str, frozenset[str]] = {}
 
     def use(self, model: Model) -> None:
-        """Go on with another model."""
         self._overlay.rebase(model)
         self._refreshed_ms = self._popular_ms = None
 

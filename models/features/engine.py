@@ -48,8 +48,6 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Unsaved:
-    """The observations of one track that no state has yet."""
-
     __slots__ = ("keys", "records")
 
     def __init__(self) -> None:

@@ -94,7 +94,6 @@ def filled(rows: Matrix, typical: Matrix) -> Matrix:
 
 
 def encode(card: Card, trees: bytes) -> dict[str, bytes]:
-    """A version's files."""
     return {CARD_FILE: msgspec.msgpack.encode(card), TREES_FILE: trees}
 
 

@@ -28,8 +28,6 @@ TEST_SHARE = 0.2
 
 
 class Split(NamedTuple):
-    """Clicks to train on, and later ones to be judged by."""
-
     training: Sequence[Click]
     test: Sequence[Click]
 

@@ -39,8 +39,6 @@ class Recommended(NamedTuple):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """An index with the ids of its items."""
-
     vocabulary: Sequence[str]
     index: Index
     parameters: Parameters
@@ -74,7 +72,6 @@ class Recommender:
 
     @classmethod
     def of(cls, model: Model) -> Recommender:
-        """Answers of a model alone."""
         places = {item: place for place, item in enumerate(model.vocabulary)}
         return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
 

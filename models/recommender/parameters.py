@@ -7,8 +7,6 @@ import msgspec
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How sessions are remembered, compared, and made into an answer."""
-
     recent_sessions: int = 100
     """Sessions per item that the index keeps: the most recent ones."""
     session_length: int = 50

@@ -246,7 +246,6 @@ class _Endpoints:
         return Response(self.openapi, media_type=_JSON)
 
     async def healthz(self, request: Request) -> Response:
-        """This process answers."""
         return _json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:

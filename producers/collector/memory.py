@@ -24,8 +24,6 @@ class Budget:
 
 
 class Lease:
-    """One request's share."""
-
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
         self.held = 0

@@ -42,7 +42,6 @@ _RETRY_AFTER: Schema = {
 
 
 def document(bounds: Bounds) -> bytes:
-    """Of a collector with these bounds."""
     (event, answer, refusal), components = msgspec.json.schema_components(
         [AnyEvent, Answer, Refusal], ref_template="#/components/schemas/{name}"
     )

@@ -103,8 +103,6 @@ def _kind(tag: object) -> type[Event] | None:
 
 
 class _Field(NamedTuple):
-    """One field of an event or of a part of one."""
-
     name: str
     required: bool
     part: type[msgspec.Struct] | None

@@ -25,8 +25,6 @@ MOST_PER_SECOND = 5.0
 
 
 class RequestTrace:
-    """One sampled request."""
-
     def __init__(self, tracing: Tracing, request: Span) -> None:
         self._tracing = tracing
         self._request = request

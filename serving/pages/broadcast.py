@@ -15,7 +15,6 @@ class Broadcast:
         self.closed = False
 
     def __len__(self) -> int:
-        """Readers."""
         return self._readers
 
     def send(self, message: bytes) -> None:
@@ -45,7 +44,6 @@ class Broadcast:
                 self._newest = None
 
     async def watched(self) -> None:
-        """Returns as soon as there is a reader."""
         await self._watched.wait()
 
     def close(self) -> None:

@@ -43,6 +43,5 @@ class Feeds:
                 feeds.create_task(feed.run(), name=f"feed {name}")
 
     def close(self) -> None:
-        """Ends every open stream."""
         for feed in self._feeds.values():
             feed.broadcast.close()

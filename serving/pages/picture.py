@@ -9,8 +9,6 @@ from serving.progress import Reading
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What every page shows at its top."""
-
     title: str
     now: int
     problem: str | None

@@ -140,7 +140,6 @@ class Partial:
                 self.tallies[name].count_weighted(weights, base.tallies[name], capacity)
 
     def has_room(self, keys: int, base: Partial, capacity: int) -> bool:
-        """True when this many new keys fit into every tally."""
         return all(tally.has_room(keys, base.tallies[name], capacity) for name, tally in self.tallies.items())
 
     def add_funnel(self, counters: Iterable[int]) -> None:

@@ -62,8 +62,6 @@ class ServersClock:
 
 
 class Aws:
-    """The shard loop's surroundings on AWS, embedded or real."""
-
     def __init__(self, application: Application, settings: Settings) -> None:
         self._application = application
         self._settings = settings

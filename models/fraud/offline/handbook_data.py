@@ -79,5 +79,4 @@ def _with_ratios(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def features(transactions: pd.DataFrame) -> pd.DataFrame:
-    """The model's columns, in its order."""
     return transactions[list(MODEL_FEATURES.names)].astype("float64")

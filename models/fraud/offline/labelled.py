@@ -99,7 +99,6 @@ def _events(path: Path, digest: hashlib._Hash) -> Iterator[AnyEvent]:
 
 
 def _kinds(labels: Path, digest: hashlib._Hash) -> dict[str, str]:
-    """The frauds' kinds by event id."""
     text = labels_file.read(labels)
     digest.update(text)
     return {event_id: kind for event_id, kind in labels_file.parse(text, labels).items() if kind != labels_file.GENUINE}

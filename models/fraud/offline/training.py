@@ -100,7 +100,6 @@ def _boosted(matrix: NDArray[np.float64], labels: NDArray[np.bool_], seed: int) 
 
 
 def parameters() -> dict[str, Any]:
-    """What a manifest says of the training."""
     return {"model": "HistGradientBoostingClassifier", **_PARAMETERS}
 
 

@@ -14,8 +14,6 @@ _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """The one behind a request."""
-
     address: str
     """Of the visitor's side, as it counts (not hashed yet); empty when it cannot be told."""
     relay: bool
