@@ -145,9 +145,6 @@ class RecommendationsFold:
         self._swept = max(self._swept, decoded.swept)
         self._sweep()
 
-    def __len__(self) -> int:
-        return len(self._visitors)
-
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(State)

@@ -7,6 +7,7 @@ of ``put`` travels in the events, so each application's work on them hangs below
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -67,36 +68,30 @@ class RequestTrace:
         self._request.end()
 
 
+@dataclass
 class Traced:
     """ASGI middleware: begins a trace for a ``share`` (0 to 1) of the requests for events, drawn by ``chance``.
 
     At most ``MOST_PER_SECOND``, whatever the share: traces are examples, and their cost must not grow with the traffic.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tracing: Tracing,
-        share: float,
-        chance: Callable[[], float] = random.random,
-        clock_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._app = app
-        self._tracing = tracing
-        self._share = share
-        self._chance = chance
-        self._clock_s = clock_s
-        self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, clock_s())
+    app: ASGIApp
+    tracing: Tracing
+    share: float
+    chance: Callable[[], float] = random.random
+    clock_s: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, self.clock_s())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_drawn = scope["type"] == "http" and scope["path"] == EVENTS and self._chance() < self._share
-        if not is_drawn or self._bucket.take(1, self._clock_s()):
-            await self._app(scope, receive, send)
+        is_drawn = scope["type"] == "http" and scope["path"] == EVENTS and self.chance() < self.share
+        if not is_drawn or self._bucket.take(1, self.clock_s()):
+            await self.app(scope, receive, send)
             return
         attributes = {"http.request.method": scope["method"], "url.path": EVENTS}
-        span = self._tracing.start(f"POST {EVENTS}", SpanKind.SERVER, parent_of(Headers(scope=scope)), attributes)
-        trace = scope[TRACE] = RequestTrace(self._tracing, span)
+        span = self.tracing.start(f"POST {EVENTS}", SpanKind.SERVER, parent_of(Headers(scope=scope)), attributes)
+        trace = scope[TRACE] = RequestTrace(self.tracing, span)
         status = 500
 
         async def sending(message: Message) -> None:
@@ -106,6 +101,6 @@ class Traced:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self.app(scope, receive, sending)
         finally:
             trace.answered(status)

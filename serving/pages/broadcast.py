@@ -8,14 +8,11 @@ class Broadcast:
     """Every message is a whole picture: a slow reader goes on with the newest. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._readers = 0
+        self.readers = 0
         self._newest: bytes | None = None
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self.closed = False
-
-    def __len__(self) -> int:
-        return self._readers
 
     def send(self, message: bytes) -> None:
         self._newest = message
@@ -23,7 +20,7 @@ class Broadcast:
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
         """The newest message at once, then each that follows, until the broadcast is closed."""
-        self._readers += 1
+        self.readers += 1
         self._watched.set()
         seen = None
         try:
@@ -37,8 +34,8 @@ class Broadcast:
                 else:
                     await self._changed.wait()
         finally:
-            self._readers -= 1
-            if not self._readers:
+            self.readers -= 1
+            if not self.readers:
                 self._watched.clear()
                 # the next reader must not be shown what was true some time ago
                 self._newest = None
