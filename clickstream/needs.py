@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from clickstream.boto_types import CreateTableInputTypeDef, KeySchemaElementTypeDef
+from clickstream.aws.boto_types import CreateTableInputTypeDef, KeySchemaElementTypeDef
 from clickstream.settings import Settings
 
 #: Stands for the deployment's name.

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from clickstream.boto_types import SNSClient
+from clickstream.aws.boto_types import SNSClient
 from clickstream.failures.outages import translated
 
 #: SNS: "up to 100 characters long", and it refuses the hundredth.

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from clickstream.boto_types import KinesisClient
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step

@@ -7,7 +7,7 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from clickstream.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from consumers.analytics.aggregate_rows import Row

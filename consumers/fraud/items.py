@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.boto_types import AttributeValueTypeDef
+from clickstream.aws.boto_types import AttributeValueTypeDef
 from consumers.fraud.decisions import Decision
 from models.fraud.verdicts import Verdict
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.boto_types import AttributeValueTypeDef
+from clickstream.aws.boto_types import AttributeValueTypeDef
 from consumers.fraud.decisions import Decision
 from models.fraud.labels import GENUINE
 from models.fraud.rows import EURO_CENTS

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.aws.items import Value, update
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.purchases import MOST_NAMED
@@ -132,15 +133,12 @@ class DecisionsTable:
 
     def _name_reuse(self, decision: Decision) -> None:
         """With the first purchase of the id, for those who look it up by the id alone; of a flood only some are named."""
+        key = {"event_id": decision.event_id}
+        named: dict[str, Value] = {"purchase": frozenset({decision.purchase}), "most": MOST_NAMED}
+        condition = "attribute_not_exists(reused) OR size(reused) < :most"
         with translated("DynamoDB"):
             try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"event_id": {"S": decision.event_id}},
-                    UpdateExpression="ADD reused :purchase",
-                    ConditionExpression="attribute_not_exists(reused) OR size(reused) < :most",
-                    ExpressionAttributeValues={":purchase": {"SS": [decision.purchase]}, ":most": {"N": str(MOST_NAMED)}},
-                )
+                self._dynamodb.update_item(**update(self._table, key, "ADD reused :purchase", named, condition))
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 log.warning("an event id is used again and again", event_id=decision.event_id)
 
@@ -149,9 +147,4 @@ class DecisionsTable:
         attributes = {"verdict": verdict, "event_id": decision.event_id}
         self._alerts.publish(alert_text(decision), attributes, title=f"{verdict}: order {decision.order_id}")
         with translated("DynamoDB"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key={"event_id": {"S": decision.key}},
-                UpdateExpression="SET alert = :sent",
-                ExpressionAttributeValues={":sent": {"S": SENT}},
-            )
+            self._dynamodb.update_item(**update(self._table, {"event_id": decision.key}, "SET alert = :sent", {"sent": SENT}))

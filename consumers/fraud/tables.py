@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.boto_types import DynamoDBClient
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.boto_types import QueryInputTypeDef
+from clickstream.aws.items import query
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
@@ -111,19 +111,10 @@ class Decisions:
         now_ms = self._clock_ms()
         found: list[Decision] = []
         for hour_ms in range(now_ms // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
-            query: QueryInputTypeDef = {
-                "TableName": self._outcomes,
-                "KeyConditionExpression": "#window = :window AND #part >= :first",
-                "ExpressionAttributeNames": {"#window": "window", "#part": "part"},
-                "ExpressionAttributeValues": {
-                    ":window": {"S": outcomes.alerts_window(hour_ms)},
-                    ":first": {"S": f"{now_ms - within_ms:014d}"},
-                },
-                "ScanIndexForward": False,
-                "Limit": most - len(found),
-            }
+            wanted = {"window": outcomes.alerts_window(hour_ms), "first": f"{now_ms - within_ms:014d}"}
+            request = query(self._outcomes, "#window = :window AND #part >= :first", wanted, ConsistentRead=False)
             with asked("DynamoDB", f"table {self._outcomes}"):
-                items = self._dynamodb.query(**query)["Items"]
+                items = self._dynamodb.query(**request, ScanIndexForward=False, Limit=most - len(found))["Items"]
             found += [self._decoded(item, item["part"]["S"]) for item in items]
             if len(found) >= most:
                 break
@@ -136,18 +127,11 @@ class Decisions:
     def _items(self, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
         """The items of the minutes from the first to the last."""
         for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
+            wanted = {"first": outcomes.part(first_ms), "last": outcomes.part(last_ms + MINUTE_MS)}
+            wanted["window"] = outcomes.window(hour_ms)
+            request = query(self._outcomes, "#window = :window AND #part BETWEEN :first AND :last", wanted)
             with asked("DynamoDB", f"table {self._outcomes}"):
-                for page in self._dynamodb.get_paginator("query").paginate(
-                    TableName=self._outcomes,
-                    KeyConditionExpression="#window = :window AND #part BETWEEN :first AND :last",
-                    ExpressionAttributeNames={"#window": "window", "#part": "part"},
-                    ExpressionAttributeValues={
-                        ":window": {"S": outcomes.window(hour_ms)},
-                        ":first": {"S": outcomes.part(first_ms)},
-                        ":last": {"S": outcomes.part(last_ms + MINUTE_MS)},
-                    },
-                    ConsistentRead=True,
-                ):
+                for page in self._dynamodb.get_paginator("query").paginate(**request):
                     yield from page["Items"]
 
     def _decoded(self, item: Mapping[str, Any], what: str) -> Decision:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from clickstream.aws import Clients
-from clickstream.boto_types import DynamoDBClient
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused

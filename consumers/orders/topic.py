@@ -2,7 +2,7 @@
 
 import msgspec
 
-from clickstream.boto_types import SNSClient
+from clickstream.aws.boto_types import SNSClient
 from consumers.orders.messages import Message, encode, name_of
 from consumers.topics import Topic
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from clickstream.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from consumers.recommendations import table_items

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.boto_types import KeysAndAttributesTypeDef, QueryInputPaginateTypeDef
+from clickstream.aws.boto_types import KeysAndAttributesTypeDef
+from clickstream.aws.items import query
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
@@ -179,13 +180,9 @@ class Recommendations:
         )
 
     def _parts(self, subject: str) -> Iterable[Mapping[str, Any]]:
-        query: QueryInputPaginateTypeDef = {
-            "TableName": self._table,
-            "KeyConditionExpression": "subject = :subject",
-            "ExpressionAttributeValues": {":subject": {"S": subject}},
-        }
+        request = query(self._table, "subject = :subject", {"subject": subject}, ConsistentRead=False)
         with asked("DynamoDB", f"table {self._table}"):
-            return [item for page in self._dynamodb.get_paginator("query").paginate(**query) for item in page["Items"]]
+            return [item for page in self._dynamodb.get_paginator("query").paginate(**request) for item in page["Items"]]
 
 
 def suffices(found: RecommendationsView | None, count: int, without: Set[str]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from clickstream.boto_types import AttributeValueTypeDef, PutTypeDef
+from clickstream.aws.boto_types import AttributeValueTypeDef, PutTypeDef
 
 #: Kinesis sequence numbers have up to 56 digits; padded text of one width orders as the numbers do, also in DynamoDB,
 #: whose own numbers keep only 38 digits.

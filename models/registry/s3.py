@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.boto_types import S3Client
+from clickstream.aws.boto_types import S3Client
 from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.failures.refusals import error_code

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
-from clickstream.boto_types import DynamoDBClient
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code

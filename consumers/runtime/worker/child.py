@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from clickstream.aws import Clients
-from clickstream.boto_types import DynamoDBClient
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard

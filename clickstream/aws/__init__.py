@@ -1,6 +1,6 @@
 """The one place that makes AWS clients: same credentials, region, endpoint and retry rules for every part."""
 
-from clickstream.boto_types import (
+from clickstream.aws.boto_types import (
     CloudWatchClient,
     DynamoDBClient,
     KinesisClient,

@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef as KeysAndAttributesTypeDef
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef as KeySchemaElementTypeDef
     from mypy_boto3_dynamodb.type_defs import PutTypeDef as PutTypeDef
-    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef as QueryInputPaginateTypeDef
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef as QueryInputTypeDef
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as TransactWriteItemTypeDef
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef as UniversalAttributeValueTypeDef
     from mypy_boto3_kinesis import KinesisClient as KinesisClient
