@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from clickstream import upcasting
-from clickstream.errors import InvalidEvent, Undecodable
+from clickstream.errors import InvalidEvent, Rejected, Undecodable
 
 SCHEMA_VERSION = upcasting.LATEST
 
@@ -164,10 +164,36 @@ def decode(data: bytes) -> AnyEvent:
         return _decode_slowly(data)
     if event.schema_version != SCHEMA_VERSION:
         return _decode_slowly(data)
-    # in plain ASCII characters are bytes, and but for these two none is a control character or stands for one
-    if _BACKSLASH in data or _DELETE in data or not data.isascii() or len(data) > _SURELY_SMALL:
+    if _is_unusual(data):
         _check(event, measure=len(data) > _SURELY_SMALL)
     return event
+
+
+def decode_lines(text: bytes) -> list[AnyEvent] | None:
+    """The events of NDJSON, one to each line; None when any line is no event of this version, or blank: decode each alone.
+
+    A third of the time that ``decode`` takes for each.
+    """
+    lines = text.removesuffix(b"\n").split(b"\n")
+    try:
+        found: list[AnyEvent] = _decoder.decode_lines(text)
+        # msgspec asks for no line between two documents, and lets one document stretch over lines
+        if not len(found) == len(lines) == text.count(b"}\n{") + 1:
+            return None
+        if [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
+            return None
+        if max(map(len, lines)) > _SURELY_SMALL or _BACKSLASH in text or _DELETE in text or not text.isascii():
+            for line, event in zip(lines, found, strict=True):
+                if _is_unusual(line):
+                    _check(event, measure=len(line) > _SURELY_SMALL)
+    except (Rejected, msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return found
+
+
+def _is_unusual(data: bytes) -> bool:
+    """In plain ASCII characters are bytes, and but for these two none is a control character or stands for one."""
+    return _BACKSLASH in data or _DELETE in data or not data.isascii() or len(data) > _SURELY_SMALL
 
 
 def _decode_slowly(data: bytes) -> AnyEvent:

@@ -45,7 +45,7 @@ class Tally(msgspec.Struct):
 @click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Events per second at most (default: full speed).")
 @click.option("--dry-run", is_flag=True, help="Only check the lines; nothing is put.")
 @click.option("--json", "as_json", is_flag=True, help="Print a summary as one JSON object on stdout.")
-@click.option("--aggregate/--no-aggregate", default=True, help="Pack events into KPL aggregates (default), or put each alone.")
+@click.option("--aggregate/--no-aggregate", default=True, help="Pack many events into a record (default), or put each alone.")
 @click.pass_context
 def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as_json: bool, aggregate: bool) -> None:
     """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
@@ -63,7 +63,7 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
         if dry_run:
             _check(source, tally)
         else:
-            _put(source, tally, rate, Limits(aggregate=aggregate))
+            _put(source, tally, rate, Limits(records=None if aggregate else "single"))
     tally.seconds = round(monotonic() - started, 3)
     if as_json:
         click.echo(msgspec.json.encode(tally))

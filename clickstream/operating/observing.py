@@ -20,6 +20,7 @@ from clickstream.failures.outages import translated
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
 from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.records.aggregation import user_records
+from clickstream.records.blocks import events_in
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
@@ -151,13 +152,27 @@ def _read(reader: ShardReader, sleep: Callable[[float], None]) -> Batch:
 
 
 def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
-    """Add records as GetRecords gives them; aggregates count once, their members by key. Pure."""
+    """Add records as GetRecords gives them; each counts once, the events in it by their users, unpacked. Pure."""
     for record in records:
         data = bytes(record["Data"])
         arrived.records += 1
         arrived.bytes += len(data) + len(record["PartitionKey"].encode())
         for key, _, content in user_records(record["PartitionKey"], data):
-            arrived.keys[key] = arrived.keys.get(key, 0) + len(content)
+            found = events_in(content)
+            for _, event in found:
+                user = key if len(found) == 1 else _user_in(event) or key
+                arrived.keys[user] = arrived.keys.get(user, 0) + len(event)
+
+
+class _OnlyUser(msgspec.Struct):
+    user_id: str
+
+
+def _user_in(event: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(event, type=_OnlyUser).user_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _day(clients: Clients, settings: Settings) -> tuple[float, float] | None:

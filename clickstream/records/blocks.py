@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import msgspec
 import zstandard
 from isal import igzip, isal_zlib
 from isal.igzip_lib import IsalError
 
 from clickstream.errors import Undecodable
+from clickstream.records.aggregation import is_aggregated
 
 Compression = Literal["zstd", "gzip", "ndjson"]
 
@@ -66,18 +68,44 @@ def unpack(data: bytes) -> bytes:
         text = _from_gzip(data)
     else:
         text = data
+    if not text and data:
+        # a zstd header that says so is believed without a look at the rest, which a person may still save
+        raise Undecodable("a block of nothing")
     if text.count(b"\n") > MOST_LINES:
         raise Undecodable(f"more than {MOST_LINES:,} lines in one record")
     return text
 
 
-def lines(text: bytes) -> list[tuple[int, bytes]]:
-    """(index, line) of each line that is not blank; of a text without one, the text itself.
+def holds_several(data: bytes) -> bool:
+    """Whether more than one event may stand in a record that came alone: neither in a KPL aggregate's member nor in a broken
+    aggregate, which KCL hands on as it is."""
+    return data.startswith(_MAGICS) or (b"\n" in data and not is_aggregated(data))
 
-    >>> lines(b'{"a":1}\\n\\n{"a":2}\\n')
+
+def lines(text: bytes) -> list[tuple[int, bytes]]:
+    """(index, line) of each line that is not blank; a text of one event is that event, line breaks and all, with index 0.
+
+    >>> lines(b'{"a":1}\n\n{"a":2}\n')
     [(0, b'{"a":1}'), (2, b'{"a":2}')]
     """
-    return [each for each in enumerate(text.split(b"\n")) if each[1] and not each[1].isspace()] or [(0, text)]
+    found = [each for each in enumerate(text.split(b"\n")) if each[1] and not each[1].isspace()]
+    return found if len(found) > 1 and not _is_one_document(text) else [(0, text)]
+
+
+def events_in(data: bytes) -> list[tuple[int, bytes]]:
+    """(index, bytes) of each event of a record that came alone; a block that cannot be read stands for one, as it is."""
+    try:
+        return lines(unpack(data)) if holds_several(data) else [(0, data)]
+    except Undecodable:
+        return [(0, data)]
+
+
+def _is_one_document(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 def _from_zstd(data: bytes) -> bytes:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from hashlib import md5
 
 import msgspec
+
+try:
+    from _md5 import md5  # type: ignore[import-not-found]  # CPython's own: of a few bytes twice as fast as OpenSSL's
+except ImportError:  # some distributions leave it out
+    from hashlib import md5
 
 HASH_BYTES = 16
 MAX_HASH_KEY = 2**128 - 1
@@ -18,7 +22,8 @@ MAX_HASH_KEY = 2**128 - 1
 
 def hash_key(partition_key: str) -> bytes:
     """The 128-bit hash key that Kinesis derives from a partition key, as 16 big-endian bytes."""
-    return md5(partition_key.encode(), usedforsecurity=False).digest()
+    digest: bytes = md5(partition_key.encode(), usedforsecurity=False).digest()
+    return digest
 
 
 class HashRange(msgspec.Struct, frozen=True, order=True):

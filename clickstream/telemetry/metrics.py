@@ -192,7 +192,7 @@ _ALL = (
     ),
     Metric(
         name="clickstream_publisher_records_total",
-        says="Kinesis records accepted; delivered over records is the events per aggregate",
+        says="Kinesis records accepted; delivered over records is the events per record",
         advice="near 1 event per record under load: aggregation is off, and the shards' 1,000 records a second are the limit",
     ),
     Metric(
@@ -217,7 +217,7 @@ _ALL = (
     ),
     Metric(
         name="clickstream_publisher_reput_total",
-        says="events put again because a reshard overtook their aggregate",
+        says="events put again because a reshard overtook their record",
         advice="nothing during a reshard",
     ),
     Metric(

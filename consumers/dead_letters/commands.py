@@ -16,13 +16,13 @@ from clickstream import events
 from clickstream.aws import Clients
 from clickstream.errors import Rejected, UserMistake
 from clickstream.failures.outages import translated
-from clickstream.records.aggregation import user_records
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
 from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put, decide
+from consumers.looking.records import delivered
 from consumers.looking.tail import parse_since
 from consumers.runtime.faults.dead_letters import DeadLetter
 
@@ -159,13 +159,13 @@ def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Rece
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):
         for record in batch.records:
-            for sub, (_, _, data) in enumerate(user_records(record["PartitionKey"], record["Data"])):
+            for each in delivered(record):
                 try:
-                    event = events.decode(data)
+                    event = events.decode(each.data)
                 except Rejected:
                     continue
                 redriven_for = "" if event.redriven_for is UNSET else event.redriven_for
-                yield InStream(event.event_id, event.user_id, record["SequenceNumber"], sub, redriven_for)
+                yield InStream(event.event_id, event.user_id, each.sequence_number, each.sub_sequence_number, redriven_for)
 
 
 def _surroundings() -> tuple[Clients, Settings]:

@@ -50,7 +50,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sighting(Place, frozen=True, kw_only=True):
-    """One record of the stream that holds the event's id. ``members`` is 1 for a record outside of an aggregate."""
+    """One record of the stream that holds the event's id. ``members``: the events in that record."""
 
     arrived_ms: int
     members: int

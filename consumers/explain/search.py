@@ -11,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clickstream.records.aggregation import is_aggregated
+from clickstream.records.blocks import is_compressed
 from clickstream.records.reading import TRIM_HORIZON, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from consumers.explain.life import Sighting, Stretch, Unread
@@ -109,9 +110,9 @@ def _reads(
 
 
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:
-    """The members of a Kinesis record (a dict as boto3 has it) that carry this id."""
-    # an aggregate holds its members' bytes as they are, so one search shows whether it need be opened
-    if not _may_hold(record["Data"], event_id):
+    """The events of a Kinesis record (a dict as boto3 has it) that carry this id."""
+    # but for a compressed one it holds their bytes as they are, so one search shows whether it need be opened
+    if not is_compressed(record["Data"]) and not _may_hold(record["Data"], event_id):
         return
     members = delivered(record)
     carriers = [each for each in members if _may_hold(each.data, event_id) and _carries(each.data, event_id)]

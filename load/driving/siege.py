@@ -24,6 +24,7 @@ from load.driving.report import RunReport
 from load.traffic import bounds
 from load.traffic.hostility import event_of
 from load.traffic.unreadable_aggregates import unreadable_aggregates
+from load.traffic.unreadable_blocks import unreadable_blocks
 from load.verdict.ledger import Door
 from load.verdict.send_log import Rejected, SendLog, digest
 
@@ -43,6 +44,7 @@ class Siege:
     def __init__(self, settings: Settings, url: str, key: str, now_ms: Callable[[], int]) -> None:
         self.log = SendLog()
         self.acknowledgements = Acknowledgements()
+        self._unreadable = (*unreadable_aggregates(), *unreadable_blocks())
         self._asked = 0
         self._wrong: list[str] = []
         self._now_ms = now_ms
@@ -97,7 +99,7 @@ class Siege:
         turn = 0
         while True:
             name = f"siege-{self._now_ms()}-{turn}"
-            for number, case in enumerate(bounds.cases(name) if is_there else range(len(unreadable_aggregates()))):
+            for number, case in enumerate(bounds.cases(name) if is_there else range(len(self._unreadable))):
                 turn += 1
                 if isinstance(case, bounds.Case):
                     yield lambda case=case, name=f"{name}-{number}": self._ask(case, name)  # type: ignore[misc]
@@ -162,7 +164,7 @@ class Siege:
 
     def _put(self, turn: int) -> None:
         # a record like any other would be a repetition of letters that cannot be told apart
-        data = unreadable_aggregates()[turn % len(unreadable_aggregates())]
+        data = self._unreadable[turn % len(self._unreadable)]
         key = f"siege-{self._now_ms()}-{turn}"
         self._clients.kinesis.put_record(StreamName=self._stream, Data=data, PartitionKey=key)
         self.log.raw.append(Rejected(key, digest(data), "$"))

@@ -28,7 +28,7 @@ OnSettled = Callable[[Settled], None]
 
 
 class KinesisPublisher:
-    """Puts events on ``settings.stream`` from any number of threads.
+    """Puts events on ``settings.stream`` from any number of threads, in records of ``settings.records``.
 
     ``with KinesisPublisher(settings) as publisher: publisher.put(event)``; leaving the block flushes. Entering raises Missing
     when there is no such stream, RetryLater when Kinesis does not answer. Failed events go to the callback that was given
@@ -49,7 +49,8 @@ class KinesisPublisher:
         # one attempt: the publisher must see each failure, because only it knows which records may be put again and when
         self._client = Clients(settings, attempts=1, connections=self.SENDERS).kinesis
         self._stream = settings.stream
-        self._limits = limits
+        limits = limits or Limits()
+        self._limits = msgspec.structs.replace(limits, records=limits.records or settings.records)
         self._on_failed = on_failed
         self._threads = [threading.Thread(target=self._run, name=f"put-{n}", daemon=True) for n in range(self.SENDERS)]
         self._lock = threading.Lock()

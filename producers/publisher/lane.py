@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from itertools import islice
 from math import inf
-from operator import attrgetter
 from random import Random
 
-from clickstream.records.aggregation import Aggregate
 from clickstream.records.routing import Shard
 from producers.publisher.limits import Limits, Pace
-from producers.publisher.puts import Member, Parcel, Placed
-
-_record = attrgetter("record")
+from producers.publisher.packing import Member, Records, together
+from producers.publisher.puts import Parcel, Placed
 
 
 class Lane:
     """At most one record of a user is in flight, so a retry never lets a later event of that user overtake.
 
-    With aggregation one aggregate is in flight at a time; plain records go together while their partition keys differ.
+    One record of several events is in flight at a time; single ones go together while their partition keys differ.
     What failed is put again, alone, before anything from the queue.
     """
 
@@ -43,8 +39,11 @@ class Lane:
         self.leaving = False
         """A shard map without this shard is waiting for the lane to be quiet."""
         self._limits = limits
+        self._records: Records = limits.records or "zstd"
+        self._full_bytes = limits.full_bytes
         self._random = random
         self._pace = Pace(limits)
+        self._taken_at = -inf
         self._failures = 0
         self._not_before = -inf
 
@@ -54,8 +53,9 @@ class Lane:
         """True when this event may have made the lane ready earlier than it was: its first, or the one that fills a record."""
         before = self.queued_bytes
         self.queue.append(member)
-        self.queued_bytes = before + len(member.record[1])
-        return before == 0 or before < self._limits.aggregate_bytes <= self.queued_bytes
+        self.queued_bytes = after = before + len(member.data)
+        count = len(self.queue)
+        return count == 1 or before < self._full_bytes <= after or count == self._limits.pack_lines
 
     def unsettled(self) -> list[Member]:
         """All events of a quiet lane."""
@@ -72,7 +72,7 @@ class Lane:
                 rest = tuple(member for member in parcel.members if not self._over(member, now))
                 expired += parcel.members[: len(parcel.members) - len(rest)]
                 if rest:
-                    self.retry.append(self._pack(rest, alone=parcel.alone))
+                    self.retry.append(parcel.of(rest))
         for waiting in [each for each in self.awaiting if self._over(each[0].members[0], now)]:
             # an event cannot be taken out of a record that is in the stream already
             self.awaiting.remove(waiting)
@@ -98,7 +98,7 @@ class Lane:
         if not self.queue:
             return inf
         first = self.queue[0]
-        full = self.queued_bytes >= self._limits.aggregate_bytes
+        full = self.queued_bytes >= self._full_bytes or len(self.queue) >= self._limits.pack_lines
         lingers = 0.0 if full or first.number <= flushed else self._limits.linger
         return max(first.added_at + lingers, self._not_before, self._pace.free_at)
 
@@ -127,26 +127,24 @@ class Lane:
         """The records to put now; call it when ``ready_at`` has come."""
         if self.retry:
             parcels, self.retry = self.retry, []
-        elif self._limits.aggregate:
-            parcels = [self._pack_queue()]
-        else:
+        elif self._records == "single":
             parcels = [self._pack((member,)) for member in self._take_distinct()]
+        else:
+            count = together(self.queue, self._records, self._full_bytes, self._limits.pack_lines)
+            parcels = [self._pack(self._pop(count))]
         self.in_flight += len(parcels)
-        self._pace.spend(len(parcels), sum(parcel.size for parcel in parcels), now)
+        self._taken_at = now
         return parcels
 
-    def _pack_queue(self) -> Parcel:
-        aggregate = Aggregate(self._limits.aggregate_bytes)
-        taken = aggregate.fill(map(_record, self.queue))
-        # one event alone, or one too large for an aggregate, travels as a plain record: smaller, and readable by anything
-        members = tuple(self._pop(max(taken, 1)))
-        return self._parcel(members, aggregate.encode() if taken > 1 else members[0].record[1])
+    def answered(self, parcel: Parcel) -> None:
+        """The call with this record is over. Only now its size must be known: it is packed by who makes the call."""
+        self.in_flight -= 1
+        self._pace.spend(parcel.size, self._taken_at)
 
-    def _pop(self, count: int) -> Iterable[Member]:
-        for _ in range(count):
-            member = self.queue.popleft()
-            self.queued_bytes -= len(member.record[1])
-            yield member
+    def _pop(self, count: int) -> tuple[Member, ...]:
+        members = tuple([self.queue.popleft() for _ in range(count)])
+        self.queued_bytes -= sum([len(member.data) for member in members])
+        return members
 
     def _take_distinct(self) -> list[Member]:
         """The first events of as many users as go into one call; each user's later events keep their places."""
@@ -155,34 +153,20 @@ class Lane:
         seen: set[str] = set()
         size = 0
         for member in islice(self.queue, self.PLAIN_SEARCH):
-            key, data = member.record
-            size += len(key) + len(data)
+            size += len(member.key) + len(member.data)
             if taken and size > self.PLAIN_BYTES:
                 break
-            if key in seen:
+            if member.key in seen:
                 passed.append(member)
             else:
-                seen.add(key)
+                seen.add(member.key)
                 taken.append(member)
                 if len(taken) == self.PLAIN_RECORDS:
                     break
-        for _ in self._pop(len(taken) + len(passed)):
-            pass
+        self._pop(len(taken) + len(passed))
         self.queue.extendleft(reversed(passed))
-        self.queued_bytes += sum(len(member.record[1]) for member in passed)
+        self.queued_bytes += sum(len(member.data) for member in passed)
         return taken
 
-    def _pack(self, members: tuple[Member, ...], *, alone: bool = False) -> Parcel:
-        """A record of just these, which are known to fit."""
-        if len(members) == 1:
-            return self._parcel(members, members[0].record[1], alone=alone)
-        aggregate = Aggregate(self._limits.aggregate_bytes)
-        taken = aggregate.fill(map(_record, members))
-        assert taken == len(members)
-        return self._parcel(members, aggregate.encode(), alone=alone)
-
-    def _parcel(self, members: tuple[Member, ...], data: bytes, *, alone: bool = False) -> Parcel:
-        """The first event says where the record goes: it lies in the shard, and after a split at least it is at home."""
-        first = members[0]
-        explicit = str(int.from_bytes(first.hash_key, "big")) if len(members) > 1 else None
-        return Parcel(self.shard.shard_id, members, first.record[0], explicit, data, alone)
+    def _pack(self, members: tuple[Member, ...]) -> Parcel:
+        return Parcel(self.shard.shard_id, members, self._records)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+from clickstream.records import blocks
+from producers.publisher.packing import Records
+
 MAX_KEY_CHARACTERS = 256
 MAX_KEY_BYTES = 4 * MAX_KEY_CHARACTERS
 
@@ -11,18 +14,18 @@ MAX_KEY_BYTES = 4 * MAX_KEY_CHARACTERS
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds. Raises ValueError when they contradict each other."""
 
-    aggregate: bool = True
-    """Whether events travel many to a Kinesis record; otherwise each is a record of its own."""
-    aggregate_bytes: int = 51_200
-    """Size of an aggregate. The KPL's default; and a second of one shard at ``shard_share`` holds 20 of them at most, which is
-    still under the limit, so that a server counting by the second refuses none."""
+    records: Records | None = None
+    """How events travel; None leaves it to the setting, whose default is zstd."""
+    pack_bytes: int | None = None
+    """Events in one Kinesis record, before compression; None is what suits the records (``full_bytes``)."""
+    pack_lines: int = 2_000
     linger: float = 0.1
     """How long an event waits for company before it is put."""
     time_to_live: float = 60.0
     """An event that could not be put for this long is reported as failed."""
     buffer_bytes: int = 16 * 1024 * 1024
-    """Memory for events that are not settled; ``add`` refuses beyond it. At one shard's speed this is 16 seconds' worth,
-    well inside ``time_to_live``: waiting in a full buffer alone never expires an event."""
+    """Memory for events that are not settled; ``add`` refuses beyond it. One shard takes it in 16 seconds at the longest,
+    uncompressed, well inside ``time_to_live``: waiting in a full buffer alone never expires an event."""
     record_bytes: int = 1024 * 1024
     """Data and partition key of one Kinesis record."""
     put_records: int = 500
@@ -36,12 +39,23 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     backoff_limit: float = 2.0
 
     def __post_init__(self) -> None:
-        if self.aggregate_bytes + MAX_KEY_BYTES > self.record_bytes:
-            raise ValueError("an aggregate and its partition key must fit into a record")
+        if self.full_bytes + MAX_KEY_BYTES > self.record_bytes:
+            raise ValueError("what is packed and its partition key must fit into a record")
+        if self.full_bytes > blocks.MOST_BYTES or self.pack_lines > blocks.MOST_LINES:
+            raise ValueError("what is packed must fit into a block that readers take")
         if self.record_bytes > min(self.put_bytes, self.buffer_bytes):
             raise ValueError("a record must fit into a put and into the buffer")
         if not 0 < self.shard_share <= 1:
             raise ValueError("shard_share is a fraction of one")
+
+    @property
+    def full_bytes(self) -> int:
+        """A block's size by measurement (docs/reference/records.md), else the KPL's own.
+
+        Of a KPL's a second of one shard at ``shard_share`` holds 20 at most, which is still under the limit, so that a server
+        counting by the second refuses none.
+        """
+        return self.pack_bytes or (51_200 if self.records in ("kpl", "single") else 256 * 1024)
 
 
 class Pace:
@@ -57,9 +71,15 @@ class Pace:
     def __init__(self, limits: Limits) -> None:
         self._seconds_per_byte = 1 / (limits.shard_bytes_per_second * limits.shard_share)
         self._seconds_per_record = 1 / (limits.shard_records_per_second * limits.shard_share)
-        self.free_at = float("-inf")
-        """No put before this moment."""
+        self._bytes_free_at = self._records_free_at = float("-inf")
 
-    def spend(self, records: int, size: int, now: float) -> None:
-        cost = max(records * self._seconds_per_record, size * self._seconds_per_byte)
-        self.free_at = max(self.free_at, now - self.CATCH_UP) + cost
+    @property
+    def free_at(self) -> float:
+        """No put before this moment."""
+        return max(self._bytes_free_at, self._records_free_at)
+
+    def spend(self, size: int, now: float) -> None:
+        """A record of that size was put."""
+        earliest = now - self.CATCH_UP
+        self._bytes_free_at = max(self._bytes_free_at, earliest) + size * self._seconds_per_byte
+        self._records_free_at = max(self._records_free_at, earliest) + self._seconds_per_record

@@ -8,36 +8,51 @@ import msgspec
 
 from clickstream.errors import ClickstreamError
 from producers.publisher.limits import Limits
+from producers.publisher.packing import Member, Records, packed
 
 
-class Member(msgspec.Struct, gc=False):
-    """An event on its way. ``number`` counts the events that were added, so it orders those of one user."""
-
-    number: int
-    record: tuple[str, bytes]
-    """(partition key, data)"""
-    hash_key: bytes
-    added_at: float
-    token: object
-    """What the caller gave with the event; comes back when it is settled."""
-
-
-class Parcel(msgspec.Struct, frozen=True, gc=False):
-    """One Kinesis record, plain or aggregate, and the events in it."""
+class Parcel(msgspec.Struct, gc=False):
+    """One Kinesis record and the events in it."""
 
     shard_id: str
     """The shard that it was made for."""
     members: tuple[Member, ...]
-    partition_key: str
-    explicit_hash_key: str | None
-    data: bytes
+    records: Records
     alone: bool = False
     """To be put in a call of its own, because a call that held it was refused as a whole."""
+    _data: bytes | None = None
+
+    def of(self, members: tuple[Member, ...]) -> Parcel:
+        """The same with only these of its events."""
+        return Parcel(self.shard_id, members, self.records, self.alone)
+
+    @property
+    def data(self) -> bytes:
+        """Packed when it is first asked for: by the thread that makes the call, while nobody waits for the publisher's lock."""
+        if self._data is None:
+            self._data = packed(self.members, self.records)
+        return self._data
+
+    @property
+    def partition_key(self) -> str:
+        return self.members[0].key
+
+    @property
+    def explicit_hash_key(self) -> str | None:
+        """The first event says where the record goes: it lies in the shard, and after a split at least it is at home."""
+        return str(int.from_bytes(self.members[0].hash_key, "big")) if len(self.members) > 1 else None
 
     @property
     def size(self) -> int:
         """Bytes that count towards the limits of Kinesis."""
         return len(self.data) + len(self.partition_key.encode())
+
+    @property
+    def most_bytes(self) -> int:
+        """``size`` is no more, which is known before the packing."""
+        if self.records == "kpl":
+            return self.size
+        return len(self.partition_key.encode()) + sum([len(member.data) + 1 for member in self.members])
 
 
 class Put(msgspec.Struct, frozen=True):
@@ -54,11 +69,12 @@ def into_calls(parcels: Iterable[Parcel], limits: Limits) -> Iterable[Put]:
         if parcel.alone:
             yield Put((parcel,))
             continue
-        if call and (len(call) == limits.put_records or size + parcel.size > limits.put_bytes):
+        most_bytes = parcel.most_bytes
+        if call and (len(call) == limits.put_records or size + most_bytes > limits.put_bytes):
             yield Put(tuple(call))
             call, size = [], 0
         call.append(parcel)
-        size += parcel.size
+        size += most_bytes
     if call:
         yield Put(tuple(call))
 
@@ -139,4 +155,4 @@ class Counters(msgspec.Struct):
     mispredicted: int = 0
     """Records that came to another shard than expected: the stream was resharded."""
     reput: int = 0
-    """Events put again because their aggregate came to a shard that some of it does not belong to."""
+    """Events put again because their record came to a shard that they, or others of their KPL aggregate, do not belong to."""

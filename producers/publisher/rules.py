@@ -7,12 +7,13 @@ What it keeps, whatever Kinesis answers:
 - an accepted event is settled once: Delivered when Kinesis has it in a shard where every reader takes it, or Failed;
 - the events of one user are in the stream in the order in which they were added, across retries and reshards: a lane (shard)
   has one record of a user in flight at a time, and a new shard map takes over only when the lanes that it ends are quiet;
-- an aggregate that came to a shard that one of its events does not belong to is put again whole, because KCL drops it whole.
+- of a record that came to another shard than expected, the events that do not belong there are put again; a KPL aggregate
+  with such an event whole, because KCL drops it whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from random import Random
 
@@ -22,13 +23,13 @@ from clickstream.errors import ClickstreamError, Forbidden, InvalidEvent, Reject
 from clickstream.records.routing import HashRange, Shard, ShardMap, hash_key
 from producers.publisher.lane import Lane
 from producers.publisher.limits import MAX_KEY_BYTES, MAX_KEY_CHARACTERS, Limits
+from producers.publisher.packing import Member
 from producers.publisher.puts import (
     Action,
     CallFailed,
     Counters,
     Delivered,
     Failed,
-    Member,
     Parcel,
     Placed,
     Put,
@@ -53,10 +54,8 @@ class Publisher:
         self.limits = limits or Limits()
         self.counters = Counters()
         self.wake_at = inf
-        self.pending = 0
-        """Events accepted and not settled."""
         self.pending_bytes = 0
-        """Their memory, which ``limits.buffer_bytes`` bounds."""
+        """Memory of the pending events, which ``limits.buffer_bytes`` bounds."""
         self.refusal: ClickstreamError | None = None
         """Of the last call, the gravest; None when all was taken."""
         self._random = Random(seed)
@@ -65,12 +64,16 @@ class Publisher:
         self._map = ShardMap(shards)
         self._next_map: ShardMap | None = None
         self._lanes = {shard.shard_id: Lane(shard, self.limits, self._random) for shard in self._map.shards}
-        self._number = 0
-        self._flushed = -1
+        self._flushed = 0
         self._settled: list[Settled] = []
         self._refreshing = False
         self._refresh_at = inf
         self._refreshes = 0
+
+    @property
+    def pending(self) -> int:
+        """Events accepted and not settled."""
+        return self.counters.events - self.counters.delivered - self.counters.failed
 
     def add(self, key: str, data: bytes, now: float, token: object = None) -> bool:
         """Accept an event; False when the buffer is full (add it again once something was settled).
@@ -83,14 +86,12 @@ class Publisher:
         if len(data) > limit - MAX_KEY_BYTES and len(data) + len(key.encode()) > limit:
             self.counters.too_large += 1
             raise TooLarge(f"an event of {len(data):,} bytes is over the record limit of {limit:,}")
-        size = self._memory(key, data)
+        size = len(key) + len(data) + self.MEMBER_BYTES
         if self.pending_bytes + size > self.limits.buffer_bytes:
             return False
-        self._number = number = self._number + 1
-        member = Member(number, (key, data), hash_key(key), now, token)
-        self.pending += 1
         self.pending_bytes += size
-        self.counters.events += 1
+        self.counters.events = number = self.counters.events + 1
+        member = Member(number, key, data, hash_key(key), now, token)
         lane = self._lane_of(member)
         if lane.enqueue(member):
             self._wake(lane)
@@ -98,7 +99,7 @@ class Publisher:
 
     def flush(self, now: float) -> None:
         """Let the events added so far wait for no company."""
-        self._flushed = self._number
+        self._flushed = self.counters.events
         self.wake_at = min(self.wake_at, now)
 
     def due(self, now: float) -> list[Action]:
@@ -214,7 +215,7 @@ class Publisher:
         failed: dict[str, None] = {}
         for parcel in put.parcels:
             lane = self._lanes[parcel.shard_id]
-            lane.in_flight -= 1
+            lane.answered(parcel)
             self.counters.throttled += failure.throttled
             if not failure.again and len(put.parcels) == 1:
                 self._fail(parcel.members, failure.error)
@@ -230,7 +231,7 @@ class Publisher:
         failed: dict[str, None] = {}
         for parcel, outcome in zip(put.parcels, outcomes, strict=True):
             lane = self._lanes[parcel.shard_id]
-            lane.in_flight -= 1
+            lane.answered(parcel)
             if isinstance(outcome, Placed):
                 self._on_placed(lane, parcel, outcome, now)
             elif isinstance(outcome.error, Rejected):
@@ -260,31 +261,31 @@ class Publisher:
         actual = self._ranges.get(placed.shard_id)
         if actual is None:
             lane.awaiting.append((parcel, placed))
-        elif all(member.hash_key in actual for member in parcel.members):
-            self._deliver(parcel, placed)
-        else:
-            self.counters.reput += len(parcel.members)
-            lane.retry.append(parcel)
+            return
+        foreign = tuple(member for member in parcel.members if member.hash_key not in actual)
+        if foreign and parcel.records == "kpl":
+            foreign = parcel.members
+        if foreign:
+            self.counters.reput += len(foreign)
+            lane.retry.append(parcel.of(foreign))
+        if len(foreign) < len(parcel.members):
+            self._deliver(parcel.of(tuple(member for member in parcel.members if member.hash_key in actual)), placed)
 
     def _deliver(self, parcel: Parcel, placed: Placed) -> None:
         self.counters.delivered += len(parcel.members)
-        for member in parcel.members:
-            self._release(member)
-            if member.token is not None:
-                self._settled.append(Delivered(member.token, placed.shard_id, placed.sequence_number))
+        self._release(parcel.members)
+        shard_id, sequence_number = placed.shard_id, placed.sequence_number
+        self._settled += [
+            Delivered(member.token, shard_id, sequence_number) for member in parcel.members if member.token is not None
+        ]
 
-    def _fail(self, members: Iterable[Member], error: ClickstreamError) -> None:
-        for member in members:
-            self._release(member)
-            self.counters.failed += 1
-            self._settled.append(Failed(member.token, *member.record, error))
+    def _fail(self, members: Sequence[Member], error: ClickstreamError) -> None:
+        self.counters.failed += len(members)
+        self._release(members)
+        self._settled += [Failed(member.token, member.key, member.data, error) for member in members]
 
-    def _release(self, member: Member) -> None:
-        self.pending -= 1
-        self.pending_bytes -= self._memory(*member.record)
-
-    def _memory(self, key: str, data: bytes) -> int:
-        return len(key) + len(data) + self.MEMBER_BYTES
+    def _release(self, members: Sequence[Member]) -> None:
+        self.pending_bytes -= sum([len(member.key) + len(member.data) + self.MEMBER_BYTES for member in members])
 
     # -- time
 

@@ -96,8 +96,8 @@ class World:
             self.leases.create(shard.shard_id)
         self._supervisor = Process(self.scheduler, "supervisor")
         self._limits = Limits(
-            aggregate=plan.aggregate,
-            aggregate_bytes=self._random.choice((600, 2_000, 51_200)),
+            records="kpl" if plan.aggregate else "single",
+            pack_bytes=self._random.choice((600, 2_000, 51_200)),
             linger=self._random.choice((0.0, 0.1, 1.0)),
             time_to_live=self._random.choice((5.0, 60.0)),
             put_records=self._random.choice((1, 3, 500)),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
+from consumers.runtime.loop.opening import SLICE_BYTES
+
 
 class Backlog(msgspec.Struct):
-    """What a shard has folded and not made durable, in records, and when it last wrote to the stores (ms)."""
+    """What a shard has folded and not made durable, in events, and when it last wrote to the stores (ms)."""
 
     unwritten: int = 0
     """Their effects are not written."""
@@ -20,11 +22,11 @@ class Backlog(msgspec.Struct):
     write_ms: int = 0
     """When a commit or a heartbeat was last started."""
 
-    def folded(self, records: int, now_ms: int) -> None:
+    def folded(self, events: int, now_ms: int) -> None:
         if not self.uncommitted:
             self.first_uncommitted_ms = now_ms
-        self.uncommitted += records
-        self.unwritten += records
+        self.uncommitted += events
+        self.unwritten += events
 
     def effects_started(self, now_ms: int) -> None:
         self.unwritten, self.effects_ms = 0, now_ms
@@ -45,26 +47,26 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     effects_interval_ms: int = 200
     """Effects are written at most this often; the first after a pause at once."""
     interval_ms: int = 1_000
-    """A commit starts at most this long after the first uncommitted record."""
-    max_records: int = 20_000
-    """… or as soon as this many records are uncommitted."""
-    window_records: int = 100_000
-    """With this many records folded and not yet durable, the shard waits: memory is bounded, Kinesis keeps the rest."""
+    """A commit starts at most this long after the first uncommitted event."""
+    max_events: int = 20_000
+    """… or as soon as this many events are uncommitted."""
+    window_events: int = 100_000
+    """With this many events folded and not yet durable, the shard waits: memory is bounded, Kinesis keeps the rest."""
+    slice_bytes: int = SLICE_BYTES
+    """Of text that is folded before any of this is looked at again."""
     checkpoint_interval_ms: int = 3_000
     heartbeat_ms: int = 1_000
     """An idle shard reports that it is caught up at most this often."""
 
     def commit_is_due(self, backlog: Backlog, now_ms: int) -> bool:
         uncommitted = backlog.uncommitted
-        return uncommitted > 0 and (
-            uncommitted >= self.max_records or now_ms - backlog.first_uncommitted_ms >= self.interval_ms
-        )
+        return uncommitted > 0 and (uncommitted >= self.max_events or now_ms - backlog.first_uncommitted_ms >= self.interval_ms)
 
     def effects_are_due(self, backlog: Backlog, now_ms: int) -> bool:
         return backlog.unwritten > 0 and now_ms - backlog.effects_ms >= self.effects_interval_ms
 
     def must_wait(self, backlog: Backlog) -> bool:
-        return backlog.uncommitted + backlog.in_flight >= self.window_records
+        return backlog.uncommitted + backlog.in_flight >= self.window_events
 
     def heartbeat_is_due(self, backlog: Backlog, now_ms: int) -> bool:
         return not backlog.uncommitted and now_ms - backlog.write_ms >= self.heartbeat_ms

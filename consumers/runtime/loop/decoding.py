@@ -1,8 +1,8 @@
-"""From a shard's records to events, to the reasons of those that are none, and to those of other shards. Pure."""
+"""From opened records to events, to the reasons of those that are none, and to those of other shards. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -10,9 +10,10 @@ from clickstream import events
 from clickstream.errors import Rejected, Undecodable
 from clickstream.events import AnyEvent
 from clickstream.records.aggregation import is_aggregated
+from clickstream.records.blocks import is_compressed, unpack
 from clickstream.records.routing import HashRange, hash_key
+from consumers.runtime.loop.opening import Opened, expanded
 from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
 
 #: Besides Rejected, what libraries raise for bytes that no client of good will sends. All else is a bug, and told as one.
 _HOSTILE = (RecursionError, ValueError, OverflowError)
@@ -21,7 +22,7 @@ _REMEMBERED = 200_000
 
 
 class Rejection(msgspec.Struct, frozen=True):
-    """A record that is no event, and why."""
+    """A record, or a line of one, that is no event, and why."""
 
     record: Record
     error: Rejected
@@ -36,48 +37,37 @@ class Decoded(msgspec.Struct, frozen=True):
     rejections: Sequence[Rejection] = ()
 
 
-def position_of(record: Record) -> Position:
-    return Position(int(record.sequence_number), record.sub_sequence_number)
-
-
-def newer_than(records: list[Record], position: Position) -> list[Record]:
-    """The records after a position; KCL's checkpoint lags the snapshot, so a restart delivers some again."""
-    if not records or position_of(records[0]) > position:
-        return records
-    return [record for record in records if position_of(record) > position]
-
-
-def decode_batch(records: list[Record]) -> Decoded:
-    """All records of a batch, decoded at full speed as long as nothing is wrong with any of them."""
-    decode = events.decode
-    try:
-        decoded = [decode(record.data) for record in records]
-    except (Rejected, *_HOSTILE):
-        return _one_by_one(records)
-    users = [event.user_id for event in decoded]
-    arrived = [record.approximate_arrival_timestamp for record in records]
-    keys_differ = users != [record.partition_key for record in records]
-    if keys_differ or (decoded and max([event.occurred_at for event in decoded]) > min(arrived) + events.MAX_AHEAD_MS):
-        return _one_by_one(records)
-    return Decoded(decoded, arrived, users)
-
-
-def _one_by_one(records: list[Record]) -> Decoded:
-    accepted: list[AnyEvent] = []
+def decode(part: Iterable[Opened]) -> Decoded:
+    """The events of opened records. A bad line costs its own block the speed, and no other line its place."""
+    found: list[AnyEvent] = []
     arrived: list[int] = []
     rejections: list[Rejection] = []
-    for record in records:
-        try:
-            accepted.append(_decode(record))
-        except Rejected as error:
-            # A fresh one: as it was raised it holds its traceback, that this frame, and that the whole batch, in a cycle that
-            # only the collector would free, which looks every hour or so.
-            rejections.append(Rejection(record, type(error)(error.reason, error.path)))
-        except _HOSTILE as error:
-            rejections.append(Rejection(record, Undecodable(f"not an event: {type(error).__name__}")))
-        else:
-            arrived.append(record.approximate_arrival_timestamp)
-    return Decoded(accepted, arrived, [event.user_id for event in accepted], rejections)
+    for each in part:
+        at_ms = each.record.approximate_arrival_timestamp
+        if each.several and (events_of_all := _all_lines(each.text, at_ms)) is not None:
+            found += events_of_all
+            arrived += [at_ms] * len(events_of_all)
+            continue
+        for record in expanded(each.record) if each.several else (each.record,):
+            try:
+                found.append(_decode(record))
+            except Rejected as error:
+                # A fresh one: as it was raised it holds its traceback, that this frame, and that the whole batch, in a cycle
+                # that only the collector would free, which looks every hour or so.
+                rejections.append(Rejection(record, type(error)(error.reason, error.path)))
+            except _HOSTILE as error:
+                rejections.append(Rejection(record, Undecodable(f"not an event: {type(error).__name__}")))
+            else:
+                arrived.append(at_ms)
+    return Decoded(found, arrived, [event.user_id for event in found], rejections)
+
+
+def _all_lines(text: bytes, arrived_ms: int) -> list[AnyEvent] | None:
+    """The events of a block, if nothing is wrong with any of them."""
+    found = events.decode_lines(text)
+    if found and max([event.occurred_at for event in found]) > arrived_ms + events.MAX_AHEAD_MS:
+        return None
+    return found
 
 
 def _decode(record: Record) -> AnyEvent:
@@ -87,8 +77,13 @@ def _decode(record: Record) -> AnyEvent:
         if is_aggregated(record.data):
             # KCL hands an aggregate that it cannot open to us as one plain record
             raise Undecodable("a KPL aggregate with a bad checksum or a broken body") from error
+        if is_compressed(record.data):
+            unpack(record.data)  # raises what is wrong with it
+            raise Undecodable("a compressed block where one event must stand") from error
         raise
-    events.admit(event, record.partition_key, record.approximate_arrival_timestamp)
+    # an event that shares its record is found by its user: Home sees whether that lies in this shard
+    key = event.user_id if record.partition_key is None else record.partition_key
+    events.admit(event, key, record.approximate_arrival_timestamp)
     return event
 
 

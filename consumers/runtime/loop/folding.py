@@ -13,7 +13,8 @@ from clickstream.errors import ClickstreamError
 from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
 from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
-from consumers.runtime.loop.decoding import Rejection, newer_than, position_of
+from consumers.runtime.loop.decoding import Rejection
+from consumers.runtime.loop.opening import Opened, one_by_one, position_of, slices
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 from consumers.runtime.state.shard_state import ShardState
@@ -31,6 +32,7 @@ class Folding:
         *,
         application: str,
         shard: str,
+        slice_bytes: int,
         remember: Callable[[Stumble], None],
     ) -> None:
         self._state = state
@@ -39,23 +41,27 @@ class Folding:
         self._patience = patience
         self._application = application
         self._shard = shard
+        self._slice_bytes = slice_bytes
         self._remember = remember
         self._log = structlog.get_logger().bind(application=application, shard=shard)
 
-    def parts(self, records: list[Record]) -> Iterator[tuple[list[Record], int]]:
-        """The records as they are folded, and how many of them were new; one by one near a place where a bug ended a process.
+    def parts(self, records: Sequence[Record]) -> Iterator[Sequence[Opened]]:
+        """What to ``fold`` next: slice by slice, or event by event near a place where a bug ended a process.
 
-        Whoever goes on to the next part says that nothing was wrong with the one before.
+        Whoever asks for the next part says that nothing was wrong with the one before.
         """
-        rest = newer_than(records, self._state.position)
-        alone = 0
-        while alone < len(rest) and self._footing.careful(position_of(rest[alone])):
-            yield [rest[alone]], self._alone(rest[alone])
-            if self._footing.at:
-                self._footing.good()
-            alone += 1
-        if rest := rest[alone:]:
-            yield rest, self._fold(rest)
+        for part in slices(records, self._state.position, self._slice_bytes):
+            if not self._footing.careful(part[0].start):
+                yield part
+                continue
+            for event in one_by_one(part):
+                yield [event]
+                if self._footing.at:
+                    self._footing.good()
+
+    def fold(self, part: Sequence[Opened]) -> int:
+        """How many events it had."""
+        return self._alone(part[0]) if self._footing.careful(part[-1].end) else self._fold(part)
 
     def effects(self, *, flush: bool) -> Sequence[Any]:
         with self._blaming("encode"):
@@ -79,28 +85,28 @@ class Folding:
         except ClickstreamError as error:
             self._log.warning("the next process will not know of this bug", error=str(error))
 
-    def _alone(self, record: Record) -> int:
-        position = position_of(record)
+    def _alone(self, event: Opened) -> int:
+        position = event.end
         if self._footing.must_be_set_aside(position):
             assert self._footing.last is not None
-            letter = self._letter(record, f"ended the process {TIMES} times", "$", self._footing.last.traceback)
+            letter = self._letter(event.record, f"ended the process {TIMES} times", "$", self._footing.last.traceback)
             self._patience.call(lambda: self._dead_letters.send([letter]))
-            self._log.error("a record is set aside", reason=letter.reason, position=letter.position)
+            self._log.error("an event is set aside", reason=letter.reason, position=letter.position)
             self._footing.set_aside(position)
         elif not self._footing.is_set_aside(position):
             self._footing.at = str(position)
-            return self._fold([record])
-        self._state.set_aside(record)
+            return self._fold([event])
+        self._state.set_aside(event)
         return 1
 
-    def _fold(self, records: list[Record]) -> int:
+    def _fold(self, part: Sequence[Opened]) -> int:
         forgotten_before = self._state.forgotten_ids
-        with self._blaming("fold", position_of(records[-1])):
-            applied = self._state.apply(records)
+        with self._blaming("fold", part[-1].end):
+            applied = self._state.apply(part)
         if (forgotten := self._state.forgotten_ids) != forgotten_before:
             self._log.warning("more event ids than fit: some are forgotten before their time", so_far=forgotten)
         self._send(applied.rejections)
-        return applied.records
+        return applied.events
 
     def _send(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
@@ -115,7 +121,7 @@ class Folding:
             application=self._application,
             shard=self._shard,
             position=position_of(record),
-            partition_key=record.partition_key,
+            partition_key=record.partition_key or "",
             arrived_ms=record.approximate_arrival_timestamp,
             reason=reason,
             path=path,

@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 from clickstream.errors import Fenced, RetryLater, Stop
+from consumers.runtime.loop.opening import Opened
 from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
 from consumers.runtime.position import Position
 
 
 class KclCheckpoint:
-    """Follows the durable position, and does not pass what KCL has delivered in this run."""
+    """Follows the durable position from record to record: KCL knows no lines, and would pass a begun record over whole."""
 
     def __init__(self, log: Any) -> None:
         self._log = log
-        self.durable: Position | None = None
-        self.delivered: Position | None = None
+        self._ends: deque[tuple[Position, Position]] = deque()
+        """Of each slice that was folded in this run: where it ends, and that record as KCL knows it."""
+        self._whole: Position | None = None
+        """The last record of which everything is durable."""
         self.asked_ms = 0
         """When KCL was last asked to store a position."""
         self._stored: Position | None = None
 
+    def folded(self, last: Opened) -> None:
+        if (for_kcl := last.for_kcl) is not None:
+            self._ends.append((last.end, for_kcl))
+
+    def committed(self, position: Position) -> None:
+        while self._ends and self._ends[0][0] <= position:
+            self._whole = self._ends.popleft()[1]
+
     def follow(self, checkpointer: Checkpointer, now_ms: int) -> None:
         """Raises Fenced when KCL says that the lease is gone."""
-        if self.durable is None or self.delivered is None:
-            return
-        position = min(self.durable, self.delivered)
-        if position == self._stored:
+        position = self._whole
+        if position is None or position == self._stored:
             return
         self.asked_ms = now_ms
         try:

@@ -20,10 +20,10 @@ from consumers.runtime.faults.patience import Patience
 from consumers.runtime.faults.stumbling import Footing, Stumble
 from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
 from consumers.runtime.loop.commits import Commits, Landed
-from consumers.runtime.loop.decoding import position_of
 from consumers.runtime.loop.folding import Folding
 from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Record
+from consumers.runtime.loop.opening import Opened
+from consumers.runtime.loop.wire import Checkpointer, ProcessRecords
 from consumers.runtime.loop.writing import Writing
 from consumers.runtime.position import Position
 from consumers.runtime.progress.arrivals import Arrivals
@@ -95,7 +95,9 @@ class OwnedLease:
         self._checkpoint = KclCheckpoint(self._log)
         self._forgotten = 0
         self._footing = Footing(lease.stumble)
-        self.folding = Folding(state, self._footing, letters, patience, **place, remember=remember)
+        self.folding = Folding(
+            state, self._footing, letters, patience, **place, slice_bytes=policy.slice_bytes, remember=remember
+        )
         sink = patience.call(lambda: surroundings.open_sink(shard.shard_id))
         self._writing = Writing(sink, letters, patience, self._footing, **place, now_ms=clocks.wall_ms)
         parents = Parents(shard, store, surroundings.children_of, clocks.monotonic_s)
@@ -113,16 +115,21 @@ class OwnedLease:
         delivered_s = self._clocks.monotonic_s()
         self._settle(checkpointer)
         acknowledge()  # from here on the daemon encodes the next batch beside our work
-        for part, applied in self.folding.parts(batch.records):
-            self._note(part, applied)
+        for number, part in enumerate(self.folding.parts(batch.records)):
+            if number:
+                self._go_on()  # one batch may hold a hundred thousand events
+            self._note(part, self.folding.fold(part))
             if self._footing.commits_each:
                 self.drain(ended=False, deadline_s=None)
         self._arrived(batch, delivered_s)
-        self._commit_if_due()
+        self._go_on()
 
     def idle(self) -> None:
         """What is due is due also while no batch comes: effects, a commit, the flush and the heartbeat of a quiet shard."""
         self._arrivals.waited()
+        self._go_on()
+
+    def _go_on(self) -> None:
         self._landed(self.commits.finished())
         self._commit_if_due()
 
@@ -132,18 +139,16 @@ class OwnedLease:
         if self._policy.checkpoint_is_due(self._clocks.interval_ms(), last_checkpoint_ms=self._checkpoint.asked_ms):
             self.checkpoint(checkpointer)
 
-    def _note(self, records: Sequence[Record], applied: int) -> None:
-        if applied:
-            self._backlog.folded(applied, self._clocks.interval_ms())
-            self._latency.arrived(records)
+    def _note(self, part: Sequence[Opened], events: int) -> None:
+        self._backlog.folded(events, self._clocks.interval_ms())
+        self._latency.arrived([each.record for each in part])
+        self._checkpoint.folded(part[-1])
 
     def _arrived(self, batch: ProcessRecords, delivered_s: float) -> None:
         if (heard := self._clocks.servers()) is not None:
             self._arrivals.heard(*heard)
         arrived_ms = batch.records[-1].approximate_arrival_timestamp if batch.records else None
         self._arrivals.folded(delivered_s, self._clocks.monotonic_s(), arrived_ms, batch.millis_behind_latest)
-        if batch.records:
-            self._checkpoint.delivered = position_of(batch.records[-1])
 
     def _commit_if_due(self) -> None:
         now, backlog = self._clocks.interval_ms(), self._backlog
@@ -213,7 +218,7 @@ class OwnedLease:
         if landed is not None:
             self._latency.write_ended(self._clocks.wall_ms())
         if isinstance(landed, Commit):
-            self._checkpoint.durable = landed.position
+            self._checkpoint.committed(landed.position)
             self._backlog.in_flight = 0
 
     # the end of the lease

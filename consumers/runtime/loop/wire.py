@@ -30,7 +30,8 @@ class Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A user record, as KCL de-aggregated it."""
 
     data: bytes
-    partition_key: str
+    partition_key: str | None
+    """None of an event that shares its record with others: the user is its key."""
     sequence_number: str
     sub_sequence_number: int
     approximate_arrival_timestamp: int

@@ -12,9 +12,9 @@ from clickstream.events import AnyEvent
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
-from consumers.runtime.loop.decoding import Decoded, Home, Rejection, decode_batch, newer_than, position_of
+from consumers.runtime.loop.decoding import Decoded, Home, Rejection, decode
 from consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
-from consumers.runtime.loop.wire import Record
+from consumers.runtime.loop.opening import Opened
 from consumers.runtime.position import START, Position
 from consumers.runtime.state.snapshots import Progress
 
@@ -29,9 +29,9 @@ class StoredState(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """What one batch came to: ``records`` were new, ``rejections`` of them need a dead letter before the next commit."""
+    """What a slice came to: ``rejections`` of its events need a dead letter before the next commit."""
 
-    records: int
+    events: int
     rejections: Sequence[Rejection] = ()
 
 
@@ -48,38 +48,35 @@ class ShardState:
         self._home = Home(hash_range)
         self._range = hash_range
 
-    def apply(self, records: list[Record]) -> Applied:
-        """Fold a batch: drop replays, decode, refuse what is not at home here, drop duplicates, fold, move the position."""
-        fresh = newer_than(records, self.position)
-        if not fresh:
-            return Applied(0)
-        decoded = decode_batch(fresh)
-        mine = self._at_home(decoded)
+    def apply(self, part: Sequence[Opened]) -> Applied:
+        """Fold what comes next: decode, refuse what is not at home here, drop duplicates, fold, move the position."""
+        found = decode(part)
+        mine = self._at_home(found)
         ours = self._not_for_others(mine)
         new = self._seen.only_new(ours.events, ours.arrived_ms)
         self.fold.apply(new)
         occurred = [event.occurred_at for event in new]
         self.lateness.add(occurred, ours.arrived_ms if len(new) == len(ours.events) else _arrived(new, ours))
-        self.position = position_of(fresh[-1])
+        self.position = part[-1].end
         was = self.progress
         self.progress = Progress(
             events=was.events + len(new),
-            dead_letters=was.dead_letters + len(decoded.rejections),
+            dead_letters=was.dead_letters + len(found.rejections),
             duplicates=was.duplicates + len(mine.events) - len(new),
-            foreign=was.foreign + len(decoded.events) - len(mine.events),
+            foreign=was.foreign + len(found.events) - len(mine.events),
             watermark_ms=max(was.watermark_ms, max(occurred, default=0)),
-            arrived_ms=max(was.arrived_ms, fresh[-1].approximate_arrival_timestamp),
+            arrived_ms=max(was.arrived_ms, part[-1].record.approximate_arrival_timestamp),
         )
-        return Applied(len(fresh), decoded.rejections)
+        return Applied(len(found.events) + len(found.rejections), found.rejections)
 
     @property
     def forgotten_ids(self) -> int:
         """Event ids that were forgotten before their time, since this process began."""
         return self._seen.forgotten
 
-    def set_aside(self, record: Record) -> None:
-        """Pass a record over that cannot be folded; it counts as a dead letter."""
-        self.position = position_of(record)
+    def set_aside(self, event: Opened) -> None:
+        """Pass an event over that cannot be folded; it counts as a dead letter."""
+        self.position = event.end
         self.progress = msgspec.structs.replace(self.progress, dead_letters=self.progress.dead_letters + 1)
 
     def changes(self) -> bytes:
@@ -117,22 +114,22 @@ class ShardState:
             ) from error
         return stored
 
-    def _at_home(self, decoded: Decoded) -> Decoded:
-        foreign = self._home.foreign(decoded.users)
+    def _at_home(self, found: Decoded) -> Decoded:
+        foreign = self._home.foreign(found.users)
         if not foreign:
-            return decoded
-        return _only(decoded, [n for n, user in enumerate(decoded.users) if user not in foreign])
+            return found
+        return _only(found, [n for n, user in enumerate(found.users) if user not in foreign])
 
-    def _not_for_others(self, decoded: Decoded) -> Decoded:
+    def _not_for_others(self, found: Decoded) -> Decoded:
         """Without the events that are redriven for another application: here they have taken effect already."""
-        marks = [event.redriven_for for event in decoded.events]
+        marks = [event.redriven_for for event in found.events]
         if marks.count(UNSET) == len(marks):
-            return decoded
-        return _only(decoded, [n for n, mark in enumerate(marks) if mark in (UNSET, self._application)])
+            return found
+        return _only(found, [n for n, mark in enumerate(marks) if mark in (UNSET, self._application)])
 
 
-def _only(decoded: Decoded, kept: list[int]) -> Decoded:
-    return Decoded([decoded.events[n] for n in kept], [decoded.arrived_ms[n] for n in kept], [decoded.users[n] for n in kept])
+def _only(found: Decoded, kept: list[int]) -> Decoded:
+    return Decoded([found.events[n] for n in kept], [found.arrived_ms[n] for n in kept], [found.users[n] for n in kept])
 
 
 def _arrived(new: Sequence[AnyEvent], among: Decoded) -> list[int]:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from amazon_kclpy import kcl, messages
 
-from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
 from consumers.runtime.worker.child import tune_garbage_collector
 from load.benchmarks.rig.stock_processor import StockProcessor
@@ -44,7 +45,7 @@ class DecodingShard:
 
     def process_records(self, batch: ProcessRecords, checkpointer: Checkpointer, acknowledge: Callable[[], None]) -> None:
         acknowledge()
-        decoded = decode_batch(batch.records)
+        decoded = decode(opened(batch.records))
         assert not decoded.rejections
 
     def idle(self) -> None:

@@ -10,6 +10,7 @@ from consumers.analytics.wiring import APPLICATION
 from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
 from consumers.runtime.application import Application
+from consumers.runtime.loop.opening import slices
 from consumers.runtime.state.shard_state import ShardState
 from consumers.runtime.worker.child import tune_garbage_collector
 from load.benchmarks.codec.decode import decode_alone
@@ -80,7 +81,8 @@ def sample_lines() -> tuple[list[bytes], list[bytes]]:
 
 def fold(state: ShardState, lines: list[bytes]) -> None:
     for number, batch in enumerate(batches(lines), 1):
-        state.apply(batch.records)
+        for part in slices(batch.records, state.position):
+            state.apply(part)
         if number % (PER_COMMIT // _PER_BATCH) == 0:
             state.changes()
             state.fold.effects(flush=False)

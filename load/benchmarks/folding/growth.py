@@ -16,6 +16,7 @@ from clickstream import events
 from clickstream.events import AnyEvent
 from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from load.benchmarks.folding.fold import fold, with_the_childs_collector
@@ -141,7 +142,7 @@ def _visit(user: int) -> AnyEvent:
 def _folded(earlier: Sequence[AnyEvent], counted: Sequence[AnyEvent]) -> Reading:
     state = ShardState(APPLICATION.name, APPLICATION.open_fold("shardId-000000000000"), WHOLE_SPACE)
     for start in range(0, len(earlier), _PER_BATCH):
-        state.apply([_record(start + n, event) for n, event in enumerate(earlier[start : start + _PER_BATCH])])
+        state.apply(list(opened([_record(start + n, event) for n, event in enumerate(earlier[start : start + _PER_BATCH])])))
     state.snapshot()
     state.fold.effects(flush=True)
     lines = daemon_lines(list(counted), per_batch=_PER_BATCH)

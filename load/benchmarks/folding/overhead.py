@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.faults import watchdog
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.decoding import decode_batch, position_of
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened, position_of
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import ProcessRecords
 from consumers.runtime.worker import child
@@ -57,7 +58,7 @@ def _whole(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: li
             prepared.application,
             prepared.surroundings,
             # by records alone, as at full speed: by the clock, a slower machine would commit more often
-            policy=CommitPolicy(max_records=PER_COMMIT, interval_ms=_NEVER_MS, effects_interval_ms=_NEVER_MS),
+            policy=CommitPolicy(max_events=PER_COMMIT, interval_ms=_NEVER_MS, effects_interval_ms=_NEVER_MS),
             executor=commits,
         )
         loop.initialize(_SHARD, "TRIM_HORIZON", 0)
@@ -86,7 +87,7 @@ def _bare(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: lis
 
         def process(batch: ProcessRecords) -> None:
             nonlocal folded
-            fold.apply(decode_batch(batch.records).events)
+            fold.apply(decode(opened(batch.records)).events)
             folded += len(batch.records)
             if folded % PER_COMMIT == 0:
                 writes.append(writer.submit(sink.write, fold.effects(flush=False), position_of(batch.records[-1])))

@@ -14,7 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from clickstream.settings import environment, from_env
 from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.decoding import decode_batch, position_of
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened, position_of
 from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
 from consumers.runtime.worker import child
 from load.benchmarks.codec.pipe import COUNTED, PER_BATCH, WARM_UP, Pipe
@@ -72,7 +73,7 @@ class BareShard:
         acknowledge()
         if not batch.records:
             return
-        self._fold.apply(decode_batch(batch.records).events)
+        self._fold.apply(decode(opened(batch.records)).events)
         now = time.monotonic()
         if now - self._written_at >= self._every_s and (self._write is None or self._write.done()):
             self._written_at = now

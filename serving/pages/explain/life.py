@@ -61,7 +61,7 @@ def panel(life: Life) -> str:
 
 
 def _put(put: Put) -> str:
-    company = "" if put.members == 1 else f", in an aggregate of {put.members}"
+    company = "" if put.members == 1 else f", in a record of {put.members} events"
     place = f"put on {put.shard} as {put.sequence_number}.{put.sub_sequence_number}{company}"
     match put.fate:
         case "duplicate":

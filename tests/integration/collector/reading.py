@@ -12,6 +12,7 @@ from clickstream.aws import Clients
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from tests.integration.publisher.stream import open_shards, records
@@ -62,7 +63,7 @@ def counted(settings: Settings) -> tuple[int, int]:
     events = duplicates = 0
     for shard_id, users in user_records(settings).items():
         state = ShardState(APPLICATION.name, APPLICATION.open_fold(shard_id), shards[shard_id].hash_range)
-        applied = state.apply(users)
+        applied = state.apply(list(opened(users)))
         assert not applied.rejections
         events += state.progress.events
         duplicates += state.progress.duplicates

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from clickstream.records.routing import WHOLE_SPACE
 from consumers.analytics.wiring import APPLICATION
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from consumers.runtime.worker.child import tune_garbage_collector
@@ -40,7 +41,7 @@ def samples(rate: float, hours: float) -> Iterator[tuple[float, float]]:
         emission = traffic.emit(at_ms)
         batch.append(Record(emission.data, emission.key, str(number), 0, at_ms))
         if at_s - committed_s >= _COMMIT_S:
-            state.apply(batch)
+            state.apply(list(opened(batch)))
             state.fold.effects(flush=True)
             commits += 1
             if commits % _FULL_EVERY:

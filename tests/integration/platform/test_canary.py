@@ -20,7 +20,7 @@ from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.wiring import APPLICATION as FRAUD
 from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
 from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
-from consumers.runtime.loop.decoding import position_of
+from consumers.runtime.loop.opening import opened, position_of
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from consumers.runtime.state.snapshots import Commit, SnapshotStore
@@ -77,7 +77,7 @@ def _work(settings: Settings) -> None:
     for shard_id, users in user_records(settings).items():
         for application in (ANALYTICS, FRAUD, RECOMMENDATIONS):
             state = ShardState(application.name, application.open_fold(shard_id), shards[shard_id].hash_range)
-            rejections = [*state.apply(poison).rejections, *state.apply(users).rejections]
+            rejections = [*state.apply(list(opened(poison))).rejections, *state.apply(list(opened(users))).rejections]
             assert len(rejections) == len(poison)
             DeadLetterQueue(clients, settings).send(
                 [
@@ -85,7 +85,7 @@ def _work(settings: Settings) -> None:
                         application=application.name,
                         shard=shard_id,
                         position=position_of(each.record),
-                        partition_key=each.record.partition_key,
+                        partition_key=each.record.partition_key or "",
                         arrived_ms=each.record.approximate_arrival_timestamp,
                         reason=each.error.reason,
                         path=each.error.path,

@@ -21,7 +21,7 @@ from infra.local.stack import claim
 from producers.publisher.kinesis import KinesisPublisher
 from producers.publisher.limits import Limits
 from producers.publisher.puts import Delivered, Settled
-from tests.integration.publisher.stream import delivered, split_first
+from tests.integration.publisher.stream import delivered, event, split_first
 
 pytestmark = pytest.mark.integration
 
@@ -62,14 +62,15 @@ def test_no_acknowledged_event_is_lost_over_two_kills(tmp_path: Path) -> None:
     try:
         kinesis = Clients(settings).kinesis
         kinesis.create_stream(StreamName=settings.stream, ShardCount=2)
-        with KinesisPublisher(settings, Limits(aggregate_bytes=4_096, linger=0.01, backoff_limit=0.2)) as publisher:
+        with KinesisPublisher(settings, Limits(pack_bytes=4_096, linger=0.01, backoff_limit=0.2)) as publisher:
 
             def load() -> None:
                 for first in itertools.count(step=10):
                     if stop.wait(0.002):
                         return
                     for number in range(first, first + 10):
-                        user, data = f"user-{number * 7919 % 101}", b"%d" % number
+                        user = f"user-{number * 7919 % 101}"
+                        data = event(user, number)
                         added[user].append(data)
                         publisher.put_raw(user, data, settled.append)
 

@@ -22,8 +22,10 @@ from clickstream.settings import Settings
 from producers.publisher.calls import put_records
 from producers.publisher.kinesis import KinesisPublisher
 from producers.publisher.limits import Limits
-from producers.publisher.puts import CallFailed, Delivered, Failed, Parcel, Put, Settled
-from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
+from producers.publisher.packing import Records
+from producers.publisher.puts import CallFailed, Delivered, Failed, Put, Settled
+from tests.integration.publisher.stream import delivered, event, merge_first, open_shards, split_first
+from tests.unit.producers.shards import parcel
 
 pytestmark = pytest.mark.integration
 
@@ -36,9 +38,9 @@ def has_delivered(publisher: KinesisPublisher, count: int) -> bool:
     return publisher.counters.delivered >= count
 
 
-@pytest.mark.parametrize("aggregate", [True, False])
-def test_order_and_completeness_through_split_and_merge_under_load(settings: Settings, kinesis: Any, aggregate: bool) -> None:
-    limits = Limits(aggregate=aggregate, aggregate_bytes=4_096, linger=0.01)
+@pytest.mark.parametrize("records", ["zstd", "gzip", "ndjson", "kpl", "single"])
+def test_order_and_completeness_through_split_and_merge_under_load(settings: Settings, kinesis: Any, records: Records) -> None:
+    limits = Limits(records=records, pack_bytes=4_096, linger=0.01)
     added: dict[str, list[bytes]] = defaultdict(list)
     settled: list[Settled] = []
     stop = threading.Event()
@@ -47,7 +49,7 @@ def test_order_and_completeness_through_split_and_merge_under_load(settings: Set
         number = 0
         while not stop.is_set():
             user = f"user-{number * 7919 % 101}"
-            data = b"%d" % number
+            data = event(user, number)
             added[user].append(data)
             publisher.put_raw(user, data, settled.append)
             number += 1
@@ -71,7 +73,7 @@ def test_order_and_completeness_through_split_and_merge_under_load(settings: Set
     assert len(settled) == counters.events == sum(map(len, added.values()))
     assert counters.failed == 0
     assert counters.mispredicted > 0
-    assert (counters.reput > 0) == aggregate
+    assert (counters.reput > 0) == (records != "single")
     for drops in (True, False):
         assert delivered(kinesis, settings.stream, drops=drops) == added
 
@@ -92,10 +94,11 @@ def test_throttles_and_lost_answers_lose_nothing(settings: Settings, kinesis: An
         {"kind": "fail", "operation": "PutRecords", "when": "before", "rate": 0.1, "count": 5},
     )
     added: dict[str, list[bytes]] = defaultdict(list)
-    with KinesisPublisher(settings, Limits(aggregate_bytes=2_048, linger=0.01)) as publisher:
+    with KinesisPublisher(settings, Limits(pack_bytes=2_048, linger=0.01)) as publisher:
         for number in range(4_000):
-            added[f"user-{number % 23}"].append(b"%d" % number)
-            publisher.put_raw(f"user-{number % 23}", b"%d" % number)
+            user = f"user-{number % 23}"
+            added[user].append(event(user, number))
+            publisher.put_raw(user, event(user, number))
         publisher.flush(60)
         counters = publisher.counters
     assert (counters.delivered, counters.failed) == (4_000, 0)
@@ -118,7 +121,7 @@ def fill(publisher: KinesisPublisher) -> int:
 def test_a_full_buffer_holds_the_caller_back(settings: Settings, kinesis: Any, faults: Callable[..., None]) -> None:
     for shard in open_shards(kinesis, settings.stream):
         faults({"kind": "throttle", "shard_id": shard["ShardId"], "stream": settings.stream})
-    limits = Limits(buffer_bytes=100_000, record_bytes=60_000, aggregate_bytes=4_096)
+    limits = Limits(buffer_bytes=100_000, record_bytes=60_000, pack_bytes=4_096)
     with KinesisPublisher(settings, limits) as publisher:
         accepted = fill(publisher)
         assert 50 < accepted < 100
@@ -207,8 +210,7 @@ def test_an_answer_that_breaks_off_within_its_headers_is_no_answer(settings: Set
 
         dying = threading.Thread(target=answer_half)
         dying.start()
-        parcel = Parcel("shardId-000000000000", (), "user", None, b"data")
-        result = put_records(client, settings.stream, Put((parcel,)))
+        result = put_records(client, settings.stream, Put((parcel(b"data"),)))
         dying.join()
     assert isinstance(result, CallFailed)
     assert result.again

@@ -71,7 +71,7 @@ def load(settings: Settings, lines: list[bytes]) -> Iterator[None]:
                 lines.append(line)
                 publisher.put_raw(json.loads(line)["user_id"], line)
 
-    with KinesisPublisher(settings, Limits(aggregate_bytes=4_096, linger=0.02)) as publisher:
+    with KinesisPublisher(settings, Limits(pack_bytes=4_096, linger=0.02)) as publisher:
         thread = threading.Thread(target=put)
         thread.start()
         try:

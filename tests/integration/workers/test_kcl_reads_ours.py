@@ -18,6 +18,7 @@ import pytest
 from clickstream.records.aggregation import Aggregate
 from clickstream.records.routing import HashRange, Shard
 from producers.publisher.limits import Limits
+from producers.publisher.packing import Records
 from producers.publisher.puts import Parcel, Put
 from producers.publisher.rules import Publisher
 
@@ -79,9 +80,10 @@ def limits_of(shard: Shard) -> tuple[int, int]:
     return int.from_bytes(shard.hash_range.start, "big"), int.from_bytes(shard.hash_range.end, "big")
 
 
-def published(events: list[tuple[str, bytes]], shard_list: list[Shard]) -> list[Parcel]:
+def published(events: list[tuple[str, bytes]], shard_list: list[Shard], records: Records = "kpl") -> list[Parcel]:
     """Every record that a publisher puts for these events."""
-    publisher = Publisher(shard_list, Limits(shard_bytes_per_second=1e12, shard_records_per_second=1e12))
+    limits = Limits(records=records, shard_bytes_per_second=1e12, shard_records_per_second=1e12)
+    publisher = Publisher(shard_list, limits)
     for key, data in events:
         assert publisher.add(key, data, 0.0)
     publisher.flush(0.0)
@@ -115,6 +117,17 @@ def test_kcl_reads_explicit_hash_keys() -> None:
         assert aggregate.add(f"key-{number % 7}", b"%d" % number, hash_key)
         expected.append((number, f"key-{number % 7}", hash_key, b"%d" % number))
     assert deaggregate([(0, SPACE - 1, aggregate.encode())]) == [expected]
+
+
+@pytest.mark.parametrize("records", ["zstd", "gzip", "ndjson"])
+def test_kcl_delivers_a_block_as_it_is_whoever_is_foreign_in_it(records: Records) -> None:
+    """So the shard loop's own check is the only one, and the publisher need not put what is at home again."""
+    (parcel,) = published([(f"user-{n}", b"%d" % n) for n in range(100)], shards(1), records)
+    hashes = sorted(int.from_bytes(md5(f"user-{n}".encode()).digest(), "big") for n in range(100))
+    for (each,) in deaggregate(
+        [(0, SPACE - 1, parcel.data), (0, hashes[50], parcel.data), (hashes[-1], hashes[-1], parcel.data)]
+    ):
+        assert each[-1] == parcel.data
 
 
 def test_kcl_drops_an_aggregate_with_one_foreign_event_whole() -> None:

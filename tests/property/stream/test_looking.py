@@ -19,6 +19,7 @@ from consumers.explain.search import sightings
 from consumers.looking.tail import _lines
 from consumers.runtime.application import Inheritance
 from consumers.runtime.loop.duplicates import SeenEvents
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 
@@ -123,7 +124,7 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
                 parts = [kcls(100 * number, 0, "a", encoded)]
             records = [(boto3s(100 * number, "a", encoded), parts)]
         for record, delivered in records:
-            states[shard.shard_id].apply(delivered)
+            states[shard.shard_id].apply(list(opened(delivered)))
             shown += [json.loads(line)["event_id"] for line in _lines(shard, record, seen[shard.shard_id])[0]]
             for event_id in every_id:
                 found.setdefault(event_id, []).extend(sightings(record, ARRIVED_MS, event_id, shard))

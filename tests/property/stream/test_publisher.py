@@ -1,13 +1,14 @@
-"""The publisher against a stream that is resharded, throttles, loses calls and answers late, read as KCL reads it.
+"""The publisher against a stream that is resharded, throttles, loses calls and answers late, read as KCL and our loop read it.
 
-The stream and the reader below share no code with what they judge: hash keys are integers here, and aggregates are taken
-apart by aws-kinesis-agg.
+The stream and the reader below share no code with what they judge: hash keys are integers here, aggregates are taken apart by
+aws-kinesis-agg, blocks by zlib and by zstandard's stream reader, and an event names its user itself.
 """
 
 from __future__ import annotations
 
 import base64
 import sys
+import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,12 +17,14 @@ from math import inf
 from random import Random
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import RetryLater, Throttled
 from clickstream.records.routing import HashRange, Shard
 from producers.publisher.limits import Limits
+from producers.publisher.packing import Records
 from producers.publisher.puts import (
     Action,
     CallFailed,
@@ -37,28 +40,43 @@ from producers.publisher.puts import (
 from producers.publisher.rules import Publisher
 
 SPACE = 2**128
-Deaggregate = Callable[[bytes, str], list[tuple[str, bytes]]]
+Members = list[tuple[str, bytes]]
+"""(user, event) of one Kinesis record"""
+Apart = Callable[[bytes, str], Members]
+KPL = b"\xf3\x89\x9a\xc2"
 
 
 @pytest.fixture(scope="module")
-def deaggregate() -> Deaggregate:
-    """aws-kinesis-agg's reader; what its import leaves behind is undone."""
+def apart() -> Apart:
+    """The reader of records; what the import of aws-kinesis-agg leaves behind is undone."""
     path = sys.path[:]
     from aws_kinesis_agg.deaggregator import iter_deaggregate_records
 
     sys.path[:] = path
 
-    def apart(data: bytes, key: str) -> list[tuple[str, bytes]]:
+    def deaggregated(data: bytes, key: str) -> Members:
         record = {"SequenceNumber": "1", "PartitionKey": key, "Data": data, "ApproximateArrivalTimestamp": 0}
         return [
-            (
-                each["kinesis"]["partitionKey"],
-                base64.b64decode(each["kinesis"]["data"]) if "subSequenceNumber" in each["kinesis"] else data,
-            )
+            (each["kinesis"]["partitionKey"], base64.b64decode(each["kinesis"]["data"]))
             for each in iter_deaggregate_records([record], data_format="Boto3")
         ]
 
-    return apart
+    def members(data: bytes, key: str) -> Members:
+        if data.startswith(KPL):
+            return deaggregated(data, key)
+        text = inflated(data)
+        if not text.endswith(b"\n"):
+            return [(key, text)]
+        return [(line.split(b":")[1].decode(), line) for line in text[:-1].split(b"\n")]
+
+    return members
+
+
+def inflated(data: bytes) -> bytes:
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            return reader.read()
+    return zlib.decompress(data, 31) if data.startswith(b"\x1f\x8b") else data
 
 
 def number(key: str) -> int:
@@ -123,20 +141,20 @@ class Stream:
         ]
 
 
-def read(stream: Stream, deaggregate: Deaggregate, drops: Callable[[], bool]) -> dict[str, list[bytes]]:
+def read(stream: Stream, apart: Apart, drops: Callable[[], bool]) -> dict[str, list[bytes]]:
     """Each user's events as our consumers fold them: KCL, then the shard loop's own check, then duplicates away.
 
-    ``drops`` says for each record whether KCL's range filter is on: it then drops an aggregate with a foreign event whole;
-    while it is off (fresh children) it delivers all, and the shard loop refuses what is foreign. Shards are read in order of
-    their making, so parents before children.
+    ``drops`` says for each aggregate whether KCL's range filter is on: it then drops one with a foreign event whole; while it
+    is off (fresh children), and of a block always, it delivers all, and the shard loop refuses what is foreign. Shards are read
+    in order of their making, so parents before children.
     """
     folded: dict[str, list[bytes]] = defaultdict(list)
     seen: set[bytes] = set()
     for shard in stream.shards:
         for partition_key, data in shard.log:
-            members = deaggregate(data, partition_key)
+            members = apart(data, partition_key)
             at_home = [shard.start <= number(key) <= shard.end for key, _ in members]
-            if drops() and not all(at_home):
+            if data.startswith(KPL) and drops() and not all(at_home):
                 continue
             for (key, event), home in zip(members, at_home, strict=True):
                 if home and event not in seen:
@@ -159,10 +177,10 @@ class Run:
         self.puts: list[Put] = []
         self.count = 0
 
-    def add(self, user: int, size: int) -> None:
+    def add(self, user: int, size: int, filling: bytes = b".") -> None:
         self.count += 1
-        event = b"%d:" % self.count + b"." * size
         key = f"üser-{user}"
+        event = b"%d:%b:" % (self.count, key.encode()) + filling * size + b"|"
         if self.publisher.add(key, event, self.now, token=event):
             self.added[key].append(event)
 
@@ -232,6 +250,7 @@ outcomes = st.integers(0, 8)
 steps = st.one_of(
     st.tuples(st.just("add"), st.integers(0, 9), st.integers(0, 120)),
     st.tuples(st.just("add"), st.integers(0, 9), st.just(700)),
+    st.tuples(st.just("add"), st.integers(0, 9), st.integers(1, 3), st.just(b"\n")),
     st.tuples(st.just("wait"), st.floats(0, 0.3)),
     st.tuples(st.just("apply"), st.integers(0, 3), outcomes),
     st.tuples(st.just("answer"), st.integers(0, 3), outcomes),
@@ -253,30 +272,56 @@ def play(run: Run, script: list[tuple[object, ...]]) -> None:
     run.finish()
 
 
-SMALL = {"aggregate_bytes": 512, "record_bytes": 4096, "put_bytes": 8192, "put_records": 3, "time_to_live": 1e9}
+kinds: st.SearchStrategy[Records] = st.sampled_from(("zstd", "gzip", "ndjson", "kpl", "single"))
 
 
-@settings(deadline=None, max_examples=300)
-@given(st.integers(1, 4), st.booleans(), scripts, st.randoms(use_true_random=False))
+def small(records: Records, time_to_live: float = 1e9) -> Limits:
+    return Limits(
+        records=records,
+        pack_bytes=512,
+        pack_lines=8,
+        record_bytes=4096,
+        put_bytes=8192,
+        put_records=3,
+        time_to_live=time_to_live,
+    )
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.integers(1, 4), kinds, scripts, st.randoms(use_true_random=False))
 def test_no_event_is_lost_and_each_users_order_holds(
-    deaggregate: Deaggregate, shards: int, aggregate: bool, script: list[tuple[object, ...]], random: Random
+    apart: Apart, shards: int, records: Records, script: list[tuple[object, ...]], random: Random
 ) -> None:
-    run = Run(shards, Limits(aggregate=aggregate, **SMALL))  # type: ignore[arg-type]  # numbers of both kinds
+    run = Run(shards, small(records))
     play(run, script)
     for drops in (lambda: True, lambda: False, lambda: random.random() < 0.5):
-        assert read(run.stream, deaggregate, drops) == run.added
+        assert read(run.stream, apart, drops) == run.added
     assert sorted(each.token for each in run.settled if isinstance(each, Delivered)) == sorted(  # type: ignore[type-var]
         event for events in run.added.values() for event in events
     )
     assert not any(isinstance(each, Failed) for each in run.settled)
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.integers(1, 4), st.booleans(), scripts)
-def test_every_put_keeps_to_the_limits(
-    deaggregate: Deaggregate, shards: int, aggregate: bool, script: list[tuple[object, ...]]
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 4), kinds, scripts)
+def test_what_is_delivered_lies_in_the_shard_of_its_user(
+    apart: Apart, shards: int, records: Records, script: list[tuple[object, ...]]
 ) -> None:
-    run = Run(shards, Limits(aggregate=aggregate, **SMALL))  # type: ignore[arg-type]  # numbers of both kinds
+    run = Run(shards, small(records))
+    play(run, script)
+    by_id = {shard.id: shard for shard in run.stream.shards}
+    for each in run.settled:
+        assert isinstance(each, Delivered)
+        shard = by_id[each.shard_id]
+        partition_key, data = shard.log[int(each.sequence_number) - 1]
+        ((user, _),) = [member for member in apart(data, partition_key) if member[1] == each.token]
+        assert shard.start <= number(user) <= shard.end
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 4), kinds, scripts)
+def test_every_put_keeps_to_the_limits(apart: Apart, shards: int, records: Records, script: list[tuple[object, ...]]) -> None:
+    run = Run(shards, small(records))
     play(run, script)
     ranges = {shard.id: range(shard.start, shard.end + 1) for shard in run.stream.shards}
     for put in run.puts:
@@ -285,29 +330,30 @@ def test_every_put_keeps_to_the_limits(
         assert sum(sizes) <= run.limits.put_bytes
         keys: list[str] = []
         for parcel in put.parcels:
-            members = deaggregate(parcel.data, parcel.partition_key)
+            members = apart(parcel.data, parcel.partition_key)
             assert all(number(key) in ranges[parcel.shard_id] for key, _ in members)
-            assert aggregate or len(members) == 1
-            assert len(members) == 1 or len(parcel.data) <= run.limits.aggregate_bytes
+            if len(members) > 1:
+                assert records != "single"
+                assert max(len(parcel.data), len(inflated(parcel.data))) <= 512
+                assert len(members) <= 8 or records == "kpl"
             keys += {key for key, _ in members}
             hash_key = number(parcel.partition_key) if parcel.explicit_hash_key is None else int(parcel.explicit_hash_key)
             assert hash_key in ranges[parcel.shard_id]
         assert len(keys) == len(set(keys)), "two records of one user in one call may change places"
 
 
-@settings(deadline=None, max_examples=150)
-@given(st.integers(1, 3), st.booleans(), st.floats(0.05, 1.0), scripts)
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1, 3), kinds, st.floats(0.05, 1.0), scripts)
 def test_every_event_is_settled_once_even_when_it_expires(
-    deaggregate: Deaggregate, shards: int, aggregate: bool, time_to_live: float, script: list[tuple[object, ...]]
+    apart: Apart, shards: int, records: Records, time_to_live: float, script: list[tuple[object, ...]]
 ) -> None:
-    limits = Limits(aggregate=aggregate, **SMALL | {"time_to_live": time_to_live})  # type: ignore[arg-type]  # both kinds
-    run = Run(shards, limits)
+    run = Run(shards, small(records, time_to_live))
     play(run, script)
     added = [event for events in run.added.values() for event in events]
     assert sorted(each.token for each in run.settled) == sorted(added)  # type: ignore[type-var]  # the tokens are bytes
     counters = run.publisher.counters
     assert (counters.delivered + counters.failed, counters.events) == (len(added), len(added))
-    folded = read(run.stream, deaggregate, lambda: True)
+    folded = read(run.stream, apart, lambda: True)
     delivered = {each.token for each in run.settled if isinstance(each, Delivered)}
     for user, events in run.added.items():
         kept = [event for event in folded[user] if event in delivered]

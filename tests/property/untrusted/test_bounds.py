@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from clickstream import events
 from clickstream.errors import Rejected
-from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from producers.collector.reception import Refusal, receive
 
@@ -63,7 +64,7 @@ _complete = st.builds(
 
 
 def read(key: str, data: bytes, arrived_ms: int) -> Rejected | events.AnyEvent:
-    decoded = decode_batch([Record(data, key, "1", 0, arrived_ms)])
+    decoded = decode(opened([Record(data, key, "1", 0, arrived_ms)]))
     return decoded.rejections[0].error if decoded.rejections else decoded.events[0]
 
 

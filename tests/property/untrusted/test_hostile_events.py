@@ -16,7 +16,8 @@ from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from consumers.runtime.application import Application
-from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 from infra.local import resources
@@ -104,7 +105,7 @@ def test_each_record_becomes_an_event_or_one_reason_that_quotes_nothing_of_it(li
         )
         for n, data in enumerate(lines)
     ]  # fmt: skip
-    decoded = decode_batch(records)
+    decoded = decode(opened(records))
     assert len(decoded.events) + len(decoded.rejections) == len(records)
     for rejection in decoded.rejections:
         assert isinstance(rejection.error, Rejected)

@@ -139,7 +139,7 @@ class Child:
                 effects_interval_ms=plan.effects_interval_ms,
                 interval_ms=plan.commit_interval_ms,
                 checkpoint_interval_ms=plan.checkpoint_interval_ms,
-                window_records=plan.window_records,
+                window_events=plan.window_records,
             ),
             clock_ms=process.clock_ms,
             monotonic_s=lambda: scheduler.now / 1000,

@@ -19,6 +19,8 @@ from consumers.runtime.loop.commits import Commits, Landed
 from consumers.runtime.loop.decoding import Home
 from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.loop.folding import Folding
+from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
+from consumers.runtime.loop.opening import Opened
 from consumers.runtime.loop.owned_lease import OwnedLease
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer
@@ -63,13 +65,11 @@ def planted(name: str) -> Iterator[None]:
 @bug
 def checkpoint_before_commit() -> list[Replacement]:
     """The checkpoint names what was delivered, not what is durable."""
-    commit_if_due = OwnedLease._commit_if_due
 
-    def wrong(self: OwnedLease) -> None:
-        commit_if_due(self)
-        self._checkpoint.durable = self._checkpoint.delivered
+    def wrong(self: KclCheckpoint, last: Opened) -> None:
+        self._whole = last.for_kcl
 
-    return [(OwnedLease, "_commit_if_due", wrong)]
+    return [(KclCheckpoint, "folded", wrong)]
 
 
 @bug

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
+
+import zstandard
+
 from clickstream.records.aggregation import decode, is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
+from producers.publisher.packing import Member, Records
 from producers.publisher.puts import Parcel, Placed, Put
 from producers.publisher.rules import Publisher
 
@@ -43,7 +48,18 @@ def the_put(publisher: Publisher, now: float) -> Put:
 
 
 def events(parcel: Parcel) -> list[bytes]:
-    return [data for _, _, data in decode(parcel.data)] if is_aggregated(parcel.data) else [parcel.data]
+    data = parcel.data
+    if is_aggregated(data):
+        return [event for _, _, event in decode(data)]
+    if data.startswith(b"\x28\xb5\x2f\xfd"):
+        data = zstandard.ZstdDecompressor().stream_reader(data).read()
+    elif data.startswith(b"\x1f\x8b"):
+        data = zlib.decompress(data, 31)
+    return data[:-1].split(b"\n") if data.endswith(b"\n") else [data]
+
+
+def parcel(data: bytes, *, user: str = "u", shard_id: str = "s", records: Records = "single") -> Parcel:
+    return Parcel(shard_id, (Member(0, user, data, hash_key(user), 0.0, None),), records)
 
 
 def accept(publisher: Publisher, put: Put, now: float) -> None:

@@ -11,8 +11,9 @@ from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
 from clickstream.records.routing import HashRange, Shard
 from producers.publisher.calls import put_records
 from producers.publisher.limits import Limits
-from producers.publisher.puts import CallFailed, Failed, Parcel, Put, Refused
+from producers.publisher.puts import CallFailed, Failed, Put, Refused
 from producers.publisher.rules import Publisher
+from tests.unit.producers.shards import parcel
 
 ARN = "arn:aws:kinesis:eu-north-1:123456789012:stream/shop"
 DENIED = f"User: arn:aws:sts::1:assumed-role/x is not authorized to perform: kinesis:PutRecords on resource: {ARN} because"
@@ -53,7 +54,7 @@ def refused(code: str, message: str = "no", status: int = 400) -> ClientError:
 
 
 def whole(answer: dict[str, Any] | Exception) -> CallFailed:
-    result = put_records(cast(Any, Kinesis(answer)), "shop", Put((Parcel("s", (), "u", None, b"data"),)))
+    result = put_records(cast(Any, Kinesis(answer)), "shop", Put((parcel(b"data"),)))
     assert isinstance(result, CallFailed)
     return result
 
@@ -70,7 +71,7 @@ def test_what_is_not_allowed_is_put_again(code: str) -> None:
 def test_one_record_that_is_not_allowed_is_put_again(code: str) -> None:
     """KMS and permissions may also be told record by record, in a call that succeeds."""
     answer = {"Records": [{"ErrorCode": code, "ErrorMessage": "no"}]}
-    (outcome,) = cast(list[Any], put_records(cast(Any, Kinesis(answer)), "shop", Put((Parcel("s", (), "u", None, b""),))))
+    (outcome,) = cast(list[Any], put_records(cast(Any, Kinesis(answer)), "shop", Put((parcel(b""),))))
     assert isinstance(outcome, Refused)
     assert isinstance(outcome.error, Forbidden)
 

@@ -7,12 +7,15 @@ from math import inf
 import pytest
 
 from clickstream.errors import InvalidEvent, Missing, RetryLater, Throttled, TooLarge
-from clickstream.records.aggregation import decode
+from clickstream.records.aggregation import is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, hash_key
 from producers.publisher.limits import Limits, Pace
-from producers.publisher.puts import CallFailed, Delivered, Failed, Placed, Refused
+from producers.publisher.packing import Records
+from producers.publisher.puts import CallFailed, Delivered, Failed, Parcel, Placed, Refused
 from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, ONE, TWO, accept, events, puts, shard, the_put
+
+KINDS: tuple[Records, ...] = ("zstd", "gzip", "ndjson", "kpl")
 
 # -- when
 
@@ -28,15 +31,28 @@ def test_an_event_waits_for_company_as_long_as_the_linger() -> None:
     assert publisher.wake_at == inf
 
 
-def test_a_full_record_waits_for_nothing() -> None:
-    publisher = Publisher(ONE, Limits(aggregate_bytes=1_000))
+@pytest.mark.parametrize("records", KINDS)
+def test_a_full_record_waits_for_nothing(records: Records) -> None:
+    publisher = Publisher(ONE, Limits(records=records, pack_bytes=1_000))
     for _ in range(9):
-        publisher.add("a", bytes(100), 0.0)
+        publisher.add("a", b"." * 100, 0.0)
     assert publisher.wake_at == 0.1
-    publisher.add("a", bytes(100), 0.0)
+    publisher.add("a", b"." * 100, 0.0)
     assert publisher.wake_at == 0.0
     (parcel,) = the_put(publisher, 0.0).parcels
-    assert 900 < len(parcel.data) <= 1_000
+    assert events(parcel) == [b"." * 100] * 9
+    assert len(parcel.data) <= 1_000
+
+
+def test_a_record_is_full_of_lines_too() -> None:
+    publisher = Publisher(ONE, Limits(pack_lines=3))
+    for number in range(7):
+        publisher.add("a", b"%d" % number, 0.0)
+        assert publisher.wake_at == (0.1 if number < 2 else 0.0)
+    put = the_put(publisher, 0.0)
+    assert events(put.parcels[0]) == [b"0", b"1", b"2"]
+    accept(publisher, put, 0.0)
+    assert events(the_put(publisher, 0.01).parcels[0]) == [b"3", b"4", b"5"]
 
 
 def test_flush_lets_what_was_added_so_far_wait_for_nothing() -> None:
@@ -50,23 +66,26 @@ def test_flush_lets_what_was_added_so_far_wait_for_nothing() -> None:
     assert publisher.wake_at == pytest.approx(0.13)
 
 
-def test_a_shard_is_written_at_its_share_of_the_limits() -> None:
-    limits = Limits()
+@pytest.mark.parametrize(("records", "ratio"), [("kpl", 1.0), ("ndjson", 1.0), ("zstd", 4.0), ("gzip", 4.0)])
+def test_a_shard_is_written_at_its_share_of_the_limits(records: Records, ratio: float) -> None:
+    """Of the bytes that are really put: what is compressed brings more events through the same shard."""
+    limits = Limits(records=records)
     publisher = Publisher(ONE, limits)
-    now, size = 0.0, 0
+    now, size, number = 0.0, 0, 0
     while now < 4.0:
-        while publisher.add("a", bytes(256), now):
-            pass
+        while publisher.add("a", b"%08d" % number * 32, now):
+            number += 1
         for put in puts(publisher, now):
             size += sum(parcel.size for parcel in put.parcels)
             accept(publisher, put, now)
         now = max(publisher.wake_at, now)
     allowed = limits.shard_bytes_per_second * limits.shard_share
-    assert 0.99 * allowed * now < size <= allowed * (now + Pace.CATCH_UP) + limits.aggregate_bytes
+    assert 0.99 * allowed * now < size <= allowed * (now + Pace.CATCH_UP) + limits.full_bytes
+    assert publisher.counters.delivered * 256 > 0.9 * ratio * size
 
 
 def test_small_plain_records_are_held_to_the_record_limit() -> None:
-    limits = Limits(aggregate=False, buffer_bytes=2 * 1024 * 1024)
+    limits = Limits(records="single", buffer_bytes=2 * 1024 * 1024)
     publisher = Publisher(ONE, limits)
     now, records, number = 0.0, 0, 0
     while now < 3.0:
@@ -82,31 +101,54 @@ def test_small_plain_records_are_held_to_the_record_limit() -> None:
 # -- what
 
 
-def test_one_event_travels_plain_and_several_as_an_aggregate_inside_the_range() -> None:
-    publisher = Publisher(TWO)
+@pytest.mark.parametrize("records", KINDS)
+def test_one_event_travels_plain_and_several_together_inside_the_range(records: Records) -> None:
+    publisher = Publisher(TWO, Limits(records=records))
     publisher.add(HIGH[0], b"1", 0.0)
     publisher.add(LOW[0], b"2", 0.0)
     publisher.add(LOW[1], b"3", 0.0)
     low, high = the_put(publisher, 0.1).parcels
     assert (low.shard_id, low.partition_key) == ("low", LOW[0])
     assert low.explicit_hash_key == str(int.from_bytes(hash_key(LOW[0]), "big"))
-    assert [(key, data) for key, _, data in decode(low.data)] == [(LOW[0], b"2"), (LOW[1], b"3")]
+    assert events(low) == [b"2", b"3"]
+    assert is_aggregated(low.data) == (records == "kpl")
     assert (high.shard_id, high.partition_key, high.explicit_hash_key, high.data) == ("high", HIGH[0], None, b"1")
 
 
-def test_an_event_too_large_for_an_aggregate_travels_alone_and_in_its_turn() -> None:
-    publisher = Publisher(ONE, Limits(aggregate_bytes=1_000))
-    sizes = [10, 10, 5_000, 10]
-    for size in sizes:
-        publisher.add("a", bytes(size), 0.0)
-    seen: list[list[int]] = []
+def sent(publisher: Publisher) -> list[list[bytes]]:
+    """The records of one shard in their order, until nothing is left."""
+    records = []
     now = 0.2
     while publisher.pending:
         put = the_put(publisher, now)
-        seen.append([len(event) for event in events(put.parcels[0])])
+        records.append(events(put.parcels[0]))
         accept(publisher, put, now)
         now += 1
-    assert seen == [[10, 10], [5_000], [10]]
+    return records
+
+
+@pytest.mark.parametrize("records", KINDS)
+def test_an_event_too_large_for_company_travels_alone_and_in_its_turn(records: Records) -> None:
+    publisher = Publisher(ONE, Limits(records=records, pack_bytes=1_000))
+    for size in (10, 10, 5_000, 10):
+        publisher.add("a", b"." * size, 0.0)
+    assert [[len(event) for event in record] for record in sent(publisher)] == [[10, 10], [5_000], [10]]
+
+
+@pytest.mark.parametrize("odd", [b'{\n"a":1}', b"", b" \t", b"\x28\xb5\x2f\xfd.", b"\x1f\x8b.", b"\xf3\x89\x9a\xc2."])
+def test_what_is_no_line_for_a_reader_spoils_no_others_record(odd: bytes) -> None:
+    publisher = Publisher(ONE, Limits(records="ndjson"))
+    for event in (b"1", b"2", odd, b"3", b"4"):
+        publisher.add("a", event, 0.0)
+    together, *others = [put_alone(publisher, 0.2 + now) for now in range(3)]
+    assert [parcel.data for parcel in (together, *others)] == [b"1\n2\n", odd, b"3\n4\n"]
+
+
+def put_alone(publisher: Publisher, now: float) -> Parcel:
+    put = the_put(publisher, now)
+    accept(publisher, put, now)
+    (parcel,) = put.parcels
+    return parcel
 
 
 def test_the_record_limit_is_kept_to_the_byte() -> None:
@@ -128,7 +170,7 @@ def test_an_unusable_partition_key_is_refused(key: str) -> None:
     ("limits", "sizes"),
     [
         (Limits(put_records=2), [2, 2, 1]),
-        (Limits(put_bytes=3_000, record_bytes=3_000, aggregate_bytes=1_000), [2, 2, 1]),
+        (Limits(put_bytes=3_000, record_bytes=3_000, pack_bytes=1_000), [2, 2, 1]),
         (Limits(), [5]),
     ],
 )
@@ -146,7 +188,7 @@ def test_calls_are_cut_to_what_kinesis_takes(limits: Limits, sizes: list[int]) -
 
 
 def test_plain_records_of_one_call_have_different_users_and_keep_each_users_order() -> None:
-    publisher = Publisher(ONE, Limits(aggregate=False))
+    publisher = Publisher(ONE, Limits(records="single"))
     added = [(f"user-{number % 150}", b"%d" % number) for number in range(400)] + [("user-0", b"last")]
     for key, data in added:
         publisher.add(key, data, 0.0)
@@ -167,7 +209,7 @@ def test_plain_records_of_one_call_have_different_users_and_keep_each_users_orde
 
 
 def test_a_full_buffer_refuses_until_something_is_settled() -> None:
-    publisher = Publisher(ONE, Limits(buffer_bytes=10_000, record_bytes=8_000, aggregate_bytes=4_000))
+    publisher = Publisher(ONE, Limits(buffer_bytes=10_000, record_bytes=8_000, pack_bytes=4_000))
     while publisher.add("a", bytes(1_000), 0.0):
         pass
     assert 6_000 < publisher.pending_bytes <= 10_000
@@ -244,7 +286,7 @@ def test_a_call_that_may_succeed_later_is_repeated_as_it_was() -> None:
 def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     publisher = Publisher(ONE, Limits(time_to_live=1.0, backoff_limit=0.3))
     publisher.add("a", b"old", 0.0)
-    publisher.add("b", b"young", 0.09)
+    publisher.add("b", b"young", 0.09, token="young")
     now = 0.1
     while not (settled := publisher.settled()):
         for put in puts(publisher, now):
@@ -255,12 +297,18 @@ def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     assert isinstance(failed, Failed)
     assert (failed.data, type(failed.error)) == (b"old", RetryLater)
     assert publisher.pending == 1
+    # what is left of the record goes on without it
+    put = the_put(publisher, publisher.wake_at)
+    assert events(put.parcels[0]) == [b"young"]
+    accept(publisher, put, 1.08)
+    assert publisher.settled() == [Delivered("young", "whole", "1")]
 
 
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"aggregate_bytes": 1024 * 1024},
+        {"pack_bytes": 1024 * 1024},
+        {"pack_lines": 10_001},
         {"record_bytes": 6 * 1024 * 1024},
         {"buffer_bytes": 1_000},
         {"shard_share": 0.0},

@@ -7,7 +7,8 @@ import pytest
 from clickstream.errors import RetryLater
 from clickstream.records.routing import Shard
 from producers.publisher.limits import Limits
-from producers.publisher.puts import CallFailed, Placed, Put, RefreshShardMap
+from producers.publisher.packing import Records
+from producers.publisher.puts import CallFailed, Delivered, Placed, Put, RefreshShardMap
 from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, MERGED, ONE, SPLIT, TWO, events, the_put
 
@@ -19,7 +20,7 @@ def resharded(before: list[Shard], keys: list[str], limits: Limits | None = None
     return publisher, the_put(publisher, 0.1)
 
 
-def test_an_aggregate_that_fits_the_child_whole_is_delivered() -> None:
+def test_a_record_that_fits_the_child_whole_is_delivered() -> None:
     publisher, put = resharded(ONE, LOW[:3])
     publisher.on_result(put, [Placed("low", "1")], 0.2)
     assert publisher.due(0.2) == [RefreshShardMap()]
@@ -30,7 +31,7 @@ def test_an_aggregate_that_fits_the_child_whole_is_delivered() -> None:
 
 
 def test_an_aggregate_with_one_foreign_event_is_put_again_whole_by_the_new_map() -> None:
-    publisher, put = resharded(ONE, [*LOW[:3], HIGH[0]])
+    publisher, put = resharded(ONE, [*LOW[:3], HIGH[0]], Limits(records="kpl"))
     publisher.on_result(put, [Placed("low", "1")], 0.2)
     publisher.add(LOW[0], b"later", 0.2)
     assert publisher.due(0.2) == [RefreshShardMap()]
@@ -40,6 +41,22 @@ def test_an_aggregate_with_one_foreign_event_is_put_again_whole_by_the_new_map()
     assert (low.shard_id, events(low)) == ("low", [b"0", b"1", b"2", b"later"])
     assert (high.shard_id, events(high)) == ("high", [b"3"])
     assert publisher.counters.reput == 4
+
+
+@pytest.mark.parametrize("records", ["zstd", "gzip", "ndjson"])
+def test_of_a_block_only_the_foreign_events_are_put_again_by_the_new_map(records: Records) -> None:
+    publisher, put = resharded(ONE, [LOW[0], HIGH[0], LOW[1], HIGH[1], HIGH[0]], Limits(records=records))
+    publisher.on_result(put, [Placed("low", "1")], 0.2)
+    publisher.add(HIGH[0], b"later", 0.2, token="later")
+    publisher.due(0.2)
+    publisher.on_shard_map(SPLIT, 0.3)
+    assert publisher.settled() == [Delivered(0, "low", "1"), Delivered(2, "low", "1")]
+    again = the_put(publisher, 0.4)
+    (high,) = again.parcels
+    assert (high.shard_id, high.partition_key, events(high)) == ("high", HIGH[0], [b"1", b"3", b"4", b"later"])
+    publisher.on_result(again, [Placed("high", "1")], 0.5)
+    assert [each.token for each in publisher.settled()] == [1, 3, 4, "later"]
+    assert (publisher.counters.reput, publisher.counters.delivered, publisher.pending_bytes) == (3, 6, 0)
 
 
 def test_after_a_merge_everything_is_at_home() -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from clickstream import events
 from clickstream.errors import Rejected, Undecodable
+from clickstream.records.blocks import events_in
 from load.traffic import bounds
 from load.traffic.faults import Emission
 from load.traffic.hostility import FLOOD, Hostiles
 from load.traffic.plan import Plan
 from load.traffic.unreadable_aggregates import unreadable_aggregates
+from load.traffic.unreadable_blocks import unreadable_blocks
 from load.verdict.derivation import purchases
 from load.verdict.send_log import SendLog
 
@@ -63,6 +65,14 @@ def test_the_largest_events_stand_on_both_sides_of_the_bound() -> None:
 def test_rubbish_is_no_event_and_one_line(rubbish: bytes) -> None:
     assert refused(rubbish) == "$"
     assert b"\n" not in rubbish
+
+
+@pytest.mark.parametrize("number", range(len(unreadable_blocks())))
+def test_unreadable_blocks_stand_for_one_event_each_which_is_none(number: int) -> None:
+    data = unreadable_blocks()[number]
+    assert events_in(data) == [(0, data)]
+    with pytest.raises(Undecodable):
+        events.decode(data)
 
 
 @pytest.mark.parametrize("aggregate", unreadable_aggregates())

@@ -16,7 +16,8 @@ from clickstream.errors import Forbidden, Unwritable
 from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
 from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter, decoded, without_values
-from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 from consumers.runtime.state.shard_state import ShardState
@@ -189,15 +190,15 @@ def test_a_nested_value_that_an_upcast_writes_out_is_a_rejection() -> None:
     for depth in range(500, 1_000):  # which of them exceeds the recursion limit depends on the caller
         nested = "[" * depth + "]" * depth
         data = f'{{"type":"purchase","schema_version":1,"amount":"1.2","items":[],"currency":{nested}}}'.encode()
-        assert len(decode_batch([_record(data)]).rejections) == 1
+        assert len(decode(opened([_record(data)])).rejections) == 1
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(BYTES, min_size=1, max_size=5))
 def test_no_bytes_can_end_the_reader(batch: list[bytes]) -> None:
     records = [_record(data, 10 + n) for n, data in enumerate(batch)]
-    decoded_batch = decode_batch(records)
-    assert len(decoded_batch.events) + len(decoded_batch.rejections) == len(batch)
+    found = decode(opened(records))
+    assert len(found.events) + len(found.rejections) == len(batch)
     state = ShardState("counting", CountingFold(), WHOLE_SPACE)
-    assert state.apply(records).records == len(batch)
+    assert state.apply(list(opened(records))).events == len(batch)
     state.snapshot()

@@ -124,7 +124,7 @@ class Record(messages.Record):  # type: ignore[misc]  # amazon_kclpy ships no ty
         return datetime.fromtimestamp(self._record.approximate_arrival_timestamp / 1000.0)
 
     @property
-    def partition_key(self) -> str:
+    def partition_key(self) -> str | None:
         return self._record.partition_key
 
     def get(self, field: str) -> Any:

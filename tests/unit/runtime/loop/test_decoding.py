@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from clickstream.events import Login, encode
-from consumers.runtime.loop.decoding import decode_batch
+from consumers.runtime.loop.decoding import decode
+from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 
 NOW = 1_764_000_000_000
@@ -29,7 +30,7 @@ def test_a_rejection_does_not_keep_its_batch_alive(bad: bytes) -> None:
     before = sys.getrefcount(records)
     gc.disable()
     try:
-        (rejection,) = decode_batch(records).rejections
+        (rejection,) = decode(opened(records)).rejections
         after = sys.getrefcount(records)
     finally:
         gc.enable()

@@ -304,7 +304,7 @@ def test_shutdown_commits_and_checkpoints_everything() -> None:
 
 def test_a_full_window_waits_instead_of_growing() -> None:
     world = World()
-    policy = CommitPolicy(interval_ms=0, checkpoint_interval_ms=0, window_records=2)
+    policy = CommitPolicy(interval_ms=0, checkpoint_interval_ms=0, window_events=2)
     loop = started(world.loop(policy=policy))
     for n in range(6):
         deliver(loop, world.checkpointer, record(login(f"e{n}"), 10 + n))
