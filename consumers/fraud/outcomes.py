@@ -9,8 +9,6 @@ A decision's key is its event id, unless that was used before (``Decision.key``)
 Every item is a function of the decision that stands: whoever writes it again writes the same.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -44,7 +42,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     money_caught: int = 0
 
     @classmethod
-    def of(cls, judged: Iterable[tuple[Verdict, int, str | None]]) -> Truth:
+    def of(cls, judged: Iterable[tuple[Verdict, int, str | None]]) -> "Truth":
         """Of decisions as (verdict, euro cents, what is known of it); None: nothing."""
         known = [
             (verdict is not Verdict.APPROVE, cents, kind != GENUINE) for verdict, cents, kind in judged if kind is not None
@@ -68,7 +66,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
         """The share of the frauds that were caught; None without known frauds."""
         return self.caught / self.frauds if self.frauds else None
 
-    def __add__(self, other: Truth) -> Truth:
+    def __add__(self, other: "Truth") -> "Truth":
         return Truth(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 

@@ -4,8 +4,6 @@ A message says which step an order has come to; its attribute ``step`` is what q
 the epoch, amounts integer minor units.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
@@ -39,7 +37,7 @@ class Order(Bought, frozen=True, kw_only=True):
 
     lines: tuple[Line, ...]
 
-    def repeats(self, other: Order) -> bool:
+    def repeats(self, other: "Order") -> bool:
         """Whether it orders what the other one has ordered: the same user, and the same goods for the same money."""
         return self.purchase == other.purchase and self.lines == other.lines
 

@@ -1,7 +1,5 @@
 """How far a fold has come: a record's place in its shard, compared as numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import msgspec
@@ -24,7 +22,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
         return f"{self.sequence:0{_SEQUENCE_DIGITS}d}.{self.sub:0{_SUB_DIGITS}d}"
 
     @classmethod
-    def parse(cls, text: str) -> Position:
+    def parse(cls, text: str) -> "Position":
         """The inverse of ``str()``; raises ValueError."""
         sequence, _, sub = text.partition(".")
         return cls(int(sequence), int(sub))

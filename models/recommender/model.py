@@ -1,7 +1,5 @@
 """The recommender as the shop uses it: item ids in, item ids out; and as the registry keeps it: two files without pickle."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping, Sequence, Set
@@ -71,7 +69,7 @@ class Recommender:
         self._scorer = Scorer(neighbourhoods, parameters, are_queries(vocabulary))
 
     @classmethod
-    def of(cls, model: Model) -> Recommender:
+    def of(cls, model: Model) -> "Recommender":
         places = {item: place for place, item in enumerate(model.vocabulary)}
         return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
 

@@ -1,7 +1,5 @@
 """A bound on the bytes that requests hold in memory at once, from their first byte to their answer."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,7 +12,7 @@ class Budget:
         self.used = 0
 
     @contextmanager
-    def lease(self) -> Iterator[Lease]:
+    def lease(self) -> "Iterator[Lease]":
         """A share that can grow, given back at the end of the block."""
         lease = Lease(self)
         try:
