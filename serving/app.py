@@ -14,9 +14,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
+from consumers.explain.views import Life
 from serving import metrics
 from serving.api import openapi
-from serving.api.explain import Lives, Searches
+from serving.api.explain import Searches
 from serving.api.fraud import Risk
 from serving.api.recommendations import Visitors
 from serving.api.routes import Readers, json, offered, routes
@@ -46,7 +47,7 @@ def create_app(
     period_s: float = PERIOD_S,
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
-    lives: Lives | None = None,
+    lives: Callable[..., Life] | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
 ) -> Starlette:

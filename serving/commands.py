@@ -87,7 +87,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
-        lives=Explainer(clients, surroundings),
+        lives=Explainer(clients, surroundings).life,
         token=token,
         client_keys=clients_of_ours,
     )

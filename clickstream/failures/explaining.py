@@ -39,18 +39,8 @@ _BY_TYPE = {
 #: AWS's error codes → what to do
 _BY_CODE = {
     **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), _DENIED),
-    **dict.fromkeys(
-        (
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
-        _EXPIRED,
-    ),
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"), _EXPIRED),
+    **dict.fromkeys(("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"), _EXPIRED),
 }
 
 

@@ -31,9 +31,8 @@ from producers.collector.clients.fingerprints import Fingerprints
 from producers.collector.clients.keys import ApiKey
 from producers.collector.delivery import Fate, Puts, deliver
 from producers.collector.health import StreamHealth
-from producers.collector.memory import Budget
 from producers.collector.meters import EVENTS, Meter
-from producers.collector.reading import form_of, read_body
+from producers.collector.reading import Budget, form_of, read_body
 from producers.collector.reception import Refusal, receive
 
 #: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
