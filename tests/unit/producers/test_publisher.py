@@ -55,6 +55,23 @@ def test_a_record_is_full_of_lines_too() -> None:
     assert events(the_put(publisher, 0.01).parcels[0]) == [b"3", b"4", b"5"]
 
 
+@pytest.mark.parametrize(("later", "shards"), [(0.05, ["low", "high"]), (0.06, ["low"])])
+def test_what_has_waited_half_of_the_linger_shares_the_call_of_another_shard(later: float, shards: list[str]) -> None:
+    publisher = Publisher(TWO, Limits(linger=0.1))
+    publisher.add(LOW[0], b"1", 0.0)
+    publisher.add(HIGH[0], b"2", later)
+    assert puts(publisher, 0.09) == []
+    assert [parcel.shard_id for parcel in the_put(publisher, 0.1).parcels] == shards
+
+
+def test_a_shard_that_backs_off_shares_no_call() -> None:
+    publisher = Publisher(TWO, Limits(backoff=10.0, backoff_limit=10.0))
+    publisher.add(LOW[0], b"1", 0.0)
+    publisher.on_result(the_put(publisher, 0.1), [Refused(Throttled("busy"))], 0.1)
+    publisher.add(HIGH[0], b"2", 0.1)
+    assert [parcel.shard_id for parcel in the_put(publisher, 0.2).parcels] == ["high"]
+
+
 def test_flush_lets_what_was_added_so_far_wait_for_nothing() -> None:
     publisher = Publisher(ONE)
     publisher.add("a", b"1", 0.0)
