@@ -6,8 +6,6 @@ raises the schema version and adds a step to ``clickstream.upcasting``. Money is
 times are integer milliseconds since the epoch, UTC.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Literal
