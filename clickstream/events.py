@@ -174,14 +174,12 @@ def decode(data: bytes) -> AnyEvent:
 def decode_lines(text: bytes) -> list[AnyEvent] | None:
     """The events of NDJSON, one to each line; None when any line is no event of this version, or blank: decode each alone.
 
-    A third of the time that ``decode`` takes for each.
+    Half of the time that ``decode`` takes for each.
     """
     lines = text.removesuffix(b"\n").split(b"\n")
     try:
-        found: list[AnyEvent] = _decoder.decode_lines(text)
-        # msgspec asks for no line between two documents, and lets one document stretch over lines
-        if not len(found) == len(lines) == text.count(b"}\n{") + 1:
-            return None
+        # not msgspec's own decode_lines: it asks for no line between two documents, and lets one document stretch over lines
+        found: list[AnyEvent] = list(map(_decoder.decode, lines))
         if [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
             return None
         if max(map(len, lines)) > _SURELY_SMALL or _BACKSLASH in text or _DELETE in text or not text.isascii():
