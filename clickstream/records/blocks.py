@@ -83,11 +83,20 @@ def holds_several(data: bytes) -> bool:
 def lines(text: bytes) -> list[tuple[int, bytes]]:
     """(index, line) of each line that is not blank; a text of one event is that event, line breaks and all, with index 0.
 
-    >>> lines(b'{"a":1}\n\n{"a":2}\n')
+    >>> lines(b'{"a":1}\\n\\n{"a":2}\\n')
     [(0, b'{"a":1}'), (2, b'{"a":2}')]
     """
     found = [each for each in enumerate(text.split(b"\n")) if each[1] and not each[1].isspace()]
     return found if len(found) > 1 and not _is_one_document(text) else [(0, text)]
+
+
+def last_line(text: bytes) -> int:
+    """The index of the last of ``lines``.
+
+    >>> last_line(b'{"a":1}\\n\\n{"a":2}\\n')
+    2
+    """
+    return 0 if _is_one_document(text) else text.count(b"\n", 0, len(text.rstrip()))
 
 
 def events_in(data: bytes) -> list[tuple[int, bytes]]:
