@@ -1,5 +1,5 @@
 # Everything one does here, each verb with its set-up: a machine needs Python 3.11 or later and make, nothing else.
-.PHONY: aggregates help demo test bench simulate synth lint clean setup bytecode ministack-requirements
+.PHONY: replacements help demo test bench simulate synth lint clean setup bytecode ministack-requirements
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -94,10 +94,10 @@ clean:
 	rm -rf .venv .tools .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# KCL's de-aggregation as it must be; the jar is in git, since who runs the platform has no compiler
-aggregates: setup
-	@rm -rf build/aggregates && mkdir -p build/aggregates
+# our replacements for classes of KCL; the jar is in git, since who runs the platform has no compiler
+replacements: setup
+	@rm -rf build/replacements && mkdir -p build/replacements
 	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime.worker import java; print(*java.class_path()[1:], sep=":")')" \
-		-d build/aggregates consumers/runtime/worker/jars/AggregatorUtil.java
-	@cp consumers/runtime/worker/jars/AggregatorUtil.java build/aggregates/
-	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/worker/jars/aggregates.jar -C build/aggregates .
+		-d build/replacements consumers/runtime/worker/jars/*.java
+	@cp consumers/runtime/worker/jars/*.java build/replacements/
+	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/worker/jars/replacements.jar -C build/replacements .

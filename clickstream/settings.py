@@ -20,6 +20,7 @@ from clickstream.errors import UserMistake
 DEFAULT_REGION = "us-east-1"
 
 OrderWorkflow = Literal["choreography", "orchestration"]
+RecordFormat = Literal["zstd", "gzip", "ndjson", "kpl"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """``COLLECTOR_KEYS``: the content of the collector's file of clients' keys, which open recommendations too."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
-    records: Literal["zstd", "gzip", "ndjson", "kpl"] = "zstd"
+    records: RecordFormat = "zstd"
     """How events travel (``CLICKSTREAM_RECORDS``): lines of a block, compressed or plain, or in KPL aggregates."""
     order_workflow: OrderWorkflow = "choreography"
     """Who leads an order through its steps (``CLICKSTREAM_ORDER_WORKFLOW``): the steps' own messages, or a state machine."""

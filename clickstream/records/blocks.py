@@ -68,6 +68,9 @@ def unpack(data: bytes) -> bytes:
         text = _from_gzip(data)
     else:
         text = data
+    if not text and data:
+        # a zstd header that says so is believed without a look at the rest, which a person may still save
+        raise Undecodable("a block of nothing")
     # a third of the time of `count`, which looks at every byte
     if len(text) - len(text.replace(b"\n", b"")) > MOST_LINES:
         raise Undecodable(f"more than {MOST_LINES:,} lines in one record")

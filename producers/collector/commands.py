@@ -80,7 +80,7 @@ def collect(
     fingerprints = Fingerprints(hash_key.load(settings, may_generate=local))
     logs.to_stderr(settings.log_level)
     listener = listen(host, port, backlog=server.MOST_CONNECTIONS)
-    # a request waits for its events, so they linger but briefly; a batch fills its record by itself
+    # a request waits for its events, so they linger but briefly
     limits = Limits(linger=0.01, time_to_live=8.0)
     with listener, KinesisPublisher(settings, limits) as publisher, _traced(settings) as traces:
         app = create_app(

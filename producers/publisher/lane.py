@@ -91,6 +91,16 @@ class Lane:
 
     def ready_at(self, flushed: int) -> float:
         """When the next put may be made; events up to number ``flushed`` wait for no company."""
+        return self._ready_at(flushed, self._limits.linger)
+
+    def joins_at(self, flushed: int) -> float:
+        """When the next put may share a call that another lane makes anyway: after half of the linger.
+
+        A call costs more than it carries; so the lanes of little traffic come to go together.
+        """
+        return self._ready_at(flushed, self._limits.linger / 2)
+
+    def _ready_at(self, flushed: int, linger: float) -> float:
         if self.in_flight or self.awaiting or self.stale or self.leaving:
             return inf
         if self.retry:
@@ -99,7 +109,7 @@ class Lane:
             return inf
         first = self.queue[0]
         full = self.queued_bytes >= self._full_bytes or len(self.queue) >= self._limits.pack_lines
-        lingers = 0.0 if full or first.number <= flushed else self._limits.linger
+        lingers = 0.0 if full or first.number <= flushed else linger
         return max(first.added_at + lingers, self._not_before, self._pace.free_at)
 
     def expires_at(self) -> float:

@@ -24,8 +24,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     time_to_live: float = 60.0
     """An event that could not be put for this long is reported as failed."""
     buffer_bytes: int = 16 * 1024 * 1024
-    """Memory for events that are not settled; ``add`` refuses beyond it. At one shard's speed this is 16 seconds' worth,
-    well inside ``time_to_live``: waiting in a full buffer alone never expires an event."""
+    """Memory for events that are not settled; ``add`` refuses beyond it. One shard takes it in 16 seconds at the longest,
+    uncompressed, well inside ``time_to_live``: waiting in a full buffer alone never expires an event."""
     record_bytes: int = 1024 * 1024
     """Data and partition key of one Kinesis record."""
     put_records: int = 500

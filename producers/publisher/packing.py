@@ -9,8 +9,9 @@ import msgspec
 
 from clickstream.records import blocks
 from clickstream.records.aggregation import MAGIC, Aggregate
+from clickstream.settings import RecordFormat
 
-Records = blocks.Compression | Literal["kpl", "single"]
+Records = RecordFormat | Literal["single"]
 """How events travel: as the lines of a block, in a KPL aggregate, or each as a record of its own."""
 
 #: With one of these at its beginning a line would be taken for the beginning of something else.

@@ -114,6 +114,10 @@ class Publisher:
                 self._fail(lane.expire(now), self._too_late())
             if lane.ready_at(self._flushed) <= now:
                 parcels += lane.take(now)
+        if parcels:
+            for lane in self._lanes.values():
+                if lane.joins_at(self._flushed) <= now:
+                    parcels += lane.take(now)
         self._switch()
         actions += into_calls(parcels, self.limits)
         self._wake_all()

@@ -16,7 +16,7 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.settings import Settings, child_environment
-from consumers.runtime.worker.java import AGGREGATES, class_path
+from consumers.runtime.worker.java import REPLACEMENTS, class_path
 from infra.images import sbom
 from infra.images.rehearse import IMAGES, parse, rehearse
 from infra.local import resources, stack
@@ -50,7 +50,7 @@ def test_the_tool_that_installs_is_the_locked_one() -> None:
 def test_kcls_jars_are_the_listed_ones() -> None:
     lines = (line.split() for line in (FOLDER / "jars.sha256").read_text().splitlines())
     listed = {name: digest for digest, name in lines}
-    assert listed == {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in class_path() if jar != AGGREGATES}
+    assert listed == {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in class_path() if jar != REPLACEMENTS}
 
 
 def test_the_bill_of_materials_names_every_package_and_jar() -> None:

@@ -147,6 +147,9 @@ class Lines:
         searched = self._start
         while (end := self._buffer.find(b"\n", searched, self._stop)) < 0:
             while idle is not None and not self._poll.poll(IDLE_MS):
+                if self._start == self._stop and len(self._buffer) > 2 * CHUNK_BYTES:
+                    # one batch of a backlog may be a line of 13 MiB: its room is not kept
+                    self._buffer, self._start, self._stop, searched = bytearray(2 * CHUNK_BYTES), 0, 0, 0
                 idle()
             came = self._stop - self._start
             self._make_room()

@@ -21,8 +21,8 @@ from clickstream.settings import Settings, from_env
 OLDEST = 11
 MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
 LOGBACK = Path(__file__).parent / "jars" / "logback.xml"
-#: KCL's de-aggregation as it must be (AggregatorUtil.java, compiled); made by ``make aggregates``.
-AGGREGATES = Path(__file__).parent / "jars" / "aggregates.jar"
+#: Our replacements for classes of KCL, which are the sources beside it; made by ``make replacements``.
+REPLACEMENTS = Path(__file__).parent / "jars" / "replacements.jar"
 #: How the JVM reads its arguments and names files follows the locale and nothing else: under LC_ALL=C, common in containers, it
 #: would not find a folder whose name is not ASCII.
 LOCALE = {"LC_ALL": "C.UTF-8"}
@@ -76,28 +76,30 @@ def class_path() -> list[Path]:
     jars = sorted(jar for folder in folders for jar in folder.glob("*.jar"))
     if not any(jar.name.startswith("amazon-kinesis-client-multilang-") for jar in jars):
         raise Missing("amazon_kclpy is installed without KCL's jars", hint="uv sync --reinstall-package amazon-kclpy")
-    return [AGGREGATES, *jars]
+    return [REPLACEMENTS, *jars]
 
 
 def command_line(java: Path, properties: Path) -> list[str]:
-    """The arguments of the daemon's process; docs/decisions/0005 says what was measured.
+    """The arguments of the daemon's process; docs/decisions/0032 says what was measured.
 
     Raises Missing when KCL's jars are not installed.
     """
     return [
         str(java),
-        # the daemon writes partition keys to the shard processes in this encoding
+        # of what the shard processes tell the daemon
         "-Dfile.encoding=UTF-8",
         "-Dsun.stdout.encoding=UTF-8",
         "-Dsun.stderr.encoding=UTF-8",
         "-DKCL_LOG_LEVEL=WARN",
         "-Xms64m",
-        # KCL prefetches up to 8 MiB a shard and encodes a batch as one string: enough for some 16 shards
-        "-Xmx512m",
+        # A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard: enough for 16 shards with a
+        # backlog of the largest records. It is a limit; a worker of small records stays far below it.
+        "-Xmx1g",
         # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:+UseSerialGC",
-        # the second compiler costs a second of two cores at the start, and the pipe is no faster for it
+        # The second compiler costs CPU at the start and half as much again while a worker is idle; blocks of many events gain
+        # nothing by it, KPL aggregates a quarter of the JVM's time.
         "-XX:TieredStopAtLevel=1",
         "-cp",
         ":".join(str(jar) for jar in class_path()),

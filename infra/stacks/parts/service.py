@@ -60,7 +60,7 @@ class Service(Construct):
             volumes=[ecs.Volume(name=_volume(path)) for path in _SCRATCH],
         )
         grant(role, self.task.task_role, self, key)
-        accept(self.task, "ECS2", "names and a log level; what is secret comes from Secrets Manager")
+        accept(self.task, "ECS2", "names, a format and a log level; what is secret comes from Secrets Manager")
         accept(self.task, "IAM5[Resource::*]", "ecr:GetAuthorizationToken knows no resources")
         container = self.task.add_container(
             role.name,
@@ -71,6 +71,7 @@ class Service(Construct):
             environment={
                 "CLICKSTREAM_NAME": settings.name,
                 "CLICKSTREAM_LOG_LEVEL": "INFO",
+                "CLICKSTREAM_RECORDS": settings.records,
                 "AWS_REGION": scope.region,
             },
             secrets=None if secrets is None else dict(secrets),

@@ -11,11 +11,12 @@ from collections import defaultdict
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
 import pytest
 
-from clickstream.settings import Settings
+from clickstream.settings import RecordFormat, Settings
 from producers.publisher.kinesis import KinesisPublisher
-from tests.integration.publisher.stream import merge_first, split_first
+from tests.integration.publisher.stream import merge_first, open_shards, records, split_first
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +36,11 @@ def clickstream(settings: Settings, *arguments: str, stdin: IO[bytes] | None = N
 
 def environment(settings: Settings) -> Environment:
     assert settings.endpoint_url is not None
-    return os.environ | {"CLICKSTREAM_NAME": settings.name, "AWS_ENDPOINT_URL": settings.endpoint_url}
+    return os.environ | {
+        "CLICKSTREAM_NAME": settings.name,
+        "CLICKSTREAM_RECORDS": settings.records,
+        "AWS_ENDPOINT_URL": settings.endpoint_url,
+    }
 
 
 def login(user: int, number: int) -> bytes:
@@ -57,7 +62,14 @@ def by_user(lines: list[bytes]) -> dict[str, list[bytes]]:
     return users
 
 
-def test_what_is_produced_is_what_tail_shows(settings: Settings, kinesis: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("setting", "magic"),
+    [("zstd", b"\x28\xb5\x2f\xfd"), ("gzip", b"\x1f\x8b"), ("ndjson", b'{"'), ("kpl", b"\xf3\x89\x9a\xc2")],
+)
+def test_what_is_produced_as_is_set_is_what_tail_shows(
+    settings: Settings, kinesis: Any, tmp_path: Path, setting: RecordFormat, magic: bytes
+) -> None:
+    settings = msgspec.structs.replace(settings, records=setting)
     lines = [login(number % 37, number) for number in range(3_000)]
     file = tmp_path / "events.ndjson.gz"
     file.write_bytes(gzip.compress(b"\n".join(lines)))
@@ -66,6 +78,10 @@ def test_what_is_produced_is_what_tail_shows(settings: Settings, kinesis: Any, t
     summary = json.loads(produced.stdout)
     assert (summary["sent"], summary["delivered"], summary["rejected"], summary["failed"]) == (3_000, 3_000, 0, 0)
     assert summary["records"] < 100
+    shards = [shard["ShardId"] for shard in open_shards(kinesis, settings.stream)]
+    put = [record["Data"] for shard in shards for record in records(kinesis, settings.stream, shard)]
+    assert len(put) == summary["records"]
+    assert all(data.startswith(magic) for data in put)
     shown = clickstream(settings, "tail", "--since", "TRIM_HORIZON")
     assert (shown.returncode, shown.stderr) == (0, b"")
     assert by_user(shown.stdout.splitlines()) == by_user(lines)

@@ -26,7 +26,7 @@ from tests.integration.workers.test_kcl_reads_ours import SPACE, UserRecord, dea
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 
-SOURCE = java.AGGREGATES.with_name("AggregatorUtil.java")
+SOURCE = java.REPLACEMENTS.with_name("AggregatorUtil.java")
 HOUR_MS = 1_763_996_400_000
 
 
@@ -116,7 +116,7 @@ def generated(count: int) -> list[bytes]:
 
 def test_what_is_malformed_is_delivered_as_the_one_record_that_was_put() -> None:
     malformed = [sealed(message) for message in KINDS.values()]
-    assert deaggregate(everywhere(malformed), java.AGGREGATES) == [raw(data) for data in malformed]
+    assert deaggregate(everywhere(malformed), java.REPLACEMENTS) == [raw(data) for data in malformed]
 
 
 def test_the_jvm_and_python_agree_on_what_is_an_aggregate() -> None:
@@ -124,7 +124,7 @@ def test_the_jvm_and_python_agree_on_what_is_an_aggregate() -> None:
     corpus = generated(3_000)
     right = [expected(data) for data in corpus]
     assert 300 < sum(each == raw(data) for each, data in zip(right, corpus, strict=True)) < 2_900, "both kinds"
-    for data, got, wanted in zip(corpus, deaggregate(everywhere(corpus), java.AGGREGATES), right, strict=True):
+    for data, got, wanted in zip(corpus, deaggregate(everywhere(corpus), java.REPLACEMENTS), right, strict=True):
         assert got == wanted, data.hex()
 
 
@@ -144,13 +144,14 @@ def test_sound_aggregates_are_read_as_kcl_reads_them_whatever_the_shards_range()
         records.append((first, last, sound(random)))
         records.append((first, last, random.randbytes(30)))
     kcls = deaggregate(records)
-    assert deaggregate(records, java.AGGREGATES) == kcls
+    assert deaggregate(records, java.REPLACEMENTS) == kcls
     assert sum(not each for each in kcls) > 50, "some are dropped for a member of another shard"
 
 
 def test_the_jar_is_the_source_compiled(tmp_path: Path) -> None:
-    with zipfile.ZipFile(java.AGGREGATES) as jar:
-        assert jar.read(SOURCE.name) == SOURCE.read_bytes(), "run `make aggregates`"
+    with zipfile.ZipFile(java.REPLACEMENTS) as jar:
+        for source in SOURCE.parent.glob("*.java"):
+            assert jar.read(source.name) == source.read_bytes(), "run `make replacements`"
     javac = shutil.which("javac")
     if javac is None:
         unavailable("no javac")
@@ -158,7 +159,7 @@ def test_the_jar_is_the_source_compiled(tmp_path: Path) -> None:
     class_path = ":".join(map(str, java.class_path()[1:]))
     subprocess.run([javac, "--release", "11", "-cp", class_path, "-d", tmp_path, SOURCE], check=True, timeout=120)
     corpus = everywhere([*generated(500), *(sealed(message) for message in KINDS.values())])
-    assert deaggregate(corpus, tmp_path) == deaggregate(corpus, java.AGGREGATES)
+    assert deaggregate(corpus, tmp_path) == deaggregate(corpus, java.REPLACEMENTS)
 
 
 def test_a_shard_makes_each_a_dead_letter_and_goes_on(settings: Settings, tmp_path: Path) -> None:

@@ -55,6 +55,23 @@ def test_a_record_is_full_of_lines_too() -> None:
     assert events(the_put(publisher, 0.01).parcels[0]) == [b"3", b"4", b"5"]
 
 
+@pytest.mark.parametrize(("later", "shards"), [(0.05, ["low", "high"]), (0.06, ["low"])])
+def test_what_has_waited_half_of_the_linger_shares_the_call_of_another_shard(later: float, shards: list[str]) -> None:
+    publisher = Publisher(TWO, Limits(linger=0.1))
+    publisher.add(LOW[0], b"1", 0.0)
+    publisher.add(HIGH[0], b"2", later)
+    assert puts(publisher, 0.09) == []
+    assert [parcel.shard_id for parcel in the_put(publisher, 0.1).parcels] == shards
+
+
+def test_a_shard_that_backs_off_shares_no_call() -> None:
+    publisher = Publisher(TWO, Limits(backoff=10.0, backoff_limit=10.0))
+    publisher.add(LOW[0], b"1", 0.0)
+    publisher.on_result(the_put(publisher, 0.1), [Refused(Throttled("busy"))], 0.1)
+    publisher.add(HIGH[0], b"2", 0.1)
+    assert [parcel.shard_id for parcel in the_put(publisher, 0.2).parcels] == ["high"]
+
+
 def test_flush_lets_what_was_added_so_far_wait_for_nothing() -> None:
     publisher = Publisher(ONE)
     publisher.add("a", b"1", 0.0)
@@ -286,7 +303,7 @@ def test_a_call_that_may_succeed_later_is_repeated_as_it_was() -> None:
 def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     publisher = Publisher(ONE, Limits(time_to_live=1.0, backoff_limit=0.3))
     publisher.add("a", b"old", 0.0)
-    publisher.add("b", b"young", 0.09)
+    publisher.add("b", b"young", 0.09, token="young")
     now = 0.1
     while not (settled := publisher.settled()):
         for put in puts(publisher, now):
@@ -297,6 +314,11 @@ def test_an_event_that_is_never_accepted_expires_at_its_time() -> None:
     assert isinstance(failed, Failed)
     assert (failed.data, type(failed.error)) == (b"old", RetryLater)
     assert publisher.pending == 1
+    # what is left of the record goes on without it
+    put = the_put(publisher, publisher.wake_at)
+    assert events(put.parcels[0]) == [b"young"]
+    accept(publisher, put, 1.08)
+    assert publisher.settled() == [Delivered("young", "whole", "1")]
 
 
 @pytest.mark.parametrize(

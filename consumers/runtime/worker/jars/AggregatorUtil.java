@@ -16,7 +16,7 @@ import software.amazon.kinesis.retrieval.kpl.Messages.AggregatedRecord;
 import software.amazon.kinesis.retrieval.kpl.Messages.Record;
 
 /**
- * Stands before KCL's class of this name on the daemon's class path: aggregates.jar is this file, compiled (docs/decisions/0028).
+ * Stands before KCL's class of this name on the daemon's class path (docs/decisions/0028).
  *
  * <p>KCL's own class describes an aggregate that it cannot take apart with javax.xml.bind, which Java 11 no longer has: the JVM
  * ends, and again after every start. Where that class is present, KCL delivers the members before the fault and says nothing of

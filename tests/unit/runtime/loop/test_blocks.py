@@ -79,9 +79,10 @@ def test_a_bad_line_is_a_letter_of_its_own_and_takes_no_other_along(write: Calla
         zstandard.compress(b"1\n" * 5_000_000),
         b"1\n" * 10_001,
         zstandard.compress(lines("a")) + zstandard.compress(lines("b")),
-        zstandard.compress(gzip.compress(lines("a"))),
         b"\n \n",
         zstandard.compress(b""),
+        gzip.compress(b""),
+        b"\x28\xb5\x2f\xfd\x20\x00" + zstandard.compress(lines("a", "b"))[6:],
     ],
 )
 def test_a_block_that_cannot_be_read_is_one_letter_and_the_shard_goes_on(data: bytes) -> None:
@@ -90,11 +91,19 @@ def test_a_block_that_cannot_be_read_is_one_letter_and_the_shard_goes_on(data: b
     deliver(loop, world.checkpointer, record(login("x"), 9), block(data, 10), block(lines("c", "d"), 11))
     assert world.row("ann") == tally("x", "c", "d")
     (letter,) = world.dead_letters.letters
-    assert letter.position == str(Position(10))
+    assert (letter.position, letter.data) == (str(Position(10)), data)
     again = started(world.loop("second"))
     deliver(again, world.checkpointer, block(data, 10), block(lines("c", "d"), 11), record(login("e"), 12))
     assert world.row("ann") == tally("x", "c", "d", "e")
     assert len(world.dead_letters.letters) == 1
+
+
+def test_a_block_in_a_block_is_a_line_that_is_no_event() -> None:
+    world = World()
+    loop = started(world.loop())
+    inner = gzip.compress(lines("a"), mtime=0)
+    deliver(loop, world.checkpointer, block(zstandard.compress(inner), 10))
+    assert [letter.data for letter in world.dead_letters.letters] == [inner]
 
 
 def test_a_member_of_an_aggregate_holds_one_event() -> None:

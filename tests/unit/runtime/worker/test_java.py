@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sys
+import zipfile
 from pathlib import Path
 
 import msgspec
@@ -78,3 +79,13 @@ def test_this_machines_runtime_runs() -> None:
     version = java.version(found)
     assert version is not None
     assert version >= java.OLDEST
+
+
+def test_each_of_our_replacements_stands_before_a_class_of_kcl() -> None:
+    """An upgrade that renames one would leave ours unused, without a word."""
+    first, *jars = java.class_path()
+    assert first == java.REPLACEMENTS
+    kcl = {name for jar in jars if jar.name.startswith("amazon-kinesis-client-") for name in zipfile.ZipFile(jar).namelist()}
+    ours = {name for name in zipfile.ZipFile(first).namelist() if name.endswith(".class") and "$" not in name}
+    assert {Path(name).stem for name in ours} == {source.stem for source in java.REPLACEMENTS.parent.glob("*.java")}
+    assert ours <= kcl
