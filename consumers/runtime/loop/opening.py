@@ -15,8 +15,8 @@ from clickstream.records import blocks
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.position import Position
 
-#: Of text: some 1,500 events, which fit a processor's own cache with all that is made of them.
-SLICE_BYTES = 1 << 19
+#: Of text: some 800 events, which fit a processor's own cache with all that is made of them.
+SLICE_BYTES = 1 << 18
 
 
 class Line(Record, frozen=True, gc=False):
