@@ -15,7 +15,7 @@ UV := $(if $(findstring uv $(UV_VERSION),$(shell uv --version 2>/dev/null)),uv,.
 help:
 	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
 	@echo 'make test        lint, types and every test that needs no more than this machine'
-	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json'
+	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json (QUICK=1: one round of each)'
 	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
 	@echo 'make synth       the AWS stacks into cdk.out/, checked'
 	@echo 'make lint        ruff and mypy alone'
@@ -74,7 +74,7 @@ lint: .venv/infra
 
 bench: bytecode
 	@mkdir -p build
-	@$(RUN)/python -m load.benchmarks
+	@$(RUN)/python -m load.benchmarks $(if $(QUICK),--quick)
 
 simulate: bytecode
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))

@@ -4,8 +4,6 @@ Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 
 rejected, 130 interrupted. A failure a person can cause is one line and a hint; ``--debug`` adds the traceback.
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys

@@ -15,8 +15,6 @@ ClickstreamError
     └── Missing              a stream, a table, Java … is not there
 """
 
-from __future__ import annotations
-
 
 class ClickstreamError(Exception):
     """Root of the tree. ``str()`` is one line fit for a person."""

@@ -6,8 +6,6 @@ raises the schema version and adds a step to ``clickstream.upcasting``. Money is
 times are integer milliseconds since the epoch, UTC.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -162,7 +160,7 @@ class Events(list[AnyEvent]):
     """Events in their order; they stay as they are once their columns were asked for."""
 
     @classmethod
-    def of(cls, events: Iterable[AnyEvent]) -> Events:
+    def of(cls, events: Iterable[AnyEvent]) -> "Events":
         return events if isinstance(events, cls) else cls(events)
 
     @cached_property

@@ -1,7 +1,5 @@
 """Event ids in the form of UUIDv7, from a time and given bits: the same input is the same id, on any machine."""
 
-from __future__ import annotations
-
 #: Bits of a UUIDv7 that are neither time nor version nor variant: 12 after the version, 62 after the variant.
 ENTROPY_BITS = 74
 _LOW_BITS = 62

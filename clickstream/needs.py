@@ -4,17 +4,13 @@ Everything else is derived from them (``consumers.needs`` finds them): resource 
 alarms, ``clickstream up``, ``explain`` and ``load verify``.
 """
 
-from __future__ import annotations
-
 from importlib.resources.abc import Traversable
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
+from clickstream.aws.boto_types import CreateTableInputTypeDef, KeySchemaElementTypeDef
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef, KeySchemaElementTypeDef
 
 #: Stands for the deployment's name.
 DEPLOYMENT = "{name}"
@@ -31,8 +27,7 @@ class Grant(msgspec.Struct, frozen=True):
     conditions: dict[str, dict[str, str]] = {}
     """IAM's conditions, for actions that know no resources."""
 
-    def of(self, settings: Settings) -> Grant:
-        """The grant of one deployment."""
+    def of(self, settings: Settings) -> "Grant":
         conditions = {
             test: {key: value.replace(DEPLOYMENT, settings.name) for key, value in values.items()}
             for test, values in self.conditions.items()
@@ -120,7 +115,7 @@ class Queue(Resource, frozen=True, kw_only=True):
 
     topic: Topic | None = None
     steps: tuple[str, ...] = ()
-    dead_letters: Queue | None = None
+    dead_letters: "Queue | None" = None
     receives: int = 5
     """How often a message is received before it goes there."""
     visibility_s: int | None = None
@@ -161,8 +156,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     query: str = ""
     """A Metrics Insights query in place of namespace, metric and dimensions."""
 
-    def of(self, settings: Settings) -> Alarm:
-        """The alarm of one deployment."""
+    def of(self, settings: Settings) -> "Alarm":
         dimensions = {name: value.replace(DEPLOYMENT, settings.name) for name, value in self.dimensions.items()}
         return msgspec.structs.replace(self, dimensions=dimensions)
 

@@ -1,7 +1,5 @@
 """What the platform keeps for every application."""
 
-from __future__ import annotations
-
 from clickstream.needs import Bucket, Queue, Table
 
 #: One item per (application, shard): epoch, position, manifest, progress.

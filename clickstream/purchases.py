@@ -4,30 +4,46 @@ Clients make the ids, so one may stand for two purchases, by mistake or by inten
 purchase under it, and every other one under :func:`reused`, so that neither can pass for the other.
 """
 
-from __future__ import annotations
-
 from hashlib import sha256
-from typing import Protocol
+from typing import Any
 
 import msgspec
 
-
-class Bought(Protocol):
-    @property
-    def user_id(self) -> str: ...
-    @property
-    def order_id(self) -> str: ...
-    @property
-    def amount(self) -> int: ...
-    @property
-    def currency(self) -> str: ...
-
+from clickstream.events import Purchase
 
 #: So many further purchases under one id are named beside the first; all of them are kept.
 MOST_NAMED = 20
 
 
-def fingerprint(bought: Bought) -> str:
+class Bought(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands of a purchase wherever it is decided on or placed; ``amount`` in minor units."""
+
+    event_id: str
+    order_id: str
+    user_id: str
+    occurred_at: int
+    amount: int
+    currency: str
+
+    @property
+    def purchase(self) -> str:
+        return fingerprint(self)
+
+
+def facts(bought: Bought | Purchase) -> dict[str, Any]:
+    """The fields of :class:`Bought`."""
+    # written out: every purchase of the stream pays for it
+    return {
+        "event_id": bought.event_id,
+        "order_id": bought.order_id,
+        "user_id": bought.user_id,
+        "occurred_at": bought.occurred_at,
+        "amount": bought.amount,
+        "currency": bought.currency,
+    }
+
+
+def fingerprint(bought: Bought | Purchase) -> str:
     """The same for the same content, and for no other."""
     content = (bought.user_id, bought.order_id, bought.amount, bought.currency)
     return sha256(msgspec.json.encode(content)).hexdigest()

@@ -1,7 +1,5 @@
 """JSON Schemas of the events: generated from the types, checked in, and guarded against breaking changes."""
 
-from __future__ import annotations
-
 import json
 from importlib import resources
 from typing import Any
@@ -93,25 +91,15 @@ def schema() -> None:
     """The events' JSON Schemas."""
 
 
-@schema.command()
+@schema.command(epilog="Example: clickstream schema show > clickstream/schemas/events-v2.json")
 def show() -> None:
-    """Print the JSON Schema of the latest version.
-
-    \b
-    Example:
-      clickstream schema show > clickstream/schemas/events-v2.json
-    """
+    """Print the JSON Schema of the latest version."""
     click.echo(rendered(), nl=False)
 
 
-@schema.command()
+@schema.command(epilog="Example: clickstream schema check")
 def check() -> None:
-    """Compare the code's schema with the checked-in file; exit 1 on a difference, naming what would break.
-
-    \b
-    Example:
-      clickstream schema check
-    """
+    """Compare the code's schema with the checked-in file; exit 1 on a difference, naming what would break."""
     old = checked_in()
     if not old:
         raise UserMistake(

@@ -1,7 +1,5 @@
 """Text from outside, as a terminal may see it: nothing of it moves the cursor, rings, colours or turns the line round. Pure."""
 
-from __future__ import annotations
-
 
 def shown(text: str) -> str:
     """One line; what is not printable is written as JSON writes it, so JSON stays the same JSON."""

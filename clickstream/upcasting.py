@@ -6,8 +6,6 @@
 | 2 | ``product_id``; integer minor units |
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from decimal import Decimal

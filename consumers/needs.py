@@ -1,7 +1,5 @@
 """Which applications there are: the packages of ``consumers`` with a module ``needs``, and ``CLICKSTREAM_APPLICATIONS``."""
 
-from __future__ import annotations
-
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec

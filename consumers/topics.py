@@ -1,15 +1,10 @@
 """Messages to SNS topics, made such that SNS and the queues behind it take them, whatever a client's ids hold."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from clickstream.aws.boto_types import SNSClient
 from clickstream.failures.outages import translated
-
-if TYPE_CHECKING:
-    from mypy_boto3_sns import SNSClient
 
 #: SNS: "up to 100 characters long", and it refuses the hundredth.
 _LONGEST_SUBJECT = 99

@@ -81,17 +81,13 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change.")
 
 
-@models.command("list")
+@models.command("list", epilog="Example: clickstream models list fraud")
 @_MODEL
 @_JSON
 def list_versions(model: str, as_json: bool) -> None:
     """Every version, newest first; the one that serves is marked.
 
     With --json: one object per line, a version's manifest and "serving": true or false.
-
-    \b
-    Example:
-      clickstream models list fraud
     """
     registry = _registry()
     pointer = registry.current(model)
@@ -106,17 +102,12 @@ def list_versions(model: str, as_json: bool) -> None:
             click.echo(f"{'*' if serving else ' '} {version}  {training.rows:,} rows of {training.source}  {figures}".rstrip())
 
 
-@models.command()
+@models.command(epilog="Example: clickstream models promote fraud 20261124T101500-3fb2c1 --dry-run")
 @_MODEL
 @click.argument("version")
 @_DRY_RUN
 def promote(model: str, version: str, dry_run: bool) -> None:
-    """Let VERSION serve; workers take it up within seconds, between two commits.
-
-    \b
-    Example:
-      clickstream models promote fraud 20261124T101500-3fb2c1 --dry-run
-    """
+    """Let VERSION serve; workers take it up within seconds, between two commits."""
     registry = _registry()
     if dry_run:
         registry.load(model, version)
@@ -125,16 +116,11 @@ def promote(model: str, version: str, dry_run: bool) -> None:
     click.echo(registry.promote(model, version, now_ms=_now_ms()).version)
 
 
-@models.command()
+@models.command(epilog="Example: clickstream models rollback fraud")
 @_MODEL
 @_DRY_RUN
 def rollback(model: str, dry_run: bool) -> None:
-    """Let the version serve again that did before the current one.
-
-    \b
-    Example:
-      clickstream models rollback fraud
-    """
+    """Let the version serve again that did before the current one."""
     registry = _registry()
     if dry_run:
         pointer = registry.current(model)

@@ -1,7 +1,5 @@
 """The collector's client for Python programs: sends events until each is accepted or rejected, always under the same id."""
 
-from __future__ import annotations
-
 import gzip
 import http.client
 import secrets

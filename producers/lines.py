@@ -1,7 +1,5 @@
 """NDJSON from a file or stdin: one event per line, and where a line is wrong, its number and reason."""
 
-from __future__ import annotations
-
 import gzip
 import sys
 import zlib
@@ -39,8 +37,6 @@ def read(source: Iterable[bytes], wall_ms: Callable[[], int]) -> Iterator[Line]:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """An opened input."""
-
     lines: BinaryIO
     consumed: BinaryIO
     """What tells how far the reading is: the file itself, below decompression."""

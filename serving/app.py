@@ -1,7 +1,5 @@
 """The web application: the pages, their live feeds, and the JSON API. Everything it depends on is passed in."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import time
@@ -16,9 +14,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
+from consumers.explain.views import Life
 from serving import metrics
 from serving.api import openapi
-from serving.api.explain import Lives, Searches
+from serving.api.explain import Searches
 from serving.api.fraud import Risk
 from serving.api.recommendations import Visitors
 from serving.api.routes import Readers, json, offered, routes
@@ -48,7 +47,7 @@ def create_app(
     period_s: float = PERIOD_S,
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
-    lives: Lives | None = None,
+    lives: Callable[..., Life] | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
 ) -> Starlette:
@@ -123,8 +122,6 @@ def create_app(
 
 
 class _Own:
-    """What is neither a page nor an operation of the API."""
-
     def __init__(self, clock: Clock, feeds: Feeds) -> None:
         self._clock = clock
         self._feeds = feeds
@@ -133,7 +130,6 @@ class _Own:
         return FileResponse(frame.STATIC / "favicon.svg")
 
     async def healthz(self, request: Request) -> Response:
-        """This process answers."""
         return json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:
@@ -161,8 +157,6 @@ class _Own:
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint whose answer never changes."""
-
     async def endpoint(_: Request) -> Response:
         return Response(content, media_type=media_type)
 

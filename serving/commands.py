@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import UserMistake
 
 if TYPE_CHECKING:
     from clickstream.aws import Clients
@@ -87,7 +87,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         hosts=LOOPBACK_HOSTS if local else None,
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
-        lives=Explainer(clients, surroundings),
+        lives=Explainer(clients, surroundings).life,
         token=token,
         client_keys=clients_of_ours,
     )
@@ -107,24 +107,13 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
 def _require_tables(clients: Clients, settings: Settings) -> None:
     """Once, before serving, so that a missing table is one line on stderr and not a notice on a page.
 
-    Raises Missing, and UserMistake when DynamoDB cannot be asked.
+    Raises Missing, and RetryLater when DynamoDB cannot be asked.
     """
-    from botocore.exceptions import BotoCoreError, ClientError
-
+    from clickstream.failures.outages import asked
     from clickstream.platform import SHARDS
     from consumers.analytics.needs import AGGREGATES
 
     place = settings.endpoint("dynamodb") or f"AWS in {settings.region}"
     for table in (SHARDS.of(settings), AGGREGATES.of(settings)):
-        try:
+        with asked("DynamoDB", f"table {table} on {place}"):
             clients.dynamodb.describe_table(TableName=table)
-        except clients.dynamodb.exceptions.ResourceNotFoundException as error:
-            raise Missing(
-                f"there is no table {table} on {place}",
-                hint="`clickstream local start` makes it on a laptop; or is CLICKSTREAM_NAME another?",
-            ) from error
-        except (BotoCoreError, ClientError) as error:
-            raise UserMistake(
-                f"DynamoDB on {place} cannot be asked: {error}",
-                hint="see `clickstream local status`, AWS_ENDPOINT_URL and the credentials",
-            ) from error

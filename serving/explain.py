@@ -1,7 +1,5 @@
 """``clickstream explain``: one event's whole life."""
 
-from __future__ import annotations
-
 import time
 
 import click

@@ -1,7 +1,5 @@
 """Ids in requests and arguments, held to the bounds of an event's own keys. Pure."""
 
-from __future__ import annotations
-
 import click
 import msgspec
 
@@ -24,8 +22,6 @@ def key(text: str, name: str) -> str:
 
 
 class Id(click.ParamType[str]):
-    """An argument of the command line."""
-
     name = "id"
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:

@@ -3,8 +3,6 @@
 The cookie is not the token but a MAC under it, with an end; a changed token ends every session.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
@@ -113,7 +111,6 @@ class Login:
         return hmac.compare_digest(given.encode(), self._token)
 
     def session(self) -> str:
-        """A cookie's value."""
         end = str(int(self._clock_s()) + SESSION_S)
         return f"{end}.{self._mac(end)}"
 

@@ -1,7 +1,5 @@
 """``GET /metrics``: every application on every shard for Prometheus, from the shards table; no worker opens a port for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from hdrh.histogram import HdrHistogram

@@ -1,7 +1,5 @@
 """Times as people type them: ``2026-11-24T10:00Z``, ``2026-11-24``, ``now``, ``2h ago``, ``30m``, milliseconds. Pure."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Every application's progress on every shard, read once for all readers of a moment, with speeds from the readings before."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Sequence
 
@@ -29,7 +27,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def updated_at(self) -> int | None:
-        """When a worker last wrote its progress."""
         return max((row.updated_at for row in self.rows), default=None)
 
     @property

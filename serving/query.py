@@ -1,7 +1,5 @@
 """``clickstream query``: answers for a terminal or a script."""
 
-from __future__ import annotations
-
 import time
 
 import click

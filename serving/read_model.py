@@ -1,7 +1,5 @@
 """What the pages and the API read. ``consumers.analytics.views.Aggregates`` is one; tests have theirs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 

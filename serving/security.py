@@ -1,7 +1,5 @@
 """The response headers of every answer, and the check of the host name."""
 
-from __future__ import annotations
-
 from collections.abc import Set
 
 from starlette.datastructures import Headers, MutableHeaders

@@ -4,8 +4,6 @@
 clock's time, for what is shown.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Generic, NamedTuple, TypeVar
 
@@ -43,11 +41,9 @@ class Recent(Generic[T]):
 
     @property
     def since_ms(self) -> int:
-        """From the first to the last."""
         return self._readings[-1][0] - self._readings[0][0] if self._readings else 0
 
     def idle_ms(self, ticks_ms: int) -> int:
-        """Since the last."""
         return ticks_ms - self._readings[-1][0] if self._readings else 0
 
 

@@ -1,7 +1,5 @@
 """Any failure as one line for a person, and a hint of what to do. Pure: botocore's errors are known by their names."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,23 +39,12 @@ _BY_TYPE = {
 #: AWS's error codes → what to do
 _BY_CODE = {
     **dict.fromkeys(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), _DENIED),
-    **dict.fromkeys(
-        (
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "InvalidAccessKeyId",
-            "InvalidClientTokenId",
-            "InvalidSignatureException",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        ),
-        _EXPIRED,
-    ),
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "InvalidAccessKeyId", "InvalidClientTokenId"), _EXPIRED),
+    **dict.fromkeys(("InvalidSignatureException", "SignatureDoesNotMatch", "UnrecognizedClientException"), _EXPIRED),
 }
 
 
 def explain(error: Exception) -> Explanation:
-    """What to tell of a failure that ended a command."""
     if isinstance(error, ClickstreamError):
         own = error.hint if isinstance(error, UserMistake) else ""
         return Explanation(_one_line(str(error)), own or _hint_of_causes(error))

@@ -5,8 +5,6 @@ reader, which calls through :func:`asked`, a table that is not there is a person
 too: it needs no more than botocore.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -45,6 +43,5 @@ def asked(dependency: str, what: str) -> Iterator[None]:
         except ClientError as error:
             if error_code(error) not in _NOT_THERE:
                 raise
-            raise Missing(
-                f"no {what}", hint="start the local AWS (`clickstream local start`), or set AWS_ENDPOINT_URL"
-            ) from error
+            hint = "`clickstream local start` makes it on a laptop; or are AWS_ENDPOINT_URL or CLICKSTREAM_NAME another's?"
+            raise Missing(f"no {what}", hint) from error

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 class Kind(Enum):
-    """See the table above."""
-
     ANSWER = auto()
     NEVER = auto()
     FORBIDDEN = auto()
@@ -33,78 +31,28 @@ class Kind(Enum):
 
 _ANSWERS = frozenset({"ConditionalCheckFailedException", "NoSuchKey", "PreconditionFailed", "TransactionCanceledException"})
 _SLOWER = frozenset(
-    {
-        "KMSThrottlingException",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "SlowDown",
-        "Throttled",
-        "ThrottledException",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
+    """
+    KMSThrottlingException LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
+    RequestThrottledException SlowDown Throttled ThrottledException Throttling ThrottlingException TooManyRequestsException
+    """.split()
 )
 _NEVER = frozenset(
-    {
-        "AWS.SimpleQueueService.BatchRequestTooLong",
-        "BatchRequestTooLong",
-        "EntityTooLarge",
-        "InvalidArgument",
-        "InvalidArgumentException",
-        "InvalidMessageContents",
-        "InvalidParameter",
-        "InvalidParameterException",
-        "InvalidParameterValue",
-        "InvalidParameterValueException",
-        "ItemCollectionSizeLimitExceededException",
-        "KeyTooLongError",
-        "RequestEntityTooLargeException",
-        "RequestTooLargeException",
-        "SerializationException",
-        "ValidationError",
-        "ValidationException",
-    }
+    """
+    AWS.SimpleQueueService.BatchRequestTooLong BatchRequestTooLong EntityTooLarge InvalidArgument InvalidArgumentException
+    InvalidMessageContents InvalidParameter InvalidParameterException InvalidParameterValue InvalidParameterValueException
+    ItemCollectionSizeLimitExceededException KeyTooLongError RequestEntityTooLargeException RequestTooLargeException
+    SerializationException ValidationError ValidationException
+    """.split()
 )
 _FORBIDDEN = frozenset(
-    {
-        "403",
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "AccessDenied",
-        "AccessDeniedException",
-        "AccountProblem",
-        "AllAccessDisabled",
-        "AuthFailure",
-        "AuthorizationError",
-        "AuthorizationErrorException",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "Forbidden",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSecurity",
-        "InvalidSignatureException",
-        "InvalidToken",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "NoSuchBucket",
-        "NotAuthorized",
-        "NotFound",
-        "NotFoundException",
-        "OptInRequired",
-        "QueueDoesNotExist",
-        "RequestExpired",
-        "RequestTimeTooSkewed",
-        "ResourceNotFoundException",
-        "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
-        "UnrecognizedClientException",
-    }
+    """
+    403 AWS.SimpleQueueService.NonExistentQueue AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthFailure
+    AuthorizationError AuthorizationErrorException ExpiredToken ExpiredTokenException Forbidden IncompleteSignature
+    IncompleteSignatureException InvalidAccessKeyId InvalidClientTokenId InvalidSecurity InvalidSignatureException InvalidToken
+    MissingAuthenticationToken MissingAuthenticationTokenException NoSuchBucket NotAuthorized NotFound NotFoundException
+    OptInRequired QueueDoesNotExist RequestExpired RequestTimeTooSkewed ResourceNotFoundException SignatureDoesNotMatch
+    TokenRefreshRequired UnrecognizedClientException
+    """.split()
 )
 
 

@@ -3,8 +3,6 @@
 Rates are per second, times in milliseconds, costs in US dollars per month at the list prices below.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from itertools import pairwise
@@ -41,8 +39,6 @@ _SECONDS = 730 * 3600
 
 
 class KeyLoad(msgspec.Struct, frozen=True, kw_only=True):
-    """A partition key that stands out."""
-
     key: str
     bytes_per_s: float
 
@@ -249,7 +245,6 @@ def _mode(situation: Situation) -> list[Advice]:
 
 
 def document(advice: Advice) -> dict[str, object]:
-    """One piece of advice for a machine."""
     return {
         "kind": advice.kind,
         "what": advice.what,
@@ -260,7 +255,6 @@ def document(advice: Advice) -> dict[str, object]:
 
 
 def line(advice: Advice) -> str:
-    """One piece of advice for a person."""
     return f"{advice.what}\n  because {advice.reason}\n  costs {advice.cost:+,.2f} $ a month"
 
 

@@ -4,8 +4,6 @@ One change per run: the next run, a minute later, looks at what it did. Workers 
 they report; what this function says about them is for its log.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from typing import Any

@@ -1,23 +1,19 @@
 """``clickstream shards``: look at a stream's shards, and change them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import click
 import msgspec
 
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
 from clickstream.records.kinesis import changing, list_shards, take
 from clickstream.records.routing import MAX_HASH_KEY
 from clickstream.settings import from_env
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 #: Seconds between two looks at the stream's state: short for an embedded Kinesis, then as long as AWS's quota asks for.
 _FIRST_LOOK_S = 0.1
@@ -63,16 +59,11 @@ def shards() -> None:
     """
 
 
-@shards.command("list")
+@shards.command("list", epilog="Example: clickstream shards list --graph")
 @click.option("--graph", is_flag=True, help="As a tree of parents and children.")
 @_JSON
 def list_command(graph: bool, as_json: bool) -> None:
-    """All shards within the stream's retention: state, hash range, share of the key space, parents.
-
-    \b
-    Example:
-      clickstream shards list --graph
-    """
+    """All shards within the stream's retention: state, hash range, share of the key space, parents."""
     if graph and as_json:
         raise click.UsageError("--graph is for people, --json for machines: choose one")
     settings = from_env()
@@ -103,23 +94,18 @@ def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
     _carry_out(stream, [step], apply=apply, as_json=as_json)
 
 
-@shards.command()
+@shards.command(epilog="Example: clickstream shards merge 4 5 --apply")
 @click.argument("shard")
 @click.argument("neighbour", metavar="SHARD")
 @_APPLY
 @_JSON
 def merge(shard: str, neighbour: str, apply: bool, as_json: bool) -> None:
-    """Make one shard of two open ones whose hash ranges touch.
-
-    \b
-    Example:
-      clickstream shards merge 4 5 --apply
-    """
+    """Make one shard of two open ones whose hash ranges touch."""
     stream = from_env().stream
     _carry_out(stream, [resharding.merge(list_shards(_client(), stream), shard, neighbour)], apply=apply, as_json=as_json)
 
 
-@shards.command()
+@shards.command(epilog="Example: clickstream shards scale 8 --apply")
 @click.argument("count", type=click.IntRange(1, 10_000))
 @_APPLY
 @_JSON
@@ -128,17 +114,13 @@ def scale(count: int, apply: bool, as_json: bool) -> None:
 
     Kinesis takes at most twice and at least half of the open shards in one call, and ten calls in 24 hours: a longer way goes
     in steps.
-
-    \b
-    Example:
-      clickstream shards scale 8 --apply
     """
     stream = from_env().stream
     current = sum(shard.is_open for shard in list_shards(_client(), stream))
     _carry_out(stream, resharding.scale(current, count), apply=apply, as_json=as_json)
 
 
-@shards.command("advise")
+@shards.command("advise", epilog="Example: clickstream shards advise --window 60")
 @click.option(
     "--window", default=30.0, show_default=True, type=click.FloatRange(1, 300), help="Seconds of arrivals to look at."
 )
@@ -152,10 +134,6 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
 
     \b
     With --json: {"advice": [{"kind", "what", "reason", "cost": $ a month, "applies": bool}, ...], "applied": bool}
-
-    \b
-    Example:
-      clickstream shards advise --window 60
     """
     from clickstream.aws import Clients
     from clickstream.operating import advice

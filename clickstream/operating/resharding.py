@@ -1,7 +1,5 @@
 """How to change the number of shards: what Kinesis would refuse is refused here, a call is a step. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec

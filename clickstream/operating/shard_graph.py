@@ -1,7 +1,5 @@
 """A stream's shards for people and for machines: as rows, as a table, as a tree of parents and children. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 

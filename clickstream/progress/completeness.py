@@ -4,8 +4,6 @@ A shard tells up to when it has folded what *arrived* (``arrived_to``), and how 
 stream's time is the least over the key space; a window is complete when its end plus the observed lateness lies before it.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import repeat

@@ -5,29 +5,22 @@ has taken a higher epoch; the launcher counts the deaths of its worker in it. A 
 what is not a shard: ``#stream`` says which stream the application reads.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.aws import Clients
+from clickstream.aws import Clients, items
+from clickstream.aws.items import Value
 from clickstream.failures.outages import asked, translated
 from clickstream.failures.refusals import error_code
 from clickstream.platform import SHARDS
 from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
 _RESERVED = "#"
 _STREAM = "#stream"
-
-Value = str | int | bool | Mapping[str, str | int]
-"""An attribute of an item."""
 
 
 class ShardProgress(Arrival, frozen=True, kw_only=True):
@@ -94,14 +87,16 @@ class ShardsTable:
             request["ExpressionAttributeValues"] = {":application": {"S": application}}
         paginator: Any = self._dynamodb.get_paginator("scan" if application is None else "query")
         with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
-            items = [item for page in paginator.paginate(**request) for item in page["Items"]]
-        shards = [decode(item, ShardProgress) for item in items if not item["shard"]["S"].startswith(_RESERVED)]
+            found = [item for page in paginator.paginate(**request) for item in page["Items"]]
+        shards = [decode(item, ShardProgress) for item in found if not item["shard"]["S"].startswith(_RESERVED)]
         return sorted(shards, key=lambda shard: (shard.application, shard.shard))
 
     def get(self, application: str, shard: str) -> ShardItem | None:
         """None when the shard never had an owner."""
         with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
-            item = self._dynamodb.get_item(TableName=self._table, Key=_key(application, shard), ConsistentRead=True).get("Item")
+            item = self._dynamodb.get_item(
+                TableName=self._table, Key=items.item(_key(application, shard)), ConsistentRead=True
+            ).get("Item")
         return None if item is None else decode(item, ShardItem)
 
     # for the shard's owner
@@ -109,20 +104,14 @@ class ShardsTable:
     def take(self, application: str, shard: str, *, owner: str, now_ms: int, hash_range: str) -> ShardItem:
         """Raise the epoch, so that every older owner is refused. How far the shard lags is unknown until it is read."""
         with translated("DynamoDB"):
-            item = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(application, shard),
-                UpdateExpression="ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
+            request = items.update(
+                self._table,
+                _key(application, shard),
+                "ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
                 " REMOVE behind_ms, breakers, waiting",
-                ExpressionAttributeNames={"#owner": "owner"},
-                ExpressionAttributeValues={
-                    ":one": {"N": "1"},
-                    ":owner": {"S": owner},
-                    ":now": {"N": str(now_ms)},
-                    ":range": {"S": hash_range},
-                },
-                ReturnValues="ALL_NEW",
-            )["Attributes"]
+                {"one": 1, "owner": owner, "now": now_ms, "range": hash_range},
+            )
+            item = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")["Attributes"]
         return decode(item, ShardItem)
 
     def commit(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> ShardItem | None:
@@ -130,45 +119,31 @@ class ShardsTable:
 
         Refused under another epoch, after the end, and unless the position moves forward; then returns the item as it stands.
         """
+        request = items.update(
+            self._table,
+            _key(application, shard),
+            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
+            {"epoch": epoch, "true": True, "false": False, **values},
+            "epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
+            " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
+        )
         try:
             with translated("DynamoDB"):
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_key(application, shard),
-                    UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
-                    ConditionExpression="epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
-                    " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
-                    # aliases for all: DynamoDB reserves many plain words
-                    ExpressionAttributeNames={f"#{name}": name for name in values},
-                    ExpressionAttributeValues={
-                        ":epoch": {"N": str(epoch)},
-                        ":true": {"BOOL": True},
-                        ":false": {"BOOL": False},
-                        **{f":{name}": _attribute(value) for name, value in values.items()},
-                    },
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
+                self._dynamodb.update_item(**request, ReturnValuesOnConditionCheckFailure="ALL_OLD")
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
             stands = cast("dict[str, Any]", error.response.get("Item", {}))
-            return decode({**_key(application, shard), **stands}, ShardItem)
+            return decode({**items.item(_key(application, shard)), **stands}, ShardItem)
         return None
 
     def set(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> bool:
         """Set values without moving the position; False, and nothing is set, when there is a newer owner."""
+        change = "SET " + ", ".join(f"{name} = :{name}" for name in values)
+        request = items.update(self._table, _key(application, shard), change, {"epoch": epoch, **values}, "epoch = :epoch")
         try:
             with translated("DynamoDB"):
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key=_key(application, shard),
-                    UpdateExpression="SET " + ", ".join(f"{name} = :{name}" for name in values),
-                    ConditionExpression="epoch = :epoch",
-                    ExpressionAttributeValues={
-                        ":epoch": {"N": str(epoch)},
-                        **{f":{name}": _attribute(value) for name, value in values.items()},
-                    },
-                )
+                self._dynamodb.update_item(**request)
         except ClientError as error:
             if error_code(error) != "ConditionalCheckFailedException":
                 raise
@@ -177,14 +152,10 @@ class ShardsTable:
 
     def replace_manifest(self, application: str, shard: str, manifest: str) -> None:
         """Of a shard that has ended, whoever owned it."""
+        values: dict[str, Value] = {"manifest": manifest, "true": True}
+        request = items.update(self._table, _key(application, shard), "SET manifest = :manifest", values, "ended = :true")
         with translated("DynamoDB"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(application, shard),
-                UpdateExpression="SET manifest = :manifest",
-                ConditionExpression="ended = :true",
-                ExpressionAttributeValues={":manifest": {"S": manifest}, ":true": {"BOOL": True}},
-            )
+            self._dynamodb.update_item(**request)
 
     # for the launcher
 
@@ -193,26 +164,18 @@ class ShardsTable:
 
         ``anew``: without those before.
         """
+        change = "SET deaths = :one" if anew else "ADD deaths :one"
+        request = items.update(self._table, _key(application, shard), change, {"one": 1})
         with translated("DynamoDB"):
-            item = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(application, shard),
-                UpdateExpression="SET deaths = :one" if anew else "ADD deaths :one",
-                ExpressionAttributeValues={":one": {"N": "1"}},
-                ReturnValues="UPDATED_NEW",
-            )["Attributes"]
+            item = self._dynamodb.update_item(**request, ReturnValues="UPDATED_NEW")["Attributes"]
         return int(item["deaths"]["N"])
 
     def stream_of(self, application: str, created_ms: int) -> int:
         """When the stream was created that the application reads: this one, if it has never read another."""
+        change = "SET created_at = if_not_exists(created_at, :created)"
+        request = items.update(self._table, _key(application, _STREAM), change, {"created": created_ms})
         with translated("DynamoDB"):
-            item = self._dynamodb.update_item(
-                TableName=self._table,
-                Key=_key(application, _STREAM),
-                UpdateExpression="SET created_at = if_not_exists(created_at, :created)",
-                ExpressionAttributeValues={":created": {"N": str(created_ms)}},
-                ReturnValues="ALL_NEW",
-            )["Attributes"]
+            item = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")["Attributes"]
         return int(item["created_at"]["N"])
 
     def delete(self, application: str) -> int:
@@ -220,7 +183,7 @@ class ShardsTable:
         shards = self.read(application)
         with translated("DynamoDB"):
             for name in [*(each.shard for each in shards), _STREAM]:
-                self._dynamodb.delete_item(TableName=self._table, Key=_key(application, name))
+                self._dynamodb.delete_item(TableName=self._table, Key=items.item(_key(application, name)))
         return len(shards)
 
 
@@ -229,29 +192,8 @@ Read = TypeVar("Read", bound=ShardProgress)
 
 def decode(item: Mapping[str, Any], kind: type[Read]) -> Read:
     """An item as DynamoDB returns it. Pure."""
-    return msgspec.convert({name: _plain(item[name]) for name in kind.__struct_fields__ if name in item}, kind)
+    return msgspec.convert({name: items.plain(item[name]) for name in kind.__struct_fields__ if name in item}, kind)
 
 
-def _plain(value: Mapping[str, Any]) -> Any:
-    """One attribute of DynamoDB: a number is an integer here, text and truth values stay."""
-    kind, content = next(iter(value.items()))
-    if kind == "M":
-        return {name: _plain(inner) for name, inner in content.items()}
-    return int(content) if kind == "N" else content
-
-
-def _attribute(value: Value) -> AttributeValueTypeDef:
-    """The inverse of ``_plain``."""
-    match value:
-        case bool():
-            return {"BOOL": value}
-        case int():
-            return {"N": str(value)}
-        case str():
-            return {"S": value}
-        case _:
-            return {"M": {name: _attribute(inner) for name, inner in value.items()}}
-
-
-def _key(application: str, shard: str) -> dict[str, AttributeValueTypeDef]:
-    return {"application": {"S": application}, "shard": {"S": shard}}
+def _key(application: str, shard: str) -> dict[str, str]:
+    return {"application": application, "shard": shard}

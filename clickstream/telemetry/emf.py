@@ -4,14 +4,12 @@ CloudWatch adds up what it is given per period, so counters go as what was added
 array of values. https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from clickstream.telemetry.metrics import METRICS, MetricName, Unit
+from clickstream.telemetry.metrics import MetricName, Unit, unit
 
 NAMESPACE = "Clickstream"
 #: Of one metric in one line.
@@ -31,7 +29,7 @@ def name_of(metric: MetricName) -> str:
 
 def line(at_ms: int, dimensions: Mapping[str, str], values: Mapping[MetricName, Values], facts: Mapping[str, Any]) -> str:
     """One line, without its end. ``facts`` are properties beside the metrics, to be searched for and not counted."""
-    metrics = [{"Name": name_of(name), "Unit": _UNITS[METRICS[name].unit]} for name in values]
+    metrics = [{"Name": name_of(name), "Unit": _UNITS[unit(name)]} for name in values]
     document: dict[str, Any] = {
         "_aws": {
             "Timestamp": at_ms,

@@ -3,8 +3,6 @@
 No line holds a payload: what clients and events said is named by ids and positions alone.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 

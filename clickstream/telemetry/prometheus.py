@@ -1,10 +1,8 @@
 """Samples in Prometheus's text format, version 0.0.4. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
-from clickstream.telemetry.metrics import Histogram, Metric, Sample, by_metric
+from clickstream.telemetry.metrics import METRICS, Histogram, MetricName, Sample, by_metric, kind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -12,27 +10,28 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 def render(samples: Iterable[Sample]) -> str:
     """The exposition, one ``# HELP`` and ``# TYPE`` per metric, each of which says what to do as well."""
     lines: list[str] = []
-    for metric, series in by_metric(samples).items():
-        lines += [f"# HELP {metric.name} {_help(metric)}", f"# TYPE {metric.name} {metric.kind}"]
+    for name, series in by_metric(samples).items():
+        lines += [f"# HELP {name} {_help(name)}", f"# TYPE {name} {kind(name)}"]
         for sample in series:
-            lines += _series(metric, sample)
+            lines += _series(sample)
     return "\n".join(lines) + "\n" if lines else ""
 
 
-def _help(metric: Metric) -> str:
+def _help(name: MetricName) -> str:
+    metric = METRICS[name]
     return f"{metric.says}. Do: {metric.advice}".replace("\\", r"\\").replace("\n", r"\n")
 
 
-def _series(metric: Metric, sample: Sample) -> Iterator[str]:
-    labels = list(zip(metric.labels, sample.labels, strict=True))
+def _series(sample: Sample) -> Iterator[str]:
+    name, labels = sample.metric, list(zip(METRICS[sample.metric].labels, sample.labels, strict=True))
     if not isinstance(sample.value, Histogram):
-        yield f"{metric.name}{_labels(labels)} {_number(sample.value)}"
+        yield f"{name}{_labels(labels)} {_number(sample.value)}"
         return
     for bound, count in sample.value.buckets:
-        yield f"{metric.name}_bucket{_labels([*labels, ('le', _number(bound))])} {count}"
-    yield f"{metric.name}_bucket{_labels([*labels, ('le', '+Inf')])} {sample.value.count}"
-    yield f"{metric.name}_sum{_labels(labels)} {_number(sample.value.sum)}"
-    yield f"{metric.name}_count{_labels(labels)} {sample.value.count}"
+        yield f"{name}_bucket{_labels([*labels, ('le', _number(bound))])} {count}"
+    yield f"{name}_bucket{_labels([*labels, ('le', '+Inf')])} {sample.value.count}"
+    yield f"{name}_sum{_labels(labels)} {_number(sample.value.sum)}"
+    yield f"{name}_count{_labels(labels)} {sample.value.count}"
 
 
 def _labels(pairs: list[tuple[str, str]]) -> str:

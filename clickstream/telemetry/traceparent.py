@@ -3,8 +3,6 @@
 ``00-<32 hex: trace>-<16 hex: span>-<2 hex: flags>``.
 """
 
-from __future__ import annotations
-
 import re
 
 import msgspec

@@ -5,8 +5,6 @@ taken from ``traceparent`` or ``X-Amzn-Trace-Id``. Sampling is decided once, whe
 that marks all its requests as sampled is not obeyed. Everybody after follows.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """The socket that an HTTP server of ours listens on."""
 
-from __future__ import annotations
-
 import errno
 import ipaddress
 import socket
@@ -37,6 +35,5 @@ def is_loopback(host: str) -> bool:
 
 
 def url(listener: socket.socket) -> str:
-    """The address to open in a browser."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"

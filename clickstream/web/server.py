@@ -1,7 +1,5 @@
 """The life of an HTTP server of ours: ready, serving until a signal, drained."""
 
-from __future__ import annotations
-
 import signal
 import socket
 from collections.abc import Callable

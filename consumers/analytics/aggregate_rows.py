@@ -1,7 +1,5 @@
 """A partial as a row of the aggregates table: each tally's leaders, compressed, always below DynamoDB's item limit. Pure."""
 
-from __future__ import annotations
-
 import zlib
 
 import msgspec

@@ -21,8 +21,6 @@ when a commit came. Users (a sketch) and the funnel have no order: users always 
 both.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -42,8 +40,6 @@ MOST_LATE = 10_000
 
 
 class State(msgspec.Struct, array_like=True):
-    """The fold's state, or its changes, encoded."""
-
     watermark: int
     windows: list[tuple[Window, PartialState]]
     sessions: SessionsState

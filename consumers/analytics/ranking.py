@@ -1,7 +1,5 @@
 """A ranking over rows that each list their leaders only: the sum of their counts, and whether it is exact. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 
@@ -38,7 +36,7 @@ class Ranking:
         if piece.bound:
             self._vouched.update(dict.fromkeys(piece.counts, piece.bound))
 
-    def merge(self, other: Ranking) -> None:
+    def merge(self, other: "Ranking") -> None:
         self._counts.update(other._counts)
         self._bound += other._bound
         self._vouched.update(other._vouched)

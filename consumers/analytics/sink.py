@@ -1,25 +1,19 @@
 """Rows into the aggregates table (DynamoDB): absolute values, written only over older positions."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from consumers.analytics.aggregate_rows import Row
 from consumers.analytics.windows import HOUR
 from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position, guarded_put
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 _DAY_S = 86_400
 #: DynamoDB's TTL may delete a row this long after it was last written (not after its window: replays of old events are kept).

@@ -1,13 +1,11 @@
 """The read model: windows merged over shards and parts, and how far the shards have come."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.aws.items import query
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked, translated
 from clickstream.progress.completeness import Completeness
@@ -22,9 +20,6 @@ from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.ranking import Top
 from consumers.analytics.windows import MINUTE_MS, Granularity
 from consumers.explain.life import Effect, Put
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputPaginateTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [
@@ -70,21 +65,16 @@ class Aggregates:
         """(start of the stored window, content) of every row of ``[start_ms, end_ms)``; days are made of the hours' rows."""
         stored = Granularity.MINUTE if granularity == Granularity.MINUTE else Granularity.HOUR
         for partition in windows.partitions(stored.minutes, start_ms, end_ms):
-            query: QueryInputPaginateTypeDef = {
-                "TableName": self._aggregates,
-                "KeyConditionExpression": "#window = :window AND #part BETWEEN :first AND :last",
-                "ProjectionExpression": "#part, #partial",
-                "ExpressionAttributeNames": {"#window": "window", "#part": "part", "#partial": "partial"},
-                "ExpressionAttributeValues": {
-                    ":window": {"S": partition},
-                    ":first": {"S": f"{start_ms:014d}"},
-                    # a row's key goes on with "#" after its start, so rows that start at the end sort behind it
-                    ":last": {"S": f"{end_ms:014d}"},
-                },
-                "ConsistentRead": True,  # what `complete_to` promises must be in the answer
-            }
+            # a row's key goes on with "#" after its start, so rows that start at the end sort behind it
+            wanted = {"window": partition, "first": f"{start_ms:014d}", "last": f"{end_ms:014d}"}
+            request = query(
+                self._aggregates,
+                "#window = :window AND #part BETWEEN :first AND :last",
+                wanted,
+                ProjectionExpression="#part, #partial",
+            )
             with asked("DynamoDB", f"table {self._aggregates}"):
-                for page in self._dynamodb.get_paginator("query").paginate(**query):
+                for page in self._dynamodb.get_paginator("query").paginate(**request):
                     for item in page["Items"]:
                         yield windows.start_of(item["part"]["S"]), aggregate_rows.decode(item["partial"]["B"])
 
@@ -93,7 +83,6 @@ class Aggregates:
         return self._shards.read()
 
     def completeness(self) -> Completeness:
-        """See :func:`completeness`."""
         return completeness(self.progress())
 
 
@@ -133,18 +122,11 @@ def put_to_visible(shards: Iterable[ShardProgress]) -> Wait | None:
 def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
     """The row of the event's minute on its shard, if it was written at the event's position or later."""
     start_ms = event.occurred_at - event.occurred_at % MINUTE_MS
+    wanted = {"window": windows.partition(1, start_ms), "part": f"{start_ms:014d}#{put.shard}#"}
+    condition = "#window = :window AND begins_with(#part, :part)"
+    request = query(AGGREGATES.of(settings), condition, wanted, ProjectionExpression="#part, #position")
     with translated("DynamoDB"):
-        found = clients.dynamodb.query(
-            TableName=AGGREGATES.of(settings),
-            KeyConditionExpression="#window = :window AND begins_with(#part, :part)",
-            ProjectionExpression="#part, #position",
-            ExpressionAttributeNames={"#window": "window", "#part": "part", "#position": "position"},
-            ExpressionAttributeValues={
-                ":window": {"S": windows.partition(1, start_ms)},
-                ":part": {"S": f"{start_ms:014d}#{put.shard}#"},
-            },
-            ConsistentRead=True,
-        )
+        found = clients.dynamodb.query(**request)
     rows = [item for item in found["Items"] if item["position"]["S"] >= str(put.position)]
     if not rows:
         return None

@@ -7,8 +7,6 @@ So every part of a window has an end after which it is never touched again, when
 depends on the order of the events alone. A window's value is the sum of its parts.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
@@ -56,7 +54,7 @@ class Window(NamedTuple):
         """True when no further event can fall into this part."""
         return watermark >= self.end + RETENTION if self.late == 0 else turn > self.late
 
-    def hour(self) -> Window:
+    def hour(self) -> "Window":
         """The hour's part that all events of this minute's part belong to."""
         start = self.start - self.start % HOUR
         if self.late == 0:

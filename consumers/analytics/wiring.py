@@ -1,24 +1,16 @@
 """The analytics application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics import NAME
 from consumers.analytics.fold import AnalyticsFold
 from consumers.analytics.needs import AGGREGATES
 from consumers.analytics.sink import AggregatesTable
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.runtime.application import Sink, Wiring
 
 
-class Analytics:
-    name = NAME
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return AnalyticsFold(shard_id)
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return AggregatesTable(clients.dynamodb, AGGREGATES.of(settings))
+def _open_sink(_: str, clients: Clients, settings: Settings) -> Sink:
+    return AggregatesTable(clients.dynamodb, AGGREGATES.of(settings))
 
 
-APPLICATION: Application = Analytics()
+APPLICATION = Wiring(NAME, AnalyticsFold, _open_sink)

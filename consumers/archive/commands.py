@@ -1,7 +1,5 @@
 """``clickstream archive``: its files."""
 
-from __future__ import annotations
-
 import click
 import msgspec
 
@@ -18,7 +16,7 @@ def archive() -> None:
     """The archive's files: `clickstream worker archive` writes them, `clickstream query sql` reads them."""
 
 
-@archive.command()
+@archive.command(epilog="Example: clickstream archive compact --dry-run")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def compact(dry_run: bool, as_json: bool) -> None:
@@ -26,10 +24,6 @@ def compact(dry_run: bool, as_json: bool) -> None:
 
     \b
     With --json: {"applied": bool, "merges": [{"target": key, "sources": [key, ...]}], "deleted": [key, ...]}
-
-    \b
-    Example:
-      clickstream archive compact --dry-run
     """
     try:
         from consumers.archive.compaction import Compactor, Merging, plan

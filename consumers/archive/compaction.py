@@ -1,23 +1,18 @@
 """Many small files of an hour into few large ones. The plan is pure; :class:`Compactor` carries it out on S3."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.aws.boto_types import S3Client
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from consumers.archive import parquet
 from consumers.archive.names import Name, covered, stored
 from consumers.archive.sink import EVENTS
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 #: Query engines like files of about this size; a file that has it is left alone.
 TARGET_BYTES = 128 * 1024 * 1024

@@ -7,8 +7,6 @@ therefore follows from its name and the shard's log alone: whoever replays the l
 files. While its chunk is open a file may be written more than once, each time with more events.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -87,7 +85,6 @@ class ArchiveFold:
             self._append(self._filed(event.occurred_at // HOUR_MS), line)
 
     def _filed(self, hour: int) -> int:
-        """The hour of the event's file."""
         self._latest = max(self._latest, hour)
         most = MOST_HOURS if hour > self._latest - RECENT_HOURS else MOST_OLD_HOURS
         return hour if hour in self._open or len(self._open) < most else SCATTERED

@@ -7,20 +7,15 @@ A reader passes over a file whose chunks another file of the same shard and hour
 place of all that it was made of in the moment it appears, and a replay that writes one of them again changes no answer.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickstream.aws.boto_types import S3Client
 from consumers.archive.fold import HOUR_MS
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 _KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/(shardId-\d+)\.(\d{8,})-(\d{8,})\.parquet")
 
@@ -39,7 +34,7 @@ class Name(msgspec.Struct, frozen=True, order=True):
         return f"date={at:%Y-%m-%d}/hour={at:%H}/{self.shard}.{self.first:08d}-{self.last:08d}.parquet"
 
     @classmethod
-    def parse(cls, key: str) -> Name | None:
+    def parse(cls, key: str) -> "Name | None":
         """The inverse of ``key``; None for an object that is no file of the archive."""
         found = _KEY.fullmatch(key)
         if found is None:
@@ -48,7 +43,7 @@ class Name(msgspec.Struct, frozen=True, order=True):
         at = datetime.fromisoformat(f"{date}T{hour}:00:00+00:00")
         return cls(int(at.timestamp()) * 1000 // HOUR_MS, shard, int(first), int(last))
 
-    def holds(self, other: Name) -> bool:
+    def holds(self, other: "Name") -> bool:
         """Whether all chunks of the other file, another one, are in this one."""
         return (
             self != other

@@ -3,8 +3,6 @@
 pyarrow parses the JSON itself. Its conversion from Python objects would import pandas, which no worker may carry.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Sequence
 

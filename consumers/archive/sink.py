@@ -4,16 +4,15 @@ S3's conditional writes are the guard: a put names the version that it replaces,
 shard finds another version there, and gives way if that has more; whatever it may still write, its successor would have too.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.aws.boto_types import S3Client
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
@@ -22,9 +21,6 @@ from consumers.archive.fold import Part
 from consumers.archive.names import Name
 from consumers.runtime.faults.fan_out import write_each
 from consumers.runtime.position import Position
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 #: Files under way at once, to hide the round trips.
 THREADS = 4
@@ -36,8 +32,6 @@ _ATTEMPTS = 5
 
 
 class Version(msgspec.Struct, frozen=True):
-    """What an object holds now."""
-
     events: int
     etag: str
 

@@ -1,24 +1,16 @@
 """The archive, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.archive import NAME
 from consumers.archive.fold import ArchiveFold
 from consumers.archive.needs import ARCHIVE
 from consumers.archive.sink import ArchiveBucket
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.runtime.application import Sink, Wiring
 
 
-class Archive:
-    name = NAME
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return ArchiveFold()
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return ArchiveBucket(clients.s3, ARCHIVE.of(settings), shard_id)
+def _open_sink(shard_id: str, clients: Clients, settings: Settings) -> Sink:
+    return ArchiveBucket(clients.s3, ARCHIVE.of(settings), shard_id)
 
 
-APPLICATION: Application = Archive()
+APPLICATION = Wiring(NAME, lambda _: ArchiveFold(), _open_sink)

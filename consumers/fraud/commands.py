@@ -42,7 +42,7 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     """
     from clickstream.aws import Clients
     from clickstream.telemetry import logs
-    from consumers.fraud import decided_table
+    from consumers.fraud import tables
     from consumers.fraud.shadow import comparison, running
     from models.fraud import labels as label_files
     from models.fraud import scoring
@@ -61,9 +61,9 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     if not running.follow(version, clients, settings, until_ms=now_ms):
         raise click.Abort
     opinions = running.opinions(version, clients, settings)
-    decided = decided_table.on(clients.dynamodb, DECISIONS.of(settings), opinions)
+    decided = tables.on(clients.dynamodb, DECISIONS.of(settings), opinions)
     if known is None:
-        known = decided_table.kinds(clients.dynamodb, OUTCOMES.of(settings), decided.values())
+        known = tables.kinds(clients.dynamodb, OUTCOMES.of(settings), decided.values())
     found = comparison.compare(opinions, decided, known, from_ms=from_ms)
     if as_json:
         click.echo(msgspec.json.encode({"version": version, "from": from_ms, **msgspec.to_builtins(found)}))
@@ -120,8 +120,8 @@ def label(file: Path, dry_run: bool) -> None:
     Example: clickstream models label fraud labels.csv
     """
     from clickstream.aws import Clients
-    from consumers.fraud import decided_table
-    from consumers.fraud.outcomes_table import OutcomesTable
+    from consumers.fraud import tables
+    from consumers.fraud.tables import OutcomesTable
     from models.fraud import labels as label_files
 
     kinds = label_files.parse(label_files.read(file), file)
@@ -129,7 +129,7 @@ def label(file: Path, dry_run: bool) -> None:
         raise UserMistake(f"{file} holds no labels")
     settings = from_env()
     dynamodb = Clients(settings).dynamodb
-    decided = decided_table.decisions(dynamodb, DECISIONS.of(settings), kinds)
+    decided = tables.decisions(dynamodb, DECISIONS.of(settings), kinds)
     if not dry_run:
         labelled = [(decision, kinds[event_id]) for event_id, decision in decided.items()]
         OutcomesTable(dynamodb, OUTCOMES.of(settings)).label(labelled, int(time.time()))

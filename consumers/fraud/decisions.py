@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
-from clickstream.purchases import fingerprint, reused
+from clickstream.purchases import Bought, facts, reused
 from consumers.fraud.fold import Candidate
 from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
 from models.fraud.purchases import PURCHASES
@@ -25,8 +25,6 @@ RULES_VERSION = "rules-1"
 
 
 class Source(StrEnum):
-    """Who decided."""
-
     MODEL = "model"
     """A model trained on labels; the score is a probability."""
     UNSUPERVISED = "unsupervised"
@@ -36,16 +34,10 @@ class Source(StrEnum):
     """A person must look, whatever the model's score, which is kept."""
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(Bought, frozen=True, kw_only=True):
     """What becomes of one purchase. ``decided_at`` in milliseconds, of the wall clock."""
 
-    event_id: str
-    order_id: str
-    user_id: str
-    occurred_at: int
     decided_at: int
-    amount: int
-    currency: str
     verdict: Verdict
     score: float
     reasons: list[Reason]
@@ -56,18 +48,12 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its event id stood for another purchase before."""
 
     @property
-    def purchase(self) -> str:
-        return fingerprint(self)
-
-    @property
     def key(self) -> str:
         """Of its items: the event id, as long as that stands for this purchase."""
         return reused(self.event_id, self.purchase) if self.is_reuse else self.event_id
 
 
 class Serving(msgspec.Struct, frozen=True):
-    """The model that serves, and its version."""
-
     model: FraudModel
     version: str
 
@@ -107,11 +93,11 @@ def _by_rules(candidate: Candidate, now_ms: int) -> Decision:
 def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int) -> Decision:
     model = serving.model
     verdict = model.card.thresholds.verdict(score)
-    source = Source.MODEL if model.is_supervised else Source.UNSUPERVISED
+    source = Source.MODEL if model.card.is_supervised else Source.UNSUPERVISED
     over = _overruling(model, candidate)
     if _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
         verdict = RULE_THRESHOLDS.verdict(over.score)
-        source = Source.SAFEGUARD if model.is_supervised else Source.RULES
+        source = Source.SAFEGUARD if model.card.is_supervised else Source.RULES
         reasons = over.reasons
     else:
         reasons = [] if verdict is Verdict.APPROVE else model.reasons(np.array(candidate.vector))
@@ -122,7 +108,7 @@ def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore:
     """Of the rules that count beside this model."""
     named = _named(candidate)
     found = safeguard(named)
-    return found if model.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
+    return found if model.card.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
 
 
 _SEVERITY = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
@@ -144,13 +130,8 @@ def _decision(
     if candidate.is_partial:
         reasons = [*reasons, PARTIAL]
     return Decision(
-        event_id=candidate.event_id,
-        order_id=candidate.order_id,
-        user_id=candidate.user_id,
-        occurred_at=candidate.occurred_at,
+        **facts(candidate),
         decided_at=now_ms,
-        amount=candidate.amount,
-        currency=candidate.currency,
         verdict=verdict,
         score=score,
         reasons=reasons,

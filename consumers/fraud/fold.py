@@ -4,41 +4,28 @@ A purchase's features are computed in its place in the shard's order and travel 
 question again. The answer is the sink's: a model, and what other shards saw, are outside data and may not touch the state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec
 
 from clickstream.events import AnyEvent, Purchase
-from clickstream.purchases import fingerprint
+from clickstream.purchases import Bought, facts
 from clickstream.records.kept import kept_user
 from consumers.runtime.application import Inheritance
 from models.features.crossing import Crossing, Part
-from models.features.engine import Engine
-from models.features.state import State
+from models.features.engine import Engine, State
 from models.fraud.purchases import PURCHASES
 from models.fraud.rows import ACTS, ROWS
 
 
-class Candidate(msgspec.Struct, frozen=True, gc=False):
+class Candidate(Bought, frozen=True, kw_only=True, gc=False):
     """A purchase to be decided. ``vector`` is in the order of :data:`models.fraud.purchases.PURCHASES`, NaN for missing."""
 
-    event_id: str
-    order_id: str
-    user_id: str
-    occurred_at: int
-    amount: int
-    currency: str
     vector: tuple[float, ...]
     own: tuple[Part, ...] = ()
     """What this shard had seen of the address, device and card by then."""
     is_partial: bool = False
     """Whether the features of these keys are missing because the other shards' parts could not be had in time."""
-
-    @property
-    def purchase(self) -> str:
-        return fingerprint(self)
 
 
 CROSSING = Crossing(PURCHASES)
@@ -69,16 +56,7 @@ class FraudFold:
     def _candidate(self, event: Purchase) -> Candidate:
         kind, row = ROWS[Purchase](event)
         vector = tuple(self._engine.vector(kind, event.occurred_at, row))
-        return Candidate(
-            event.event_id,
-            event.order_id,
-            event.user_id,
-            event.occurred_at,
-            event.amount,
-            event.currency,
-            vector,
-            self._engine.parts_of(event.occurred_at, row),
-        )
+        return Candidate(**facts(event), vector=vector, own=self._engine.parts_of(event.occurred_at, row))
 
     @property
     def forgotten(self) -> int:

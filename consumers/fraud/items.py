@@ -7,17 +7,13 @@ export or a console reads.
 ``alert`` is the outbox: "pending" from the same write as the decision, "sent" once the topic has it; absent for an approval.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.aws.boto_types import AttributeValueTypeDef
 from consumers.fraud.decisions import Decision
 from models.fraud.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 #: DynamoDB's TTL may delete a decision after this time: chargebacks come within months.
 KEPT_S = 400 * 86_400

@@ -9,21 +9,17 @@ A decision's key is its event id, unless that was used before (``Decision.key``)
 Every item is a function of the decision that stands: whoever writes it again writes the same.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.aws.boto_types import AttributeValueTypeDef
 from consumers.fraud.decisions import Decision
 from models.fraud.labels import GENUINE
 from models.fraud.rows import EURO_CENTS
 from models.fraud.verdicts import Verdict
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -46,7 +42,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     money_caught: int = 0
 
     @classmethod
-    def of(cls, judged: Iterable[tuple[Verdict, int, str | None]]) -> Truth:
+    def of(cls, judged: Iterable[tuple[Verdict, int, str | None]]) -> "Truth":
         """Of decisions as (verdict, euro cents, what is known of it); None: nothing."""
         known = [
             (verdict is not Verdict.APPROVE, cents, kind != GENUINE) for verdict, cents, kind in judged if kind is not None
@@ -70,7 +66,7 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
         """The share of the frauds that were caught; None without known frauds."""
         return self.caught / self.frauds if self.frauds else None
 
-    def __add__(self, other: Truth) -> Truth:
+    def __add__(self, other: "Truth") -> "Truth":
         return Truth(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
 

@@ -5,8 +5,6 @@ model that was trained on labels serves; they name the patterns that every shop 
 stolen account that buys from elsewhere.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 

@@ -5,8 +5,6 @@ as sent. Whoever writes the same purchase again, after a crash in between, finds
 alert is sent, and only a crash between the topic and the mark sends one twice; it carries the event id by which to know it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,6 +13,7 @@ from typing import Any
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.aws.items import Value, update
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.purchases import MOST_NAMED
@@ -26,7 +25,7 @@ from consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, d
 from consumers.fraud.fold import Candidate
 from consumers.fraud.items import PENDING, SENT, decision_of, item_of
 from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
-from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.tables import OutcomesTable
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from consumers.topics import Topic
@@ -134,27 +133,18 @@ class DecisionsTable:
 
     def _name_reuse(self, decision: Decision) -> None:
         """With the first purchase of the id, for those who look it up by the id alone; of a flood only some are named."""
+        key = {"event_id": decision.event_id}
+        named: dict[str, Value] = {"purchase": frozenset({decision.purchase}), "most": MOST_NAMED}
+        condition = "attribute_not_exists(reused) OR size(reused) < :most"
         with translated("DynamoDB"):
             try:
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"event_id": {"S": decision.event_id}},
-                    UpdateExpression="ADD reused :purchase",
-                    ConditionExpression="attribute_not_exists(reused) OR size(reused) < :most",
-                    ExpressionAttributeValues={":purchase": {"SS": [decision.purchase]}, ":most": {"N": str(MOST_NAMED)}},
-                )
+                self._dynamodb.update_item(**update(self._table, key, "ADD reused :purchase", named, condition))
             except self._dynamodb.exceptions.ConditionalCheckFailedException:
                 log.warning("an event id is used again and again", event_id=decision.event_id)
 
     def _send(self, decision: Decision) -> None:
-        """Publish the alert, then mark it as sent."""
         verdict = decision.verdict.value
         attributes = {"verdict": verdict, "event_id": decision.event_id}
         self._alerts.publish(alert_text(decision), attributes, title=f"{verdict}: order {decision.order_id}")
         with translated("DynamoDB"):
-            self._dynamodb.update_item(
-                TableName=self._table,
-                Key={"event_id": {"S": decision.key}},
-                UpdateExpression="SET alert = :sent",
-                ExpressionAttributeValues={":sent": {"S": SENT}},
-            )
+            self._dynamodb.update_item(**update(self._table, {"event_id": decision.key}, "SET alert = :sent", {"sent": SENT}))

@@ -1,19 +1,18 @@
 """The read model: one decision, as a risk analyst asks for it; what was decided lately, by minute; the alerts; the model."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.aws.items import query
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.platform import MODELS
-from clickstream.purchases import Bought, fingerprint, reused
+from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 from consumers.explain.life import Effect, Put
 from consumers.fraud import NAME, outcomes
@@ -23,9 +22,6 @@ from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from models.fraud.verdicts import Reason, Verdict
 from models.registry.s3 import Pointer, Registry
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import QueryInputTypeDef
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [
@@ -76,7 +72,7 @@ class Decisions:
         item = self._item(event_id)
         return None if item is None else self._decoded(item, event_id)
 
-    def on(self, event_id: str, bought: Bought) -> Decision | None:
+    def on(self, event_id: str, bought: Purchase) -> Decision | None:
         """The decision on this very purchase, also when its event id was used before."""
         first, purchase = self.of(event_id), fingerprint(bought)
         return first if first is None or first.purchase == purchase else self.of(reused(event_id, purchase))
@@ -115,19 +111,10 @@ class Decisions:
         now_ms = self._clock_ms()
         found: list[Decision] = []
         for hour_ms in range(now_ms // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
-            query: QueryInputTypeDef = {
-                "TableName": self._outcomes,
-                "KeyConditionExpression": "#window = :window AND #part >= :first",
-                "ExpressionAttributeNames": {"#window": "window", "#part": "part"},
-                "ExpressionAttributeValues": {
-                    ":window": {"S": outcomes.alerts_window(hour_ms)},
-                    ":first": {"S": f"{now_ms - within_ms:014d}"},
-                },
-                "ScanIndexForward": False,
-                "Limit": most - len(found),
-            }
+            wanted = {"window": outcomes.alerts_window(hour_ms), "first": f"{now_ms - within_ms:014d}"}
+            request = query(self._outcomes, "#window = :window AND #part >= :first", wanted, ConsistentRead=False)
             with asked("DynamoDB", f"table {self._outcomes}"):
-                items = self._dynamodb.query(**query)["Items"]
+                items = self._dynamodb.query(**request, ScanIndexForward=False, Limit=most - len(found))["Items"]
             found += [self._decoded(item, item["part"]["S"]) for item in items]
             if len(found) >= most:
                 break
@@ -140,18 +127,11 @@ class Decisions:
     def _items(self, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
         """The items of the minutes from the first to the last."""
         for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
+            wanted = {"first": outcomes.part(first_ms), "last": outcomes.part(last_ms + MINUTE_MS)}
+            wanted["window"] = outcomes.window(hour_ms)
+            request = query(self._outcomes, "#window = :window AND #part BETWEEN :first AND :last", wanted)
             with asked("DynamoDB", f"table {self._outcomes}"):
-                for page in self._dynamodb.get_paginator("query").paginate(
-                    TableName=self._outcomes,
-                    KeyConditionExpression="#window = :window AND #part BETWEEN :first AND :last",
-                    ExpressionAttributeNames={"#window": "window", "#part": "part"},
-                    ExpressionAttributeValues={
-                        ":window": {"S": outcomes.window(hour_ms)},
-                        ":first": {"S": outcomes.part(first_ms)},
-                        ":last": {"S": outcomes.part(last_ms + MINUTE_MS)},
-                    },
-                    ConsistentRead=True,
-                ):
+                for page in self._dynamodb.get_paginator("query").paginate(**request):
                     yield from page["Items"]
 
     def _decoded(self, item: Mapping[str, Any], what: str) -> Decision:

@@ -1,7 +1,5 @@
 """``clickstream orders``: what the shop's back office does by hand."""
 
-from __future__ import annotations
-
 import re
 
 import click
@@ -25,16 +23,11 @@ def orders() -> None:
     """
 
 
-@orders.command()
+@orders.command(epilog="Example: clickstream orders stock sku-1=100 sku-2=20")
 @click.argument("deliveries", nargs=-1, metavar="[PRODUCT=QUANTITY]…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout: product → available.")
 def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
-    """Add deliveries to the inventory, and show what is available.
-
-    \b
-    Example:
-      clickstream orders stock sku-1=100 sku-2=20
-    """
+    """Add deliveries to the inventory, and show what is available."""
     from clickstream.aws import Clients
     from consumers.orders.views import inventory
 
@@ -55,7 +48,7 @@ def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
         click.echo(shown(f"{product}  {quantity:,}"))
 
 
-@orders.command()
+@orders.command(epilog="Example: clickstream orders show o-4711 --json")
 @click.argument("order_id")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def show(order_id: str, as_json: bool) -> None:
@@ -66,10 +59,6 @@ def show(order_id: str, as_json: bool) -> None:
       step       placed, reserved, confirmed, rejected or cancelled
       refused    orders of other purchases that came with the same id, each like this one, with step "refused"
       notified   the step that the customer was last told of
-
-    \b
-    Example:
-      clickstream orders show o-4711 --json
     """
     from clickstream.aws import Clients
     from consumers.orders.views import order, refused

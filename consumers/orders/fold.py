@@ -1,11 +1,10 @@
 """Orders as a fold over one shard: purchases in, placed orders out. Pure; it needs no state but what is not written yet."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 
 from clickstream.events import AnyEvent, Purchase
+from clickstream.purchases import facts
 from consumers.orders.messages import Line, Order
 from consumers.runtime.application import Inheritance
 
@@ -40,12 +39,5 @@ def _order(purchase: Purchase) -> Order:
     quantities: Counter[str] = Counter()
     for item in purchase.items:
         quantities[item.product_id] += item.quantity
-    return Order(
-        order_id=purchase.order_id,
-        event_id=purchase.event_id,
-        user_id=purchase.user_id,
-        occurred_at=purchase.occurred_at,
-        amount=purchase.amount,
-        currency=purchase.currency,
-        lines=tuple(Line(product_id=product, quantity=quantity) for product, quantity in sorted(quantities.items())),
-    )
+    lines = tuple(Line(product_id=product, quantity=quantity) for product, quantity in sorted(quantities.items()))
+    return Order(**facts(purchase), lines=lines)

@@ -4,8 +4,6 @@ Powertools logs, traces, keeps repeated messages from repeating work, and report
 does not rest on it: the steps themselves may be repeated (``consumers.orders.steps``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from typing import Any

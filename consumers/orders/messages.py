@@ -4,15 +4,13 @@ A message says which step an order has come to; its attribute ``step`` is what q
 the epoch, amounts integer minor units.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 
 import msgspec
 
-from clickstream.purchases import fingerprint
+from clickstream.purchases import Bought
 
 
 class Step(StrEnum):
@@ -34,22 +32,12 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     quantity: int
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True):
+class Order(Bought, frozen=True, kw_only=True):
     """``lines``: each product once. ``event_id`` is the purchase that placed it, by which fraud's decision is found."""
 
-    order_id: str
-    event_id: str
-    user_id: str
-    occurred_at: int
-    amount: int
-    currency: str
     lines: tuple[Line, ...]
 
-    @property
-    def purchase(self) -> str:
-        return fingerprint(self)
-
-    def repeats(self, other: Order) -> bool:
+    def repeats(self, other: "Order") -> bool:
         """Whether it orders what the other one has ordered: the same user, and the same goods for the same money."""
         return self.purchase == other.purchase and self.lines == other.lines
 

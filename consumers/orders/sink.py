@@ -6,8 +6,6 @@ tells it twice; the workflow knows an order by its id, so nothing happens twice.
 kept as refused, and never told.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor

@@ -3,13 +3,11 @@
 They know nothing of who calls them: a queue's consumer (choreography) or a state machine (orchestration).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused
@@ -19,9 +17,6 @@ from consumers.orders.messages import Message, Order, Step
 from consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
 from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
 from consumers.orders.topic import NotificationsTopic
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 BLOCK = "block"
 #: Products that a reason names: it travels in messages beside the order itself.
@@ -114,7 +109,6 @@ class Steps:
 
 
 def steps(clients: Clients, settings: Settings) -> Steps:
-    """The steps on AWS, embedded or real."""
     return Steps(
         OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)),
         partial(verdict, clients.dynamodb, DECISIONS.of(settings)),

@@ -4,24 +4,20 @@ An order moves from step to step by a write that names the step it comes from. G
 back, in the same transaction as that write: there is no moment in which one has happened and the other not.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.aws.boto_types import DynamoDBClient, TransactWriteItemTypeDef
+from clickstream.aws.items import Value, update
 from clickstream.errors import Missing, RetryLater
 from clickstream.failures.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
 from consumers.orders.messages import Line, Order, Step
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
 PENDING, SENT = "pending", "sent"
 #: DynamoDB's TTL may delete an order after this time.
@@ -79,18 +75,13 @@ class OrdersTable:
     def refuse(self, order: Order, now_s: int) -> None:
         """Keep an order whose id is another one's, beside that, which names it; of a flood only some are named."""
         item = _item(order, reused(order.order_id, order.purchase), Step.REFUSED, now_s, reason="its id is another order's")
-        with translated("DynamoDB"):
+        named: dict[str, Value] = {"purchase": frozenset({order.purchase}), "most": MOST_NAMED}
+        change = self._change(
+            order.order_id, "ADD refused :purchase", named, "attribute_not_exists(refused) OR size(refused) < :most"
+        )
+        with translated("DynamoDB"), suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.put_item(TableName=self._orders, Item=item)
-            try:
-                self._dynamodb.update_item(
-                    TableName=self._orders,
-                    Key={"order_id": {"S": order.order_id}},
-                    UpdateExpression="ADD refused :purchase",
-                    ConditionExpression="attribute_not_exists(refused) OR size(refused) < :most",
-                    ExpressionAttributeValues={":purchase": {"SS": [order.purchase]}, ":most": {"N": str(MOST_NAMED)}},
-                )
-            except self._dynamodb.exceptions.ConditionalCheckFailedException:
-                return
+            self._dynamodb.update_item(**change)
 
     def read(self, order_id: str) -> Stored:
         """Raises Missing when nobody placed it."""
@@ -107,15 +98,12 @@ class OrdersTable:
         self._set(order_id, "notified", step.value)
 
     def _set(self, order_id: str, attribute: str, value: str) -> None:
+        change = self._change(order_id, f"SET #{attribute} = :value", {"value": value}, "attribute_exists(order_id)")
         with translated("DynamoDB"):
-            self._dynamodb.update_item(
-                TableName=self._orders,
-                Key={"order_id": {"S": order_id}},
-                UpdateExpression="SET #attribute = :value",
-                ConditionExpression="attribute_exists(order_id)",
-                ExpressionAttributeNames={"#attribute": attribute},
-                ExpressionAttributeValues={":value": {"S": value}},
-            )
+            self._dynamodb.update_item(**change)
+
+    def _change(self, order_id: str, expression: str, values: Mapping[str, Value], condition: str) -> Any:
+        return update(self._orders, {"order_id": order_id}, expression, values, condition)
 
     def move(self, order_id: str, to: Step, *, since: Collection[Step], reason: str = "") -> bool:
         """To another step, unless it has left those of ``since``; whether it moved."""
@@ -156,38 +144,18 @@ class OrdersTable:
         raise RetryLater("DynamoDB: other transactions on the same goods keep coming first")
 
     def _moving(self, order_id: str, to: Step, since: Collection[Step], reason: str) -> TransactWriteItemTypeDef:
-        names = {f":since{n}": {"S": step.value} for n, step in enumerate(since)}
-        return {
-            "Update": {
-                "TableName": self._orders,
-                "Key": {"order_id": {"S": order_id}},
-                "UpdateExpression": "SET #step = :to, #reason = :reason",
-                "ConditionExpression": f"#step IN ({', '.join(names)})",
-                "ExpressionAttributeNames": {"#step": "step", "#reason": "reason"},
-                "ExpressionAttributeValues": {":to": {"S": to.value}, ":reason": {"S": reason}, **names},
-            }
-        }
+        steps = {f"since{n}": step.value for n, step in enumerate(since)}
+        values = {"to": to.value, "reason": reason, **steps}
+        condition = f"#step IN ({', '.join(f':{name}' for name in steps)})"
+        return {"Update": self._change(order_id, "SET #step = :to, #reason = :reason", values, condition)}
 
     def _taking(self, line: Line) -> TransactWriteItemTypeDef:
-        return {
-            "Update": {
-                "TableName": self._inventory,
-                "Key": {"product_id": {"S": line.product_id}},
-                "UpdateExpression": "SET available = available - :quantity",
-                "ConditionExpression": "available >= :quantity",
-                "ExpressionAttributeValues": {":quantity": {"N": str(line.quantity)}},
-            }
-        }
+        product, quantity = {"product_id": line.product_id}, {"quantity": line.quantity}
+        change = "SET available = available - :quantity"
+        return {"Update": update(self._inventory, product, change, quantity, "available >= :quantity")}
 
     def _giving(self, line: Line) -> TransactWriteItemTypeDef:
-        return {
-            "Update": {
-                "TableName": self._inventory,
-                "Key": {"product_id": {"S": line.product_id}},
-                "UpdateExpression": "ADD available :quantity",
-                "ExpressionAttributeValues": {":quantity": {"N": str(line.quantity)}},
-            }
-        }
+        return {"Update": added(self._inventory, line.product_id, line.quantity)}
 
 
 class Inventory:
@@ -201,12 +169,7 @@ class Inventory:
         """Deliveries: so many more of each product. Not idempotent, as a second delivery is not the first."""
         for product, quantity in quantities.items():
             with translated("DynamoDB"):
-                self._dynamodb.update_item(
-                    TableName=self._table,
-                    Key={"product_id": {"S": product}},
-                    UpdateExpression="ADD available :quantity",
-                    ExpressionAttributeValues={":quantity": {"N": str(quantity)}},
-                )
+                self._dynamodb.update_item(**added(self._table, product, quantity))
 
     def available(self) -> dict[str, int]:
         """Of every product that was ever delivered."""
@@ -225,6 +188,11 @@ class Inventory:
             )
             return frozenset(item["product_id"]["S"] for page in pages for item in page["Items"])
         return frozenset()
+
+
+def added(inventory: str, product: str, quantity: int) -> Any:
+    """The update that makes so many more of a product available."""
+    return update(inventory, {"product_id": product}, "ADD available :quantity", {"quantity": quantity})
 
 
 def stored(item: Mapping[str, Any]) -> Stored:

@@ -1,16 +1,10 @@
 """The topics of the order workflow (SNS)."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import msgspec
 
+from clickstream.aws.boto_types import SNSClient
 from consumers.orders.messages import Message, encode, name_of
 from consumers.topics import Topic
-
-if TYPE_CHECKING:
-    from mypy_boto3_sns import SNSClient
 
 
 class OrdersTopic(Topic):

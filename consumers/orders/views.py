@@ -1,7 +1,5 @@
 """The read model: one order, as the shop's back office asks for it, or as a purchase has placed it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec

@@ -1,7 +1,5 @@
 """The orders application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.orders import NAME
@@ -10,18 +8,12 @@ from consumers.orders.needs import EVENTS, INVENTORY, ORDERS
 from consumers.orders.sink import PlacedOrders
 from consumers.orders.table import OrdersTable
 from consumers.orders.topic import OrdersTopic
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.runtime.application import Sink, Wiring
 
 
-class Orders:
-    name = NAME
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return OrdersFold()
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
-        return PlacedOrders(table, OrdersTopic(clients.sns, EVENTS.of(settings)))
+def _open_sink(_: str, clients: Clients, settings: Settings) -> Sink:
+    table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
+    return PlacedOrders(table, OrdersTopic(clients.sns, EVENTS.of(settings)))
 
 
-APPLICATION: Application = Orders()
+APPLICATION = Wiring(NAME, lambda _: OrdersFold(), _open_sink)

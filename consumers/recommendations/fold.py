@@ -6,8 +6,6 @@ Clients make up user ids, so what is known of all visitors together is bounded: 
 forgotten before their time. Whom that meets follows from the events alone, as all state does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -146,9 +144,6 @@ class RecommendationsFold:
             self.forgotten = decoded.forgotten
         self._swept = max(self._swept, decoded.swept)
         self._sweep()
-
-    def __len__(self) -> int:
-        return len(self._visitors)
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,7 +1,5 @@
 """From visits to offers: one computation per visitor that was touched, and whether what was shown before was clicked. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence, Set
 
 import msgspec
@@ -29,7 +27,7 @@ class HitRate(msgspec.Struct, frozen=True, kw_only=True):
     hits: int = 0
     popular_hits: int = 0
 
-    def __add__(self, other: HitRate) -> HitRate:
+    def __add__(self, other: "HitRate") -> "HitRate":
         return HitRate(
             clicks=self.clicks + other.clicks,
             hits=self.hits + other.hits,
@@ -59,7 +57,6 @@ class Offers:
         self._shown: dict[str, frozenset[str]] = {}
 
     def use(self, model: Model) -> None:
-        """Go on with another model."""
         self._overlay.rebase(model)
         self._refreshed_ms = self._popular_ms = None
 

@@ -1,13 +1,11 @@
 """Offers into the recommendations table (DynamoDB), written only over older positions; the model comes from the registry."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING
 
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from consumers.recommendations import table_items
@@ -18,11 +16,7 @@ from consumers.runtime.position import START, Position, guarded_put
 from models.recommender.model import Model
 from models.registry.following import Followed
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
-
-    Row = Mapping[str, AttributeValueTypeDef]
+Row = Mapping[str, AttributeValueTypeDef]
 
 #: DynamoDB's TTL may delete a visitor's offer so long after it was made.
 KEPT_S = 30 * 86_400

@@ -6,8 +6,6 @@ popular               SHARD     what to show a stranger, as that shard's visitor
 hit-rate              SHARD     how often a click was on what had been shown
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec

@@ -1,15 +1,15 @@
 """The read model: what to show a visitor, and how often what was shown was clicked."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import KeysAndAttributesTypeDef
+from clickstream.aws.items import query
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
@@ -26,9 +26,6 @@ from models.recommender.model import Model, Recommended, Recommender, Seen, deco
 from models.recommender.queries import query_of
 from models.registry.following import LOOK_EVERY_MS, Followed
 from models.registry.s3 import Registry
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef, QueryInputPaginateTypeDef
 
 __all__ = [
     "LENGTH",
@@ -183,13 +180,9 @@ class Recommendations:
         )
 
     def _parts(self, subject: str) -> Iterable[Mapping[str, Any]]:
-        query: QueryInputPaginateTypeDef = {
-            "TableName": self._table,
-            "KeyConditionExpression": "subject = :subject",
-            "ExpressionAttributeValues": {":subject": {"S": subject}},
-        }
+        request = query(self._table, "subject = :subject", {"subject": subject}, ConsistentRead=False)
         with asked("DynamoDB", f"table {self._table}"):
-            return [item for page in self._dynamodb.get_paginator("query").paginate(**query) for item in page["Items"]]
+            return [item for page in self._dynamodb.get_paginator("query").paginate(**request) for item in page["Items"]]
 
 
 def suffices(found: RecommendationsView | None, count: int, without: Set[str]) -> bool:

@@ -4,8 +4,6 @@ Times are the shard's watermark (ms), the latest event time that it has seen, so
 that is going on. Every rule is evaluated per event: no result depends on when memory is reclaimed.
 """
 
-from __future__ import annotations
-
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search

@@ -1,7 +1,5 @@
 """The recommendations application, as the consumer runtime runs it."""
 
-from __future__ import annotations
-
 from clickstream.aws import Clients
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
@@ -9,24 +7,18 @@ from consumers.recommendations import NAME
 from consumers.recommendations.fold import RecommendationsFold
 from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.sink import RecommendationsTable
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.runtime.application import Sink, Wiring
 from models import recommender
 from models.recommender.model import decode
 from models.registry.following import Followed
 from models.registry.s3 import Registry
 
 
-class Recommendations:
-    name = NAME
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return RecommendationsFold()
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
-        return RecommendationsTable(
-            clients.dynamodb, OFFERS.of(settings), shard_id, model, consumables=settings.consumable_categories
-        )
+def _open_sink(shard_id: str, clients: Clients, settings: Settings) -> Sink:
+    model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
+    return RecommendationsTable(
+        clients.dynamodb, OFFERS.of(settings), shard_id, model, consumables=settings.consumable_categories
+    )
 
 
-APPLICATION: Application = Recommendations()
+APPLICATION = Wiring(NAME, lambda _: RecommendationsFold(), _open_sink)

@@ -4,10 +4,8 @@ An application is a pure fold and a sink. The runtime owns everything else: the 
 order of effect → snapshot → checkpoint, recovery and resharding.
 """
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -74,12 +72,21 @@ class Sink(Protocol):
 
 
 class Application(Protocol):
-    """The wiring of one application; see ``consumers.analytics.wiring``."""
+    """One application, as the runtime runs it; :class:`Wiring` is one."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
-    def open_fold(self, shard_id: str) -> Fold:
+    def open_fold(self, shard_id: str, /) -> Fold:
         """A fresh fold for a lease; thrown away when the lease is lost."""
 
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings, /) -> Sink:
         """The sink for a lease."""
+
+
+class Wiring(NamedTuple):
+    """An :class:`Application` of two functions; see ``consumers.analytics.wiring``."""
+
+    name: str
+    open_fold: Callable[[str], Fold]
+    open_sink: Callable[[str, Clients, Settings], Sink]

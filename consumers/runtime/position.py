@@ -1,14 +1,10 @@
 """How far a fold has come: a record's place in its shard, compared as numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef, PutTypeDef
+from clickstream.aws.boto_types import AttributeValueTypeDef, PutTypeDef
 
 #: Kinesis sequence numbers have up to 56 digits; padded text of one width orders as the numbers do, also in DynamoDB,
 #: whose own numbers keep only 38 digits.
@@ -26,7 +22,7 @@ class Position(msgspec.Struct, frozen=True, order=True):
         return f"{self.sequence:0{_SEQUENCE_DIGITS}d}.{self.sub:0{_SUB_DIGITS}d}"
 
     @classmethod
-    def parse(cls, text: str) -> Position:
+    def parse(cls, text: str) -> "Position":
         """The inverse of ``str()``; raises ValueError."""
         sequence, _, sub = text.partition(".")
         return cls(int(sequence), int(sub))

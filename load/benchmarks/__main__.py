@@ -1,7 +1,8 @@
-"""``make bench``: ``python -m load.benchmarks [--only ID,…] [--rounds 5] [--live-peers] [--write-docs]``.
+"""``make bench``: ``python -m load.benchmarks [--only ID,…] [--rounds 5] [--quick] [--live-peers]
+[--write-docs]``.
 
-Never fails by a timing. Exit codes: 0 all were measured, 1 some could not be (named at the end), 130 interrupted; what was
-measured until then is written in every case.
+Never fails by a timing. Exit codes: 0 all were measured that can be on this machine (the others are named at the end), 1 some
+failed, 130 interrupted; what was measured until then is written in every case.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from load.benchmarks.harness.measure import Result
 #: id → "module:function" that builds it
 BENCHMARKS = {
     "pipe": "load.benchmarks.codec.pipe:benchmark",
+    "pipe-single": "load.benchmarks.codec.pipe:single",
     "decode": "load.benchmarks.codec.decode:benchmark",
     "aggregate": "load.benchmarks.codec.aggregation:aggregate",
     "deaggregate": "load.benchmarks.codec.aggregation:deaggregate",
@@ -26,9 +28,12 @@ BENCHMARKS = {
     "fold-recommendations": "load.benchmarks.folding.fold:recommendations",
     "overhead": "load.benchmarks.folding.overhead:benchmark",
     "overhead-kcl": "load.benchmarks.folding.overhead_kcl:benchmark",
+    "publish": "load.benchmarks.publishing.publish:benchmark",
     "fill": "load.benchmarks.publishing.fill:benchmark",
+    "low-traffic": "load.benchmarks.publishing.low_traffic:benchmark",
     "recommend": "load.benchmarks.recommending.in_process:benchmark",
     "recommend-api": "load.benchmarks.recommending.over_http:benchmark",
+    "java": "load.benchmarks.workers.beside_java:benchmark",
     "end-to-end": "load.benchmarks.workers.end_to_end:benchmark",
     "latency": "load.benchmarks.workers.latency:benchmark",
     "footprint": "load.benchmarks.workers.footprint:benchmark",
@@ -45,10 +50,11 @@ _INTERRUPTED = 130
 @click.command()
 @click.option("--only", default="", help="Benchmarks to run, by id, separated by commas.")
 @click.option("--rounds", default=5, show_default=True, type=click.IntRange(min=1), help="Counted pairs per benchmark.")
+@click.option("--quick", is_flag=True, help="One counted pair per benchmark.")
 @click.option("--out", default="build/bench.json", show_default=True, type=click.Path(path_type=Path))
 @click.option("--live-peers", is_flag=True, help="Run the peers that take minutes too, and record what they show.")
 @click.option("--write-docs", is_flag=True, help="Also update docs/reference/benchmarks.md (needs the dependency group bench).")
-def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) -> None:
+def main(only: str, rounds: int, quick: bool, out: Path, live_peers: bool, write_docs: bool) -> None:
     """Measure each benchmark's two sides in turn, each benchmark in a process of its own; print a table, write JSON."""
     names = only.split(",") if only else list(BENCHMARKS)
     if unknown := sorted(set(names) - set(BENCHMARKS)):
@@ -56,10 +62,13 @@ def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) 
     warn_if_busy()
     results: dict[str, Result] = {}
     failed: list[str] = []
+    not_run: list[str] = []
     interrupted = False
     for name in names:
         try:
-            results[name] = isolation.measured(BENCHMARKS[name], rounds=rounds, live_peers=live_peers)
+            results[name] = isolation.measured(BENCHMARKS[name], rounds=rounds, live_peers=live_peers, quick=quick)
+        except isolation.NotRun:
+            not_run.append(name)
         except isolation.Failed as error:
             click.echo(f"{name}: {error}", err=True)
             failed.append(name)
@@ -70,15 +79,15 @@ def main(only: str, rounds: int, out: Path, live_peers: bool, write_docs: bool) 
             report.write_json(results, out)
     if results:
         click.echo(report.table(results))
+    left = names[len(results) + len(failed) + len(not_run) :]
+    for what, which in (("not run", not_run), ("failed", failed), ("not measured", left)):
+        if which:
+            click.echo(f"benchmarks: {what}: {', '.join(which)}", err=True)
+    if write_docs and len(results) < len(names):
+        click.echo("benchmarks: the documentation is as it was: it is written from a whole run alone", err=True)
     if interrupted or failed:
-        left = names[len(results) + len(failed) :]
-        for what, which in (("failed", failed), ("not measured", left)):
-            if which:
-                click.echo(f"benchmarks: {what}: {', '.join(which)}", err=True)
-        if write_docs:
-            click.echo("benchmarks: the documentation is as it was: it is written from a whole run alone", err=True)
         sys.exit(_INTERRUPTED if interrupted else 1)
-    if write_docs:
+    if write_docs and len(results) == len(names):
         documents.write_benchmarks(results, documents.PAGES)
 
 

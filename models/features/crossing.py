@@ -4,8 +4,6 @@ A part is absolute: a shard's observations of a key, at most the track's limit o
 parts answers as of any row's time, whatever else the shards have seen since, and a part that is written again changes nothing.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 

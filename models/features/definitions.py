@@ -9,8 +9,6 @@ own, and is seen by the rows that arrive after it; nothing that was computed is 
 With a ``delay`` the window is ``(t - delay - window, t - delay]``: what can be known of a label that takes so long to come.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 from enum import StrEnum

@@ -6,9 +6,9 @@ by event time: an observation is gone when the watermark is a track's longest re
 that are later than that still get a vector, from what is there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
+
+import msgspec
 
 from clickstream.records.kept import kept_hash_key
 from clickstream.records.routing import HashRange
@@ -17,14 +17,49 @@ from models.features.definitions import HOUR_MS, FeatureSet
 from models.features.history import TIME_SIZE, Value, limit
 from models.features.plans import track_plan, vector_plan, writers
 from models.features.reading import Numbers, Row, read
-from models.features.state import Journal, State, TrackHeader, Unsaved
 
 #: One row moves the watermark by at most this much, so that a visitor whose clock is years ahead expires nobody's history.
 MOST_AHEAD_MS = HOUR_MS
-
-
 #: A track keeps at most so many keys. Beyond it an eighth goes, so that the search for the oldest is rarely paid.
 MOST_KEYS = 1_000_000
+
+
+class TrackHeader(msgspec.Struct, frozen=True, array_like=True):
+    """Says what an encoded state holds: after the definition has changed, tracks that mean something else start empty."""
+
+    name: str
+    columns: tuple[str, ...]
+
+
+class Journal(msgspec.Struct, frozen=True, array_like=True):
+    """The observations that were added to one track, in order of arrival: one key, and so many bytes of ``records``, each."""
+
+    keys: list[str]
+    records: bytes
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """A whole state has ``histories``, changes have ``journals``: one per track, by key the bytes of its history."""
+
+    watermark_ms: int
+    tracks: tuple[TrackHeader, ...]
+    histories: list[dict[str, bytes]]
+    journals: list[Journal]
+
+
+class Unsaved:
+    __slots__ = ("keys", "records")
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.records = bytearray()
+
+    def taken(self) -> Journal:
+        """All of them, which are saved now."""
+        journal = Journal(self.keys.copy(), bytes(self.records))
+        self.keys.clear()  # not new ones: the engine's hot path holds on to these
+        self.records.clear()
+        return journal
 
 
 class Engine:

@@ -4,8 +4,6 @@ Sums are exactly rounded (``math.fsum``), so that they depend neither on the ord
 Counts and times since need no values; the engine takes them from the window's bounds.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import fsum

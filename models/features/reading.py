@@ -1,7 +1,5 @@
 """What a window of a history says: the features of one track, as of one row. Pure."""
 
-from __future__ import annotations
-
 from bisect import bisect_right
 from collections.abc import Mapping
 

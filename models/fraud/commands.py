@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -42,7 +43,19 @@ def _models_extra() -> Iterator[None]:
 
 
 def _costs(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of money and people."""
+    """The options of money and people, as the argument ``costs``."""
+
+    @wraps(command)
+    def with_costs(*, missed_fraud: float, false_block: float, review: float, capacity: float, **others: Any) -> None:
+        from models.fraud.costs import Costs
+
+        try:
+            costs = Costs(missed_fraud=missed_fraud, false_block=false_block, review=review, capacity=capacity)
+        except ValueError as error:
+            raise UserMistake(str(error)) from error
+        command(**others, costs=costs)
+
+    described: Callable[..., None] = with_costs
     for name, default, text in reversed(
         (
             ("missed-fraud", 100.0, "What an approved fraud costs."),
@@ -51,8 +64,8 @@ def _costs(command: Callable[..., None]) -> Callable[..., None]:
             ("capacity", 0.02, "The share of purchases that people can review."),
         )
     ):
-        command = click.option(f"--{name}", type=float, default=default, show_default=True, help=text)(command)
-    return command
+        described = click.option(f"--{name}", type=float, default=default, show_default=True, help=text)(described)
+    return described
 
 
 @click.command()
@@ -73,10 +86,7 @@ def evaluate(
     labels: Path | None,
     test: tuple[Path, Path] | None,
     plots: Path | None,
-    missed_fraud: float,
-    false_block: float,
-    review: float,
-    capacity: float,
+    costs: Costs,
     as_json: bool,
 ) -> None:
     """Train on the earlier part of a data set, and judge the scores of the later part.
@@ -100,7 +110,6 @@ def evaluate(
         from models.fraud.offline import handbook_data, trials
         from models.fraud.offline import plots as drawing
 
-    costs = _costs_of(missed_fraud, false_block, review, capacity)
     click.echo(f"training and scoring on {dataset}", err=True)
     if dataset == "handbook":
         trial = trials.handbook(from_env().datasets, costs)
@@ -177,10 +186,7 @@ def _figures(result: Report) -> list[str]:
 def train(
     file: Path,
     labels: Path | None,
-    missed_fraud: float,
-    false_block: float,
-    review: float,
-    capacity: float,
+    costs: Costs,
     seed: int,
     promoted: bool,
     dry_run: bool,
@@ -199,7 +205,6 @@ def train(
     from models.fraud.purchases import PURCHASES
     from models.registry.manifest import Description, Training
 
-    costs = _costs_of(missed_fraud, false_block, review, capacity)
     purchases = labelled.read(file, labels)
     metrics: dict[str, float] = {}
     if purchases.frauds is None:
@@ -233,12 +238,3 @@ def train(
     )
     files = scoring.encode(trained.card, trained.trees)
     publish(scoring.MODEL, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)
-
-
-def _costs_of(missed_fraud: float, false_block: float, review: float, capacity: float) -> Costs:
-    from models.fraud.costs import Costs
-
-    try:
-        return Costs(missed_fraud=missed_fraud, false_block=false_block, review=review, capacity=capacity)
-    except ValueError as error:
-        raise UserMistake(str(error)) from error

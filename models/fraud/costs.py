@@ -1,7 +1,5 @@
 """What decisions cost, and the thresholds that follow from it. Pure."""
 
-from __future__ import annotations
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """What became known of purchases, as a CSV: event_id, fraud (0 or 1), and perhaps the kind of fraud. Light: no pandas."""
 
-from __future__ import annotations
-
 import csv
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 An address, a device and a card are used by many users, whose events lie on many shards: their tracks cross.
 """
 
-from __future__ import annotations
-
 import math
 
 from models.features.definitions import (

@@ -1,7 +1,5 @@
 """Events as rows of the feature engine: the same in training and in the worker. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,9 +1,7 @@
 """A fraud model as a worker uses it: a matrix of features in, probabilities and reasons out. No scikit-learn, no pandas.
 
-A version holds ``model.msgpack`` (:class:`Card`) and, when it was trained on labels, ``model.treelite``. Nothing is unpickled.
+A version holds ``model.msgpack`` (:class:`Card`) and ``model.treelite``. Nothing is unpickled.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 
@@ -13,9 +11,10 @@ import treelite
 from numpy.typing import NDArray
 
 from models.features.definitions import FeatureSet
-from models.fraud.isolation import ForestArrays, IsolationForest, Matrix
 from models.fraud.verdicts import Reason, Thresholds
 from models.registry.manifest import UnusableModel, Version
+
+Matrix = NDArray[np.float64]
 
 #: The registry's name for these models.
 MODEL = "fraud"
@@ -36,41 +35,33 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """Each feature's median over genuine purchases (NaN: mostly missing), against which reasons are measured."""
     slope: float = 1.0
     offset: float = 0.0
-    forest: ForestArrays | None = None
-    """Given when the version was trained without labels: then it alone is the model."""
+    is_supervised: bool = True
+    """False when the version was trained without labels: its trees are an isolation forest, which knows no missing values."""
 
 
 class FraudModel:
     """One version, ready to score. Raises UnusableModel when its parts do not fit each other."""
 
-    def __init__(self, card: Card, trees: bytes | None) -> None:
+    def __init__(self, card: Card, trees: bytes) -> None:
         self.card = card
-        self._forest = IsolationForest(card.forest) if card.forest is not None else None
-        self._trees = _trees(trees) if trees is not None else None
-        if (self._forest is None) == (self._trees is None):
-            raise UnusableModel("a fraud model has either trees or an isolation forest")
-        width = self._forest.width if self._forest is not None else self._trees.num_feature if self._trees is not None else 0
-        if not width == len(card.features) == len(card.typical):
-            raise UnusableModel(f"the model takes {width} features, but names {len(card.features)}")
+        self._trees = _trees(trees)
+        if not self._trees.num_feature == len(card.features) == len(card.typical):
+            raise UnusableModel(f"the model takes {self._trees.num_feature} features, but names {len(card.features)}")
         self._typical = np.array(card.typical)
-
-    @property
-    def is_supervised(self) -> bool:
-        return self._trees is not None
 
     def margins(self, rows: Matrix) -> NDArray[np.float64]:
         """Calibrated log odds of fraud, (n,), for rows (n, features); of an unsupervised model its score."""
-        if self._forest is not None:
-            return self._forest.score(rows)
-        assert self._trees is not None
-        margin = treelite.gtil.predict(self._trees, np.ascontiguousarray(rows, np.float64), nthread=1, pred_margin=True)
-        return self.card.slope * np.asarray(margin, np.float64).reshape(len(rows)) + self.card.offset
+        card = self.card
+        if not card.is_supervised:
+            rows = filled(rows, self._typical)
+        told = treelite.gtil.predict(self._trees, np.ascontiguousarray(rows), nthread=1, pred_margin=card.is_supervised)
+        return card.slope * np.asarray(told, np.float64).reshape(len(rows)) + card.offset
 
     def score(self, rows: Matrix) -> NDArray[np.float64]:
         """The probability of fraud, (n,), for rows (n, features), NaN for missing; of an unsupervised model 0 to 1, ordinary to
         strange."""
         margins = self.margins(rows)
-        return margins if self._forest is not None else 1.0 / (1.0 + np.exp(-margins))
+        return 1.0 / (1.0 + np.exp(-margins)) if self.card.is_supervised else margins
 
     def reasons(self, row: NDArray[np.float64], most: int = REASONS) -> list[Reason]:
         """The features that raised the score most, the strongest first.
@@ -97,23 +88,24 @@ class FraudModel:
         ]
 
 
-def encode(card: Card, trees: bytes | None) -> dict[str, bytes]:
-    """A version's files."""
-    files = {CARD_FILE: msgspec.msgpack.encode(card)}
-    if trees is not None:
-        files[TREES_FILE] = trees
-    return files
+def filled(rows: Matrix, typical: Matrix) -> Matrix:
+    """What is missing as typical, 0 where that is missing too; single precision, which scikit-learn's forests compare in."""
+    return np.where(np.isnan(rows), np.nan_to_num(typical), rows).astype(np.float32).astype(np.float64)
+
+
+def encode(card: Card, trees: bytes) -> dict[str, bytes]:
+    return {CARD_FILE: msgspec.msgpack.encode(card), TREES_FILE: trees}
 
 
 def decode(files: Mapping[str, bytes]) -> FraudModel:
     """Raises UnusableModel when the files are not a fraud model's."""
     try:
-        card = msgspec.msgpack.decode(files[CARD_FILE], type=Card)
+        card, trees = msgspec.msgpack.decode(files[CARD_FILE], type=Card), files[TREES_FILE]
     except KeyError as error:
-        raise UnusableModel(f"no file {CARD_FILE}") from error
+        raise UnusableModel(f"no file {error}") from error
     except msgspec.MsgspecError as error:
         raise UnusableModel(f"{CARD_FILE}: {error}") from error
-    return FraudModel(card, files.get(TREES_FILE))
+    return FraudModel(card, trees)
 
 
 def load(version: Version, features: FeatureSet) -> FraudModel:

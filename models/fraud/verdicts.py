@@ -1,7 +1,5 @@
 """What is said of a purchase, and why. Pure, and light to import: readers of decisions need no model."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 import msgspec

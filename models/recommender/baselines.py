@@ -3,8 +3,6 @@
 Written from their definitions in the session-based recommendation literature; nothing here is shared with ``scoring``.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Clicks as arrays, grouped by session: what every recommender here is trained on. Pure but for ``read``."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Data sets by name or file, split into training and test."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -30,8 +28,6 @@ TEST_SHARE = 0.2
 
 
 class Split(NamedTuple):
-    """Clicks to train on, and later ones to be judged by."""
-
     training: Sequence[Click]
     test: Sequence[Click]
 

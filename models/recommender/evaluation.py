@@ -8,8 +8,6 @@ For each session of the test and each of its clicks but the first, a recommender
 - Of items with equal scores the one that comes first in the vocabulary (ids in order of text) is listed first.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import pairwise

@@ -4,8 +4,6 @@ All lists of one kind lie one after the other in one array, with an array of the
 session, so a million sessions are some tens of megabytes.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The recommender as the shop uses it: item ids in, item ids out; and as the registry keeps it: two files without pickle."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from collections.abc import Mapping, Sequence, Set
@@ -39,8 +37,6 @@ class Recommended(NamedTuple):
 
 
 class Model(msgspec.Struct, frozen=True):
-    """An index with the ids of its items."""
-
     vocabulary: Sequence[str]
     index: Index
     parameters: Parameters
@@ -73,8 +69,7 @@ class Recommender:
         self._scorer = Scorer(neighbourhoods, parameters, are_queries(vocabulary))
 
     @classmethod
-    def of(cls, model: Model) -> Recommender:
-        """Answers of a model alone."""
+    def of(cls, model: Model) -> "Recommender":
         places = {item: place for place, item in enumerate(model.vocabulary)}
         return cls([Neighbourhood(model.index, model.parameters)], model.vocabulary, places, model.parameters)
 

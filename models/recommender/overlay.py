@@ -4,8 +4,6 @@ So an item that was launched a minute ago is recommended as soon as some session
 without any model has recommendations after its first visitors. Nothing here is state that must survive: it refills itself.
 """
 
-from __future__ import annotations
-
 from collections import ChainMap
 from collections.abc import Sequence
 

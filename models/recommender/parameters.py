@@ -3,14 +3,10 @@
 The defaults were chosen on the train_tr/train_valid split of yoochoose_100k only: docs/explanation/recommendations.md.
 """
 
-from __future__ import annotations
-
 import msgspec
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True):
-    """How sessions are remembered, compared, and made into an answer."""
-
     recent_sessions: int = 100
     """Sessions per item that the index keeps: the most recent ones."""
     session_length: int = 50

@@ -4,8 +4,6 @@ In a session a query stands as an item of its own, with a mark before it that no
 recommendation, and is never recommended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -3,8 +3,6 @@
 The family is V-SKNN and VMIS-kNN: sessions that share an item with this one vote for their other items.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

@@ -3,9 +3,8 @@
 What cannot be used changes nothing: the model at hand goes on, and the log says why.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
@@ -22,49 +21,44 @@ log = structlog.get_logger()
 LOOK_EVERY_MS = 5_000
 
 
+@dataclass
 class Followed(Generic[T]):
     """The model in use. ``make`` builds it from a version's files and may raise UnusableModel. Not for several threads."""
 
-    def __init__(
-        self,
-        versions: Registry,
-        model: str,
-        make: Callable[[Version], T],
-        *,
-        every_ms: int = LOOK_EVERY_MS,
-    ) -> None:
-        self._versions = versions
-        self._model = model
-        self._make = make
-        self._every_ms = every_ms
+    versions: Registry
+    model: str
+    make: Callable[[Version], T]
+    every_ms: int = field(default=LOOK_EVERY_MS, kw_only=True)
+    version: str | None = field(default=None, init=False)
+    value: T | None = field(default=None, init=False)
+    """None until a version was promoted."""
+
+    def __post_init__(self) -> None:
         self._looked_ms: int | None = None
         self._refused: str | None = None
-        self.version: str | None = None
-        self.value: T | None = None
-        """None until a version was promoted."""
 
     def look(self, now_ms: int) -> bool:
         """Load what the pointer names if it is time to look and it is another version; True when the model was swapped.
 
         Call it where a swap does no harm: between two commits. ``now_ms``: the wall clock.
         """
-        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < self._every_ms:
+        if self._looked_ms is not None and 0 <= now_ms - self._looked_ms < self.every_ms:
             return False
         self._looked_ms = now_ms
         wanted: str | None = None
         try:
-            pointer = self._versions.current(self._model)
+            pointer = self.versions.current(self.model)
             if pointer is None or pointer.version in (self.version, self._refused):
                 return False
             wanted = pointer.version
-            made = self._make(self._versions.load(self._model, wanted))
+            made = self.make(self.versions.load(self.model, wanted))
         except UnusableModel as error:
             self._refused = wanted  # asking for it again cannot mend it
-            log.error("model refused", model=self._model, refused=wanted, goes_on_with=self.version, reason=str(error))
+            log.error("model refused", model=self.model, refused=wanted, goes_on_with=self.version, reason=str(error))
             return False
         except (RetryLater, Missing, Unwritable) as error:
-            log.warning("registry does not answer", model=self._model, goes_on_with=self.version, error=str(error))
+            log.warning("registry does not answer", model=self.model, goes_on_with=self.version, error=str(error))
             return False
         self.value, self.version, self._refused = made, wanted, None
-        log.info("model loaded", model=self._model, version=wanted)
+        log.info("model loaded", model=self.model, version=wanted)
         return True

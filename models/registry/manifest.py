@@ -1,7 +1,5 @@
 """What a version of a model is made of, and how it says so. Pure."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime

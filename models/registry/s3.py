@@ -7,23 +7,18 @@
 A version never changes. The pointer moves by a conditional put: of two people who promote at once, one is told to look again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.aws.boto_types import S3Client
 from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.failures.refusals import error_code
 from models.registry import manifest as manifests
 from models.registry.manifest import Description, Manifest, Version
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 #: Versions that the pointer remembers to roll back to.
 REMEMBERED = 20

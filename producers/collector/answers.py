@@ -3,8 +3,6 @@
 A request that goes no further is refused as a whole, before any event of it is looked at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from math import ceil
 from typing import Literal

@@ -1,7 +1,5 @@
 """The web application. :meth:`_Endpoints.events` is the path of one request from its first byte to its answer."""
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -33,9 +31,8 @@ from producers.collector.clients.fingerprints import Fingerprints
 from producers.collector.clients.keys import ApiKey
 from producers.collector.delivery import Fate, Puts, deliver
 from producers.collector.health import StreamHealth
-from producers.collector.memory import Budget
 from producers.collector.meters import EVENTS, Meter
-from producers.collector.reading import form_of, read_body
+from producers.collector.reading import Budget, form_of, read_body
 from producers.collector.reception import Refusal, receive
 
 #: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
@@ -248,7 +245,6 @@ class _Endpoints:
         return Response(self.openapi, media_type=_JSON)
 
     async def healthz(self, request: Request) -> Response:
-        """This process answers."""
         return _json({"status": "ok"})
 
     async def readyz(self, request: Request) -> Response:

@@ -1,7 +1,5 @@
 """From a request's bytes to the bytes of single events, with every limit checked before the bytes are parsed."""
 
-from __future__ import annotations
-
 import re
 import zlib
 from typing import Literal

@@ -149,7 +149,7 @@ def keys_group() -> None:
     """The API keys of the collector's clients; a running collector reads them at its start."""
 
 
-@keys_group.command("add")
+@keys_group.command("add", epilog="Example: clickstream collect keys add shop-web --rate 2000")
 @click.argument("name")
 @_KEYS
 @click.option(
@@ -158,12 +158,7 @@ def keys_group() -> None:
 @click.option("--burst", default=5_000.0, show_default=True, type=click.FloatRange(min=1), help="Events at once.")
 @click.option("--relay", is_flag=True, help="For a server: the ip in its events' context counts, not its own.")
 def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> None:
-    """Make a key and print it, once: the file keeps its hash alone.
-
-    \b
-    Example:
-      clickstream collect keys add shop-web --rate 2000
-    """
+    """Make a key and print it, once: the file keeps its hash alone."""
     from producers.collector.clients import keys
 
     known = keys.read(keys_file) if keys_file.exists() else []
@@ -175,15 +170,10 @@ def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> N
     click.echo(f"clickstream: {keys_file} knows {name}; the key is shown this once", err=True)
 
 
-@keys_group.command("list")
+@keys_group.command("list", epilog="Example: clickstream collect keys list")
 @_KEYS
 def list_keys(keys_file: Path) -> None:
-    """Names and rates, as NDJSON.
-
-    \b
-    Example:
-      clickstream collect keys list
-    """
+    """Names and rates, as NDJSON."""
     import msgspec
 
     from producers.collector.clients import keys
@@ -193,16 +183,11 @@ def list_keys(keys_file: Path) -> None:
         click.echo(msgspec.json.encode(entry).decode())
 
 
-@keys_group.command("remove")
+@keys_group.command("remove", epilog="Example: clickstream collect keys remove shop-web")
 @click.argument("name")
 @_KEYS
 def remove(name: str, keys_file: Path) -> None:
-    """Forget a key; collectors that run refuse it after their next start.
-
-    \b
-    Example:
-      clickstream collect keys remove shop-web
-    """
+    """Forget a key; collectors that run refuse it after their next start."""
     from producers.collector.clients import keys
 
     known = keys.read(keys_file)

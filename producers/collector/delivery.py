@@ -1,7 +1,5 @@
 """Between the event loop of the web server and the threads of the publisher."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable, Sequence

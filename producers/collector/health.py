@@ -1,7 +1,5 @@
 """Whether the stream takes events, from what became of the last ones. Time is an argument, in seconds of a monotonic clock."""
 
-from __future__ import annotations
-
 from math import inf
 
 

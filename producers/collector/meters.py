@@ -1,7 +1,5 @@
 """What the collector counts of itself; read at /metrics. All on the event loop's thread."""
 
-from __future__ import annotations
-
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document of the collector, generated from the events' types and from its answers. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -44,7 +42,6 @@ _RETRY_AFTER: Schema = {
 
 
 def document(bounds: Bounds) -> bytes:
-    """Of a collector with these bounds."""
     (event, answer, refusal), components = msgspec.json.schema_components(
         [AnyEvent, Answer, Refusal], ref_template="#/components/schemas/{name}"
     )

@@ -1,7 +1,5 @@
 """From one document to an event fit for the stream, or every reason why it is none."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
@@ -36,7 +34,7 @@ class Refusal(msgspec.Struct, frozen=True):
     errors: tuple[Problem, ...]
 
     @classmethod
-    def of(cls, error: Rejected) -> Refusal:
+    def of(cls, error: Rejected) -> "Refusal":
         return cls(None, (Problem(error.path, error.reason),))
 
 
@@ -103,8 +101,6 @@ def _kind(tag: object) -> type[Event] | None:
 
 
 class _Field(NamedTuple):
-    """One field of an event or of a part of one."""
-
     name: str
     required: bool
     part: type[msgspec.Struct] | None

@@ -1,7 +1,5 @@
 """The collector's web server, which slow clients cannot hold up."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -4,11 +4,10 @@ Spans: ``POST /v1/events`` (from head to answer), below it ``put`` (from the eve
 of ``put`` travels in the events, so each application's work on them hangs below it.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
@@ -16,8 +15,8 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clickstream.events import AnyEvent
-from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, parent_of, traceparent_of
+from clickstream.token_bucket import TokenBucket
 from producers.collector.app import TRACE
 from producers.collector.delivery import Fate
 from producers.collector.meters import EVENTS
@@ -27,8 +26,6 @@ MOST_PER_SECOND = 5.0
 
 
 class RequestTrace:
-    """One sampled request."""
-
     def __init__(self, tracing: Tracing, request: Span) -> None:
         self._tracing = tracing
         self._request = request
@@ -71,34 +68,30 @@ class RequestTrace:
         self._request.end()
 
 
+@dataclass
 class Traced:
     """ASGI middleware: begins a trace for a ``share`` (0 to 1) of the requests for events, drawn by ``chance``.
 
     At most ``MOST_PER_SECOND``, whatever the share: traces are examples, and their cost must not grow with the traffic.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        *,
-        tracing: Tracing,
-        share: float,
-        chance: Callable[[], float] = random.random,
-        clock_s: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._app = app
-        self._tracing = tracing
-        self._share = share
-        self._chance = chance
-        self._pace = Pace(MOST_PER_SECOND, clock_s)
+    app: ASGIApp
+    tracing: Tracing
+    share: float
+    chance: Callable[[], float] = random.random
+    clock_s: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, self.clock_s())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] != EVENTS or self._chance() >= self._share or not self._pace.take():
-            await self._app(scope, receive, send)
+        is_drawn = scope["type"] == "http" and scope["path"] == EVENTS and self.chance() < self.share
+        if not is_drawn or self._bucket.take(1, self.clock_s()):
+            await self.app(scope, receive, send)
             return
         attributes = {"http.request.method": scope["method"], "url.path": EVENTS}
-        span = self._tracing.start(f"POST {EVENTS}", SpanKind.SERVER, parent_of(Headers(scope=scope)), attributes)
-        trace = scope[TRACE] = RequestTrace(self._tracing, span)
+        span = self.tracing.start(f"POST {EVENTS}", SpanKind.SERVER, parent_of(Headers(scope=scope)), attributes)
+        trace = scope[TRACE] = RequestTrace(self.tracing, span)
         status = 500
 
         async def sending(message: Message) -> None:
@@ -108,6 +101,6 @@ class Traced:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self.app(scope, receive, sending)
         finally:
             trace.answered(status)

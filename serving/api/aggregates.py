@@ -1,7 +1,5 @@
 """``GET /v1/aggregates``: windows of event time, for the API, the page Now and ``clickstream query aggregates``. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Annotated
 

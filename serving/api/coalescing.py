@@ -1,7 +1,5 @@
 """Concurrent look-ups of single keys as few calls of many: requests that arrive during a call share the next one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar

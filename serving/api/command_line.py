@@ -1,7 +1,5 @@
 """An operation's parameters as options of a command, and its answer's fields as the text of ``--help``. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 

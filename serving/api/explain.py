@@ -4,11 +4,8 @@ The dead-letter queue is never read here: that would hide its letters from a red
 ``clickstream explain`` reads it. That an application has rejected the event is answered without it.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -23,18 +20,11 @@ AT_ONCE = 2
 WITHIN_S = 20
 
 
-class Lives(Protocol):
-    """``consumers.explain.views.Explainer``, or a test's; blocking."""
-
-    @property
-    def life(self) -> Callable[..., Life]: ...
-
-
 class Searches:
-    """A bounded number of searches of the stream."""
+    """A bounded number of searches of the stream by ``search``, which blocks: ``consumers.explain.views.Explainer.life``."""
 
-    def __init__(self, lives: Lives) -> None:
-        self._lives = lives
+    def __init__(self, search: Callable[..., Life]) -> None:
+        self._search = search
         self._under_way = 0
 
     async def life(self, request: Request, *, event_id: str, user_id: str | None) -> Life:
@@ -46,7 +36,7 @@ class Searches:
         gone.add_done_callback(lambda _: limit.cancel())
         self._under_way += 1
         try:
-            return await run_in_threadpool(self._lives.life, event_id, user_id=user_id, limit=limit)
+            return await run_in_threadpool(self._search, event_id, user_id=user_id, limit=limit)
         finally:
             self._under_way -= 1
             gone.cancel()

@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document of the JSON API, out of the table of operations and the types of their answers. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from importlib import metadata
 

@@ -2,8 +2,6 @@
 are derived from it. Pure.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import re

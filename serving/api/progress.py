@@ -1,7 +1,5 @@
 """``GET /v1/progress``: every application on every shard, as the API and the page Pipeline give it. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Annotated

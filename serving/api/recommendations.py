@@ -4,8 +4,6 @@
 ``GET /v1/recommendations?viewed=a,b``  for a session that the client describes, computed here by the model that serves
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence, Set

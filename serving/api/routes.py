@@ -1,7 +1,5 @@
 """The table of operations, and each over HTTP: arguments out of the request, answers as JSON or CSV, conditional requests."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The newest message for many readers, none of which can hold the others up."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncGenerator
 
@@ -10,15 +8,11 @@ class Broadcast:
     """Every message is a whole picture: a slow reader goes on with the newest. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self._readers = 0
+        self.readers = 0
         self._newest: bytes | None = None
         self._changed = asyncio.Event()
         self._watched = asyncio.Event()
         self.closed = False
-
-    def __len__(self) -> int:
-        """Readers."""
-        return self._readers
 
     def send(self, message: bytes) -> None:
         self._newest = message
@@ -26,7 +20,7 @@ class Broadcast:
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
         """The newest message at once, then each that follows, until the broadcast is closed."""
-        self._readers += 1
+        self.readers += 1
         self._watched.set()
         seen = None
         try:
@@ -40,14 +34,13 @@ class Broadcast:
                 else:
                     await self._changed.wait()
         finally:
-            self._readers -= 1
-            if not self._readers:
+            self.readers -= 1
+            if not self.readers:
                 self._watched.clear()
                 # the next reader must not be shown what was true some time ago
                 self._newest = None
 
     async def watched(self) -> None:
-        """Returns as soon as there is a reader."""
         await self._watched.wait()
 
     def close(self) -> None:

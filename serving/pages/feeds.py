@@ -1,7 +1,5 @@
 """The live feeds: one per kind of page, and one per range of the page Now."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from functools import partial
@@ -45,6 +43,5 @@ class Feeds:
                 feeds.create_task(feed.run(), name=f"feed {name}")
 
     def close(self) -> None:
-        """Ends every open stream."""
         for feed in self._feeds.values():
             feed.broadcast.close()

@@ -1,7 +1,5 @@
 """The documents of the pages: one frame around what each shows, rendered once at the start; and the files that they load."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from pkgutil import resolve_name

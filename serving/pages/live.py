@@ -1,9 +1,8 @@
 """One task per kind of page reads the stores for all open pages of the kind, and rests while there are none."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
+from dataclasses import dataclass, field
 from time import monotonic
 
 import anyio.to_thread
@@ -34,54 +33,45 @@ HEARTBEAT_S = 15
 STALLED_S = 30
 
 
+@dataclass
 class Live:
     """Reads what a picture needs on a thread, once per period, and broadcasts each picture as one server-sent event.
 
     Without a page it reads every ``unwatched_s``, if that is given.
     """
 
-    def __init__(
-        self,
-        picture: Picture,
-        progress: ProgressReader,
-        clock: Clock,
-        *,
-        title: str,
-        period_s: float = PERIOD_S,
-        slow_s: float = SLOW_S,
-        unwatched_s: float | None = None,
-    ) -> None:
-        self._picture = picture
-        self._progress = progress
-        self._clock = clock
-        self._title = title
-        self._unwatched_s = unwatched_s
-        self._period_s = period_s
-        self._slow_s = slow_s
-        self._number = 0
+    picture: Picture
+    progress: ProgressReader
+    clock: Clock
+    title: str
+    period_s: float = PERIOD_S
+    slow_s: float = SLOW_S
+    unwatched_s: float | None = None
+    broadcast: Broadcast = field(default_factory=Broadcast, init=False)
+    problem: str | None = field(default=None, init=False)
+    """Why the last read failed; None after one that did not, and before the first."""
+    read_at_ms: int | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
-        self._since_ms = 0
         self._seen: Reading | None = None
-        self._draw: Draw = picture.blank
-        self.broadcast = Broadcast()
-        #: Why the last read failed; None after one that did not, and before the first.
-        self.problem: str | None = None
-        self.read_at_ms: int | None = None
+        self._draw: Draw = self.picture.blank
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""
         try:
             while True:
-                if self._unwatched_s is None:
+                if self.unwatched_s is None:
                     await self.broadcast.watched()
                 began = monotonic()
                 await self.tick()
                 took = monotonic() - began
                 # a store so slow, or data so large, that a period does not do gets at least as much rest as work
-                await asyncio.sleep(max(self._period_s - took, took))
-                if self._unwatched_s is not None:
+                await asyncio.sleep(max(self.period_s - took, took))
+                if self.unwatched_s is not None:
                     with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self._unwatched_s):
+                        async with asyncio.timeout(self.unwatched_s):
                             await self.broadcast.watched()
         finally:
             # without the reader, a page that stays connected would look alive
@@ -98,18 +88,18 @@ class Live:
         await self._send()
 
     async def _read(self) -> None:
-        began, now_ms = monotonic(), self._clock()
+        began, now_ms = monotonic(), self.clock()
 
         def read() -> tuple[Reading, Draw]:
-            seen = self._progress.read(now_ms)
-            draw = self._picture.read(seen)
-            draw(head(self._title, seen, now_ms, None))  # what cannot be drawn must not replace the last drawing
+            seen = self.progress.read(now_ms)
+            draw = self.picture.read(seen)
+            draw(head(self.title, seen, now_ms, None))  # what cannot be drawn must not replace the last drawing
             return seen, draw
 
         # abandoned when the server ends: that must not wait for a store
         reading = asyncio.ensure_future(anyio.to_thread.run_sync(read, abandon_on_cancel=True))
         try:
-            while not (await asyncio.wait({reading}, timeout=self._slow_s))[0]:
+            while not (await asyncio.wait({reading}, timeout=self.slow_s))[0]:
                 self._note(TimeoutError(f"it has not answered for {monotonic() - began:.0f} s"))
                 await self._send()
             self._seen, self._draw = await reading
@@ -121,7 +111,7 @@ class Live:
         """Logs each kind of failure once, and its end."""
         failing = None if error is None else type(error)
         if failing is not self._failing:
-            self._failing, self._since_ms = failing, self._clock()
+            self._failing, self._since_ms = failing, self.clock()
             _log(error)
         self.problem = None if error is None else f"{reason(error)} (since {iso(self._since_ms // 1000 * 1000)})"
 
@@ -133,7 +123,7 @@ class Live:
         self.broadcast.send(event.encode())
 
     def _encoded(self) -> bytes:
-        return msgspec.json.encode(self._draw(head(self._title, self._seen, self._clock(), self.problem)))
+        return msgspec.json.encode(self._draw(head(self.title, self._seen, self.clock(), self.problem)))
 
 
 def reason(error: Exception) -> str:

@@ -1,7 +1,5 @@
 """What a page shows at one moment: read from the stores on a thread, kept, and drawn again while they do not answer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Protocol
 
@@ -11,8 +9,6 @@ from serving.progress import Reading
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What every page shows at its top."""
-
     title: str
     now: int
     problem: str | None

@@ -1,7 +1,5 @@
 """``clickstream report``: a stretch of time as a page to send around, or as a table."""
 
-from __future__ import annotations
-
 import time
 from pathlib import Path
 
@@ -73,6 +71,5 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
 
 
 def _fitting(span_ms: int) -> str:
-    """A width that gives a readable number of windows."""
     hours = span_ms / 3_600_000
     return "minute" if hours <= 3 else "hour" if hours <= 96 else "day"

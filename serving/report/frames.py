@@ -1,7 +1,5 @@
 """The answers of a stretch of time as data frames, one row per window. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """The report as one HTML page: styles, pictures and numbers inside, no script, nothing asked of any server. Pure."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape

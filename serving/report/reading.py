@@ -1,7 +1,5 @@
 """Collects a report's numbers from the stores, through the read models."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 import pandas as pd

@@ -72,7 +72,7 @@ class Site:
             period_s=0.1,
             risk=self.desk,
             offers=Window(self._shop),
-            lives=Lives(),
+            lives=Lives().life,
             token=self._token,
         )
         ready = threading.Event()

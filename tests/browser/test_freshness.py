@@ -19,7 +19,7 @@ from clickstream.aws import Clients
 from clickstream.settings import Settings
 from consumers.analytics.wiring import APPLICATION as ANALYTICS
 from consumers.fraud.needs import OUTCOMES
-from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.tables import OutcomesTable
 from consumers.recommendations import table_items
 from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.views import HitRate

@@ -17,14 +17,15 @@ import msgspec
 from infra.local.kinesis.model.records import ReadRecord, StartingPosition
 from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
 from tests.simulation.aws.stream import NAME
-from tests.simulation.fleet.deaggregation import deaggregate
+from tests.simulation.fleet.deaggregation import hash_of
+from tests.simulation.fleet.lines import Line, read
 
 if TYPE_CHECKING:
     from tests.simulation.ledger import Sent
     from tests.simulation.world import World
 
 Place = tuple[str, int, int]
-"""(shard id, sequence number, sub-sequence number)"""
+"""(shard id, sequence number, sub-sequence number or index of the line)"""
 
 
 class Found(NamedTuple):
@@ -52,19 +53,29 @@ def _read_stream(world: World) -> Found:
     for shard in world.stream.shards():
         keys = world.stream.range_of(shard.shard_id)
         for record in _records(world, shard.shard_id):
-            is_aggregate, members = deaggregate(record.partition_key, record.data)
-            whole = not is_aggregate or all(keys.holds(member.hashes_to) for member in members)
-            for sub, member in enumerate(members):
-                place = (shard.shard_id, int(record.sequence_number), sub)
-                sent = world.ledger.by_data.get(member.data)
+            contents = read(record.partition_key, record.data)
+            whole = all(map(keys.holds, contents.filtered_by))
+            for line in contents.lines:
+                place = (shard.shard_id, int(record.sequence_number), line.place)
+                sent, user = _of(world, line)
+                if user is not None and not keys.holds(hash_of(user)):
+                    continue
                 if sent is None:
-                    assert member.data in world.ledger.poison, f"nobody has sent {member.data!r}"
-                    (found.poison if whole else found.poison_maybe)[place] = member.data
-                elif keys.holds(member.hashes_to):
+                    (found.poison if whole else found.poison_maybe)[place] = line.data
+                else:
                     found.may.add(sent.key)
                     if whole:
                         found.must.add(sent.key)
     return found
+
+
+def _of(world: World, line: Line) -> tuple[Sent | None, str | None]:
+    """The event, or None for a dead letter; and whose it is, unless it is a letter wherever it lies."""
+    sent = world.ledger.event(line.data)
+    if sent is None:
+        assert line.data in world.ledger.poison, f"nobody has sent {line.data[:80]!r}"
+        return None, world.ledger.poison[line.data]
+    return (sent, sent.user_id) if line.key in (None, sent.user_id) else (None, None)
 
 
 def _records(world: World, shard_id: str) -> Iterator[ReadRecord]:
@@ -141,7 +152,7 @@ def _dead_letters(world: World, found: Found) -> Iterator[str]:
             yield f"two dead letters of {place} differ"
     for place, data in found.poison.items():
         if letters.get(place) != data:
-            yield f"the poison at {place} has no dead letter: {data!r}"
+            yield f"the poison at {place} has no dead letter: {data[:80]!r}"
     for place in letters.keys() - found.poison.keys() - found.poison_maybe.keys():
         yield f"a dead letter was sent of a sound record at {place}"
 
@@ -166,7 +177,7 @@ def _shards(world: World) -> Iterator[str]:
             continue
         if not shard.is_open and not item.get("ended", {}).get("BOOL"):
             yield f"{shard.shard_id} is closed and was read to its end, but its end is not committed"
-        if lease.checkpointed > position(item):
+        if world.stream.reach(shard.shard_id, lease.checkpointed) > position(item):
             yield f"{shard.shard_id}: KCL's checkpoint leads the commit"
         for link in json.loads(item["manifest"]["S"])["chain"] if "manifest" in item else ():
             if link["key"] not in world.stores.objects:
@@ -230,12 +241,12 @@ def look(world: World) -> Iterator[str]:
     for shard in world.stream.shards():
         keys = world.stream.range_of(shard.shard_id)
         for record in _records(world, shard.shard_id):
-            is_aggregate, members = deaggregate(record.partition_key, record.data)
-            if is_aggregate and not all(keys.holds(member.hashes_to) for member in members):
+            contents = read(record.partition_key, record.data)
+            if not all(map(keys.holds, contents.filtered_by)):
                 continue  # KCL may have dropped it
-            for member in members:
-                sent = world.ledger.by_data.get(member.data)
-                if sent is not None and keys.holds(member.hashes_to):
+            for line in contents.lines:
+                sent, user = _of(world, line)
+                if sent is not None and user is not None and keys.holds(hash_of(user)):
                     arrived[sent.key] = min(record.arrival_ms, arrived.get(sent.key, record.arrival_ms))
     rows = _rows(world)
     for width, told in (("minute", "arrived_to"), ("hour", "whole_to")):

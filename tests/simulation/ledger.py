@@ -31,7 +31,12 @@ class Ledger:
     def __init__(self) -> None:
         self.events: dict[str, Sent] = {}
         self.by_data: dict[bytes, Sent] = {}
-        self.poison: set[bytes] = set()
+        self.poison: dict[bytes, str | None] = {}
+        """What ends as a dead letter: wherever it lies, or where this user is at home."""
+
+    def event(self, data: bytes) -> Sent | None:
+        """The event that stands in a line, or in a text of blank lines but for one."""
+        return self.by_data.get(data.strip())
 
     def sent(self, event: Sent) -> None:
         self.events[event.key] = event

@@ -7,6 +7,10 @@ from typing import Literal
 
 import msgspec
 
+from producers.publisher.packing import Records
+
+#: The default comes most often.
+KINDS: tuple[Records, ...] = ("zstd", "zstd", "gzip", "ndjson", "kpl", "single")
 RangeFilter = Literal["on", "off", "late"]
 
 
@@ -17,22 +21,30 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     # the world
     shards: int = 2
     workers: int = 2
-    publishers: int = 1
+    records: tuple[Records, ...] = ("zstd",)
+    """How each publisher writes: a stream may hold all kinds."""
     users: int = 6
     events: int = 100
     application: Literal["history", "analytics"] = "history"
-    aggregate: bool = True
     pipelined: float = 0.5
     """Share of the users that do not wait for one acknowledgement before they send the next event."""
+    burst: int = 1
+    """A user that does not wait sends so many events at once."""
     get_records: int = 50
     """Most Kinesis records of one GetRecords."""
+    poll_ms: int = 700
+    """Between two reads of a shard that had nothing new."""
     range_filter: RangeFilter = "late"
     """KCL's hash-range filter: on, off, or on some time after a consumer's start, as for fresh children."""
     graceful_handoff: bool = False
     effects_interval_ms: int = 200
     commit_interval_ms: int = 500
     checkpoint_interval_ms: int = 1_000
-    window_records: int = 100_000
+    window_events: int = 100_000
+    slice_bytes: int = 1024 * 1024
+    """Text of a batch that is folded in one go."""
+    fold_ms: int = 0
+    """Folding a slice takes up to so long."""
     longest_chain: int = 64
     """Commits until a full snapshot replaces the chain (consumers.runtime.state.chain.LONGEST_CHAIN)."""
     # faults of the write side
@@ -57,6 +69,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Events that the application cannot take: its fold or its sink raises."""
     publisher_crashes: int = 0
     poison: int = 0
+    """Records that are no event, and events under a wrong key."""
+    raw: int = 0
+    """Records that other programs make: blocks with rubbish among their lines, damaged and hostile ones."""
     reshards: int = 0
     stale_listing: float = 0.0
     # faults of the read side
@@ -92,7 +107,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 FAULTS = (
     *("client_retries", "put_lost", "put_failed", "put_partial", "put_throttled", "put_rejected", "publisher_crashes"),
     *("put_forbidden", "reused_ids", "unwritable", "breakers", "bans", "clock_steps"),
-    *("poison", "reshards", "stale_listing", "iterator_expired", "read_throttled", "checkpoint_failed", "steals"),
+    *("poison", "raw", "reshards", "stale_listing", "iterator_expired", "read_throttled", "checkpoint_failed", "steals"),
     *("store_failed", "store_lost", "outages", "slow", "crash_step", "crashes", "stops", "orphans", "skew_ms"),
 )
 
@@ -111,19 +126,22 @@ def draw(seed: int) -> Plan:
         seed=seed,
         shards=random.choice((1, 2, 2, 3, 4)),
         workers=random.choice((1, 2, 2, 3)),
-        publishers=random.choice((1, 1, 2)),
+        records=tuple(random.choice(KINDS) for _ in range(random.choice((1, 1, 2, 3)))),
         users=random.randint(2, 10),
         events=random.randint(60, 160),
         application="analytics" if random.random() < 0.15 else "history",
-        aggregate=random.random() < 0.85,
-        pipelined=random.choice((0.0, 0.5, 1.0)),
-        get_records=random.choice((1, 3, 10, 50)),
+        pipelined=random.choice((0.0, 0.5, 1.0, 1.0)),
+        burst=random.choice((1, 5, 20)),
+        get_records=random.choice((1, 3, 10, 50, 500)),
+        poll_ms=random.choice((700, 700, 5_000)),
         range_filter=random.choice(("on", "off", "late", "late")),
         graceful_handoff=random.random() < 0.4,
         effects_interval_ms=random.choice((0, 200, 1_000, 10_000)),
         commit_interval_ms=random.choice((0, 200, 500, 2_000)),
         checkpoint_interval_ms=random.choice((0, 500, 3_000)),
-        window_records=random.choice((3, 20, 100_000)),
+        window_events=random.choice((3, 20, 100_000)),
+        slice_bytes=random.choice((1, 500, 3_000, 1024 * 1024)),
+        fold_ms=random.choice((0, 0, 30, 500)),
         longest_chain=random.choice((1, 4, 64)),
         client_retries=some(0.4, 0.2),
         put_lost=some(0.4, 0.2),
@@ -138,6 +156,7 @@ def draw(seed: int) -> Plan:
         breakers=few(0.2, 3),
         publisher_crashes=few(0.3, 2),
         poison=few(0.5, 8),
+        raw=few(0.6, 12),
         reshards=few(0.6, 4),
         stale_listing=some(0.3, 0.4),
         iterator_expired=some(0.3, 0.2),

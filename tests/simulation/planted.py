@@ -14,14 +14,14 @@ from pathlib import Path
 import click
 
 from tests.simulation.plan import draw
-from tests.simulation.planting import found_bugs, hostile_bugs
+from tests.simulation.planting import block_bugs, found_bugs, hostile_bugs
 from tests.simulation.planting.bugs import BUGS, planted
 from tests.simulation.world import quiet, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "simulation.md"
 BEGIN, END = "<!-- planted bugs: measured -->", "<!-- planted bugs: end -->"
 MOST_SEEDS = 1_000
-_KINDS = {found_bugs.__name__: "found", hostile_bugs.__name__: "hostile"}
+_KINDS = {found_bugs.__name__: "found", hostile_bugs.__name__: "hostile", block_bugs.__name__: "records"}
 
 
 def seeds_until_caught(name: str) -> tuple[int, str] | None:

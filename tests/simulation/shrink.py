@@ -10,13 +10,14 @@ from tests.simulation.plan import FAULTS, Plan
 
 #: What else makes a world simpler: field → the simplest value.
 SIMPLEST = {
-    "publishers": 1,
+    "records": ("single",),
+    "burst": 1,
+    "fold_ms": 0,
     "workers": 1,
     "shards": 1,
     "users": 1,
     "pipelined": 0.0,
     "graceful_handoff": False,
-    "aggregate": False,
     "range_filter": "off",
 }
 
@@ -44,10 +45,13 @@ def _simpler(plan: Plan) -> Iterator[Plan]:
             yield msgspec.structs.replace(plan, **{fault: type(value)(0)})
     if plan.events > 2 * plan.users:
         yield msgspec.structs.replace(plan, events=plan.events // 2)
+    if len(plan.records) > 1:
+        for slot in range(len(plan.records)):
+            yield msgspec.structs.replace(plan, records=plan.records[:slot] + plan.records[slot + 1 :])
     for field, value in SIMPLEST.items():
         if getattr(plan, field) != value:
             yield msgspec.structs.replace(plan, **{field: value})
-    for fault in ("crashes", "stops", "reshards", "outages", "poison", "publisher_crashes"):
+    for fault in ("crashes", "stops", "reshards", "outages", "poison", "raw", "publisher_crashes"):
         if getattr(plan, fault) > 1:
             yield msgspec.structs.replace(plan, **{fault: getattr(plan, fault) - 1})
 

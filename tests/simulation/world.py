@@ -30,6 +30,7 @@ from tests.simulation.aws.stream import Stream
 from tests.simulation.chance import Chance
 from tests.simulation.chaos import STORM_MS, Chaos
 from tests.simulation.clients.publishing import PublisherMachine
+from tests.simulation.clients.rogues import Rogues
 from tests.simulation.clients.shoppers import Shoppers
 from tests.simulation.fleet.child import Child, Surroundings
 from tests.simulation.fleet.consumer import Consumer
@@ -78,6 +79,7 @@ class World:
         self.plan = plan
         self.chance = Chance(plan)
         self._random = Random(f"world {plan.seed}")
+        self._toil = Random(f"work {plan.seed}")
         # now and then the border of a generation of duplicates lies within the run
         start_ms = 1_700_000_100_000 + self._random.randrange(300_000)
         self.scheduler = Scheduler(Random(f"order {plan.seed}"), start_ms)
@@ -90,25 +92,26 @@ class World:
         self.stream = Stream(self.scheduler, self.chance)
         self.decisions: list[Decision] = []
         self.application: Application = (
-            HistoryApplication(self.decisions) if plan.application == "history" else AnalyticsApplication()
+            HistoryApplication(self.decisions, self._work) if plan.application == "history" else AnalyticsApplication()
         )
         for shard in self.stream.shards():
             self.leases.create(shard.shard_id)
         self._supervisor = Process(self.scheduler, "supervisor")
         self._limits = Limits(
-            records="kpl" if plan.aggregate else "single",
-            pack_bytes=self._random.choice((600, 2_000, 51_200)),
-            linger=self._random.choice((0.0, 0.1, 1.0)),
+            pack_bytes=self._random.choice((600, 4_000, 51_200, 51_200)),
+            pack_lines=self._random.choice((3, 8, 30, 2_000)),
+            linger=self._random.choice((0.0, 1.0, 3.0)),
             time_to_live=self._random.choice((5.0, 60.0)),
             put_records=self._random.choice((1, 3, 500)),
         )
-        self.publishers = [self._publisher(slot) for slot in range(plan.publishers)]
+        self.publishers = [self._publisher(slot) for slot in range(len(plan.records))]
         self.children: list[Process] = []
         self.workers: dict[str, Worker] = {}
         self.machines: dict[str, Machine] = {}
         for number in range(plan.workers):
             self._start_worker(f"worker-{number}")
         self.shoppers = Shoppers(self)
+        Rogues(self, self.shoppers.process)
         self.chaos = Chaos(self)
         self._leaving = False
         self._storm_over = self._at_rest = False
@@ -179,7 +182,7 @@ class World:
         consumer = worker.consumers.get(shard.shard_id) if worker is not None and worker.process.alive else None
         if consumer is None or not consumer.caught_up_since(self.stream.last_put_ms):
             return False
-        return consumer.delivered <= self.committed(shard.shard_id)[0]
+        return self.stream.reach(shard.shard_id, consumer.delivered) <= self.committed(shard.shard_id)[0]
 
     def _leave(self) -> None:
         self._leaving = True
@@ -189,14 +192,18 @@ class World:
     def _alive(self) -> bool:
         return any(process.alive for process in [*self.children, *(worker.process for worker in self.workers.values())])
 
+    def _work(self) -> None:
+        """What a fold does takes time, in which its process may die, its lease may end and its commit may land."""
+        if self.plan.fold_ms:
+            self.scheduler.sleep(self._toil.randrange(self.plan.fold_ms))
+
     # processes
 
     def _publisher(self, slot: int) -> PublisherMachine:
         seed = self._random.randrange(2**32)
         process = Process(self.scheduler, f"publisher-{slot}")
-        machine = PublisherMachine(
-            self.scheduler, self.stream, process, self._limits, seed, may_reject=self.plan.put_rejected > 0
-        )
+        limits = msgspec.structs.replace(self._limits, records=self.plan.records[slot])
+        machine = PublisherMachine(self.scheduler, self.stream, process, limits, seed, may_reject=self.plan.put_rejected > 0)
 
         def restart() -> None:
             self.scheduler.sleep(self._random.randrange(500, 4_000))

@@ -12,8 +12,6 @@
 | funnel | see ``consumers.analytics.counting.sessions`` |
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -114,7 +112,7 @@ class Partial:
         self.funnel = [0] * COUNTERS
         self.tallies = {name: Tally() for name in TALLIES}
 
-    def add(self, part: Columns, base: Partial, capacity: int) -> None:
+    def add(self, part: Columns, base: "Partial", capacity: int) -> None:
         """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
         for kind, count in part.kinds.items():
             self.events[str(kind.__struct_config__.tag)] += count
@@ -127,19 +125,18 @@ class Partial:
             if weights:
                 self.tallies[name].count_weighted(weights, base.tallies[name], capacity)
 
-    def has_room(self, keys: int, base: Partial, capacity: int) -> bool:
-        """True when this many new keys fit into every tally."""
+    def has_room(self, keys: int, base: "Partial", capacity: int) -> bool:
         return all(tally.has_room(keys, base.tallies[name], capacity) for name, tally in self.tallies.items())
 
     def add_funnel(self, counters: Iterable[int]) -> None:
         self.funnel = [mine + more for mine, more in zip(self.funnel, counters, strict=True)]
 
-    def merge(self, fresh: Partial) -> None:
+    def merge(self, fresh: "Partial") -> None:
         self.merge_counts(fresh)
         self.uniques.merge(fresh.uniques)
         self.add_funnel(fresh.funnel)
 
-    def merge_counts(self, fresh: Partial) -> None:
+    def merge_counts(self, fresh: "Partial") -> None:
         """Everything but ``uniques`` and ``funnel``."""
         self.events.update(fresh.events)
         self.revenue.update(fresh.revenue)
@@ -156,7 +153,7 @@ class Partial:
         )
 
     @classmethod
-    def from_state(cls, state: PartialState) -> Partial:
+    def from_state(cls, state: PartialState) -> "Partial":
         partial = cls()
         partial.events.update(state.events)
         partial.revenue.update(state.revenue)

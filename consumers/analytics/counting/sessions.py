@@ -9,8 +9,6 @@ within ``SPAN`` minutes of each other; an event outside starts it anew. Both rul
 on when memory is reclaimed.
 """
 
-from __future__ import annotations
-
 import heapq
 from collections.abc import Iterable, Sequence
 

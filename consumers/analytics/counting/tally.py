@@ -6,8 +6,6 @@ sum of its changes, and which key is counted singly depends on the order of the 
 bound the error a little tighter, but take counts back: their result depends on when pieces are merged.)
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from zlib import crc32
@@ -33,14 +31,14 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.overflow: list[int] = []
 
-    def count(self, keys: Sequence[str], base: Tally, capacity: int) -> None:
+    def count(self, keys: Sequence[str], base: "Tally", capacity: int) -> None:
         """Count each key once, in order; ``self`` is fresh on top of ``base``, and the two together are bounded."""
         if self.has_room(len(keys), base, capacity):
             self.counts.update(keys)
         else:
             self._count_bounded(((key, 1) for key in keys), base, capacity)
 
-    def count_weighted(self, weights: Sequence[tuple[str, int]], base: Tally, capacity: int) -> None:
+    def count_weighted(self, weights: Sequence[tuple[str, int]], base: "Tally", capacity: int) -> None:
         """Count each key by its weight, in order."""
         if self.has_room(len(weights), base, capacity):
             counts = self.counts
@@ -49,11 +47,11 @@ class Tally:
         else:
             self._count_bounded(weights, base, capacity)
 
-    def has_room(self, keys: int, base: Tally, capacity: int) -> bool:
+    def has_room(self, keys: int, base: "Tally", capacity: int) -> bool:
         """True when this many keys fit, even if all of them are new."""
         return len(base.counts) + len(self.counts) + keys <= capacity
 
-    def _count_bounded(self, weights: Iterable[tuple[str, int]], base: Tally, capacity: int) -> None:
+    def _count_bounded(self, weights: Iterable[tuple[str, int]], base: "Tally", capacity: int) -> None:
         counts, known = self.counts, base.counts
         free = capacity - len(known) - sum(key not in known for key in counts)
         for key, weight in weights:
@@ -72,7 +70,7 @@ class Tally:
             self.overflow = [0] * BUCKETS
         return self.overflow
 
-    def merge(self, fresh: Tally) -> None:
+    def merge(self, fresh: "Tally") -> None:
         """Add what another tally counted; its keys were admitted against this one."""
         self.counts.update(fresh.counts)
         if fresh.overflow:
@@ -86,7 +84,7 @@ class Tally:
         return TallyState(self.counts, self.overflow)
 
     @classmethod
-    def from_state(cls, state: TallyState) -> Tally:
+    def from_state(cls, state: TallyState) -> "Tally":
         tally = cls()
         tally.counts.update(state.counts)
         tally.overflow = state.overflow

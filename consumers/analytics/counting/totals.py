@@ -1,7 +1,5 @@
 """Rows added up over a stretch of any length: one window's answer, or a sum that its reader keeps and goes on with. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 
@@ -56,7 +54,7 @@ class Total:
         for ranking, piece in zip(self._rankings, row.tallies, strict=False):  # an older row has fewer
             ranking.add(piece)
 
-    def merge(self, other: Total) -> None:
+    def merge(self, other: "Total") -> None:
         self._events.update(other._events)
         self._revenue.update(other._revenue)
         self._uniques.merge(other._uniques)
@@ -64,7 +62,7 @@ class Total:
         for mine, more in zip(self._rankings, other._rankings, strict=True):
             mine.merge(more)
 
-    def copy(self) -> Total:
+    def copy(self) -> "Total":
         """Goes on apart from this one."""
         copied = Total()
         copied.merge(self)

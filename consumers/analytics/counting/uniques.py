@@ -5,8 +5,6 @@ keeps a history-dependent estimator and the order of insertion. Rows must not de
 brought into the form that a merge in any order gives. They remain valid Apache DataSketches images (HLL_8).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import msgspec
@@ -54,7 +52,7 @@ class Uniques:
             self._keys = set()
         return self._union
 
-    def merge(self, other: Uniques) -> None:
+    def merge(self, other: "Uniques") -> None:
         self._union.update(other._sketched().get_result(tgt_hll_type.HLL_8))
 
     def merge_bytes(self, image: bytes) -> None:

@@ -4,8 +4,6 @@ The others' are read for every batch of purchases. They count only while it is k
 ``STALENESS_MS`` old; else, or when they cannot be read, the features stay missing, and the decision says so.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 
 import structlog

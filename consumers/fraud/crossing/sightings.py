@@ -5,26 +5,22 @@ split or merged leaves its parts to be read beside its children's, who begin ane
 shards are put together in ``folded``, and ``gone`` names these shards: an owner of old that wakes up there writes no more.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from botocore.exceptions import ClientError
 
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
-from consumers.fraud.decided_table import items
 from consumers.fraud.fold import CROSSING
+from consumers.fraud.tables import items
 from consumers.runtime.faults.fan_out import raise_gravest
 from consumers.runtime.position import Position
 from models.features.crossing import Part
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 #: DynamoDB's TTL may delete a key that nobody used for so long: no window looks further back than a day.
 KEPT_S = 2 * 86_400

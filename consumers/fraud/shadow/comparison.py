@@ -1,7 +1,5 @@
 """A candidate against the live model, on the purchases that both decided. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -4,8 +4,6 @@ window                       part
 shadow#VERSION#<0 to 15>     <event id>␟<purchase>      spread over partitions, since a shadow reads as fast as it can
 """
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Iterable
 from typing import Any

@@ -1,13 +1,12 @@
 """Runs a candidate's worker until it has read what the stream held when it began, and reads what it thought (DynamoDB)."""
 
-from __future__ import annotations
-
 import os
 import signal
 import threading
 import time
 
 from clickstream.aws import Clients
+from clickstream.aws.items import query
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
@@ -63,12 +62,7 @@ def opinions(version: str, clients: Clients, settings: Settings) -> list[Opinion
     found: list[Opinion] = []
     for partition in range(PARTITIONS):
         with translated("DynamoDB"):
-            for page in clients.dynamodb.get_paginator("query").paginate(
-                TableName=OUTCOMES.of(settings),
-                KeyConditionExpression="#window = :window",
-                ExpressionAttributeNames={"#window": "window"},
-                ExpressionAttributeValues={":window": {"S": window(version, partition)}},
-                ConsistentRead=True,
-            ):
+            request = query(OUTCOMES.of(settings), "#window = :window", {"window": window(version, partition)})
+            for page in clients.dynamodb.get_paginator("query").paginate(**request):
                 found += opinions_of(page["Items"])
     return found

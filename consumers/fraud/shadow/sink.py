@@ -6,8 +6,6 @@ The candidate is asked what the live model was asked: the vector that stands wit
 the other shards. A purchase that is not decided yet, or was by an older code, is asked with this fold's own vector.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 
@@ -16,13 +14,13 @@ from msgspec.structs import replace
 from clickstream.aws import Clients
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.fraud import NAME, decided_table
+from consumers.fraud import NAME, tables
 from consumers.fraud.decisions import Decision, Serving, decide
 from consumers.fraud.fold import Candidate, FraudFold
 from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.outcomes_table import OutcomesTable
 from consumers.fraud.shadow.opinion_items import item_of
-from consumers.runtime.application import Application, Fold, Sink
+from consumers.fraud.tables import OutcomesTable
+from consumers.runtime.application import Application, Sink, Wiring
 from consumers.runtime.position import Position
 from models.features.crossing import Part
 from models.fraud import scoring
@@ -44,7 +42,7 @@ class Opinions:
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         if not candidates:
             return
-        live = decided_table.on(self._dynamodb, self._decisions_table, candidates)
+        live = tables.on(self._dynamodb, self._decisions_table, candidates)
         asked = [_as_asked(candidate, live.get((candidate.event_id, candidate.purchase))) for candidate in candidates]
         now_s = time.time()
         decided = decide(asked, self._candidate, int(now_s * 1000))
@@ -62,19 +60,10 @@ def name_of(version: str) -> str:
     return f"{NAME}-shadow-{version}"
 
 
-class Shadow:
-    def __init__(self, version: str) -> None:
-        self.name = name_of(version)
-        self._version = version
-
-    def open_fold(self, shard_id: str) -> Fold:
-        return FraudFold()
-
-    def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        registry = Registry(clients.s3, MODELS.of(settings))
-        model = scoring.load(registry.load(scoring.MODEL, self._version), PURCHASES)
-        return Opinions(clients, settings, Serving(model, self._version))
-
-
 def application(version: str) -> Application:
-    return Shadow(version)
+    def open_sink(_: str, clients: Clients, settings: Settings) -> Sink:
+        registry = Registry(clients.s3, MODELS.of(settings))
+        model = scoring.load(registry.load(scoring.MODEL, version), PURCHASES)
+        return Opinions(clients, settings, Serving(model, version))
+
+    return Wiring(name_of(version), lambda _: FraudFold(), open_sink)

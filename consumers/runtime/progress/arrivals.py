@@ -4,8 +4,6 @@ Only Kinesis's clock counts; a machine's wall clock is never asked. A record tha
 ``m`` of our monotonic clock proves that Kinesis's clock showed at least ``a`` then, and so does the Date of any answer of AWS.
 """
 
-from __future__ import annotations
-
 from clickstream.progress.completeness import Arrival
 
 #: AWS promises neither that its servers' clocks agree nor that arrival times on a shard never decrease; so far they may err.

@@ -1,7 +1,5 @@
 """Put to visible effect, sampled: what a person at the dashboard waits for an event."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from hdrh.histogram import HdrHistogram

@@ -1,7 +1,5 @@
 """A shard's metrics for CloudWatch: one line in the log per minute, made of what its commits say anyway."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any

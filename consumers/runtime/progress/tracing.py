@@ -4,8 +4,6 @@ Two spans per traced event and application, below the span that put it: ``fold``
 and ``effect`` (until they are durable). What the runtime does knows nothing of it: the application is wrapped.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,8 +16,8 @@ from clickstream.errors import ClickstreamError
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
-from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.tracing import Tracing, inside, under
+from clickstream.token_bucket import TokenBucket
 from consumers.runtime.application import Application, Fold, Sink, forgotten, holds_back
 from consumers.runtime.position import Position
 
@@ -39,7 +37,8 @@ class Journeys:
         self, tracing: Tracing, application: str, shard_id: str, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
         self._tracing = tracing
-        self._pace = Pace(MOST_PER_SECOND, clock_s)
+        self._clock_s = clock_s
+        self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, clock_s())
         self._attributes: dict[str, str | int] = {
             "messaging.system": "aws_kinesis",
             "clickstream.application": application,
@@ -50,13 +49,13 @@ class Journeys:
         self._taken: list[tuple[Span, Span]] = []
 
     def folded(self, events: Sequence[AnyEvent]) -> None:
-        if self._pace.spent:
+        if self._bucket.wait_for(1, self._clock_s()):
             return  # not even a look at each event
         for event in [event for event in events if event.context.traceparent is not UNSET]:
             parent = traceparent.parse(event.context.traceparent)
             if parent is None or not parent.sampled:
                 continue
-            if len(self._folded) + len(self._taken) >= MOST_WAITING or not self._pace.take():
+            if len(self._folded) + len(self._taken) >= MOST_WAITING or self._bucket.take(1, self._clock_s()):
                 return
             # the time since the event occurred is in no span: clocks of shoppers differ from ours
             attributes = {

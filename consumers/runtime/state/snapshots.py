@@ -15,10 +15,11 @@ from typing import Protocol
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.aws.items import Value
 from clickstream.errors import Fenced
 from clickstream.platform import STATE
 from clickstream.progress.completeness import Arrival
-from clickstream.progress.shards_table import ShardItem, ShardsTable, Value
+from clickstream.progress.shards_table import ShardItem, ShardsTable
 from clickstream.settings import Settings
 from consumers.runtime.faults.stumbling import Stumble
 from consumers.runtime.position import Position

@@ -3,8 +3,6 @@
 The wiring of the consumer side: everything that the shard loop needs is made here, once, and passed on.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import os
@@ -16,11 +14,12 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard
@@ -38,9 +37,6 @@ from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Wire, serve
 from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
 from consumers.runtime.state.snapshots import SnapshotStore, Store
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
 
 #: How often what the shard waits for is compared with what its item says.
 _LOOK_S = 1.0
@@ -66,8 +62,6 @@ class ServersClock:
 
 
 class Aws:
-    """The shard loop's surroundings on AWS, embedded or real."""
-
     def __init__(self, application: Application, settings: Settings) -> None:
         self._application = application
         self._settings = settings

@@ -1,7 +1,5 @@
 """``clickstream worker``."""
 
-from __future__ import annotations
-
 import logging
 import re
 from pathlib import Path

@@ -9,22 +9,17 @@ takes expired leases by itself. KCL 3's way hangs on one leader, whose death sto
 (docs/decisions/0005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import DynamoDBClient, UniversalAttributeValueTypeDef
+from clickstream.aws.items import update
 from clickstream.needs import Table
 from clickstream.records.routing import Shard
 from consumers.needs import lease_tables
 from consumers.runtime.worker.properties import InitialPosition
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef
 
 log = structlog.get_logger()
 
@@ -77,14 +72,9 @@ def release(application: str, owner: str, clients: Clients) -> int:
     released = 0
     for lease in owned(application, owner, dynamodb, ended=True):
         try:
-            dynamodb.update_item(
-                TableName=application,
-                Key={"leaseKey": {"S": lease}},
-                # a worker that has just read this lease sees by the counter that it read an old version
-                UpdateExpression="REMOVE leaseOwner ADD leaseCounter :one",
-                ConditionExpression="leaseOwner = :owner",
-                ExpressionAttributeValues={":owner": {"S": owner}, ":one": {"N": "1"}},
-            )
+            # a worker that has just read this lease sees by the counter that it read an old version
+            change, key = "REMOVE leaseOwner ADD leaseCounter :one", {"leaseKey": lease}
+            dynamodb.update_item(**update(application, key, change, {"owner": owner, "one": 1}, "leaseOwner = :owner"))
             released += 1
         except dynamodb.exceptions.ConditionalCheckFailedException:
             continue

@@ -1,7 +1,5 @@
 """A process that dies with its parent (Linux; elsewhere it must notice by itself)."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import signal

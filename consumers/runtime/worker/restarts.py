@@ -1,7 +1,5 @@
 """When a daemon that ended by itself is started again: a decision as a value, the time as an argument."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec

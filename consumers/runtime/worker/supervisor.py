@@ -1,7 +1,5 @@
 """Runs one worker's processes until a signal: starts them, starts them again when they die, drains them on SIGTERM."""
 
-from __future__ import annotations
-
 import os
 import select
 import signal

@@ -1,7 +1,5 @@
 """One worker id, one daemon: a lock file that lives as long as the JVM."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import time

@@ -5,8 +5,6 @@ they are loaded once; a shard's process is a fork that shares those pages and st
 daemon starts, hands its three pipes over through ``/proc`` (Linux).
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import sys

@@ -19,10 +19,10 @@ from consumers.analytics.wiring import APPLICATION
 from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
-from load.benchmarks.folding.fold import fold, with_the_childs_collector
+from load.benchmarks.folding.fold import PER_BATCH, fold, with_the_childs_collector
 from load.benchmarks.harness import documents
 from load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate, per_second
-from load.benchmarks.harness.sample import daemon_lines, sample_events
+from load.benchmarks.harness.sample import PER_RECORD, daemon_lines, sample_events
 from load.benchmarks.rig.drain import drain, folded, publish
 from load.benchmarks.rig.site import Site, wait
 from load.benchmarks.rig.usage import descendants, pss_mb
@@ -31,7 +31,6 @@ USERS = (1_000, 10_000, 100_000, 1_000_000)
 WINDOWS = (1, 10, 100, 1_000)
 SHARDS = (1, 2, 4, 8, 16)
 _COUNT = 60_000
-_PER_BATCH = 2_000
 _MINUTE_MS = 60_000
 _LATE_EVERY = 10
 _DRAINED = 64_000
@@ -124,7 +123,7 @@ def with_shards(count: int) -> Reading:
         spent = drain(
             lambda: publish(site.settings, sample),
             lambda: folded(site, [APPLICATION.name]) >= warm_up + counted,
-            [worker],
+            {"Python": [worker]},
         )
         pids = list(descendants(worker.pid))
         held = sum(pss_mb(pid) for pid in pids)
@@ -141,11 +140,11 @@ def _visit(user: int) -> AnyEvent:
 
 def _folded(earlier: Sequence[AnyEvent], counted: Sequence[AnyEvent]) -> Reading:
     state = ShardState(APPLICATION.name, APPLICATION.open_fold("shardId-000000000000"), WHOLE_SPACE)
-    for start in range(0, len(earlier), _PER_BATCH):
-        state.apply(list(opened([_record(start + n, event) for n, event in enumerate(earlier[start : start + _PER_BATCH])])))
+    for start in range(0, len(earlier), PER_BATCH):
+        state.apply(list(opened([_record(start + n, event) for n, event in enumerate(earlier[start : start + PER_BATCH])])))
     state.snapshot()
     state.fold.effects(flush=True)
-    lines = daemon_lines(list(counted), per_batch=_PER_BATCH)
+    lines = daemon_lines(counted, per_batch=PER_BATCH, per_record=PER_RECORD)
     return with_the_childs_collector(lambda: cpu_rate(_COUNT, lambda: fold(state, lines)))
 
 

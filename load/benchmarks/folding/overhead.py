@@ -12,7 +12,7 @@ from consumers.runtime.loop.opening import opened, position_of
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import ProcessRecords
 from consumers.runtime.worker import child
-from load.benchmarks.folding.fold import COUNT, PER_COMMIT, sample_lines, with_the_childs_collector
+from load.benchmarks.folding.fold import COUNT, PER_COMMIT, sample_lines, with_its_cost, with_the_childs_collector
 from load.benchmarks.harness.measure import Benchmark, Reading, process_cpu_rate
 from load.benchmarks.harness.sample import batches
 from load.benchmarks.rig.site import Site
@@ -30,8 +30,8 @@ def benchmark() -> Benchmark:
         id="overhead",
         what="analytics with every guarantee (home check, duplicates, snapshots, commits, breakers, watchdog)",
         unit="events/s",
-        aim="≥ 0.95 of the bare loop",
-        least=0.95,
+        aim="≤ 2.5 µs an event",
+        within={"ours µs per event": (0, 2.5)},
         peer_name="the bare loop: decode, fold, effects into the same table",
         fairness="The same lines, the same fold, the same DynamoDB for the effects, written beside the fold every "
         f"{PER_COMMIT:,} events on both sides. Ours alone keeps state: duplicates' ids, changes encoded and compressed, an "
@@ -75,7 +75,7 @@ def _whole(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: li
                 process(batch)
             loop.shutdown_requested(NoCheckpoints())
 
-        return with_the_childs_collector(lambda: process_cpu_rate(COUNT, work))
+        return with_its_cost(with_the_childs_collector(lambda: process_cpu_rate(COUNT, work)))
 
 
 def _bare(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: list[bytes]) -> Reading:
@@ -87,8 +87,9 @@ def _bare(site: Site, prepared: child.Prepared, earlier: list[bytes], lines: lis
 
         def process(batch: ProcessRecords) -> None:
             nonlocal folded
-            fold.apply(decode(opened(batch.records)).events)
-            folded += len(batch.records)
+            events = decode(opened(batch.records)).events
+            fold.apply(events)
+            folded += len(events)
             if folded % PER_COMMIT == 0:
                 writes.append(writer.submit(sink.write, fold.effects(flush=False), position_of(batch.records[-1])))
 

@@ -20,7 +20,7 @@ from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serv
 from consumers.runtime.worker import child
 from load.benchmarks.codec.pipe import COUNTED, PER_BATCH, WARM_UP, Pipe
 from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.harness.sample import sample_events
+from load.benchmarks.harness.sample import PER_RECORD, sample_events
 from load.benchmarks.rig.site import Site
 
 #: As in ``fold``.
@@ -31,12 +31,12 @@ _LATE_MS = 500.0
 def benchmark() -> Benchmark:
     site = Site(shards=1)
     # every event once: what comes again would cost the whole loop less than what is new
-    pipe = Pipe(sample_events(PER_BATCH * (WARM_UP + COUNTED), users=_USERS, late_ms=_LATE_MS))
+    pipe = Pipe(sample_events(PER_BATCH * (WARM_UP + COUNTED), users=_USERS, late_ms=_LATE_MS), per_record=PER_RECORD)
     surroundings = environment(site.settings)
 
     def run(module: str) -> Reading:
         site.clear()
-        return Reading(pipe.run(f"{sys.executable} -m {module}", surroundings))
+        return Reading(pipe.run(f"{sys.executable} -m {module}", surroundings).per_second)
 
     return Benchmark(
         id="overhead-kcl",

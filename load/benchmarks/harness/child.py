@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import msgspec
 
 from clickstream.errors import ClickstreamError
 from load.benchmarks.harness import recorded, report
-from load.benchmarks.harness.measure import Benchmark, Reading, measure, ratio
+from load.benchmarks.harness.isolation import UNAVAILABLE
+from load.benchmarks.harness.measure import Benchmark, Reading, Unavailable, measure, ratio
 
 
 @click.command()
@@ -23,10 +25,17 @@ from load.benchmarks.harness.measure import Benchmark, Reading, measure, ratio
 @click.option("--rounds", required=True, type=int)
 @click.option("--out", required=True, type=click.Path(path_type=Path))
 @click.option("--live-peers", is_flag=True)
-def main(built_by: str, rounds: int, out: Path, live_peers: bool) -> None:
+@click.option("--quick", is_flag=True)
+def main(built_by: str, rounds: int, out: Path, live_peers: bool, quick: bool) -> None:
     """Measure the benchmark that MODULE:FUNCTION builds."""
     module, function = built_by.split(":")
-    benchmark: Benchmark = getattr(importlib.import_module(module), function)()
+    try:
+        benchmark: Benchmark = getattr(importlib.import_module(module), function)()
+    except Unavailable as error:
+        click.echo(f"not run: {error}", err=True)
+        sys.exit(UNAVAILABLE)
+    if quick:
+        benchmark = msgspec.structs.replace(benchmark, rounds=1)
     click.echo(f"{benchmark.id}: {benchmark.what}", err=True)
     try:
         if benchmark.slow_peer:

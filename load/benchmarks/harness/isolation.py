@@ -19,6 +19,8 @@ from clickstream.errors import ClickstreamError
 from infra.local import processes
 from load.benchmarks.harness.measure import Result
 
+#: Exit code of a benchmark whose peer cannot be had here.
+UNAVAILABLE = 3
 #: A benchmark ends its servers and workers within a minute.
 _STOP_S = 90.0
 
@@ -27,14 +29,19 @@ class Failed(ClickstreamError):
     """A benchmark could not be measured; why, its process has said on stderr. The others can be."""
 
 
-def measured(built_by: str, *, rounds: int, live_peers: bool) -> Result:
+class NotRun(ClickstreamError):
+    """What a side runs on is not on this machine; its process has said what."""
+
+
+def measured(built_by: str, *, rounds: int, live_peers: bool, quick: bool) -> Result:
     """The benchmark that ``module:function`` builds, measured in a fresh process.
 
-    Raises Failed, and KeyboardInterrupt when there is one, after the process has ended all that it started.
+    Raises Failed, NotRun, and KeyboardInterrupt when there is one, after the process has ended all that it started.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         out = Path(folder) / "result.json"
         options = ["--rounds", str(rounds), "--out", str(out), *(["--live-peers"] if live_peers else [])]
+        options += ["--quick"] if quick else []
         # a session of its own: Ctrl-C reaches us alone, once, and is passed on; the tether ends it should we be killed
         child = subprocess.Popen(
             processes.tethered([sys.executable, "-m", "load.benchmarks.harness.child", built_by, *options]),
@@ -47,6 +54,8 @@ def measured(built_by: str, *, rounds: int, live_peers: bool) -> Result:
         except KeyboardInterrupt:
             _interrupt(child)
             raise
+        if status == UNAVAILABLE:
+            raise NotRun("its peer cannot be had here")
         if status:
             how = f"exit code {status}" if status > 0 else signal.Signals(-status).name
             raise Failed(f"its process ended with {how}")

@@ -25,6 +25,10 @@ class Unmeasured(ClickstreamError):
     """A side did so little, or in so little time, that there is nothing to compare: run it again on a quieter machine."""
 
 
+class Unavailable(ClickstreamError):
+    """What a side runs on is not on this machine: a peer's jars, the network to fetch them, a compiler."""
+
+
 class Reading(msgspec.Struct, frozen=True):
     """One measurement of one side: the figure in the benchmark's unit, and what else it showed, by name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +13,7 @@ from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 from infra.local.processes import Process
 from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import cpu_seconds, descendants
+from load.benchmarks.rig.usage import cpu_seconds, descendants, is_java
 from producers.publisher.kinesis import KinesisPublisher
 from producers.publisher.limits import Limits
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _PATIENCE_S = 240.0
 #: The embedded Kinesis enforces no limits here, so the publisher need not pace itself.
-_UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
+UNPACED = Limits(shard_bytes_per_second=1e9, shard_records_per_second=1e6)
 _CALL = 500
 
 
@@ -31,13 +31,22 @@ class Spent(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds from the first put until every application had folded every event."""
 
     wall_s: float
-    cpu_s: float
-    """Of the processes that were watched."""
+    parts: Mapping[str, float]
+    """CPU seconds by kind of process."""
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all processes that were watched."""
+        return sum(self.parts.values())
+
+    def per_event(self, events: int) -> dict[str, float]:
+        """CPU microseconds an event, by kind of process."""
+        return {f"{kind} CPU µs per event": 1e6 * seconds / events for kind, seconds in self.parts.items()}
 
 
 def publish(settings: Settings, sample: Sequence[AnyEvent]) -> None:
     """Through our publisher."""
-    with KinesisPublisher(settings, _UNPACED) as publisher:
+    with KinesisPublisher(settings, UNPACED) as publisher:
         for event in sample:
             publisher.put(event)
 
@@ -53,13 +62,20 @@ def put_plainly(kinesis: KinesisClient, stream: str, sample: Sequence[AnyEvent])
         waiting += [record for record, place in zip(call, answer["Records"], strict=True) if "ErrorCode" in place]
 
 
-def drain(put: Callable[[], None], done: Callable[[], bool], watched: Sequence[Process]) -> Spent:
-    """Put, wait until all is folded, and count the CPU time of these processes and all below them."""
-    pids = [pid for process in watched for pid in descendants(process.pid)]
-    cpu, began = cpu_seconds(pids), time.monotonic()
+def drain(put: Callable[[], None], done: Callable[[], bool], watched: Mapping[str, Sequence[Process]]) -> Spent:
+    """Put, wait until all is folded, and count the CPU time of these processes, by kind, and all below them.
+
+    JVMs are a kind of their own.
+    """
+    pids: dict[str, list[int]] = {}
+    for kind, processes in watched.items():
+        for pid in (pid for process in processes for pid in descendants(process.pid)):
+            pids.setdefault("JVM" if is_java(pid) else kind, []).append(pid)
+    before, began = {kind: cpu_seconds(those) for kind, those in pids.items()}, time.monotonic()
     put()
     wait(done, "the last event", _PATIENCE_S)
-    return Spent(wall_s=time.monotonic() - began, cpu_s=cpu_seconds(pids) - cpu)
+    wall_s = time.monotonic() - began
+    return Spent(wall_s=wall_s, parts={kind: cpu_seconds(those) - before[kind] for kind, those in pids.items()})
 
 
 def folded(site: Site, applications: Sequence[str]) -> int:

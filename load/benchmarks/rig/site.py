@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
+from hdrh.histogram import HdrHistogram
 
 from clickstream.aws import Clients
 from clickstream.platform import SHARDS
@@ -72,6 +74,15 @@ class Site:
             ConsistentRead=True,
         )["Items"]
         return {item["shard"]["S"]: str(dict(item.get(attribute, {})).get(kind, "")) for item in items}
+
+    def latencies(self, application: str) -> Counter[int]:
+        """Milliseconds from a record's arrival to its visible effect → how often, since the worker started."""
+        counted: Counter[int] = Counter()
+        for encoded in self.attributes(application, "latency").values():
+            if encoded:
+                for item in HdrHistogram.decode(encoded).get_recorded_iterator():
+                    counted[item.value_iterated_to] += item.count_added_in_this_iter_step
+        return counted
 
     def clear(self) -> None:
         """As if nothing had ever been committed or answered here."""

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from consumers.runtime.worker import java, properties
-from consumers.runtime.worker.java import MAIN_CLASS, class_path
+from consumers.runtime.worker.java import MAIN_CLASS
 from infra.local.processes import Process
+from load.benchmarks.rig.jars import KCL_JARS, QUIET_LOGBACK
 from load.benchmarks.rig.site import Site
 
 
@@ -33,10 +34,10 @@ def start(site: Site, application: str, name: str, child: Sequence[str], overrid
     }
     file = site.folder / f"{application}-{name}.properties"
     file.write_text(properties.render(given))
-    jars = ":".join(str(jar) for jar in class_path())
-    command = [str(java.find(settings)), "-Dfile.encoding=UTF-8", "-cp", jars, MAIN_CLASS, "--properties-file", str(file)]
-    quiet = Path(__file__).with_name("quiet-logback.xml")
-    return site.start(f"{application}-{name}", [*command, "--log-configuration", str(quiet)])
+    # amazon_kclpy's jars alone: ours are not the peer's
+    command = [str(java.find(settings)), "-Dfile.encoding=UTF-8", "-cp", f"{KCL_JARS}/*", MAIN_CLASS]
+    arguments = ["--properties-file", str(file), "--log-configuration", str(QUIET_LOGBACK)]
+    return site.start(f"{application}-{name}", [*command, *arguments])
 
 
 def reported(folder: Path) -> dict[str, int]:

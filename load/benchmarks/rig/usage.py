@@ -33,6 +33,14 @@ def cpu_seconds(pids: list[int]) -> float:
     return total / _TICKS_PER_SECOND
 
 
+def is_java(pid: int) -> bool:
+    """Whether this process is a JVM."""
+    try:
+        return Path(f"/proc/{pid}/exe").readlink().name == "java"
+    except OSError:
+        return False  # it has just ended
+
+
 def pss_mb(pid: int) -> float:
     """Memory of a process, its share of what it shares with others included (proportional set size)."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()

@@ -6,8 +6,6 @@ import statistics
 import time
 from collections import Counter
 
-from hdrh.histogram import HdrHistogram
-
 from load.benchmarks.harness.measure import Benchmark, Reading
 from load.benchmarks.rig.feed import Feed
 from load.benchmarks.rig.site import Site, now_ms, wait
@@ -51,26 +49,16 @@ class Running:
         wait(lambda: bool(site.committed(_APPLICATION, "epoch")), "the lease", _START_S)
 
     def effects(self) -> Reading:
-        before = self._histogram()
+        before = self._site.latencies(_APPLICATION)
         had = self._events()
         with Feed(self._site.settings, rate=_RATE) as feed:
             time.sleep(_COUNTED_S)
             sent = feed.stop()
         wait(lambda: self._events() - had >= sent, "the last effects", _START_S)
-        return _reading(self._histogram() - before)
+        return _reading(self._site.latencies(_APPLICATION) - before)
 
     def _events(self) -> int:
         return sum(self._site.committed(_APPLICATION, "events").values())
-
-    def _histogram(self) -> Counter[int]:
-        """Milliseconds → effects, since the worker started."""
-        counted: Counter[int] = Counter()
-        for encoded in self._site.attributes(_APPLICATION, "latency").values():
-            if encoded:
-                histogram = HdrHistogram.decode(encoded)
-                for item in histogram.get_recorded_iterator():
-                    counted[item.value_iterated_to] += item.count_added_in_this_iter_step
-        return counted
 
 
 def _polling(site: Site) -> Reading:

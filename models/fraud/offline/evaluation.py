@@ -1,7 +1,5 @@
 """How good scores were, against what came out."""
 
-from __future__ import annotations
-
 import msgspec
 import numpy as np
 import pandas as pd

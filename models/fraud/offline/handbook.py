@@ -4,8 +4,6 @@ Of a customer: number and mean amount of transactions over 1, 7 and 30 days. Of 
 share of frauds among them, over the same windows ending 7 days ago, because a fraud is known only then. Weekend and night.
 """
 
-from __future__ import annotations
-
 import math
 
 from models.features.definitions import DAY_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track

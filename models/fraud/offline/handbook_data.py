@@ -1,7 +1,5 @@
 """The Fraud Detection Handbook's transformed weeks, and the rule by which the book tests on them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec
@@ -81,5 +79,4 @@ def _with_ratios(transactions: pd.DataFrame) -> pd.DataFrame:
 
 
 def features(transactions: pd.DataFrame) -> pd.DataFrame:
-    """The model's columns, in its order."""
     return transactions[list(MODEL_FEATURES.names)].astype("float64")

@@ -22,13 +22,14 @@ TEST_SHARE = 0.2
 
 
 class Purchases(msgspec.Struct, frozen=True):
-    """One row per purchase, in the order of the file. ``facts``: event_id, user_id, occurred_at (ms), amount (euro cents)."""
+    """One row per purchase, in the order of the file. ``facts``: user_id, occurred_at (ms), amount (of events in
+    euro cents), and of events event_id."""
 
     features: pd.DataFrame
     facts: pd.DataFrame
     kinds: pd.Series | None
     """What kind of fraud, "" for a genuine purchase; None without labels."""
-    sha256: str
+    sha256: str = ""
     """Of the events' file and of the labels."""
 
     @property
@@ -98,7 +99,6 @@ def _events(path: Path, digest: hashlib._Hash) -> Iterator[AnyEvent]:
 
 
 def _kinds(labels: Path, digest: hashlib._Hash) -> dict[str, str]:
-    """The frauds' kinds by event id."""
     text = labels_file.read(labels)
     digest.update(text)
     return {event_id: kind for event_id, kind in labels_file.parse(text, labels).items() if kind != labels_file.GENUINE}

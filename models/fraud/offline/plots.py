@@ -1,7 +1,5 @@
 """The curves of a report, as a picture: precision and recall, calibration, cost."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

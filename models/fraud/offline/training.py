@@ -1,7 +1,5 @@
 """Trains fraud models with pandas and scikit-learn; what comes out is scored without them (``models.fraud.scoring``)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import msgspec
@@ -9,16 +7,14 @@ import numpy as np
 import pandas as pd
 import treelite
 from numpy.typing import NDArray
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.ensemble import IsolationForest as SklearnIsolationForest
+from sklearn.ensemble import HistGradientBoostingClassifier, IsolationForest
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from clickstream.errors import UserMistake
 from models.features.definitions import FeatureSet
 from models.fraud.costs import Costs
-from models.fraud.isolation import ForestArrays, expected_length
-from models.fraud.scoring import Card
+from models.fraud.scoring import Card, filled
 from models.fraud.verdicts import Thresholds
 
 #: Fewer frauds than this teach nothing that could be checked.
@@ -41,8 +37,8 @@ class Trained(msgspec.Struct, frozen=True):
     """A model's parts. ``held_out``: each training row's calibrated score by a model that had not seen its user."""
 
     card: Card
-    trees: bytes | None
-    classifier: HistGradientBoostingClassifier | SklearnIsolationForest
+    trees: bytes
+    classifier: HistGradientBoostingClassifier | IsolationForest
     held_out: NDArray[np.float64]
 
 
@@ -83,18 +79,18 @@ def train_unsupervised(rows: pd.DataFrame, features: FeatureSet, costs: Costs, *
     if len(rows) < _SAMPLE:
         raise UserMistake(f"{len(rows)} purchases: at least {_SAMPLE} are needed", hint="take a longer training window")
     typical = _typical(rows)
-    filled = rows.fillna(dict(zip(rows.columns, np.nan_to_num(typical), strict=True))).to_numpy(np.float32)
-    forest = SklearnIsolationForest(n_estimators=_TREES, max_samples=_SAMPLE, random_state=seed).fit(filled)
-    held_out = -forest.score_samples(filled)
+    matrix = filled(rows.to_numpy(np.float64), np.array(typical))
+    forest = IsolationForest(n_estimators=_TREES, max_samples=_SAMPLE, random_state=seed).fit(matrix)
+    held_out = -forest.score_samples(matrix)
     review = float(np.nextafter(np.quantile(held_out, 1 - costs.capacity), np.inf))
     card = Card(
         features=tuple(rows.columns),
         signature=features.signature,
         thresholds=Thresholds(review, 2.0),  # no score reaches it
         typical=typical,
-        forest=_arrays(forest, np.nan_to_num(typical)),
+        is_supervised=False,
     )
-    return Trained(card, None, forest, held_out)
+    return Trained(card, treelite.sklearn.import_model(forest).serialize_bytes(), forest, held_out)
 
 
 def _boosted(matrix: NDArray[np.float64], labels: NDArray[np.bool_], seed: int) -> HistGradientBoostingClassifier:
@@ -104,7 +100,6 @@ def _boosted(matrix: NDArray[np.float64], labels: NDArray[np.bool_], seed: int) 
 
 
 def parameters() -> dict[str, Any]:
-    """What a manifest says of the training."""
     return {"model": "HistGradientBoostingClassifier", **_PARAMETERS}
 
 
@@ -112,43 +107,3 @@ def _typical(genuine: pd.DataFrame) -> tuple[float, ...]:
     """Medians; a feature that most purchases lack is typically missing."""
     medians = genuine.median().where(genuine.notna().mean() >= 0.5)
     return tuple(float(value) for value in medians)
-
-
-def _arrays(forest: SklearnIsolationForest, fill: NDArray[np.float64]) -> ForestArrays:
-    """The trees' nodes laid end to end; leaves lead to themselves."""
-    roots, feature, threshold, left, right, length = [], [], [], [], [], []
-    offset = deepest = 0
-    for estimator, columns in zip(forest.estimators_, forest.estimators_features_, strict=True):
-        tree = estimator.tree_
-        leaf = tree.children_left < 0
-        own = np.arange(tree.node_count)
-        depths = _depths(tree.children_left, tree.children_right)
-        rest = np.array([expected_length(int(count)) for count in tree.n_node_samples])
-        roots.append(offset)
-        feature.append(np.where(leaf, 0, columns[np.maximum(tree.feature, 0)]))
-        threshold.append(tree.threshold)
-        left.append(offset + np.where(leaf, own, tree.children_left))
-        right.append(offset + np.where(leaf, own, tree.children_right))
-        length.append(np.where(leaf, depths + rest, 0.0))
-        offset += tree.node_count
-        deepest = max(deepest, int(depths.max()))
-    return ForestArrays(
-        roots=np.array(roots, "<i4").tobytes(),
-        feature=np.concatenate(feature).astype("<i4").tobytes(),
-        threshold=np.concatenate(threshold).astype("<f8").tobytes(),
-        left=np.concatenate(left).astype("<i4").tobytes(),
-        right=np.concatenate(right).astype("<i4").tobytes(),
-        length=np.concatenate(length).astype("<f8").tobytes(),
-        depth=deepest,
-        sample=int(forest.max_samples_),
-        fill=fill.astype("<f8").tobytes(),
-    )
-
-
-def _depths(left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Edges from the root, by node; children come after their parents."""
-    depths = np.zeros(len(left), np.int64)
-    for node in range(len(left)):
-        if left[node] >= 0:
-            depths[left[node]] = depths[right[node]] = depths[node] + 1
-    return depths

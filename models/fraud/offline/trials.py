@@ -1,7 +1,5 @@
 """Trained on the earlier, judged on the later: the handbook's weeks, or a file of events."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import msgspec
@@ -10,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clickstream.errors import UserMistake
-from models.features.definitions import FeatureSet
+from models.features.definitions import DAY_MS, FeatureSet
 from models.fraud import scoring
 from models.fraud.costs import Costs
 from models.fraud.offline import handbook_data, labelled, training
@@ -21,7 +19,6 @@ from models.fraud.offline.training import Trained
 from models.fraud.purchases import PURCHASES
 from models.fraud.verdicts import Thresholds
 
-_DAY_MS = 86_400_000
 #: The share of genuine purchases that may be alarms, where kinds of fraud are compared.
 FALSE_ALARMS = 0.01
 
@@ -38,32 +35,17 @@ class Trial(msgspec.Struct, frozen=True):
     """At a false-alarm rate of :data:`FALSE_ALARMS`."""
 
 
-class Part(msgspec.Struct, frozen=True):
-    """Purchases with known outcome; everything has one row per purchase."""
-
-    features: pd.DataFrame
-    kinds: pd.Series
-    """Of fraud; "" for a genuine purchase."""
-    users: pd.Series
-    days: pd.Series
-    amounts: pd.Series
-
-    @property
-    def frauds(self) -> pd.Series:
-        return self.kinds != ""
-
-
 def handbook(datasets: Path, costs: Costs) -> Trial:
     """The book's train and test week, by the book's rule. Raises Missing."""
     weeks = handbook_data.weeks(datasets)
     train, test = (
-        Part(
-            handbook_data.features(week),
+        Purchases(
+            features=handbook_data.features(week),
+            facts=pd.DataFrame(
+                {"user_id": week["CUSTOMER_ID"], "occurred_at": week["TX_TIME_DAYS"] * DAY_MS, "amount": week["TX_AMOUNT"]}
+            ),
             # the book's scenarios: 1 a high amount, 2 a compromised terminal, 3 a stolen card's data
-            week["TX_FRAUD_SCENARIO"].map(lambda scenario: f"scenario {scenario}" if scenario else ""),
-            week["CUSTOMER_ID"],
-            week["TX_TIME_DAYS"],
-            week["TX_AMOUNT"],
+            kinds=week["TX_FRAUD_SCENARIO"].map(lambda scenario: f"scenario {scenario}" if scenario else ""),
         )
         for week in (weeks.train, weeks.test)
     )
@@ -77,52 +59,30 @@ def of_files(path: Path, labels: Path | None, test: tuple[Path, Path] | None, co
     purchases = labelled.read(path, labels)
     if test is None:
         return of(purchases, costs)
-    return _try(_part(purchases), _part(labelled.read(*test)), PURCHASES, costs)
+    return _try(purchases, labelled.read(*test), PURCHASES, costs)
 
 
 def of(purchases: Purchases, costs: Costs) -> Trial:
     """The latest fifth is judged by a model of the rest. Raises UserMistake when it holds no fraud, or nothing else."""
-    train, test = (_part(part) for part in purchases.split())
-    if not 0 < test.frauds.sum() < len(test.frauds):
+    train, test = purchases.split()
+    if test.frauds is None or not 0 < test.frauds.sum() < len(test.frauds):
         raise UserMistake("the latest fifth of the purchases does not hold both kinds", hint="take a longer window")
     return _try(train, test, PURCHASES, costs)
 
 
-def _part(purchases: Purchases) -> Part:
-    assert purchases.kinds is not None
-    facts = purchases.facts
-    return Part(
-        purchases.features, purchases.kinds, facts["user_id"], facts["occurred_at"] // _DAY_MS, facts["amount"].fillna(0.0)
-    )
+def _try(train: Purchases, test: Purchases, features: FeatureSet, costs: Costs) -> Trial:
+    assert train.frauds is not None, "it has labels"
+    assert test.kinds is not None, "it has labels"
+    frauds, amounts = (test.kinds != "").to_numpy(bool), test.facts["amount"].fillna(0.0).to_numpy(np.float64)
 
+    def judged(trained: Trained) -> tuple[NDArray[np.float64], Report]:
+        # as a worker scores: from the version's files
+        scores = scoring.decode(scoring.encode(trained.card, trained.trees)).score(test.features.to_numpy(np.float64))
+        users, days = test.facts["user_id"], test.facts["occurred_at"] // DAY_MS
+        return scores, report(scores, frauds, amounts, users, days, trained.card.thresholds, costs)
 
-def _try(train: Part, test: Part, features: FeatureSet, costs: Costs) -> Trial:
-    labelled_model = training.train(train.features, train.frauds, train.users, features, costs, seed=0)
-    strange = training.train_unsupervised(train.features, features, costs, seed=0)
-    scores = _scores(labelled_model, test)
-    return Trial(
-        _judge(labelled_model, test, costs),
-        _judge(strange, test, costs),
-        scores,
-        test.frauds.to_numpy(bool),
-        labelled_model.card.thresholds,
-        by_kind(scores, test.kinds, test.amounts.to_numpy(np.float64), false_alarms=FALSE_ALARMS),
-    )
-
-
-def _scores(trained: Trained, test: Part) -> NDArray[np.float64]:
-    """As a worker scores: from the version's files."""
-    model = scoring.decode(scoring.encode(trained.card, trained.trees))
-    return model.score(test.features.to_numpy(np.float64))
-
-
-def _judge(trained: Trained, test: Part, costs: Costs) -> Report:
-    return report(
-        _scores(trained, test),
-        test.frauds.to_numpy(bool),
-        test.amounts.to_numpy(np.float64),
-        test.users,
-        test.days,
-        trained.card.thresholds,
-        costs,
-    )
+    trained = training.train(train.features, train.frauds, train.facts["user_id"], features, costs, seed=0)
+    scores, model = judged(trained)
+    _, unsupervised = judged(training.train_unsupervised(train.features, features, costs, seed=0))
+    kinds = by_kind(scores, test.kinds, amounts, false_alarms=FALSE_ALARMS)
+    return Trial(model, unsupervised, scores, frauds, trained.card.thresholds, kinds)

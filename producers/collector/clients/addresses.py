@@ -1,7 +1,5 @@
 """Whose address a request comes from, when proxies may stand in between."""
 
-from __future__ import annotations
-
 import ipaddress
 import re
 from collections.abc import Sequence

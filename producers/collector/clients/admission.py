@@ -1,23 +1,19 @@
 """Who may send: an API key, or without a file of keys this machine alone; and how much."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import msgspec
 from starlette.requests import Request
 
+from clickstream.token_bucket import TokenBucket
 from producers.collector.answers import Refused
 from producers.collector.clients import addresses
-from producers.collector.clients.buckets import TokenBucket
 from producers.collector.clients.keys import ApiKey, KeyRing
 
 _LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Sender(msgspec.Struct, frozen=True):
-    """The one behind a request."""
-
     address: str
     """Of the visitor's side, as it counts (not hashed yet); empty when it cannot be told."""
     relay: bool

@@ -1,7 +1,5 @@
 """What kind of device a browser says it runs on. Only the kind is kept; a User-Agent as a whole is nearly a name. Pure."""
 
-from __future__ import annotations
-
 import re
 
 import msgspec

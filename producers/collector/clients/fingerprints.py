@@ -4,8 +4,6 @@ The same input under the same key gives the same text, so counting and joining w
 four thousand million addresses, or card numbers, against it.
 """
 
-from __future__ import annotations
-
 import hmac
 
 import msgspec

@@ -1,7 +1,5 @@
 """The secret behind the fingerprints: CLICKSTREAM_HASH_KEY, or for a machine of one's own a file that is made once."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from contextlib import suppress

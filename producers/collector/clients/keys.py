@@ -3,8 +3,6 @@
 A key has 256 random bits, so no dictionary helps against its SHA-256; a slow password hash would only make each request dear.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets
@@ -21,8 +19,6 @@ RATE, BURST = 1_000.0, 5_000.0
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
-    """What the file knows of a key."""
-
     name: str
     sha256: str
     """Hex digest of the whole key."""
@@ -45,8 +41,6 @@ class _File(msgspec.Struct):
 
 
 class KeyRing:
-    """Finds the entry of a presented key."""
-
     def __init__(self, keys: Iterable[ApiKey]) -> None:
         self._by_hash = {key.sha256: key for key in keys}
 
@@ -60,7 +54,6 @@ def digest(key: str) -> str:
 
 
 def generate(name: str, *, rate: float = RATE, burst: float = BURST, relay: bool = False) -> tuple[str, ApiKey]:
-    """A new key and its entry."""
     key = PREFIX + secrets.token_urlsafe(32)
     return key, ApiKey(name=name, sha256=digest(key), rate=rate, burst=burst, relay=relay)
 

@@ -1,7 +1,5 @@
 """An event's life as lines for a terminal, and as a page. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any

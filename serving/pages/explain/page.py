@@ -1,7 +1,5 @@
 """The page ``/explain?event=…``: an event's life, rendered by the server into the pages' frame."""
 
-from __future__ import annotations
-
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route

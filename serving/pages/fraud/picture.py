@@ -1,7 +1,5 @@
 """The page Fraud: what was decided in the last hour, the alarms, how right they were, and which model serves."""
 
-from __future__ import annotations
-
 import msgspec
 
 from consumers.fraud.views import DecidedMinute, Pointer

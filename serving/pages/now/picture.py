@@ -1,7 +1,5 @@
 """The page Now: a stretch of time summed up, its bars, and the line of the last minutes."""
 
-from __future__ import annotations
-
 import msgspec
 
 from consumers.analytics.views import complete_to

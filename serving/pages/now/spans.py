@@ -1,7 +1,5 @@
 """The stretches of time that the page Now shows, and how each is read. Pure."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from clickstream.errors import UserMistake

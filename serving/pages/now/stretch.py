@@ -1,7 +1,5 @@
 """The newest stretch of time, kept up to date at a bounded cost: what is due is read, and added to what was read before."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Callable, Iterable
 

@@ -1,7 +1,5 @@
 """The page Pipeline: every application on every shard. It is read whether or not a page is open: readiness depends on it."""
 
-from __future__ import annotations
-
 import msgspec
 
 from serving.api.progress import Application, Shard, applications, shard

@@ -1,7 +1,5 @@
 """The page Recommendations: how often what was shown is clicked, and what a stranger is shown."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import msgspec

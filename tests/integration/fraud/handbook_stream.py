@@ -20,8 +20,7 @@ from clickstream.events import AnyEvent, Item, Purchase
 from clickstream.settings import Settings
 from consumers.runtime.application import Application, Fold, Inheritance, Sink
 from consumers.runtime.position import Position
-from models.features.engine import Engine
-from models.features.state import State
+from models.features.engine import Engine, State
 from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TRANSACTION
 from tests.handbook_files import Transaction
 

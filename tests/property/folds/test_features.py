@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from models.features.definitions import Aggregate, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine
+from models.features.engine import Engine, State
 from models.features.reading import Row
-from models.features.state import State
 
 HOUR = 3_600_000
 #: No restriction of memory shows within it: that is for the unit tests.

@@ -177,6 +177,6 @@ def test_a_flood_of_strangers_is_bounded_and_told_and_leaves_who_comes_back() ->
         hostile = Purchase(**about, user_id=f"u-{number}", order_id="o", items=items, amount=1, currency="EUR")
         fold.apply([hostile, ProductView(**about, user_id="regular", product_id="p")])
         assert len(fold.snapshot()) < most
-    assert len(fold) < 30
-    assert fold.forgotten == 1_001 - len(fold)
+    assert len(fold._visitors) < 30
+    assert fold.forgotten == 1_001 - len(fold._visitors)
     assert "regular" in [visitor[0] for visitor in msgspec.msgpack.decode(fold.snapshot())[1]]

@@ -26,7 +26,7 @@ def shop() -> Shop:
 
 @pytest.fixture(scope="module")
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives())
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life)
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
         yield client
 

@@ -111,7 +111,13 @@ def site() -> Iterator[Site]:
         views, offers = Aggregates(clients, surroundings), Recommendations(clients, surroundings)
         risk = Decisions(clients, surroundings)
         app = create_app(
-            views, lambda: now_ms, offers=offers, risk=risk, lives=Explainer(clients, surroundings), token=TOKEN, period_s=3600
+            views,
+            lambda: now_ms,
+            offers=offers,
+            risk=risk,
+            lives=Explainer(clients, surroundings).life,
+            token=TOKEN,
+            period_s=3600,
         )
         pictures: list[Picture] = [
             *(Now(views, span) for span in SPANS.values()),

@@ -7,7 +7,7 @@ writes it. Some events it cannot take: its fold raises, or its sink, each time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -51,15 +51,17 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class HistoryFold:
-    """See ``consumers.runtime.application.Fold``."""
+    """See ``consumers.runtime.application.Fold``. ``work`` is what takes time in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
         self._users: dict[str, list[str]] = {}
         self._added: dict[str, list[str]] = {}
         self._touched: dict[str, None] = {}
         self._decisions: list[Decision] = []
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
+        self._work()
         for event in events:
             if isinstance(event, AddToCart) and event.product_id == BREAKS_THE_FOLD:
                 raise PlantedBug(f"the fold cannot take {event.event_id}")
@@ -141,12 +143,13 @@ class HistorySink:
 class HistoryApplication:
     name = "history"
 
-    def __init__(self, attempts: list[Decision]) -> None:
+    def __init__(self, attempts: list[Decision], work: Callable[[], None]) -> None:
         self._attempts = attempts
         """Every decision that any process has tried to write."""
+        self._work = work
 
     def open_fold(self, shard_id: str) -> HistoryFold:
-        return HistoryFold()
+        return HistoryFold(self._work)
 
     def open_sink(self, shard_id: str, clients: Any, settings: Any) -> HistorySink:
         return HistorySink(clients.dynamodb, self._attempts)

@@ -21,6 +21,7 @@ from infra.local.kinesis.operations.writing import put_record, put_records
 from producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from tests.simulation.chance import Chance
 from tests.simulation.fleet.deaggregation import Range, delivered
+from tests.simulation.fleet.lines import read
 from tests.simulation.fleet.scheduler import Process, Scheduler
 
 NAME = "simulated"
@@ -81,10 +82,13 @@ class Stream:
         self._scheduler.note("stream", len(parcel.members), "events to", result.shard_id, result.sequence_number)
         return Placed(result.shard_id, result.sequence_number)
 
-    def put_raw(self, partition_key: str, data: bytes) -> None:
-        """A record from a program that is none of ours."""
+    def put_raw(self, partition_key: str, data: bytes) -> str:
+        """A record from a program that is none of ours; the shard that it came to."""
         self.last_put_ms = self._scheduler.now
-        put_record(self.model, NAME, PutEntry(partition_key, data), self._scheduler.now)
+        result = put_record(self.model, NAME, PutEntry(partition_key, data), self._scheduler.now)
+        assert result.shard_id is not None
+        self._scheduler.note("stream", len(data), "raw bytes to", result.shard_id, result.sequence_number)
+        return result.shard_id
 
     # listings
 
@@ -153,6 +157,16 @@ class Stream:
     def range_of(self, shard_id: str) -> Range:
         (shard,) = [one for one in list_shards(self.model, NAME, self._scheduler.now).shards if one.shard_id == shard_id]
         return Range(model_shards.key_number(shard.start), model_shards.key_number(shard.end))
+
+    def reach(self, shard_id: str, position: tuple[int, int]) -> tuple[int, int]:
+        """How far KCL's position goes: it skips a block whole, all of its lines."""
+        number, sub = position
+        if number < 0:
+            return position
+        start, now = StartingPosition("AT_SEQUENCE_NUMBER", str(number)), self._scheduler.now
+        (record,) = get_records(self.model, get_shard_iterator(self.model, NAME, shard_id, start, now), now, 1).records
+        contents = read(record.partition_key, record.data)
+        return number, max(sub, contents.lines[-1].place) if contents.is_block else sub
 
     def children_of(self, shard_id: str) -> list[tuple[str, tuple[str, ...]]]:
         """(shard id, its parents) of the shards that follow."""

@@ -1,4 +1,4 @@
-"""Clients: users that send events in order, retry, and send some again; and a program that sends what is no event."""
+"""Clients: users that send events in order, retry, and send some again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from clickstream import events
 from clickstream.events import AddToCart, Item, ProductView, Purchase
-from tests.simulation.applications.history import BREAKS_THE_FOLD, BREAKS_THE_SINK, UNWRITABLE
+from tests.simulation.applications.history import BREAKS_THE_SINK, UNWRITABLE
 from tests.simulation.aws.stream import Stream
 from tests.simulation.chance import Chance
 from tests.simulation.clients.publishing import PublisherMachine, Ticket
@@ -46,13 +46,9 @@ class Shoppers:
             random = Random(f"user {user} {plan.seed}")
             count = plan.events // plan.users
             name = f"user-{random.randrange(10_000)}-{user}"
-            shopper = _Shopper(shop, name, user, count, random)
+            shopper = Shopper(shop, name, user, count, random)
             run = shopper.pipelined if share.random() < plan.pipelined else shopper.one_by_one
             self.process.spawn(partial(self._count, run), name)
-        if plan.poison:
-            self.process.spawn(partial(self._send_poison, plan.poison, "poison", _poisonous), "rogue")
-        if plan.breakers and plan.application == "history":
-            self.process.spawn(partial(self._send_poison, plan.breakers, "breaker", _breaking), "breaker")
 
     @property
     def done(self) -> bool:
@@ -62,45 +58,8 @@ class Shoppers:
         run()
         self._left -= 1
 
-    def _send_poison(self, count: int, what: str, make: Callable[[Random, int, str, int], bytes]) -> None:
-        """Records that end as dead letters, through the publisher (so inside aggregates too) and past it."""
-        shop = self._shop
-        random = Random(f"{what} {shop.plan.seed}")
-        for number in range(count):
-            shop.scheduler.sleep(random.randrange(2 * SENDING_MS // count))
-            if not shop.chance.on:
-                return
-            shop.chance.counts[what] += 1
-            key = f"rogue-{random.randrange(1000)}"
-            data = make(random, number, key, shop.scheduler.now)
-            shop.ledger.poison.add(data)
-            if random.random() < 0.7:
-                random.choice(shop.publishers).put(key, data, None)
-            else:
-                shop.stream.put_raw(key, data)
 
-
-def _poisonous(random: Random, number: int, key: str, now_ms: int) -> bytes:
-    head = f'{{"type":"login","session_id":"s","event_id":"poison-{number}",'
-    return random.choice(
-        (
-            b"nonsense %d" % number,
-            b"\xf3\x89\x9a\xc2 broken %d" % number,
-            (head + f'"user_id":"{key}","occurred_at":"yesterday"}}').encode(),
-            (head + f'"user_id":"not {key}","occurred_at":{now_ms}}}').encode(),
-            (head + f'"user_id":"{key}","occurred_at":{now_ms + 3_600_000}}}').encode(),
-        )
-    )
-
-
-def _breaking(random: Random, number: int, key: str, now_ms: int) -> bytes:
-    """A valid event that the application's fold has a bug for."""
-    return events.encode(
-        AddToCart(event_id=f"breaker-{number}", user_id=key, session_id="s", occurred_at=now_ms, product_id=BREAKS_THE_FOLD)
-    )
-
-
-class _Shopper:
+class Shopper:
     def __init__(self, shop: Shop, name: str, number: int, count: int, random: Random) -> None:
         self._shop = shop
         self._name = name
@@ -111,9 +70,11 @@ class _Shopper:
 
     def pipelined(self) -> None:
         """Sends through one publisher without waiting: it keeps the order. What fails is not sent again."""
+        burst = self._shop.plan.burst
         for number in range(self._count):
-            self._shop.scheduler.sleep(self._random.randrange(self._think_ms))
-            sent = self._make(number)
+            if number % burst == 0:
+                self._shop.scheduler.sleep(self._random.randrange(burst * self._think_ms))
+            sent = self.make(number)
             ticket = Ticket(partial(self._settled, sent))
             while not self._shop.publishers[self._home].put(self._name, sent.data, ticket):
                 self._shop.scheduler.sleep(200)
@@ -124,7 +85,7 @@ class _Shopper:
         scheduler = self._shop.scheduler
         for number in range(self._count):
             scheduler.sleep(self._random.randrange(self._think_ms))
-            sent = self._make(number)
+            sent = self.make(number)
             while not sent.acknowledged:
                 task = scheduler.current
                 assert task is not None
@@ -157,7 +118,7 @@ class _Shopper:
             again = self._random.choice(mine[-4:])
             self._random.choice(shop.publishers).put(self._name, again.data, None)
 
-    def _make(self, number: int) -> Sent:
+    def make(self, number: int) -> Sent:
         event = self._event(number)
         data = events.encode(event)
         product = event.items[0].product_id if isinstance(event, Purchase) else event.product_id

@@ -12,7 +12,6 @@ from tests.simulation.fleet.scheduler import Task
 if TYPE_CHECKING:
     from tests.simulation.fleet.worker import Worker
 
-POLL_MS = 700
 BACKOFF_MS = 300
 PARENT_POLL_MS = 500
 
@@ -77,7 +76,7 @@ class Consumer:
                 self._end()
                 if not self.lost:
                     return
-            fleet.scheduler.sleep(POLL_MS // 7 if batch.records else POLL_MS)
+            fleet.scheduler.sleep(fleet.plan.poll_ms // 7 if batch.records else fleet.plan.poll_ms)
         if self.lost:
             self._ask(LeaseLost())
         elif self.leaving or self.worker.leaving:
@@ -157,8 +156,9 @@ class Consumer:
             return
         if not last <= position <= self.delivered:
             self._fleet.violated(f"{self.shard_id}: KCL refuses checkpoint {position}, not in {last} to {self.delivered}")
-        if position > committed:
-            self._fleet.violated(f"{self.shard_id}: checkpoint {position} leads the commit {committed}")
+        reach = self._fleet.stream.reach(self.shard_id, position)
+        if reach > committed:
+            self._fleet.violated(f"{self.shard_id}: checkpoint {position} reaches {reach} and leads the commit {committed}")
 
     def daemon_died(self, *, orphan: bool) -> None:
         """The child goes with its daemon, or notices at its next look at the pipe."""

@@ -289,7 +289,7 @@ def failed_record_count_ignored() -> list[Replacement]:
 
     def wrong(self: Publisher, put: Put, outcomes: list[Placed | Refused], now: float) -> dict[str, None]:
         for parcel in put.parcels:
-            self._lanes[parcel.shard_id].in_flight -= 1
+            self._lanes[parcel.shard_id].answered(parcel)
             self._deliver(parcel, Placed(parcel.shard_id, "0"))
         return {}
 
@@ -302,7 +302,7 @@ def no_answer_taken_for_success() -> list[Replacement]:
 
     def wrong(self: Publisher, put: Put, failure: CallFailed) -> dict[str, None]:
         for parcel in put.parcels:
-            self._lanes[parcel.shard_id].in_flight -= 1
+            self._lanes[parcel.shard_id].answered(parcel)
             self._deliver(parcel, Placed(parcel.shard_id, "0"))
         return {}
 
@@ -336,8 +336,8 @@ def mixed_aggregate_not_put_again_whole() -> list[Replacement]:
         inside = tuple(member for member in parcel.members if member.hash_key in actual)
         outside = tuple(member for member in parcel.members if member.hash_key not in actual)
         if inside:
-            self._deliver(msgspec.structs.replace(parcel, members=inside), placed)
+            self._deliver(parcel.of(inside), placed)
         if outside:
-            lane.retry.append(lane._pack(outside))
+            lane.retry.append(parcel.of(outside))
 
     return [(Publisher, "_judge", wrong)]

@@ -6,7 +6,10 @@ from functools import partial
 
 import msgspec
 
+from clickstream import events
+from clickstream.events import AnyEvent
 from clickstream.failures.outages import translated
+from clickstream.records import blocks
 from consumers.runtime.faults.stumbling import Footing, Stage, Stumble
 from consumers.runtime.loop.shard_loop import ShardLoop
 from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
@@ -105,3 +108,27 @@ def fenced_owner_stands_still_for_ever() -> list[Replacement]:
         return None
 
     return [(ShardLoop, "_leave_if_still_served", wrong)]
+
+
+@bug
+def two_documents_taken_for_two_lines() -> list[Replacement]:
+    """As many events as lines, but two share one and one has two: no letter tells of it, and a replay line by line differs."""
+
+    def wrong(text: bytes) -> list[AnyEvent] | None:
+        try:
+            found: list[AnyEvent] = events._decoder.decode_lines(text)
+        except (msgspec.MsgspecError, ValueError):
+            return None
+        return found if len(found) == len(text.removesuffix(b"\n").split(b"\n")) else None
+
+    return [(events, "decode_lines", wrong)]
+
+
+@bug
+def broken_aggregate_cut_into_lines() -> list[Replacement]:
+    """A KPL aggregate with a bad checksum has line feeds in it, and is taken for NDJSON."""
+
+    def wrong(data: bytes) -> bool:
+        return b"\n" in data or blocks.is_compressed(data)
+
+    return [(blocks, "holds_several", wrong)]

@@ -5,20 +5,21 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from clickstream.telemetry.metrics import METRICS, Metric
+from clickstream.telemetry.metrics import METRICS, MetricName, kind
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "telemetry.md"
 
 
-def row(metric: Metric) -> str:
-    return f"| `{metric.name}` | {', '.join(metric.labels) or '–'} | {metric.kind}: {metric.says} | {metric.advice} |"
+def row(name: MetricName) -> str:
+    metric = METRICS[name]
+    return f"| `{name}` | {', '.join(metric.labels) or '–'} | {kind(name)}: {metric.says} | {metric.advice} |"
 
 
 def refreshed(page: str) -> str:
     """The page with each metric's row as the registry has it; a metric without a row is left out."""
-    for metric in METRICS.values():
-        written = row(metric).replace("\\", "\\\\")
-        page = re.sub(rf"^\| `{metric.name}` \|.*$", written, page, flags=re.MULTILINE)
+    for name in METRICS:
+        written = row(name).replace("\\", "\\\\")
+        page = re.sub(rf"^\| `{name}` \|.*$", written, page, flags=re.MULTILINE)
     return page
 
 

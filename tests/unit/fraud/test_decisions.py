@@ -44,7 +44,7 @@ def supervised() -> Serving:
 def unsupervised() -> Serving:
     table, _ = rows(2_000, seed=4)
     trained = training.train_unsupervised(table, PURCHASES, Costs(), seed=0)
-    return Serving(scoring.decode(scoring.encode(trained.card, None)), "v-unsupervised")
+    return Serving(scoring.decode(scoring.encode(trained.card, trained.trees)), "v-unsupervised")
 
 
 def decided(*events: object, serving: Serving | None = None) -> Decision:
@@ -142,7 +142,6 @@ def test_a_safeguard_overrules_a_model_that_approves(supervised: Serving) -> Non
         signature=model.card.signature,
         thresholds=Thresholds(2.0, 2.0),
         typical=model.card.typical,
-        forest=None,
     )
     table, fraud = rows(1_000, seed=6)
     trees = training.train(table, fraud, pd.Series(np.arange(1_000)), PURCHASES, Costs(), seed=0).trees

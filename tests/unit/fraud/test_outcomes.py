@@ -8,7 +8,7 @@ from clickstream.errors import Missing
 from clickstream.events import Context
 from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
-from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.tables import OutcomesTable
 from consumers.fraud.views import DecidedMinute, Truth, Verdict
 from models.fraud.labels import GENUINE
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects

@@ -11,10 +11,10 @@ from click.testing import CliRunner
 
 from clickstream.cli import cli
 from clickstream.events import Purchase
-from consumers.fraud import decided_table
+from consumers.fraud import tables
 from consumers.fraud.decisions import Source
 from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.outcomes_table import OutcomesTable
+from consumers.fraud.tables import OutcomesTable
 from models.fraud.verdicts import Verdict
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
 from tests.unit.fraud.shopping import START_MS, purchase
@@ -64,7 +64,7 @@ def test_both_are_counted_and_each_has_its_label(shop: Shop) -> None:
     first, second = shop.of(HARMLESS), shop.decisions.others(HARMLESS.event_id)[0]
     labels = [(first, "genuine"), (second, "takeover")]
     OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(labels, START_MS // 1000)
-    known = decided_table.kinds(shop.clients.dynamodb, OUTCOMES.of(SETTINGS), [first, second])
+    known = tables.kinds(shop.clients.dynamodb, OUTCOMES.of(SETTINGS), [first, second])
     assert [known[first.key], known[second.key]] == ["genuine", "takeover"]
 
 
@@ -76,7 +76,7 @@ def test_the_same_purchase_put_again_is_decided_once(shop: Shop) -> None:
 def test_a_flood_under_one_id_is_decided_and_some_of_it_is_named(shop: Shop) -> None:
     flood = [again(user_id=f"mallory-{n}") for n in range(40)]
     shop.sink.write(effects(HARMLESS, *flood), AT)
-    found = decided_table.on(shop.clients.dynamodb, DECISIONS.of(SETTINGS), effects(HARMLESS, *flood)[:41])  # type: ignore[arg-type]
+    found = tables.on(shop.clients.dynamodb, DECISIONS.of(SETTINGS), effects(HARMLESS, *flood)[:41])  # type: ignore[arg-type]
     assert len(found) == 41
     assert len(shop.decisions.others(HARMLESS.event_id)) == 20
     assert len(shop.alerts()) == 40

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from clickstream.cli import cli
 from clickstream.errors import UserMistake
 from clickstream.events import Purchase
-from consumers.fraud import decided_table
+from consumers.fraud import tables
 from consumers.fraud.decisions import Decision, Source
 from consumers.fraud.needs import OUTCOMES
 from consumers.fraud.outcomes import Truth
@@ -116,7 +116,7 @@ def test_labels_are_noted_from_a_file(shop: Shop, tmp_path_factory: pytest.TempP
 
 
 def kinds_of(shop: Shop, events: list[Purchase]) -> dict[str, str]:
-    return decided_table.kinds(shop.clients.dynamodb, OUTCOMES.of(SETTINGS), [shop.of(event) for event in events])
+    return tables.kinds(shop.clients.dynamodb, OUTCOMES.of(SETTINGS), [shop.of(event) for event in events])
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import msgspec
 import pytest
 
 from models.features.definitions import DAY_MS, HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine
+from models.features.engine import Engine, State
 from models.features.plans import CALENDAR
 from models.features.reading import Row
-from models.features.state import State
 
 NOON = 1_780_000_000_000
 LIMIT = 4

@@ -142,9 +142,9 @@ def test_train_promote_and_roll_back(files: tuple[Path, Path], registry: Registr
     assert pointer is not None
     assert (pointer.version, pointer.previous) == (manifest["version"], (first.stdout.strip(),))
     model = scoring.load(registry.load(scoring.MODEL, pointer.version), PURCHASES)
-    assert model.is_supervised
+    assert model.card.is_supervised
     cold = scoring.load(registry.load(scoring.MODEL, first.stdout.strip()), PURCHASES)
-    assert not cold.is_supervised
+    assert not cold.card.is_supervised
 
     assert run("rollback", "fraud").stdout.strip() == first.stdout.strip()
     listed = run("list", "fraud").stdout.splitlines()
@@ -194,7 +194,7 @@ def test_the_card_round_trips(files: tuple[Path, Path]) -> None:
 
     purchases = labelled.read(files[0], None)
     card = training.train_unsupervised(purchases.features, PURCHASES, Costs(), seed=0).card
-    again = msgspec.msgpack.decode(scoring.encode(card, None)[scoring.CARD_FILE], type=scoring.Card)
+    again = msgspec.msgpack.decode(scoring.encode(card, b"")[scoring.CARD_FILE], type=scoring.Card)
     assert repr(again) == repr(card)
 
 

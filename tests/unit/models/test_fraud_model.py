@@ -81,7 +81,7 @@ def test_unsupervised_scores_equal_scikit_learns(unsupervised: Trained, purchase
     rows = np.concatenate([inputs(purchases).to_numpy(), odd_rows()[[0, 2, 4]]]).clip(-1e30, 1e30)
     filled = np.where(np.isnan(rows), np.array(unsupervised.card.typical), rows).astype(np.float32)
     theirs = -unsupervised.classifier.score_samples(filled)
-    assert np.max(np.abs(model_of(unsupervised).score(rows) - theirs)) < EQUAL
+    assert np.max(np.abs(model_of(unsupervised).score(rows) - theirs)) < 1e-8  # treelite keeps a leaf in single precision
 
 
 def test_one_row_scores_as_in_a_batch(trained: Trained, purchases: pd.DataFrame) -> None:
@@ -151,7 +151,7 @@ def other_card(card: Card, **changes: object) -> bytes:
 
 
 def test_a_version_for_these_features_loads(trained: Trained) -> None:
-    assert scoring.load(version(scoring.encode(trained.card, trained.trees)), FEATURES).is_supervised
+    assert scoring.load(version(scoring.encode(trained.card, trained.trees)), FEATURES).card.is_supervised
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,6 @@ def test_a_version_for_these_features_loads(trained: Trained) -> None:
 def test_what_does_not_fit_is_refused(trained: Trained, damage: str) -> None:
     """The registry's digests find damage first; this is what a version meets that was published so."""
     card, trees = trained.card, trained.trees
-    assert trees is not None
     good = scoring.encode(card, trees)
     names = card.features
     files: dict[str, bytes] = {

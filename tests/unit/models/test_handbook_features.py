@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
 from models.features.definitions import FeatureSet
-from models.features.engine import Engine
+from models.features.engine import Engine, State
 from models.features.history import Value
-from models.features.state import State
 from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
 from tests import handbook_files
 from tests.handbook_files import ROWS, TOLERANCE

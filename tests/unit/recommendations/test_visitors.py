@@ -95,7 +95,7 @@ def test_memory_holds_visitors_of_now_and_buyers_of_late() -> None:
     fold.apply([view("guest", "a"), buy("buyer", "a")])
     fold.effects(flush=False)
     fold.apply([view("now", "a", START_MS + VISIT_GAP_MS + 60_001)])
-    assert len(fold) == 2
+    assert len(fold._visitors) == 2
     fold.effects(flush=False)
     fold.apply([view("new", "a", START_MS + BOUGHT_KEPT_MS + 60_001)])
-    assert len(fold) == 1
+    assert len(fold._visitors) == 1

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from clickstream.telemetry import emf, prometheus
-from clickstream.telemetry.metrics import BOUNDS, METRICS, Histogram, MetricName, Sample
+from clickstream.telemetry.metrics import BOUNDS, METRICS, Histogram, MetricName, Sample, kind, unit
 from consumers.analytics.views import ShardProgress
 from serving.metrics import histogram, of_shards
 
@@ -29,9 +29,9 @@ def test_every_name_is_defined_once_with_advice() -> None:
         assert re.fullmatch(r"clickstream_[a-z_]+", name)
         assert metric.says
         assert metric.advice
-        assert name.endswith("_total") == (metric.kind == "counter"), "Prometheus's convention"
-        if metric.unit:
-            assert metric.unit in name
+        assert name.endswith("_total") == (kind(name) == "counter"), "Prometheus's convention"
+        if told := unit(name):
+            assert told in name
 
 
 def test_the_documentation_lists_every_metric_and_no_other() -> None:

@@ -17,9 +17,9 @@ from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Login
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
-from clickstream.telemetry.pace import Pace
 from clickstream.telemetry.traceparent import TraceParent
 from clickstream.telemetry.tracing import Tracing, under
+from clickstream.token_bucket import TokenBucket
 from consumers.runtime.application import Inheritance
 from consumers.runtime.position import Position
 from consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
@@ -159,11 +159,11 @@ def test_a_flood_of_traced_events_is_paced(kept: Kept) -> None:
 @given(st.lists(st.floats(0, 0.5), min_size=1, max_size=300))
 def test_a_pace_is_never_passed(steps: list[float]) -> None:
     now = 0.0
-    pace = Pace(10.0, lambda: now)
+    bucket = TokenBucket(10.0, 10.0, now)
     taken: list[float] = []
     for step in steps:
         now += step
-        if pace.take():
+        if not bucket.take(1, now):
             taken.append(now)
     for first, start in enumerate(taken):
         for count, end in enumerate(taken[first:], 1):

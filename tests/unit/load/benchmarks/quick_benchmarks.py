@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from load.benchmarks.harness.measure import Benchmark, Reading, Side
+from load.benchmarks.harness.measure import Benchmark, Reading, Side, Unavailable
 
 
 def _benchmark(name: str, ours: Side, close: Callable[[], object] = lambda: None) -> Benchmark:
@@ -45,6 +45,11 @@ def broken() -> Benchmark:
 def idle() -> Benchmark:
     """Its sides come to nothing."""
     return _benchmark("idle", lambda: Reading(0))
+
+
+def absent() -> Benchmark:
+    """Its peer is not on this machine."""
+    raise Unavailable("its peer: there is no Maven")
 
 
 def endless() -> Benchmark:

@@ -15,7 +15,7 @@ import pytest
 _ROOT = Path(__file__).parents[4]
 _PROGRAM = """
 from load.benchmarks import __main__ as program
-names = ("told", "broken", "idle", "endless")
+names = ("told", "broken", "idle", "absent", "endless")
 program.BENCHMARKS.update({name: f"tests.unit.load.benchmarks.quick_benchmarks:{name}" for name in names})
 program.BENCHMARKS["again"] = program.BENCHMARKS["told"]
 program.main()
@@ -61,6 +61,15 @@ def test_one_that_fails_is_named_at_the_end_and_the_others_are_kept(name: str, w
     assert ("closed after all" in done.stderr) == (name == "broken")
     assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "again", "machine"}
     assert "| again |" in done.stdout
+
+
+def test_one_whose_peer_cannot_be_had_is_named_as_not_run_and_is_no_failure(tmp_path: Path) -> None:
+    done = _run("told,absent,again", tmp_path)
+
+    assert done.returncode == 0
+    assert "not run: its peer: there is no Maven" in done.stderr.splitlines()
+    assert done.stderr.splitlines()[-1] == "benchmarks: not run: absent"
+    assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "again", "machine"}
 
 
 def test_ctrl_c_ends_the_benchmark_in_order_and_keeps_what_was_measured(tmp_path: Path) -> None:

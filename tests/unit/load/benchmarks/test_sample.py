@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 
 from clickstream import events
-from load.benchmarks.harness.sample import batches, daemon_lines, sample_events
-from load.benchmarks.publishing import fill
+from load.benchmarks.harness.sample import batches, daemon_lines, sample_events, shop_events
 
 
-def test_the_sample_of_fill_is_of_valid_events_of_one_size() -> None:
-    sample = fill.sample()
+def test_a_shops_events_are_the_ones_that_load_run_sends() -> None:
+    sample = shop_events(500, rate=100.0)
 
-    assert {len(data) for _, data in sample} == {fill.EVENT_BYTES}
-    assert all(events.decode(data).user_id == user for user, data in sample[:: len(sample) // 50])
+    times = [event.occurred_at for event in sample]
+    assert len({event.event_id for event in sample}) == 500
+    assert times == sorted(times)
+    assert 4_000 < times[-1] - times[0] < 6_000
+    assert 320 < sum(len(events.encode(event)) for event in sample) / len(sample) < 370
 
 
 def test_late_events_come_out_of_order_and_cross_a_minute() -> None:

@@ -27,7 +27,7 @@ def lives() -> Lives:
 
 @pytest.fixture
 def client(lives: Lives) -> Iterator[TestClient]:
-    app = create_app(Shop(), lambda: T, lives=lives)
+    app = create_app(Shop(), lambda: T, lives=lives.life)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
@@ -96,7 +96,7 @@ def test_forty_searches_leave_all_other_questions_their_threads(monkeypatch: pyt
     lives = Endless()
 
     async def ask() -> tuple[list[httpx.Response], list[int]]:
-        transport = httpx.ASGITransport(create_app(Shop(), lambda: T, lives=lives))
+        transport = httpx.ASGITransport(create_app(Shop(), lambda: T, lives=lives.life))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=None) as client:
             searches = [asyncio.create_task(client.get(f"/v1/explain/foo-{n}")) for n in range(40)]
             async with asyncio.timeout(10):
@@ -117,7 +117,7 @@ def test_a_search_that_was_ended_says_what_it_did_not_read_and_not_that_there_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(explain_api, "WITHIN_S", 0.1)
-    with TestClient(create_app(Shop(), lambda: T, lives=Endless()), base_url="http://127.0.0.1") as client:
+    with TestClient(create_app(Shop(), lambda: T, lives=Endless().life), base_url="http://127.0.0.1") as client:
         answer = client.get("/v1/explain/foo")
         page = client.get("/explain?event=foo")
     assert (answer.status_code, answer.json()["not_searched"]) == (200, [{"shard": "shard-1", "since": T}])
@@ -127,7 +127,7 @@ def test_a_search_that_was_ended_says_what_it_did_not_read_and_not_that_there_is
 
 def test_a_search_ends_when_its_client_goes() -> None:
     lives = Endless()
-    app = create_app(Shop(), lambda: T, lives=lives)
+    app = create_app(Shop(), lambda: T, lives=lives.life)
     scope = {
         "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": "/v1/explain/foo", "raw_path": b"",
         "query_string": b"", "root_path": "", "headers": [(b"host", b"127.0.0.1")], "client": ("127.0.0.1", 1), "server": None,

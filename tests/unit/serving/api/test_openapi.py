@@ -27,7 +27,7 @@ def test_no_path_and_no_operation_is_described_twice() -> None:
 
 def test_the_document_has_the_routes_of_the_application() -> None:
     shop = Shop()
-    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives())
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life)
     routes = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1/")} - _OTHERS
     described = json.loads(openapi.document(OPERATIONS, with_login=False))
     assert {operation.route for operation in OPERATIONS} == routes

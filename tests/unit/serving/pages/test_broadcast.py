@@ -58,7 +58,7 @@ def test_after_a_rest_a_reader_is_not_shown_what_was_true_before_it() -> None:
         broadcast.send(b"old")
         await anext(first)
         await first.aclose()
-        assert len(broadcast) == 0
+        assert broadcast.readers == 0
         second = asyncio.create_task(drain(broadcast))
         await asyncio.sleep(0)
         broadcast.send(b"new")

@@ -1,27 +1,25 @@
-"""Reads many decisions, by event id or by purchase, and what became known of them (DynamoDB). Raises RetryLater."""
+"""Many decisions read, by event id or by purchase, and what became known of them read and written (DynamoDB).
 
-from __future__ import annotations
+Raises RetryLater.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused
 from consumers.fraud import outcomes
 from consumers.fraud.decisions import Decision
+from consumers.fraud.fold import Candidate
 from consumers.fraud.items import decision_of
+from consumers.fraud.shadow.opinion_items import Opinion
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-
-    from consumers.fraud.fold import Candidate
-    from consumers.fraud.shadow.opinion_items import Opinion
-
-#: DynamoDB's limit of one BatchGetItem.
-_MOST = 100
+#: DynamoDB's limits of one BatchGetItem, and of one BatchWriteItem.
+_MOST_READ, _MOST_WRITTEN = 100, 25
 
 
 def on(dynamodb: DynamoDBClient, table: str, asked: Iterable[Candidate | Opinion]) -> dict[tuple[str, str], Decision]:
@@ -55,11 +53,38 @@ def kinds(dynamodb: DynamoDBClient, table: str, decided: Iterable[Decision]) -> 
 
 def items(dynamodb: DynamoDBClient, table: str, keys: Sequence[Any]) -> Iterator[Any]:
     """Those that there are, of any table, as they are now. Raises Throttled when some were left unread."""
-    for start in range(0, len(keys), _MOST):
+    for start in range(0, len(keys), _MOST_READ):
         with translated("DynamoDB"):
             answer = dynamodb.batch_get_item(
-                RequestItems={table: {"Keys": keys[start : start + _MOST], "ConsistentRead": True}}
+                RequestItems={table: {"Keys": keys[start : start + _MOST_READ], "ConsistentRead": True}}
             )
         if left := answer.get("UnprocessedKeys"):
             raise Throttled(f"DynamoDB: {sum(len(each['Keys']) for each in left.values())} items were left unread")
         yield from answer["Responses"].get(table, [])
+
+
+class OutcomesTable:
+    """Writes the outcomes: whatever is written again is written the same, so no condition is needed."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def write(self, decisions: Iterable[Decision]) -> None:
+        """Note decisions that stand in the decisions table. Raises RetryLater when some may not be written; repeat them all."""
+        self.put([item for decision in decisions for item in outcomes.items_of(decision)])
+
+    def label(self, labelled: Iterable[tuple[Decision, str]], now_s: int) -> None:
+        """Note what became known of decided purchases: (decision, kind of fraud or GENUINE). Raises as ``write`` does."""
+        self.put([outcomes.label_item(decision, kind, now_s) for decision, kind in labelled])
+
+    def put(self, items: Sequence[Any]) -> None:
+        """Write items whose later writers write the same or better. Raises RetryLater, some then being written."""
+        # one request may not name a key twice
+        by_key = {(item["window"]["S"], item["part"]["S"]): item for item in items}
+        requests: list[Any] = [{"PutRequest": {"Item": item}} for item in by_key.values()]
+        for start in range(0, len(requests), _MOST_WRITTEN):
+            with translated("DynamoDB"):
+                answer = self._dynamodb.batch_write_item(RequestItems={self._table: requests[start : start + _MOST_WRITTEN]})
+            if left := answer.get("UnprocessedItems"):
+                raise Throttled(f"DynamoDB: {sum(map(len, left.values()))} items were left unwritten")

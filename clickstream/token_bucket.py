@@ -1,12 +1,11 @@
-"""How much a client may send: a token bucket. Time is an argument, in seconds of any monotonic clock."""
-
-from __future__ import annotations
+"""How much may pass: what a client sends, and traces, whose cost must not grow with the traffic. Times are seconds of any
+monotonic clock."""
 
 
 class TokenBucket:
-    """One token an event: ``rate`` a second over the long run, ``burst`` at once after a pause; full at first.
+    """``rate`` a second over the long run, ``burst`` at once after a pause; full at first. Not thread-safe.
 
-    A request of more events than the burst passes when the bucket is full and leaves it in debt: it could never pass
+    A request of more than the burst passes when the bucket is full and leaves it in debt: it could never pass
     otherwise, and the rate over the long run stays what it is.
     """
 

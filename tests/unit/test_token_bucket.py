@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from producers.collector.clients.buckets import TokenBucket
+from clickstream.token_bucket import TokenBucket
 from producers.collector.clients.keys import ApiKey
 
 #: rate 10/s, burst 20; each step: (time, events, seconds to wait)

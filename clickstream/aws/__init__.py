@@ -1,21 +1,17 @@
 """The one place that makes AWS clients: same credentials, region, endpoint and retry rules for every part."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from clickstream.aws.boto_types import (
+    CloudWatchClient,
+    DynamoDBClient,
+    KinesisClient,
+    LambdaClient,
+    S3Client,
+    SFNClient,
+    SNSClient,
+    SQSClient,
+)
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_cloudwatch import CloudWatchClient
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_sns import SNSClient
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_stepfunctions import SFNClient
 
 
 class Clients:
