@@ -7,8 +7,10 @@ times are integer milliseconds since the epoch, UTC.
 """
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from itertools import islice
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -141,6 +143,32 @@ class Login(Event, frozen=True, kw_only=True, gc=False, tag="login"):
 AnyEvent = PageView | ProductView | Search | AddToCart | RemoveFromCart | Purchase | Login
 EVENT_TYPES: tuple[type[Event], ...] = (PageView, ProductView, Search, AddToCart, RemoveFromCart, Purchase, Login)
 
+
+class Envelopes(NamedTuple):
+    """The fields that every event has, of several events by column; in the order of ``Event``'s own."""
+
+    event_ids: tuple[str, ...] = ()
+    user_ids: tuple[str, ...] = ()
+    session_ids: tuple[str, ...] = ()
+    occurred_ms: tuple[int, ...] = ()
+    schema_versions: tuple[int, ...] = ()
+    contexts: tuple[Context, ...] = ()
+    redriven_for: tuple[str | UnsetType, ...] = ()
+
+
+class Events(list[AnyEvent]):
+    """Events in their order; they stay as they are once their columns were asked for."""
+
+    @classmethod
+    def of(cls, events: Iterable[AnyEvent]) -> "Events":
+        return events if isinstance(events, cls) else cls(events)
+
+    @cached_property
+    def envelopes(self) -> Envelopes:
+        """All columns at once, which takes the time of four that are read one by one."""
+        return Envelopes(*islice(zip(*map(msgspec.structs.astuple, self), strict=False), len(Envelopes._fields)))
+
+
 _decoder = msgspec.json.Decoder(AnyEvent)
 _encoder = msgspec.json.Encoder()
 
@@ -172,14 +200,12 @@ def decode(data: bytes) -> AnyEvent:
 def decode_lines(text: bytes) -> list[AnyEvent] | None:
     """The events of NDJSON, one to each line; None when any line is no event of this version, or blank: decode each alone.
 
-    A third of the time that ``decode`` takes for each.
+    Half of the time that ``decode`` takes for each.
     """
     lines = text.removesuffix(b"\n").split(b"\n")
     try:
-        found: list[AnyEvent] = _decoder.decode_lines(text)
-        # msgspec asks for no line between two documents, and lets one document stretch over lines
-        if not len(found) == len(lines) == text.count(b"}\n{") + 1:
-            return None
+        # not msgspec's own decode_lines: it asks for no line between two documents, and lets one document stretch over lines
+        found: list[AnyEvent] = list(map(_decoder.decode, lines))
         if [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
             return None
         if max(map(len, lines)) > _SURELY_SMALL or _BACKSLASH in text or _DELETE in text or not text.isascii():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 from clickstream.records.routing import hash_key
@@ -22,6 +23,13 @@ def kept(text: str, whole: int = KEPT_WHOLE) -> str:
 def kept_user(user_id: str) -> str:
     """The same for a user; the digest is the key by which Kinesis knows it, which says where it moves."""
     return user_id if len(user_id) <= KEPT_WHOLE and user_id.isascii() else _DIGEST + hash_key(user_id).hex()
+
+
+def all_kept(texts: Sequence[str], keep: Callable[[str], str] = kept) -> Sequence[str]:
+    """``keep`` of each. Nearly always they stay as they are, so all are looked at together."""
+    if "".join(texts).isascii() and max(map(len, texts), default=0) <= KEPT_WHOLE:
+        return texts
+    return [keep(text) for text in texts]
 
 
 def kept_hash_key(kept_id: str) -> bytes:

@@ -21,11 +21,12 @@ when a commit came. Users (a sketch) and the funnel have no order: users always 
 both.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, Events
 from consumers.analytics.aggregate_rows import Row, row
 from consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
 from consumers.analytics.counting.sessions import Sessions, SessionsState
@@ -87,7 +88,8 @@ class AnalyticsFold:
     def apply(self, events: Sequence[AnyEvent]) -> None:
         if not events:
             return
-        times = [event.occurred_at for event in events]
+        events = Events.of(events)
+        times = events.envelopes.occurred_ms
         first, last = min(times) // MINUTE_MS, max(times) // MINUTE_MS
         minutes = [first] * len(times) if first == last else [time // MINUTE_MS for time in times]
         for start, stop, watermark in _steps(minutes, self._watermark):
@@ -98,7 +100,7 @@ class AnalyticsFold:
                 if end - begin == len(events):
                     self._apply_step(events, minutes, watermark)
                 else:
-                    self._apply_step(events[begin:end], minutes[begin:end], watermark)
+                    self._apply_step(Events(events[begin:end]), minutes[begin:end], watermark)
 
     def _in_time(self, minute: int) -> bool:
         return self._watermark < minute + 1 + RETENTION
@@ -119,7 +121,7 @@ class AnalyticsFold:
             self._late |= late
         yield start, stop
 
-    def _apply_step(self, events: Sequence[AnyEvent], minutes: Sequence[int], watermark: int) -> None:
+    def _apply_step(self, events: Events, minutes: Sequence[int], watermark: int) -> None:
         """Events of one watermark. Only the hours' tallies and the sessions care for their order across minutes."""
         by_hour: dict[Window, dict[int, Columns]] = {}
         for minute, group in _by_minute(events, minutes):
@@ -269,11 +271,11 @@ def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, i
     yield start, len(minutes), watermark
 
 
-def _by_minute(events: Sequence[AnyEvent], minutes: Sequence[int]) -> Iterator[tuple[int, Sequence[AnyEvent]]]:
+def _by_minute(events: Events, minutes: Sequence[int]) -> Iterator[tuple[int, Events]]:
     if minutes.count(minutes[0]) == len(minutes):
         yield minutes[0], events
         return
-    groups: dict[int, list[AnyEvent]] = {}
+    groups: defaultdict[int, Events] = defaultdict(Events)
     for event, minute in zip(events, minutes, strict=True):
-        groups.setdefault(minute, []).append(event)
+        groups[minute].append(event)
     yield from groups.items()

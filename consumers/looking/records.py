@@ -51,5 +51,5 @@ def looked_at(records: Sequence[Record], shard: Shard) -> list[Look]:
         if found.rejections:
             looks.append(Look(record, found.rejections[0]))
         else:
-            looks.append(Look(record, found.events[0], at_home=not home.foreign(found.users)))
+            looks.append(Look(record, found.events[0], at_home=not home.foreign(found.events.envelopes.user_ids)))
     return looks

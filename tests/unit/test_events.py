@@ -13,6 +13,9 @@ from clickstream.events import (
     AddToCart,
     AnyEvent,
     Context,
+    Envelopes,
+    Event,
+    Events,
     Item,
     Login,
     PageView,
@@ -294,3 +297,12 @@ def test_left_out_fields_have_their_defaults() -> None:
 def test_every_refusal_is_one_kind_of_error() -> None:
     assert issubclass(Undecodable, Rejected)
     assert issubclass(InvalidEvent, Rejected)
+
+
+def test_the_columns_of_events_are_the_fields_that_all_of_them_have() -> None:
+    fields = Event.__struct_fields__
+    assert len(fields) == len(Envelopes._fields)
+    assert all(kind.__struct_fields__[: len(fields)] == fields for kind in EVENT_TYPES)
+    events = Events([Login(**ENVELOPE), ProductView(**ENVELOPE | {"event_id": "2"}, product_id="p", context=CONTEXT)])
+    assert events.envelopes == tuple(tuple(getattr(event, field) for event in events) for field in fields)
+    assert Events().envelopes == Envelopes()

@@ -12,13 +12,13 @@
 | funnel | see ``consumers.analytics.counting.sessions`` |
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, Search
+from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
 from consumers.analytics.counting.sessions import COUNTERS
 from consumers.analytics.counting.tally import Tally, TallyState
 from consumers.analytics.counting.uniques import Uniques
@@ -46,8 +46,8 @@ def normalised(query: str) -> str:
 class Columns(NamedTuple):
     """Some events by what is counted of them; every list in shard order."""
 
-    kinds: Counter[type[Event]]
-    users: list[str]
+    kinds: Mapping[type[Event], int]
+    users: Sequence[str]
     revenue: list[tuple[str, int]]
     keys: dict[str, list[str]]
     """By tally: keys that count once each."""
@@ -61,38 +61,26 @@ class Columns(NamedTuple):
 
 
 def columns(events: Sequence[AnyEvent]) -> Columns:
-    kinds: Counter[type[Event]] = Counter(map(type, events))
-    searches: list[str] = []
-    carted: list[tuple[str, int]] = []
-    bought: list[tuple[str, int]] = []
-    revenue: list[tuple[str, int]] = []
-    # product views are most of the traffic: they stay out of the loop over the other types
-    views = [event for event in events if type(event) is ProductView]
-    for event in [event for event in events if type(event) is not ProductView]:
-        kind = type(event)
-        if kind is Search:
-            if query := normalised(event.query):  # type: ignore[union-attr]  # mypy does not narrow by `type(event) is`
-                searches.append(query)
-        elif kind is AddToCart:
-            carted.append((event.product_id, event.quantity))  # type: ignore[union-attr]  # as above
-        elif kind is Purchase:
-            revenue.append((event.currency, event.amount))  # type: ignore[union-attr]  # as above
-            bought += [(item.product_id, item.quantity) for item in event.items]  # type: ignore[union-attr]  # as above
-    contexts = [event.context for event in events]
+    of_kind: defaultdict[type[Event], list[Any]] = defaultdict(list)
+    for event in events:
+        of_kind[type(event)].append(event)
+    kinds = {kind: len(found) for kind, found in of_kind.items()}
+    views, purchases = of_kind[ProductView], of_kind[Purchase]
+    envelopes = Events.of(events).envelopes
     return Columns(
         kinds=kinds,
-        users=[event.user_id for event in events],
-        revenue=revenue,
+        users=envelopes.user_ids,
+        revenue=[(event.currency, event.amount) for event in purchases],
         keys={
             "products": [event.product_id for event in views],
             "categories": [event.category for event in views if event.category],
-            "searches": searches,
+            "searches": [query for event in of_kind[Search] if (query := normalised(event.query))],
         },
         weights={
-            "carted": carted,
-            "bought": bought,
-            "countries": _counted([context.country for context in contexts]),
-            "devices": _counted([context.device_kind or "" for context in contexts]),
+            "carted": [(event.product_id, event.quantity) for event in of_kind[AddToCart]],
+            "bought": [(item.product_id, item.quantity) for event in purchases for item in event.items],
+            "countries": _counted([context.country for context in envelopes.contexts]),
+            "devices": _counted([context.device_kind or "" for context in envelopes.contexts]),
         },
     )
 

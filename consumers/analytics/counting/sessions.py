@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase
+from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase
 from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
 from clickstream.records.routing import HashRange
 from consumers.analytics.windows import DAY, HOUR
@@ -54,8 +54,10 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     stage: int = 0
     marks: int = 0
 
-    def was_counted(self, start: int, window: int) -> bool:
+    def was_counted(self, start: int, width: int, window: int) -> bool:
         """True if it was counted in the window from minute ``start`` on; ``window`` has the bits of its marks at a stage."""
+        if start <= self.first and self.last < start + width:
+            return self.marks & window != 0  # a window's bits repeat: nothing is shifted, which takes long in a day's
         shift = STAGES * (start - self.first)
         # whichever shift makes the shorter number
         return (self.marks >> shift & window if shift >= 0 else self.marks & window >> -shift) != 0
@@ -82,32 +84,38 @@ class Sessions:
         self._swept = 0
         self._minutes: dict[int, int] = {}
         """The sessions' minutes by themselves: one object each, where every event would bring its own."""
+        self._counted_at = 0
+        self._counted: list[set[str]] = [set() for _ in range(STAGES)]
+        """By stage: keys of sessions that are as new as the watermark ``_counted_at`` and have a mark in its own minute."""
 
     def follow(self, events: Iterable[AnyEvent], minutes: Sequence[int], watermark: int) -> dict[int, list[int]]:
         """Move the sessions on; the funnel's counters by minute. ``minutes[i]`` is of ``events[i]``; they share a watermark."""
         funnel: dict[int, list[int]] = {}
-        sessions, touched, stages = self._sessions, self._touched, _STAGES
+        sessions, touched, counted = self._sessions, self._touched, self._counted
         oldest = watermark - TIMEOUT
         same_minute = self._minutes.setdefault
         watermark = same_minute(watermark, watermark)
-        for event, minute in zip(events, minutes, strict=True):
-            stage = stages.get(type(event))
+        if watermark != self._counted_at:
+            self._recount(watermark)
+        events = Events.of(events)
+        _, users, session_ids, *_ = events.envelopes
+        stages = map(_STAGES.get, map(type, events))
+        for stage, user, session_id, minute in zip(stages, users, session_ids, minutes, strict=True):
             if stage is None:
                 continue
-            key = kept(f"{event.user_id}\n{event.session_id}", _WHOLE)
-            session = sessions.get(key)
-            if (
-                session is not None
-                and session.seen == watermark
-                and minute >= session.first
-                and session.marks >> (STAGES * (minute - session.first) + stage - 1) & 1
-            ):
+            key = f"{user}\n{session_id}"
+            if minute == watermark and key in counted[stage - 1]:
                 continue  # again in the same minute, by far the most frequent case: nothing changes
+            if len(key) > _WHOLE or not key.isascii():
+                key = kept(key, _WHOLE)
+            session = sessions.get(key)
             if session is None or session.seen < oldest or not session.last - SPAN < minute < session.first + SPAN:
                 minute = same_minute(minute, minute)
                 if len(sessions) >= MOST_SESSIONS:
                     self._make_room(watermark)
-                session = sessions[key] = Session(key, kept_user(event.user_id), watermark, minute, minute)
+                if session is not None:
+                    self._recount(watermark)
+                session = sessions[key] = Session(key, kept_user(user), watermark, minute, minute)
             elif minute < session.first:
                 session.marks <<= STAGES * (session.first - minute)
                 session.first = same_minute(minute, minute)
@@ -120,20 +128,28 @@ class Sessions:
                 if stage > session.stage + 1:
                     continue
                 session.stage = stage
+            if minute == watermark:
+                counted[stage - 1].add(key)
             if session.marks & mark:
                 continue
             counters = funnel.get(minute)
             if counters is None:
                 counters = funnel[minute] = [0] * COUNTERS
             counters[stage - 1] += 1
-            if not session.marks or not session.was_counted(minute - minute % HOUR, _OF_HOUR[stage - 1]):
+            if not session.marks or not session.was_counted(minute - minute % HOUR, HOUR, _OF_HOUR[stage - 1]):
                 counters[STAGES + stage - 1] += 1
-                if not session.marks or not session.was_counted(minute - minute % DAY, _OF_DAY[stage - 1]):
+                if not session.marks or not session.was_counted(minute - minute % DAY, DAY, _OF_DAY[stage - 1]):
                     counters[2 * STAGES + stage - 1] += 1
             session.marks |= mark
         if watermark >= self._swept + _SWEEP:
             self._sweep(watermark)
         return funnel
+
+    def _recount(self, watermark: int) -> None:
+        """Also after a session that may be among ``_counted`` was forgotten or began anew."""
+        self._counted_at = watermark
+        for each in self._counted:
+            each.clear()
 
     def _sweep(self, watermark: int) -> None:
         self._swept = watermark
@@ -150,6 +166,7 @@ class Sessions:
             for _, key in oldest:
                 del self._sessions[key]
                 self._touched.pop(key, None)
+            self._recount(watermark)
             self._shed = max(self._shed, oldest[-1])
             self.forgotten += len(oldest)
 
@@ -167,6 +184,7 @@ class Sessions:
 
     def restore(self, state: SessionsState, keys: HashRange | None) -> None:
         """Take over sessions; with ``keys``, only those of users that hash into the range."""
+        self._recount(self._counted_at)
         if state.shed[1]:
             for key in [key for key, session in self._sessions.items() if (session.seen, key) <= state.shed]:
                 del self._sessions[key]

@@ -8,7 +8,7 @@ import msgspec
 
 from clickstream import events
 from clickstream.errors import Rejected, Undecodable
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, Events
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.blocks import is_compressed, unpack
 from clickstream.records.routing import HashRange, hash_key
@@ -29,17 +29,16 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Decoded(msgspec.Struct, frozen=True):
-    """Parallel lists: ``events[i]`` arrived at ``arrived_ms[i]`` and belongs to ``users[i]``."""
+    """Parallel lists: ``events[i]`` arrived at ``arrived_ms[i]``."""
 
-    events: Sequence[AnyEvent]
+    events: Events
     arrived_ms: Sequence[int]
-    users: list[str]
     rejections: Sequence[Rejection] = ()
 
 
 def decode(part: Iterable[Opened]) -> Decoded:
     """The events of opened records. A bad line costs its own block the speed, and no other line its place."""
-    found: list[AnyEvent] = []
+    found = Events()
     arrived: list[int] = []
     rejections: list[Rejection] = []
     for each in part:
@@ -59,7 +58,7 @@ def decode(part: Iterable[Opened]) -> Decoded:
                 rejections.append(Rejection(record, Undecodable(f"not an event: {type(error).__name__}")))
             else:
                 arrived.append(at_ms)
-    return Decoded(found, arrived, [event.user_id for event in found], rejections)
+    return Decoded(found, arrived, rejections)
 
 
 def _all_lines(text: bytes, arrived_ms: int) -> list[AnyEvent] | None:
@@ -98,13 +97,14 @@ class Home:
         self._range = hash_range
         self._known: set[str] = set()
 
-    def foreign(self, users: list[str]) -> set[str]:
+    def foreign(self, users: Sequence[str]) -> set[str]:
         """Those of ``users`` whose hash key lies outside the shard's range."""
-        unknown = set(users) - self._known
+        known = self._known
+        unknown = {user for user in users if user not in known}
         if not unknown:
             return unknown
         foreign = {user for user in unknown if hash_key(user) not in self._range}
-        if len(self._known) > _REMEMBERED:
-            self._known.clear()
-        self._known |= unknown - foreign
+        if len(known) > _REMEMBERED:
+            known.clear()
+        known |= unknown - foreign
         return foreign

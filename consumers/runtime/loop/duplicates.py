@@ -14,12 +14,13 @@ follow from the order of the events alone.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from clickstream.events import AnyEvent
-from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
+from clickstream.events import AnyEvent, Events
+from clickstream.records.kept import all_kept, kept, kept_hash_key, kept_user
 from clickstream.records.routing import HashRange
 
 #: A client must send its retry within this time.
@@ -32,8 +33,8 @@ class SeenChunk(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Ids of one generation with the users they belong to, which say where they move in a reshard; as ``Seen`` keeps them."""
 
     generation: int
-    user_ids: list[str]
-    event_ids: list[str]
+    user_ids: Sequence[str]
+    event_ids: Sequence[str]
 
 
 Seen = dict[str, str]
@@ -66,15 +67,13 @@ class SeenEvents:
         if generation != self._generation and min(arrived_ms) // GENERATION_MS < generation:
             return self._across_generations(events, arrived_ms)
         self._advance(generation)
-        ids, users = _identities(events)
+        envelopes = Events.of(events).envelopes
+        ids, users = all_kept(envelopes.event_ids), all_kept(envelopes.user_ids, kept_user)
         if len(self._now) + len(ids) > self._full:
             events, ids, users = self._one_by_one(events, ids, users)
             self._changes.append(SeenChunk(generation, users, ids))
             return events
-        distinct = set(ids)
-        if len(distinct) == len(ids) and self._now.keys().isdisjoint(distinct) and self._before.keys().isdisjoint(distinct):
-            self._now.update(zip(ids, users, strict=True))
-        else:
+        if not self._all_taken_in(ids, users):
             events, ids, users = self._one_by_one(events, ids, users)
         self._changes.append(SeenChunk(generation, users, ids))
         return events
@@ -121,6 +120,19 @@ class SeenEvents:
                 self._changes.append(SeenChunk(generation, [user_id], [event_id]))
         return new
 
+    def _all_taken_in(self, ids: Sequence[str], users: Sequence[str]) -> bool:
+        """Whether all of these ids are new; if not, none is taken in."""
+        if not self._before.keys().isdisjoint(ids):
+            return False
+        now, size = self._now, len(self._now)
+        # one look-up for each id: in a large dict it waits for memory
+        deque(map(now.setdefault, ids, users), maxlen=0)
+        if len(now) == size + len(ids):
+            return True
+        while len(now) > size:  # a dict gives back first what came last
+            now.popitem()
+        return False
+
     def _one_by_one(
         self, events: Sequence[AnyEvent], ids: Sequence[str], users: Sequence[str]
     ) -> tuple[list[AnyEvent], list[str], list[str]]:
@@ -151,21 +163,6 @@ class SeenEvents:
         self._before = self._now if generation == self._generation + 1 else {}
         self._now = {}
         self._generation = generation
-
-
-def _identities(events: Sequence[AnyEvent]) -> tuple[list[str], list[str]]:
-    """The events' ids and users, as they are kept."""
-    ids, users = [event.event_id for event in events], [event.user_id for event in events]
-    if not _are_short(ids):
-        ids = [kept(event_id) for event_id in ids]
-    if not _are_short(users):
-        users = [kept_user(user_id) for user_id in users]
-    return ids, users
-
-
-def _are_short(texts: Sequence[str]) -> bool:
-    """Nearly always, so all are looked at together."""
-    return "".join(texts).isascii() and max(map(len, texts)) <= KEPT_WHOLE
 
 
 def _holds(seen: Seen, event_id: str, user_id: str) -> bool:

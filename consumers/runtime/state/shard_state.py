@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET
 
 from clickstream.errors import Stop
-from clickstream.events import AnyEvent
+from clickstream.events import AnyEvent, Events
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
@@ -53,9 +53,9 @@ class ShardState:
         found = decode(part)
         mine = self._at_home(found)
         ours = self._not_for_others(mine)
-        new = self._seen.only_new(ours.events, ours.arrived_ms)
+        new = Events.of(self._seen.only_new(ours.events, ours.arrived_ms))
         self.fold.apply(new)
-        occurred = [event.occurred_at for event in new]
+        occurred = new.envelopes.occurred_ms
         self.lateness.add(occurred, ours.arrived_ms if len(new) == len(ours.events) else _arrived(new, ours))
         self.position = part[-1].end
         was = self.progress
@@ -115,21 +115,22 @@ class ShardState:
         return stored
 
     def _at_home(self, found: Decoded) -> Decoded:
-        foreign = self._home.foreign(found.users)
+        users = found.events.envelopes.user_ids
+        foreign = self._home.foreign(users)
         if not foreign:
             return found
-        return _only(found, [n for n, user in enumerate(found.users) if user not in foreign])
+        return _only(found, [n for n, user in enumerate(users) if user not in foreign])
 
     def _not_for_others(self, found: Decoded) -> Decoded:
         """Without the events that are redriven for another application: here they have taken effect already."""
-        marks = [event.redriven_for for event in found.events]
+        marks = found.events.envelopes.redriven_for
         if marks.count(UNSET) == len(marks):
             return found
         return _only(found, [n for n, mark in enumerate(marks) if mark in (UNSET, self._application)])
 
 
 def _only(found: Decoded, kept: list[int]) -> Decoded:
-    return Decoded([found.events[n] for n in kept], [found.arrived_ms[n] for n in kept], [found.users[n] for n in kept])
+    return Decoded(Events(found.events[n] for n in kept), [found.arrived_ms[n] for n in kept])
 
 
 def _arrived(new: Sequence[AnyEvent], among: Decoded) -> list[int]:

@@ -69,6 +69,8 @@ def follow(sessions: Sessions, acts: list[tuple[str, int]], watermark: int = 0) 
             [*(("view", minute) for minute in range(0, SPAN, 60)), ("view", SPAN - 1), ("cart", SPAN)],
             dict.fromkeys(range(60, SPAN, 60), "100 100 000") | {0: "100 100 100", SPAN - 1: "100 000 000"},
         ),
+        # … and what begins anew has been counted nowhere, in the watermark's own minute neither
+        ([("view", SPAN), ("view", 0), ("view", SPAN)], {SPAN: "200 200 200", 0: "100 100 100"}),
     ],
 )
 def test_the_funnel_counts_each_session_once_per_window_and_stage(
