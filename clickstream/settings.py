@@ -4,8 +4,6 @@ AWS variables mean what they mean to the AWS CLI; ours begin with ``CLICKSTREAM_
 with :func:`from_env`, and pass the value on: no other module touches ``os.environ``.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Mapping

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef as TransactWriteItemTypeDef
     from mypy_boto3_dynamodb.type_defs import UniversalAttributeValueTypeDef as UniversalAttributeValueTypeDef
     from mypy_boto3_kinesis import KinesisClient as KinesisClient
+    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef as PutRecordsRequestEntryTypeDef
     from mypy_boto3_lambda import LambdaClient as LambdaClient
     from mypy_boto3_s3 import S3Client as S3Client
     from mypy_boto3_sns import SNSClient as SNSClient

@@ -4,17 +4,16 @@ Kinesis has what arrived, the shards table how far each reader is. The last reco
 GetRecords calls, within the limit that polling workers share), so no metrics service is needed, and the keys are known.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
@@ -25,9 +24,6 @@ from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 #: A worker that has not reported for so long is not counted, and its lag grows with the silence.
 ALIVE_MS = 15_000

@@ -6,8 +6,6 @@ Encoding writes the protobuf by hand, because the size of what has been added mu
 then the bytes may as well be kept: measured twice as fast as filling protobuf's own message. Decoding is protobuf's (upb).
 """
 
-from __future__ import annotations
-
 import importlib
 import re
 import sys

@@ -6,8 +6,6 @@ docs/reference/records.md has the format for readers in other languages. What it
 makes no larger block, and a reader believes none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

@@ -4,21 +4,16 @@ Within a shard records come in order, and so do those of one user across reshard
 parents have ended.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import TRIM_HORIZON, Batch, ShardReader, Start
 from clickstream.records.routing import Shard
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 
 class Lineage:

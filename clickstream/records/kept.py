@@ -1,7 +1,5 @@
 """Clients' ids as states keep them: of bounded size, however long a client makes them. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 

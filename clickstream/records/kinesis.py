@@ -1,17 +1,12 @@
 """What every side asks of the stream: its shards, and to change them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import ClickstreamError, Missing, RetryLater, UserMistake
 from clickstream.operating.resharding import Merge, Scale, Split, Step
 from clickstream.records.routing import Shard
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 _MAKE_IT = "make it with `clickstream local start`, or set CLICKSTREAM_NAME"
 

@@ -3,21 +3,17 @@
 For looking at a stream, not for processing it: nothing is leased and nothing is remembered.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater, Throttled
 from clickstream.failures.refusals import as_error
 from clickstream.records.routing import Shard
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 #: Seconds between reads of one shard: a shard allows five in a second to all its readers together.
 READ_INTERVAL_S = 0.25

@@ -1,19 +1,18 @@
 """``clickstream dlq``: look at rejected records, and give them another try."""
 
-from __future__ import annotations
-
 import base64
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from msgspec import UNSET
 
 from clickstream import events
 from clickstream.aws import Clients
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import Rejected, UserMistake
 from clickstream.failures.outages import translated
 from clickstream.records.following import follow
@@ -25,9 +24,6 @@ from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put
 from consumers.looking.records import delivered
 from consumers.looking.tail import parse_since
 from consumers.runtime.faults.dead_letters import DeadLetter
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 
 @click.group()

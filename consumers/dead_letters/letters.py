@@ -1,7 +1,5 @@
 """The dead-letter queue, read by people: all letters at once, and what to do with each."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -5,8 +5,6 @@ marked for that application: the others have had it, or have their own letter. W
 again, corrected; somebody redrove it before) stands later in the stream, and is not put twice.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import msgspec

@@ -1,7 +1,5 @@
 """What each application's store holds of an event: one keyed read each, never a scan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any

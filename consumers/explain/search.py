@@ -1,15 +1,14 @@
 """Finds one event id in the stream: only where and when it can be, and a record is opened only when it holds the id."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from math import inf
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from clickstream.aws.boto_types import KinesisClient
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.blocks import is_compressed
 from clickstream.records.reading import TRIM_HORIZON, ShardReader, Start
@@ -18,9 +17,6 @@ from consumers.explain.life import Sighting, Stretch, Unread
 from consumers.looking.records import delivered, looked_at
 from consumers.runtime.faults.dead_letters import event_id_in
 from consumers.runtime.loop.decoding import Rejection
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
 
 #: Shards read at a time; more would only share this process's time.
 _THREADS = 8

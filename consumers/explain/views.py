@@ -1,7 +1,5 @@
 """The read model: an event id in, its :class:`Life` out."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from contextlib import suppress

@@ -5,8 +5,6 @@ filter is off, docs/decisions/0009), a record of its own may hold an event to ea
 an event counts in its user's home shard alone.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """``clickstream tail``: the stream's events as NDJSON on stdout."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections import defaultdict

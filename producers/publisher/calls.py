@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clickstream.aws.boto_types import KinesisClient, PutRecordsRequestEntryTypeDef
 from clickstream.errors import ClickstreamError, Forbidden, Rejected, RetryLater, Throttled
 from clickstream.failures.refusals import as_error
 from producers.publisher.puts import CallFailed, Placed, Put, PutResult, Refused
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
-    from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 
 def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:

@@ -1,7 +1,5 @@
 """The publisher on the wire: PutRecords and ListShards, and the threads that carry out what the rules say is due."""
 
-from __future__ import annotations
-
 import threading
 from collections import deque
 from collections.abc import Callable

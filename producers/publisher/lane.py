@@ -1,7 +1,5 @@
 """The events on their way to one shard, in order, and when the next of them may be put."""
 
-from __future__ import annotations
-
 from collections import deque
 from itertools import islice
 from math import inf

@@ -1,7 +1,5 @@
 """What Kinesis allows, and how much of it one publisher takes. Seconds are floats of any monotonic clock."""
 
-from __future__ import annotations
-
 import msgspec
 
 from clickstream.records import blocks

@@ -1,7 +1,5 @@
 """Several events in one Kinesis record: how many go together, and the record's bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from typing import Literal
 

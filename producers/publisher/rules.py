@@ -11,8 +11,6 @@ What it keeps, whatever Kinesis answers:
   with such an event whole, because KCL drops it whole.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from math import inf
 from random import Random

@@ -4,8 +4,6 @@ It stands in the client's own event hooks, so no call goes around it, whichever 
 clock that is set back must not leave a dependency alone for an hour.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from typing import Any

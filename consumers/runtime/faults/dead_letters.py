@@ -4,8 +4,6 @@ position passes them.
 SQS must take every letter, whatever a client has sent: each field has a bound, and the body is ASCII.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Sequence

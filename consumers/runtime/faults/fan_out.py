@@ -1,7 +1,5 @@
 """Effects written side by side: a batch write knows no conditions, and threads hide the round trips of single ones."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import Any, TypeVar

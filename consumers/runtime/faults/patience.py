@@ -1,7 +1,5 @@
 """Calls again until the answer comes or the lease is gone, and tells what a shard waits for because it is not allowed to."""
 
-from __future__ import annotations
-
 import random
 import threading
 import time

@@ -4,8 +4,6 @@ The record is found by going over the same ground with care. What is remembered 
 the shard's item; see docs/decisions/0026 for how a replay stays the same.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NoReturn
 
 import msgspec

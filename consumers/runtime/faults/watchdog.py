@@ -4,8 +4,6 @@ KCL renews the lease of a shard whose process does not answer, for ever; its own
 and counts a dependency's outage as a hang. Here waiting for a dependency that is known to be down is no hang.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import os
 import threading

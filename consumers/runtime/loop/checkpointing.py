@@ -1,7 +1,5 @@
 """When to commit: decisions as values, with the time as an argument: of a monotonic clock, since a wall clock is set back."""
 
-from __future__ import annotations
-
 import msgspec
 
 from consumers.runtime.loop.opening import SLICE_BYTES

@@ -4,8 +4,6 @@ At most one commit is in flight. Its order is the runtime's promise: effects fir
 checkpoint, which the shard loop sends, comes after both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future
 from typing import Any

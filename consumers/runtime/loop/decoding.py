@@ -1,7 +1,5 @@
 """From opened records to events, to the reasons of those that are none, and to those of other shards. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import msgspec

@@ -12,8 +12,6 @@ early when it holds half of ``MOST_IDS``, so that the oldest are forgotten befor
 follow from the order of the events alone.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterable, Sequence
 

@@ -1,7 +1,5 @@
 """Records into state, with a letter for each that does not get there: no event, or set aside because a bug of ours met it."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

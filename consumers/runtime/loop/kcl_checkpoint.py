@@ -1,7 +1,5 @@
 """KCL's own position of a shard: it may lag the last snapshot, and never leads it."""
 
-from __future__ import annotations
-
 from collections import deque
 from typing import Any
 

@@ -4,8 +4,6 @@ A record that came alone may hold many events, one to a line; a KPL aggregate's 
 record's sequence number with KCL's sub-sequence number or the index of its line.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec

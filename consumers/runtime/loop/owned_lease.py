@@ -4,8 +4,6 @@
 :mod:`consumers.runtime.loop.shard_loop`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol

@@ -1,7 +1,5 @@
 """The edges of a shard's lease: how it is taken, fenced and left. What happens in between is :class:`OwnedLease`'s."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor

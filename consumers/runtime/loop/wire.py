@@ -5,8 +5,6 @@ for our status. msgspec decodes a whole batch, base64 included, straight into st
 loop comes from (see docs/reference/benchmarks.md, ids ``pipe`` and ``decode``).
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import select

@@ -1,7 +1,5 @@
 """Effects on their way to the sink: what a store will never take becomes a dead letter, and all others are written."""
 
-from __future__ import annotations
-
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """A shard's state as a chain of immutable objects on S3: one full snapshot, and the changes since."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A child shard's parents: their last snapshots are needed until every child has a commit of its own, and garbage after it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 

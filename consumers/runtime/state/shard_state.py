@@ -1,7 +1,5 @@
 """One shard's state in memory: what the events up to a position amount to. Pure; the shard loop decides when it is written."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import msgspec

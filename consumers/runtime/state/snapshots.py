@@ -6,8 +6,6 @@ commit with an older epoch is refused (a zombie), and so is one that would move 
 on S3 without a manifest that names them are swept at the next take.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from typing import Protocol

@@ -3,8 +3,6 @@
 KCL's leases and our snapshots name positions in the old one, which Kinesis refuses for ever (docs/decisions/0027).
 """
 
-from __future__ import annotations
-
 from contextlib import suppress
 from datetime import UTC, datetime
 

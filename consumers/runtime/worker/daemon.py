@@ -1,7 +1,5 @@
 """One worker of one KCL application, from settings to exit code."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sys

