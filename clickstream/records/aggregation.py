@@ -48,10 +48,10 @@ class Aggregate:
     """Collects user records up to ``limit`` bytes, counted as ``encode`` will write them.
 
     A record that would pass the limit is refused, and no other, so an aggregate is neither over its limit nor under-filled.
-    Each distinct partition key and explicit hash key is stored once.
+    Each distinct partition key is stored once.
     """
 
-    __slots__ = ("_hash_keys", "_keys", "_parts", "_tables", "count", "limit", "size")
+    __slots__ = ("_keys", "_parts", "_tables", "count", "limit", "size")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -61,14 +61,11 @@ class Aggregate:
         """User records."""
         # each key's reference as it stands inside a record, so that a known key costs one look-up and no formatting
         self._keys: dict[str, bytes] = {}
-        self._hash_keys: dict[str, bytes] = {}
         self._tables: list[bytes] = []
         self._parts: list[bytes] = []
 
-    def add(self, key: str, data: bytes, explicit_hash_key: str | None = None) -> bool:
+    def add(self, key: str, data: bytes) -> bool:
         """Append a user record; False (and nothing changed) when it does not fit any more."""
-        if explicit_hash_key is not None:
-            return self._add_hashed(key, data, explicit_hash_key)
         return self.fill(((key, data),)) == 1
 
     def fill(self, records: Iterable[tuple[str, bytes]]) -> int:
@@ -83,7 +80,9 @@ class Aggregate:
             entry = b""
             reference = keys.get(key)
             if reference is None:
-                entry = _table_entry(b"\x0a", key)
+                encoded = key.encode()
+                size_of_key = len(encoded)
+                entry = b"\x0a" + (_VARINTS[size_of_key] if size_of_key < _TABLED else _varint(size_of_key)) + encoded
                 index = len(keys)
                 reference = _REFERENCES[index] if index < _TABLED else b"\x08" + _varint(index) + b"\x1a"
             length = len(data)
@@ -102,43 +101,10 @@ class Aggregate:
         self.count += taken
         return taken
 
-    def _add_hashed(self, key: str, data: bytes, explicit_hash_key: str) -> bool:
-        """``add`` for the rare record that says where it hashes to; plain, because nothing hot comes here."""
-        entry = hash_entry = b""
-        reference = self._keys.get(key)
-        if reference is None:
-            entry = _table_entry(b"\x0a", key)
-            reference = b"\x08" + _varint(len(self._keys)) + b"\x1a"
-        hash_reference = self._hash_keys.get(explicit_hash_key)
-        if hash_reference is None:
-            hash_entry = _table_entry(b"\x12", explicit_hash_key)
-            hash_reference = b"\x10" + _varint(len(self._hash_keys))
-        record = reference[:-1] + hash_reference + b"\x1a" + _varint(len(data)) + data
-        head = b"\x1a" + _varint(len(record))
-        size = self.size + len(entry) + len(hash_entry) + len(head) + len(record)
-        if size > self.limit:
-            return False
-        if entry:
-            self._keys[key] = reference
-            self._tables.append(entry)
-        if hash_entry:
-            self._hash_keys[explicit_hash_key] = hash_reference
-            self._tables.append(hash_entry)
-        self.size = size
-        self.count += 1
-        self._parts += (head, record)
-        return True
-
     def encode(self) -> bytes:
         """The Kinesis record's data; exactly ``size`` bytes."""
         message = b"".join(self._tables + self._parts)
         return b"".join((MAGIC, message, md5(message, usedforsecurity=False).digest()))
-
-
-def _table_entry(tag: bytes, text: str) -> bytes:
-    encoded = text.encode()
-    length = len(encoded)
-    return tag + (_VARINTS[length] if length < _TABLED else _varint(length)) + encoded
 
 
 def is_aggregated(data: bytes) -> bool:

@@ -15,12 +15,13 @@ from random import Random
 
 import pytest
 
-from clickstream.records.aggregation import Aggregate
+from clickstream.records.aggregation import decode
 from clickstream.records.routing import HashRange, Shard
 from producers.publisher.limits import Limits
 from producers.publisher.packing import Records
 from producers.publisher.puts import Parcel, Put
 from producers.publisher.rules import Publisher
+from tests import kpl
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 
@@ -109,14 +110,13 @@ def test_kcl_delivers_everything_that_we_publish() -> None:
         assert [number for number, *_ in records] == list(range(len(records)))
 
 
-def test_kcl_reads_explicit_hash_keys() -> None:
-    aggregate = Aggregate(10_000)
-    expected: list[UserRecord] = []
-    for number in range(200):
-        hash_key = str(number * SPACE // 200) if number % 3 else None
-        assert aggregate.add(f"key-{number % 7}", b"%d" % number, hash_key)
-        expected.append((number, f"key-{number % 7}", hash_key, b"%d" % number))
-    assert deaggregate([(0, SPACE - 1, aggregate.encode())]) == [expected]
+def test_kcl_and_we_read_the_explicit_hash_keys_of_others_alike() -> None:
+    members = [
+        (f"key-{number % 7}", str(number * SPACE // 200) if number % 3 else None, b"%d" % number) for number in range(200)
+    ]
+    encoded = kpl.aggregated(members)
+    assert decode(encoded) == members
+    assert deaggregate([(0, SPACE - 1, encoded)]) == [[(number, *each) for number, each in enumerate(members)]]
 
 
 @pytest.mark.parametrize("records", ["zstd", "gzip", "ndjson"])

@@ -17,10 +17,11 @@ from clickstream.aws import Clients
 from clickstream.errors import Undecodable
 from clickstream.events import Login, encode
 from clickstream.platform import DEAD_LETTERS
-from clickstream.records.aggregation import MAGIC, Aggregate, decode
+from clickstream.records.aggregation import MAGIC, decode
 from clickstream.settings import Settings
 from consumers.runtime.worker import java
 from infra.local import resources
+from tests import kpl
 from tests.integration.resharding.platform import Platform
 from tests.integration.workers.test_kcl_reads_ours import SPACE, UserRecord, deaggregate, unavailable
 
@@ -129,11 +130,14 @@ def test_the_jvm_and_python_agree_on_what_is_an_aggregate() -> None:
 
 
 def sound(random: Random) -> bytes:
-    aggregate = Aggregate(10**6)
-    for number in range(random.randrange(1, 9)):
-        explicit = str(random.randrange(SPACE)) if random.random() < 0.2 else None
-        assert aggregate.add(f"üser-{random.randrange(40)}", b"%d" % number, explicit)
-    return aggregate.encode()
+    return kpl.aggregated(
+        (
+            f"üser-{random.randrange(40)}",
+            str(random.randrange(SPACE)) if random.random() < 0.2 else None,
+            b"%d" % number,
+        )
+        for number in range(random.randrange(1, 9))
+    )
 
 
 def test_sound_aggregates_are_read_as_kcl_reads_them_whatever_the_shards_range() -> None:

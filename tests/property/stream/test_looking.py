@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent
-from clickstream.records.aggregation import Aggregate
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 from consumers.explain.life import Sighting, judged
 from consumers.explain.search import sightings
@@ -22,6 +21,7 @@ from consumers.runtime.loop.duplicates import SeenEvents
 from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
+from tests import kpl
 
 ARRIVED_MS = 1_796_000_000_000
 
@@ -114,10 +114,7 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
                 for n, (key, _, raw, _) in enumerate(group)
             ]
         else:
-            aggregate = Aggregate(10**6)
-            for key, explicit, raw, _ in group:
-                assert aggregate.add(key, raw, explicit)
-            encoded = aggregate.encode()
+            encoded = kpl.aggregated((key, explicit, raw) for key, explicit, raw, _ in group)
             parts = [kcls(100 * number, n, key, raw) for n, (key, _, raw, _) in enumerate(group)]
             if kind == "b":  # its last byte is wrong: KCL hands it on as it is
                 encoded = encoded[:-1] + bytes([encoded[-1] ^ 1])
