@@ -10,6 +10,7 @@ import os
 import select
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import cache, partial
 from typing import Any, Protocol
 
 import msgspec
@@ -219,7 +220,7 @@ def serve(wire: Wire, processor: ShardProcessor, watched: Callable[[str], Abstra
     while (message := wire.receive(idle)) is not None:
         action = str(message.__struct_config__.tag)
         if isinstance(message, ProcessRecords):
-            acknowledge = _Once(wire)
+            acknowledge = cache(partial(wire.send, {"action": "status", "responseFor": action}))  # sent at the first call
             with watched(action):
                 processor.process_records(message, wire, acknowledge)
             acknowledge()
@@ -237,19 +238,6 @@ def serve(wire: Wire, processor: ShardProcessor, watched: Callable[[str], Abstra
                 case CheckpointReply():
                     raise ProtocolError("a checkpoint reply that nobody asked for")
         wire.send({"action": "status", "responseFor": action})
-
-
-class _Once:
-    """The status of one ``processRecords``, sent at the first call."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._sent = False
-
-    def __call__(self) -> None:
-        if not self._sent:
-            self._sent = True
-            self._wire.send({"action": "status", "responseFor": "processRecords"})
 
 
 def _enlarge_pipe(fd: int) -> None:
