@@ -29,44 +29,35 @@ class Kind(Enum):
     AWAY = auto()
 
 
-_ANSWERS = frozenset({"ConditionalCheckFailedException", "NoSuchKey", "PreconditionFailed", "TransactionCanceledException"})
-_SLOWER = frozenset(
-    """
+_CODES = {
+    Kind.ANSWER: """
+    ConditionalCheckFailedException NoSuchKey PreconditionFailed TransactionCanceledException
+    """,
+    Kind.SLOWER: """
     KMSThrottlingException LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
     RequestThrottledException SlowDown Throttled ThrottledException Throttling ThrottlingException TooManyRequestsException
-    """.split()
-)
-_NEVER = frozenset(
-    """
+    """,
+    Kind.NEVER: """
     AWS.SimpleQueueService.BatchRequestTooLong BatchRequestTooLong EntityTooLarge InvalidArgument InvalidArgumentException
     InvalidMessageContents InvalidParameter InvalidParameterException InvalidParameterValue InvalidParameterValueException
     ItemCollectionSizeLimitExceededException KeyTooLongError RequestEntityTooLargeException RequestTooLargeException
     SerializationException ValidationError ValidationException
-    """.split()
-)
-_FORBIDDEN = frozenset(
-    """
+    """,
+    Kind.FORBIDDEN: """
     403 AWS.SimpleQueueService.NonExistentQueue AccessDenied AccessDeniedException AccountProblem AllAccessDisabled AuthFailure
     AuthorizationError AuthorizationErrorException ExpiredToken ExpiredTokenException Forbidden IncompleteSignature
     IncompleteSignatureException InvalidAccessKeyId InvalidClientTokenId InvalidSecurity InvalidSignatureException InvalidToken
     MissingAuthenticationToken MissingAuthenticationTokenException NoSuchBucket NotAuthorized NotFound NotFoundException
     OptInRequired QueueDoesNotExist RequestExpired RequestTimeTooSkewed ResourceNotFoundException SignatureDoesNotMatch
     TokenRefreshRequired UnrecognizedClientException
-    """.split()
-)
+    """,
+}
+_KINDS = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
 
 def kind_of(code: str) -> Kind:
     """The kind of a service's error code; ``KMS…`` codes are FORBIDDEN but for its throttling."""
-    if code in _ANSWERS:
-        return Kind.ANSWER
-    if code in _SLOWER:
-        return Kind.SLOWER
-    if code in _NEVER:
-        return Kind.NEVER
-    if code in _FORBIDDEN or code.startswith("KMS"):
-        return Kind.FORBIDDEN
-    return Kind.AWAY
+    return _KINDS.get(code, Kind.FORBIDDEN if code.startswith("KMS") else Kind.AWAY)
 
 
 def error_code(error: ClientError) -> str:
