@@ -4,26 +4,28 @@ import base64
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from msgspec import UNSET
 
 from clickstream import events
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import Rejected, UserMistake
+from clickstream.events import AnyEvent
 from clickstream.failures.outages import translated
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
 from consumers.dead_letters.letters import Queue, Received, reading
-from consumers.dead_letters.redriving import Decision, Drop, InStream, Keep, Put, decide
+from consumers.dead_letters.redriving import Decision, decide
 from consumers.looking.records import delivered
 from consumers.looking.tail import parse_since
 from consumers.runtime.faults.dead_letters import DeadLetter
+from consumers.runtime.loop.wire import Record
 
 
 @click.group()
@@ -106,36 +108,25 @@ def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequenc
         letters = _chosen(queue, app, reason, since, ids)
         stream = _later_in_stream(clients.kinesis, settings.stream, letters) if letters else ()
         for decision in decide(letters, stream):
-            word = _carry_out(decision, clients.kinesis, settings.stream, queue, dry_run=dry_run)
-            counts[word] += 1
+            if not dry_run:
+                _carry_out(decision, clients.kinesis, settings.stream, queue)
+            counts[decision.word] += 1
             if as_json:
-                _print_json({"letter": decision.received.id, "decision": word, "why": _why(decision)})
+                _print_json({"letter": decision.received.id, "decision": decision.word, "why": decision.why})
             else:
-                click.echo(shown(f"{decision.received.id}  {word}  {_why(decision)}"))
+                click.echo(shown(f"{decision.received.id}  {decision.word}  {decision.why}"))
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
     click.echo(f"{'would be: ' if dry_run else ''}{said}", err=True)
     return 3 if counts["kept"] else 0
 
 
-def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Queue, *, dry_run: bool) -> str:
-    match decision:
-        case Keep():
-            return "kept"
-        case Drop(received=received):
-            word = "dropped"
-        case Put(received=received, event=event):
-            word = "put"
-            if not dry_run:
-                with translated("Kinesis"):
-                    kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
-    if not dry_run:
+def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Queue) -> None:
+    if (event := decision.event) is not None:
+        with translated("Kinesis"):
+            kinesis.put_record(StreamName=stream, PartitionKey=event.user_id, Data=events.encode(event))
+    if decision.word != "kept":
         # only after Kinesis has the event: a crash in between finds it in the stream at the next redrive
-        queue.delete([received])
-    return word
-
-
-def _why(decision: Decision) -> str:
-    return decision.event.event_id if isinstance(decision, Put) else decision.why
+        queue.delete([decision.received])
 
 
 def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
@@ -150,18 +141,14 @@ def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None
     ]
 
 
-def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[InStream]:
+def _later_in_stream(kinesis: KinesisClient, stream: str, letters: Sequence[Received]) -> Iterator[tuple[Record, AnyEvent]]:
     """Every valid event from the oldest letter's arrival on; needs the stream's retention to reach back that far."""
     oldest = datetime.fromtimestamp(min(each.letter.arrived_ms for each in letters) / 1000, UTC)
     for batch in follow(kinesis, stream, Start("AT_TIMESTAMP", oldest), forever=False):
         for record in batch.records:
             for each in delivered(record):
-                try:
-                    event = events.decode(each.data)
-                except Rejected:
-                    continue
-                redriven_for = "" if event.redriven_for is UNSET else event.redriven_for
-                yield InStream(event.event_id, event.user_id, each.sequence_number, each.sub_sequence_number, redriven_for)
+                with suppress(Rejected):
+                    yield each, events.decode(each.data)
 
 
 def _surroundings() -> tuple[Clients, Settings]:
