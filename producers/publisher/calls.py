@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clickstream.aws.boto_types import KinesisClient, PutRecordsRequestEntryTypeDef
-from clickstream.errors import ClickstreamError, Forbidden, Rejected, RetryLater, Throttled
+from clickstream.errors import ClickstreamError, Forbidden, RetryLater
 from clickstream.failures.refusals import as_error
 from producers.publisher.puts import CallFailed, Placed, Put, PutResult, Refused
 
@@ -26,16 +26,15 @@ def put_records(client: KinesisClient, stream: str, put: Put) -> PutResult:
     try:
         response = client.put_records(StreamName=stream, Records=entries)
     except ClientError as error:
-        ours = _refusal(error, stream)
-        return CallFailed(ours, again=not isinstance(ours, Rejected), throttled=isinstance(ours, Throttled))
+        return CallFailed(_refusal(error, stream))
     except (CredentialRetrievalError, NoCredentialsError) as error:
-        return CallFailed(Forbidden(f"PutRecords: {error}", action="kinesis:PutRecords", resource="credentials"), again=True)
+        return CallFailed(Forbidden(f"PutRecords: {error}", action="kinesis:PutRecords", resource="credentials"))
     except BotoCoreError as error:
-        return CallFailed(RetryLater(f"PutRecords: {error}"), again=True)
+        return CallFailed(RetryLater(f"PutRecords: {error}"))
     answers = response.get("Records", [])
     if len(answers) != len(entries):
         # a server that dies within its headers: Python's http.client takes their sudden end for the end of an empty answer
-        return CallFailed(RetryLater("PutRecords: the answer broke off"), again=True)
+        return CallFailed(RetryLater("PutRecords: the answer broke off"))
     outcomes: list[Placed | Refused] = []
     for answer in answers:
         if code := answer.get("ErrorCode"):

@@ -104,9 +104,7 @@ class CallFailed(msgspec.Struct, frozen=True, gc=False):
     """The call failed as a whole; what it held may or may not be in the stream."""
 
     error: ClickstreamError
-    again: bool
-    """Whether the same call may succeed later."""
-    throttled: bool = False
+    """After a Rejected one the same call will never succeed."""
 
 
 PutResult = list[Placed | Refused] | CallFailed

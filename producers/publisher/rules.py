@@ -215,15 +215,16 @@ class Publisher:
     def _on_call_failed(self, put: Put, failure: CallFailed) -> dict[str, None]:
         """The shards whose lanes have to back off (a dict, for its order)."""
         failed: dict[str, None] = {}
+        never = isinstance(failure.error, Rejected)
         for parcel in put.parcels:
             lane = self._lanes[parcel.shard_id]
             lane.answered(parcel)
-            self.counters.throttled += failure.throttled
-            if not failure.again and len(put.parcels) == 1:
+            self.counters.throttled += isinstance(failure.error, Throttled)
+            if never and len(put.parcels) == 1:
                 self._fail(parcel.members, failure.error)
                 continue
             # when the call will never do, one record may have spoilt it for all: alone, each meets its own fate
-            parcel = parcel if failure.again else msgspec.structs.replace(parcel, alone=True)
+            parcel = msgspec.structs.replace(parcel, alone=True) if never else parcel
             lane.retry.append(parcel)
             self.counters.retried += 1
             failed[parcel.shard_id] = None

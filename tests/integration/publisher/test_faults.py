@@ -213,4 +213,4 @@ def test_an_answer_that_breaks_off_within_its_headers_is_no_answer(settings: Set
         result = put_records(client, settings.stream, Put((parcel(b"data"),)))
         dying.join()
     assert isinstance(result, CallFailed)
-    assert result.again
+    assert isinstance(result.error, RetryLater)

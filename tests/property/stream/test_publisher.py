@@ -204,7 +204,7 @@ class Run:
         if isinstance(action, RefreshShardMap):
             return self.stream.listed()
         if outcome == 1:
-            return CallFailed(Throttled("slower"), again=True, throttled=True)
+            return CallFailed(Throttled("slower"))
         random = Random(outcome)
         return [
             Refused(Throttled("busy"))
@@ -226,7 +226,7 @@ class Run:
             else:
                 self.publisher.on_shard_map([shard for shard in answer if isinstance(shard, Shard)], self.now)
         else:
-            lost = CallFailed(RetryLater("no answer"), again=True)
+            lost = CallFailed(RetryLater("no answer"))
             result = lost if outcome == 2 else answer
             assert isinstance(result, CallFailed) or result is not None
             self.publisher.on_result(action, result, self.now)  # type: ignore[arg-type]  # a Put's answer is no list of shards

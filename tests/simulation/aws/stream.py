@@ -54,13 +54,13 @@ class Stream:
         scheduler, chance, plan = self._scheduler, self._chance, self._chance.plan
         scheduler.sleep(chance.latency_ms())
         if chance.strikes("put failed", plan.put_failed):
-            return CallFailed(RetryLater("no connection"), again=True)
+            return CallFailed(RetryLater("no connection"))
         if chance.strikes("put rejected", plan.put_rejected):
-            return CallFailed(Rejected("ValidationException"), again=False)
+            return CallFailed(Rejected("ValidationException"))
         if chance.strikes("put forbidden", plan.put_forbidden):
-            return CallFailed(Forbidden("AccessDeniedException", action="kinesis:PutRecords", resource=NAME), again=True)
+            return CallFailed(Forbidden("AccessDeniedException", action="kinesis:PutRecords", resource=NAME))
         if chance.strikes("put throttled", plan.put_throttled):
-            return CallFailed(Throttled("slower"), again=True, throttled=True)
+            return CallFailed(Throttled("slower"))
         partial = chance.strikes("put refused in part", plan.put_partial)
         outcomes = [
             Refused(Throttled("ProvisionedThroughputExceededException"))
@@ -70,7 +70,7 @@ class Stream:
         ]
         scheduler.sleep(chance.latency_ms())
         if chance.strikes("put answer lost", plan.put_lost):
-            return CallFailed(RetryLater("no answer"), again=True)
+            return CallFailed(RetryLater("no answer"))
         return outcomes
 
     def _place(self, parcel: Parcel) -> Placed:

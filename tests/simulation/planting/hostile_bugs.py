@@ -190,7 +190,7 @@ def forbidden_put_is_rejected() -> list[Replacement]:
 
     def wrong(self: Publisher, put: Put, failure: CallFailed) -> Any:
         if isinstance(failure.error, Forbidden):
-            failure = CallFailed(Rejected(str(failure.error)), again=False)
+            failure = CallFailed(Rejected(str(failure.error)))
         return failed(self, put, failure)
 
     return [(Publisher, "_on_call_failed", wrong)]

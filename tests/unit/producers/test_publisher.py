@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from clickstream.errors import InvalidEvent, Missing, RetryLater, Throttled, TooLarge
+from clickstream.errors import InvalidEvent, Rejected, RetryLater, Throttled, TooLarge
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, hash_key
 from producers.publisher.limits import Limits, Pace
@@ -279,7 +279,7 @@ def test_a_call_that_failed_for_good_is_taken_apart_so_that_one_record_spoils_no
     publisher = Publisher(TWO)
     publisher.add(LOW[0], b"low", 0.0, token="low")
     publisher.add(HIGH[0], b"high", 0.0, token="high")
-    never = CallFailed(Missing("no"), again=False)
+    never = CallFailed(Rejected("no"))
     publisher.on_result(the_put(publisher, 0.1), never, 0.1)
     first, second = puts(publisher, 1.0)
     publisher.on_result(first, never, 1.0)
@@ -296,7 +296,7 @@ def test_a_call_that_may_succeed_later_is_repeated_as_it_was() -> None:
     publisher = Publisher(ONE)
     publisher.add("a", b"1", 0.0)
     put = the_put(publisher, 0.1)
-    publisher.on_result(put, CallFailed(Throttled("slower"), again=True, throttled=True), 0.1)
+    publisher.on_result(put, CallFailed(Throttled("slower")), 0.1)
     assert the_put(publisher, 1.0) == put
 
 

@@ -111,5 +111,5 @@ def test_a_new_map_waits_for_answers_from_the_lanes_that_it_ends() -> None:
     assert publisher.due(0.4) == [RefreshShardMap()]
     publisher.on_shard_map(MERGED, 0.5)
     assert publisher.due(1.0) == [], "event 3 must not overtake event 1"
-    publisher.on_result(first, CallFailed(RetryLater("no answer"), again=True), 1.0)
+    publisher.on_result(first, CallFailed(RetryLater("no answer")), 1.0)
     assert events(the_put(publisher, 1.1).parcels[0]) == [b"1", b"3", b"4"]
