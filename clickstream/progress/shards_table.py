@@ -21,6 +21,7 @@ from clickstream.settings import Settings
 
 _RESERVED = "#"
 _STREAM = "#stream"
+_REFUSED = "ConditionalCheckFailedException"
 
 
 class ShardProgress(Arrival, frozen=True, kw_only=True):
@@ -103,35 +104,29 @@ class ShardsTable:
 
     def take(self, application: str, shard: str, *, owner: str, now_ms: int, hash_range: str) -> ShardItem:
         """Raise the epoch, so that every older owner is refused. How far the shard lags is unknown until it is read."""
-        with translated("DynamoDB"):
-            request = items.update(
-                self._table,
-                _key(application, shard),
-                "ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range"
-                " REMOVE behind_ms, breakers, waiting",
-                {"one": 1, "owner": owner, "now": now_ms, "range": hash_range},
-            )
-            item = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")["Attributes"]
-        return decode(item, ShardItem)
+        change = (
+            "ADD epoch :one SET #owner = :owner, updated_at = :now, hash_range = :range REMOVE behind_ms, breakers, waiting"
+        )
+        values: dict[str, Value] = {"one": 1, "owner": owner, "now": now_ms, "range": hash_range}
+        return decode(self._update(application, shard, change, values, ReturnValues="ALL_NEW")["Attributes"], ShardItem)
 
     def commit(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> ShardItem | None:
         """Set the values, which include ``position`` and ``ended``, all or none.
 
         Refused under another epoch, after the end, and unless the position moves forward; then returns the item as it stands.
         """
-        request = items.update(
-            self._table,
-            _key(application, shard),
-            "SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
-            {"epoch": epoch, "true": True, "false": False, **values},
-            "epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
-            " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
-        )
         try:
-            with translated("DynamoDB"):
-                self._dynamodb.update_item(**request, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+            self._update(
+                application,
+                shard,
+                "SET " + ", ".join(f"#{name} = :{name}" for name in values) + " REMOVE deaths",
+                {"epoch": epoch, "true": True, "false": False, **values},
+                "epoch = :epoch AND (attribute_not_exists(#position) OR #position < :position"
+                " OR (:ended = :true AND #position = :position)) AND (attribute_not_exists(#ended) OR #ended = :false)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != _REFUSED:
                 raise
             stands = cast("dict[str, Any]", error.response.get("Item", {}))
             return decode({**items.item(_key(application, shard)), **stands}, ShardItem)
@@ -140,12 +135,10 @@ class ShardsTable:
     def set(self, application: str, shard: str, epoch: int, values: Mapping[str, Value]) -> bool:
         """Set values without moving the position; False, and nothing is set, when there is a newer owner."""
         change = "SET " + ", ".join(f"{name} = :{name}" for name in values)
-        request = items.update(self._table, _key(application, shard), change, {"epoch": epoch, **values}, "epoch = :epoch")
         try:
-            with translated("DynamoDB"):
-                self._dynamodb.update_item(**request)
+            self._update(application, shard, change, {"epoch": epoch, **values}, "epoch = :epoch")
         except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
+            if error_code(error) != _REFUSED:
                 raise
             return False
         return True
@@ -153,9 +146,7 @@ class ShardsTable:
     def replace_manifest(self, application: str, shard: str, manifest: str) -> None:
         """Of a shard that has ended, whoever owned it."""
         values: dict[str, Value] = {"manifest": manifest, "true": True}
-        request = items.update(self._table, _key(application, shard), "SET manifest = :manifest", values, "ended = :true")
-        with translated("DynamoDB"):
-            self._dynamodb.update_item(**request)
+        self._update(application, shard, "SET manifest = :manifest", values, "ended = :true")
 
     # for the launcher
 
@@ -165,18 +156,14 @@ class ShardsTable:
         ``anew``: without those before.
         """
         change = "SET deaths = :one" if anew else "ADD deaths :one"
-        request = items.update(self._table, _key(application, shard), change, {"one": 1})
-        with translated("DynamoDB"):
-            item = self._dynamodb.update_item(**request, ReturnValues="UPDATED_NEW")["Attributes"]
-        return int(item["deaths"]["N"])
+        answer = self._update(application, shard, change, {"one": 1}, ReturnValues="UPDATED_NEW")
+        return int(answer["Attributes"]["deaths"]["N"])
 
     def stream_of(self, application: str, created_ms: int) -> int:
         """When the stream was created that the application reads: this one, if it has never read another."""
         change = "SET created_at = if_not_exists(created_at, :created)"
-        request = items.update(self._table, _key(application, _STREAM), change, {"created": created_ms})
-        with translated("DynamoDB"):
-            item = self._dynamodb.update_item(**request, ReturnValues="ALL_NEW")["Attributes"]
-        return int(item["created_at"]["N"])
+        answer = self._update(application, _STREAM, change, {"created": created_ms}, ReturnValues="ALL_NEW")
+        return int(answer["Attributes"]["created_at"]["N"])
 
     def delete(self, application: str) -> int:
         """Delete the application's items, its stream's last; returns how many shards it knew."""
@@ -185,6 +172,14 @@ class ShardsTable:
             for name in [*(each.shard for each in shards), _STREAM]:
                 self._dynamodb.delete_item(TableName=self._table, Key=items.item(_key(application, name)))
         return len(shards)
+
+    def _update(
+        self, application: str, shard: str, change: str, values: Mapping[str, Value], condition: str = "", **returns: str
+    ) -> dict[str, Any]:
+        request = items.update(self._table, _key(application, shard), change, values, condition)
+        with translated("DynamoDB"):
+            answer: dict[str, Any] = self._dynamodb.update_item(**request, **returns)  # type: ignore[assignment, arg-type]
+        return answer
 
 
 Read = TypeVar("Read", bound=ShardProgress)
