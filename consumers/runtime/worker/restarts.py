@@ -5,12 +5,6 @@ from collections.abc import Sequence
 import msgspec
 
 
-class Restart(msgspec.Struct, frozen=True):
-    """Start it again after ``delay_s`` seconds."""
-
-    delay_s: float
-
-
 class GiveUp(msgspec.Struct, frozen=True):
     """It will not live: ``starts`` of them ended within ``window_s`` seconds, or, when that is None, without having moved."""
 
@@ -32,9 +26,10 @@ class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
     first_delay_s: float = 0.5
     longest_delay_s: float = 10.0
 
-    def decide(self, starts: Sequence[float], now: float, barren: int = 0) -> Restart | GiveUp:
-        """After an unexpected end at ``now``; ``starts`` are the times of all starts so far, in seconds of the same clock.
+    def decide(self, starts: Sequence[float], now: float, barren: int = 0) -> float | GiveUp:
+        """Seconds to wait until it is started again, after an unexpected end at ``now``.
 
+        ``starts`` are the times of all starts so far, in seconds of the same clock.
         ``barren``: how many starts in a row, this one among them, moved no shard.
         """
         recent = sum(now - start < self.window_s for start in starts)
@@ -44,5 +39,5 @@ class RestartPolicy(msgspec.Struct, frozen=True, kw_only=True):
             return GiveUp(barren, None)
         failures = max(recent, barren)
         if failures <= 1:
-            return Restart(0.0)
-        return Restart(min(self.longest_delay_s, self.first_delay_s * 2.0 ** (failures - 2)))
+            return 0.0
+        return min(self.longest_delay_s, self.first_delay_s * 2.0 ** (failures - 2))

@@ -112,8 +112,8 @@ class Supervisor:
                 if isinstance(decision, GiveUp):
                     log.error("the worker does not live: giving up", starts=decision.starts, within_s=decision.window_s)
                     return FAILED
-                log.warning("the worker died: starting it again", status=status, after_s=decision.delay_s)
-                self._rest(wake, decision.delay_s)
+                log.warning("the worker died: starting it again", status=status, after_s=decision)
+                self._rest(wake, decision)
         return self._exit_code()
 
     def _drain(self, life: Life, wake: int) -> int:
