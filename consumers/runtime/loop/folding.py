@@ -100,11 +100,11 @@ class Folding:
     def _fold(self, part: Sequence[Opened]) -> int:
         forgotten_before = self._state.forgotten_ids
         with self._blaming("fold", part[-1].end):
-            applied = self._state.apply(part)
+            found = self._state.apply(part)
         if (forgotten := self._state.forgotten_ids) != forgotten_before:
             self._log.warning("more event ids than fit: some are forgotten before their time", so_far=forgotten)
-        self._send(applied.rejections)
-        return applied.events
+        self._send(found.rejections)
+        return len(found.events) + len(found.rejections)
 
     def _send(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:

@@ -10,7 +10,7 @@ from clickstream.events import AnyEvent, Events
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
 from consumers.runtime.application import Fold, Inheritance
-from consumers.runtime.loop.decoding import Decoded, Home, Rejection, decode
+from consumers.runtime.loop.decoding import Decoded, Home, decode
 from consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
 from consumers.runtime.loop.opening import Opened
 from consumers.runtime.position import START, Position
@@ -26,13 +26,6 @@ class StoredState(msgspec.Struct, frozen=True, array_like=True):
     lateness: Buckets = {}
 
 
-class Applied(msgspec.Struct, frozen=True):
-    """What a slice came to: ``rejections`` of its events need a dead letter before the next commit."""
-
-    events: int
-    rejections: Sequence[Rejection] = ()
-
-
 class ShardState:
     """``state(p) = fold(events up to p)``, with the duplicates' ids and the counters that belong to the same position."""
 
@@ -46,8 +39,11 @@ class ShardState:
         self._home = Home(hash_range)
         self._range = hash_range
 
-    def apply(self, part: Sequence[Opened]) -> Applied:
-        """Fold what comes next: decode, refuse what is not at home here, drop duplicates, fold, move the position."""
+    def apply(self, part: Sequence[Opened]) -> Decoded:
+        """Fold what comes next: decode, refuse what is not at home here, drop duplicates, fold, move the position.
+
+        Returns all that stood in it; its ``rejections`` need a dead letter before the next commit.
+        """
         found = decode(part)
         mine = self._at_home(found)
         ours = self._not_for_others(mine)
@@ -65,7 +61,7 @@ class ShardState:
             watermark_ms=max(was.watermark_ms, max(occurred, default=0)),
             arrived_ms=max(was.arrived_ms, part[-1].record.approximate_arrival_timestamp),
         )
-        return Applied(len(found.events) + len(found.rejections), found.rejections)
+        return found
 
     @property
     def forgotten_ids(self) -> int:

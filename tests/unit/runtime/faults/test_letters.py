@@ -201,5 +201,6 @@ def test_no_bytes_can_end_the_reader(batch: list[bytes]) -> None:
     heard_of = len(found.events) + len(found.rejections)
     assert heard_of >= len(batch), "of each record at least one event or letter; of one with line breaks, several"
     state = ShardState("counting", CountingFold(), WHOLE_SPACE)
-    assert state.apply(list(opened(records))).events == heard_of
+    applied = state.apply(list(opened(records)))
+    assert len(applied.events) + len(applied.rejections) == heard_of
     state.snapshot()
