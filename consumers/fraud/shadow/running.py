@@ -15,7 +15,8 @@ from consumers.fraud.crossing.freshness import OtherShards
 from consumers.fraud.needs import DECISIONS, OUTCOMES
 from consumers.fraud.shadow.opinion_items import PARTITIONS, Opinion, opinions_of, window
 from consumers.fraud.shadow.sink import name_of
-from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
+from consumers.runtime.worker.daemon import folder_of, forked, run
+from consumers.runtime.worker.properties import WorkerPlan
 
 _LOOK_S = 0.5
 

@@ -12,7 +12,7 @@ from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
 from consumers.needs import applications
-from consumers.runtime.worker.properties import MOST_RECORDS, InitialPosition, Retrieval, parse, render
+from consumers.runtime.worker.properties import MOST_RECORDS, InitialPosition, Retrieval, WorkerPlan, derive, parse, render
 
 #: A worker id names files and stands in KCL's tables.
 _WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -87,7 +87,7 @@ def worker(
     """
     from clickstream.aws import Clients
     from consumers.runtime.state import streams
-    from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
+    from consumers.runtime.worker.daemon import folder_of, forked, run
 
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
@@ -109,7 +109,7 @@ def worker(
         overrides={} if overrides is None else _own_properties(overrides),
     )
     if print_properties:
-        click.echo(render(plan.properties(settings)), nl=False)
+        click.echo(render(derive(plan, settings)), nl=False)
         return 0
     logs.to_stderr(_level(settings))
     return run(plan, settings)

@@ -4,12 +4,11 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from clickstream.aws import Clients
@@ -23,8 +22,7 @@ from clickstream.telemetry import emf
 from consumers.runtime.state import streams
 from consumers.runtime.worker import java, leases
 from consumers.runtime.worker.java import LOCALE, command_line
-from consumers.runtime.worker.properties import MOST_RECORDS, SHUTDOWN_GRACE_MS, InitialPosition, Retrieval, derive, render
-from consumers.runtime.worker.restarts import RestartPolicy
+from consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
 from consumers.runtime.worker.supervisor import Processes, Supervisor
 from consumers.runtime.worker.worker_lock import lock
 
@@ -35,44 +33,6 @@ _JVM_END_S = 10.0
 #: A worker that lived for so long did not die of what it was given at its start: on a quiet shard the count begins anew.
 STEADY_S = 600.0
 _SHARD_SH = Path(__file__).with_name("shard.sh")
-
-
-class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
-    """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
-
-    command: tuple[str, ...]
-    companion: tuple[str, ...] | None = None
-    requests: Path | None = None
-    """A directory for the two to talk in."""
-
-
-class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that decides what a worker does."""
-
-    application: str
-    """The KCL application, which is also its lease table."""
-    worker_id: str
-    shards: ShardProcesses
-    retrieval: Retrieval = "polling"
-    initial_position: InitialPosition = "TRIM_HORIZON"
-    max_records: int = MOST_RECORDS
-    restarts: RestartPolicy = RestartPolicy()
-    tables: tuple[str, ...] = ()
-    """Tables that the shard processes need; a missing one is reported before anything starts."""
-    overrides: Mapping[str, str] = {}
-    """Properties by a person's own hand: they win."""
-
-    def properties(self, settings: Settings) -> dict[str, str]:
-        derived = derive(
-            settings,
-            application=self.application,
-            worker_id=self.worker_id,
-            command=self.shards.command,
-            retrieval=self.retrieval,
-            initial_position=self.initial_position,
-            max_records=self.max_records,
-        )
-        return derived | dict(self.overrides)
 
 
 def run(plan: WorkerPlan, settings: Settings) -> int:
@@ -90,7 +50,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
     try:
         _prepare_requests(plan.shards.requests)
         properties = folder / f"{plan.worker_id}.properties"
-        _write_private(properties, render(plan.properties(settings)))
+        _write_private(properties, render(derive(plan, settings)))
         with translated("DynamoDB"):
             seeded = leases.prepare(
                 plan.application,

@@ -1,4 +1,4 @@
-"""The ``.properties`` of one KCL worker as a value: each setting of the MultiLangDaemon, and its reason.
+"""What one KCL worker is to do, and its ``.properties`` as a value: each setting of the MultiLangDaemon, and its reason.
 
 Pure: the same arguments give the same text. No credential is ever among the values, since the Java side finds them as the AWS
 CLI does. Keys that KCL does not know it ignores in silence, so every key here was checked against the setters of KCL 3.1.3.
@@ -7,11 +7,15 @@ CLI does. Keys that KCL does not know it ignores in silence, so every key here w
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import msgspec
+
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
+from consumers.runtime.worker.restarts import RestartPolicy
 
 Retrieval = Literal["polling", "fanout"]
 InitialPosition = Literal["TRIM_HORIZON", "LATEST"]
@@ -23,29 +27,46 @@ SHUTDOWN_GRACE_MS = 30_000
 MOST_RECORDS = 10_000
 
 
-def derive(
-    settings: Settings,
-    *,
-    application: str,
-    worker_id: str,
-    command: Sequence[str],
-    retrieval: Retrieval = "polling",
-    initial_position: InitialPosition = "TRIM_HORIZON",
-    max_records: int = MOST_RECORDS,
-) -> dict[str, str]:
-    """The properties of a worker of the KCL application ``application``, whose shard processes ``command`` starts.
+class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
+    """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
+
+    command: tuple[str, ...]
+    companion: tuple[str, ...] | None = None
+    requests: Path | None = None
+    """A directory for the two to talk in."""
+
+
+class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that decides what a worker does."""
+
+    application: str
+    """The KCL application, which is also its lease table."""
+    worker_id: str
+    shards: ShardProcesses
+    retrieval: Retrieval = "polling"
+    initial_position: InitialPosition = "TRIM_HORIZON"
+    max_records: int = MOST_RECORDS
+    restarts: RestartPolicy = RestartPolicy()
+    tables: tuple[str, ...] = ()
+    """Tables that the shard processes need; a missing one is reported before anything starts."""
+    overrides: Mapping[str, str] = {}
+    """Properties by a person's own hand: they win."""
+
+
+def derive(plan: WorkerPlan, settings: Settings) -> dict[str, str]:
+    """The properties of a worker of this plan.
 
     docs/decisions/0005 has the measurements behind the delays.
     """
     properties = {
-        "applicationName": application,
+        "applicationName": plan.application,
         "streamName": settings.stream,
         "regionName": settings.region,
-        "workerId": worker_id,
-        "executableName": executable_name(command),
+        "workerId": plan.worker_id,
+        "executableName": executable_name(plan.shards.command),
         "processingLanguage": f"python/{sys.version_info.major}.{sys.version_info.minor}",
         "AwsCredentialsProvider": "DefaultCredentialsProvider",
-        "initialPositionInStream": initial_position,
+        "initialPositionInStream": plan.initial_position,
         # an empty batch is the idle tick on which a shard flushes effects and moves its watermark
         "callProcessRecordsEvenForEmptyRecordList": "true",
         # Turns KCL's own hash range filter off for good. The filter asks ListShards when its cache cannot answer, and when that
@@ -61,7 +82,7 @@ def derive(
         # how often a child shard looks whether its parents are done (KCL: 10000)
         "parentShardPollIntervalMillis": "1000",
         "shutdownGraceMillis": str(SHUTDOWN_GRACE_MS),
-        **_retrieval(retrieval, application, max_records),
+        **_retrieval(plan),
     }
     for service, key in (("kinesis", "kinesisEndpoint"), ("dynamodb", "dynamoDBEndpoint")):
         if (url := settings.endpoint(service)) is not None:
@@ -71,17 +92,17 @@ def derive(
         properties |= {"metricsLevel": "NONE", "shardSyncIntervalMillis": "1000"}
     else:
         properties["metricsLevel"] = "SUMMARY"
-    return properties
+    return properties | dict(plan.overrides)
 
 
-def _retrieval(retrieval: Retrieval, application: str, max_records: int) -> dict[str, str]:
-    if retrieval == "fanout":
-        return {"retrievalMode": "FANOUT", "fanoutConfig.consumerName": application}
+def _retrieval(plan: WorkerPlan) -> dict[str, str]:
+    if plan.retrieval == "fanout":
+        return {"retrievalMode": "FANOUT", "fanoutConfig.consumerName": plan.application}
     return {
         "retrievalMode": "POLLING",
         # the biggest part of put-to-effect latency under polling; KCL raises anything below 200
         "idleTimeBetweenReadsInMillis": "250",
-        "maxRecords": str(max_records),
+        "maxRecords": str(plan.max_records),
     }
 
 

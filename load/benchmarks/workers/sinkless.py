@@ -16,7 +16,7 @@ from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
 from consumers.runtime.application import Application, Fold, Sink
 from consumers.runtime.position import Position
-from consumers.runtime.worker import child, daemon, zygote
+from consumers.runtime.worker import child, daemon, properties, zygote
 from consumers.runtime.worker.parent_death import end_with_parent
 
 
@@ -47,8 +47,8 @@ def work(application: str) -> int:
     directory = daemon.folder_of(settings) / f"{name}-1.shards"
     forked = daemon.forked(application, directory)
     companion = (sys.executable, "-m", "load.benchmarks.workers.sinkless", "zygote", application, str(directory))
-    shards = daemon.ShardProcesses(command=forked.command, companion=companion, requests=directory)
-    return daemon.run(daemon.WorkerPlan(application=name, worker_id=f"{name}-1", shards=shards), settings)
+    shards = properties.ShardProcesses(command=forked.command, companion=companion, requests=directory)
+    return daemon.run(properties.WorkerPlan(application=name, worker_id=f"{name}-1", shards=shards), settings)
 
 
 def fork(application: str, directory: Path) -> int:

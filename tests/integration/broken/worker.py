@@ -9,7 +9,8 @@ import structlog
 
 from clickstream.platform import SHARDS
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
+from consumers.runtime.worker.daemon import folder_of, forked, run
+from consumers.runtime.worker.properties import WorkerPlan
 
 
 def main(variant: str) -> int:

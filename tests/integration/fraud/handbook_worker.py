@@ -7,7 +7,8 @@ import sys
 import structlog
 
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import WorkerPlan, folder_of, forked, run
+from consumers.runtime.worker.daemon import folder_of, forked, run
+from consumers.runtime.worker.properties import WorkerPlan
 from tests.integration.fraud.handbook_stream import NAME
 
 

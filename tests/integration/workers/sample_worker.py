@@ -9,8 +9,8 @@ from typing import cast
 import structlog
 
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import ShardProcesses, WorkerPlan, run
-from consumers.runtime.worker.properties import Retrieval
+from consumers.runtime.worker.daemon import run
+from consumers.runtime.worker.properties import Retrieval, ShardProcesses, WorkerPlan
 
 
 def worker(worker_id: str, notes: str, loop: str, retrieval: str = "polling") -> int:

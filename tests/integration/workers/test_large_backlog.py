@@ -14,7 +14,7 @@ from clickstream.aws import Clients
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from consumers.runtime.worker import java, leases
-from consumers.runtime.worker.properties import derive, render
+from consumers.runtime.worker.properties import ShardProcesses, WorkerPlan, derive, render
 from infra.local import resources
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
@@ -48,9 +48,9 @@ def test_a_backlog_of_the_largest_records_on_all_shards_does_not_end_the_jvm(set
             clients.kinesis.put_record(StreamName=settings.stream, Data=data, PartitionKey="a", ExplicitHashKey=home)
     leases.prepare("large", "1", shards, clients)
     (tmp_path / "child.py").write_text(CHILD)
-    command = [sys.executable, str(tmp_path / "child.py"), str(tmp_path)]
+    shards_of = ShardProcesses(command=(sys.executable, str(tmp_path / "child.py"), str(tmp_path)))
     file = tmp_path / "large.properties"
-    file.write_text(render(derive(settings, application="large", worker_id="1", command=command)))
+    file.write_text(render(derive(WorkerPlan(application="large", worker_id="1", shards=shards_of), settings)))
     with (tmp_path / "log").open("w") as log:
         daemon = subprocess.Popen(
             java.command_line(java.find(settings), file),

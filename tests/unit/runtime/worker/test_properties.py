@@ -14,7 +14,17 @@ from hypothesis import strategies as st
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 from consumers.runtime.worker import java
-from consumers.runtime.worker.properties import MOST_RECORDS, Retrieval, derive, executable_name, is_local, parse, render
+from consumers.runtime.worker.properties import (
+    MOST_RECORDS,
+    Retrieval,
+    ShardProcesses,
+    WorkerPlan,
+    derive,
+    executable_name,
+    is_local,
+    parse,
+    render,
+)
 
 LOCAL = Settings(endpoint_url="http://127.0.0.1:4566")
 AWS = Settings(region="eu-central-1")
@@ -40,14 +50,14 @@ public class Echo {
 
 
 def derived(settings: Settings, retrieval: Retrieval = "polling", max_records: int = MOST_RECORDS) -> dict[str, str]:
-    return derive(
-        settings,
+    plan = WorkerPlan(
         application="shop-analytics",
         worker_id="shop-analytics-1",
-        command=["/opt/python", "-m", "child"],
+        shards=ShardProcesses(command=("/opt/python", "-m", "child")),
         retrieval=retrieval,
         max_records=max_records,
     )
+    return derive(plan, settings)
 
 
 def test_both_endpoints_follow_the_settings() -> None:
