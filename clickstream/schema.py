@@ -55,10 +55,7 @@ def breaking_changes(old: Schema, new: Schema) -> list[str]:
 #: (keyword, its value) → why it was right to narrow a field to it within a version.
 TIGHTENED: dict[tuple[str, Any], str] = {
     ("pattern", KEY_PATTERN): "an id with a control character broke the subjects of messages and could collide in joined keys",
-    (
-        "minimum",
-        EARLIEST_MS,
-    ): "an earlier time was seconds or an unset clock, and each hour was a file of the archive",
+    ("minimum", EARLIEST_MS): "an earlier time was seconds or an unset clock, and each hour was a file of the archive",
 }
 #: What says something to people alone.
 _SAID = {"default", "description"}
@@ -101,18 +98,13 @@ def show() -> None:
 def check() -> None:
     """Compare the code's schema with the checked-in file; exit 1 on a difference, naming what would break."""
     old = checked_in()
+    write_it = f"clickstream schema show > clickstream/schemas/events-v{SCHEMA_VERSION}.json"
     if not old:
-        raise UserMistake(
-            f"no schema file for version {SCHEMA_VERSION}",
-            hint=f"clickstream schema show > clickstream/schemas/events-v{SCHEMA_VERSION}.json",
-        )
+        raise UserMistake(f"no schema file for version {SCHEMA_VERSION}", hint=write_it)
     if breaking := breaking_changes(json.loads(old), generate()):
         raise UserMistake(
             f"breaking: {'; '.join(breaking)}", hint="raise LATEST in clickstream/upcasting.py and add a step there"
         )
     if old != rendered():
-        raise UserMistake(
-            "the checked-in schema is behind the code (compatibly)",
-            hint=f"clickstream schema show > clickstream/schemas/events-v{SCHEMA_VERSION}.json",
-        )
+        raise UserMistake("the checked-in schema is behind the code (compatibly)", hint=write_it)
     click.echo(f"schema version {SCHEMA_VERSION}: the code and the checked-in file agree", err=True)

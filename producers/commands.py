@@ -61,7 +61,8 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     started = monotonic()
     with lines.opened(file) as source:
         if dry_run:
-            _check(source, tally)
+            for line in _reported(source, tally):
+                tally.sent += not isinstance(line.event, Rejected)
         else:
             _put(source, tally, rate, Limits(records=None if aggregate else "single"))
     tally.seconds = round(monotonic() - started, 3)
@@ -74,11 +75,6 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
         ctx.exit(1)
     if tally.rejected:
         ctx.exit(SOME_REJECTED)
-
-
-def _check(source: lines.Source, tally: Tally) -> None:
-    for line in _reported(source, tally):
-        tally.sent += not isinstance(line.event, Rejected)
 
 
 def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
@@ -94,7 +90,7 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
             if isinstance(line.event, Rejected):
                 continue
             if rate is not None:
-                _wait_until(started + tally.sent / rate)
+                sleep(max(0.0, started + tally.sent / rate - monotonic()))
             try:
                 publisher.put_raw(line.event.user_id, line.data)
             except Rejected as error:
@@ -105,12 +101,6 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
         counters = publisher.counters
     for name in ("delivered", "failed", "records", "throttled", "retried", "mispredicted", "reput"):
         setattr(tally, name, getattr(counters, name))
-
-
-def _wait_until(moment: float) -> None:
-    wait = moment - monotonic()
-    if wait > 0:
-        sleep(wait)
 
 
 def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:

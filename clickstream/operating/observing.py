@@ -60,7 +60,7 @@ def look(
     before = table.read()
     arrived = {shard.shard_id: _arrived(clients.kinesis, settings.stream, shard, window_s, sleep) for shard in shards}
     sleep(interval_s)
-    readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, _now_ms())
+    readers = readers_of(before, table.read(), {shard.shard_id for shard in shards}, time.time_ns() // 1_000_000)
     return Situation(
         on_demand=summary.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
         shards=tuple(load_of(shard, arrived[shard.shard_id]) for shard in shards),
@@ -186,7 +186,3 @@ def _day(clients: Clients, settings: Settings) -> tuple[float, float] | None:
         )["Datapoints"]
     sums = [point["Sum"] for point in points]
     return (sum(sums) / 86_400, max(sums) / 3600) if sums else None
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

@@ -16,9 +16,6 @@ from consumers.runtime.position import Position
 if TYPE_CHECKING:
     from consumers.analytics.views import Wait
 
-#: Only ids of this version hold the time when they were made.
-_VERSION_7 = "7"
-
 Fate = Literal["takes effect", "duplicate", "rejected", "not at home"]
 State = Literal["processed", "waiting", "dead-lettered", "not for it", "not reading"]
 
@@ -129,7 +126,7 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 def made_at(event_id: str) -> int | None:
     """The time in a UUIDv7, milliseconds since the epoch; None for any other id."""
     digits = event_id.replace("-", "")
-    if len(digits) != 32 or digits[12] != _VERSION_7:
+    if len(digits) != 32 or digits[12] != "7":
         return None
     try:
         return int(digits[:12], 16)

@@ -20,23 +20,19 @@ def lock(path: Path) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     deadline = time.monotonic() + _PATIENCE_S
-    while not _try(fd):
-        if time.monotonic() > deadline:
-            holder = path.read_text().strip()
-            os.close(fd)
-            raise UserMistake(
-                f"worker {path.stem} is already running" + (f" (pid {holder})" if holder else ""),
-                hint="give this one an id of its own: clickstream worker APP -w ID",
-            )
-        time.sleep(0.05)
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                holder = path.read_text().strip()
+                os.close(fd)
+                raise UserMistake(
+                    f"worker {path.stem} is already running" + (f" (pid {holder})" if holder else ""),
+                    hint="give this one an id of its own: clickstream worker APP -w ID",
+                ) from None
+            time.sleep(0.05)
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
-
-
-def _try(fd: int) -> bool:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
