@@ -211,15 +211,15 @@ class KinesisPublisher:
             with self._lock:
                 self._core.on_result(action, result, monotonic())
                 return self._after()
-        try:
+        shards = None
+        # one that fails is asked for again; if it never comes, the events that wait for it expire and are reported
+        with suppress(ClickstreamError):
             shards = list_shards(self._client, self._stream)
-        except ClickstreamError:
-            # it is asked for again; if it never comes, the events that wait for it expire and are reported
-            with self._lock:
-                self._core.on_shard_map_failed(monotonic())
-                return self._after()
         with self._lock:
-            self._core.on_shard_map(shards, monotonic())
+            if shards is None:
+                self._core.on_shard_map_failed(monotonic())
+            else:
+                self._core.on_shard_map(shards, monotonic())
             return self._after()
 
     def _after(self) -> list[Settled]:

@@ -67,11 +67,7 @@ class SeenEvents:
         self._advance(generation)
         envelopes = Events.of(events).envelopes
         ids, users = all_kept(envelopes.event_ids), all_kept(envelopes.user_ids, kept_user)
-        if len(self._now) + len(ids) > self._full:
-            events, ids, users = self._one_by_one(events, ids, users)
-            self._changes.append(SeenChunk(generation, users, ids))
-            return events
-        if not self._all_taken_in(ids, users):
+        if len(self._now) + len(ids) > self._full or not self._all_taken_in(ids, users):
             events, ids, users = self._one_by_one(events, ids, users)
         self._changes.append(SeenChunk(generation, users, ids))
         return events
