@@ -186,7 +186,8 @@ MALFORMED: Spoilers = {
         event.user_id,
         events.encode(msgspec.structs.replace(event, occurred_at=event.occurred_at + _DAY_MS)),
     ),
-    "foreign key": lambda event, encoded: (f"not-{event.user_id}", encoded),
+    # a record of its own, as another program puts it: with a line feed our publisher gives it no company
+    "foreign key": lambda event, encoded: (f"not-{event.user_id}", encoded + b"\n"),
 }
 #: Those that a collector sees: it makes the partition key itself.
 AT_THE_DOOR: Spoilers = {name: spoil for name, spoil in MALFORMED.items() if name != "foreign key"}

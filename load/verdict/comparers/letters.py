@@ -29,28 +29,28 @@ def compare(
 ) -> Compared:
     """Letters that arrived before ``started_ms``, and those of other applications, are left out."""
     compared = Compared()
-    expected = Counter((each.key, each.digest) for each in rejected)
-    paths = {(each.key, each.digest): each.path for each in rejected if each.path}
+    # not by the partition key: a line among others has none of its own
+    expected = Counter(each.digest for each in rejected)
+    keys_of = {each.digest: each.key for each in rejected}
+    paths = {each.digest: each.path for each in rejected if each.path}
     messages = [each for each in letters if each.arrived_ms >= started_ms and each.application in applications]
     once = {(each.application, each.shard, each.position): each for each in messages}
     for application in applications:
         own = [each for each in once.values() if each.application == application]
-        found = Counter((each.partition_key, digest(each.data)) for each in own)
+        found = Counter(digest(each.data) for each in own)
         missing, strange = expected - found, found - expected
         compared.compared += expected.total()
         compared.lost += missing.total()
         compared.duplicated += strange.total()
         if missing:
-            keys = [key for key, _ in missing.elements()]
+            keys = [keys_of[each] for each in missing.elements()]
             compared.problems.append(f"{application}: {missing.total():,} bad records have no dead letter: of {some(keys)}")
         if strange:
-            named = [
-                f"{each.partition_key} ({each.reason})" for each in own if (each.partition_key, digest(each.data)) in strange
-            ]
+            named = [f"{each.position} ({each.reason})" for each in own if digest(each.data) in strange]
             compared.problems.append(
                 f"{application}: {strange.total():,} dead letters of records that were events, or were sent once: {some(named)}"
             )
-        misplaced = [each for each in own if not each.path.startswith(paths.get((each.partition_key, digest(each.data)), ""))]
+        misplaced = [each for each in own if not each.path.startswith(paths.get(digest(each.data), ""))]
         compared.wrong += len(misplaced)
         if misplaced:
             named = [f"{each.reason} at {each.path}" for each in misplaced]

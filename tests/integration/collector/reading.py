@@ -1,10 +1,8 @@
-"""What is in a stream: by aws-kinesis-agg, and as the analytics application's own state counts it."""
+"""What is in a stream: by the simulator's oracle, and as the analytics application's own state counts it."""
 
 from __future__ import annotations
 
-import base64
 import json
-import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,11 +14,12 @@ from consumers.runtime.loop.opening import opened
 from consumers.runtime.loop.wire import Record
 from consumers.runtime.state.shard_state import ShardState
 from tests.integration.publisher.stream import open_shards, records
+from tests.simulation.fleet.lines import read
 
 
-def raw(settings: Settings) -> list[bytes]:
-    """The data of every Kinesis record, as it lies there."""
-    return [record["Data"] for _, record in _raw(settings)]
+def lines(settings: Settings) -> list[bytes]:
+    """Everything in the stream's records, unpacked."""
+    return [line.data for _, record in _raw(settings) for line in read(record["PartitionKey"], record["Data"]).lines]
 
 
 def _raw(settings: Settings) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -31,30 +30,19 @@ def _raw(settings: Settings) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
 
 
 def user_records(settings: Settings) -> dict[str, list[Record]]:
-    """Shard → user records in order, as KCL would hand them over."""
-    path = sys.path[:]
-    from aws_kinesis_agg.deaggregator import iter_deaggregate_records  # it puts its own folder on the path
-
-    sys.path[:] = path
+    """Shard → its records in order, as KCL hands over what is no aggregate."""
     found: dict[str, list[Record]] = {}
     for shard, record in _raw(settings):
-        for each in iter_deaggregate_records([record], data_format="Boto3"):
-            user = each["kinesis"]
-            found.setdefault(shard["ShardId"], []).append(
-                Record(
-                    base64.b64decode(user["data"]) if "subSequenceNumber" in user else user["data"],
-                    user["partitionKey"],
-                    record["SequenceNumber"],
-                    user.get("subSequenceNumber", 0),
-                    int(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
-                )
-            )
+        arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
+        found.setdefault(shard["ShardId"], []).append(
+            Record(record["Data"], record["PartitionKey"], record["SequenceNumber"], 0, arrived_ms)
+        )
     return found
 
 
 def event_ids(settings: Settings) -> set[str]:
     """The ids of the events in the stream."""
-    return {json.loads(record.data)["event_id"] for users in user_records(settings).values() for record in users}
+    return {json.loads(line)["event_id"] for line in lines(settings)}
 
 
 def counted(settings: Settings) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from clickstream.settings import Settings
 from producers.client import CollectorClient
 from tests.integration.collector.conftest import inject, with_stream
 from tests.integration.collector.processes import Running, collector, kinesis
-from tests.integration.collector.reading import counted, event_ids, raw
+from tests.integration.collector.reading import counted, event_ids, lines
 from tests.integration.publisher.stream import open_shards
 from tests.unit.collector.conftest import event, purchase
 
@@ -248,5 +248,5 @@ def test_a_canary_is_in_no_log_and_no_record(settings: Settings) -> None:
         log = server.log.read_bytes()
     assert event_ids(settings) == {"e-1", "e-2"}
     for secret in (card, mail, address, key, "127.0.0.1"):
-        assert all(secret.encode() not in data for data in raw(settings))
+        assert all(secret.encode() not in line for line in lines(settings))
         assert secret == "127.0.0.1" or secret.encode() not in log

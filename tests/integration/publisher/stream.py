@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import sys
 import time
 import zlib
@@ -75,7 +76,12 @@ def members(record: dict[str, Any]) -> list[tuple[str, bytes]]:
         data = zlib.decompress(data, 31)
     if not data.endswith(b"\n"):
         return [(record["PartitionKey"], data)]
-    return [(line.partition(b":")[2].decode(), line) for line in data[:-1].split(b"\n")]
+    return [(_user(line), line) for line in data[:-1].split(b"\n")]
+
+
+def _user(line: bytes) -> str:
+    """Of a shop's event, or of one that ``event`` made."""
+    return str(json.loads(line)["user_id"]) if line.startswith(b"{") else line.partition(b":")[2].decode()
 
 
 def records(kinesis: Any, stream: str, shard_id: str) -> Iterator[dict[str, Any]]:

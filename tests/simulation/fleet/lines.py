@@ -73,7 +73,7 @@ def _refuse(constant: str) -> None:
 
 
 def _text(data: bytes) -> bytes | None:
-    """None when it is damaged, cut short, followed by more, or too large; or an empty frame, which is as good as damaged."""
+    """None when it is damaged, cut short, followed by more, or too large; or empty, which is as good as damaged."""
     if data.startswith(_ZSTD):
         return _inflated_zstd(data)
     if data.startswith(_GZIP):
@@ -100,4 +100,4 @@ def _inflated_gzip(data: bytes) -> bytes | None:
         text = member.decompress(data, MOST_BYTES + 1)
     except zlib.error:
         return None
-    return text if member.eof and not member.unused_data and len(text) <= MOST_BYTES else None
+    return text if text and member.eof and not member.unused_data and len(text) <= MOST_BYTES else None
