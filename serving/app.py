@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 
 import structlog
 from starlette.applications import Starlette
@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
+from clickstream.web.listening import LOOPBACK_NAMES
 from consumers.explain.views import Life
 from serving import metrics
 from serving.api import openapi
@@ -22,15 +23,15 @@ from serving.api.fraud import Risk
 from serving.api.recommendations import Visitors
 from serving.api.routes import Readers, json, offered, routes
 from serving.login import Login, LoginPage, LoginRequired
+from serving.pages import feeds as live_feeds
 from serving.pages import frame
 from serving.pages.explain import page as explain_page
-from serving.pages.feeds import Feeds
 from serving.pages.live import PERIOD_S, Feed, Live, reason
 from serving.pages.now.spans import DEFAULT, span
 from serving.pages.recommendations.picture import OffersAndClicks
 from serving.progress import ProgressReader
 from serving.read_model import Clock, ReadModel
-from serving.security import HEADERS, LOOPBACK_HOSTS, Security
+from serving.security import HEADERS, Security
 
 log = structlog.get_logger()
 #: Older than this, the last successful read of the stores no longer counts as ready.
@@ -43,7 +44,7 @@ def create_app(
     *,
     monotonic: Clock = lambda: time.monotonic_ns() // 1_000_000,
     title: str = "clickstream",
-    hosts: Set[str] | None = LOOPBACK_HOSTS,
+    hosts: Set[str] | None = LOOPBACK_NAMES,
     period_s: float = PERIOD_S,
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
@@ -69,7 +70,7 @@ def create_app(
         searches=None if lives is None else Searches(lives),
     )
     operations = offered(readers)
-    feeds = Feeds(readers, offers, clock, title=title, period_s=period_s)
+    feeds = live_feeds.feeds_of(readers, offers, clock, title=title, period_s=period_s)
     own = _Own(clock, feeds)
     absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None}
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
@@ -77,7 +78,7 @@ def create_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        reading = asyncio.create_task(feeds.run())
+        reading = asyncio.create_task(live_feeds.run(feeds))
         try:
             yield
         finally:
@@ -117,12 +118,17 @@ def create_app(
         },
         lifespan=lifespan,
     )
-    app.state.end_streams = feeds.close
+
+    def end_streams() -> None:
+        for feed in feeds.values():
+            feed.broadcast.close()
+
+    app.state.end_streams = end_streams
     return app
 
 
 class _Own:
-    def __init__(self, clock: Clock, feeds: Feeds) -> None:
+    def __init__(self, clock: Clock, feeds: Mapping[str, Live]) -> None:
         self._clock = clock
         self._feeds = feeds
 
@@ -134,26 +140,22 @@ class _Own:
 
     async def readyz(self, request: Request) -> Response:
         """The stores answered lately; if not, the answer says that the stores are the cause."""
-        reader = self._feeds.pipeline
+        reader = self._feeds["pipeline"]
         if reader.read_at_ms is not None and self._clock() - reader.read_at_ms <= READY_MS:
             return json({"status": "ready", "read_at": reader.read_at_ms})
         reason = reader.problem or "not read yet"
         return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": reader.read_at_ms}, 503)
 
     async def live(self, request: Request) -> Response:
-        feed = self._feed(request)
-        if feed.broadcast.closed:
-            raise HTTPException(503, "the live feed has ended; the server's log says why")
-        return Feed(feed.broadcast)
-
-    def _feed(self, request: Request) -> Live:
         name = request.path_params["feed"]
         if name == "now":
             name = f"now/{span(request.query_params.get('range', DEFAULT)).name}"
-        try:
-            return self._feeds[name]
-        except KeyError as error:
-            raise HTTPException(404, "there is no such feed") from error
+        if name not in self._feeds:
+            raise HTTPException(404, "there is no such feed")
+        broadcast = self._feeds[name].broadcast
+        if broadcast.closed:
+            raise HTTPException(503, "the live feed has ended; the server's log says why")
+        return Feed(broadcast)
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

@@ -48,7 +48,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
     from clickstream.telemetry import logs
-    from clickstream.web.listening import is_loopback, listen, url
+    from clickstream.web.listening import LOOPBACK_NAMES, is_loopback, listen, url
     from clickstream.web.server import Server
     from consumers.analytics.views import Aggregates
     from consumers.explain.views import Explainer
@@ -56,7 +56,6 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from consumers.recommendations.views import Recommendations
     from serving.app import create_app
     from serving.login import LEAST_CHARACTERS, client_keys, new_token
-    from serving.security import LOOPBACK_HOSTS
 
     local = is_loopback(host)
     if not local and not allow_remote:
@@ -84,7 +83,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         Aggregates(clients, surroundings),
         clock=lambda: time.time_ns() // 1_000_000,
         title=surroundings.name,
-        hosts=LOOPBACK_HOSTS if local else None,
+        hosts=LOOPBACK_NAMES if local else None,
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
         lives=Explainer(clients, surroundings).life,

@@ -6,6 +6,9 @@ import socket
 
 from clickstream.errors import UserMistake
 
+#: By which a request for this machine alone may name it: another name means that a web page has pointed its own at us.
+LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
 
 def listen(host: str, port: int, *, backlog: int = 128) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises UserMistake when it cannot be had."""
@@ -32,6 +35,13 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def host_name(header: str) -> str:
+    """The name in a ``Host`` header, without its port or the brackets of an IPv6 address."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0].lower()
 
 
 def url(listener: socket.socket) -> str:

@@ -28,11 +28,10 @@ class HitRate(msgspec.Struct, frozen=True, kw_only=True):
     popular_hits: int = 0
 
     def __add__(self, other: "HitRate") -> "HitRate":
-        return HitRate(
-            clicks=self.clicks + other.clicks,
-            hits=self.hits + other.hits,
-            popular_hits=self.popular_hits + other.popular_hits,
-        )
+        return HitRate(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+    def __sub__(self, other: "HitRate") -> "HitRate":
+        return HitRate(**{name: getattr(self, name) - getattr(other, name) for name in self.__struct_fields__})
 
 
 class Offer(msgspec.Struct, frozen=True):

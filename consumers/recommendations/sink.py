@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
+import msgspec
+
 from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
@@ -109,9 +111,7 @@ class RecommendationsTable:
         return {
             "subject": {"S": table_items.HIT_RATE},
             "part": {"S": self._shard_id},
-            "clicks": {"N": str(hit_rate.clicks)},
-            "hits": {"N": str(hit_rate.hits)},
-            "popular_hits": {"N": str(hit_rate.popular_hits)},
+            **{name: {"N": str(count)} for name, count in msgspec.structs.asdict(hit_rate).items()},
         }
 
     def _stored_hit_rate(self) -> tuple[HitRate, Position]:

@@ -22,7 +22,7 @@ from consumers.recommendations import NAME, table_items
 from consumers.recommendations.needs import OFFERS
 from consumers.recommendations.offers import LENGTH, HitRate, is_due
 from models import recommender
-from models.recommender.model import Model, Recommended, Recommender, Seen, decode
+from models.recommender.model import Recommended, Recommender, Seen, decode
 from models.recommender.queries import query_of
 from models.registry.following import LOOK_EVERY_MS, Followed
 from models.registry.s3 import Registry
@@ -58,49 +58,11 @@ class RecommendationsView(msgspec.Struct, frozen=True, kw_only=True):
     made_at: int | None = None
 
 
-class SessionRecommender:
-    """Answers for a session that the asker tells, from the model that serves: nothing is stored, nobody need be known.
-
-    Follows the registry on a thread of its own, so that an answer never waits for a load. Ask from one thread.
-
-    ``clock_ms``: the wall clock.
-    """
-
-    def __init__(self, model: Followed[Model], clock_ms: Callable[[], int]) -> None:
-        self._model = model
-        self._clock_ms = clock_ms
-        self._looked_ms: int | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._looking: Future[None] | None = None
-        self._serving: tuple[Recommender, str] | None = None
-
-    def of(self, viewed: Sequence[str], count: int, without: Set[str]) -> tuple[list[Recommended], str] | None:
-        """Items for who has viewed these (the latest last), and the model's version; None while there is no model.
-
-        Raises what a look at the registry raised, if that was a bug.
-        """
-        self._look_if_due()
-        if self._serving is None:
-            return None
-        recommender, version = self._serving
-        return recommender.recommend([Seen(item) for item in viewed], count, without), version
-
-    def _look_if_due(self) -> None:
-        if self._looking is not None and self._looking.done():
-            self._looking.result()
-            self._looking = None
-        now_ms = self._clock_ms()
-        if self._looking is None and is_due(self._looked_ms, now_ms, LOOK_EVERY_MS):
-            self._looked_ms = now_ms
-            self._looking = self._thread.submit(self._look, now_ms)
-
-    def _look(self, now_ms: int) -> None:
-        if self._model.look(now_ms) and self._model.value is not None and self._model.version is not None:
-            self._serving = Recommender.of(self._model.value), self._model.version
-
-
 class Recommendations:
-    """Answers from the recommendations table. Raises RetryLater when DynamoDB does not answer, Missing without the table."""
+    """Answers from the recommendations table. Raises RetryLater when DynamoDB does not answer, Missing without the table.
+
+    ``clock_ms``: the wall clock. Sessions that the asker tells are answered by the model that serves.
+    """
 
     def __init__(
         self,
@@ -112,8 +74,12 @@ class Recommendations:
         self._dynamodb = clients.dynamodb
         self._table = OFFERS.of(settings)
         self._inventory = inventory(clients, settings)
-        model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
-        self._answers = SessionRecommender(model, clock_ms)
+        self._model = Followed(Registry(clients.s3, MODELS.of(settings)), recommender.NAME, decode)
+        self._clock_ms = clock_ms
+        self._looked_ms: int | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._looking: Future[None] | None = None
+        self._serving: tuple[Recommender, str] | None = None
 
     def of(self, user_id: str, *, count: int = LENGTH, without: Set[str] = frozenset()) -> RecommendationsView:
         """At most ``count`` items, none sold out and none of ``without``; filled up with what is popular."""
@@ -144,16 +110,30 @@ class Recommendations:
     ) -> RecommendationsView | None:
         """For who has viewed these (the latest last), worked out here and now; None before any model was loaded.
 
-        Does not block: models are loaded on a thread beside. Ask from one thread.
+        Does not block: models are loaded on a thread beside. Ask from one thread. Raises what a look at the registry raised,
+        if that was a bug.
         """
-        answer = self._answers.of(viewed, count, without)
-        if answer is None:
+        self._look_if_due()
+        if self._serving is None:
             return None
-        items, version = answer
+        recommender, version = self._serving
+        items = recommender.recommend([Seen(item) for item in viewed], count, without)
         return RecommendationsView(user_id="", personal=True, items=items, version=version)
 
+    def _look_if_due(self) -> None:
+        if self._looking is not None and self._looking.done():
+            self._looking.result()
+            self._looking = None
+        now_ms = self._clock_ms()
+        if self._looking is None and is_due(self._looked_ms, now_ms, LOOK_EVERY_MS):
+            self._looked_ms = now_ms
+            self._looking = self._thread.submit(self._look, now_ms)
+
+    def _look(self, now_ms: int) -> None:
+        if self._model.look(now_ms) and self._model.value is not None and self._model.version is not None:
+            self._serving = Recommender.of(self._model.value), self._model.version
+
     def sold_out(self) -> frozenset[str]:
-        """Products that the inventory has none of."""
         return self._inventory.sold_out()
 
     def hit_rate(self) -> HitRate:

@@ -93,7 +93,6 @@ class Engine:
         self._next_step_ms = 0
 
     def observe(self, kind: str, time_ms: int, row: Row) -> None:
-        """Take a row into the histories."""
         self._take(kind, time_ms, row, Numbers(row))
 
     def observer(self, kind: str) -> Callable[[str, int], None]:

@@ -10,12 +10,11 @@ from math import fsum
 from operator import itemgetter
 from typing import NamedTuple
 
-from models.features.definitions import Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+from models.features.definitions import HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
 from models.features.history import Layout
 
 #: Histories expire in steps of this part of their reach.
 _STEPS = 16
-_MS_PER_HOUR = 3_600_000
 _DAY_HOURS = 24
 #: 1970-01-01 was a Thursday.
 _WEEKDAY_OF_EPOCH = 3
@@ -198,11 +197,11 @@ def vector_plan(features: FeatureSet, missing: Collection[str] = ()) -> VectorPl
 
 
 def _hour(time_ms: int) -> float:
-    return float(time_ms // _MS_PER_HOUR % _DAY_HOURS)
+    return float(time_ms // HOUR_MS % _DAY_HOURS)
 
 
 def _weekday(time_ms: int) -> float:
-    return float((time_ms // _MS_PER_HOUR // _DAY_HOURS + _WEEKDAY_OF_EPOCH) % 7)
+    return float((time_ms // HOUR_MS // _DAY_HOURS + _WEEKDAY_OF_EPOCH) % 7)
 
 
 #: Numbers out of a time (ms, UTC), see :class:`models.features.definitions.Calendar.Part`.

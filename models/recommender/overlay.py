@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.recommender.clicks import Clicks
+from models.recommender.clicks import Clicks, group
 from models.recommender.index import build
-from models.recommender.model import Model, Recommender
+from models.recommender.model import Model, Recommender, train
 from models.recommender.parameters import Parameters
 from models.recommender.scoring import Neighbourhood
 
@@ -76,11 +76,5 @@ class Overlay:
         )
 
 
-def _empty() -> Model:
-    nothing = Clicks([], np.zeros(1, np.int32), np.empty(0, np.int32), np.empty(0, np.float64), 0.0)
-    parameters = Parameters()
-    return Model([], build(nothing, parameters), parameters, 0.0)
-
-
 #: The model of a shop that has none yet.
-EMPTY = _empty()
+EMPTY = train(group(()), Parameters())

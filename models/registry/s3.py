@@ -9,6 +9,7 @@ A version never changes. The pointer moves by a conditional put: of two people w
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from typing import Any
 
 import msgspec
 from botocore.exceptions import ClientError
@@ -124,13 +125,10 @@ class Registry:
         return self._move(model, Pointer(version=before, promoted_at=now_ms, previous=tuple(older)), etag)
 
     def _move(self, model: str, pointer: Pointer, etag: str | None) -> Pointer:
-        body, key = msgspec.json.encode(pointer), _pointer_key(model)
+        unmoved: Any = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
         with self._asked():
             try:
-                if etag is None:
-                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfNoneMatch="*")
-                else:
-                    self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, IfMatch=etag)
+                self._s3.put_object(Bucket=self._bucket, Key=_pointer_key(model), Body=msgspec.json.encode(pointer), **unmoved)
             except ClientError as error:
                 if error_code(error) not in _CONFLICTS:
                     raise

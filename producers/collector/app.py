@@ -45,8 +45,6 @@ log = structlog.get_logger()
 
 
 class Clocks(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the application gets the time from."""
-
     monotonic: Callable[[], float]
     """Seconds."""
     wall_ms: Callable[[], int]
@@ -161,7 +159,7 @@ class _Endpoints:
             received = self._received(body, form, sender, request, trace)
             # while Kinesis is waited for nothing larger is kept than the encoded events and what their senders will be told
             del body
-            if not lease.become(_memory(received)):
+            if not lease.grow(_memory(received) - lease.held):
                 raise busy()
             fates = await self._deliver([each.record for each in received if isinstance(each, Taken)])
         if trace is not None:

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from clickstream.settings import Settings
 
-_DEFAULT_KEYS = Path("collector-keys.json")
-
 
 @click.group(
     invoke_without_command=True, epilog="Example: clickstream collect --keys collector-keys.json --origin https://shop.example"
@@ -137,7 +135,7 @@ def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
 _KEYS = click.option(
     "--keys",
     "keys_file",
-    default=_DEFAULT_KEYS,
+    default=Path("collector-keys.json"),
     show_default=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file.",

@@ -43,22 +43,19 @@ class _Waiting:
             self.fates[index] = "delivered"
         elif isinstance(outcome.error, Rejected):
             self.fates[index] = outcome.error
-        if self._no_more():
+        if self.one_less():
             self._loop.call_soon_threadsafe(self.finish)
 
     def all_put(self) -> None:
-        if self._no_more():
+        if self.one_less():
             self.finish()
 
     def finish(self) -> None:
         if not self.done.done():  # the deadline may have come first
             self.done.set_result(None)
 
-    def not_put(self) -> None:
-        with self._lock:
-            self._outstanding -= 1
-
-    def _no_more(self) -> bool:
+    def one_less(self) -> bool:
+        """Whether that was the last."""
         with self._lock:
             self._outstanding -= 1
             return self._outstanding == 0
@@ -76,10 +73,10 @@ async def deliver(puts: Puts, records: Sequence[tuple[str, bytes]], timeout: flo
         try:
             puts.put_raw(key, data, partial(waiting.settled, index), timeout=0)
         except Rejected as error:
-            waiting.not_put()
+            waiting.one_less()
             waiting.fates[index] = error
         except RetryLater:
-            waiting.not_put()
+            waiting.one_less()
             break
     waiting.all_put()
     try:

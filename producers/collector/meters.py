@@ -44,13 +44,11 @@ class Meter:
         self._seconds = 0.0
 
     def request(self, status: int, seconds: float) -> None:
-        """One request for events was answered."""
         self._requests[status] += 1
         self._buckets[bisect_left(BOUNDS, seconds)] += 1
         self._seconds += seconds
 
     def events(self, answer: Answer) -> None:
-        """What its events came to."""
         self._accepted += answer.accepted
         self._rejected += answer.rejected
         self._retry += answer.retry

@@ -34,10 +34,6 @@ class Lease:
         self._budget = budget
         self.held = 0
 
-    def become(self, size: int) -> bool:
-        """Hold this much instead; False, and nothing changed, when there is not so much left."""
-        return self.grow(size - self.held)
-
     def grow(self, size: int) -> bool:
         """False, and nothing taken, when there is not so much left."""
         if self._budget.used + size > self._budget.size:

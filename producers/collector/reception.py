@@ -73,7 +73,8 @@ def _allowed(event: AnyEvent, now_ms: int) -> AnyEvent:
 
 def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
     """All problems at once where they can be told apart; else the one that stopped the decoder."""
-    kind = _kind(fields.get("type"))
+    tag = fields.get("type")
+    kind = _KINDS.get(tag) if isinstance(tag, str) else None
     found: list[Problem] = []
     if kind is not None:
         try:
@@ -81,23 +82,14 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
         except InvalidEvent:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:
-            problems = _problems(latest, kind, "$")
-            found = list(islice(problems, MOST_ERRORS)) or list(islice(_faults(latest, kind), MOST_ERRORS))
+            found = list(islice(_problems(latest, kind, "$"), MOST_ERRORS))
+            if not found:
+                event: Any = msgspec.convert(latest, kind)
+                found = [Problem(path, reason) for reason, path in islice(events.faults(event), MOST_ERRORS)]
     return found or [Problem(first.path, first.reason)]
 
 
-def _faults(latest: dict[str, Any], kind: type[Event]) -> Iterator[Problem]:
-    """Of an event whose fields are of the right types."""
-    event: Any = msgspec.convert(latest, kind)
-    for reason, path in events.faults(event):
-        yield Problem(path, reason)
-
-
 _KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in events.EVENT_TYPES}
-
-
-def _kind(tag: object) -> type[Event] | None:
-    return _KINDS.get(tag) if isinstance(tag, str) else None
 
 
 class _Field(NamedTuple):

@@ -112,7 +112,6 @@ def alert(decision: Decision) -> Alert:
 
 
 def decided(minutes: Sequence[DecidedMinute], start_ms: int, end_ms: int) -> Decided:
-    """The minutes summed up."""
     return Decided(
         from_=start_ms,
         to=end_ms,

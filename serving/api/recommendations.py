@@ -7,7 +7,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -110,10 +110,6 @@ class Visitors:
         return recommendations(view)
 
 
-def _own_fresh_s(answer: Any) -> int | None:
-    return None if answer.personal else POPULAR_FOR_S
-
-
 COUNT = count("count", LENGTH, LENGTH, "items")
 WITHOUT = products("without", "product ids that cannot be had, with commas between", most=_MOST_WITHOUT)
 OF_VISITOR = Operation(
@@ -123,7 +119,7 @@ OF_VISITOR = Operation(
     RecommendationsAnswer,
     Visitors.of_visitor,
     (key("user_id", "user_id", "the visitor", place="path"), COUNT, WITHOUT),
-    caching=Caching(etag, _own_fresh_s),
+    caching=Caching(etag, lambda answer: None if answer.personal else POPULAR_FOR_S),
 )
 OF_SESSION = Operation(
     "/v1/recommendations",

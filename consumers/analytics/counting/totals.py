@@ -62,12 +62,6 @@ class Total:
         for mine, more in zip(self._rankings, other._rankings, strict=True):
             mine.merge(more)
 
-    def copy(self) -> "Total":
-        """Goes on apart from this one."""
-        copied = Total()
-        copied.merge(self)
-        return copied
-
     @property
     def events(self) -> int:
         return sum(self._events.values())

@@ -14,24 +14,14 @@ LABEL_DELAY_DAYS = 7
 WINDOWS_DAYS = (1, 7, 30)
 
 
-def _customer(name: str, days: int, aggregate: Aggregate, column: str = "") -> Rolling:
+def _of(track: str, name: str, days: int, aggregate: Aggregate, column: str = "", empty: float = math.nan) -> Rolling:
     return Rolling(
-        name=f"CUSTOMER_ID_{name}_{days}DAY_WINDOW",
-        track="customer",
+        name=f"{track.upper()}_ID_{name}_{days}DAY_WINDOW",
+        track=track,
         aggregate=aggregate,
         column=column,
         window_ms=days * DAY_MS,
-    )
-
-
-def _terminal(name: str, days: int, aggregate: Aggregate, column: str = "", empty: float = math.nan) -> Rolling:
-    return Rolling(
-        name=f"TERMINAL_ID_{name}_{days}DAY_WINDOW",
-        track="terminal",
-        aggregate=aggregate,
-        column=column,
-        window_ms=days * DAY_MS,
-        delay_ms=LABEL_DELAY_DAYS * DAY_MS,
+        delay_ms=LABEL_DELAY_DAYS * DAY_MS if track == "terminal" else 0,
         empty=empty,
     )
 
@@ -46,8 +36,8 @@ CUSTOMER = FeatureSet(
             feature
             for days in WINDOWS_DAYS
             for feature in (
-                _customer("NB_TX", days, Aggregate.COUNT),
-                _customer("AVG_AMOUNT", days, Aggregate.MEAN, "TX_AMOUNT"),
+                _of("customer", "NB_TX", days, Aggregate.COUNT),
+                _of("customer", "AVG_AMOUNT", days, Aggregate.MEAN, "TX_AMOUNT"),
             )
         ),
     ),
@@ -59,8 +49,8 @@ TERMINAL = FeatureSet(
         feature
         for days in WINDOWS_DAYS
         for feature in (
-            _terminal("NB_TX", days, Aggregate.COUNT),
-            _terminal("RISK", days, Aggregate.MEAN, "TX_FRAUD", empty=0.0),
+            _of("terminal", "NB_TX", days, Aggregate.COUNT),
+            _of("terminal", "RISK", days, Aggregate.MEAN, "TX_FRAUD", empty=0.0),
         )
     ),
 )
@@ -78,6 +68,6 @@ MODEL_FEATURES = FeatureSet(
     features=(
         Own(name="TX_AMOUNT", field="TX_AMOUNT"),
         *HANDBOOK.features,
-        *(_customer("AMOUNT_RATIO", days, Aggregate.RATIO, "TX_AMOUNT") for days in WINDOWS_DAYS),
+        *(_of("customer", "AMOUNT_RATIO", days, Aggregate.RATIO, "TX_AMOUNT") for days in WINDOWS_DAYS),
     ),
 )

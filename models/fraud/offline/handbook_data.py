@@ -32,23 +32,18 @@ PUBLISHED: dict[str, Published] = {
 }
 
 
-class Weeks(msgspec.Struct, frozen=True):
-    """Transactions with the features of :data:`models.fraud.offline.handbook.MODEL_FEATURES` and the data's own columns."""
+def weeks(datasets: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of training and of the test: transactions with :data:`MODEL_FEATURES` and the data's own columns.
 
-    train: pd.DataFrame
-    test: pd.DataFrame
-    """Without the cards that were known to be defrauded, see :func:`unknown_cards`."""
-
-
-def weeks(datasets: Path) -> Weeks:
-    """Raises Missing when the files are not there."""
+    The test is without the cards that were known to be defrauded. Raises Missing when the files are not there.
+    """
     folder = datasets / FOLDER
     try:
         train, test = (_with_ratios(pd.read_csv(folder / name)) for name in (_TRAIN, _TEST))
         delay = pd.read_csv(folder / _DELAY)
     except FileNotFoundError as error:
         raise Missing(f"no {error.filename}", hint="CLICKSTREAM_DATASETS names the folder of data sets") from error
-    return Weeks(train, unknown_cards(train, delay, test))
+    return train, unknown_cards(train, delay, test)
 
 
 def unknown_cards(train: pd.DataFrame, delay: pd.DataFrame, test: pd.DataFrame) -> pd.DataFrame:

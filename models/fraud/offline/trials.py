@@ -37,7 +37,6 @@ class Trial(msgspec.Struct, frozen=True):
 
 def handbook(datasets: Path, costs: Costs) -> Trial:
     """The book's train and test week, by the book's rule. Raises Missing."""
-    weeks = handbook_data.weeks(datasets)
     train, test = (
         Purchases(
             features=handbook_data.features(week),
@@ -47,7 +46,7 @@ def handbook(datasets: Path, costs: Costs) -> Trial:
             # the book's scenarios: 1 a high amount, 2 a compromised terminal, 3 a stolen card's data
             kinds=week["TX_FRAUD_SCENARIO"].map(lambda scenario: f"scenario {scenario}" if scenario else ""),
         )
-        for week in (weeks.train, weeks.test)
+        for week in handbook_data.weeks(datasets)
     )
     return _try(train, test, MODEL_FEATURES, costs)
 

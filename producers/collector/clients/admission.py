@@ -6,11 +6,10 @@ import msgspec
 from starlette.requests import Request
 
 from clickstream.token_bucket import TokenBucket
+from clickstream.web.listening import LOOPBACK_NAMES, host_name
 from producers.collector.answers import Refused
 from producers.collector.clients import addresses
-from producers.collector.clients.keys import ApiKey, KeyRing
-
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+from producers.collector.clients.keys import ApiKey, digest
 
 
 class Sender(msgspec.Struct, frozen=True):
@@ -31,9 +30,7 @@ class Admission:
     """Decides over a request by its head; the body is not read for one that is refused."""
 
     def __init__(self, keys: Iterable[ApiKey] | None, trusted: Sequence[addresses.Network], now: float) -> None:
-        keys = None if keys is None else list(keys)
-        self._ring = None if keys is None else KeyRing(keys)
-        self._buckets = {key.sha256: TokenBucket(key.rate, key.burst, now) for key in keys or ()}
+        self._known = None if keys is None else {key.sha256: (key, TokenBucket(key.rate, key.burst, now)) for key in keys}
         self._trusted = trusted
 
     def admit(self, request: Request, now: float) -> Sender:
@@ -41,13 +38,14 @@ class Admission:
         peer = request.client.host if request.client else ""
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))
         address = addresses.client(peer, forwarded, self._trusted)
-        if self._ring is None:
+        if self._known is None:
             self._local_only(request, address, forwarded)
             return Sender(str(address), relay=True, bucket=None)
-        key = self._ring.find(_presented(request))
-        if key is None:
+        # looked up by hash: how far a wrong key agrees with a right one cannot be seen in the time that this takes
+        found = self._known.get(digest(_presented(request)))
+        if found is None:
             raise Refused(401, "no API key, or one that is not known", "send the header `Authorization: Bearer KEY`")
-        bucket = self._buckets[key.sha256]
+        key, bucket = found
         if wait := bucket.wait_for(1, now):
             raise _over_rate(wait)
         return Sender("" if address is None else str(address), key.relay, bucket)
@@ -57,8 +55,7 @@ class Admission:
         if address is None or not address.is_loopback or (forwarded and not self._trusted):
             raise Refused(403, "this collector has no API keys, so it serves this machine alone", hint)
         # a foreign name means that some web page has pointed its own name at this machine
-        name = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
-        if name.strip("[]").lower() not in _LOOPBACK_NAMES:
+        if host_name(request.headers.get("host", "")) not in LOOPBACK_NAMES:
             raise Refused(403, "this collector has no API keys, so it answers to no other host name than localhost", hint)
 
 

@@ -16,8 +16,6 @@ _BYTES = 16
 
 
 class Fingerprints:
-    """Hashes under one secret."""
-
     def __init__(self, secret: bytes) -> None:
         if len(secret) < 16:
             raise ValueError("a hash key has at least 16 bytes")

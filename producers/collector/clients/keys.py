@@ -40,15 +40,6 @@ class _File(msgspec.Struct):
     keys: list[ApiKey] = []
 
 
-class KeyRing:
-    def __init__(self, keys: Iterable[ApiKey]) -> None:
-        self._by_hash = {key.sha256: key for key in keys}
-
-    def find(self, presented: str) -> ApiKey | None:
-        # looked up by hash: how far a wrong key agrees with a right one cannot be seen in the time that this takes
-        return self._by_hash.get(digest(presented))
-
-
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 

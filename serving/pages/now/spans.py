@@ -33,10 +33,6 @@ class Span(NamedTuple):
         return self.bar.ms
 
     @property
-    def row_ms(self) -> int:
-        return self.rows.ms
-
-    @property
     def length_ms(self) -> int:
         return self.bars * self.bar_ms
 

@@ -64,12 +64,12 @@ class Stretch:
     def read(self, rows: Rows, anchor_ms: int, ticks_ms: int) -> None:
         """Read what is due, if anything."""
         span, end = self.span, self.span.end(anchor_ms)
-        current = anchor_ms - anchor_ms % span.row_ms
+        current = anchor_ms - anchor_ms % span.rows.ms
         first = max(0, end - span.length_ms)
         settled, tail_from = self._settled, min(self._tail_from, current)
         begin = tail_from
         if settled is None or end != self._end or ticks_ms - self._all_read_at >= span.whole_ms:
-            settled, tail_from = Part(span.bar_ms), current - (span.tail - 1) * span.row_ms
+            settled, tail_from = Part(span.bar_ms), current - (span.tail - 1) * span.rows.ms
             begin = max(0, first - span.length_ms) if span.compared else first
         elif ticks_ms - self._read_at < span.newest_ms:
             return
@@ -83,7 +83,8 @@ class Stretch:
             self._settled, self._tail_from, self._all_read_at = settled, tail_from, ticks_ms
             self.before = before if span.compared else None
         self._tail, self._end, self._read_at = tail, end, ticks_ms
-        total = settled.total.copy()
+        total = Total()
+        total.merge(settled.total)
         total.merge(tail.total)
         self.total = total.view(span.sessions, end - span.length_ms, end, self._top)
 

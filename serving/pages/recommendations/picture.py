@@ -72,11 +72,7 @@ class Recommendations:
         if counts.last is not None and (ever.clicks < counts.last.clicks or counts.idle_ms(seen.ticks_ms) > OVER_MS):
             counts.clear()  # another count, or nobody looked for a while
         counts.add(seen.ticks_ms, ever)
-        lately = HitRate(
-            clicks=ever.clicks - counts.first.clicks,
-            hits=ever.hits - counts.first.hits,
-            popular_hits=ever.popular_hits - counts.first.popular_hits,
-        )
+        lately = ever - counts.first
         if counts.since_ms >= STEP_MS:
             self._line.add(seen.ticks_ms, seen.read_at, lately)
         return lately

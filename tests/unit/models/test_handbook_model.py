@@ -17,7 +17,10 @@ from models.fraud.costs import Costs
 from models.fraud.offline import handbook_data, training
 from models.fraud.offline.evaluation import card_precision, report
 from models.fraud.offline.handbook import HANDBOOK, MODEL_FEATURES
-from models.fraud.offline.handbook_data import Weeks, unknown_cards
+from models.fraud.offline.handbook_data import unknown_cards
+
+Weeks = tuple[pd.DataFrame, pd.DataFrame]
+"""Of training, and of the test."""
 
 
 @pytest.fixture(scope="module")
@@ -42,10 +45,10 @@ def test_known_cards_leave_the_test_day_by_day() -> None:
 def test_our_rule_is_the_books(weeks: Weeks) -> None:
     """The book's logistic regression, trained here on the book's features, comes out as the book says: .871, .606, .291."""
     inputs = ["TX_AMOUNT", *HANDBOOK.names]
-    book = make_pipeline(StandardScaler(), LogisticRegression(random_state=0)).fit(weeks.train[inputs], weeks.train["TX_FRAUD"])
-    scores = book.predict_proba(weeks.test[inputs])[:, 1]
-    frauds = weeks.test["TX_FRAUD"].to_numpy() == 1
-    precision = card_precision(scores, frauds, weeks.test["CUSTOMER_ID"], weeks.test["TX_TIME_DAYS"])
+    book = make_pipeline(StandardScaler(), LogisticRegression(random_state=0)).fit(weeks[0][inputs], weeks[0]["TX_FRAUD"])
+    scores = book.predict_proba(weeks[1][inputs])[:, 1]
+    frauds = weeks[1]["TX_FRAUD"].to_numpy() == 1
+    precision = card_precision(scores, frauds, weeks[1]["CUSTOMER_ID"], weeks[1]["TX_TIME_DAYS"])
     assert roc_auc_score(frauds, scores) == pytest.approx(0.871, abs=0.002)
     assert average_precision_score(frauds, scores) == pytest.approx(0.606, abs=0.002)
     assert precision == pytest.approx(0.291, abs=0.002)
@@ -54,20 +57,20 @@ def test_our_rule_is_the_books(weeks: Weeks) -> None:
 def test_our_model_is_better_than_each_published_one(weeks: Weeks) -> None:
     costs = Costs()
     trained = training.train(
-        handbook_data.features(weeks.train),
-        weeks.train["TX_FRAUD"] == 1,
-        weeks.train["CUSTOMER_ID"],
+        handbook_data.features(weeks[0]),
+        weeks[0]["TX_FRAUD"] == 1,
+        weeks[0]["CUSTOMER_ID"],
         MODEL_FEATURES,
         costs,
         seed=0,
     )
     model = scoring.decode(scoring.encode(trained.card, trained.trees))
     result = report(
-        model.score(handbook_data.features(weeks.test).to_numpy()),
-        weeks.test["TX_FRAUD"].to_numpy() == 1,
-        weeks.test["TX_AMOUNT"].to_numpy(),
-        weeks.test["CUSTOMER_ID"],
-        weeks.test["TX_TIME_DAYS"],
+        model.score(handbook_data.features(weeks[1]).to_numpy()),
+        weeks[1]["TX_FRAUD"].to_numpy() == 1,
+        weeks[1]["TX_AMOUNT"].to_numpy(),
+        weeks[1]["CUSTOMER_ID"],
+        weeks[1]["TX_TIME_DAYS"],
         trained.card.thresholds,
         costs,
     )
@@ -80,7 +83,7 @@ def test_our_model_is_better_than_each_published_one(weeks: Weeks) -> None:
 
 def test_ratios_to_the_customers_own_history(weeks: Weeks) -> None:
     """By hand for some rows: amount over the mean of the others, missing where there are none."""
-    rows = weeks.train.iloc[::5_000]
+    rows = weeks[0].iloc[::5_000]
     for days in (1, 7, 30):
         count = rows[f"CUSTOMER_ID_NB_TX_{days}DAY_WINDOW"].to_numpy()
         total = count * rows[f"CUSTOMER_ID_AVG_AMOUNT_{days}DAY_WINDOW"].to_numpy()

@@ -29,14 +29,14 @@ class Reader:
         if not self.shop.asked:
             return None
         ((_, start, end),) = self.shop.asked
-        return (end - start) // self.span.row_ms
+        return (end - start) // self.span.rows.ms
 
 
 @pytest.mark.parametrize("name", SPANS)
 def test_the_first_reading_is_of_all(name: str) -> None:
     reader = Reader(name)
     span = reader.span
-    assert reader.read(NOW, 1) == span.length_ms * (2 if span.compared else 1) // span.row_ms
+    assert reader.read(NOW, 1) == span.length_ms * (2 if span.compared else 1) // span.rows.ms
     bars = reader.stretch.bars()
     assert [bar.start for bar in bars] == list(range(bars[0].start, bars[0].start + span.length_ms, span.bar_ms))
     assert bars[-1].start <= NOW < bars[-1].start + span.bar_ms
