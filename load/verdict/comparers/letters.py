@@ -46,7 +46,7 @@ def compare(
             keys = [keys_of[each] for each in missing.elements()]
             compared.problems.append(f"{application}: {missing.total():,} bad records have no dead letter: of {some(keys)}")
         if strange:
-            named = [f"{each.position} ({each.reason})" for each in own if digest(each.data) in strange]
+            named = [f"{each.partition_key or each.position} ({each.reason})" for each in own if digest(each.data) in strange]
             compared.problems.append(
                 f"{application}: {strange.total():,} dead letters of records that were events, or were sent once: {some(named)}"
             )
