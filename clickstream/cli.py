@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
     "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
-    "tail": ("consumers.looking.tail:tail", "De-aggregated events of the stream as NDJSON."),
+    "tail": ("consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
     "up": ("infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
 }

@@ -18,7 +18,8 @@ from clickstream.errors import UserMistake
 DEFAULT_REGION = "us-east-1"
 
 OrderWorkflow = Literal["choreography", "orchestration"]
-RecordFormat = Literal["zstd", "gzip", "ndjson", "kpl"]
+Compression = Literal["zstd", "gzip", "ndjson"]
+RecordFormat = Literal[Compression, "kpl"]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):

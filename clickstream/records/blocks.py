@@ -7,7 +7,6 @@ makes no larger block, and a reader believes none.
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 import zstandard
@@ -16,8 +15,7 @@ from isal.igzip_lib import IsalError
 
 from clickstream.errors import Undecodable
 from clickstream.records.aggregation import is_aggregated
-
-Compression = Literal["zstd", "gzip", "ndjson"]
+from clickstream.settings import Compression
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 GZIP_MAGIC = b"\x1f\x8b"

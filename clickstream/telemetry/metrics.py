@@ -163,7 +163,7 @@ METRICS: dict[MetricName, Metric] = {
     ),
     "clickstream_publisher_records_total": Metric(
         says="Kinesis records accepted; delivered over records is the events per record",
-        advice="near 1 event per record under load: aggregation is off, and the shards' 1,000 records a second are the limit",
+        advice="near 1 event per record under load: events travel alone, and the shards' 1,000 records a second are the limit",
     ),
     "clickstream_publisher_bytes_total": Metric(
         says="data of those records",

@@ -46,7 +46,7 @@ def parse_since(text: str, now: datetime) -> Start:
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many events.")
 @click.option("--shard", help="Only this shard.")
 def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> None:
-    """De-aggregated events of the stream as NDJSON on stdout, each once; what is not an event is reported on stderr.
+    """Events of the stream as NDJSON on stdout, each once; what is not an event is reported on stderr.
 
     \b
     Example:

@@ -96,7 +96,9 @@ class KinesisPublisher:
         self.put_raw(event.user_id, written(event, time_ns() // 1_000_000), on_settled, timeout=timeout)
 
     def put_raw(self, key: str, data: bytes, on_settled: OnSettled | None = None, *, timeout: float | None = None) -> None:
-        """Accept an event for the stream; ``on_settled`` hears when Kinesis has it, or that it was given up.
+        """Accept an event of the user ``key``, by whom alone a reader finds its shard.
+
+        ``on_settled`` hears when Kinesis has it, or that it was given up.
 
         While the buffer is full the caller waits, at most ``timeout`` seconds (for ever when None, not at all when 0), then
         Throttled is raised. Raises TooLarge for an event over the record limit, InvalidEvent for an unusable key.

@@ -6,14 +6,11 @@ from typing import Literal
 import msgspec
 
 from clickstream.records import blocks
-from clickstream.records.aggregation import MAGIC, Aggregate
+from clickstream.records.aggregation import Aggregate, is_aggregated
 from clickstream.settings import RecordFormat
 
 Records = RecordFormat | Literal["single"]
 """How events travel: as the lines of a block, in a KPL aggregate, or each as a record of its own."""
-
-#: With one of these at its beginning a line would be taken for the beginning of something else.
-_MAGICS = (blocks.ZSTD_MAGIC, blocks.GZIP_MAGIC, MAGIC)
 
 
 class Member(msgspec.Struct, gc=False):
@@ -46,7 +43,7 @@ def together(members: Iterable[Member], records: Records, most_bytes: int, most_
 
 def _is_line(data: bytes) -> bool:
     """Whether a reader of a block would find exactly these bytes again."""
-    return bool(data) and not data.isspace() and not data.startswith(_MAGICS)
+    return bool(data) and not data.isspace() and not blocks.is_compressed(data) and not is_aggregated(data)
 
 
 def packed(members: Sequence[Member], records: Records) -> bytes:

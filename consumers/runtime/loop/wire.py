@@ -26,7 +26,7 @@ _SHORTEST = 16
 
 
 class Record(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """A user record, as KCL de-aggregated it."""
+    """What KCL hands on: a record, whose data may hold many events, or a member of a KPL aggregate."""
 
     data: bytes
     partition_key: str | None

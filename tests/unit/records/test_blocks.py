@@ -9,7 +9,8 @@ import pytest
 import zstandard
 
 from clickstream.errors import Undecodable
-from clickstream.records.blocks import MOST_BYTES, MOST_LINES, Compression, is_compressed, lines, pack, unpack
+from clickstream.records.blocks import MOST_BYTES, MOST_LINES, is_compressed, lines, pack, unpack
+from clickstream.settings import Compression
 
 EVENTS = [b'{"event_id":"%d","user_id":"someone","type":"page_view"}' % n for n in range(200)]
 COMPRESSIONS: list[Compression] = ["zstd", "gzip", "ndjson"]
