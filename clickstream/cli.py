@@ -13,23 +13,26 @@ import click
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "archive": ("consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
-    "collect": ("producers.collector.commands:collect", "The HTTP collector: POST /v1/events, answered when Kinesis has it."),
-    "dlq": ("consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
-    "explain": ("serving.explain:explain", "One event's whole life: put, processed, decided, dead-lettered."),
-    "load": ("load.commands:load", "Generate traffic, replay a file, verify the answers."),
-    "local": ("infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
-    "models": ("models.commands:models", "Train, evaluate, promote and roll back models."),
-    "orders": ("consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
-    "produce": ("producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
-    "report": ("serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
+    "archive": ("clickstream.consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
+    "collect": (
+        "clickstream.producers.collector.commands:collect",
+        "The HTTP collector: POST /v1/events, answered when Kinesis has it.",
+    ),
+    "dlq": ("clickstream.consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
+    "explain": ("clickstream.serving.explain:explain", "One event's whole life: put, processed, decided, dead-lettered."),
+    "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
+    "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
+    "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
+    "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
+    "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
+    "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
+    "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
     "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
-    "serve": ("serving.commands:serve", "The HTTP API and the dashboard."),
+    "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
-    "tail": ("consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
-    "up": ("infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
-    "worker": ("consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
+    "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
+    "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
+    "worker": ("clickstream.consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
 }
 
 

@@ -205,8 +205,8 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     rank: int = 1
     """Its place in lists of applications; equals are sorted by name."""
     effect: str = ""
-    """What ``explain`` finds of an event: a ``consumers.explain.effects.Look``."""
+    """What ``explain`` finds of an event: a ``clickstream.consumers.explain.effects.Look``."""
     comparer: str = ""
-    """What ``load verify`` compares with the ledger: a ``load.verdict.subjects.Compare``."""
+    """What ``load verify`` compares with the ledger: a ``clickstream.load.verdict.subjects.Compare``."""
     page: str = ""
-    """Its page in the dashboard: a ``serving.pages.frame.Page``."""
+    """Its page in the dashboard: a ``clickstream.serving.pages.frame.Page``."""

@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 
-import consumers
+from clickstream import consumers
 from clickstream.errors import UserMistake
 from clickstream.needs import Needs, Table
 from clickstream.settings import application_packages
@@ -39,7 +39,7 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
 @cache
 def _found(elsewhere: tuple[str, ...]) -> dict[str, Needs]:
-    here = [f"consumers.{each.name}" for each in iter_modules(consumers.__path__) if each.ispkg]
+    here = [f"{consumers.__name__}.{each.name}" for each in iter_modules(consumers.__path__) if each.ispkg]
     found = [_needs(package) for package in here if find_spec(f"{package}.needs")]
     for package in elsewhere:
         try:

@@ -1,4 +1,6 @@
-"""The CDK app: ``python -m infra.app STAGE`` writes a stage's stacks to ``cdk.out/STAGE``, without credentials or network.
+"""The CDK app.
+
+``python -m clickstream.infra.app STAGE`` writes a stage's stacks to ``cdk.out/STAGE``, without credentials or network.
 
 Stacks refer to each other by the names that Settings gives, so each can be deployed, and rolled back, by itself; the order of
 the first deployment is theirs below.
@@ -15,21 +17,21 @@ from aws_cdk import RemovalPolicy
 from aws_cdk.aws_elasticloadbalancingv2 import NetworkLoadBalancer
 from cdk_nag import AwsSolutionsChecks
 
-from consumers.needs import declared
-from infra import watching
-from infra.stacks.alarms import AlarmsStack
-from infra.stacks.autoscaler import AutoscalerStack
-from infra.stacks.catalogue import CatalogueStack
-from infra.stacks.delivery import DeliveryStack
-from infra.stacks.functions import FunctionsStack
-from infra.stacks.gateway import GatewayStack
-from infra.stacks.network import NetworkStack
-from infra.stacks.parts.scaling import ScalingStack
-from infra.stacks.stores import StoresStack
-from infra.stacks.stream import StreamStack
-from infra.stacks.web import WebStack
-from infra.stacks.workers import WorkersStack
-from infra.stages import STAGES, Stage, Upstream
+from clickstream.consumers.needs import declared
+from clickstream.infra import watching
+from clickstream.infra.stacks.alarms import AlarmsStack
+from clickstream.infra.stacks.autoscaler import AutoscalerStack
+from clickstream.infra.stacks.catalogue import CatalogueStack
+from clickstream.infra.stacks.delivery import DeliveryStack
+from clickstream.infra.stacks.functions import FunctionsStack
+from clickstream.infra.stacks.gateway import GatewayStack
+from clickstream.infra.stacks.network import NetworkStack
+from clickstream.infra.stacks.parts.scaling import ScalingStack
+from clickstream.infra.stacks.stores import StoresStack
+from clickstream.infra.stacks.stream import StreamStack
+from clickstream.infra.stacks.web import WebStack
+from clickstream.infra.stacks.workers import WorkersStack
+from clickstream.infra.stages import STAGES, Stage, Upstream
 
 RELEASES = "clickstream-releases"
 #: Access logs are let into their bucket by its policy, not by an ACL.

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import msgspec
 
+from clickstream.consumers.needs import OWNER_INDEX, applications, declared, lease_tables
 from clickstream.needs import DEPLOYMENT, Function, Grant
 from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings
-from consumers.needs import OWNER_INDEX, applications, declared, lease_tables
 
 _FANOUT = "KCL registers its consumer and subscribes, where a worker reads by enhanced fan-out"
 _BY_KCL = "KCL 3's own lease assignment, once the pin on KCL 2's way is lifted"

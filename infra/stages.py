@@ -6,7 +6,7 @@ import msgspec
 
 from clickstream.settings import Settings
 
-#: What KCL and the JVM may take from SIGTERM to the end is 40 s (consumers.runtime.worker.daemon); a test compares.
+#: What KCL and the JVM may take from SIGTERM to the end is 40 s (clickstream.consumers.runtime.worker.daemon); a test compares.
 STOP_TIMEOUT_S = 60
 
 

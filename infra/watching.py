@@ -6,10 +6,10 @@ Thresholds come from what the platform promises (docs/explanation/delivery.md), 
 from __future__ import annotations
 
 from clickstream import platform
+from clickstream.consumers.needs import applications, declared
+from clickstream.infra.stages import Stage
 from clickstream.needs import Alarm
 from clickstream.telemetry.emf import NAMESPACE, name_of
-from consumers.needs import applications, declared
-from infra.stages import Stage
 
 
 def lag_query(stage: Stage, application: str) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from load.driving.command import run
-from load.replay.command import replay
-from load.traffic.history.command import history
-from load.verdict.command import verify
+from clickstream.load.driving.command import run
+from clickstream.load.replay.command import replay
+from clickstream.load.traffic.history.command import history
+from clickstream.load.verdict.command import verify
 
 
 @click.group()

@@ -14,18 +14,18 @@ from clickstream import platform
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
-    from models.registry.manifest import Description
-    from models.registry.s3 import Registry
+    from clickstream.models.registry.manifest import Description
+    from clickstream.models.registry.s3 import Registry
 
 #: Model → its verbs → the module with a command of that name. By name: what runs on the stream is above models.
 MODELS: Mapping[str, Mapping[str, str]] = {
     "fraud": {
-        "train": "models.fraud.commands",
-        "evaluate": "models.fraud.commands",
-        "shadow": "consumers.fraud.commands",
-        "label": "consumers.fraud.commands",
+        "train": "clickstream.models.fraud.commands",
+        "evaluate": "clickstream.models.fraud.commands",
+        "shadow": "clickstream.consumers.fraud.commands",
+        "label": "clickstream.consumers.fraud.commands",
     },
-    "recommender": {"train": "models.recommender.commands", "evaluate": "models.recommender.commands"},
+    "recommender": {"train": "clickstream.models.recommender.commands", "evaluate": "clickstream.models.recommender.commands"},
 }
 
 
@@ -134,7 +134,7 @@ def publish(
     model: str, files: Mapping[str, bytes], description: Description, *, promoted: bool, dry_run: bool, as_json: bool
 ) -> None:
     """The end of every ``train``: store the version, unless it is a dry run, and print its name or its manifest."""
-    from models.registry.manifest import manifest_of
+    from clickstream.models.registry.manifest import manifest_of
 
     now_ms = _now_ms()
     if dry_run:
@@ -153,7 +153,7 @@ def _now_ms() -> int:
 
 def _registry() -> Registry:
     from clickstream.aws import Clients
-    from models.registry.s3 import Registry
+    from clickstream.models.registry.s3 import Registry
 
     settings = from_env()
     return Registry(Clients(settings).s3, platform.MODELS.of(settings))

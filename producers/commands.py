@@ -12,13 +12,13 @@ import click
 import msgspec
 
 from clickstream.errors import Rejected
+from clickstream.producers import lines
+from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from producers import lines
-from producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
-    from producers.publisher.puts import Failed
+    from clickstream.producers.publisher.puts import Failed
 
 SOME_REJECTED = 3
 """Exit code: done, but some input was rejected."""
@@ -79,7 +79,7 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
 
 def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
     # boto3 is not imported for --dry-run
-    from producers.publisher.kinesis import KinesisPublisher
+    from clickstream.producers.publisher.kinesis import KinesisPublisher
 
     def on_failed(failed: Failed) -> None:
         click.echo(shown(f"failed: event of user {failed.key}: {failed.error}"), err=True)

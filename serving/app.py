@@ -13,25 +13,25 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 
+from clickstream.consumers.explain.views import Life
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
+from clickstream.serving import metrics
+from clickstream.serving.api import openapi
+from clickstream.serving.api.explain import Searches
+from clickstream.serving.api.fraud import Risk
+from clickstream.serving.api.recommendations import Visitors
+from clickstream.serving.api.routes import Readers, json, offered, routes
+from clickstream.serving.login import Login, LoginPage, LoginRequired
+from clickstream.serving.pages import feeds as live_feeds
+from clickstream.serving.pages import frame
+from clickstream.serving.pages.explain import page as explain_page
+from clickstream.serving.pages.live import PERIOD_S, Feed, Live, reason
+from clickstream.serving.pages.now.spans import DEFAULT, span
+from clickstream.serving.pages.recommendations.picture import OffersAndClicks
+from clickstream.serving.progress import ProgressReader
+from clickstream.serving.read_model import Clock, ReadModel
+from clickstream.serving.security import HEADERS, Security
 from clickstream.web.listening import LOOPBACK_NAMES
-from consumers.explain.views import Life
-from serving import metrics
-from serving.api import openapi
-from serving.api.explain import Searches
-from serving.api.fraud import Risk
-from serving.api.recommendations import Visitors
-from serving.api.routes import Readers, json, offered, routes
-from serving.login import Login, LoginPage, LoginRequired
-from serving.pages import feeds as live_feeds
-from serving.pages import frame
-from serving.pages.explain import page as explain_page
-from serving.pages.live import PERIOD_S, Feed, Live, reason
-from serving.pages.now.spans import DEFAULT, span
-from serving.pages.recommendations.picture import OffersAndClicks
-from serving.progress import ProgressReader
-from serving.read_model import Clock, ReadModel
-from serving.security import HEADERS, Security
 
 log = structlog.get_logger()
 #: Older than this, the last successful read of the stores no longer counts as ready.

@@ -47,15 +47,15 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.consumers.analytics.views import Aggregates
+    from clickstream.consumers.explain.views import Explainer
+    from clickstream.consumers.fraud.views import Decisions
+    from clickstream.consumers.recommendations.views import Recommendations
+    from clickstream.serving.app import create_app
+    from clickstream.serving.login import LEAST_CHARACTERS, client_keys, new_token
     from clickstream.telemetry import logs
     from clickstream.web.listening import LOOPBACK_NAMES, is_loopback, listen, url
     from clickstream.web.server import Server
-    from consumers.analytics.views import Aggregates
-    from consumers.explain.views import Explainer
-    from consumers.fraud.views import Decisions
-    from consumers.recommendations.views import Recommendations
-    from serving.app import create_app
-    from serving.login import LEAST_CHARACTERS, client_keys, new_token
 
     local = is_loopback(host)
     if not local and not allow_remote:
@@ -108,9 +108,9 @@ def _require_tables(clients: Clients, settings: Settings) -> None:
 
     Raises Missing, and RetryLater when DynamoDB cannot be asked.
     """
+    from clickstream.consumers.analytics.needs import AGGREGATES
     from clickstream.failures.outages import asked
     from clickstream.platform import SHARDS
-    from consumers.analytics.needs import AGGREGATES
 
     place = settings.endpoint("dynamodb") or f"AWS in {settings.region}"
     for table in (SHARDS.of(settings), AGGREGATES.of(settings)):

@@ -5,7 +5,7 @@ import time
 import click
 import msgspec
 
-from serving.ids import Id
+from clickstream.serving.ids import Id
 
 
 @click.command()
@@ -40,11 +40,11 @@ def explain(
       clickstream explain order-page-17 --user u000123 --since "2h ago" --json
     """
     from clickstream.aws import Clients
+    from clickstream.consumers.explain.views import Explainer, Limit, Stretch
+    from clickstream.serving.moments import parse_moment
+    from clickstream.serving.pages.explain import life as life_text
     from clickstream.settings import from_env
     from clickstream.terminal import shown
-    from consumers.explain.views import Explainer, Limit, Stretch
-    from serving.moments import parse_moment
-    from serving.pages.explain import life as life_text
 
     now_ms = time.time_ns() // 1_000_000
     within = None

@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from serving.pages import frame
-from serving.security import FORM_POLICY
+from clickstream.serving.pages import frame
+from clickstream.serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"
 #: How long a person stays in.

@@ -8,11 +8,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from clickstream.consumers.analytics.views import ShardProgress
 from clickstream.errors import ClickstreamError
+from clickstream.serving.read_model import Clock, ReadModel
 from clickstream.telemetry import prometheus
 from clickstream.telemetry.metrics import BOUNDS, SHARD_COUNTERS, Histogram, Sample
-from consumers.analytics.views import ShardProgress
-from serving.read_model import Clock, ReadModel
 
 
 def route(views: ReadModel, clock: Clock) -> Route:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from clickstream.consumers.analytics.views import NAME, ShardProgress, completeness
 from clickstream.progress.completeness import Completeness
-from consumers.analytics.views import NAME, ShardProgress, completeness
-from serving.read_model import Clock, ReadModel
-from serving.speeds import Meter, Rate, Speed
+from clickstream.serving.read_model import Clock, ReadModel
+from clickstream.serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250

@@ -6,21 +6,21 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates, Granularity, complete_to
+from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
 from clickstream.progress.completeness import Completeness
+from clickstream.serving.api.aggregates import AGGREGATES, Window
+from clickstream.serving.api.aggregates import Aggregates as Answer
+from clickstream.serving.api.aggregates import aggregates as answer
+from clickstream.serving.api.command_line import described, json_option, option
+from clickstream.serving.api.operation import FROM, TO
+from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
+from clickstream.serving.api.recommendations import recommendations as recommended
+from clickstream.serving.ids import Id
+from clickstream.serving.moments import iso, parse_moment
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from consumers.analytics.views import Aggregates, Granularity, complete_to
-from consumers.recommendations.views import Recommendations
-from serving.api.aggregates import AGGREGATES, Window
-from serving.api.aggregates import Aggregates as Answer
-from serving.api.aggregates import aggregates as answer
-from serving.api.command_line import described, json_option, option
-from serving.api.operation import FROM, TO
-from serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
-from serving.api.recommendations import recommendations as recommended
-from serving.ids import Id
-from serving.moments import iso, parse_moment
 
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
 
@@ -147,7 +147,7 @@ def decision(event_id: str, as_json: bool) -> None:
       clickstream query decision 0193f0a2-7c1e-7d3b-9a41-5f2c8e6b7d10 --json
     """
     # the model's libraries cost half a second to import, which the other queries do not pay
-    from consumers.fraud import views
+    from clickstream.consumers.fraud import views
 
     settings = from_env()
     decisions = views.Decisions(Clients(settings), settings)
@@ -184,7 +184,7 @@ def sql(statement: str, as_json: bool) -> None:
     Example:
       clickstream query sql "SELECT type, count(*) FROM events WHERE date = '2026-11-24' GROUP BY type ORDER BY 2 DESC"
     """
-    from consumers.archive.views import Archive
+    from clickstream.consumers.archive.views import Archive
 
     settings = from_env()
     answer = Archive(Clients(settings), settings).query(statement)

@@ -1,9 +1,9 @@
-"""What the pages and the API read. ``consumers.analytics.views.Aggregates`` is one; tests have theirs."""
+"""What the pages and the API read. ``clickstream.consumers.analytics.views.Aggregates`` is one; tests have theirs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
-from consumers.analytics.views import RowContent, ShardProgress, WindowView
+from clickstream.consumers.analytics.views import RowContent, ShardProgress, WindowView
 
 Clock = Callable[[], int]
 """Milliseconds: since the epoch, or of a monotonic clock."""

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local import resources, stack
 from clickstream.settings import Settings, from_env
-from infra.local import resources, stack
 
 ROOT = Path(__file__).parent.parent
 _OURS = ("CLICKSTREAM_DATASETS", "CLICKSTREAM_LOCAL_DIR")

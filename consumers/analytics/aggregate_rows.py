@@ -4,9 +4,9 @@ import zlib
 
 import msgspec
 
-from consumers.analytics.counting.partial import Partial
-from consumers.analytics.counting.tally import Tally, foremost
-from consumers.analytics.windows import HOUR, Window
+from clickstream.consumers.analytics.counting.partial import Partial
+from clickstream.consumers.analytics.counting.tally import Tally, foremost
+from clickstream.consumers.analytics.windows import HOUR, Window
 
 #: DynamoDB's limit for an item is 400 KiB, keys and attribute names included.
 MOST_BYTES = 390 * 1024

@@ -26,12 +26,12 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from clickstream.consumers.analytics.aggregate_rows import Row, row
+from clickstream.consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
+from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
+from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Events
-from consumers.analytics.aggregate_rows import Row, row
-from consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
-from consumers.analytics.counting.sessions import Sessions, SessionsState
-from consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
-from consumers.runtime.application import Inheritance
 
 #: Hours hold many keys: without a flush their rows are due with every tenth commit only.
 HOURS_EVERY = 10
@@ -67,7 +67,7 @@ class _Accumulator:
 
 
 class AnalyticsFold:
-    """See ``consumers.runtime.application.Fold``."""
+    """See ``clickstream.consumers.runtime.application.Fold``."""
 
     def __init__(self, shard_id: str) -> None:
         self._shard_id = shard_id

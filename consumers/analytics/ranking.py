@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from consumers.analytics.aggregate_rows import Leaders
-from consumers.analytics.counting.tally import leaders
+from clickstream.consumers.analytics.aggregate_rows import Leaders
+from clickstream.consumers.analytics.counting.tally import leaders
 
 
 class Top(msgspec.Struct, frozen=True):

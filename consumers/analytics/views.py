@@ -6,20 +6,20 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.aws.items import query
+from clickstream.consumers.analytics import NAME, aggregate_rows, windows
+from clickstream.consumers.analytics.aggregate_rows import RowContent
+from clickstream.consumers.analytics.counting.totals import Funnel, Total, WindowView, answer
+from clickstream.consumers.analytics.counting.uniques import Estimate
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.ranking import Top
+from clickstream.consumers.analytics.windows import MINUTE_MS, Granularity
+from clickstream.consumers.explain.life import Effect, Put
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked, translated
 from clickstream.progress.completeness import Completeness
 from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
-from consumers.analytics import NAME, aggregate_rows, windows
-from consumers.analytics.aggregate_rows import RowContent
-from consumers.analytics.counting.totals import Funnel, Total, WindowView, answer
-from consumers.analytics.counting.uniques import Estimate
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.ranking import Top
-from consumers.analytics.windows import MINUTE_MS, Granularity
-from consumers.explain.life import Effect, Put
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [

@@ -1,12 +1,12 @@
 """The analytics application, as the consumer runtime runs it."""
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics import NAME
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.sink import AggregatesTable
+from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.settings import Settings
-from consumers.analytics import NAME
-from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.sink import AggregatesTable
-from consumers.runtime.application import Sink, Wiring
 
 
 def _open_sink(_: str, clients: Clients, settings: Settings) -> Sink:

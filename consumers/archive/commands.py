@@ -4,11 +4,11 @@ import click
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive import NAME
+from clickstream.consumers.archive.needs import ARCHIVE
 from clickstream.errors import Missing
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings, from_env
-from consumers.archive import NAME
-from consumers.archive.needs import ARCHIVE
 
 
 @click.group()
@@ -26,7 +26,7 @@ def compact(dry_run: bool, as_json: bool) -> None:
     With --json: {"applied": bool, "merges": [{"target": key, "sources": [key, ...]}], "deleted": [key, ...]}
     """
     try:
-        from consumers.archive.compaction import Compactor, Merging, plan
+        from clickstream.consumers.archive.compaction import Compactor, Merging, plan
     except ImportError as error:
         raise Missing(f"{error.name} is not installed", hint="pip install 'clickstream[archive]'") from error
 

@@ -7,12 +7,12 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.aws.boto_types import S3Client
+from clickstream.consumers.archive import parquet
+from clickstream.consumers.archive.names import Name, covered, stored
+from clickstream.consumers.archive.sink import EVENTS
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
-from consumers.archive import parquet
-from consumers.archive.names import Name, covered, stored
-from consumers.archive.sink import EVENTS
 
 #: Query engines like files of about this size; a file that has it is left alone.
 TARGET_BYTES = 128 * 1024 * 1024

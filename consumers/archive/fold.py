@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, encode
-from consumers.runtime.application import Inheritance
 
 #: A chunk is full with so many events, or bytes of JSON: what a shard holds in memory. Files are named by the chunk's number,
 #: so reading a stream again with other sizes needs another bucket.
@@ -58,7 +58,7 @@ class Lines(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ArchiveFold:
-    """See ``consumers.runtime.application.Fold``; its effects are :class:`Part`."""
+    """See ``clickstream.consumers.runtime.application.Fold``; its effects are :class:`Part`."""
 
     def __init__(self, *, chunk_events: int = CHUNK_EVENTS, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._chunk_events = chunk_events

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from clickstream.aws.boto_types import S3Client
-from consumers.archive.fold import HOUR_MS
+from clickstream.consumers.archive.fold import HOUR_MS
 
 _KEY = re.compile(r"date=(\d{4}-\d\d-\d\d)/hour=(\d\d)/(shardId-\d+)\.(\d{8,})-(\d{8,})\.parquet")
 

@@ -1,14 +1,14 @@
 """What the archive needs and offers."""
 
+from clickstream.consumers.archive import NAME
 from clickstream.needs import Access, Bucket, Needs
-from consumers.archive import NAME
 
 #: Every event once, as Parquet.
 ARCHIVE = Bucket("archive")
 
 NEEDS = Needs(
     name=NAME,
-    wiring="consumers.archive.wiring",
+    wiring="clickstream.consumers.archive.wiring",
     buckets=(ARCHIVE,),
     worker=Access(
         (ARCHIVE.objects("date=", "GetObject PutObject"),),
@@ -16,5 +16,5 @@ NEEDS = Needs(
     ),
     starts_with_up=False,
     rank=0,
-    comparer="load.verdict.subjects:archive",
+    comparer="clickstream.load.verdict.subjects:archive",
 )

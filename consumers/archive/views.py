@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive.fold import SCATTERED
+from clickstream.consumers.archive.names import Name, covered, stored
+from clickstream.consumers.archive.needs import ARCHIVE
 from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
-from consumers.archive.fold import SCATTERED
-from consumers.archive.names import Name, covered, stored
-from consumers.archive.needs import ARCHIVE
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
@@ -70,7 +70,7 @@ class Archive:
         dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
         import pyarrow as pa
 
-        from consumers.archive.parquet import SCHEMA
+        from clickstream.consumers.archive.parquet import SCHEMA
 
         schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")

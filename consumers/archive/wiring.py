@@ -1,12 +1,12 @@
 """The archive, as the consumer runtime runs it."""
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive import NAME
+from clickstream.consumers.archive.fold import ArchiveFold
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.archive.sink import ArchiveBucket
+from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.settings import Settings
-from consumers.archive import NAME
-from consumers.archive.fold import ArchiveFold
-from consumers.archive.needs import ARCHIVE
-from consumers.archive.sink import ArchiveBucket
-from consumers.runtime.application import Sink, Wiring
 
 
 def _open_sink(shard_id: str, clients: Clients, settings: Settings) -> Sink:

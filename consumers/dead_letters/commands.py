@@ -13,6 +13,12 @@ import click
 from clickstream import events
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import KinesisClient
+from clickstream.consumers.dead_letters.letters import Queue, Received, reading
+from clickstream.consumers.dead_letters.redriving import Decision, decide
+from clickstream.consumers.looking.records import delivered
+from clickstream.consumers.looking.tail import parse_since
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetter
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected, UserMistake
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import translated
@@ -20,12 +26,6 @@ from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
 from clickstream.terminal import shown
-from consumers.dead_letters.letters import Queue, Received, reading
-from consumers.dead_letters.redriving import Decision, decide
-from consumers.looking.records import delivered
-from consumers.looking.tail import parse_since
-from consumers.runtime.faults.dead_letters import DeadLetter
-from consumers.runtime.loop.wire import Record
 
 
 @click.group()

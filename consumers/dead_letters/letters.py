@@ -9,11 +9,11 @@ from contextlib import contextmanager
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, decoded
 from clickstream.errors import Missing, RetryLater
 from clickstream.failures.outages import translated
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
-from consumers.runtime.faults.dead_letters import DeadLetter, decoded
 
 #: What SQS takes and gives in one call.
 _BATCH = 10

@@ -12,10 +12,10 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from clickstream import events
+from clickstream.consumers.dead_letters.letters import Received
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
-from consumers.dead_letters.letters import Received
-from consumers.runtime.loop.wire import Record
 
 
 class Decision(msgspec.Struct, frozen=True):

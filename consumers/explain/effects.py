@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 from clickstream.aws import Clients
+from clickstream.consumers.explain.life import Effect, Put
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
-from consumers.explain.life import Effect, Put
 
 #: What an application's ``needs`` names as its ``effect``. None: the store has nothing of the event yet. Raises RetryLater.
 Look = Callable[[Clients, Settings, AnyEvent, Put], Effect | None]

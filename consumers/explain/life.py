@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from msgspec import UNSET
 
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardProgress
-from consumers.runtime.position import Position
 
 if TYPE_CHECKING:
-    from consumers.analytics.views import Wait
+    from clickstream.consumers.analytics.views import Wait
 
 Fate = Literal["takes effect", "duplicate", "rejected", "not at home"]
 State = Literal["processed", "waiting", "dead-lettered", "not for it", "not reading"]

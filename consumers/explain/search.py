@@ -9,14 +9,14 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from clickstream.aws.boto_types import KinesisClient
+from clickstream.consumers.explain.life import Sighting, Stretch, Unread
+from clickstream.consumers.looking.records import delivered, looked_at
+from clickstream.consumers.runtime.faults.dead_letters import event_id_in
+from clickstream.consumers.runtime.loop.decoding import Rejection
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.blocks import is_compressed
 from clickstream.records.reading import TRIM_HORIZON, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
-from consumers.explain.life import Sighting, Stretch, Unread
-from consumers.looking.records import delivered, looked_at
-from consumers.runtime.faults.dead_letters import event_id_in
-from consumers.runtime.loop.decoding import Rejection
 
 #: Shards read at a time; more would only share this process's time.
 _THREADS = 8

@@ -6,14 +6,9 @@ from contextlib import suppress
 from pkgutil import resolve_name
 
 from clickstream.aws import Clients
-from clickstream.errors import Missing, Rejected
-from clickstream.events import AnyEvent
-from clickstream.progress.shards_table import ShardsTable
-from clickstream.records.kinesis import list_shards
-from clickstream.settings import Settings
-from consumers.analytics.views import put_to_visible
-from consumers.explain.effects import Look
-from consumers.explain.life import (
+from clickstream.consumers.analytics.views import put_to_visible
+from clickstream.consumers.explain.effects import Look
+from clickstream.consumers.explain.life import (
     Effect,
     Letter,
     Life,
@@ -28,10 +23,15 @@ from consumers.explain.life import (
     put_for,
     stretches,
 )
-from consumers.explain.search import Limit, search, shards_of
-from consumers.fraud.views import Decision, Decisions
-from consumers.needs import applications
-from consumers.orders.views import placed_by
+from clickstream.consumers.explain.search import Limit, search, shards_of
+from clickstream.consumers.fraud.views import Decision, Decisions
+from clickstream.consumers.needs import applications
+from clickstream.consumers.orders.views import placed_by
+from clickstream.errors import Missing, Rejected
+from clickstream.events import AnyEvent
+from clickstream.progress.shards_table import ShardsTable
+from clickstream.records.kinesis import list_shards
+from clickstream.settings import Settings
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
@@ -122,7 +122,7 @@ class Explainer:
         return None
 
     def _letters(self, event_id: str) -> list[Letter]:
-        from consumers.dead_letters.letters import reading
+        from clickstream.consumers.dead_letters.letters import reading
 
         with reading(self._clients, self._settings) as queue:
             return [

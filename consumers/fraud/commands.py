@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
 from clickstream.errors import UserMistake
 from clickstream.platform import MODELS
 from clickstream.settings import from_env
-from consumers.fraud.needs import DECISIONS, OUTCOMES
 
 if TYPE_CHECKING:
-    from consumers.fraud.shadow.comparison import Comparison
+    from clickstream.consumers.fraud.shadow.comparison import Comparison
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -41,13 +41,13 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
     Example: clickstream models shadow fraud 20261124T180000Z-0a1b2c3d --from 2h --labels labels.csv
     """
     from clickstream.aws import Clients
+    from clickstream.consumers.fraud import tables
+    from clickstream.consumers.fraud.shadow import comparison, running
+    from clickstream.models.fraud import labels as label_files
+    from clickstream.models.fraud import scoring
+    from clickstream.models.fraud.purchases import PURCHASES
+    from clickstream.models.registry.s3 import Registry
     from clickstream.telemetry import logs
-    from consumers.fraud import tables
-    from consumers.fraud.shadow import comparison, running
-    from models.fraud import labels as label_files
-    from models.fraud import scoring
-    from models.fraud.purchases import PURCHASES
-    from models.registry.s3 import Registry
 
     settings = from_env()
     clients = Clients(settings)
@@ -75,7 +75,7 @@ def since(text: str, now_ms: int) -> int:
     """Milliseconds since the epoch. Raises click.BadParameter."""
     from datetime import UTC, datetime
 
-    from consumers.looking.tail import parse_since
+    from clickstream.consumers.looking.tail import parse_since
 
     parsed = parse_since(text, datetime.fromtimestamp(now_ms / 1000, UTC))
     if parsed.timestamp is not None:
@@ -120,9 +120,9 @@ def label(file: Path, dry_run: bool) -> None:
     Example: clickstream models label fraud labels.csv
     """
     from clickstream.aws import Clients
-    from consumers.fraud import tables
-    from consumers.fraud.tables import OutcomesTable
-    from models.fraud import labels as label_files
+    from clickstream.consumers.fraud import tables
+    from clickstream.consumers.fraud.tables import OutcomesTable
+    from clickstream.models.fraud import labels as label_files
 
     kinds = label_files.parse(label_files.read(file), file)
     if not kinds:

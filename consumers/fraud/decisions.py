@@ -11,14 +11,14 @@ import msgspec
 import numpy as np
 from msgspec.structs import replace
 
+from clickstream.consumers.fraud.fold import Candidate
+from clickstream.consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.verdicts import Reason, Verdict
 from clickstream.purchases import Bought, facts, reused
-from consumers.fraud.fold import Candidate
-from consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
-from models.fraud.purchases import PURCHASES
-from models.fraud.verdicts import Reason, Verdict
 
 if TYPE_CHECKING:
-    from models.fraud.scoring import FraudModel
+    from clickstream.models.fraud.scoring import FraudModel
 
 #: The model version of decisions that no model made.
 RULES_VERSION = "rules-1"

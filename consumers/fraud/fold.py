@@ -8,14 +8,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Purchase
+from clickstream.models.features.crossing import Crossing, Part
+from clickstream.models.features.engine import Engine, State
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.rows import ACTS, ROWS
 from clickstream.purchases import Bought, facts
 from clickstream.records.kept import kept_user
-from consumers.runtime.application import Inheritance
-from models.features.crossing import Crossing, Part
-from models.features.engine import Engine, State
-from models.fraud.purchases import PURCHASES
-from models.fraud.rows import ACTS, ROWS
 
 
 class Candidate(Bought, frozen=True, kw_only=True, gc=False):
@@ -32,7 +32,7 @@ CROSSING = Crossing(PURCHASES)
 
 
 class FraudFold:
-    """See ``consumers.runtime.application.Fold``."""
+    """See ``clickstream.consumers.runtime.application.Fold``."""
 
     def __init__(self) -> None:
         self._engine = engine = Engine(PURCHASES, shard=True)

@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
-from consumers.fraud.decisions import Decision
-from models.fraud.verdicts import Verdict
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.models.fraud.verdicts import Verdict
 
 #: DynamoDB's TTL may delete a decision after this time: chargebacks come within months.
 KEPT_S = 400 * 86_400

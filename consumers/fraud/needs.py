@@ -1,8 +1,8 @@
 """What fraud needs and offers."""
 
+from clickstream.consumers.fraud import NAME
 from clickstream.needs import Access, Needs, Queue, Table, Topic
 from clickstream.platform import MODELS, NO_MODEL_YET, SHARDS
-from consumers.fraud import NAME
 
 #: One item per purchase: its fraud decision.
 DECISIONS = Table("decisions", key="event_id", expires="expires_at")
@@ -17,7 +17,7 @@ REVIEWS = Queue("alerts", "AlertsQueue", topic=ALERTS)
 
 NEEDS = Needs(
     name=NAME,
-    wiring="consumers.fraud.wiring",
+    wiring="clickstream.consumers.fraud.wiring",
     tables=(DECISIONS, OUTCOMES, SIGHTINGS),
     topics=(ALERTS,),
     queues=(REVIEWS,),
@@ -36,7 +36,7 @@ NEEDS = Needs(
         (DECISIONS.may("GetItem"), OUTCOMES.may("Query")),
         (MODELS.objects("models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),),
     ),
-    effect="consumers.fraud.views:look",
-    comparer="load.verdict.subjects:fraud",
-    page="serving.pages.frame:FRAUD",
+    effect="clickstream.consumers.fraud.views:look",
+    comparer="clickstream.load.verdict.subjects:fraud",
+    page="clickstream.serving.pages.frame:FRAUD",
 )

@@ -16,10 +16,10 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
-from consumers.fraud.decisions import Decision
-from models.fraud.labels import GENUINE
-from models.fraud.rows import EURO_CENTS
-from models.fraud.verdicts import Verdict
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.models.fraud.labels import GENUINE
+from clickstream.models.fraud.rows import EURO_CENTS
+from clickstream.models.fraud.verdicts import Verdict
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -77,7 +77,7 @@ class DecidedMinute(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[Verdict, int]
     """Every verdict has an entry."""
     money: dict[Verdict, int]
-    """Euro cents, by the coarse rates of ``models.fraud.rows``; unknown currencies are left out."""
+    """Euro cents, by the coarse rates of ``clickstream.models.fraud.rows``; unknown currencies are left out."""
     versions: dict[str, int]
     """Decisions by the model version that made them."""
     truth: Truth = Truth()

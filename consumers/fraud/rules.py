@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from models.fraud.verdicts import Reason, Thresholds
+from clickstream.models.fraud.verdicts import Reason, Thresholds
 
 #: A purchase of more euro cents than this is looked at.
 ABSURD_AMOUNT = 2_000_000

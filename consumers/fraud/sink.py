@@ -14,24 +14,24 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.aws.items import Value, update
+from clickstream.consumers.fraud import NAME
+from clickstream.consumers.fraud.crossing.freshness import OtherShards, completed
+from clickstream.consumers.fraud.crossing.sightings import SightingsTable
+from clickstream.consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, decide
+from clickstream.consumers.fraud.fold import Candidate
+from clickstream.consumers.fraud.items import PENDING, SENT, decision_of, item_of
+from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
+from clickstream.consumers.fraud.tables import OutcomesTable
+from clickstream.consumers.runtime.faults.fan_out import raise_gravest
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.topics import Topic
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
+from clickstream.models.features.crossing import Part
+from clickstream.models.fraud.scoring import FraudModel
+from clickstream.models.registry.following import Followed
 from clickstream.purchases import MOST_NAMED
 from clickstream.settings import Settings
-from consumers.fraud import NAME
-from consumers.fraud.crossing.freshness import OtherShards, completed
-from consumers.fraud.crossing.sightings import SightingsTable
-from consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, decide
-from consumers.fraud.fold import Candidate
-from consumers.fraud.items import PENDING, SENT, decision_of, item_of
-from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
-from consumers.fraud.tables import OutcomesTable
-from consumers.runtime.faults.fan_out import raise_gravest
-from consumers.runtime.position import Position
-from consumers.topics import Topic
-from models.features.crossing import Part
-from models.fraud.scoring import FraudModel
-from models.registry.following import Followed
 
 #: A batch write knows no conditions, so decisions go one by one; this many at a time hide the round trips.
 THREADS = 8

@@ -9,14 +9,14 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import DynamoDBClient
+from clickstream.consumers.fraud import outcomes
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.consumers.fraud.fold import Candidate
+from clickstream.consumers.fraud.items import decision_of
+from clickstream.consumers.fraud.shadow.opinion_items import Opinion
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused
-from consumers.fraud import outcomes
-from consumers.fraud.decisions import Decision
-from consumers.fraud.fold import Candidate
-from consumers.fraud.items import decision_of
-from consumers.fraud.shadow.opinion_items import Opinion
 
 #: DynamoDB's limits of one BatchGetItem, and of one BatchWriteItem.
 _MOST_READ, _MOST_WRITTEN = 100, 25
@@ -46,7 +46,7 @@ def decisions(dynamodb: DynamoDBClient, table: str, keys: Iterable[str]) -> dict
 
 
 def kinds(dynamodb: DynamoDBClient, table: str, decided: Iterable[Decision]) -> dict[str, str]:
-    """What became known, by the decision's key, see :mod:`models.fraud.labels`; ``table``: of outcomes."""
+    """What became known, by the decision's key, see :mod:`clickstream.models.fraud.labels`; ``table``: of outcomes."""
     keys = [outcomes.label_key(decision) for decision in decided]
     return {item["part"]["S"].split("#", 2)[2]: item["kind"]["S"] for item in items(dynamodb, table, keys)}
 

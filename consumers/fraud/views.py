@@ -8,20 +8,20 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.aws.items import query
+from clickstream.consumers.explain.life import Effect, Put
+from clickstream.consumers.fraud import NAME, outcomes
+from clickstream.consumers.fraud.decisions import Decision, Source, as_json
+from clickstream.consumers.fraud.items import decision_of
+from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
+from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
 from clickstream.errors import Missing
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
+from clickstream.models.fraud.verdicts import Reason, Verdict
+from clickstream.models.registry.s3 import Pointer, Registry
 from clickstream.platform import MODELS
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
-from consumers.explain.life import Effect, Put
-from consumers.fraud import NAME, outcomes
-from consumers.fraud.decisions import Decision, Source, as_json
-from consumers.fraud.items import decision_of
-from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
-from models.fraud.verdicts import Reason, Verdict
-from models.registry.s3 import Pointer, Registry
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
     "as_json",
 ]
 
-#: The registry's name of the model, which ``models.fraud.scoring`` would bring its libraries along for.
+#: The registry's name of the model, which ``clickstream.models.fraud.scoring`` would bring its libraries along for.
 _MODEL = "fraud"
 #: A minute is settled so long after its end: what is decided then is counted elsewhere.
 _SETTLED_MS = MINUTE_MS

@@ -3,16 +3,16 @@
 from functools import partial
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud import NAME
+from clickstream.consumers.fraud.fold import FraudFold
+from clickstream.consumers.fraud.sink import DecisionsTable
+from clickstream.consumers.runtime.application import Sink, Wiring
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.registry.following import Followed
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.fraud import NAME
-from consumers.fraud.fold import FraudFold
-from consumers.fraud.sink import DecisionsTable
-from consumers.runtime.application import Sink, Wiring
-from models.fraud import scoring
-from models.fraud.purchases import PURCHASES
-from models.registry.following import Followed
-from models.registry.s3 import Registry
 
 
 def _open_sink(shard_id: str, clients: Clients, settings: Settings) -> Sink:

@@ -8,12 +8,12 @@ an event counts in its user's home shard alone.
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from clickstream.consumers.runtime.loop.decoding import Home, Rejection, decode
+from clickstream.consumers.runtime.loop.opening import Opened, expanded
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.events import AnyEvent
 from clickstream.records.aggregation import user_records
 from clickstream.records.routing import Shard
-from consumers.runtime.loop.decoding import Home, Rejection, decode
-from consumers.runtime.loop.opening import Opened, expanded
-from consumers.runtime.loop.wire import Record
 
 
 class Look(NamedTuple):

@@ -11,14 +11,14 @@ import msgspec
 from msgspec import UNSET
 
 from clickstream.aws import Clients
+from clickstream.consumers.looking.records import delivered, looked_at
+from clickstream.consumers.runtime.loop.decoding import Rejection
+from clickstream.consumers.runtime.loop.duplicates import SeenEvents
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.records.routing import Shard
 from clickstream.settings import from_env
 from clickstream.terminal import shown
-from consumers.looking.records import delivered, looked_at
-from consumers.runtime.loop.decoding import Rejection
-from consumers.runtime.loop.duplicates import SeenEvents
 
 _AGO = re.compile(r"(\d+)([smhd])")
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}

@@ -29,7 +29,7 @@ def orders() -> None:
 def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
     """Add deliveries to the inventory, and show what is available."""
     from clickstream.aws import Clients
-    from consumers.orders.views import inventory
+    from clickstream.consumers.orders.views import inventory
 
     quantities: dict[str, int] = {}
     for delivery in deliveries:
@@ -61,7 +61,7 @@ def show(order_id: str, as_json: bool) -> None:
       notified   the step that the customer was last told of
     """
     from clickstream.aws import Clients
-    from consumers.orders.views import order, refused
+    from clickstream.consumers.orders.views import order, refused
 
     settings = from_env()
     clients = Clients(settings)
@@ -97,9 +97,9 @@ def cancel(order_id: str, reason: str, dry_run: bool) -> None:
       clickstream orders cancel o-4711 --reason "asked by phone" --dry-run
     """
     from clickstream.aws import Clients
-    from consumers.orders.messages import Step
-    from consumers.orders.steps import steps
-    from consumers.orders.views import order
+    from clickstream.consumers.orders.messages import Step
+    from clickstream.consumers.orders.steps import steps
+    from clickstream.consumers.orders.views import order
 
     settings = from_env()
     clients = Clients(settings)

@@ -1,7 +1,7 @@
 """The Lambda functions of the order workflow: queue messages and tasks in, steps taken. The wiring of this program.
 
 Powertools logs, traces, keeps repeated messages from repeating work, and reports which messages of a batch failed. Correctness
-does not rest on it: the steps themselves may be repeated (``consumers.orders.steps``).
+does not rest on it: the steps themselves may be repeated (``clickstream.consumers.orders.steps``).
 """
 
 from collections.abc import Callable
@@ -17,11 +17,11 @@ from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.messages import Message, Order, encode, name_of
+from clickstream.consumers.orders.needs import EVENTS, REPEATS, STATE_MACHINE
+from clickstream.consumers.orders.steps import Steps, steps
+from clickstream.consumers.orders.topic import OrdersTopic
 from clickstream.settings import Settings, from_env
-from consumers.orders.messages import Message, Order, encode, name_of
-from consumers.orders.needs import EVENTS, REPEATS, STATE_MACHINE
-from consumers.orders.steps import Steps, steps
-from consumers.orders.topic import OrdersTopic
 
 logger = Logger(service="orders")
 tracer = Tracer(service="orders")

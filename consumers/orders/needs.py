@@ -2,9 +2,9 @@
 
 from importlib.resources import files
 
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders import NAME
 from clickstream.needs import DEPLOYMENT, Access, Alarm, Function, Needs, Queue, StateMachine, Table, Topic
-from consumers.fraud.needs import DECISIONS
-from consumers.orders import NAME
 
 #: One item per order: its step and its lines. Named unlike the application, whose name is its lease table's.
 ORDERS = Table("order-states", "Orders", key="order_id", expires="expires_at")
@@ -23,9 +23,9 @@ NOTIFICATIONS_QUEUE = Queue(
     topic=NOTIFICATIONS,
     read_by="the mail service that reads it brings its own dead-letter queue",
 )
-STATE_MACHINE = StateMachine("order", "Machine", definition=files("consumers.orders") / "state_machine.json")
-#: The files of ours in the functions' archive, one a line.
-CODE = files("consumers.orders") / "functions.txt"
+STATE_MACHINE = StateMachine("order", "Machine", definition=files("clickstream.consumers.orders") / "state_machine.json")
+#: The files of the package in the functions' archive, one a line.
+CODE = files("clickstream.consumers.orders") / "functions.txt"
 
 
 def _queue(step: str, steps: tuple[str, ...], delay_s: int = 0) -> Queue:
@@ -63,7 +63,7 @@ def _function(name: str, workflow: str, queue: str | None, access: Access) -> Fu
     return Function(
         name=f"order-{name}",
         logical_id=name.capitalize(),
-        handler=f"consumers.orders.functions.{name}",
+        handler=f"clickstream.consumers.orders.functions.{name}",
         workflow=workflow,
         queue=None if queue is None else QUEUES[queue],
         access=access,
@@ -95,7 +95,7 @@ def _stuck(name: str, queue: Queue, metric: str, says: str, threshold: float = 0
 
 NEEDS = Needs(
     name=NAME,
-    wiring="consumers.orders.wiring",
+    wiring="clickstream.consumers.orders.wiring",
     tables=(ORDERS, INVENTORY, REPEATS),
     topics=(EVENTS, NOTIFICATIONS),
     queues=(*QUEUES.values(), NOTIFICATIONS_QUEUE),
@@ -127,5 +127,5 @@ NEEDS = Needs(
         ),
     ),
     starts_with_up=False,
-    comparer="load.verdict.subjects:orders",
+    comparer="clickstream.load.verdict.subjects:orders",
 )

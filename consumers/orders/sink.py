@@ -12,11 +12,11 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 
 import structlog
 
-from consumers.orders.messages import Message, Order, Step
-from consumers.orders.table import PENDING, OrdersTable
-from consumers.orders.topic import OrdersTopic
-from consumers.runtime.faults.fan_out import write_each
-from consumers.runtime.position import Position
+from clickstream.consumers.orders.messages import Message, Order, Step
+from clickstream.consumers.orders.table import PENDING, OrdersTable
+from clickstream.consumers.orders.topic import OrdersTopic
+from clickstream.consumers.runtime.faults.fan_out import write_each
+from clickstream.consumers.runtime.position import Position
 
 THREADS = 8
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class PlacedOrders:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Order`."""
+    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Order`."""
 
     def __init__(self, table: OrdersTable, topic: OrdersTopic, *, executor: Executor | None = None) -> None:
         self._table = table

@@ -8,15 +8,15 @@ from functools import partial
 
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.messages import Message, Order, Step
+from clickstream.consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
+from clickstream.consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
+from clickstream.consumers.orders.topic import NotificationsTopic
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.purchases import reused
 from clickstream.settings import Settings
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.messages import Message, Order, Step
-from consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
-from consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
-from consumers.orders.topic import NotificationsTopic
 
 BLOCK = "block"
 #: Products that a reason names: it travels in messages beside the order itself.

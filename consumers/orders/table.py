@@ -14,10 +14,10 @@ import msgspec
 
 from clickstream.aws.boto_types import DynamoDBClient, TransactWriteItemTypeDef
 from clickstream.aws.items import Value, update
+from clickstream.consumers.orders.messages import Line, Order, Step
 from clickstream.errors import Missing, RetryLater
 from clickstream.failures.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
-from consumers.orders.messages import Line, Order, Step
 
 PENDING, SENT = "pending", "sent"
 #: DynamoDB's TTL may delete an order after this time.

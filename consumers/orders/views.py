@@ -5,13 +5,13 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.explain.effects import item
+from clickstream.consumers.orders.messages import Line, Order, Step
+from clickstream.consumers.orders.needs import INVENTORY, ORDERS
+from clickstream.consumers.orders.table import Inventory, OrdersTable, Stored, stored
 from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
-from consumers.explain.effects import item
-from consumers.orders.messages import Line, Order, Step
-from consumers.orders.needs import INVENTORY, ORDERS
-from consumers.orders.table import Inventory, OrdersTable, Stored, stored
 
 __all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "refused"]
 

@@ -1,14 +1,14 @@
 """The orders application, as the consumer runtime runs it."""
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders import NAME
+from clickstream.consumers.orders.fold import OrdersFold
+from clickstream.consumers.orders.needs import EVENTS, INVENTORY, ORDERS
+from clickstream.consumers.orders.sink import PlacedOrders
+from clickstream.consumers.orders.table import OrdersTable
+from clickstream.consumers.orders.topic import OrdersTopic
+from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.settings import Settings
-from consumers.orders import NAME
-from consumers.orders.fold import OrdersFold
-from consumers.orders.needs import EVENTS, INVENTORY, ORDERS
-from consumers.orders.sink import PlacedOrders
-from consumers.orders.table import OrdersTable
-from consumers.orders.topic import OrdersTopic
-from consumers.runtime.application import Sink, Wiring
 
 
 def _open_sink(_: str, clients: Clients, settings: Settings) -> Sink:

@@ -11,10 +11,10 @@ from types import MappingProxyType
 
 import msgspec
 
+from clickstream.consumers.recommendations.visitors import Visitor, stranger
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart, Search
 from clickstream.records.routing import hash_key
-from consumers.recommendations.visitors import Visitor, stranger
-from consumers.runtime.application import Inheritance
 
 #: Forgotten visitors leave memory when the watermark has moved on by so much (ms).
 _SWEEP_MS = 60_000
@@ -49,7 +49,7 @@ class State(msgspec.Struct, array_like=True):
 
 
 class RecommendationsFold:
-    """See ``consumers.runtime.application.Fold``."""
+    """See ``clickstream.consumers.runtime.application.Fold``."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes

@@ -1,8 +1,8 @@
 """What recommendations needs and offers."""
 
+from clickstream.consumers.recommendations import NAME
 from clickstream.needs import Access, Needs, Table
 from clickstream.platform import MODELS, NO_MODEL_YET
-from consumers.recommendations import NAME
 
 #: One item per user: what to show next. Named unlike the application, whose name is its lease table's.
 OFFERS = Table("offers", key="subject", range_key="part", expires="expires_at")
@@ -11,11 +11,11 @@ _LISTING = MODELS.may("ListBucket", NO_MODEL_YET)
 
 NEEDS = Needs(
     name=NAME,
-    wiring="consumers.recommendations.wiring",
+    wiring="clickstream.consumers.recommendations.wiring",
     tables=(OFFERS,),
     worker=Access((OFFERS.may("GetItem PutItem"), _MODEL), (_LISTING,)),
     serving=Access((OFFERS.may("BatchGetItem GetItem Query"), _MODEL), (_LISTING,)),
-    effect="consumers.recommendations.views:look",
-    comparer="load.verdict.subjects:recommendations",
-    page="serving.pages.frame:RECOMMENDATIONS",
+    effect="clickstream.consumers.recommendations.views:look",
+    comparer="clickstream.load.verdict.subjects:recommendations",
+    page="clickstream.serving.pages.frame:RECOMMENDATIONS",
 )

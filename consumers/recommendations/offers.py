@@ -4,9 +4,9 @@ from collections.abc import Sequence, Set
 
 import msgspec
 
-from consumers.recommendations.fold import Visit
-from models.recommender.model import Model, Recommended, Seen
-from models.recommender.overlay import Overlay
+from clickstream.consumers.recommendations.fold import Visit
+from clickstream.models.recommender.model import Model, Recommended, Seen
+from clickstream.models.recommender.overlay import Overlay
 
 #: Items of an offer.
 LENGTH = 20

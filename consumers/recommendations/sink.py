@@ -8,15 +8,15 @@ from functools import partial
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.consumers.recommendations import table_items
+from clickstream.consumers.recommendations.fold import Visit
+from clickstream.consumers.recommendations.offers import HitRate, Offer, Offers
+from clickstream.consumers.runtime.faults.fan_out import write_each
+from clickstream.consumers.runtime.position import START, Position, guarded_put
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
-from consumers.recommendations import table_items
-from consumers.recommendations.fold import Visit
-from consumers.recommendations.offers import HitRate, Offer, Offers
-from consumers.runtime.faults.fan_out import write_each
-from consumers.runtime.position import START, Position, guarded_put
-from models.recommender.model import Model
-from models.registry.following import Followed
+from clickstream.models.recommender.model import Model
+from clickstream.models.registry.following import Followed
 
 Row = Mapping[str, AttributeValueTypeDef]
 
@@ -30,7 +30,7 @@ _OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
+    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from models.recommender.model import Recommended
+from clickstream.models.recommender.model import Recommended
 
 POPULAR = "popular"
 HIT_RATE = "hit-rate"

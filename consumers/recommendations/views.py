@@ -10,22 +10,22 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import KeysAndAttributesTypeDef
 from clickstream.aws.items import query
+from clickstream.consumers.explain.effects import item as stored_item
+from clickstream.consumers.explain.life import Effect, Put
+from clickstream.consumers.orders.views import inventory
+from clickstream.consumers.recommendations import NAME, table_items
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.recommendations.offers import LENGTH, HitRate, is_due
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import asked
+from clickstream.models import recommender
+from clickstream.models.recommender.model import Recommended, Recommender, Seen, decode
+from clickstream.models.recommender.queries import query_of
+from clickstream.models.registry.following import LOOK_EVERY_MS, Followed
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.explain.effects import item as stored_item
-from consumers.explain.life import Effect, Put
-from consumers.orders.views import inventory
-from consumers.recommendations import NAME, table_items
-from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.offers import LENGTH, HitRate, is_due
-from models import recommender
-from models.recommender.model import Recommended, Recommender, Seen, decode
-from models.recommender.queries import query_of
-from models.registry.following import LOOK_EVERY_MS, Followed
-from models.registry.s3 import Registry
 
 __all__ = [
     "LENGTH",

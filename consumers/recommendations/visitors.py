@@ -7,7 +7,7 @@ that is going on. Every rule is evaluated per event: no result depends on when m
 import msgspec
 
 from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
-from models.recommender.queries import query_item
+from clickstream.models.recommender.queries import query_item
 
 #: After so long without a product, a visit has ended and the next one begins with nothing.
 VISIT_GAP_MS = 30 * 60_000

@@ -1,15 +1,15 @@
 """The recommendations application, as the consumer runtime runs it."""
 
+from clickstream.consumers.recommendations import NAME
+from clickstream.consumers.recommendations.fold import RecommendationsFold
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.recommendations.sink import RecommendationsTable
+from clickstream.consumers.runtime.application import Wiring
+from clickstream.models import recommender
+from clickstream.models.recommender.model import decode
+from clickstream.models.registry.following import Followed
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
-from consumers.recommendations import NAME
-from consumers.recommendations.fold import RecommendationsFold
-from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.sink import RecommendationsTable
-from consumers.runtime.application import Wiring
-from models import recommender
-from models.recommender.model import decode
-from models.registry.following import Followed
-from models.registry.s3 import Registry
 
 APPLICATION = Wiring(
     NAME,

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent
 from clickstream.records.routing import HashRange
 from clickstream.settings import Settings
-from consumers.runtime.position import Position
 
 
 class Inheritance(msgspec.Struct, frozen=True):
@@ -85,7 +85,7 @@ class Application(Protocol):
 
 
 class Wiring(NamedTuple):
-    """An :class:`Application` of two functions; see ``consumers.analytics.wiring``."""
+    """An :class:`Application` of two functions; see ``clickstream.consumers.analytics.wiring``."""
 
     name: str
     open_fold: Callable[[str], Fold]

@@ -10,13 +10,12 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
 cd "$root"
+mkdir -p "$folder/code/clickstream"
 "$uv" export --quiet --frozen --only-group functions --no-emit-project --output-file "$folder/requirements.txt" > /dev/null
 "$uv" pip install --quiet --require-hashes --only-binary :all: --target "$folder/code" \
     --python-version "$version" --python-platform x86_64-manylinux_2_28 --requirements "$folder/requirements.txt"
-mkdir -p "$folder/code/consumers"
 # shellcheck disable=SC2046  # names without spaces, one a line
-git ls-files -z $(cat consumers/orders/functions.txt) | xargs -0 -I{} cp --parents {} "$folder/code/"
-: > "$folder/code/consumers/__init__.py"
+(cd clickstream && cp -RL --parents $(cat consumers/orders/functions.txt) "$folder/code/clickstream/")
 rm -f "$output"
 # the same files give the same archive: sorted, and without the time of this build
 cd "$folder/code"

@@ -1,4 +1,4 @@
-"""``python -m infra.images.rehearse IMAGE DIRECTORY``: an image's build without docker, in a clean directory.
+"""``python -m clickstream.infra.images.rehearse IMAGE DIRECTORY``: an image's build without docker, in a clean directory.
 
 It reads the Dockerfile itself and does what it says: each stage gets an empty root, COPY copies (from the files that git knows,
 as a build context without leftovers has them), RUN runs. What it cannot show: the base image (this machine's Python stands in),
@@ -21,7 +21,7 @@ import msgspec
 from clickstream.errors import UserMistake
 from clickstream.settings import child_environment
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IMAGES = ("worker", "collector", "serving", "generator")
 #: Instructions that only describe the image.
 _DESCRIBE = frozenset({"ARG", "USER", "VOLUME", "EXPOSE", "LABEL"})
@@ -111,7 +111,7 @@ def _copy(words: list[str], image: Image, stages: dict[str, Image]) -> None:
                 inside = path.relative_to(source) if source.endswith("/") else Path(path.name)
                 place = into / inside if target.endswith("/") else into
                 place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(ROOT / path, place)
+                shutil.copy2(ROOT / path, place, follow_symlinks=False)
         else:
             origin = stage.root / source.lstrip("/")
             if origin.is_dir():
@@ -122,7 +122,7 @@ def _copy(words: list[str], image: Image, stages: dict[str, Image]) -> None:
 
 
 def _context(source: str) -> list[Path]:
-    """The files below ``source`` that git has, or would take."""
+    """The files and links below ``source`` that git has, or would take."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", source],
         cwd=ROOT,
@@ -130,7 +130,7 @@ def _context(source: str) -> list[Path]:
         text=True,
         check=True,
     ).stdout.split("\n")
-    found = [Path(line) for line in listed if line and (ROOT / line).is_file()]
+    found = [Path(line) for line in listed if line and ((ROOT / line).is_file() or (ROOT / line).is_symlink())]
     if not found:
         raise UserMistake(f"COPY {source}: no such file in the build context")
     return found

@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import msgspec
 
+from clickstream.infra.local import stack as embedded
+from clickstream.infra.local import together
 from clickstream.settings import Settings, from_env
-from infra.local import stack as embedded
-from infra.local import together
 
 _SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 500), help="Of a new stream.")
 
@@ -53,7 +53,7 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
       eval "$(clickstream local start --shards 2)"
     """
     from clickstream.aws import Clients
-    from infra.local import resources
+    from clickstream.infra.local import resources
 
     around = from_env()
     stack = embedded.start(

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.needs import CODE
 from clickstream.errors import Missing
+from clickstream.infra.local.account import ACCOUNT
 from clickstream.needs import Function, Needs
 from clickstream.settings import Settings
-from consumers.orders.needs import CODE
-from infra.local.account import ACCOUNT
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda.literals import RuntimeType
 
-_ROOT = Path(__file__).parents[2]
+_PACKAGE = Path(__file__).parents[2]
 #: What the functions need beyond what the Lambda runtime brings (boto3).
 _THEIRS = ("aws_lambda_powertools", "aws_xray_sdk", "msgspec", "wrapt", "typing_extensions.py")
 _ROLE = f"arn:aws:iam::{ACCOUNT}:role/clickstream-orders"
@@ -49,9 +49,9 @@ def package() -> bytes:
     site = Path(sysconfig.get_path("platlib"))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("consumers/__init__.py", "")
-        for name in CODE.read_text().split():
-            _add(archive, _ROOT, _ROOT / name)
+        for pattern in CODE.read_text().split():
+            for path in _PACKAGE.glob(pattern):
+                _add(archive, _PACKAGE.parent, path)
         for name in _THEIRS:
             if not (site / name).exists():
                 raise Missing(f"{name} is not installed", hint="pip install 'clickstream[orders]'")

@@ -44,7 +44,7 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
 
 
 def command(python: Path, policies: Path | None = None) -> list[str]:
-    """With a file of policies (infra.local.roles): behind the gate, which refuses what AWS refuses."""
+    """With a file of policies (clickstream.infra.local.roles): behind the gate, which refuses what AWS refuses."""
     if policies is None:
         return [str(python), "-m", "ministack"]
     return [str(python), str(_LAUNCHER), str(policies)]

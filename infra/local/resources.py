@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError, WaiterError
 
 from clickstream import platform
 from clickstream.aws import Clients
+from clickstream.consumers.needs import declared, lease_tables
 from clickstream.errors import UserMistake
 from clickstream.needs import Needs, Queue, Table
 from clickstream.settings import DEFAULT_REGION, Settings
-from consumers.needs import declared, lease_tables
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType

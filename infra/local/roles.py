@@ -10,10 +10,10 @@ import json
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.infra import permissions
+from clickstream.infra.local import resources
+from clickstream.infra.local.gate.policies import PLACEHOLDER
 from clickstream.settings import Settings
-from infra import permissions
-from infra.local import resources
-from infra.local.gate.policies import PLACEHOLDER
 
 _SECRET = "test"
 

@@ -21,10 +21,10 @@ from typing import Protocol
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.infra.local import ministack, roles
+from clickstream.infra.local.gate.controls import Controls
+from clickstream.infra.local.processes import Children, Died, Process, end, start_detached, wait_until
 from clickstream.settings import Settings, from_env
-from infra.local import ministack, roles
-from infra.local.gate.controls import Controls
-from infra.local.processes import Children, Died, Process, end, start_detached, wait_until
 
 HOST = "127.0.0.1"
 #: The administrator's: of whoever makes resources, and of tests that look. Programs sign with the keys of infra.local.roles.
@@ -89,7 +89,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def controls(self) -> Controls:
-        """Injects and ends faults (infra.local.gate.faults)."""
+        """Injects and ends faults (clickstream.infra.local.gate.faults)."""
         return Controls((f"http://{HOST}:{self.ports.aws}", f"http://{HOST}:{self.ports.kinesis}"))
 
     def answers(self) -> bool:
@@ -258,7 +258,15 @@ def _bring_up(
     environment = ministack.environment(aws_port, scratch, state, region)
     policies = _policies(directory)
     policies.write_text(roles.policies())
-    kinesis = [sys.executable, "-m", "infra.local.kinesis", "--port", str(kinesis_port), "--policies", str(policies)]
+    kinesis = [
+        sys.executable,
+        "-m",
+        "clickstream.infra.local.kinesis",
+        "--port",
+        str(kinesis_port),
+        "--policies",
+        str(policies),
+    ]
     if state is not None:
         kinesis += ["--state", str(state.absolute() / "kinesis")]
     logs = directory / "logs"

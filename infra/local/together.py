@@ -16,18 +16,18 @@ from threading import Event
 from types import FrameType
 
 from clickstream.aws import Clients
+from clickstream.consumers.needs import applications
+from clickstream.infra.local import functions, resources, roles
+from clickstream.infra.local.processes import Children, Process, wait_until
+from clickstream.infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
-from consumers.needs import applications
-from infra.local import functions, resources, roles
-from infra.local.processes import Children, Process, wait_until
-from infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
 READY_SECONDS = 60.0
-#: A worker may drain for KCL's grace of 30 s and the JVM's end (consumers.runtime.worker.daemon).
+#: A worker may drain for KCL's grace of 30 s and the JVM's end (clickstream.consumers.runtime.worker.daemon).
 STOP_SECONDS = 45.0
 _LOOK_SECONDS = 0.25
 

@@ -1,4 +1,4 @@
-"""The alarms of infra.watching, the topic that notifies operators, and the dashboard."""
+"""The alarms of clickstream.infra.watching, the topic that notifies operators, and the dashboard."""
 
 from __future__ import annotations
 

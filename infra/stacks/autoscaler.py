@@ -8,9 +8,9 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.infra import permissions
+from clickstream.infra.stacks.parts.function import Function, Release
 from clickstream.settings import Settings
-from infra import permissions
-from infra.stacks.parts.function import Function, Release
 
 
 class AutoscalerStack(Stack):

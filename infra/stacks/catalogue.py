@@ -13,10 +13,10 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.archive.parquet import SCHEMA
+from clickstream.infra.stacks.stores import RESULTS
 from clickstream.settings import Settings
-from consumers.archive.needs import ARCHIVE
-from consumers.archive.parquet import SCHEMA
-from infra.stacks.stores import RESULTS
 
 _HIVE = {
     "string": "string",

@@ -18,8 +18,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.stacks.parts.exceptions import accept
-from infra.stages import Stage
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stages import Stage
 
 IMAGES = ("worker", "collector", "serving", "generator")
 BUILDSPECS = "infra/buildspecs"

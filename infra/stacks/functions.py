@@ -15,12 +15,12 @@ from aws_cdk import aws_stepfunctions as states
 from constructs import Construct
 
 from clickstream import needs as declarations
+from clickstream.infra import permissions
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.parts.function import Function, Release
+from clickstream.infra.stacks.parts.stores import Stores
 from clickstream.needs import Needs, StateMachine
 from clickstream.settings import Settings
-from infra import permissions
-from infra.stacks.parts.exceptions import accept
-from infra.stacks.parts.function import Function, Release
-from infra.stacks.parts.stores import Stores
 
 _TIMEOUT = Duration.seconds(10)
 

@@ -11,9 +11,9 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.stacks.parts.exceptions import accept
-from infra.stacks.web import COLLECTOR_PORT, SERVING_PORT
-from infra.stages import Traffic, Upstream
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.web import COLLECTOR_PORT, SERVING_PORT
+from clickstream.infra.stages import Traffic, Upstream
 
 STAGE = "live"
 EVENTS_PER_REQUEST = 500

@@ -7,7 +7,7 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecs as ecs
 from constructs import Construct
 
-from infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.parts.exceptions import accept
 
 
 class NetworkStack(Stack):

@@ -2,7 +2,7 @@
 
 Tables are made here and not by the workers, whose roles may then read and write items but never make or drop a table. What KCL
 would make by itself is made as KCL makes it, the index on the leases' owners included. An application with functions has its
-tables, topics and queues in a stack with them (infra.stacks.functions).
+tables, topics and queues in a stack with them (clickstream.infra.stacks.functions).
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from clickstream import platform
+from clickstream.consumers.needs import applications, declared, lease_tables
+from clickstream.infra.stacks.parts.stores import Stores
 from clickstream.needs import Bucket
 from clickstream.settings import Settings
-from consumers.needs import applications, declared, lease_tables
-from infra.stacks.parts.stores import Stores
 
 _LOGS = Bucket("access-logs", expires_days=90)
 #: Of queries over the archive.

@@ -8,9 +8,9 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stages import StreamPlan
 from clickstream.settings import Settings
-from infra.stacks.parts.exceptions import accept
-from infra.stages import StreamPlan
 
 #: Services that deliver into encrypted queues by themselves, and so need the key.
 _DELIVERING = ("sns.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com")

@@ -10,10 +10,10 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
-from infra import permissions
-from infra.stacks.parts.exceptions import accept
-from infra.stacks.parts.service import Service
-from infra.stages import Stage
+from clickstream.infra import permissions
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.parts.service import Service
+from clickstream.infra.stages import Stage
 
 COLLECTOR_PORT = 8081
 SERVING_PORT = 8080

@@ -7,10 +7,10 @@ from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-from consumers.needs import applications
-from infra import permissions
-from infra.stacks.parts.service import Service
-from infra.stages import Stage
+from clickstream.consumers.needs import applications
+from clickstream.infra import permissions
+from clickstream.infra.stacks.parts.service import Service
+from clickstream.infra.stages import Stage
 
 
 class WorkersStack(Stack):

@@ -1,4 +1,4 @@
-"""``make bench``: ``python -m load.benchmarks [--only ID,…] [--rounds 5] [--quick] [--live-peers]
+"""``make bench``: ``python -m clickstream.load.benchmarks [--only ID,…] [--rounds 5] [--quick] [--live-peers]
 [--write-docs]``.
 
 Never fails by a timing. Exit codes: 0 all were measured that can be on this machine (the others are named at the end), 1 some
@@ -13,35 +13,35 @@ from pathlib import Path
 
 import click
 
-from load.benchmarks.harness import documents, isolation, report
-from load.benchmarks.harness.measure import Result
+from clickstream.load.benchmarks.harness import documents, isolation, report
+from clickstream.load.benchmarks.harness.measure import Result
 
 #: id → "module:function" that builds it
 BENCHMARKS = {
-    "pipe": "load.benchmarks.codec.pipe:benchmark",
-    "pipe-single": "load.benchmarks.codec.pipe:single",
-    "decode": "load.benchmarks.codec.decode:benchmark",
-    "aggregate": "load.benchmarks.codec.aggregation:aggregate",
-    "deaggregate": "load.benchmarks.codec.aggregation:deaggregate",
-    "fold": "load.benchmarks.folding.fold:benchmark",
-    "fold-fraud": "load.benchmarks.folding.fold:fraud",
-    "fold-recommendations": "load.benchmarks.folding.fold:recommendations",
-    "overhead": "load.benchmarks.folding.overhead:benchmark",
-    "overhead-kcl": "load.benchmarks.folding.overhead_kcl:benchmark",
-    "publish": "load.benchmarks.publishing.publish:benchmark",
-    "fill": "load.benchmarks.publishing.fill:benchmark",
-    "low-traffic": "load.benchmarks.publishing.low_traffic:benchmark",
-    "recommend": "load.benchmarks.recommending.in_process:benchmark",
-    "recommend-api": "load.benchmarks.recommending.over_http:benchmark",
-    "java": "load.benchmarks.workers.beside_java:benchmark",
-    "end-to-end": "load.benchmarks.workers.end_to_end:benchmark",
-    "latency": "load.benchmarks.workers.latency:benchmark",
-    "footprint": "load.benchmarks.workers.footprint:benchmark",
-    "cold-start": "load.benchmarks.workers.starts:cold_start",
-    "takeover": "load.benchmarks.workers.starts:takeover",
-    "growth-users": "load.benchmarks.folding.growth:users",
-    "growth-windows": "load.benchmarks.folding.growth:windows",
-    "growth-shards": "load.benchmarks.folding.growth:shards",
+    "pipe": "clickstream.load.benchmarks.codec.pipe:benchmark",
+    "pipe-single": "clickstream.load.benchmarks.codec.pipe:single",
+    "decode": "clickstream.load.benchmarks.codec.decode:benchmark",
+    "aggregate": "clickstream.load.benchmarks.codec.aggregation:aggregate",
+    "deaggregate": "clickstream.load.benchmarks.codec.aggregation:deaggregate",
+    "fold": "clickstream.load.benchmarks.folding.fold:benchmark",
+    "fold-fraud": "clickstream.load.benchmarks.folding.fold:fraud",
+    "fold-recommendations": "clickstream.load.benchmarks.folding.fold:recommendations",
+    "overhead": "clickstream.load.benchmarks.folding.overhead:benchmark",
+    "overhead-kcl": "clickstream.load.benchmarks.folding.overhead_kcl:benchmark",
+    "publish": "clickstream.load.benchmarks.publishing.publish:benchmark",
+    "fill": "clickstream.load.benchmarks.publishing.fill:benchmark",
+    "low-traffic": "clickstream.load.benchmarks.publishing.low_traffic:benchmark",
+    "recommend": "clickstream.load.benchmarks.recommending.in_process:benchmark",
+    "recommend-api": "clickstream.load.benchmarks.recommending.over_http:benchmark",
+    "java": "clickstream.load.benchmarks.workers.beside_java:benchmark",
+    "end-to-end": "clickstream.load.benchmarks.workers.end_to_end:benchmark",
+    "latency": "clickstream.load.benchmarks.workers.latency:benchmark",
+    "footprint": "clickstream.load.benchmarks.workers.footprint:benchmark",
+    "cold-start": "clickstream.load.benchmarks.workers.starts:cold_start",
+    "takeover": "clickstream.load.benchmarks.workers.starts:takeover",
+    "growth-users": "clickstream.load.benchmarks.folding.growth:users",
+    "growth-windows": "clickstream.load.benchmarks.folding.growth:windows",
+    "growth-shards": "clickstream.load.benchmarks.folding.growth:shards",
 }
 _BUSY = 1.0
 _INTERRUPTED = 130

@@ -1,7 +1,8 @@
 """The demonstration, end to end: everything up, traffic through it, and the proof that nothing was lost, duplicated or wrong.
 
-``python -m load.demo --seconds 60 --rate 500`` ends by itself: it verifies, prints one JSON summary as its last stdout line and
-exits 0 only if all is exact. Without ``--seconds`` it runs until Ctrl-C. Every part is the command that a person would use.
+``python -m clickstream.load.demo --seconds 60 --rate 500`` ends by itself: it verifies, prints one JSON summary as its last
+stdout line and exits 0 only if all is exact. Without ``--seconds`` it runs until Ctrl-C. Every part is the
+command that a person would use.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from typing import Any
 
 import click
 
+from clickstream.load.demo.first_aggregates import FirstAggregates
+from clickstream.load.demo.platform import PartEnded, Platform, run
+from clickstream.load.traffic.plan import MAX_RECORDS, MAX_SECONDS
 from clickstream.settings import from_env
-from load.demo.first_aggregates import FirstAggregates
-from load.demo.platform import PartEnded, Platform, run
-from load.traffic.plan import MAX_RECORDS, MAX_SECONDS
 
 #: `clickstream load verify`: not exact. Anything else that is not 0 is a failure of a part.
 _NOT_EXACT = 1

@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from load.driving.pace import now_ms
-from load.traffic.plan import MAX_RECORDS, MAX_SECONDS, Plan
-from load.traffic.profiles import PROFILES
+from clickstream.load.driving.pace import now_ms
+from clickstream.load.traffic.plan import MAX_RECORDS, MAX_SECONDS, Plan
+from clickstream.load.traffic.profiles import PROFILES
 
 
 @click.command(epilog="Profiles: " + "; ".join(f"{name}: {profile.about}" for name, profile in PROFILES.items()) + ".")
@@ -90,25 +90,25 @@ def run(
         is_checked_at_the_door=via == "http",
     )
     if trace is not None:
-        from load.driving.traces import read
+        from clickstream.load.driving.traces import read
 
         counts = read(trace, int(duration) + 1)
         mean = max(sum(counts) / len(counts) * times, 1.0)
         plan = msgspec.structs.replace(plan, rate=mean, trace=tuple(counts), trace_times=times)
     # the command's other imports cost 0.3 s, which a dry run does not pay
-    from load.driving import report, runs
+    from clickstream.load.driving import report, runs
 
     if dry_run:
         runs.print_records(plan, now_ms())
         return
     from clickstream.aws import Clients
+    from clickstream.load.driving.driver import require_loopback
+    from clickstream.load.driving.senders import Route
+    from clickstream.load.driving.siege import Siege
+    from clickstream.load.verdict import subjects
+    from clickstream.load.verdict.derivation import ledger_of
+    from clickstream.load.verdict.ledger import Door
     from clickstream.settings import from_env
-    from load.driving.driver import require_loopback
-    from load.driving.senders import Route
-    from load.driving.siege import Siege
-    from load.verdict import subjects
-    from load.verdict.derivation import ledger_of
-    from load.verdict.ledger import Door
 
     settings = from_env()
     route = Route(url=url if via == "http" else "", key=key)

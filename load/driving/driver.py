@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from hdrh.histogram import HdrHistogram
 
 from clickstream.errors import ClickstreamError, UserMistake
-from load.driving.pace import wait_until
-from load.traffic.faults import Emission
-from load.traffic.plan import Plan
-from load.verdict.send_log import SendLog
-from producers.publisher.puts import Delivered, Settled
+from clickstream.load.driving.pace import wait_until
+from clickstream.load.traffic.faults import Emission
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.send_log import SendLog
+from clickstream.producers.publisher.puts import Delivered, Settled
 
 #: Kinesis must acknowledge what was sent within this time.
 FLUSH_S = 120.0

@@ -16,7 +16,7 @@ import time
 
 from locust import FastHttpUser, constant_throughput, task
 
-from load.traffic.plan import Plan
+from clickstream.load.traffic.plan import Plan
 
 #: Locust's workers are processes side by side: each has people of its own.
 _PART = os.getpid() % 1_000

@@ -9,8 +9,8 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogWriter
 
-from load.driving.driver import empty
-from load.verdict.send_log import SendLog, merged
+from clickstream.load.driving.driver import empty
+from clickstream.load.verdict.send_log import SendLog, merged
 
 #: Latencies are kept by intervals of this length (s).
 INTERVAL_S = 1.0

@@ -16,13 +16,13 @@ from types import FrameType
 import msgspec
 
 from clickstream.errors import RetryLater
+from clickstream.load.driving.driver import FLUSH_S, Acknowledgements, Stop, drive
+from clickstream.load.driving.progress_line import Progress, ProgressLine
+from clickstream.load.driving.report import INTERVAL_S, RunReport, joined
+from clickstream.load.driving.senders import Route, sender
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.send_log import SendLog
 from clickstream.settings import Settings
-from load.driving.driver import FLUSH_S, Acknowledgements, Stop, drive
-from load.driving.progress_line import Progress, ProgressLine
-from load.driving.report import INTERVAL_S, RunReport, joined
-from load.driving.senders import Route, sender
-from load.traffic.plan import Plan
-from load.verdict.send_log import SendLog
 
 #: Other processes need so long to start before the first record is due.
 _START_S = 3.0

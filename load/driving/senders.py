@@ -15,11 +15,11 @@ from zlib import crc32
 import msgspec
 
 from clickstream.errors import RetryLater, TooLarge, UserMistake
+from clickstream.load.driving.driver import Acknowledgements, Sender
+from clickstream.load.traffic.faults import Emission
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.puts import Settled
 from clickstream.settings import Settings
-from load.driving.driver import Acknowledgements, Sender
-from load.traffic.faults import Emission
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.puts import Settled
 
 #: Connections to the collector; a user's events all go through the same one, in order.
 CONNECTIONS = 4
@@ -48,7 +48,7 @@ class Putter(Protocol):
 
 
 class ViaKinesis:
-    """See ``load.driving.driver.Sender``."""
+    """See ``clickstream.load.driving.driver.Sender``."""
 
     def __init__(self, publisher: Putter, acknowledgements: Acknowledgements) -> None:
         self._publisher = publisher

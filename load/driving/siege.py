@@ -18,15 +18,15 @@ from urllib.parse import urlsplit
 
 from clickstream.aws import Clients
 from clickstream.errors import RetryLater
+from clickstream.load.driving.driver import Acknowledgements
+from clickstream.load.driving.report import RunReport
+from clickstream.load.traffic import bounds
+from clickstream.load.traffic.hostility import event_of
+from clickstream.load.traffic.unreadable_aggregates import unreadable_aggregates
+from clickstream.load.traffic.unreadable_blocks import unreadable_blocks
+from clickstream.load.verdict.ledger import Door
+from clickstream.load.verdict.send_log import Rejected, SendLog, digest
 from clickstream.settings import Settings
-from load.driving.driver import Acknowledgements
-from load.driving.report import RunReport
-from load.traffic import bounds
-from load.traffic.hostility import event_of
-from load.traffic.unreadable_aggregates import unreadable_aggregates
-from load.traffic.unreadable_blocks import unreadable_blocks
-from load.verdict.ledger import Door
-from load.verdict.send_log import Rejected, SendLog, digest
 
 _EVERY_S = 0.1
 _TIMEOUT_S = 30.0

@@ -10,10 +10,10 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from load.verdict.command import JSON, STALL, report
+from clickstream.load.verdict.command import JSON, STALL, report
 
 if TYPE_CHECKING:
-    from producers.publisher.puts import Failed
+    from clickstream.producers.publisher.puts import Failed
 
 #: Done, but some input was rejected (see clickstream.cli).
 _SOME_REJECTED = 3
@@ -61,13 +61,13 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
       clickstream load replay UserBehavior.csv.gz --format taobao --speed max --verify
     """
     from clickstream.aws import Clients
+    from clickstream.load.driving.driver import FLUSH_S
+    from clickstream.load.driving.pace import Pace, now_ms
+    from clickstream.load.driving.terminal import progress_bar
+    from clickstream.load.replay import formats, replayer
+    from clickstream.load.verdict import subjects
+    from clickstream.producers.publisher.kinesis import KinesisPublisher
     from clickstream.settings import from_env
-    from load.driving.driver import FLUSH_S
-    from load.driving.pace import Pace, now_ms
-    from load.driving.terminal import progress_bar
-    from load.replay import formats, replayer
-    from load.verdict import subjects
-    from producers.publisher.kinesis import KinesisPublisher
 
     if dry_run:
         if verified:
@@ -101,8 +101,8 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
             err=True,
         )
     if before is not None:
-        from load.verdict import frames, oracle
-        from load.verdict.verification import Expectation
+        from clickstream.load.verdict import frames, oracle
+        from clickstream.load.verdict.verification import Expectation
 
         events = frames.from_file(Path(file), file_format)
         expected = Expectation(
@@ -124,8 +124,8 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
 
 def _check(file: str, file_format: str, *, as_json: bool) -> None:
     """What a replay would send, and every line that it would not."""
-    from load.driving.terminal import progress_bar
-    from load.replay import formats
+    from clickstream.load.driving.terminal import progress_bar
+    from clickstream.load.replay import formats
 
     sent = rejected = 0
     with formats.opened(file) as source, progress_bar("checking (bytes)", source.size) as move:

@@ -21,7 +21,7 @@ import msgspec
 from clickstream import events
 from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent
-from load.replay.taobao import TaobaoParser
+from clickstream.load.replay.taobao import TaobaoParser
 
 #: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the reader's memory.
 MAX_LINE_BYTES = 1 << 20

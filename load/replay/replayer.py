@@ -10,8 +10,8 @@ import msgspec
 
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
-from load.driving.pace import MAX_SPEED, Pace, wait_until
-from load.replay.formats import Fault, Line
+from clickstream.load.driving.pace import MAX_SPEED, Pace, wait_until
+from clickstream.load.replay.formats import Fault, Line
 
 
 class Putter(Protocol):

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-from load.traffic.profiles import Curve
+from clickstream.load.traffic.profiles import Curve
 
 RateAt = Callable[[float], float]
 """Seconds after the start → records per second."""

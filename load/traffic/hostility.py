@@ -18,9 +18,9 @@ from random import Random
 import msgspec
 
 from clickstream.events import AnyEvent
-from load.traffic import bounds
-from load.traffic.bounds import Case
-from load.traffic.faults import Emission
+from clickstream.load.traffic import bounds
+from clickstream.load.traffic.bounds import Case
+from clickstream.load.traffic.faults import Emission
 
 #: A flood is more rubbish in a row, on one shard, than a bad deployment of ours would be suspected of.
 FLOOD = 1_100

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import msgspec
 
-from load.traffic.arrivals import RateAt, arrivals, shaped, traced
-from load.traffic.faults import AT_THE_DOOR, MALFORMED, NONE, Emission
-from load.traffic.hostility import Hostiles
-from load.traffic.profiles import PROFILES, Profile
-from load.traffic.records import Traffic
-from load.traffic.shop.visitors import Season, Shop, shop_for
+from clickstream.load.traffic.arrivals import RateAt, arrivals, shaped, traced
+from clickstream.load.traffic.faults import AT_THE_DOOR, MALFORMED, NONE, Emission
+from clickstream.load.traffic.hostility import Hostiles
+from clickstream.load.traffic.profiles import PROFILES, Profile
+from clickstream.load.traffic.records import Traffic
+from clickstream.load.traffic.shop.visitors import Season, Shop, shop_for
 
 #: One run sends at most this many records and lasts at most this long, whatever it was asked for.
 MAX_RECORDS = 5_000_000

@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import msgspec
 
-from load.traffic.faults import Rates
+from clickstream.load.traffic.faults import Rates
 
 Curve = tuple[tuple[float, float], ...]
 """(share of the run that has passed, rate relative to the run's mean), straight between the points."""
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """See ``load.traffic.shop.visitors.Season`` for the shares; ``sale_span`` in shares of the run."""
+    """See ``clickstream.load.traffic.shop.visitors.Season`` for the shares; ``sale_span`` in shares of the run."""
 
     about: str
     curve: Curve = ((0.0, 1.0), (1.0, 1.0))

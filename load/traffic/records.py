@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from clickstream.events import AnyEvent
-from load.traffic.faults import MALFORMED, Emission, Faults, Rates, Spoilers
-from load.traffic.hostility import Hostiles
-from load.traffic.shop.visitors import ORDINARY, Season, Shop, Visitors
+from clickstream.load.traffic.faults import MALFORMED, Emission, Faults, Rates, Spoilers
+from clickstream.load.traffic.hostility import Hostiles
+from clickstream.load.traffic.shop.visitors import ORDINARY, Season, Shop, Visitors
 
 
 class Traffic:

@@ -12,8 +12,8 @@ import msgspec
 from clickstream.errors import UserMistake
 
 if TYPE_CHECKING:
-    from load.verdict.comparers.compared import Compared
-    from load.verdict.verification import Expectation, Subject
+    from clickstream.load.verdict.comparers.compared import Compared
+    from clickstream.load.verdict.verification import Expectation, Subject
 
 JSON = click.option("--json", "as_json", is_flag=True, help="The report as one JSON object on stdout.")
 STALL = click.option(
@@ -49,10 +49,10 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
       clickstream load verify --json
     """
     from clickstream.aws import Clients
+    from clickstream.load.verdict import subjects
+    from clickstream.load.verdict.ledger import read
+    from clickstream.load.verdict.verification import LETTERS
     from clickstream.settings import from_env
-    from load.verdict import subjects
-    from load.verdict.ledger import read
-    from load.verdict.verification import LETTERS
 
     names = subjects.names()
     known = (*names, LETTERS)
@@ -80,9 +80,9 @@ def report(
     as_json: bool,
 ) -> None:
     """Verify and print; exit 1 unless everything is equal."""
-    from load.driving.terminal import progress_bar
-    from load.verdict import verification
-    from load.verdict.report import text
+    from clickstream.load.driving.terminal import progress_bar
+    from clickstream.load.verdict import verification
+    from clickstream.load.verdict.report import text
 
     click.echo(f"waiting until {', '.join(subjects)} have everything", err=True)
     with progress_bar("processed", expected.sent) as move:

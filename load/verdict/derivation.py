@@ -1,6 +1,6 @@
 """What must come out of a run, derived from what was sent.
 
-The rules are written here and in ``load.verdict.oracle``; none of the platform's code is used.
+The rules are written here and in ``clickstream.load.verdict.oracle``; none of the platform's code is used.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
-from load.traffic.plan import Plan
-from load.verdict.comparers import archived
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.ledger import Bought, Door, Ledger, Visited, WindowTotals
-from load.verdict.progress import Counted
-from load.verdict.send_log import Entry, SendLog
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.comparers import archived
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.ledger import Bought, Door, Ledger, Visited, WindowTotals
+from clickstream.load.verdict.progress import Counted
+from clickstream.load.verdict.send_log import Entry, SendLog
 
 
 def windows(entries: Sequence[Entry]) -> dict[Window, Totals]:
@@ -23,7 +23,7 @@ def windows(entries: Sequence[Entry]) -> dict[Window, Totals]:
     if not entries:
         return {}
     # pandas costs half a second and 100 MB: only who asks for the truth pays
-    from load.verdict import frames, oracle
+    from clickstream.load.verdict import frames, oracle
 
     return oracle.aggregate(frames.frame_of(_rows(entry.event for entry in entries)))
 

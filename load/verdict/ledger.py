@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from load.traffic.plan import Plan
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.progress import Counted
-from load.verdict.send_log import Rejected
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.progress import Counted
+from clickstream.load.verdict.send_log import Rejected
 
 
 class WindowTotals(msgspec.Struct, frozen=True):
@@ -82,7 +82,7 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     visitors: list[Visited]
     next_clicks: dict[str, str]
     archived: bytes = b""
-    """A fingerprint of each event (``load.verdict.comparers.archived``), sorted."""
+    """A fingerprint of each event (``clickstream.load.verdict.comparers.archived``), sorted."""
     epochs: dict[str, int] = {}
     """By application, how often its shards had come to a process before the run."""
     door: Door = Door()

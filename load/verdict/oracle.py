@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from load.verdict.comparers.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
+from clickstream.load.verdict.comparers.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
 
 #: The platform forgets a session this long (event time) after its last act of the funnel, and follows none for longer than a
 #: day; inputs in which that matters are refused.

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from clickstream.errors import RetryLater
-from load.verdict.comparers.aggregates import GRANULARITIES, RANKINGS, TOP, Totals, Window
+from clickstream.load.verdict.comparers.aggregates import GRANULARITIES, RANKINGS, TOP, Totals, Window
 
 #: Windows per question: fewer than the most that one answer may hold.
 WINDOWS_PER_QUESTION = 1000

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from clickstream.events import AnyEvent
-from load.traffic.faults import Emission
+from clickstream.load.traffic.faults import Emission
 
 #: What was sent with these kinds are events, each for the first time.
 EVENTS = ("event", "late", "delayed", "skewed", "old")

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.needs import ORDERS
+from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.errors import Missing, RetryLater
+from clickstream.load.verdict import dead_letters
+from clickstream.load.verdict.comparers.archived import Row, looked_at
+from clickstream.load.verdict.comparers.decisions import Decided
+from clickstream.load.verdict.comparers.letters import Letter
+from clickstream.load.verdict.comparers.offers import Offered
+from clickstream.load.verdict.comparers.placed import Placed
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
-from consumers.archive.needs import ARCHIVE
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.needs import ORDERS
-from consumers.recommendations.needs import OFFERS
-from load.verdict import dead_letters
-from load.verdict.comparers.archived import Row, looked_at
-from load.verdict.comparers.decisions import Decided
-from load.verdict.comparers.letters import Letter
-from load.verdict.comparers.offers import Offered
-from load.verdict.comparers.placed import Placed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

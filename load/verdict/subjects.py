@@ -10,16 +10,16 @@ from pkgutil import resolve_name
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.needs import declared
+from clickstream.load.traffic.faults import AHEAD_MS
+from clickstream.load.verdict import progress, queries, stores
+from clickstream.load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.ledger import Ledger
+from clickstream.load.verdict.progress import Counted
+from clickstream.load.verdict.verification import Expectation, Subject
 from clickstream.settings import Settings
-from consumers.needs import declared
-from load.traffic.faults import AHEAD_MS
-from load.verdict import progress, queries, stores
-from load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.comparers.compared import Compared
-from load.verdict.ledger import Ledger
-from load.verdict.progress import Counted
-from load.verdict.verification import Expectation, Subject
 
 #: What an application's ``needs`` names as its ``comparer``.
 Compare = Callable[[Ledger, Clients, Settings], Subject]

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from clickstream.load.verdict import progress
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.progress import Counted, ShardProgress
+from clickstream.load.verdict.report import ApplicationReport, Report
 from clickstream.progress.completeness import completeness
-from load.verdict import progress
-from load.verdict.comparers.compared import Compared
-from load.verdict.progress import Counted, ShardProgress
-from load.verdict.report import ApplicationReport, Report
 
 _LOOK_S = 0.25
 #: How long answers may still differ after completeness: DynamoDB's plain reads lag its writes, and a shard writes what it held

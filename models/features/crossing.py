@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from models.features.definitions import FeatureSet, Rolling, Track
-from models.features.history import TIME_SIZE, limit, numbers
-from models.features.plans import track_plan, vector_plan
-from models.features.reading import NO_NUMBERS, read
+from clickstream.models.features.definitions import FeatureSet, Rolling, Track
+from clickstream.models.features.history import TIME_SIZE, limit, numbers
+from clickstream.models.features.plans import track_plan, vector_plan
+from clickstream.models.features.reading import NO_NUMBERS, read
 
 #: Of what a part's bytes mean: code that writes others does not meet them.
 _FORMAT = 2

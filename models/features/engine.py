@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 import msgspec
 
+from clickstream.models.features.crossing import NO_PART, Part, seen
+from clickstream.models.features.definitions import HOUR_MS, FeatureSet
+from clickstream.models.features.history import TIME_SIZE, Value, limit
+from clickstream.models.features.plans import track_plan, vector_plan, writers
+from clickstream.models.features.reading import Numbers, Row, read
 from clickstream.records.kept import kept_hash_key
 from clickstream.records.routing import HashRange
-from models.features.crossing import NO_PART, Part, seen
-from models.features.definitions import HOUR_MS, FeatureSet
-from models.features.history import TIME_SIZE, Value, limit
-from models.features.plans import track_plan, vector_plan, writers
-from models.features.reading import Numbers, Row, read
 
 #: One row moves the watermark by at most this much, so that a visitor whose clock is years ahead expires nobody's history.
 MOST_AHEAD_MS = HOUR_MS
@@ -66,7 +66,7 @@ class Engine:
     """The state of one feature set over one stream of rows. One that is not ``durable`` keeps no changes to be saved.
 
     One that sees but a ``shard`` of the stream leaves the features of crossing tracks missing, to be filled in from all
-    shards' parts by :class:`models.features.crossing.Crossing`, and gives its own parts.
+    shards' parts by :class:`clickstream.models.features.crossing.Crossing`, and gives its own parts.
     """
 
     def __init__(self, features: FeatureSet, *, durable: bool = True, shard: bool = False) -> None:

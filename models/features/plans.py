@@ -10,8 +10,8 @@ from math import fsum
 from operator import itemgetter
 from typing import NamedTuple
 
-from models.features.definitions import HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
-from models.features.history import Layout
+from clickstream.models.features.definitions import HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+from clickstream.models.features.history import Layout
 
 #: Histories expire in steps of this part of their reach.
 _STEPS = 16
@@ -204,7 +204,7 @@ def _weekday(time_ms: int) -> float:
     return float((time_ms // HOUR_MS // _DAY_HOURS + _WEEKDAY_OF_EPOCH) % 7)
 
 
-#: Numbers out of a time (ms, UTC), see :class:`models.features.definitions.Calendar.Part`.
+#: Numbers out of a time (ms, UTC), see :class:`clickstream.models.features.definitions.Calendar.Part`.
 CALENDAR: dict[Calendar.Part, Callable[[int], float]] = {
     Calendar.Part.HOUR: _hour,
     Calendar.Part.WEEKDAY: _weekday,

@@ -3,8 +3,8 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 
-from models.features.history import Value, number, numbers
-from models.features.plans import TrackPlan
+from clickstream.models.features.history import Value, number, numbers
+from clickstream.models.features.plans import TrackPlan
 
 Row = Mapping[str, Value]
 

@@ -13,13 +13,13 @@ import click
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
+from clickstream.models.commands import publish
 from clickstream.settings import from_env
-from models.commands import publish
 
 if TYPE_CHECKING:
-    from models.fraud.costs import Costs
-    from models.fraud.offline.evaluation import Report
-    from models.fraud.offline.trials import Trial
+    from clickstream.models.fraud.costs import Costs
+    from clickstream.models.fraud.offline.evaluation import Report
+    from clickstream.models.fraud.offline.trials import Trial
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _LABELS = click.option("--labels", type=_FILE, help="CSV with the columns event_id and fraud (0 or 1).")
@@ -47,7 +47,7 @@ def _costs(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_costs(*, missed_fraud: float, false_block: float, review: float, capacity: float, **others: Any) -> None:
-        from models.fraud.costs import Costs
+        from clickstream.models.fraud.costs import Costs
 
         try:
             costs = Costs(missed_fraud=missed_fraud, false_block=false_block, review=review, capacity=capacity)
@@ -107,8 +107,8 @@ def evaluate(
       clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
     """
     with _models_extra():
-        from models.fraud.offline import handbook_data, trials
-        from models.fraud.offline import plots as drawing
+        from clickstream.models.fraud.offline import handbook_data, trials
+        from clickstream.models.fraud.offline import plots as drawing
 
     click.echo(f"training and scoring on {dataset}", err=True)
     if dataset == "handbook":
@@ -137,7 +137,7 @@ def _print_table(trial: Trial, *, published: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from models.fraud.offline import handbook_data
+    from clickstream.models.fraud.offline import handbook_data
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("", no_wrap=True)
@@ -200,10 +200,10 @@ def train(
     Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
     with _models_extra():
-        from models.fraud import scoring
-        from models.fraud.offline import labelled, training, trials
-    from models.fraud.purchases import PURCHASES
-    from models.registry.manifest import Description, Training
+        from clickstream.models.fraud import scoring
+        from clickstream.models.fraud.offline import labelled, training, trials
+    from clickstream.models.fraud.purchases import PURCHASES
+    from clickstream.models.registry.manifest import Description, Training
 
     purchases = labelled.read(file, labels)
     metrics: dict[str, float] = {}

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fraud.verdicts import Thresholds
+from clickstream.models.fraud.verdicts import Thresholds
 
 Scores = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ An address, a device and a card are used by many users, whose events lie on many
 
 import math
 
-from models.features.definitions import (
+from clickstream.models.features.definitions import (
     DAY_MS,
     HOUR_MS,
     Aggregate,
@@ -16,7 +16,7 @@ from models.features.definitions import (
     Rolling,
     Track,
 )
-from models.fraud.rows import CART, FAILED_LOGIN, PURCHASE, VIEW
+from clickstream.models.fraud.rows import CART, FAILED_LOGIN, PURCHASE, VIEW
 
 _WEEK_MS = 7 * DAY_MS
 _WINDOWS = {"1h": HOUR_MS, "24h": DAY_MS, "7d": _WEEK_MS}

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from clickstream.events import AddToCart, Event, Login, ProductView, Purchase
+from clickstream.models.features.reading import Row
 from clickstream.records.kept import kept, kept_user
-from models.features.reading import Row
 
 #: Kinds of rows.
 PURCHASE = "purchase"

@@ -10,9 +10,9 @@ import numpy as np
 import treelite
 from numpy.typing import NDArray
 
-from models.features.definitions import FeatureSet
-from models.fraud.verdicts import Reason, Thresholds
-from models.registry.manifest import UnusableModel, Version
+from clickstream.models.features.definitions import FeatureSet
+from clickstream.models.fraud.verdicts import Reason, Thresholds
+from clickstream.models.registry.manifest import UnusableModel, Version
 
 Matrix = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
-from models.recommender.clicks import Clicks
+from clickstream.models.recommender.clicks import Clicks
 
 Answer = Mapping[int, float]
 """Item → what speaks for it. What is not in it is not recommended."""

@@ -10,13 +10,13 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.models.commands import publish
 from clickstream.settings import from_env
-from models.commands import publish
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from models.recommender.evaluation import Result
+    from clickstream.models.recommender.evaluation import Result
 
 
 @click.command()
@@ -45,9 +45,9 @@ def evaluate(dataset: str, as_json: bool) -> None:
 
       clickstream models evaluate recommender --dataset events.ndjson
     """
-    from models.recommender import clicks, datasets, evaluation
-    from models.recommender.baselines import BASELINES
-    from models.recommender.parameters import Parameters
+    from clickstream.models.recommender import clicks, datasets, evaluation
+    from clickstream.models.recommender.baselines import BASELINES
+    from clickstream.models.recommender.parameters import Parameters
 
     split = datasets.load(dataset, from_env().datasets)
     parameters = Parameters()
@@ -107,9 +107,9 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
 
     Example: clickstream models train recommender events.ndjson --promote
     """
-    from models.recommender import NAME, clicks, datasets, evaluation, model
-    from models.recommender.parameters import Parameters
-    from models.registry.manifest import Description, Training
+    from clickstream.models.recommender import NAME, clicks, datasets, evaluation, model
+    from clickstream.models.recommender.parameters import Parameters
+    from clickstream.models.registry.manifest import Description, Training
 
     every = datasets.read(file)
     if not every:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from clickstream import events
 from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AddToCart, ProductView, Search
-from models.recommender import clicks
-from models.recommender.clicks import Click
-from models.recommender.queries import query_item
+from clickstream.models.recommender import clicks
+from clickstream.models.recommender.clicks import Click
+from clickstream.models.recommender.queries import query_item
 
 #: Names of data sets → files of the training and of the test, in the folder of data sets.
 NAMED: dict[str, tuple[str, str]] = {

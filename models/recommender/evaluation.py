@@ -15,13 +15,13 @@ from itertools import pairwise
 import msgspec
 import numpy as np
 
-from models.recommender.baselines import BASELINES
-from models.recommender.baselines import Recommender as Baseline
-from models.recommender.clicks import Clicks, Ints
-from models.recommender.index import build
-from models.recommender.parameters import Parameters
-from models.recommender.queries import are_queries
-from models.recommender.scoring import Neighbourhood, Own, Scorer
+from clickstream.models.recommender.baselines import BASELINES
+from clickstream.models.recommender.baselines import Recommender as Baseline
+from clickstream.models.recommender.clicks import Clicks, Ints
+from clickstream.models.recommender.index import build
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.recommender.queries import are_queries
+from clickstream.models.recommender.scoring import Neighbourhood, Own, Scorer
 
 #: Items per list.
 LENGTH = 20

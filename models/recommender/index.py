@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.recommender.clicks import Clicks, Floats, Ints
-from models.recommender.parameters import Parameters
+from clickstream.models.recommender.clicks import Clicks, Floats, Ints
+from clickstream.models.recommender.parameters import Parameters
 
 _DAY_S = 86_400.0
 #: Clicks further apart than this make no rule.

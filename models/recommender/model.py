@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from models.recommender.clicks import Clicks
-from models.recommender.index import Index, build
-from models.recommender.parameters import Parameters
-from models.recommender.queries import are_queries
-from models.recommender.scoring import NONE_OF_THEM, POPULAR, Neighbourhood, Own, Scorer
-from models.registry.manifest import UnusableModel, Version
+from clickstream.models.recommender.clicks import Clicks
+from clickstream.models.recommender.index import Index, build
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.recommender.queries import are_queries
+from clickstream.models.recommender.scoring import NONE_OF_THEM, POPULAR, Neighbourhood, Own, Scorer
+from clickstream.models.registry.manifest import UnusableModel, Version
 
 INDEX_FILE = "index.npz"
 VOCABULARY_FILE = "vocabulary.msgpack"

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from models.recommender.clicks import Clicks, group
-from models.recommender.index import build
-from models.recommender.model import Model, Recommender, train
-from models.recommender.parameters import Parameters
-from models.recommender.scoring import Neighbourhood
+from clickstream.models.recommender.clicks import Clicks, group
+from clickstream.models.recommender.index import build
+from clickstream.models.recommender.model import Model, Recommender, train
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.recommender.scoring import Neighbourhood
 
 #: The latest sessions that are remembered. On real clicks (yoochoose_100k) without any model, as many as one shard has of
 #: the last days: 4,000 give a recall of .64, 20,000 .72, and their index takes 75 ms.

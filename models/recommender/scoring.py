@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.recommender.clicks import Floats, Ints
-from models.recommender.index import Index
-from models.recommender.parameters import Parameters
+from clickstream.models.recommender.clicks import Floats, Ints
+from clickstream.models.recommender.index import Index
+from clickstream.models.recommender.parameters import Parameters
 
 #: An answer's ``because`` where no item of the session is the reason.
 POPULAR = -1

@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 import structlog
 
 from clickstream.errors import Missing, RetryLater, Unwritable
-from models.registry.manifest import UnusableModel, Version
-from models.registry.s3 import Registry
+from clickstream.models.registry.manifest import UnusableModel, Version
+from clickstream.models.registry.s3 import Registry
 
 T = TypeVar("T")
 

@@ -18,8 +18,8 @@ from clickstream.aws.boto_types import S3Client
 from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.failures.refusals import error_code
-from models.registry import manifest as manifests
-from models.registry.manifest import Description, Manifest, Version
+from clickstream.models.registry import manifest as manifests
+from clickstream.models.registry.manifest import Description, Manifest, Version
 
 #: Versions that the pointer remembers to roll back to.
 REMEMBERED = 20

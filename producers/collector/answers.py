@@ -10,8 +10,8 @@ from typing import Literal
 import msgspec
 
 from clickstream.errors import ClickstreamError, Rejected
-from producers.collector.delivery import Fate
-from producers.collector.reception import Problem, Refusal
+from clickstream.producers.collector.delivery import Fate
+from clickstream.producers.collector.reception import Problem, Refusal
 
 #: Seconds after which a client should try again when the stream does not take events.
 RETRY_AFTER_S = 2

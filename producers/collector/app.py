@@ -20,20 +20,20 @@ from starlette.routing import Route
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent, DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
+from clickstream.producers.collector import openapi
+from clickstream.producers.collector.answers import RETRY_AFTER_S, Refused, Taken, answer_each, busy, sum_up
+from clickstream.producers.collector.bodies import Bounds, Form, TooMany, split
+from clickstream.producers.collector.clients import addresses, devices
+from clickstream.producers.collector.clients.admission import Admission, Sender
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
+from clickstream.producers.collector.clients.keys import ApiKey
+from clickstream.producers.collector.delivery import Fate, Puts, deliver
+from clickstream.producers.collector.health import StreamHealth
+from clickstream.producers.collector.meters import EVENTS, Meter
+from clickstream.producers.collector.reading import Budget, form_of, read_body
+from clickstream.producers.collector.reception import Refusal, receive
 from clickstream.telemetry import prometheus
 from clickstream.web.listening import is_loopback
-from producers.collector import openapi
-from producers.collector.answers import RETRY_AFTER_S, Refused, Taken, answer_each, busy, sum_up
-from producers.collector.bodies import Bounds, Form, TooMany, split
-from producers.collector.clients import addresses, devices
-from producers.collector.clients.admission import Admission, Sender
-from producers.collector.clients.fingerprints import Fingerprints
-from producers.collector.clients.keys import ApiKey
-from producers.collector.delivery import Fate, Puts, deliver
-from producers.collector.health import StreamHealth
-from producers.collector.meters import EVENTS, Meter
-from producers.collector.reading import Budget, form_of, read_body
-from producers.collector.reception import Refusal, receive
 
 #: Where the endpoint finds the trace of a sampled request in its ASGI scope (producers.collector.tracing puts it there).
 TRACE = "clickstream.trace"

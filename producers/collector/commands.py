@@ -54,16 +54,16 @@ def collect(
     if context.invoked_subcommand is not None:
         return
     # --help must not wait for the imports of a web server and of boto3
+    from clickstream.producers.collector import server
+    from clickstream.producers.collector.app import Clocks, create_app
+    from clickstream.producers.collector.clients import hash_key, keys
+    from clickstream.producers.collector.clients.fingerprints import Fingerprints
+    from clickstream.producers.collector.meters import Meter
+    from clickstream.producers.publisher.kinesis import KinesisPublisher
+    from clickstream.producers.publisher.limits import Limits
     from clickstream.settings import from_env
     from clickstream.telemetry import logs
     from clickstream.web.listening import is_loopback, listen, url
-    from producers.collector import server
-    from producers.collector.app import Clocks, create_app
-    from producers.collector.clients import hash_key, keys
-    from producers.collector.clients.fingerprints import Fingerprints
-    from producers.collector.meters import Meter
-    from producers.publisher.kinesis import KinesisPublisher
-    from producers.publisher.limits import Limits
 
     allowed, trusted = _origins(origins), [_network(text) for text in proxies]
     local = is_loopback(host)
@@ -107,8 +107,8 @@ def _traced(settings: Settings) -> Iterator[Middleware | None]:
         return
     from starlette.middleware import Middleware
 
+    from clickstream.producers.collector.tracing import Traced
     from clickstream.telemetry.tracing import Tracing
-    from producers.collector.tracing import Traced
 
     tracing = Tracing(settings, "clickstream-collector")
     try:
@@ -157,7 +157,7 @@ def keys_group() -> None:
 @click.option("--relay", is_flag=True, help="For a server: the ip in its events' context counts, not its own.")
 def add(name: str, keys_file: Path, rate: float, burst: float, relay: bool) -> None:
     """Make a key and print it, once: the file keeps its hash alone."""
-    from producers.collector.clients import keys
+    from clickstream.producers.collector.clients import keys
 
     known = keys.read(keys_file) if keys_file.exists() else []
     if any(key.name == name for key in known):
@@ -174,7 +174,7 @@ def list_keys(keys_file: Path) -> None:
     """Names and rates, as NDJSON."""
     import msgspec
 
-    from producers.collector.clients import keys
+    from clickstream.producers.collector.clients import keys
 
     for key in keys.read(keys_file):
         entry = {name: value for name, value in msgspec.to_builtins(key).items() if name != "sha256"}
@@ -186,7 +186,7 @@ def list_keys(keys_file: Path) -> None:
 @_KEYS
 def remove(name: str, keys_file: Path) -> None:
     """Forget a key; collectors that run refuse it after their next start."""
-    from producers.collector.clients import keys
+    from clickstream.producers.collector.clients import keys
 
     known = keys.read(keys_file)
     left = [key for key in known if key.name != name]

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Literal, Protocol
 
 from clickstream.errors import Forbidden, Rejected, RetryLater
-from producers.publisher.puts import Delivered, Settled
+from clickstream.producers.publisher.puts import Delivered, Settled
 
 Fate = Literal["delivered", "retry"] | Rejected
 """``retry``: not acknowledged; the event may be in the stream nevertheless."""
 
 
 class Puts(Protocol):
-    """The publisher, as far as the collector knows it (producers.publisher.kinesis.KinesisPublisher)."""
+    """The publisher, as far as the collector knows it (clickstream.producers.publisher.kinesis.KinesisPublisher)."""
 
     @property
     def forbidden(self) -> Forbidden | None: ...

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from clickstream.errors import Forbidden
+from clickstream.producers.collector.answers import Answer
+from clickstream.producers.publisher.puts import Counters
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
-from producers.collector.answers import Answer
-from producers.publisher.puts import Counters
 
 #: Where events come in.
 EVENTS = "/v1/events"

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from clickstream.events import EVENT_TYPES, SCHEMA_VERSION, AnyEvent
-from producers.collector.answers import Answer
-from producers.collector.bodies import Bounds
-from producers.collector.reception import MOST_ERRORS
+from clickstream.producers.collector.answers import Answer
+from clickstream.producers.collector.bodies import Bounds
+from clickstream.producers.collector.reception import MOST_ERRORS
 
 Schema = dict[str, Any]
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from starlette.requests import ClientDisconnect, Request
 
 from clickstream.errors import TooLarge, Undecodable
-from producers.collector.answers import Refused, busy
-from producers.collector.bodies import FORMS, Bounds, Form, inflate
+from clickstream.producers.collector.answers import Refused, busy
+from clickstream.producers.collector.bodies import FORMS, Bounds, Form, inflate
 
 
 class Budget:

@@ -15,11 +15,11 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from clickstream.events import AnyEvent
+from clickstream.producers.collector.app import TRACE
+from clickstream.producers.collector.delivery import Fate
+from clickstream.producers.collector.meters import EVENTS
 from clickstream.telemetry.tracing import Tracing, inside, parent_of, traceparent_of
 from clickstream.token_bucket import TokenBucket
-from producers.collector.app import TRACE
-from producers.collector.delivery import Fate
-from producers.collector.meters import EVENTS
 
 #: Traced requests of one collector.
 MOST_PER_SECOND = 5.0

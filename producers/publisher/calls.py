@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clickstream.aws.boto_types import KinesisClient, PutRecordsRequestEntryTypeDef
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater
 from clickstream.failures.refusals import as_error
-from producers.publisher.puts import CallFailed, Placed, Put, PutResult, Refused
+from clickstream.producers.publisher.puts import CallFailed, Placed, Put, PutResult, Refused
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -14,12 +14,12 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Throttled
 from clickstream.events import AnyEvent, written
+from clickstream.producers.publisher.calls import put_records
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.puts import Action, Counters, Failed, Put, Settled
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from producers.publisher.calls import put_records
-from producers.publisher.limits import Limits
-from producers.publisher.puts import Action, Counters, Failed, Put, Settled
-from producers.publisher.rules import Publisher
 
 OnSettled = Callable[[Settled], None]
 """Called once for an event, on a thread of the publisher's: it must be quick and must not raise."""

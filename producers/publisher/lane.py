@@ -5,10 +5,10 @@ from itertools import islice
 from math import inf
 from random import Random
 
+from clickstream.producers.publisher.limits import Limits, Pace
+from clickstream.producers.publisher.packing import Member, Records, together
+from clickstream.producers.publisher.puts import Parcel, Placed
 from clickstream.records.routing import Shard
-from producers.publisher.limits import Limits, Pace
-from producers.publisher.packing import Member, Records, together
-from producers.publisher.puts import Parcel, Placed
 
 
 class Lane:

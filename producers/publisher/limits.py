@@ -2,8 +2,8 @@
 
 import msgspec
 
+from clickstream.producers.publisher.packing import Records
 from clickstream.records import blocks
-from producers.publisher.packing import Records
 
 MAX_KEY_CHARACTERS = 256
 MAX_KEY_BYTES = 4 * MAX_KEY_CHARACTERS

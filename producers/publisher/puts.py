@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import msgspec
 
 from clickstream.errors import ClickstreamError
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Member, Records, packed
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Member, Records, packed
 
 
 class Parcel(msgspec.Struct, gc=False):

@@ -18,11 +18,10 @@ from random import Random
 import msgspec
 
 from clickstream.errors import ClickstreamError, Forbidden, InvalidEvent, Rejected, RetryLater, Throttled, TooLarge
-from clickstream.records.routing import HashRange, Shard, ShardMap, hash_key
-from producers.publisher.lane import Lane
-from producers.publisher.limits import MAX_KEY_BYTES, MAX_KEY_CHARACTERS, Limits
-from producers.publisher.packing import Member
-from producers.publisher.puts import (
+from clickstream.producers.publisher.lane import Lane
+from clickstream.producers.publisher.limits import MAX_KEY_BYTES, MAX_KEY_CHARACTERS, Limits
+from clickstream.producers.publisher.packing import Member
+from clickstream.producers.publisher.puts import (
     Action,
     CallFailed,
     Counters,
@@ -37,6 +36,7 @@ from producers.publisher.puts import (
     Settled,
     into_calls,
 )
+from clickstream.records.routing import HashRange, Shard, ShardMap, hash_key
 
 
 class Publisher:

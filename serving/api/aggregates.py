@@ -6,11 +6,11 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
 from clickstream.errors import UserMistake
-from consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
-from serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, table
-from serving.moments import iso
-from serving.read_model import ReadModel
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, table
+from clickstream.serving.moments import iso
+from clickstream.serving.read_model import ReadModel
 
 #: Windows in the answer to a question that names no start.
 SPAN = {Granularity.MINUTE: 60, Granularity.HOUR: 24, Granularity.DAY: 30}

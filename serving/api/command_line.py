@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from serving.api.operation import Parameter
+from clickstream.serving.api.operation import Parameter
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

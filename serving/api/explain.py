@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from consumers.explain.views import Life, Limit
-from serving.api.operation import Operation, key
+from clickstream.consumers.explain.views import Life, Limit
+from clickstream.serving.api.operation import Operation, key
 
 #: Searches of the stream at once: they share each shard's five reads in a second with the workers.
 AT_ONCE = 2

@@ -7,11 +7,11 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
+from clickstream.consumers.fraud import views
+from clickstream.consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
 from clickstream.errors import UserMistake
-from consumers.fraud import views
-from consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
-from serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, table
-from serving.moments import iso
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, table
+from clickstream.serving.moments import iso
 
 MOST_ALERTS = 200
 MINUTE_MS = 60_000
@@ -20,7 +20,7 @@ LONGEST_DECIDED_MS = 6 * 3_600_000
 
 
 class Risk(Protocol):
-    """``consumers.fraud.views.Decisions``, or a test's: blocking, thread-safe.
+    """``clickstream.consumers.fraud.views.Decisions``, or a test's: blocking, thread-safe.
 
     Raises RetryLater when a store does not answer, Missing without a table.
     """

@@ -5,7 +5,7 @@ from importlib import metadata
 
 import msgspec
 
-from serving.api.operation import Operation, Problem, Schema
+from clickstream.serving.api.operation import Operation, Problem, Schema
 
 _STATUSES = {
     400: "The question cannot be answered; the hint says how to ask",

@@ -13,8 +13,8 @@ from msgspec import Meta
 
 from clickstream.errors import UserMistake
 from clickstream.events import Key
-from serving import ids
-from serving.moments import parse_moment
+from clickstream.serving import ids
+from clickstream.serving.moments import parse_moment
 
 Schema = dict[str, Any]
 Moment = Annotated[int, Meta(description="ms since the epoch, UTC")]
@@ -134,7 +134,7 @@ class Operation(NamedTuple):
     path: str
     summary: str
     reader: str
-    """The field of :class:`serving.api.routes.Readers` that answers; without it the operation is not offered."""
+    """The field of :class:`clickstream.serving.api.routes.Readers` that answers; without it the operation is not offered."""
     answer: Any
     """The type of what ``read`` returns."""
     read: Callable[..., Any]

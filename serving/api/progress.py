@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from consumers.analytics.views import ShardProgress, put_to_visible
-from serving.api.operation import Moment, Operation, Sheet, table
-from serving.progress import ProgressReader
-from serving.speeds import Speed
+from clickstream.consumers.analytics.views import ShardProgress, put_to_visible
+from clickstream.serving.api.operation import Moment, Operation, Sheet, table
+from clickstream.serving.progress import ProgressReader
+from clickstream.serving.speeds import Speed
 
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):

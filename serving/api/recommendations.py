@@ -12,9 +12,9 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
-from serving.api.coalescing import Coalesced, Remembered
-from serving.api.operation import Caching, Moment, Operation, count, key, products
+from clickstream.consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
+from clickstream.serving.api.coalescing import Coalesced, Remembered
+from clickstream.serving.api.operation import Caching, Moment, Operation, count, key, products
 
 #: A page may show what is the same for many for so long without asking again (s); a visitor's own changes with every click.
 POPULAR_FOR_S = 10
@@ -74,7 +74,7 @@ def etag(answer: RecommendationsAnswer) -> str:
 
 
 class Offers(Protocol):
-    """``consumers.recommendations.views.Recommendations``, or a test's. Raises RetryLater, Missing.
+    """``clickstream.consumers.recommendations.views.Recommendations``, or a test's. Raises RetryLater, Missing.
 
     ``for_session`` does not block, and is asked from one thread; the others may.
     """

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from serving.api import aggregates, explain, fraud, progress, recommendations
-from serving.api.operation import Caching, Operation
-from serving.progress import ProgressReader
-from serving.read_model import Clock, ReadModel
+from clickstream.serving.api import aggregates, explain, fraud, progress, recommendations
+from clickstream.serving.api.operation import Caching, Operation
+from clickstream.serving.progress import ProgressReader
+from clickstream.serving.read_model import Clock, ReadModel
 
 #: Everything that the JSON API answers, in the order of the OpenAPI document.
 OPERATIONS: tuple[Operation, ...] = (

@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from serving.api.routes import Readers
-from serving.pages.fraud.picture import Fraud
-from serving.pages.live import Live
-from serving.pages.now.picture import Now
-from serving.pages.now.spans import SPANS
-from serving.pages.pipeline.picture import Pipeline
-from serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
-from serving.read_model import Clock
+from clickstream.serving.api.routes import Readers
+from clickstream.serving.pages.fraud.picture import Fraud
+from clickstream.serving.pages.live import Live
+from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.pipeline.picture import Pipeline
+from clickstream.serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
+from clickstream.serving.read_model import Clock
 
 
 def feeds_of(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.staticfiles import StaticFiles
 
-from consumers.needs import declared
+from clickstream.consumers.needs import declared
 
 _PAGES = Path(__file__).parent
 STATIC = _PAGES.parent / "static"

@@ -13,11 +13,11 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError, Forbidden
-from serving.moments import iso
-from serving.pages.broadcast import Broadcast
-from serving.pages.picture import Draw, Picture, head
-from serving.progress import ProgressReader, Reading
-from serving.read_model import Clock
+from clickstream.serving.moments import iso
+from clickstream.serving.pages.broadcast import Broadcast
+from clickstream.serving.pages.picture import Draw, Picture, head
+from clickstream.serving.progress import ProgressReader, Reading
+from clickstream.serving.read_model import Clock
 
 log = structlog.get_logger()
 

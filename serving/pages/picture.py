@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from serving.progress import Reading
+from clickstream.serving.progress import Reading
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,7 +39,7 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
       clickstream report --from "2h ago"
       clickstream report --from 2026-11-01 --to 2026-12-01 --out november.html --out november.csv
     """
-    from serving.moments import iso, parse_moment
+    from clickstream.serving.moments import iso, parse_moment
 
     now_ms = int(time.time() * 1000)
     # whole seconds, to be read by people
@@ -53,8 +53,8 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
             raise UserMistake(f"there is no folder {file.parent}", hint="make it, or choose another with --out")
     # pandas and boto3 take most of a second, which a wrong option need not wait for
     from clickstream.aws import Clients
+    from clickstream.serving.report import page, plots, reading
     from clickstream.settings import from_env
-    from serving.report import page, plots, reading
 
     settings = from_env()
     width = granularity or _fitting(end_ms - start_ms)

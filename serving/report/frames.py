@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from consumers.analytics.views import WindowView
-from consumers.fraud.views import DecidedMinute, Verdict
+from clickstream.consumers.analytics.views import WindowView
+from clickstream.consumers.fraud.views import DecidedMinute, Verdict
 
 #: Pandas's names of the windows' widths.
 _WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}

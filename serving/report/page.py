@@ -6,8 +6,8 @@ from html import escape
 
 import pandas as pd
 
-from serving.moments import iso
-from serving.report.frames import Report
+from clickstream.serving.moments import iso
+from clickstream.serving.report.frames import Report
 
 #: Rows of the table of windows; the CSV has all.
 MOST_ROWS = 500

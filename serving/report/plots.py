@@ -10,7 +10,7 @@ import pandas as pd
 from clickstream.errors import Missing
 
 if TYPE_CHECKING:
-    from serving.report.frames import Report
+    from clickstream.serving.report.frames import Report
 
 _SIZE = (10.0, 3.0)
 _VERDICTS = {"approve": "#4c9f70", "review": "#e0a030", "block": "#c0392b"}

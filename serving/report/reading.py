@@ -5,12 +5,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates, complete_to
+from clickstream.consumers.archive.views import Archive
+from clickstream.consumers.fraud.views import Decisions
 from clickstream.errors import Missing
+from clickstream.serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 from clickstream.settings import Settings
-from consumers.analytics.views import Aggregates, complete_to
-from consumers.archive.views import Archive
-from consumers.fraud.views import Decisions
-from serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 
 
 def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int, *, places: int) -> Report:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from clickstream.serving.app import create_app
 from clickstream.web.listening import listen, url
 from clickstream.web.server import Server
-from serving.app import create_app
 from tests.browser import axe
 from tests.browser.watching import CSP_WATCH, Watch
 from tests.unit.serving.desk import Desk, Window

@@ -16,15 +16,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.wiring import APPLICATION as ANALYTICS
+from clickstream.consumers.fraud.needs import OUTCOMES
+from clickstream.consumers.fraud.tables import OutcomesTable
+from clickstream.consumers.recommendations import table_items
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.recommendations.views import HitRate
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.settings import Settings
-from consumers.analytics.wiring import APPLICATION as ANALYTICS
-from consumers.fraud.needs import OUTCOMES
-from consumers.fraud.tables import OutcomesTable
-from consumers.recommendations import table_items
-from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.views import HitRate
-from consumers.runtime.position import Position
-from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from tests.browser.serving_process import Serving, serving
 from tests.unit.serving.desk import decision_at
 from tests.unit.serving.stores import visits

@@ -13,11 +13,11 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from clickstream.identifiers import uuid7
+from clickstream.producers.collector import server as web
+from clickstream.producers.collector.app import Clocks, create_app
+from clickstream.producers.collector.clients import keys
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from clickstream.web.listening import listen
-from producers.collector import server as web
-from producers.collector.app import Clocks, create_app
-from producers.collector.clients import keys
-from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import Site
 from tests.unit.collector.stream import Stream
 

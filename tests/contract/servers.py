@@ -65,7 +65,7 @@ def step_clock(server: Server) -> None:
 def embedded_kinesis(folder: Path, *options: str, clock_step_ms: int = 0) -> Iterator[Server]:
     """Our server with no throughput limits, unless ``options`` set them."""
     port = free_port()
-    module = [str(Path(__file__).with_name("stepped_clock.py"))] if clock_step_ms else ["-m", "infra.local.kinesis"]
+    module = [str(Path(__file__).with_name("stepped_clock.py"))] if clock_step_ms else ["-m", "clickstream.infra.local.kinesis"]
     quota = ("--shard-quota", str(SHARD_LIMIT))
     # a change takes a while, as on AWS: a suite that never sees CREATING would not notice a stream that starts so
     transition = ("--transition-ms", "10")

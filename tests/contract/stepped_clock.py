@@ -28,4 +28,4 @@ if __name__ == "__main__":
     signal.signal(signal.SIGUSR2, _step)
     time.time_ns = _stepped_ns
     time.time = lambda: _stepped_ns() / 1e9
-    runpy.run_module("infra.local.kinesis", run_name="__main__", alter_sys=True)
+    runpy.run_module("clickstream.infra.local.kinesis", run_name="__main__", alter_sys=True)

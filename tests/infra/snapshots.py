@@ -17,8 +17,8 @@ def synthesize(folder: Path) -> dict[str, Path]:
     """Stage → the folder of its assembly: production, staging led by the state machine, and the pipeline."""
     import msgspec
 
-    from infra import app
-    from infra.stages import PRODUCTION, STAGING
+    from clickstream.infra import app
+    from clickstream.infra.stages import PRODUCTION, STAGING
 
     led = msgspec.structs.replace(STAGING, settings=msgspec.structs.replace(STAGING.settings, order_workflow="orchestration"))
     app.build(PRODUCTION, folder / "production").synth()

@@ -19,10 +19,10 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.needs import NOTIFICATIONS_QUEUE, ORDERS
+from clickstream.infra.local import functions, stack
+from clickstream.infra.local.processes import Children, wait_until
 from clickstream.settings import Settings, child_environment
-from consumers.orders.needs import NOTIFICATIONS_QUEUE, ORDERS
-from infra.local import functions, stack
-from infra.local.processes import Children, wait_until
 from tests.infra.deployment import ORDER, Deployment
 from tests.infra.templates import Template, read
 
@@ -50,8 +50,8 @@ class Shop(msgspec.Struct, frozen=True):
 
 @pytest.fixture(scope="module")
 def shop(local_aws: stack.Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    from infra import app
-    from infra.stages import Upstream, local
+    from clickstream.infra import app
+    from clickstream.infra.stages import Upstream, local
 
     folder = tmp_path_factory.mktemp("deployed")
     collector, serving = stack.claim((0, "--port"), (0, "--port"))

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.worker.java import REPLACEMENTS, class_path
+from clickstream.infra.images import sbom
+from clickstream.infra.images.rehearse import IMAGES, parse, rehearse
+from clickstream.infra.local import resources, stack
+from clickstream.infra.local.processes import wait_until
 from clickstream.settings import Settings, child_environment
-from consumers.runtime.worker.java import REPLACEMENTS, class_path
-from infra.images import sbom
-from infra.images.rehearse import IMAGES, parse, rehearse
-from infra.local import resources, stack
-from infra.local.processes import wait_until
 
 FOLDER = Path(__file__).parents[2] / "infra" / "images"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra import permissions
-from infra.stages import PRODUCTION, STAGING
+from clickstream.infra import permissions
+from clickstream.infra.stages import PRODUCTION, STAGING
 from tests.infra.judging import PLATFORM, findings
 from tests.infra.recording.operations import Call
 from tests.infra.templates import Permission, Template

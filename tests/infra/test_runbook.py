@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from infra import watching
-from infra.stacks.alarms import RUNBOOK
-from infra.stages import PRODUCTION, STAGING
+from clickstream.infra import watching
+from clickstream.infra.stacks.alarms import RUNBOOK
+from clickstream.infra.stages import PRODUCTION, STAGING
 from tests.infra.templates import Template, of_type
 
 TEXT = (Path(__file__).parents[2] / RUNBOOK).read_text()

@@ -13,7 +13,7 @@ from tests.infra.templates import Permission, Template, of_type, permissions, re
 
 def test_a_sixth_application_has_least_privilege(tmp_path: Path, templates: dict[str, dict[str, Template]]) -> None:
     environment = os.environ | sixth.write(tmp_path)
-    command = [sys.executable, "-m", "infra.app", "production", "--outdir", str(tmp_path / "cdk")]
+    command = [sys.executable, "-m", "clickstream.infra.app", "production", "--outdir", str(tmp_path / "cdk")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr  # cdk-nag among others
     found, before = read(tmp_path / "cdk" / "production"), templates["production"]

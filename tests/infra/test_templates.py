@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive.parquet import SCHEMA as ARCHIVE
+from clickstream.consumers.needs import applications
+from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
+from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
+from clickstream.infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
+from clickstream.infra.stages import PRODUCTION
 from clickstream.schema import generate
 from clickstream.settings import Settings
-from consumers.archive.parquet import SCHEMA as ARCHIVE
-from consumers.needs import applications
-from consumers.runtime.worker.daemon import _JVM_END_S
-from consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
-from infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
-from infra.stages import PRODUCTION
 from tests.infra.deployment import ORDER, kinds
 from tests.infra.snapshots import SNAPSHOTS, text_of
 from tests.infra.templates import Template, of_type

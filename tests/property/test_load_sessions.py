@@ -10,9 +10,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from load.replay import formats
-from load.replay.formats import Fault, Line
-from load.verdict import frames
+from clickstream.load.replay import formats
+from clickstream.load.replay.formats import Fault, Line
+from clickstream.load.verdict import frames
 
 _T0 = 1_511_658_000
 #: (user, minutes after the line before, behavior), with some lines that are none

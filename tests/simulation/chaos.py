@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 from typing import TYPE_CHECKING
 
-from infra.local.kinesis.model.errors import KinesisError
-from infra.local.kinesis.model.shards import Shard, key_number
-from infra.local.kinesis.operations.resharding import merge_shards, split_shard
+from clickstream.infra.local.kinesis.model.errors import KinesisError
+from clickstream.infra.local.kinesis.model.shards import Shard, key_number
+from clickstream.infra.local.kinesis.operations.resharding import merge_shards, split_shard
 from tests.simulation.aws.stream import NAME
 from tests.simulation.clients.shoppers import SENDING_MS
 from tests.simulation.fleet.scheduler import Process

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from infra.local.kinesis.model.records import ReadRecord, StartingPosition
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.model.records import ReadRecord, StartingPosition
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
 from tests.simulation.aws.stream import NAME
 from tests.simulation.fleet.deaggregation import hash_of
 from tests.simulation.fleet.lines import Line, read

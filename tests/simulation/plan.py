@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from producers.publisher.packing import Records
+from clickstream.producers.publisher.packing import Records
 
 #: The default comes most often.
 KINDS: tuple[Records, ...] = ("zstd", "zstd", "gzip", "ndjson", "kpl", "single")
@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     fold_ms: int = 0
     """Folding a slice takes up to so long."""
     longest_chain: int = 64
-    """Commits until a full snapshot replaces the chain (consumers.runtime.state.chain.LONGEST_CHAIN)."""
+    """Commits until a full snapshot replaces the chain (clickstream.consumers.runtime.state.chain.LONGEST_CHAIN)."""
     # faults of the write side
     client_retries: float = 0.0
     """Share of the events that the client sends again although it has its acknowledgement."""

@@ -15,13 +15,13 @@ from typing import Any
 import msgspec
 import structlog
 
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.sink import AggregatesTable
+from clickstream.consumers.runtime.application import Application, Fold, Sink
+from clickstream.consumers.runtime.state import chain
+from clickstream.producers.publisher.limits import Limits
 from clickstream.records.routing import Shard
-from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.sink import AggregatesTable
-from consumers.runtime.application import Application, Fold, Sink
-from consumers.runtime.state import chain
-from producers.publisher.limits import Limits
 from tests.simulation import judge
 from tests.simulation.applications.history import Decision, HistoryApplication
 from tests.simulation.aws.access import Access, Weather
@@ -61,7 +61,7 @@ class Violation(Exception):
 
 
 class AnalyticsApplication:
-    """``consumers.analytics.wiring`` with a sink that needs no threads."""
+    """``clickstream.consumers.analytics.wiring`` with a sink that needs no threads."""
 
     name = "analytics"
 

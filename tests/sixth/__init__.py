@@ -78,8 +78,8 @@ _EFFECT = '''
 """What baskets has made of one event."""
 
 from baskets.needs import LINES
-from consumers.explain.effects import item
-from consumers.explain.life import Effect
+from clickstream.consumers.explain.effects import item
+from clickstream.consumers.explain.life import Effect
 
 
 def look(clients, settings, event, put):

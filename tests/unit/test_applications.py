@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.consumers.needs import applications, declared
 from clickstream.errors import UserMistake
-from consumers.needs import applications, declared
 from tests import sixth
 
 
@@ -24,7 +24,8 @@ def test_a_package_elsewhere_is_one_too(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    ("packages", "told"), [("no.such.package", "no.such.package is no application"), ("consumers.fraud", "the same name")]
+    ("packages", "told"),
+    [("no.such.package", "no.such.package is no application"), ("clickstream.consumers.fraud", "the same name")],
 )
 def test_a_package_that_is_no_new_application_is_a_mistake(packages: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKSTREAM_APPLICATIONS", packages)

@@ -13,11 +13,13 @@ from pkgutil import resolve_name
 import pytest
 
 from clickstream.cli import COMMANDS
+from clickstream.consumers.needs import applications, declared
 from clickstream.settings import Settings
-from consumers.needs import applications, declared
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("clickstream", "producers", "consumers", "models", "serving", "load", "infra")
+#: The folders that are packages within ``clickstream``, by links: one name is all that the wheel takes.
+PARTS = ("producers", "consumers", "models", "serving", "load", "infra")
+PACKAGES = ("clickstream", *PARTS)
 
 #: package → the packages of ours that it may import
 ARROWS: dict[str, set[str]] = {
@@ -74,10 +76,24 @@ def _imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def _within(name: str) -> str:
+    """``consumers.needs`` of ``clickstream.consumers.needs``; what lies in ``clickstream`` itself keeps its whole name."""
+    part = name.removeprefix("clickstream.")
+    return part if part.split(".")[0] in PARTS else name
+
+
+def test_the_parts_are_linked() -> None:
+    assert {link.name: str(link.readlink()) for link in (ROOT / "clickstream").iterdir() if link.is_symlink()} == {
+        name: f"../{name}" for name in PARTS
+    }
+
+
 @pytest.mark.parametrize("path", _sources(*PACKAGES), ids=_id)
 def test_imports_follow_the_arrows(path: Path) -> None:
     package = path.relative_to(ROOT).parts[0]
-    crossed = {name for name in _imports(path) if (top := name.split(".")[0]) in PACKAGES and top != package}
+    ours = {name for name in _imports(path) if name.split(".")[0] in PACKAGES}
+    assert {name for name in ours if not name.startswith("clickstream")} == set(), "clickstream.consumers, not consumers"
+    crossed = {name for name in map(_within, ours) if name.split(".")[0] != package}
     allowed = ARROWS[package] | ({"models"} if MEASURING in path.parents else set())
     assert {name for name in crossed if name.split(".")[0] not in allowed} == set()
     if MEASURING in path.parents:
@@ -116,7 +132,7 @@ def test_names_say_something_and_files_stay_short(path: Path) -> None:
 def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
     program = (
         "import sys\n"
-        "from consumers.runtime.worker.child import load_application\n"
+        "from clickstream.consumers.runtime.worker.child import load_application\n"
         f"load_application({application!r})\n"
         f"print(*sorted(set(sys.modules) & set({HEAVY!r})))\n"
     )

@@ -14,8 +14,8 @@ import pytest
 
 from clickstream import cli
 from clickstream.errors import Missing, RetryLater, UserMistake
+from clickstream.infra.local.ministack import locked
 from clickstream.settings import child_environment
-from infra.local.ministack import locked
 
 PROGRAM = [sys.executable, "-m", "clickstream.cli"]
 

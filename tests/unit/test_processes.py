@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.local.processes import Children, Died, NotReady, Process, end, start_detached, start_time, wait_until
+from clickstream.infra.local.processes import Children, Died, NotReady, Process, end, start_detached, start_time, wait_until
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 #: does not end on SIGTERM, and has a child that would outlive it
@@ -78,7 +78,7 @@ def test_who_does_not_end_is_killed_with_its_whole_session(tmp_path: Path) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG is Linux's")
 def test_children_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom infra.local.processes import Children\n"
+        "import sys, time\nfrom pathlib import Path\nfrom clickstream.infra.local.processes import Children\n"
         f"p = Children().start('sleeper', {SLEEPER!r}, environment=None, log=Path({str(tmp_path / 'log')!r}))\n"
         "print(p.pid, flush=True)\ntime.sleep(600)"
     )

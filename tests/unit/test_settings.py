@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.errors import UserMistake
 from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings, child_environment, from_env
-from consumers.analytics.needs import AGGREGATES
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta, timezone
 import click
 import pytest
 
+from clickstream.consumers.looking.tail import parse_since
 from clickstream.records.following import Lineage
 from clickstream.records.reading import Start
 from clickstream.records.routing import WHOLE_SPACE, Shard
-from consumers.looking.tail import parse_since
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 

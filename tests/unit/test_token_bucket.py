@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.producers.collector.clients.keys import ApiKey
 from clickstream.token_bucket import TokenBucket
-from producers.collector.clients.keys import ApiKey
 
 #: rate 10/s, burst 20; each step: (time, events, seconds to wait)
 TABLES = {

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.faults.fan_out import raise_gravest
+from clickstream.consumers.topics import Topic, attribute, body, subject
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.settings import Settings
-from consumers.runtime.faults.fan_out import raise_gravest
-from consumers.topics import Topic, attribute, body, subject
 
 #: "ASCII text that begins with a letter, number, or punctuation mark; no line breaks or control characters; less than 100".
 SUBJECT = re.compile(r"[!-~][ -~]{0,98}")

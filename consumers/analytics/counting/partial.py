@@ -9,7 +9,7 @@
 | carted, bought | pieces by ``product_id``: add_to_cart's ``quantity``, a purchase's items' ``quantity`` |
 | searches | search events by normalised query (if any is left) |
 | countries, devices | events by ``context.country``, by ``context.device_kind`` (if any) |
-| funnel | see ``consumers.analytics.counting.sessions`` |
+| funnel | see ``clickstream.consumers.analytics.counting.sessions`` |
 """
 
 from collections import Counter, defaultdict
@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from clickstream.consumers.analytics.counting.sessions import COUNTERS
+from clickstream.consumers.analytics.counting.tally import Tally, TallyState
+from clickstream.consumers.analytics.counting.uniques import Uniques
+from clickstream.consumers.analytics.windows import HOUR
 from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
-from consumers.analytics.counting.sessions import COUNTERS
-from consumers.analytics.counting.tally import Tally, TallyState
-from consumers.analytics.counting.uniques import Uniques
-from consumers.analytics.windows import HOUR
 
 #: Keys that are counted singly, per tally of a minute and of an hour.
 MINUTE_CAPACITY = 16_384

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from clickstream.consumers.analytics.windows import DAY, HOUR
 from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase
 from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
 from clickstream.records.routing import HashRange
-from consumers.analytics.windows import DAY, HOUR
 
 TIMEOUT = 60
 SPAN = DAY

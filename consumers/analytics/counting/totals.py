@@ -5,12 +5,12 @@ from collections.abc import Iterable
 
 import msgspec
 
-from consumers.analytics.aggregate_rows import RowContent
-from consumers.analytics.counting.partial import TALLIES
-from consumers.analytics.counting.sessions import COUNTERS, STAGES
-from consumers.analytics.counting.uniques import Estimate, Uniques
-from consumers.analytics.ranking import Ranking, Top
-from consumers.analytics.windows import Granularity
+from clickstream.consumers.analytics.aggregate_rows import RowContent
+from clickstream.consumers.analytics.counting.partial import TALLIES
+from clickstream.consumers.analytics.counting.sessions import COUNTERS, STAGES
+from clickstream.consumers.analytics.counting.uniques import Estimate, Uniques
+from clickstream.consumers.analytics.ranking import Ranking, Top
+from clickstream.consumers.analytics.windows import Granularity
 
 
 class Funnel(msgspec.Struct, frozen=True):

@@ -10,12 +10,12 @@ import structlog
 from msgspec.structs import replace
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud.crossing.sightings import SightingsTable
+from clickstream.consumers.fraud.fold import CROSSING, Candidate
 from clickstream.errors import RetryLater
 from clickstream.progress.completeness import least
 from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
-from consumers.fraud.crossing.sightings import SightingsTable
-from consumers.fraud.fold import CROSSING, Candidate
 
 #: A decision may miss what happened on another shard within so long before it, and nothing older.
 STALENESS_MS = 2_000

@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from consumers.fraud.decisions import Decision
-from consumers.fraud.outcomes import Truth
-from consumers.fraud.shadow.opinion_items import Opinion
-from models.fraud.verdicts import Verdict
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.consumers.fraud.outcomes import Truth
+from clickstream.consumers.fraud.shadow.opinion_items import Opinion
+from clickstream.models.fraud.verdicts import Verdict
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.consumers.fraud.outcomes import euro_cents
+from clickstream.models.fraud.verdicts import Verdict
 from clickstream.purchases import reused
-from consumers.fraud.decisions import Decision
-from consumers.fraud.outcomes import euro_cents
-from models.fraud.verdicts import Verdict
 
 PARTITIONS = 16
 KEPT_S = 14 * 86_400

@@ -7,16 +7,16 @@ import time
 
 from clickstream.aws import Clients
 from clickstream.aws.items import query
+from clickstream.consumers.fraud.crossing.freshness import OtherShards
+from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
+from clickstream.consumers.fraud.shadow.opinion_items import PARTITIONS, Opinion, opinions_of, window
+from clickstream.consumers.fraud.shadow.sink import name_of
+from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
+from clickstream.consumers.runtime.worker.properties import WorkerPlan
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
-from consumers.fraud.crossing.freshness import OtherShards
-from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.shadow.opinion_items import PARTITIONS, Opinion, opinions_of, window
-from consumers.fraud.shadow.sink import name_of
-from consumers.runtime.worker.daemon import folder_of, forked, run
-from consumers.runtime.worker.properties import WorkerPlan
 
 _LOOK_S = 0.5
 
@@ -31,7 +31,7 @@ def follow(version: str, clients: Clients, settings: Settings, *, until_ms: int)
     plan = WorkerPlan(
         application=settings.application(application),
         worker_id=worker_id,
-        shards=forked(f"consumers.fraud.shadow.sink@{version}", folder_of(settings) / f"{worker_id}.shards"),
+        shards=forked(f"clickstream.consumers.fraud.shadow.sink@{version}", folder_of(settings) / f"{worker_id}.shards"),
         tables=(SHARDS.of(settings), DECISIONS.of(settings), OUTCOMES.of(settings)),
     )
     done, ended = threading.Event(), threading.Event()

@@ -12,20 +12,20 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud import NAME, tables
+from clickstream.consumers.fraud.decisions import Decision, Serving, decide
+from clickstream.consumers.fraud.fold import Candidate, FraudFold
+from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
+from clickstream.consumers.fraud.shadow.opinion_items import item_of
+from clickstream.consumers.fraud.tables import OutcomesTable
+from clickstream.consumers.runtime.application import Application, Sink, Wiring
+from clickstream.consumers.runtime.position import Position
+from clickstream.models.features.crossing import Part
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.fraud import NAME, tables
-from consumers.fraud.decisions import Decision, Serving, decide
-from consumers.fraud.fold import Candidate, FraudFold
-from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.shadow.opinion_items import item_of
-from consumers.fraud.tables import OutcomesTable
-from consumers.runtime.application import Application, Sink, Wiring
-from consumers.runtime.position import Position
-from models.features.crossing import Part
-from models.fraud import scoring
-from models.fraud.purchases import PURCHASES
-from models.registry.s3 import Registry
 
 
 class Opinions:

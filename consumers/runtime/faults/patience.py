@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from clickstream.consumers.runtime.faults.breakers import CircuitOpen
 from clickstream.errors import Forbidden, RetryLater
-from consumers.runtime.faults.breakers import CircuitOpen
 
 #: The same refusal is told again after so long.
 AGAIN_S = 60.0

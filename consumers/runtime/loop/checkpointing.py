@@ -2,7 +2,7 @@
 
 import msgspec
 
-from consumers.runtime.loop.opening import SLICE_BYTES
+from clickstream.consumers.runtime.loop.opening import SLICE_BYTES
 
 
 class Backlog(msgspec.Struct):

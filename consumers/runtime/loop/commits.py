@@ -10,12 +10,12 @@ from typing import Any
 
 import msgspec
 
+from clickstream.consumers.runtime.faults.patience import Patience
+from clickstream.consumers.runtime.loop.writing import Writing
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.parents import Parents
+from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Store
 from clickstream.progress.completeness import Arrival
-from consumers.runtime.faults.patience import Patience
-from consumers.runtime.loop.writing import Writing
-from consumers.runtime.position import Position
-from consumers.runtime.state.parents import Parents
-from consumers.runtime.state.snapshots import Commit, Lease, Store
 
 
 class Written(msgspec.Struct, frozen=True):

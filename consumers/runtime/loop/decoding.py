@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clickstream import events
+from clickstream.consumers.runtime.loop.opening import Opened, expanded
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected, Undecodable
 from clickstream.events import AnyEvent, Events
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.blocks import is_compressed, unpack
 from clickstream.records.routing import HashRange, hash_key
-from consumers.runtime.loop.opening import Opened, expanded
-from consumers.runtime.loop.wire import Record
 
 #: Besides Rejected, what libraries raise for bytes that no client of good will sends. All else is a bug, and told as one.
 _HOSTILE = (RecursionError, ValueError, OverflowError)

@@ -7,15 +7,15 @@ from typing import Any
 
 import structlog
 
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
+from clickstream.consumers.runtime.faults.patience import Patience
+from clickstream.consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
+from clickstream.consumers.runtime.loop.decoding import Rejection
+from clickstream.consumers.runtime.loop.opening import Opened, one_by_one, position_of, slices
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import ClickstreamError
-from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
-from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
-from consumers.runtime.loop.decoding import Rejection
-from consumers.runtime.loop.opening import Opened, one_by_one, position_of, slices
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
-from consumers.runtime.state.shard_state import ShardState
 
 
 class Folding:

@@ -3,10 +3,10 @@
 from collections import deque
 from typing import Any
 
+from clickstream.consumers.runtime.loop.opening import Opened
+from clickstream.consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Fenced, RetryLater, Stop
-from consumers.runtime.loop.opening import Opened
-from consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
-from consumers.runtime.position import Position
 
 
 class KclCheckpoint:

@@ -1,7 +1,7 @@
 """One shard while its lease is ours: records → fold → effects → snapshot → checkpoint.
 
 :meth:`OwnedLease.process_records` is the path that every record takes. How a lease is taken and left is the matter of
-:mod:`consumers.runtime.loop.shard_loop`.
+:mod:`clickstream.consumers.runtime.loop.shard_loop`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,25 +10,25 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
+from clickstream.consumers.runtime.application import Sink, forgotten, holds_back
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetters
+from clickstream.consumers.runtime.faults.patience import Patience
+from clickstream.consumers.runtime.faults.stumbling import Footing, Stumble
+from clickstream.consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
+from clickstream.consumers.runtime.loop.commits import Commits, Landed
+from clickstream.consumers.runtime.loop.folding import Folding
+from clickstream.consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
+from clickstream.consumers.runtime.loop.opening import Opened
+from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords
+from clickstream.consumers.runtime.loop.writing import Writing
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.progress.arrivals import Arrivals
+from clickstream.consumers.runtime.progress.latency import LatencySamples
+from clickstream.consumers.runtime.state.parents import Parents
+from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Store
 from clickstream.progress.completeness import Arrival, told_range
 from clickstream.records.routing import Shard
-from consumers.runtime.application import Sink, forgotten, holds_back
-from consumers.runtime.faults.dead_letters import DeadLetters
-from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import Footing, Stumble
-from consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
-from consumers.runtime.loop.commits import Commits, Landed
-from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
-from consumers.runtime.loop.opening import Opened
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords
-from consumers.runtime.loop.writing import Writing
-from consumers.runtime.position import Position
-from consumers.runtime.progress.arrivals import Arrivals
-from consumers.runtime.progress.latency import LatencySamples
-from consumers.runtime.state.parents import Parents
-from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Commit, Lease, Store
 
 
 class Surroundings(Protocol):

@@ -10,19 +10,19 @@ from threading import Event as Flag
 
 import structlog
 
+from clickstream.consumers.runtime.application import Application
+from clickstream.consumers.runtime.faults.patience import Patience, Waiting
+from clickstream.consumers.runtime.faults.stumbling import Stumble
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.kcl_checkpoint import checkpoint_the_end, refuse_to_skip
+from clickstream.consumers.runtime.loop.owned_lease import Clocks, OwnedLease, Surroundings
+from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords
+from clickstream.consumers.runtime.loop.writing import SinkBroke
+from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.consumers.runtime.state.snapshots import Lease
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.progress.completeness import told_range
 from clickstream.records.routing import Shard
-from consumers.runtime.application import Application
-from consumers.runtime.faults.patience import Patience, Waiting
-from consumers.runtime.faults.stumbling import Stumble
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.kcl_checkpoint import checkpoint_the_end, refuse_to_skip
-from consumers.runtime.loop.owned_lease import Clocks, OwnedLease, Surroundings
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords
-from consumers.runtime.loop.writing import SinkBroke
-from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Lease
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hdrh.histogram import HdrHistogram
 
-from consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.loop.wire import Record
 
 _HIGHEST_MS = 3_600_000
 _DIGITS = 2

@@ -6,11 +6,11 @@ from typing import Any
 
 from hdrh.histogram import HdrHistogram
 
+from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Progress, Store
 from clickstream.progress.completeness import Arrival
 from clickstream.telemetry import emf
 from clickstream.telemetry.emf import Values
 from clickstream.telemetry.metrics import SHARD_COUNTERS, MetricName
-from consumers.runtime.state.snapshots import Commit, Lease, Progress, Store
 
 #: CloudWatch keeps one-minute data points.
 EVERY_S = 60.0

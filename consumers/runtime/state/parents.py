@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from clickstream.consumers.runtime.state.snapshots import Store
 from clickstream.errors import RetryLater
 from clickstream.records.routing import Shard
-from consumers.runtime.state.snapshots import Store
 
 log = structlog.get_logger()
 

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
+from clickstream.consumers.runtime.application import Fold, Inheritance
+from clickstream.consumers.runtime.loop.decoding import Decoded, Home, decode
+from clickstream.consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
+from clickstream.consumers.runtime.loop.opening import Opened
+from clickstream.consumers.runtime.position import START, Position
+from clickstream.consumers.runtime.state.snapshots import Progress
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Events
 from clickstream.progress.completeness import Buckets, Lateness
 from clickstream.records.routing import HashRange
-from consumers.runtime.application import Fold, Inheritance
-from consumers.runtime.loop.decoding import Decoded, Home, decode
-from consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
-from consumers.runtime.loop.opening import Opened
-from consumers.runtime.position import START, Position
-from consumers.runtime.state.snapshots import Progress
 
 
 class StoredState(msgspec.Struct, frozen=True, array_like=True):

@@ -14,14 +14,14 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.aws.items import Value
+from clickstream.consumers.runtime.faults.stumbling import Stumble
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.chain import ChainObjects, Manifest, reading_threads
 from clickstream.errors import Fenced
 from clickstream.platform import STATE
 from clickstream.progress.completeness import Arrival
 from clickstream.progress.shards_table import ShardItem, ShardsTable
 from clickstream.settings import Settings
-from consumers.runtime.faults.stumbling import Stumble
-from consumers.runtime.position import Position
-from consumers.runtime.state.chain import ChainObjects, Manifest, reading_threads
 
 
 class Progress(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +47,7 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     latency: str = ""
     ended: bool = False
     stumble: Stumble | None = None
-    """The bug that the next owner still has to beware of; see :mod:`consumers.runtime.faults.stumbling`."""
+    """The bug that the next owner still has to beware of; see :mod:`clickstream.consumers.runtime.faults.stumbling`."""
 
 
 class Lease(msgspec.Struct, kw_only=True):

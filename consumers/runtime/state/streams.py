@@ -7,12 +7,12 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.state.chain import ChainObjects
 from clickstream.errors import Missing, UserMistake
 from clickstream.failures.outages import asked
 from clickstream.platform import STATE
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
-from consumers.runtime.state.chain import ChainObjects
 
 
 def recognise(application: str, created: datetime, clients: Clients, settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""One shard's process, started by KCL's daemon: ``python -m consumers.runtime.worker.child APPLICATION``.
+"""One shard's process, started by KCL's daemon: ``python -m clickstream.consumers.runtime.worker.child APPLICATION``.
 
 The wiring of the consumer side: everything that the shard loop needs is made here, once, and passed on.
 """
@@ -20,23 +20,23 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
+from clickstream.consumers.needs import applications
+from clickstream.consumers.runtime.application import Application, Sink
+from clickstream.consumers.runtime.faults import watchdog
+from clickstream.consumers.runtime.faults.breakers import Breakers
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue
+from clickstream.consumers.runtime.faults.patience import Waiting
+from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.loop.wire import Wire, serve
+from clickstream.consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
+from clickstream.consumers.runtime.state.snapshots import SnapshotStore, Store
 from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
-from consumers.needs import applications
-from consumers.runtime.application import Application, Sink
-from consumers.runtime.faults import watchdog
-from consumers.runtime.faults.breakers import Breakers
-from consumers.runtime.faults.dead_letters import DeadLetterQueue
-from consumers.runtime.faults.patience import Waiting
-from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import Wire, serve
-from consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
-from consumers.runtime.state.snapshots import SnapshotStore, Store
 
 #: How often what the shard waits for is compared with what its item says.
 _LOOK_S = 1.0
@@ -124,7 +124,7 @@ def prepare(application_name: str, settings: Settings) -> Prepared:
     if not settings.trace_sampling:
         return Prepared(application, Aws(application, settings), settings)
     # 10 MB and 0.1 s that only who traces pays
-    from consumers.runtime.progress.tracing import TracedApplication
+    from clickstream.consumers.runtime.progress.tracing import TracedApplication
 
     traced = TracedApplication(application, settings)
     return Prepared(traced, Aws(traced, settings), settings, traced.close)

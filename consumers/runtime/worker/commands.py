@@ -7,12 +7,20 @@ from typing import get_args
 
 import click
 
+from clickstream.consumers.needs import applications
+from clickstream.consumers.runtime.worker.properties import (
+    MOST_RECORDS,
+    InitialPosition,
+    Retrieval,
+    WorkerPlan,
+    derive,
+    parse,
+    render,
+)
 from clickstream.errors import UserMistake
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
-from consumers.needs import applications
-from consumers.runtime.worker.properties import MOST_RECORDS, InitialPosition, Retrieval, WorkerPlan, derive, parse, render
 
 #: A worker id names files and stands in KCL's tables.
 _WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -86,8 +94,8 @@ def worker(
       clickstream worker analytics -w 2
     """
     from clickstream.aws import Clients
-    from consumers.runtime.state import streams
-    from consumers.runtime.worker.daemon import folder_of, forked, run
+    from clickstream.consumers.runtime.state import streams
+    from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
 
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")

@@ -12,6 +12,12 @@ from pathlib import Path
 import structlog
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.state import streams
+from clickstream.consumers.runtime.worker import java, leases
+from clickstream.consumers.runtime.worker.java import LOCALE, command_line
+from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
+from clickstream.consumers.runtime.worker.supervisor import Processes, Supervisor
+from clickstream.consumers.runtime.worker.worker_lock import lock
 from clickstream.errors import ClickstreamError, Missing, UserMistake
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
@@ -19,12 +25,6 @@ from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
 from clickstream.telemetry import emf
-from consumers.runtime.state import streams
-from consumers.runtime.worker import java, leases
-from consumers.runtime.worker.java import LOCALE, command_line
-from consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
-from consumers.runtime.worker.supervisor import Processes, Supervisor
-from consumers.runtime.worker.worker_lock import lock
 
 log = structlog.get_logger()
 
@@ -108,10 +108,10 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
 def forked(application: str, directory: Path) -> ShardProcesses:
     """Shard processes of one of our applications: forks of a preloaded Python where the system can, else a Python each."""
     if sys.platform != "linux":
-        return ShardProcesses(command=(sys.executable, "-m", "consumers.runtime.worker.child", application))
+        return ShardProcesses(command=(sys.executable, "-m", "clickstream.consumers.runtime.worker.child", application))
     return ShardProcesses(
         command=("/bin/sh", str(_SHARD_SH), str(directory)),
-        companion=(sys.executable, "-m", "consumers.runtime.worker.zygote", application, str(directory)),
+        companion=(sys.executable, "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
         requests=directory,
     )
 

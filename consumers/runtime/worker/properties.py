@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from clickstream.consumers.runtime.worker.restarts import RestartPolicy
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
-from consumers.runtime.worker.restarts import RestartPolicy
 
 Retrieval = Literal["polling", "fanout"]
 InitialPosition = Literal["TRIM_HORIZON", "LATEST"]
@@ -72,7 +72,7 @@ def derive(plan: WorkerPlan, settings: Settings) -> dict[str, str]:
         # Turns KCL's own hash range filter off for good. The filter asks ListShards when its cache cannot answer, and when that
         # call fails KCL skips the batch (docs/decisions/0009); our shard loop refuses what is foreign itself.
         "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
-        # what KCL falls back to where the pin of consumers.runtime.worker.leases is missing
+        # what KCL falls back to where the pin of clickstream.consumers.runtime.worker.leases is missing
         "clientVersionConfig": "CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X",
         # A lease whose owner was silent for so long is free. KCL looks every 2 x failover + 50 ms and renews every third of it.
         "failoverTimeMillis": "2000",

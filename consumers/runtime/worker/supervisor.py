@@ -13,9 +13,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from consumers.runtime.worker.parent_death import kill_with_parent
-from consumers.runtime.worker.restarts import GiveUp, RestartPolicy
+from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
+from clickstream.consumers.runtime.worker.parent_death import kill_with_parent
+from clickstream.consumers.runtime.worker.restarts import GiveUp, RestartPolicy
 
 log = structlog.get_logger()
 

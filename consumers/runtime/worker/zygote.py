@@ -1,4 +1,6 @@
-"""One Python with everything loaded, forked per shard: ``python -m consumers.runtime.worker.zygote APPLICATION DIRECTORY``.
+"""One Python with everything loaded, forked per shard.
+
+``python -m clickstream.consumers.runtime.worker.zygote APPLICATION DIRECTORY``.
 
 KCL's daemon starts a process per shard, and each would import the same libraries and parse the same AWS service models. Here
 they are loaded once; a shard's process is a fork that shares those pages and starts in milliseconds. ``shard.sh``, which the
@@ -15,12 +17,12 @@ from types import FrameType
 
 import structlog
 
+from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
+from clickstream.consumers.runtime.worker import child
+from clickstream.consumers.runtime.worker.parent_death import end_with_parent
 from clickstream.errors import ClickstreamError
 from clickstream.settings import from_env
 from clickstream.telemetry import logs
-from consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from consumers.runtime.worker import child
-from consumers.runtime.worker.parent_death import end_with_parent
 
 log = structlog.get_logger()
 

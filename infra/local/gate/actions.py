@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from infra.local.account import ACCOUNT
-from infra.local.gate.requests import Request
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.gate.requests import Request
 
 
 class Need(NamedTuple):

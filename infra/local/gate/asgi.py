@@ -6,10 +6,10 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from infra.local.gate import faults, requests
-from infra.local.gate.gate import Gate
-from infra.local.gate.protocols import Answer, render
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.gate import faults, requests
+from clickstream.infra.local.gate.gate import Gate
+from clickstream.infra.local.gate.protocols import Answer, render
+from clickstream.infra.local.limits.refusal import Refusal
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from infra.local.gate.asgi import CONTROL_PATH
-from infra.local.gate.faults import Fault
+from clickstream.infra.local.gate.asgi import CONTROL_PATH
+from clickstream.infra.local.gate.faults import Fault
 
 
 class Controls:
-    """The gates of the servers at these URLs; :attr:`infra.local.stack.Stack.controls` makes one."""
+    """The gates of the servers at these URLs; :attr:`clickstream.infra.local.stack.Stack.controls` makes one."""
 
     def __init__(self, urls: tuple[str, ...]) -> None:
         self._urls = urls

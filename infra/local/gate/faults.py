@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple, get_args
 
-from infra.local.account import ACCOUNT
-from infra.local.gate.actions import Need
-from infra.local.gate.requests import Request
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.gate.actions import Need
+from clickstream.infra.local.gate.requests import Request
+from clickstream.infra.local.limits.refusal import Refusal
 
 Kind = Literal["denied", "kms", "expired", "skewed", "final"]
 

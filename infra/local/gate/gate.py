@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from infra.local.account import ACCOUNT
-from infra.local.gate import faults
-from infra.local.gate.actions import Need, context, needs
-from infra.local.gate.faults import Fault
-from infra.local.gate.policies import Policies, Principal, principal
-from infra.local.gate.requests import Request
-from infra.local.limits import requests as limits
-from infra.local.limits.dynamodb import Keys
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.gate import faults
+from clickstream.infra.local.gate.actions import Need, context, needs
+from clickstream.infra.local.gate.faults import Fault
+from clickstream.infra.local.gate.policies import Policies, Principal, principal
+from clickstream.infra.local.gate.requests import Request
+from clickstream.infra.local.limits import requests as limits
+from clickstream.infra.local.limits.dynamodb import Keys
+from clickstream.infra.local.limits.refusal import Refusal
 
 _UNKNOWN_KEY = "The security token included in the request is invalid."
 

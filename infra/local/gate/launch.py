@@ -14,7 +14,7 @@ def main() -> None:
     _, policies = sys.argv
     # Python puts this script's folder first; its modules must be found only under their full names
     del sys.path[0]
-    sys.path.append(str(Path(__file__).resolve().parents[3]))
+    sys.path.append(str(Path(__file__).absolute().parents[4]))
     sys.argv = ["ministack"]
 
     from ministack import app as ministack
@@ -22,11 +22,11 @@ def main() -> None:
     from ministack.core.responses import get_region
     from ministack.services import dynamodb, lambda_svc, sqs
 
-    from infra.local.account import ACCOUNT
-    from infra.local.gate.asgi import Middleware
-    from infra.local.gate.gate import Gate
-    from infra.local.gate.policies import Policies
-    from infra.local.gate.queues import make_cheap
+    from clickstream.infra.local.account import ACCOUNT
+    from clickstream.infra.local.gate.asgi import Middleware
+    from clickstream.infra.local.gate.gate import Gate
+    from clickstream.infra.local.gate.policies import Policies
+    from clickstream.infra.local.gate.queues import make_cheap
 
     region = get_region()  # outside of any request this is the region that ministack was started for
     known = Policies.read(Path(policies).read_text())

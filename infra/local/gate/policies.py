@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from infra.local.account import ACCOUNT
-from infra.local.gate.actions import Need
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.gate.actions import Need
 
 #: Stands for the deployment's name in the policies.
 PLACEHOLDER = "{name}"
@@ -45,7 +45,7 @@ class Policies:
 
     @classmethod
     def read(cls, text: str) -> Policies:
-        """As :mod:`infra.local.roles` writes them."""
+        """As :mod:`clickstream.infra.local.roles` writes them."""
         return cls({role: [Statement(tuple(a), r, c) for a, r, c in rows] for role, rows in json.loads(text).items()})
 
     @property
@@ -75,7 +75,7 @@ def _matches(resource: str, pattern: str) -> bool:
 
 
 def _hold(conditions: Mapping[str, Mapping[str, str]], context: Mapping[str, str], deployment: str) -> bool:
-    """``StringEquals`` is the only operator that infra.permissions uses; any other never holds."""
+    """``StringEquals`` is the only operator that clickstream.infra.permissions uses; any other never holds."""
     return all(
         operator == "StringEquals" and context.get(key) == wanted.replace(PLACEHOLDER, deployment)
         for operator, keys in conditions.items()

@@ -7,7 +7,7 @@ import uuid
 from typing import NamedTuple
 from xml.sax.saxutils import escape
 
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.limits.refusal import Refusal
 
 _JSON = "application/x-amz-json-1.0"
 #: SQS's names for its errors in JSON. A header carries the older code, and boto3 shows that one.

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, unquote
 
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.limits.refusal import Refusal
 
 _SCOPE = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 #: Names in a signature's scope that differ from boto3's.

@@ -1,7 +1,7 @@
-"""``python -m infra.local.kinesis --port N``."""
+"""``python -m clickstream.infra.local.kinesis --port N``."""
 
 import sys
 
-from infra.local.kinesis.server import main
+from clickstream.infra.local.kinesis.server import main
 
 sys.exit(main())

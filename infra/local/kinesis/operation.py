@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Concatenate, ParamSpec, TypeVar
 
-from infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
 
 P = ParamSpec("P")
 R = TypeVar("R")

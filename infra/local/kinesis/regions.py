@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.model.faults import Faults
-from infra.local.kinesis.model.journal import Journal, NullJournal
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.faults import Faults
+from clickstream.infra.local.kinesis.model.journal import Journal, NullJournal
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.model.streams import Stream
 
 
 class Regions:

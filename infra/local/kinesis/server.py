@@ -16,14 +16,14 @@ import hypercorn.asyncio
 import hypercorn.config
 
 from clickstream.errors import UserMistake
-from infra.local.gate.gate import Gate
-from infra.local.gate.policies import Policies
-from infra.local.kinesis.http.app import KinesisApp, wall_clock_ms
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.regions import Regions
-from infra.local.kinesis.storage.durable import DurableJournal
-from infra.local.limits.kinesis import MAX_RECORD_KIB, MIN_RECORD_KIB
-from infra.local.limits.units import MIB
+from clickstream.infra.local.gate.gate import Gate
+from clickstream.infra.local.gate.policies import Policies
+from clickstream.infra.local.kinesis.http.app import KinesisApp, wall_clock_ms
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.storage.durable import DurableJournal
+from clickstream.infra.local.limits.kinesis import MAX_RECORD_KIB, MIN_RECORD_KIB
+from clickstream.infra.local.limits.units import MIB
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -155,7 +155,7 @@ def _record_size(text: str) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m infra.local.kinesis", description="The embedded Kinesis.")
+    parser = argparse.ArgumentParser(prog="python -m clickstream.infra.local.kinesis", description="The embedded Kinesis.")
     option = parser.add_argument
     option("--host", type=_loopback, default="127.0.0.1", help="a loopback address")
     option("--port", type=int, required=True, help="0 takes a free one, which the ready line names")

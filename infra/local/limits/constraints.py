@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from infra.local.limits.refusal import Refusal, validation
+from clickstream.infra.local.limits.refusal import Refusal, validation
 
 
 def refusal(*violations: str | None) -> Refusal | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from infra.local.limits import constraints
-from infra.local.limits.items import Item, item_size, value_size, value_violations
-from infra.local.limits.refusal import Refusal, validation
-from infra.local.limits.units import KIB, MIB, utf8_bytes
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.items import Item, item_size, value_size, value_violations
+from clickstream.infra.local.limits.refusal import Refusal, validation
+from clickstream.infra.local.limits.units import KIB, MIB, utf8_bytes
 
 PARTITION_KEY_BYTES = 2048
 SORT_KEY_BYTES = 1024

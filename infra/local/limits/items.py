@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from infra.local.limits.refusal import Refusal, validation
-from infra.local.limits.units import utf8_bytes
+from clickstream.infra.local.limits.refusal import Refusal, validation
+from clickstream.infra.local.limits.units import utf8_bytes
 
 NUMBER_DIGITS = 38
 NUMBER_MAGNITUDES = range(-130, 126)

@@ -1,9 +1,9 @@
-"""Kinesis's limits. :mod:`infra.local.kinesis`, which models the service, enforces them.
+"""Kinesis's limits. :mod:`clickstream.infra.local.kinesis`, which models the service, enforces them.
 
 Sources: the Kinesis developer guide's "Quotas and limits" and the API reference, as of 2026 (records and calls up to 10 MiB).
 """
 
-from infra.local.limits.units import MIB
+from clickstream.infra.local.limits.units import MIB
 
 MAX_PUT_RECORDS = 500
 MAX_PUT_BYTES = 10 * MIB

@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.limits.refusal import Refusal
-from infra.local.limits.units import KIB, utf8_bytes
+from clickstream.infra.local.limits.refusal import Refusal
+from clickstream.infra.local.limits.units import KIB, utf8_bytes
 
 SNS_MESSAGE_BYTES = 256 * KIB
 SNS_SUBJECT_CHARACTERS = 100

@@ -13,10 +13,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from infra.local.limits import constraints, dynamodb, messages
-from infra.local.limits.dynamodb import Keys
-from infra.local.limits.refusal import Refusal
-from infra.local.limits.units import KIB, MIB, utf8_bytes
+from clickstream.infra.local.limits import constraints, dynamodb, messages
+from clickstream.infra.local.limits.dynamodb import Keys
+from clickstream.infra.local.limits.refusal import Refusal
+from clickstream.infra.local.limits.units import KIB, MIB, utf8_bytes
 
 S3_KEY_BYTES = 1024
 LAMBDA_SYNC_BYTES = 6 * MIB

@@ -12,10 +12,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from clickstream.infra.permissions import Role
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.parts.granting import grant
 from clickstream.settings import Settings
-from infra.permissions import Role
-from infra.stacks.parts.exceptions import accept
-from infra.stacks.parts.granting import grant
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 

@@ -1,4 +1,4 @@
-"""Turns the roles of infra.permissions into IAM statements."""
+"""Turns the roles of clickstream.infra.permissions into IAM statements."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.infra.permissions import Role
+from clickstream.infra.stacks.parts.exceptions import accept
 from clickstream.needs import Grant
-from infra.permissions import Role
-from infra.stacks.parts.exceptions import accept
 
 
 def grant(role: Role, principal: iam.IGrantable, scope: Construct, key: kms.IKey) -> None:

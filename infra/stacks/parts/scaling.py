@@ -7,9 +7,9 @@ from aws_cdk import aws_applicationautoscaling as scaling
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from consumers.needs import applications
-from infra.stages import Size, Stage
-from infra.watching import lag
+from clickstream.consumers.needs import applications
+from clickstream.infra.stages import Size, Stage
+from clickstream.infra.watching import lag
 
 _CPU_TARGET = 60.0
 #: A worker that comes or goes moves leases: give it time to show.

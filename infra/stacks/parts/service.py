@@ -13,11 +13,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from clickstream.infra.permissions import Role
+from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stacks.parts.granting import grant
+from clickstream.infra.stages import STOP_TIMEOUT_S, Size
 from clickstream.settings import Settings
-from infra.permissions import Role
-from infra.stacks.parts.exceptions import accept
-from infra.stacks.parts.granting import grant
-from infra.stages import STOP_TIMEOUT_S, Size
 
 #: Writable places in an otherwise read-only container.
 _SCRATCH = ("/tmp", "/app/.local")

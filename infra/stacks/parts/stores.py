@@ -12,9 +12,9 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 
+from clickstream.infra.stacks.parts.exceptions import accept
 from clickstream.needs import Bucket, Queue, Table, Topic
 from clickstream.settings import Settings
-from infra.stacks.parts.exceptions import accept
 
 _KEPT = Duration.days(14)
 

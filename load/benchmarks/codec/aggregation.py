@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from clickstream import events
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
+from clickstream.load.benchmarks.harness.sample import sample_events
 from clickstream.records import aggregation
 from clickstream.records.aggregation import Aggregate
-from load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
-from load.benchmarks.harness.sample import sample_events
 
 _COUNT = 40_000
 #: KPL's default size of an aggregate, in bytes.

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from amazon_kclpy import dispatch
 
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import slices
-from consumers.runtime.position import START
-from load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
-from load.benchmarks.harness.sample import PER_RECORD, batches, daemon_lines, shop_events
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import slices
+from clickstream.consumers.runtime.position import START
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
+from clickstream.load.benchmarks.harness.sample import PER_RECORD, batches, daemon_lines, shop_events
 
 _COUNT = 60_000
 _PER_BATCH = 2_000

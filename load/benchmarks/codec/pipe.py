@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from clickstream.consumers.runtime.worker.java import class_path
 from clickstream.events import AnyEvent
-from consumers.runtime.worker.java import class_path
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.harness.sample import PER_RECORD, record_of, shop_events
-from load.benchmarks.rig import jars
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.harness.sample import PER_RECORD, record_of, shop_events
+from clickstream.load.benchmarks.rig import jars
 
 _HERE = Path(__file__).parent
 #: Events of a batch: as many as KCL's default for one read brings of single ones to a shard that catches up.
@@ -100,7 +100,7 @@ def _of(*, id: str, per_record: int, longer: int, aim: str, least: float, note: 
 
     def run(pipe: Pipe, child: str) -> Reading:
         spent = pipe.folder / f"{child}.cpu"
-        passed = pipe.run(f"{sys.executable} -m load.benchmarks.codec.pipe_children {child} {spent}")
+        passed = pipe.run(f"{sys.executable} -m clickstream.load.benchmarks.codec.pipe_children {child} {spent}")
         microseconds = float(spent.read_text()) * 1e6 / pipe.events
         return Reading(passed.per_second, {"Java's CPU µs per event": passed.java_us, "child's CPU µs per event": microseconds})
 

@@ -1,4 +1,4 @@
-"""The two children of the ``pipe`` benchmark: ``python -m load.benchmarks.codec.pipe_children ours|stock FILE``.
+"""The two children of the ``pipe`` benchmark: ``python -m clickstream.load.benchmarks.codec.pipe_children ours|stock FILE``.
 
 When the lease is lost, each writes the seconds of CPU time that it has used since ``initialize`` to the file.
 """
@@ -13,12 +13,12 @@ from pathlib import Path
 
 from amazon_kclpy import kcl, messages
 
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import slices
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
-from consumers.runtime.position import START
-from consumers.runtime.worker.child import tune_garbage_collector
-from load.benchmarks.rig.stock_processor import StockProcessor
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import slices
+from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
+from clickstream.consumers.runtime.position import START
+from clickstream.consumers.runtime.worker.child import tune_garbage_collector
+from clickstream.load.benchmarks.rig.stock_processor import StockProcessor
 
 
 class Spent:

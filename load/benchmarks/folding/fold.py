@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 import msgspec
 
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.fraud.wiring import APPLICATION as FRAUD
+from clickstream.consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
+from clickstream.consumers.runtime.application import Application
+from clickstream.consumers.runtime.loop.opening import slices
+from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.consumers.runtime.worker.child import tune_garbage_collector
+from clickstream.load.benchmarks.codec.decode import decode_alone
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
+from clickstream.load.benchmarks.harness.sample import PER_RECORD, batches, daemon_lines, sample_events
 from clickstream.records.routing import WHOLE_SPACE
-from consumers.analytics.wiring import APPLICATION
-from consumers.fraud.wiring import APPLICATION as FRAUD
-from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
-from consumers.runtime.application import Application
-from consumers.runtime.loop.opening import slices
-from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.worker.child import tune_garbage_collector
-from load.benchmarks.codec.decode import decode_alone
-from load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
-from load.benchmarks.harness.sample import PER_RECORD, batches, daemon_lines, sample_events
 
 COUNT = 100_000
 #: Folded before, uncounted: the shard is in the middle of its life, its visitors and their sessions are mostly known.

@@ -1,6 +1,6 @@
 """``growth-users``, ``growth-windows``, ``growth-shards``: whether an event costs the same when everything has grown tenfold.
 
-``python -m load.benchmarks.folding.growth`` measures every size and writes the table of docs/reference/growth.md.
+``python -m clickstream.load.benchmarks.folding.growth`` measures every size and writes the table of docs/reference/growth.md.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ import click
 import msgspec
 
 from clickstream import events
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.events import AnyEvent
+from clickstream.load.benchmarks.folding.fold import PER_BATCH, fold, with_the_childs_collector
+from clickstream.load.benchmarks.harness import documents
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate, per_second
+from clickstream.load.benchmarks.harness.sample import PER_RECORD, daemon_lines, sample_events
+from clickstream.load.benchmarks.rig.drain import drain, folded, publish
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.usage import descendants, pss_mb
 from clickstream.records.routing import WHOLE_SPACE
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.state.shard_state import ShardState
-from load.benchmarks.folding.fold import PER_BATCH, fold, with_the_childs_collector
-from load.benchmarks.harness import documents
-from load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate, per_second
-from load.benchmarks.harness.sample import PER_RECORD, daemon_lines, sample_events
-from load.benchmarks.rig.drain import drain, folded, publish
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import descendants, pss_mb
 
 USERS = (1_000, 10_000, 100_000, 1_000_000)
 WINDOWS = (1, 10, 100, 1_000)

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.faults import watchdog
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened, position_of
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import ProcessRecords
-from consumers.runtime.worker import child
-from load.benchmarks.folding.fold import COUNT, PER_COMMIT, sample_lines, with_its_cost, with_the_childs_collector
-from load.benchmarks.harness.measure import Benchmark, Reading, process_cpu_rate
-from load.benchmarks.harness.sample import batches
-from load.benchmarks.rig.site import Site
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.faults import watchdog
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened, position_of
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.loop.wire import ProcessRecords
+from clickstream.consumers.runtime.worker import child
+from clickstream.load.benchmarks.folding.fold import COUNT, PER_COMMIT, sample_lines, with_its_cost, with_the_childs_collector
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, process_cpu_rate
+from clickstream.load.benchmarks.harness.sample import batches
+from clickstream.load.benchmarks.rig.site import Site
 
 _SHARD = "shardId-000000000000"
 _HUNG_AFTER_S = 300.0

@@ -1,6 +1,7 @@
 """``overhead-kcl``: the guarantees' price in throughput, with KCL's own side before them, whose speed a shard cannot exceed.
 
-``python -m load.benchmarks.folding.overhead_kcl`` is the bare loop's child process; the whole one's is the platform's own.
+``python -m clickstream.load.benchmarks.folding.overhead_kcl`` is the bare loop's child process; the whole one's is the
+platform's own.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened, position_of
+from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
+from clickstream.consumers.runtime.worker import child
+from clickstream.load.benchmarks.codec.pipe import COUNTED, PER_BATCH, WARM_UP, Pipe
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.harness.sample import PER_RECORD, sample_events
+from clickstream.load.benchmarks.rig.site import Site
 from clickstream.settings import environment, from_env
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened, position_of
-from consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
-from consumers.runtime.worker import child
-from load.benchmarks.codec.pipe import COUNTED, PER_BATCH, WARM_UP, Pipe
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.harness.sample import PER_RECORD, sample_events
-from load.benchmarks.rig.site import Site
 
 #: As in ``fold``.
 _USERS = 20_000
@@ -49,8 +50,8 @@ def benchmark() -> Benchmark:
         "a batch before they work on it. Ours commits its state once a second besides. Throughput by the wall clock: what the "
         "guarantees cost in CPU time is `overhead`.",
         clock="wall",
-        ours=lambda: run(f"consumers.runtime.worker.child {APPLICATION.name}"),
-        peer=lambda: run("load.benchmarks.folding.overhead_kcl"),
+        ours=lambda: run(f"clickstream.consumers.runtime.worker.child {APPLICATION.name}"),
+        peer=lambda: run("clickstream.load.benchmarks.folding.overhead_kcl"),
         close=site.close,
     )
 

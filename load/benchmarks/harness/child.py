@@ -1,6 +1,8 @@
-"""One benchmark, alone in its process: ``python -m load.benchmarks.harness.child MODULE:FUNCTION --rounds N --out FILE``.
+"""One benchmark, alone in its process.
 
-Started by :mod:`load.benchmarks.harness.isolation`; the result goes to the file as JSON, the rounds to stderr.
+``python -m clickstream.load.benchmarks.harness.child MODULE:FUNCTION --rounds N --out FILE``.
+
+Started by :mod:`clickstream.load.benchmarks.harness.isolation`; the result goes to the file as JSON, the rounds to stderr.
 """
 
 from __future__ import annotations
@@ -15,9 +17,9 @@ import click
 import msgspec
 
 from clickstream.errors import ClickstreamError
-from load.benchmarks.harness import recorded, report
-from load.benchmarks.harness.isolation import UNAVAILABLE
-from load.benchmarks.harness.measure import Benchmark, Reading, Unavailable, measure, ratio
+from clickstream.load.benchmarks.harness import recorded, report
+from clickstream.load.benchmarks.harness.isolation import UNAVAILABLE
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Unavailable, measure, ratio
 
 
 @click.command()

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from clickstream.errors import UserMistake
-from load.benchmarks.harness import report
-from load.benchmarks.harness.measure import Result
+from clickstream.load.benchmarks.harness import report
+from clickstream.load.benchmarks.harness.measure import Result
 
 #: The folder of all pages that are written here.
 PAGES = Path("docs/reference")

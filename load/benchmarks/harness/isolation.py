@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import ClickstreamError
-from infra.local import processes
-from load.benchmarks.harness.measure import Result
+from clickstream.infra.local import processes
+from clickstream.load.benchmarks.harness.measure import Result
 
 #: Exit code of a benchmark whose peer cannot be had here.
 UNAVAILABLE = 3
@@ -44,7 +44,7 @@ def measured(built_by: str, *, rounds: int, live_peers: bool, quick: bool) -> Re
         options += ["--quick"] if quick else []
         # a session of its own: Ctrl-C reaches us alone, once, and is passed on; the tether ends it should we be killed
         child = subprocess.Popen(
-            processes.tethered([sys.executable, "-m", "load.benchmarks.harness.child", built_by, *options]),
+            processes.tethered([sys.executable, "-m", "clickstream.load.benchmarks.harness.child", built_by, *options]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             start_new_session=True,

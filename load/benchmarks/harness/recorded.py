@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import Missing
-from load.benchmarks.harness import report
-from load.benchmarks.harness.measure import Reading
+from clickstream.load.benchmarks.harness import report
+from clickstream.load.benchmarks.harness.measure import Reading
 
 FILE = Path(__file__).with_name("recorded.json")
 

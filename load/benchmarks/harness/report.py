@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from load.benchmarks.harness.measure import Result
+from clickstream.load.benchmarks.harness.measure import Result
 
 _PACKAGES = ("amazon-kclpy", "aws-kinesis-agg", "boto3", "datasketches", "msgspec", "protobuf")
 

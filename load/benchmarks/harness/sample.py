@@ -11,11 +11,11 @@ from hashlib import blake2b
 import msgspec
 
 from clickstream import events
+from clickstream.consumers.runtime.loop.wire import Message, ProcessRecords
 from clickstream.events import AddToCart, AnyEvent, Context, Item, Login, PageView, ProductView, Purchase, Search
+from clickstream.load.traffic.arrivals import arrivals
+from clickstream.load.traffic.shop.visitors import Visitors, shop_for
 from clickstream.records import blocks
-from consumers.runtime.loop.wire import Message, ProcessRecords
-from load.traffic.arrivals import arrivals
-from load.traffic.shop.visitors import Visitors, shop_for
 
 _START_MS = 1_764_000_000_000
 #: Events in a record of the publisher's under load.

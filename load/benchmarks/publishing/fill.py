@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from clickstream import events
 from clickstream.aws import Clients
-from load.benchmarks.harness.measure import Benchmark, Reading, per_second
-from load.benchmarks.harness.sample import shop_events
-from load.benchmarks.rig.kinesis import stream
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from clickstream.load.benchmarks.harness.sample import shop_events
+from clickstream.load.benchmarks.rig.kinesis import stream
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef

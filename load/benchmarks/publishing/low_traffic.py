@@ -10,15 +10,15 @@ from itertools import count
 import msgspec
 
 from clickstream import events
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.harness.sample import shop_events
+from clickstream.load.benchmarks.publishing.read_back import read_all
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.usage import cpu_seconds, descendants
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.puts import Settled
 from clickstream.settings import Settings
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.harness.sample import shop_events
-from load.benchmarks.publishing.read_back import read_all
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import cpu_seconds, descendants
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.puts import Settled
 
 _APPLICATION = "analytics"
 _EVERY_S = 0.1

@@ -13,13 +13,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from clickstream import events
+from clickstream.infra.local.processes import tethered
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from clickstream.load.benchmarks.harness.sample import shop_events
+from clickstream.load.benchmarks.publishing.read_back import account, read_all
+from clickstream.load.benchmarks.rig import jars
+from clickstream.load.benchmarks.rig.kinesis import make_certificate, observer, stream
 from clickstream.settings import Settings, environment
-from infra.local.processes import tethered
-from load.benchmarks.harness.measure import Benchmark, Reading, per_second
-from load.benchmarks.harness.sample import shop_events
-from load.benchmarks.publishing.read_back import account, read_all
-from load.benchmarks.rig import jars
-from load.benchmarks.rig.kinesis import make_certificate, observer, stream
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -85,7 +85,9 @@ class Race:
 
     def ours(self) -> Reading:
         counts = [str(self._file), str(_WARM_UP), str(_COUNTED)]
-        return self._run(lambda _: [sys.executable, "-m", "load.benchmarks.publishing.put", *counts], whole_records=False)
+        return self._run(
+            lambda _: [sys.executable, "-m", "clickstream.load.benchmarks.publishing.put", *counts], whole_records=False
+        )
 
     def peer(self) -> Reading:
         def command(settings: Settings) -> Sequence[str]:

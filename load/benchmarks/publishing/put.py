@@ -1,4 +1,6 @@
-"""Our side of ``publish``: ``python -m load.benchmarks.publishing.put FILE WARM_UP COUNTED`` puts the lines of a file.
+"""Our side of ``publish``.
+
+``python -m clickstream.load.benchmarks.publishing.put FILE WARM_UP COUNTED`` puts the lines of a file.
 
 A line is "user TAB event". It says GO before the first event that counts, HALF in their middle, and at the end one line of
 JSON. So does KplProducer.java.
@@ -12,11 +14,11 @@ import sys
 import time
 from collections.abc import Iterator
 
+from clickstream.load.benchmarks.rig.drain import UNPACED
+from clickstream.load.benchmarks.rig.usage import pss_mb
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.puts import Delivered, Settled
 from clickstream.settings import from_env
-from load.benchmarks.rig.drain import UNPACED
-from load.benchmarks.rig.usage import pss_mb
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.puts import Delivered, Settled
 
 
 def lines(file: str) -> Iterator[tuple[str, bytes]]:

@@ -9,14 +9,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.recommending.in_process_peer import PlainNeighbours
-from load.benchmarks.recommending.synthetic import ITEMS, SESSIONS, queries, synthetic
-from models.recommender import model
-from models.recommender.model import Model, Recommender, Seen
-from models.recommender.overlay import SESSIONS as LIVE_SESSIONS
-from models.recommender.overlay import Overlay
-from models.recommender.parameters import Parameters
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.recommending.in_process_peer import PlainNeighbours
+from clickstream.load.benchmarks.recommending.synthetic import ITEMS, SESSIONS, queries, synthetic
+from clickstream.models.recommender import model
+from clickstream.models.recommender.model import Model, Recommender, Seen
+from clickstream.models.recommender.overlay import SESSIONS as LIVE_SESSIONS
+from clickstream.models.recommender.overlay import Overlay
+from clickstream.models.recommender.parameters import Parameters
 
 Q = TypeVar("Q")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from models.recommender.index import Index
-from models.recommender.parameters import Parameters
+from clickstream.models.recommender.index import Index
+from clickstream.models.recommender.parameters import Parameters
 
 
 class PlainNeighbours:

@@ -16,23 +16,23 @@ from urllib.parse import urlsplit
 import msgspec
 import numpy as np
 
+from clickstream.consumers.recommendations.fold import Visit
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.recommendations.sink import RecommendationsTable
+from clickstream.consumers.runtime.position import Position
+from clickstream.infra.local import stack
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.recommending.synthetic import ITEMS, SESSIONS, queries, synthetic
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.usage import resident_mib
+from clickstream.models import recommender
+from clickstream.models.recommender import model
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.registry.following import Followed
+from clickstream.models.registry.manifest import Description, Training
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
-from consumers.recommendations.fold import Visit
-from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.sink import RecommendationsTable
-from consumers.runtime.position import Position
-from infra.local import stack
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.recommending.synthetic import ITEMS, SESSIONS, queries, synthetic
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import resident_mib
-from models import recommender
-from models.recommender import model
-from models.recommender.parameters import Parameters
-from models.registry.following import Followed
-from models.registry.manifest import Description, Training
-from models.registry.s3 import Registry
 
 RATE = 500.0
 _WITHIN_MS = 10.0
@@ -81,7 +81,7 @@ def _ours() -> Reading:
 def _peer() -> Reading:
     with _offers() as site:
         port, url = _port()
-        peer = "load.benchmarks.recommending.over_http_peer"
+        peer = "clickstream.load.benchmarks.recommending.over_http_peer"
         _serve(site, "peer", [peer, str(port), OFFERS.of(site.settings)], port)
         stored = asyncio.run(load(url, _visitors(), RATE, _COUNTED_S))
     return Reading(_in_time(stored), _percentiles("", stored))

@@ -1,6 +1,6 @@
 """Stored recommendations as one would serve them in an afternoon: Starlette, one GetItem per request on its thread pool.
 
-``python -m load.benchmarks.recommending.over_http_peer PORT TABLE``
+``python -m clickstream.load.benchmarks.recommending.over_http_peer PORT TABLE``
 """
 
 from __future__ import annotations

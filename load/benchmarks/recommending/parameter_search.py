@@ -1,6 +1,6 @@
 """How the parameters were found, and what each is worth, on the training alone.
 
-``python -m load.benchmarks.recommending.parameter_search``
+``python -m clickstream.load.benchmarks.recommending.parameter_search``
 
 Each parameter in turn takes the values of its row, the others stay; the value with the greatest recall + MRR is kept, and the
 next parameter is looked at with it. Several passes go round until nothing moves. The test is not touched.
@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 import click
 import msgspec
 
+from clickstream.models.recommender import clicks, datasets, evaluation
+from clickstream.models.recommender.clicks import Clicks
+from clickstream.models.recommender.parameters import Parameters
 from clickstream.settings import from_env
-from models.recommender import clicks, datasets, evaluation
-from models.recommender.clicks import Clicks
-from models.recommender.parameters import Parameters
 
 #: What is tried; bounds that cost memory or time (sessions per item, neighbours, rules) are not in it: more is always better.
 TRIED: Mapping[str, Sequence[float]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.recommender.clicks import Clicks
+from clickstream.models.recommender.clicks import Clicks
 
 SESSIONS = 1_000_000
 ITEMS = 50_000

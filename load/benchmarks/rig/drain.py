@@ -10,12 +10,12 @@ import msgspec
 
 from clickstream import events
 from clickstream.events import AnyEvent
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.usage import cpu_seconds, descendants, is_java
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import Settings
-from infra.local.processes import Process
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import cpu_seconds, descendants, is_java
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient

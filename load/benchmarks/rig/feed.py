@@ -9,8 +9,8 @@ from typing import Self
 from uuid import uuid4
 
 from clickstream.events import ProductView
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings
-from producers.publisher.kinesis import KinesisPublisher
 
 _TICK_S = 0.05
 

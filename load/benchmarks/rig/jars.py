@@ -13,13 +13,13 @@ from pathlib import Path
 
 import amazon_kclpy
 
-from load.benchmarks.harness.measure import Unavailable
+from clickstream.load.benchmarks.harness.measure import Unavailable
 
 KCL_JARS = Path(amazon_kclpy.__file__).parent / "jars"
 KPL_VERSION = "1.0.7"
 QUIET_LOGBACK = Path(__file__).with_name("quiet-logback.xml")
 _POM = Path(__file__).with_name("kpl-pom.xml")
-_BUILD = Path(__file__).parents[3] / "build"
+_BUILD = Path(__file__).parents[4] / "build"
 _FETCH_S = 600.0
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import boto3
 
+from clickstream.infra.local import stack
+from clickstream.infra.local.processes import Children, wait_until
 from clickstream.settings import Settings, child_environment
-from infra.local import stack
-from infra.local.processes import Children, wait_until
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -31,7 +31,7 @@ def stream(*, shards: int = 1, limits: bool = False, certificate: Path | None = 
     the server then speaks TLS.
     """
     (port,) = stack.claim((0, "--port"))
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", str(port), *(["--limits"] if limits else [])]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", str(port), *(["--limits"] if limits else [])]
     if certificate is not None:
         command += ["--certificate", str(certificate), "--key", str(_key_of(certificate))]
     with tempfile.TemporaryDirectory(prefix="clickstream-kinesis-") as folder, Children(grace=_GRACE_S) as children:

@@ -17,12 +17,12 @@ import msgspec
 from hdrh.histogram import HdrHistogram
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.infra.local import resources, stack
+from clickstream.infra.local.processes import Children, Process
 from clickstream.platform import SHARDS
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment, from_env
-from consumers.analytics.needs import AGGREGATES
-from infra.local import resources, stack
-from infra.local.processes import Children, Process
 
 _LOOK_S = 0.05
 

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from consumers.runtime.worker import java, properties
-from consumers.runtime.worker.java import MAIN_CLASS
-from infra.local.processes import Process
-from load.benchmarks.rig.jars import KCL_JARS, QUIET_LOGBACK
-from load.benchmarks.rig.site import Site
+from clickstream.consumers.runtime.worker import java, properties
+from clickstream.consumers.runtime.worker.java import MAIN_CLASS
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.rig.jars import KCL_JARS, QUIET_LOGBACK
+from clickstream.load.benchmarks.rig.site import Site
 
 
 def start(site: Site, application: str, name: str, child: Sequence[str], overrides: Mapping[str, str] | None = None) -> Process:

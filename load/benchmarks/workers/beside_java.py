@@ -9,17 +9,17 @@ from pathlib import Path
 
 import msgspec
 
+from clickstream.consumers.runtime.worker import java, leases
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from clickstream.load.benchmarks.harness.sample import shop_events
+from clickstream.load.benchmarks.rig import jars
+from clickstream.load.benchmarks.rig.drain import drain, folded, publish
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.stock_worker import reported
+from clickstream.load.benchmarks.rig.usage import descendants, pss_mb
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from consumers.runtime.worker import java, leases
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading, per_second
-from load.benchmarks.harness.sample import shop_events
-from load.benchmarks.rig import jars
-from load.benchmarks.rig.drain import drain, folded, publish
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.stock_worker import reported
-from load.benchmarks.rig.usage import descendants, pss_mb
 
 _HERE = Path(__file__).parent
 _APPLICATION = "analytics"

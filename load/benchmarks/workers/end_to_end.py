@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import count
 
+from clickstream.consumers.runtime.worker import leases
 from clickstream.events import AnyEvent
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from clickstream.load.benchmarks.harness.sample import shop_events
+from clickstream.load.benchmarks.rig import stock_worker
+from clickstream.load.benchmarks.rig.drain import Spent, drain, folded, publish, put_plainly
+from clickstream.load.benchmarks.rig.site import Site, wait
 from clickstream.records.kinesis import list_shards
-from consumers.runtime.worker import leases
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading, per_second
-from load.benchmarks.harness.sample import shop_events
-from load.benchmarks.rig import stock_worker
-from load.benchmarks.rig.drain import Spent, drain, folded, publish, put_plainly
-from load.benchmarks.rig.site import Site, wait
 
 _APPLICATIONS = ("analytics", "fraud", "recommendations")
 _SHARDS = 2
@@ -71,7 +71,9 @@ class Ours:
         self._runs = count(1)
         self._put = 0
         self._workers = [
-            site.start(application, [sys.executable, "-m", "load.benchmarks.workers.sinkless", "worker", application])
+            site.start(
+                application, [sys.executable, "-m", "clickstream.load.benchmarks.workers.sinkless", "worker", application]
+            )
             for application in _APPLICATIONS
         ]
         for application in _APPLICATIONS:
@@ -104,7 +106,7 @@ class Stock:
             name = f"stock-{application}"
             # seeded as ours are, or the first record would come minutes later
             leases.prepare(name, "1", shards, site.clients)
-            child = ["-m", "load.benchmarks.workers.end_to_end_peer", application, str(folder)]
+            child = ["-m", "clickstream.load.benchmarks.workers.end_to_end_peer", application, str(folder)]
             self._workers.append(stock_worker.start(site, name, "1", child, _QUICK))
 
     def run(self) -> Reading:

@@ -1,4 +1,4 @@
-"""``python -m load.benchmarks.workers.end_to_end_peer APPLICATION FOLDER``: our fold in amazon_kclpy's loop.
+"""``python -m clickstream.load.benchmarks.workers.end_to_end_peer APPLICATION FOLDER``: our fold in amazon_kclpy's loop.
 
 After each batch it writes how many records it has handled to a file named after the shard.
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 from amazon_kclpy import kcl, messages
 
 from clickstream import events
+from clickstream.consumers.runtime.worker import child
+from clickstream.load.benchmarks.rig.stock_processor import StockProcessor
 from clickstream.settings import from_env
-from consumers.runtime.worker import child
-from load.benchmarks.rig.stock_processor import StockProcessor
 
 
 class FoldingProcessor(StockProcessor):

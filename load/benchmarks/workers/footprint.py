@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from clickstream import events
+from clickstream.consumers.runtime.worker.daemon import forked
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.rig.feed import event
+from clickstream.load.benchmarks.rig.site import Site, wait
+from clickstream.load.benchmarks.rig.usage import descendants, pss_mb
 from clickstream.records.kinesis import list_shards
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import environment
-from consumers.runtime.worker.daemon import forked
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.rig.feed import event
-from load.benchmarks.rig.site import Site, wait
-from load.benchmarks.rig.usage import descendants, pss_mb
 
 _APPLICATION = "analytics"
 _SHARDS = 6
@@ -111,7 +111,9 @@ def _forks(site: Site, shards: Sequence[Shard]) -> Reading:
 
 
 def _children(site: Site, shards: Sequence[Shard]) -> Reading:
-    return _measure(site, [sys.executable, "-m", "load.benchmarks.workers.footprint_peer", _APPLICATION], shards, [])
+    return _measure(
+        site, [sys.executable, "-m", "clickstream.load.benchmarks.workers.footprint_peer", _APPLICATION], shards, []
+    )
 
 
 def _measure(site: Site, command: Sequence[str], shards: Sequence[Shard], companions: Sequence[Process]) -> Reading:

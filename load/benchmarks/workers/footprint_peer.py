@@ -1,4 +1,4 @@
-"""``python -m load.benchmarks.workers.footprint_peer APPLICATION``: the peer of ``footprint``, a process of amazon_kclpy.
+"""The peer of ``footprint``: ``python -m clickstream.load.benchmarks.workers.footprint_peer APPLICATION``, by amazon_kclpy.
 
 Each process carries for itself what the forks of ours share: the application, its libraries, the AWS clients.
 """
@@ -9,9 +9,9 @@ import sys
 
 from amazon_kclpy import kcl
 
+from clickstream.consumers.runtime.worker import child
+from clickstream.load.benchmarks.rig.stock_processor import StockProcessor
 from clickstream.settings import from_env
-from consumers.runtime.worker import child
-from load.benchmarks.rig.stock_processor import StockProcessor
 
 if __name__ == "__main__":
     prepared = child.prepare(sys.argv[1], from_env())

@@ -6,9 +6,9 @@ import statistics
 import time
 from collections import Counter
 
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.rig.feed import Feed
-from load.benchmarks.rig.site import Site, now_ms, wait
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.rig.feed import Feed
+from clickstream.load.benchmarks.rig.site import Site, now_ms, wait
 
 _APPLICATION = "analytics"
 _POLL_S = 0.25

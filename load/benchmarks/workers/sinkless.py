@@ -1,7 +1,7 @@
 """A worker of ours whose effects are made and discarded; state and commits are as in production.
 
-``python -m load.benchmarks.workers.sinkless worker APPLICATION`` replaces ``clickstream worker``; with ``zygote APPLICATION
-DIRECTORY`` it is the process below that forks the shards.
+``python -m clickstream.load.benchmarks.workers.sinkless worker APPLICATION`` replaces ``clickstream worker``; with
+``zygote APPLICATION DIRECTORY`` it is the process below that forks the shards.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.application import Application, Fold, Sink
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.worker import child, daemon, properties, zygote
+from clickstream.consumers.runtime.worker.parent_death import end_with_parent
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
-from consumers.runtime.application import Application, Fold, Sink
-from consumers.runtime.position import Position
-from consumers.runtime.worker import child, daemon, properties, zygote
-from consumers.runtime.worker.parent_death import end_with_parent
 
 
 class Nowhere:
-    """See ``consumers.runtime.application.Sink``."""
+    """See ``clickstream.consumers.runtime.application.Sink``."""
 
     def write(self, effects: Sequence[Any], position: Position) -> None:
         """Nothing is kept."""
@@ -46,13 +46,13 @@ def work(application: str) -> int:
     name = settings.application(application)
     directory = daemon.folder_of(settings) / f"{name}-1.shards"
     forked = daemon.forked(application, directory)
-    companion = (sys.executable, "-m", "load.benchmarks.workers.sinkless", "zygote", application, str(directory))
+    companion = (sys.executable, "-m", "clickstream.load.benchmarks.workers.sinkless", "zygote", application, str(directory))
     shards = properties.ShardProcesses(command=forked.command, companion=companion, requests=directory)
     return daemon.run(properties.WorkerPlan(application=name, worker_id=f"{name}-1", shards=shards), settings)
 
 
 def fork(application: str, directory: Path) -> int:
-    """As ``consumers.runtime.worker.zygote.main``."""
+    """As ``clickstream.consumers.runtime.worker.zygote.main``."""
     end_with_parent()
     settings = from_env()
     whole = Sinkless(child.load_application(application))

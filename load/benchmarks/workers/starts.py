@@ -10,12 +10,12 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-from infra.local.processes import Process
-from load.benchmarks.harness.measure import Benchmark, Reading
-from load.benchmarks.rig import stock_worker
-from load.benchmarks.rig.feed import Feed
-from load.benchmarks.rig.site import Site, now_ms, wait
-from load.benchmarks.rig.usage import cpu_seconds, descendants
+from clickstream.infra.local.processes import Process
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.rig import stock_worker
+from clickstream.load.benchmarks.rig.feed import Feed
+from clickstream.load.benchmarks.rig.site import Site, now_ms, wait
+from clickstream.load.benchmarks.rig.usage import cpu_seconds, descendants
 
 _APPLICATION = "analytics"
 _SHARDS = 4
@@ -199,4 +199,4 @@ def _settled(site: Site, sent: int) -> int:
 
 
 def _sample(folder: Path) -> list[str]:
-    return ["-m", "load.benchmarks.workers.starts_peer", str(folder)]
+    return ["-m", "clickstream.load.benchmarks.workers.starts_peer", str(folder)]

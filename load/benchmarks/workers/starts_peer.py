@@ -1,4 +1,4 @@
-"""``python -m load.benchmarks.workers.starts_peer FOLDER``: the peer of ``cold-start`` and ``takeover``, one shard's process.
+"""The peer of ``cold-start`` and ``takeover``: ``python -m clickstream.load.benchmarks.workers.starts_peer FOLDER``, one shard.
 
 After each batch it writes the arrival time (ms) of its last record to a file named after the shard, so that the benchmark sees
 from outside whether the shard moves.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from amazon_kclpy import kcl, messages
 
-from load.benchmarks.rig.stock_processor import StockProcessor
+from clickstream.load.benchmarks.rig.stock_processor import StockProcessor
 
 
 class ReportingProcessor(StockProcessor):

@@ -9,7 +9,7 @@ from random import Random
 import msgspec
 
 from clickstream.events import AnyEvent, Context, Purchase
-from load.traffic.history.shoppers import COUNTRIES, DAY_MS, HOUR_MS, Shopper, Visit, shopper, visits
+from clickstream.load.traffic.history.shoppers import COUNTRIES, DAY_MS, HOUR_MS, Shopper, Visit, shopper, visits
 
 #: Attacks per hundred people and month, by kind.
 RATES = {"takeover": 4.0, "card_testing": 0.5, "bust_out": 1.0, "insider": 1.0}

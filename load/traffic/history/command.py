@@ -29,7 +29,7 @@ def history(events: Path, labels: Path, people: int, days: int, seed: int, start
       clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
     from clickstream.events import encode
-    from load.traffic.history import adversaries
+    from clickstream.load.traffic.history import adversaries
 
     start_ms = int(start.replace(tzinfo=UTC).timestamp() * 1000)
     made = adversaries.history(seed, people=people, days=days, start_ms=start_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from clickstream.events import Context, DeviceKind
-from load.traffic.shop.catalogue import CATEGORIES
+from clickstream.load.traffic.shop.catalogue import CATEGORIES
 
 COUNTRIES = ("DE", "FR", "NL", "US", "GB", "DE", "FR", "AT", "ES", "IT")
 CURRENCIES = {"US": "USD", "GB": "GBP"}

@@ -11,9 +11,9 @@ from random import Random
 
 from clickstream.events import AddToCart, AnyEvent, Context, Item, ProductView, Purchase
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.shop.catalogue import Catalogue, Product
-from load.traffic.shop.customers import COUNTRIES, Customer
-from load.traffic.shop.sessions import Session
+from clickstream.load.traffic.shop.catalogue import Catalogue, Product
+from clickstream.load.traffic.shop.customers import COUNTRIES, Customer
+from clickstream.load.traffic.shop.sessions import Session
 
 Script = Generator[AnyEvent | None, int, None]
 """Is sent a time for each event that it yields; the first ``next`` yields None."""

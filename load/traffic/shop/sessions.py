@@ -17,8 +17,8 @@ from clickstream.events import (
     Search,
 )  # fmt: skip
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.shop.catalogue import Catalogue, Product
-from load.traffic.shop.customers import Customer
+from clickstream.load.traffic.shop.catalogue import Catalogue, Product
+from clickstream.load.traffic.shop.customers import Customer
 
 _PAGES = ("/", "/deals", "/about", "/account", "/help")
 

@@ -13,10 +13,10 @@ import msgspec
 
 from clickstream.events import AnyEvent, Context, ProductView, Purchase
 from clickstream.identifiers import ENTROPY_BITS, uuid7
-from load.traffic.shop.catalogue import Catalogue
-from load.traffic.shop.customers import customer
-from load.traffic.shop.intruders import NAMES, Intruder
-from load.traffic.shop.sessions import Session, chosen
+from clickstream.load.traffic.shop.catalogue import Catalogue
+from clickstream.load.traffic.shop.customers import customer
+from clickstream.load.traffic.shop.intruders import NAMES, Intruder
+from clickstream.load.traffic.shop.sessions import Session, chosen
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):

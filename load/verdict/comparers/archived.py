@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from hashlib import blake2b
 
-from load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.comparers.compared import Compared, some
 
 _BYTES = 8
 _KEY = re.compile(r"(?P<place>date=[^/]+/hour=[^/]+/[^/.]+)\.(?P<first>\d+)-(?P<last>\d+)\.parquet")

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared, some
-from load.verdict.ledger import Bought
+from clickstream.load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.ledger import Bought
 
 #: A decision is promised within a second; later ones are counted as late.
 PROMISED_MS = 1_000

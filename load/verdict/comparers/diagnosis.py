@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from load.verdict.comparers.aggregates import Totals, Window, differences
-from load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.comparers.aggregates import Totals, Window, differences
+from clickstream.load.verdict.comparers.compared import Compared, some
 
 _SHOWN = 20
 _NARROWEST = "minute"

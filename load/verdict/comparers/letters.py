@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared, some
-from load.verdict.send_log import Rejected, digest
+from clickstream.load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.send_log import Rejected, digest
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):

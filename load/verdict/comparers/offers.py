@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence, Set
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared, some
-from load.verdict.ledger import Visited
+from clickstream.load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.ledger import Visited
 
 #: Places of an offer, and of the list of popular products that it is measured against.
 LENGTH = 20

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared, some
-from load.verdict.ledger import Bought
+from clickstream.load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.ledger import Bought
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,8 +6,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
 
-from models.fraud.costs import Costs
-from models.fraud.verdicts import Thresholds
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.verdicts import Thresholds
 
 #: Cards that people can look at per day, in the handbook.
 CARDS_PER_DAY = 100

@@ -6,7 +6,7 @@ share of frauds among them, over the same windows ending 7 days ago, because a f
 
 import math
 
-from models.features.definitions import DAY_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+from clickstream.models.features.definitions import DAY_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
 
 TRANSACTION = "transaction"
 #: How long it takes until a transaction is known to have been a fraud.

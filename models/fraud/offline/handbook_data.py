@@ -6,7 +6,7 @@ import msgspec
 import pandas as pd
 
 from clickstream.errors import Missing
-from models.fraud.offline.handbook import LABEL_DELAY_DAYS, MODEL_FEATURES, WINDOWS_DAYS
+from clickstream.models.fraud.offline.handbook import LABEL_DELAY_DAYS, MODEL_FEATURES, WINDOWS_DAYS
 
 FOLDER = "fraud_handbook_simulated"
 _TRAIN = "transformed_train_2018-07-25_2018-07-31.csv.gz"

@@ -12,10 +12,10 @@ import pandas as pd
 from clickstream import events
 from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent, Purchase
-from models.features.engine import Engine
-from models.fraud import labels as labels_file
-from models.fraud.purchases import PURCHASES
-from models.fraud.rows import ROWS
+from clickstream.models.features.engine import Engine
+from clickstream.models.fraud import labels as labels_file
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.rows import ROWS
 
 #: Of a file without a split, the latest purchases are the test.
 TEST_SHARE = 0.2

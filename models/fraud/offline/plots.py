@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.fraud.costs import Costs
-from models.fraud.verdicts import Thresholds
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.verdicts import Thresholds
 
 _BANDS = 12
 

@@ -12,10 +12,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
 from clickstream.errors import UserMistake
-from models.features.definitions import FeatureSet
-from models.fraud.costs import Costs
-from models.fraud.scoring import Card, filled
-from models.fraud.verdicts import Thresholds
+from clickstream.models.features.definitions import FeatureSet
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.scoring import Card, filled
+from clickstream.models.fraud.verdicts import Thresholds
 
 #: Fewer frauds than this teach nothing that could be checked.
 FEWEST_FRAUDS = 20

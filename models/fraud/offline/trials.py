@@ -8,16 +8,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from clickstream.errors import UserMistake
-from models.features.definitions import DAY_MS, FeatureSet
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import handbook_data, labelled, training
-from models.fraud.offline.evaluation import KindReport, Report, by_kind, report
-from models.fraud.offline.handbook import MODEL_FEATURES
-from models.fraud.offline.labelled import Purchases
-from models.fraud.offline.training import Trained
-from models.fraud.purchases import PURCHASES
-from models.fraud.verdicts import Thresholds
+from clickstream.models.features.definitions import DAY_MS, FeatureSet
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import handbook_data, labelled, training
+from clickstream.models.fraud.offline.evaluation import KindReport, Report, by_kind, report
+from clickstream.models.fraud.offline.handbook import MODEL_FEATURES
+from clickstream.models.fraud.offline.labelled import Purchases
+from clickstream.models.fraud.offline.training import Trained
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.verdicts import Thresholds
 
 #: The share of genuine purchases that may be alarms, where kinds of fraud are compared.
 FALSE_ALARMS = 0.01

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 from starlette.requests import Request
 
+from clickstream.producers.collector.answers import Refused
+from clickstream.producers.collector.clients import addresses
+from clickstream.producers.collector.clients.keys import ApiKey, digest
 from clickstream.token_bucket import TokenBucket
 from clickstream.web.listening import LOOPBACK_NAMES, host_name
-from producers.collector.answers import Refused
-from producers.collector.clients import addresses
-from producers.collector.clients.keys import ApiKey, digest
 
 
 class Sender(msgspec.Struct, frozen=True):

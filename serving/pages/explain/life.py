@@ -5,8 +5,8 @@ from html import escape
 from typing import Any
 from urllib.parse import quote
 
-from consumers.explain.views import Life, Processing, Put
-from serving.moments import iso
+from clickstream.consumers.explain.views import Life, Processing, Put
+from clickstream.serving.moments import iso
 
 _STATES = {
     "processed": "processed",

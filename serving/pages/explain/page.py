@@ -4,9 +4,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from serving.api.explain import EVENT_ID, USER, Searches, is_found
-from serving.pages import frame
-from serving.pages.explain import life as text
+from clickstream.serving.api.explain import EVENT_ID, USER, Searches, is_found
+from clickstream.serving.pages import frame
+from clickstream.serving.pages.explain import life as text
 
 _LIFE = "<!-- life -->"
 

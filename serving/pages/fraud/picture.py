@@ -2,10 +2,10 @@
 
 import msgspec
 
-from consumers.fraud.views import DecidedMinute, Pointer
-from serving.api.fraud import MINUTE_MS, Alert, Decided, Risk, alert, decided
-from serving.pages.picture import Draw, Head
-from serving.progress import Reading
+from clickstream.consumers.fraud.views import DecidedMinute, Pointer
+from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, Risk, alert, decided
+from clickstream.serving.pages.picture import Draw, Head
+from clickstream.serving.progress import Reading
 
 MINUTES = 60
 ALERTS = 25
@@ -23,7 +23,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Fraud:
-    """See ``serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.picture.Picture``."""
 
     blank = Shown
 

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from consumers.analytics.views import complete_to
-from serving.api.aggregates import Window, window
-from serving.pages.now.spans import Span, anchor
-from serving.pages.now.stretch import Stretch, Sum
-from serving.pages.picture import Draw, Head
-from serving.progress import Reading
-from serving.read_model import ReadModel
+from clickstream.consumers.analytics.views import complete_to
+from clickstream.serving.api.aggregates import Window, window
+from clickstream.serving.pages.now.spans import Span, anchor
+from clickstream.serving.pages.now.stretch import Stretch, Sum
+from clickstream.serving.pages.picture import Draw, Head
+from clickstream.serving.progress import Reading
+from clickstream.serving.read_model import ReadModel
 
 #: The rows of a ranking on the page.
 TOP = 8
@@ -27,7 +27,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Now:
-    """See ``serving.pages.picture.Picture``; of one span."""
+    """See ``clickstream.serving.pages.picture.Picture``; of one span."""
 
     def __init__(self, views: ReadModel, span: Span) -> None:
         self._views = views

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from clickstream.consumers.analytics.views import Granularity
 from clickstream.errors import UserMistake
-from consumers.analytics.views import Granularity
 
 #: Data this far behind the clock is a replay of the past, and is shown at its own time.
 REPLAY_MS = 3_600_000

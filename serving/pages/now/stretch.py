@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from consumers.analytics.views import Granularity, RowContent, Total, WindowView
-from serving.pages.now.spans import Span
+from clickstream.consumers.analytics.views import Granularity, RowContent, Total, WindowView
+from clickstream.serving.pages.now.spans import Span
 
 Rows = Callable[[Granularity, int, int], Iterable[tuple[int, RowContent]]]
-"""See ``serving.read_model.ReadModel.rows``."""
+"""See ``clickstream.serving.read_model.ReadModel.rows``."""
 
 
 class Sum(msgspec.Struct, kw_only=True):

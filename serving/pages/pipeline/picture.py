@@ -2,9 +2,9 @@
 
 import msgspec
 
-from serving.api.progress import Application, Shard, applications, shard
-from serving.pages.picture import Draw, Head
-from serving.progress import Reading
+from clickstream.serving.api.progress import Application, Shard, applications, shard
+from clickstream.serving.pages.picture import Draw, Head
+from clickstream.serving.progress import Reading
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -15,7 +15,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """See ``serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.picture.Picture``."""
 
     blank = Shown
 

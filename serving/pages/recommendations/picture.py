@@ -4,11 +4,11 @@ from typing import Protocol
 
 import msgspec
 
-from consumers.recommendations.views import HitRate
-from serving.api.recommendations import Offers
-from serving.pages.picture import Draw, Head
-from serving.progress import Reading
-from serving.speeds import Line, Recent
+from clickstream.consumers.recommendations.views import HitRate
+from clickstream.serving.api.recommendations import Offers
+from clickstream.serving.pages.picture import Draw, Head
+from clickstream.serving.progress import Reading
+from clickstream.serving.speeds import Line, Recent
 
 #: The line: a point every ten seconds for half an hour, each over the minute before it.
 STEP_MS = 10_000
@@ -51,7 +51,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Recommendations:
-    """See ``serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.picture.Picture``."""
 
     blank = Shown
 

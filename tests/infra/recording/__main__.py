@@ -15,8 +15,8 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local import stack
-from infra.local.processes import Children
+from clickstream.infra.local import stack
+from clickstream.infra.local.processes import Children
 from tests.infra.recording.operations import Call, Request, calls, generalised, signer
 from tests.infra.recording.proxy import HOST, RecordingProxy
 from tests.infra.recording.scenario import NAME, SETUP, Scenario

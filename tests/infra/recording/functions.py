@@ -6,7 +6,7 @@ import json
 import sys
 from types import SimpleNamespace
 
-from consumers.orders import functions
+from clickstream.consumers.orders import functions
 
 
 def main() -> int:

@@ -76,8 +76,8 @@ def _plain(headers: dict[str, str], body: bytes) -> bytes:
 
 def serve_kinesis() -> int:
     """``python -m tests.infra.recording.proxy``: our Kinesis, which prints who called what on stdout, separated by a tab."""
-    from infra.local.kinesis import server
-    from infra.local.kinesis.http import app
+    from clickstream.infra.local.kinesis import server
+    from clickstream.infra.local.kinesis.http import app
 
     class Recorded(app.KinesisApp):
         async def __call__(self, scope, receive, send):  # type: ignore[no-untyped-def]  # the base class has the types

@@ -14,19 +14,19 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.needs import applications, lease_tables
+from clickstream.consumers.orders.messages import Order
+from clickstream.consumers.orders.needs import INVENTORY, ORDERS, QUEUES, STATE_MACHINE
+from clickstream.consumers.orders.table import OrdersTable
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.infra.local import resources, stack
+from clickstream.infra.local.processes import Children, wait_until
+from clickstream.infra.local.together import owns_every_shard
 from clickstream.platform import DEAD_LETTERS, SHARDS
 from clickstream.settings import Settings, child_environment
-from consumers.analytics.needs import AGGREGATES
-from consumers.archive.needs import ARCHIVE
-from consumers.fraud.needs import DECISIONS
-from consumers.needs import applications, lease_tables
-from consumers.orders.messages import Order
-from consumers.orders.needs import INVENTORY, ORDERS, QUEUES, STATE_MACHINE
-from consumers.orders.table import OrdersTable
-from consumers.recommendations.needs import OFFERS
-from infra.local import resources, stack
-from infra.local.processes import Children, wait_until
-from infra.local.together import owns_every_shard
 from tests.infra.recording.proxy import HOST
 
 NAME = "recorded"

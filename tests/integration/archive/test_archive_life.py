@@ -19,15 +19,15 @@ from click.testing import CliRunner
 from clickstream import events
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.archive.commands import ended_shards
+from clickstream.consumers.archive.views import Archive
 from clickstream.events import AnyEvent
+from clickstream.infra.local import resources, roles
+from clickstream.load.traffic.shop.visitors import Visitors, shop_for
+from clickstream.load.verdict import progress
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from consumers.analytics.views import Aggregates
-from consumers.archive.commands import ended_shards
-from consumers.archive.views import Archive
-from infra.local import resources, roles
-from load.traffic.shop.visitors import Visitors, shop_for
-from load.verdict import progress
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.rig.workers import Worker
 from tests.integration.publisher.stream import merge_first, split_first
 

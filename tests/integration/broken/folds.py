@@ -11,10 +11,10 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics import wiring
+from clickstream.consumers.runtime.application import Fold, Inheritance, Sink
 from clickstream.events import AddToCart, AnyEvent
 from clickstream.settings import Settings
-from consumers.analytics import wiring
-from consumers.runtime.application import Fold, Inheritance, Sink
 
 #: One event of so many is broken; the first one is the half of it.
 EVERY = 10_000
@@ -65,7 +65,7 @@ VARIANTS: dict[str, Break] = {
 
 
 class BrokenFold:
-    """See ``consumers.runtime.application.Fold``: the real one, given something else than came."""
+    """See ``clickstream.consumers.runtime.application.Fold``: the real one, given something else than came."""
 
     def __init__(self, fold: Fold, broken: Break) -> None:
         self._fold = fold

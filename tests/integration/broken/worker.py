@@ -7,10 +7,10 @@ import sys
 import msgspec
 import structlog
 
+from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
+from clickstream.consumers.runtime.worker.properties import WorkerPlan
 from clickstream.platform import SHARDS
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import folder_of, forked, run
-from consumers.runtime.worker.properties import WorkerPlan
 
 
 def main(variant: str) -> int:

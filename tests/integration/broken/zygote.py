@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from consumers.runtime.application import Application
-from consumers.runtime.worker import child, zygote
+from clickstream.consumers.runtime.application import Application
+from clickstream.consumers.runtime.worker import child, zygote
 from tests.integration.broken.folds import VARIANTS, Broken
 
 

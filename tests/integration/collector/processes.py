@@ -14,8 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from clickstream.infra.local import roles
 from clickstream.settings import Settings, environment
-from infra.local import roles
 
 
 class Running(msgspec.Struct, frozen=True):
@@ -35,7 +35,7 @@ class Running(msgspec.Struct, frozen=True):
 @contextmanager
 def kinesis(state: Path, *, port: int = 0) -> Iterator[Running]:
     """An embedded Kinesis with the limits of shards that keeps its streams in ``state``."""
-    command = ["-m", "infra.local.kinesis", "--port", str(port), "--limits", "--state", str(state)]
+    command = ["-m", "clickstream.infra.local.kinesis", "--port", str(port), "--limits", "--state", str(state)]
     with _running(command, None, r"ready on (http://[^/\s]+)") as server:
         yield server
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.state.shard_state import ShardState
 from tests.integration.publisher.stream import open_shards, records
 from tests.simulation.fleet.lines import read
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 import pytest
 
+from clickstream.producers.collector import server as web
+from clickstream.producers.collector.app import Clocks, Timeouts, create_app
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from clickstream.web.listening import listen
 from clickstream.web.server import Server
-from producers.collector import server as web
-from producers.collector.app import Clocks, Timeouts, create_app
-from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import event
 from tests.unit.collector.stream import Stream
 

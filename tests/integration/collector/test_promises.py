@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.producers.client import CollectorClient
 from clickstream.settings import Settings
-from producers.client import CollectorClient
 from tests.integration.collector.conftest import inject, with_stream
 from tests.integration.collector.processes import Running, collector, kinesis
 from tests.integration.collector.reading import counted, event_ids, lines

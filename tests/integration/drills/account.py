@@ -13,13 +13,13 @@ from typing import Any
 
 import msgspec
 
+from clickstream.load.verdict import derivation, stores
+from clickstream.load.verdict.comparers import archived, decisions, placed
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.ledger import Bought, Ledger, WindowTotals, read
+from clickstream.load.verdict.send_log import EVENTS, Entry
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import environment
-from load.verdict import derivation, stores
-from load.verdict.comparers import archived, decisions, placed
-from load.verdict.comparers.compared import Compared
-from load.verdict.ledger import Bought, Ledger, WindowTotals, read
-from load.verdict.send_log import EVENTS, Entry
 from tests.integration.drills.rig.shards import now_ms
 from tests.integration.drills.rig.site import Site
 

@@ -20,8 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from clickstream.infra.local import ministack, stack
 from clickstream.settings import child_environment, from_env
-from infra.local import ministack, stack
 
 PARTS = "aws,analytics,fraud,recommendations,archive,orders,collect,serve"
 _FREE_PORTS = ("--port", "0", "--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
@@ -117,7 +117,7 @@ def _role(pid: int) -> str:
         return "ended"
     if "MultiLangDaemon" in words:
         return "JVM"
-    if "consumers.runtime.worker.zygote" in words:
+    if "clickstream.consumers.runtime.worker.zygote" in words:
         return "zygote"
     if found := re.search(r"clickstream\.cli (worker \w+|collect|serve)", words):
         return found[1]

@@ -11,20 +11,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.consumers.runtime.worker.child import tune_garbage_collector
+from clickstream.load.traffic.arrivals import arrivals
+from clickstream.load.traffic.faults import Rates
+from clickstream.load.traffic.records import Traffic
+from clickstream.load.traffic.shop.visitors import shop_for
 from clickstream.records.routing import WHOLE_SPACE
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.worker.child import tune_garbage_collector
-from load.traffic.arrivals import arrivals
-from load.traffic.faults import Rates
-from load.traffic.records import Traffic
-from load.traffic.shop.visitors import shop_for
 from tests.integration.drills.soak import pss_mb
 
 _T0_MS = 1_700_000_000_000
-#: As the runtime's commits (consumers.runtime.loop.checkpointing, snapshots).
+#: As the runtime's commits (clickstream.consumers.runtime.loop.checkpointing, snapshots).
 _COMMIT_S = 0.5
 _FULL_EVERY = 64
 _LOOK_S = 1_800.0

@@ -8,12 +8,12 @@ from __future__ import annotations
 import time
 from random import Random
 
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.needs import ORDERS
-from consumers.recommendations.needs import OFFERS
-from infra import permissions
-from infra.local import roles
-from infra.local.gate.faults import Fault as Refused
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.needs import ORDERS
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.infra import permissions
+from clickstream.infra.local import roles
+from clickstream.infra.local.gate.faults import Fault as Refused
 from tests.integration.drills import traffic
 from tests.integration.drills.harm import Fault, Injected
 from tests.integration.drills.rig.shards import now_ms

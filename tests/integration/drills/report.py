@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.comparers.compared import Compared
 from tests.integration.drills.account import Account
 from tests.integration.drills.drill import Outcome
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from clickstream.infra.local import roles
+from clickstream.infra.local.gate.faults import Fault as Refused
 from clickstream.settings import from_env
-from infra.local import roles
-from infra.local.gate.faults import Fault as Refused
 from tests.integration.drills.account import settle
 from tests.integration.drills.drill import run
 from tests.integration.drills.rig.proxy import FAIR, Weather

@@ -15,14 +15,14 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.explain.life import Life, Stretch
+from clickstream.consumers.explain.views import Explainer
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, encode
 from clickstream.identifiers import uuid7
+from clickstream.infra.local import roles
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import Settings, environment
-from consumers.explain.life import Life, Stretch
-from consumers.explain.views import Explainer
-from infra.local import roles
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from clickstream.infra.local import stack
+from clickstream.models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from clickstream.settings import from_env
-from infra.local import stack
-from models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from tests import handbook_files
 from tests.integration.fraud import handbook_stream
 from tests.integration.fraud.handbook_run import Run

@@ -10,24 +10,24 @@ from contextlib import contextmanager
 
 import pandas as pd
 
+from clickstream.consumers.fraud import NAME
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.consumers.fraud.items import decision_of
+from clickstream.consumers.fraud.needs import DECISIONS, REVIEWS
 from clickstream.events import AnyEvent, Purchase
+from clickstream.infra.local import roles
+from clickstream.load.traffic.history.adversaries import Labelled
+from clickstream.load.verdict import progress
+from clickstream.models.features.engine import Engine
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import training
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.rows import ROWS
+from clickstream.models.registry.manifest import Description, Training
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.settings import environment
-from consumers.fraud import NAME
-from consumers.fraud.decisions import Decision
-from consumers.fraud.items import decision_of
-from consumers.fraud.needs import DECISIONS, REVIEWS
-from infra.local import roles
-from load.traffic.history.adversaries import Labelled
-from load.verdict import progress
-from models.features.engine import Engine
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import training
-from models.fraud.purchases import PURCHASES
-from models.fraud.rows import ROWS
-from models.registry.manifest import Description, Training
-from models.registry.s3 import Registry
 from tests.integration.resharding.platform import Platform
 
 START_MS = 1_788_220_800_000

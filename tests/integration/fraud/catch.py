@@ -21,16 +21,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from clickstream.consumers.fraud.decisions import PARTIAL, Decision
+from clickstream.consumers.fraud.views import Verdict
 from clickstream.events import Purchase
-from consumers.fraud.decisions import PARTIAL, Decision
-from consumers.fraud.views import Verdict
-from infra.local import resources, stack
-from load.traffic.history.adversaries import Labelled, history
-from models.fraud import scoring
-from models.fraud.offline.evaluation import KindReport, by_kind
-from models.fraud.offline.trials import FALSE_ALARMS
-from models.fraud.scoring import FraudModel
-from producers.publisher.kinesis import KinesisPublisher
+from clickstream.infra.local import resources, stack
+from clickstream.load.traffic.history.adversaries import Labelled, history
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.offline.evaluation import KindReport, by_kind
+from clickstream.models.fraud.offline.trials import FALSE_ALARMS
+from clickstream.models.fraud.scoring import FraudModel
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

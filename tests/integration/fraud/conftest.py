@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.infra.local import resources
 from clickstream.settings import Settings
-from infra.local import resources
 from tests.integration.fraud.application import Fraud
 from tests.integration.resharding.platform import Platform
 

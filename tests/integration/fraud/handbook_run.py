@@ -11,10 +11,10 @@ from pathlib import Path
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
+from clickstream.infra.local import resources
+from clickstream.load.verdict import progress
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from infra.local import resources
-from load.verdict import progress
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.handbook_stream import NAME
 from tests.integration.publisher.stream import split_first
 

@@ -16,12 +16,12 @@ from typing import NamedTuple
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.application import Application, Fold, Inheritance, Sink
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Item, Purchase
+from clickstream.models.features.engine import Engine, State
+from clickstream.models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TRANSACTION
 from clickstream.settings import Settings
-from consumers.runtime.application import Application, Fold, Inheritance, Sink
-from consumers.runtime.position import Position
-from models.features.engine import Engine, State
-from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TRANSACTION
 from tests.handbook_files import Transaction
 
 NAME = "handbook"

@@ -6,9 +6,9 @@ import sys
 
 import structlog
 
+from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
+from clickstream.consumers.runtime.worker.properties import WorkerPlan
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import folder_of, forked, run
-from consumers.runtime.worker.properties import WorkerPlan
 from tests.integration.fraud.handbook_stream import NAME
 
 

@@ -18,11 +18,11 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from consumers.fraud.decisions import PARTIAL
-from infra.local import resources, stack
-from load.benchmarks.harness.sample import sample_events
-from load.traffic.history.adversaries import history
-from producers.publisher.kinesis import KinesisPublisher
+from clickstream.consumers.fraud.decisions import PARTIAL
+from clickstream.infra.local import resources, stack
+from clickstream.load.benchmarks.harness.sample import sample_events
+from clickstream.load.traffic.history.adversaries import history
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 
@@ -90,7 +90,7 @@ def _memory_mb(folder: str) -> list[dict[str, float]]:
         if not process.name.isdigit():
             continue
         try:
-            if f"consumers.runtime.worker.zygote\0fraud\0{folder}" not in (process / "cmdline").read_text():
+            if f"clickstream.consumers.runtime.worker.zygote\0fraud\0{folder}" not in (process / "cmdline").read_text():
                 continue
             lines = [line.split() for line in (process / "smaps_rollup").read_text().splitlines()]
         except (FileNotFoundError, ProcessLookupError):

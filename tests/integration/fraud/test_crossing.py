@@ -7,12 +7,12 @@ import uuid
 
 import pytest
 
+from clickstream.consumers.fraud.crossing.freshness import STALENESS_MS
+from clickstream.consumers.fraud.decisions import PARTIAL, Decision
+from clickstream.consumers.fraud.needs import SIGHTINGS
 from clickstream.events import Context, Item, Purchase
-from consumers.fraud.crossing.freshness import STALENESS_MS
-from consumers.fraud.decisions import PARTIAL, Decision
-from consumers.fraud.needs import SIGHTINGS
-from models.fraud.purchases import PURCHASES
-from producers.publisher.kinesis import KinesisPublisher
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import Fraud
 from tests.integration.resharding.platform import DEADLINE_S
 

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
+from clickstream.models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from clickstream.settings import Settings
-from models.fraud.offline.handbook import CUSTOMER, TERMINAL
 from tests import handbook_files
 from tests.handbook_files import TOLERANCE
 from tests.integration.fraud import handbook_stream

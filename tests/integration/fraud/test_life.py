@@ -14,15 +14,15 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from clickstream.consumers.fraud.decisions import PARTIAL, RULES_VERSION
+from clickstream.consumers.fraud.fold import CROSSING
+from clickstream.consumers.fraud.items import SENT
+from clickstream.consumers.fraud.views import Verdict
 from clickstream.events import AnyEvent, Purchase
-from consumers.fraud.decisions import PARTIAL, RULES_VERSION
-from consumers.fraud.fold import CROSSING
-from consumers.fraud.items import SENT
-from consumers.fraud.views import Verdict
-from load.traffic.history.adversaries import Labelled, history
-from models.fraud import scoring
-from models.registry.following import LOOK_EVERY_MS
-from producers.publisher.kinesis import KinesisPublisher
+from clickstream.load.traffic.history.adversaries import Labelled, history
+from clickstream.models.fraud import scoring
+from clickstream.models.registry.following import LOOK_EVERY_MS
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.publisher.stream import split_first
 from tests.integration.resharding.platform import DEADLINE_S

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clickstream.consumers.fraud.views import Verdict
 from clickstream.events import Purchase
+from clickstream.load.traffic.history.adversaries import history, label_lines
+from clickstream.models.fraud import scoring
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import environment
-from consumers.fraud.views import Verdict
-from load.traffic.history.adversaries import history, label_lines
-from models.fraud import scoring
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S
 

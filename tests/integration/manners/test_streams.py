@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import Login, encode
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
-from consumers.runtime.position import Position
 from tests.unit.manners.program import PROGRAM
 
 pytestmark = pytest.mark.integration

@@ -16,15 +16,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders import functions
+from clickstream.consumers.orders.messages import Message, Order, Step
+from clickstream.consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
+from clickstream.consumers.orders.sink import PlacedOrders
+from clickstream.consumers.orders.table import Inventory, OrdersTable, Stored
+from clickstream.consumers.orders.topic import OrdersTopic
+from clickstream.consumers.runtime.position import START
 from clickstream.settings import Settings
-from consumers.fraud.needs import DECISIONS
-from consumers.orders import functions
-from consumers.orders.messages import Message, Order, Step
-from consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
-from consumers.orders.sink import PlacedOrders
-from consumers.orders.table import Inventory, OrdersTable, Stored
-from consumers.orders.topic import OrdersTopic
-from consumers.runtime.position import START
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs.literals import QueueAttributeNameType

@@ -16,13 +16,13 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.needs import INVENTORY, NEEDS
+from clickstream.consumers.orders.table import Inventory
 from clickstream.events import AnyEvent, Item, PageView, Purchase
 from clickstream.identifiers import uuid7
+from clickstream.infra.local import functions, resources, roles
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from consumers.orders.needs import INVENTORY, NEEDS
-from consumers.orders.table import Inventory
-from infra.local import functions, resources, roles
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.rig.workers import Worker
 
 pytestmark = [

@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from clickstream.consumers.orders import functions
+from clickstream.consumers.orders.messages import Step
 from clickstream.settings import Settings, environment
-from consumers.orders import functions
-from consumers.orders.messages import Step
 from tests.integration.orders.order_workflow import HANDLERS, Bench, Context, as_message, sqs_event
 from tests.unit.orders.shop import order
 

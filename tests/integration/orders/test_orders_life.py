@@ -13,16 +13,16 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.messages import Message, Order, Step
+from clickstream.consumers.orders.needs import EVENTS, INVENTORY, NEEDS, ORDERS, QUEUES
+from clickstream.consumers.orders.table import Inventory, OrdersTable
+from clickstream.consumers.orders.topic import OrdersTopic
 from clickstream.events import Item, Purchase
+from clickstream.infra.local import functions, resources, roles
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.purchases import fingerprint
 from clickstream.settings import OrderWorkflow, Settings, environment
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.messages import Message, Order, Step
-from consumers.orders.needs import EVENTS, INVENTORY, NEEDS, ORDERS, QUEUES
-from consumers.orders.table import Inventory, OrdersTable
-from consumers.orders.topic import OrdersTopic
-from infra.local import functions, resources, roles
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.rig.workers import Worker
 from tests.integration.orders.order_workflow import received
 

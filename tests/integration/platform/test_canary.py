@@ -14,16 +14,16 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.wiring import APPLICATION as ANALYTICS
+from clickstream.consumers.fraud.wiring import APPLICATION as FRAUD
+from clickstream.consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
+from clickstream.consumers.runtime.loop.opening import opened, position_of
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.consumers.runtime.state.snapshots import Commit, SnapshotStore
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings, environment
-from consumers.analytics.wiring import APPLICATION as ANALYTICS
-from consumers.fraud.wiring import APPLICATION as FRAUD
-from consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
-from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
-from consumers.runtime.loop.opening import opened, position_of
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.state.shard_state import ShardState
-from consumers.runtime.state.snapshots import Commit, SnapshotStore
 from tests.browser.serving_process import serving
 from tests.integration.collector.processes import collector
 from tests.integration.collector.reading import event_ids, user_records

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.infra.local import ministack, stack
 from clickstream.settings import child_environment, from_env
-from infra.local import ministack, stack
 
 pytestmark = pytest.mark.integration
 
@@ -35,7 +35,7 @@ def _demo(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     ministack.install(home, stack.quiet)
     (directory / "ministack").symlink_to(home / "ministack")
     return subprocess.Popen(
-        [sys.executable, "-m", "load.demo", *arguments],
+        [sys.executable, "-m", "clickstream.load.demo", *arguments],
         env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(directory)}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -12,15 +12,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.fraud.needs import ALERTS, DECISIONS
+from clickstream.consumers.orders.needs import EVENTS, ORDERS, STATE_MACHINE
+from clickstream.infra.local import roles, stack
+from clickstream.infra.local.gate.controls import Controls
+from clickstream.infra.local.gate.faults import Fault
 from clickstream.platform import DEAD_LETTERS, MODELS, STATE
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from consumers.analytics.needs import AGGREGATES
-from consumers.fraud.needs import ALERTS, DECISIONS
-from consumers.orders.needs import EVENTS, ORDERS, STATE_MACHINE
-from infra.local import roles, stack
-from infra.local.gate.controls import Controls
-from infra.local.gate.faults import Fault
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import TransactWriteItemTypeDef

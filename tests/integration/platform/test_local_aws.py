@@ -14,12 +14,12 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.errors import UserMistake
+from clickstream.infra.local import ministack, resources, stack
+from clickstream.infra.local.processes import Died, start_time
 from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings, child_environment, from_env
-from consumers.analytics.needs import AGGREGATES
-from infra.local import ministack, resources, stack
-from infra.local.processes import Died, start_time
 
 pytestmark = pytest.mark.integration
 

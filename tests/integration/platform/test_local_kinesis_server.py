@@ -42,7 +42,9 @@ class Server:
 
     def __init__(self, *options: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "infra.local.kinesis", "--port", "0", *options], stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", "0", *options],
+            stderr=subprocess.PIPE,
+            text=True,
         )
         assert self.process.stderr is not None
         self.said: list[str] = []
@@ -327,7 +329,7 @@ def test_stops_cleanly_at_once(start: Start) -> None:
     ],
 )
 def test_wrong_usage(options: tuple[str, ...], code: int, text: str) -> None:
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", "0", *options]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", "0", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == code
     assert text in done.stderr
@@ -335,7 +337,7 @@ def test_wrong_usage(options: tuple[str, ...], code: int, text: str) -> None:
 
 
 def test_a_taken_port_is_one_line(start: Start) -> None:
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", str(start().port)]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", str(start().port)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1

@@ -14,8 +14,8 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local import stack
 from clickstream.settings import child_environment, from_env
-from infra.local import stack
 from tests import sixth
 from tests.integration.platform.test_up import said_until_ready, up
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local.stack import Stack
 from clickstream.settings import Settings, child_environment
-from infra.local.stack import Stack
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

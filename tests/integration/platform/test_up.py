@@ -17,9 +17,9 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local import ministack, stack, together
+from clickstream.infra.local.processes import start_time
 from clickstream.settings import child_environment, from_env
-from infra.local import ministack, stack, together
-from infra.local.processes import start_time
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

@@ -20,7 +20,7 @@ from clickstream.settings import Settings
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
     """An embedded Kinesis that enforces the limits of shards."""
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", "0", "--limits"]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", "0", "--limits"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         ready = re.search(r"ready on (\S+)", server.stderr.readline())

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local.stack import claim
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.puts import Delivered, Settled
 from clickstream.settings import Settings
-from infra.local.stack import claim
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
-from producers.publisher.puts import Delivered, Settled
 from tests.integration.publisher.stream import delivered, event, split_first
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.integration
 
 def serve(port: int, state: Path) -> subprocess.Popen[str]:
     """A durable server that is ready."""
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", str(port), "--state", str(state)]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", str(port), "--state", str(state)]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     said = ""

@@ -18,12 +18,12 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, Throttled
+from clickstream.producers.publisher.calls import put_records
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Records
+from clickstream.producers.publisher.puts import CallFailed, Delivered, Failed, Put, Settled
 from clickstream.settings import Settings
-from producers.publisher.calls import put_records
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Records
-from producers.publisher.puts import CallFailed, Delivered, Failed, Put, Settled
 from tests.integration.publisher.stream import delivered, event, merge_first, open_shards, split_first
 from tests.unit.producers.shards import parcel
 
@@ -168,7 +168,7 @@ def test_a_publisher_needs_its_stream(settings: Settings) -> None:
 
 
 def test_a_stream_that_goes_away_fails_what_is_under_way_in_its_time(settings: Settings) -> None:
-    command = [sys.executable, "-m", "infra.local.kinesis", "--port", "0"]
+    command = [sys.executable, "-m", "clickstream.infra.local.kinesis", "--port", "0"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         ready = re.search(r"ready on (\S+)", server.stderr.readline())

@@ -14,8 +14,8 @@ from typing import IO, Any
 import msgspec
 import pytest
 
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import RecordFormat, Settings
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import merge_first, open_shards, records, split_first
 
 pytestmark = pytest.mark.integration

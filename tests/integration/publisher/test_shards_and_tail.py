@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import Settings, environment
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
 from tests.integration.publisher.test_produce_tail import by_user, clickstream, login
 
 pytestmark = pytest.mark.integration

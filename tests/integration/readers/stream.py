@@ -13,9 +13,9 @@ from backports import zstd
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Login, ProductView, Search, encode
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import Settings
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
 from tests.integration.publisher.stream import records
 
 Event = dict[str, Any]

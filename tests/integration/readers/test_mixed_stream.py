@@ -21,13 +21,13 @@ import zstandard
 
 from clickstream.aws import Clients
 from clickstream.events import Login, decode, encode
+from clickstream.infra.local import resources
+from clickstream.load.verdict import frames, oracle, progress, queries, stores
+from clickstream.load.verdict.comparers.aggregates import differences
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Records
 from clickstream.settings import Settings, environment
-from infra.local import resources
-from load.verdict import frames, oracle, progress, queries, stores
-from load.verdict.comparers.aggregates import differences
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Records
 from tests.integration.publisher.stream import open_shards, records
 from tests.integration.resharding.platform import Platform
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from infra.local.stack import Stack
+from clickstream.infra.local.stack import Stack
 from tests.integration.readers import stream, tongues
 from tests.integration.readers.stream import Stream, login
 from tests.integration.readers.tongues import Reader, event_of, invoke

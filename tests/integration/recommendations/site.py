@@ -14,11 +14,11 @@ from urllib.parse import quote
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.recommendations import NAME
+from clickstream.infra.local import resources, stack
+from clickstream.infra.local.processes import Children, wait_until
+from clickstream.load.verdict import progress
 from clickstream.settings import Settings, child_environment, environment
-from consumers.recommendations import NAME
-from infra.local import resources, stack
-from infra.local.processes import Children, wait_until
-from load.verdict import progress
 
 #: A busy machine is slow, not wrong.
 _PATIENCE_S = 240.0

@@ -19,12 +19,12 @@ import click
 import msgspec
 
 from clickstream.events import ProductView
+from clickstream.models.recommender import clicks, datasets, evaluation
+from clickstream.models.recommender.clicks import Click
+from clickstream.models.recommender.datasets import Split
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import from_env
-from models.recommender import clicks, datasets, evaluation
-from models.recommender.clicks import Click
-from models.recommender.datasets import Split
-from models.recommender.parameters import Parameters
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.recommendations.site import Answer, Api, Site, running
 
 #: Visitors who are in the shop at once.

@@ -17,18 +17,18 @@ from random import Random
 import msgspec
 import pytest
 
+from clickstream.consumers.recommendations import NAME
+from clickstream.consumers.recommendations.fold import RecommendationsFold, State
+from clickstream.consumers.recommendations.views import Recommendations
+from clickstream.consumers.recommendations.visitors import Visitor
+from clickstream.consumers.runtime.state.shard_state import StoredState
+from clickstream.consumers.runtime.state.snapshots import SnapshotStore
 from clickstream.events import AddToCart, AnyEvent, ProductView
+from clickstream.infra.local import roles
+from clickstream.models.recommender import datasets
+from clickstream.models.recommender.datasets import Split
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from consumers.recommendations import NAME
-from consumers.recommendations.fold import RecommendationsFold, State
-from consumers.recommendations.views import Recommendations
-from consumers.recommendations.visitors import Visitor
-from consumers.runtime.state.shard_state import StoredState
-from consumers.runtime.state.snapshots import SnapshotStore
-from infra.local import roles
-from models.recommender import datasets
-from models.recommender.datasets import Split
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import open_shards, split_first
 from tests.integration.recommendations.site import Api, Site, running
 from tests.integration.recommendations.stream import replay

@@ -15,11 +15,11 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.infra.local import roles
+from clickstream.load.traffic.history.adversaries import history
+from clickstream.load.verdict import progress
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from infra.local import roles
-from load.traffic.history.adversaries import history
-from load.verdict import progress
-from producers.publisher.kinesis import KinesisPublisher
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local import resources
 from clickstream.settings import Settings
-from infra.local import resources
 from tests.integration.resharding.platform import Platform
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.infra.local import roles
+from clickstream.load.verdict import progress
 from clickstream.settings import Settings, environment
-from infra.local import roles
-from load.verdict import progress
 
 #: Far above what is measured: a busy machine fails no test.
 DEADLINE_S = 120.0

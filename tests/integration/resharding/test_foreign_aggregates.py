@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from clickstream.events import Login, encode
+from clickstream.load.verdict import queries
+from clickstream.load.verdict.comparers.aggregates import Window
 from clickstream.records.aggregation import Aggregate
 from clickstream.settings import environment
-from load.verdict import queries
-from load.verdict.comparers.aggregates import Window
 from tests.integration.publisher.stream import open_shards, split_first
 from tests.integration.resharding.platform import Platform
 

@@ -17,13 +17,13 @@ import msgspec
 import pytest
 
 from clickstream.events import AnyEvent, encode
+from clickstream.load.driving.pace import Pace
+from clickstream.load.replay import formats, replayer
+from clickstream.load.traffic.shop.visitors import Visitors, shop_for
+from clickstream.load.verdict import frames, oracle, progress, subjects, verification
+from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.producers.publisher.puts import Counters
 from clickstream.settings import environment, from_env
-from load.driving.pace import Pace
-from load.replay import formats, replayer
-from load.traffic.shop.visitors import Visitors, shop_for
-from load.verdict import frames, oracle, progress, subjects, verification
-from producers.publisher.kinesis import KinesisPublisher
-from producers.publisher.puts import Counters
 from tests.integration.publisher.stream import delivered, merge_first, open_shards, split_first
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

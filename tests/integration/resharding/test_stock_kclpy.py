@@ -25,7 +25,7 @@ _KEYS = 20
 _START = """
 import sys
 from pathlib import Path
-from consumers.runtime.worker import java
+from clickstream.consumers.runtime.worker import java
 from tests.integration.workers.sample_worker import worker
 java.LOGBACK = Path(sys.argv[1])
 sys.exit(worker(*sys.argv[2:]))

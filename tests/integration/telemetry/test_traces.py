@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.explain.views import Explainer
 from clickstream.identifiers import uuid7
+from clickstream.infra.local import roles
 from clickstream.settings import Settings, environment
-from consumers.explain.views import Explainer
-from infra.local import roles
 from tests.integration.telemetry.backend import Backend, backend
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

@@ -8,9 +8,9 @@ from typing import cast
 
 import structlog
 
+from clickstream.consumers.runtime.worker.daemon import run
+from clickstream.consumers.runtime.worker.properties import Retrieval, ShardProcesses, WorkerPlan
 from clickstream.settings import from_env
-from consumers.runtime.worker.daemon import run
-from consumers.runtime.worker.properties import Retrieval, ShardProcesses, WorkerPlan
 
 
 def worker(worker_id: str, notes: str, loop: str, retrieval: str = "polling") -> int:

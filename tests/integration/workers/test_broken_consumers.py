@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.infra.local import resources
+from clickstream.infra.local.stack import Stack
+from clickstream.load.verdict import progress
 from clickstream.settings import Settings, child_environment
-from infra.local import resources
-from infra.local.stack import Stack
-from load.verdict import progress
 
 pytestmark = [
     pytest.mark.integration,

@@ -17,11 +17,11 @@ from random import Random
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates
 from clickstream.events import ProductView
+from clickstream.infra.local import resources
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings
-from consumers.analytics.views import Aggregates
-from infra.local import resources
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.publisher.stream import split_first
 from tests.integration.resharding.platform import DEADLINE_S, Platform
 

@@ -15,12 +15,12 @@ from random import Random
 
 import pytest
 
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Records
+from clickstream.producers.publisher.puts import Parcel, Put
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.aggregation import decode
 from clickstream.records.routing import HashRange, Shard
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Records
-from producers.publisher.puts import Parcel, Put
-from producers.publisher.rules import Publisher
 from tests import kpl
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

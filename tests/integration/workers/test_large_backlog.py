@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.worker import java, leases
+from clickstream.consumers.runtime.worker.properties import ShardProcesses, WorkerPlan, derive, render
+from clickstream.infra.local import resources
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, environment
-from consumers.runtime.worker import java, leases
-from consumers.runtime.worker.properties import ShardProcesses, WorkerPlan, derive, render
-from infra.local import resources
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 

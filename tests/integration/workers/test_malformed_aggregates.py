@@ -14,13 +14,13 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.worker import java
 from clickstream.errors import Undecodable
 from clickstream.events import Login, encode
+from clickstream.infra.local import resources
 from clickstream.platform import DEAD_LETTERS
 from clickstream.records.aggregation import MAGIC, decode
 from clickstream.settings import Settings
-from consumers.runtime.worker import java
-from infra.local import resources
 from tests import kpl
 from tests.integration.resharding.platform import Platform
 from tests.integration.workers.test_kcl_reads_ours import SPACE, UserRecord, deaggregate, unavailable

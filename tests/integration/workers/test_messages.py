@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from consumers.runtime.worker import java
+from clickstream.consumers.runtime.worker import java
 from tests.integration.workers.test_kcl_reads_ours import unavailable
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

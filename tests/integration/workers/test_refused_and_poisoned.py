@@ -13,12 +13,12 @@ import pytest
 
 from clickstream import events
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates, ShardProgress
+from clickstream.consumers.dead_letters.letters import Received, reading
 from clickstream.events import Login
+from clickstream.infra.local import resources
+from clickstream.infra.local.stack import Stack
 from clickstream.settings import Settings, child_environment
-from consumers.analytics.views import Aggregates, ShardProgress
-from consumers.dead_letters.letters import Received, reading
-from infra.local import resources
-from infra.local.stack import Stack
 
 pytestmark = [
     pytest.mark.integration,

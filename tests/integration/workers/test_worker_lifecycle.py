@@ -17,8 +17,8 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.needs import lease_tables
 from clickstream.settings import Settings, environment
-from consumers.needs import lease_tables
 
 pytestmark = [
     pytest.mark.integration,

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.needs import ORDERS
 from clickstream.events import Item, Purchase
 from clickstream.identifiers import uuid7
+from clickstream.infra.local import resources, roles, stack
+from clickstream.infra.local.gate.faults import Fault
 from clickstream.platform import SHARDS
+from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.settings import Settings, environment
-from consumers.orders.needs import ORDERS
-from infra.local import resources, roles, stack
-from infra.local.gate.faults import Fault
-from producers.publisher.kinesis import KinesisPublisher
 from tests.integration.drills.rig.workers import Worker
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]

@@ -11,21 +11,21 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.processes import start_time
+from clickstream.infra.local.processes import start_time
 
 pytestmark = [
     pytest.mark.integration,
     pytest.mark.skipif(sys.platform != "linux", reason="pipes are handed over through /proc, which only Linux has"),
 ]
 
-SHARD_SH = str(resources.files("consumers.runtime.worker") / "shard.sh")
+SHARD_SH = str(resources.files("clickstream.consumers.runtime.worker") / "shard.sh")
 
 ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
 from clickstream.telemetry import logs
-from consumers.runtime.worker.parent_death import end_with_parent
-from consumers.runtime.worker.zygote import fork_until_one_dies, open_requests
+from clickstream.consumers.runtime.worker.parent_death import end_with_parent
+from clickstream.consumers.runtime.worker.zygote import fork_until_one_dies, open_requests
 
 def serve():
     for line in sys.stdin:

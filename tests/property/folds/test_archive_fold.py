@@ -8,9 +8,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.events import AnyEvent, PageView
-from clickstream.records.routing import WHOLE_SPACE
-from consumers.archive.fold import (
+from clickstream.consumers.archive.fold import (
     FEWEST_EVENTS,
     HOUR_MS,
     MOST_HOURS,
@@ -19,8 +17,10 @@ from consumers.archive.fold import (
     ArchiveFold,
     Part,
 )
-from consumers.archive.names import Name, covered
-from consumers.runtime.application import Inheritance
+from clickstream.consumers.archive.names import Name, covered
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.events import AnyEvent, PageView
+from clickstream.records.routing import WHOLE_SPACE
 
 CHUNK = 7
 

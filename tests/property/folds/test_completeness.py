@@ -19,16 +19,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream import events
+from clickstream.consumers.analytics.aggregate_rows import Row, decode
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.runtime.application import Fold, Sink
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.loop.wire import ProcessRecords, Record
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import ProductView
 from clickstream.progress.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from consumers.analytics.aggregate_rows import Row, decode
-from consumers.analytics.fold import AnalyticsFold
-from consumers.runtime.application import Fold, Sink
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import ProcessRecords, Record
-from consumers.runtime.position import Position
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryStore
 from tests.simulation.fleet.shard_process import Held, MemorySurroundings, RecordingCheckpointer
 

@@ -8,9 +8,9 @@ import sys
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from clickstream.consumers.runtime.loop.duplicates import GENERATION_MS, SeenChunk, SeenEvents
 from clickstream.events import AnyEvent, Login
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
-from consumers.runtime.loop.duplicates import GENERATION_MS, SeenChunk, SeenEvents
 
 Identity = tuple[str, str]  # (event id, user): an id is a client's word, and two users may use the same
 Arrival = tuple[Identity, int]  # with the arrival time in ms

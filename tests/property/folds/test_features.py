@@ -9,10 +9,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.models.features.definitions import Aggregate, FeatureSet, Own, Rolling, Track
+from clickstream.models.features.engine import Engine, State
+from clickstream.models.features.reading import Row
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from models.features.definitions import Aggregate, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine, State
-from models.features.reading import Row
 
 HOUR = 3_600_000
 #: No restriction of memory shows within it: that is for the unit tests.

@@ -9,22 +9,22 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.consumers.archive.fold import ArchiveFold
+from clickstream.consumers.archive.names import Name
+from clickstream.consumers.fraud.decisions import alert_text, as_reuse, decide
+from clickstream.consumers.fraud.fold import Candidate, FraudFold
+from clickstream.consumers.fraud.items import item_of
+from clickstream.consumers.fraud.outcomes import items_of
+from clickstream.consumers.orders import table
+from clickstream.consumers.orders.fold import OrdersFold
+from clickstream.consumers.orders.messages import Message, Order, Step
+from clickstream.consumers.orders.messages import encode as message_of
+from clickstream.consumers.recommendations import table_items
+from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
+from clickstream.consumers.recommendations.offers import LENGTH, Offers
+from clickstream.consumers.topics import body, subject
 from clickstream.events import Context, Item, Purchase, encode
-from consumers.archive.fold import ArchiveFold
-from consumers.archive.names import Name
-from consumers.fraud.decisions import alert_text, as_reuse, decide
-from consumers.fraud.fold import Candidate, FraudFold
-from consumers.fraud.items import item_of
-from consumers.fraud.outcomes import items_of
-from consumers.orders import table
-from consumers.orders.fold import OrdersFold
-from consumers.orders.messages import Message, Order, Step
-from consumers.orders.messages import encode as message_of
-from consumers.recommendations import table_items
-from consumers.recommendations.fold import RecommendationsFold, Visit
-from consumers.recommendations.offers import LENGTH, Offers
-from consumers.topics import body, subject
-from models.features.crossing import Part
+from clickstream.models.features.crossing import Part
 
 #: As the door has them: an event's JSON, and a key's characters and bytes.
 EVENT, CHARACTERS, KEY = 100_000, 256, 512

@@ -9,10 +9,10 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.recommendations.fold import RecommendationsFold, Visit
-from consumers.runtime.application import Inheritance
 from tests.unit.recommendations.traffic import traffic
 
 Table = dict[str, tuple[object, ...]]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from producers.collector.bodies import Bounds
-from producers.collector.clients import keys
+from clickstream.producers.collector.bodies import Bounds
+from clickstream.producers.collector.clients import keys
 from tests.unit.collector.conftest import Site, event, purchase
 from tests.unit.collector.stream import Mood
 

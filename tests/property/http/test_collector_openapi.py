@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers.collector.bodies import Bounds
-from producers.collector.clients import keys
-from producers.collector.openapi import document
+from clickstream.producers.collector.bodies import Bounds
+from clickstream.producers.collector.clients import keys
+from clickstream.producers.collector.openapi import document
 from tests.property.http.json_schemas import Document
 from tests.unit.collector.conftest import Site
 from tests.unit.collector.stream import Mood

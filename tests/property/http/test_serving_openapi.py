@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
-from serving.api.routes import OPERATIONS
-from serving.app import create_app
+from clickstream.serving.api.routes import OPERATIONS
+from clickstream.serving.app import create_app
 from tests.property.http.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives

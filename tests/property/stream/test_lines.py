@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream import events
+from clickstream.consumers.runtime.loop.decoding import Decoded, decode
+from clickstream.consumers.runtime.loop.opening import expanded, one_by_one, opened
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.events import ProductView
-from consumers.runtime.loop.decoding import Decoded, decode
-from consumers.runtime.loop.opening import expanded, one_by_one, opened
-from consumers.runtime.loop.wire import Record
 from tests.simulation.fleet.lines import read
 
 NOW_MS = 1_700_000_000_000

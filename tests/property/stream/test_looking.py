@@ -11,16 +11,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.consumers.explain.life import Sighting, judged
+from clickstream.consumers.explain.search import sightings
+from clickstream.consumers.looking.tail import _lines
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.consumers.runtime.loop.duplicates import SeenEvents
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.events import AnyEvent
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
-from consumers.explain.life import Sighting, judged
-from consumers.explain.search import sightings
-from consumers.looking.tail import _lines
-from consumers.runtime.application import Inheritance
-from consumers.runtime.loop.duplicates import SeenEvents
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.state.shard_state import ShardState
 from tests import kpl
 
 ARRIVED_MS = 1_796_000_000_000

@@ -22,10 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream.errors import RetryLater, Throttled
-from clickstream.records.routing import HashRange, Shard
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Records
-from producers.publisher.puts import (
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Records
+from clickstream.producers.publisher.puts import (
     Action,
     CallFailed,
     Delivered,
@@ -37,7 +36,8 @@ from producers.publisher.puts import (
     Refused,
     Settled,
 )
-from producers.publisher.rules import Publisher
+from clickstream.producers.publisher.rules import Publisher
+from clickstream.records.routing import HashRange, Shard
 
 SPACE = 2**128
 Members = list[tuple[str, bytes]]

@@ -12,15 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from infra.local.kinesis.model.errors import InvalidArgumentException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.model.shards import Shard
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.resharding import merge_shards, split_shard, update_shard_count
-from infra.local.kinesis.operations.shard_listing import list_shards
-from infra.local.kinesis.operations.streams import create_stream
-from infra.local.kinesis.operations.writing import put_records
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.resharding import merge_shards, split_shard, update_shard_count
+from clickstream.infra.local.kinesis.operations.shard_listing import list_shards
+from clickstream.infra.local.kinesis.operations.streams import create_stream
+from clickstream.infra.local.kinesis.operations.writing import put_records
 
 SPACE = 2**128
 START_MS = 1_795_521_600_000

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import strategies as st
 
 from clickstream.events import AnyEvent
-from load.traffic import bounds
-from load.traffic.bounds import Case
+from clickstream.load.traffic import bounds
+from clickstream.load.traffic.bounds import Case
 
 NOW = 1_796_000_000_000
 #: Text that somebody's parser, terminal, page, path or key could take for something else.

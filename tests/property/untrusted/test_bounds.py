@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream import events
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from producers.collector.reception import Refusal, receive
+from clickstream.producers.collector.reception import Refusal, receive
 
 NOW = 1_764_000_000_000
 

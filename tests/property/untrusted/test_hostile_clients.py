@@ -13,10 +13,10 @@ from moto import mock_aws
 
 from clickstream import events
 from clickstream.aws import Clients
+from clickstream.infra.local import resources
+from clickstream.load.traffic import bounds
+from clickstream.load.traffic.bounds import Case
 from clickstream.settings import Settings
-from infra.local import resources
-from load.traffic import bounds
-from load.traffic.bounds import Case
 from tests.property.untrusted import hostile
 from tests.property.untrusted.at_the_terminal import is_clean, run
 from tests.unit.collector.conftest import NOW, Site

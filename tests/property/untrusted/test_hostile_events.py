@@ -12,21 +12,22 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.application import Application
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
+from clickstream.infra.local import resources
 from clickstream.settings import Settings
-from consumers.runtime.application import Application
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
-from infra.local import resources
 from tests.property.untrusted import hostile
 from tests.property.untrusted.hostile import NOW
+from tests.simulation.fleet.lines import read
 
 SHARD = "shardId-000000000000"
 APPLICATIONS: list[Application] = [
-    importlib.import_module(f"consumers.{name}.wiring").APPLICATION
+    importlib.import_module(f"clickstream.consumers.{name}.wiring").APPLICATION
     for name in ("analytics", "fraud", "recommendations", "archive", "orders")
 ]
 by_application = pytest.mark.parametrize("application", APPLICATIONS, ids=lambda application: application.name)
@@ -78,7 +79,7 @@ class Stores:
 
 @pytest.fixture(scope="module")
 def stores() -> Iterator[Stores]:
-    from infra.local.limits import requests as limits
+    from clickstream.infra.local.limits import requests as limits
 
     with mock_aws():
         yield Stores(limits)
@@ -98,7 +99,7 @@ def test_no_store_refuses_what_comes_of_them(stores: Stores, application: Applic
 
 @given(lines=st.lists(hostile.lines, max_size=12))
 @settings(suppress_health_check=[HealthCheck.data_too_large, HealthCheck.too_slow], deadline=None)
-def test_each_record_becomes_an_event_or_one_reason_that_quotes_nothing_of_it(lines: Sequence[bytes]) -> None:
+def test_each_line_becomes_an_event_or_one_reason_that_quotes_nothing_of_it(lines: Sequence[bytes]) -> None:
     records = [
         Record(
             data=data, partition_key="u-a", sequence_number=str(n), sub_sequence_number=0, approximate_arrival_timestamp=NOW
@@ -106,7 +107,8 @@ def test_each_record_becomes_an_event_or_one_reason_that_quotes_nothing_of_it(li
         for n, data in enumerate(lines)
     ]  # fmt: skip
     decoded = decode(opened(records))
-    assert len(decoded.events) + len(decoded.rejections) == len(records)
+    lines_by_the_rules = sum(len(read("u-a", data).lines) for data in lines)
+    assert len(decoded.events) + len(decoded.rejections) == lines_by_the_rules
     for rejection in decoded.rejections:
         assert isinstance(rejection.error, Rejected)
         assert rejection.error.path.startswith("$")

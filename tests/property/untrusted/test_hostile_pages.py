@@ -21,28 +21,28 @@ from starlette.testclient import TestClient
 
 from clickstream import events
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.explain.views import Explainer
+from clickstream.consumers.fraud.views import Decisions
+from clickstream.consumers.recommendations.views import Recommendations
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Purchase
+from clickstream.infra.local import resources
+from clickstream.load.traffic import bounds
+from clickstream.serving.app import create_app
+from clickstream.serving.pages.fraud.picture import Fraud
+from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.picture import Picture, head
+from clickstream.serving.pages.pipeline.picture import Pipeline
+from clickstream.serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
+from clickstream.serving.progress import ProgressReader, Reading
 from clickstream.settings import Settings
-from consumers.analytics.views import Aggregates
-from consumers.explain.views import Explainer
-from consumers.fraud.views import Decisions
-from consumers.recommendations.views import Recommendations
-from consumers.runtime.position import Position
-from infra.local import resources
-from load.traffic import bounds
-from serving.app import create_app
-from serving.pages.fraud.picture import Fraud
-from serving.pages.now.picture import Now
-from serving.pages.now.spans import SPANS
-from serving.pages.picture import Picture, head
-from serving.pages.pipeline.picture import Pipeline
-from serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
-from serving.progress import ProgressReader, Reading
 from tests.property.untrusted import hostile
 
 SHARD = "shardId-000000000000"
 APPLICATIONS = [
-    importlib.import_module(f"consumers.{name}.wiring").APPLICATION
+    importlib.import_module(f"clickstream.consumers.{name}.wiring").APPLICATION
     for name in ("analytics", "fraud", "recommendations", "orders")
 ]
 TOKEN = "a-token-of-these-tests"

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
-from consumers.runtime.application import Inheritance
-from consumers.runtime.position import Position
 from tests.simulation.aws.memory import MemoryRows
 
 

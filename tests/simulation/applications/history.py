@@ -13,12 +13,12 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AddToCart, AnyEvent, Purchase
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from clickstream.records.routing import hash_key
-from consumers.runtime.application import Inheritance
-from consumers.runtime.position import Position
 
 #: In an event id: the store refuses this purchase's decision for ever.
 UNWRITABLE = "unwritable"
@@ -51,7 +51,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class HistoryFold:
-    """See ``consumers.runtime.application.Fold``. ``work`` is what takes time in it."""
+    """See ``clickstream.consumers.runtime.application.Fold``. ``work`` is what takes time in it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetter
+from clickstream.consumers.runtime.faults.stumbling import Stumble
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.chain import Manifest, StoredObject
+from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Progress
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.progress.completeness import Arrival
-from consumers.runtime.faults.dead_letters import DeadLetter
-from consumers.runtime.faults.stumbling import Stumble
-from consumers.runtime.position import Position
-from consumers.runtime.state.chain import Manifest, StoredObject
-from consumers.runtime.state.snapshots import Commit, Lease, Progress
 
 
 class ShardItem(msgspec.Struct, kw_only=True):

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from infra.local.limits.requests import refusal
+from clickstream.infra.local.limits.requests import refusal
 from tests.simulation.aws import expressions
 from tests.simulation.aws.access import Access
 from tests.simulation.aws.expressions import Item, Value

@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import NamedTuple
 
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
+from clickstream.infra.local.kinesis.model import shards as model_shards
+from clickstream.infra.local.kinesis.model.errors import ExpiredIteratorException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, ReadRecord, StartingPosition
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.shard_listing import list_shards
+from clickstream.infra.local.kinesis.operations.streams import create_stream
+from clickstream.infra.local.kinesis.operations.writing import put_record, put_records
+from clickstream.producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from clickstream.records.routing import HashRange, Shard
-from consumers.runtime.loop.wire import Record
-from infra.local.kinesis.model import shards as model_shards
-from infra.local.kinesis.model.errors import ExpiredIteratorException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, ReadRecord, StartingPosition
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.shard_listing import list_shards
-from infra.local.kinesis.operations.streams import create_stream
-from infra.local.kinesis.operations.writing import put_record, put_records
-from producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from tests.simulation.chance import Chance
 from tests.simulation.fleet.deaggregation import Range, delivered
 from tests.simulation.fleet.lines import read

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from math import ceil, inf
 
 from clickstream.errors import Rejected, RetryLater
-from producers.publisher.limits import Limits
-from producers.publisher.puts import Delivered, Failed, Put, PutResult
-from producers.publisher.rules import Publisher
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.puts import Delivered, Failed, Put, PutResult
+from clickstream.producers.publisher.rules import Publisher
 from tests.simulation.aws.stream import Stream
 from tests.simulation.fleet.scheduler import Process, Scheduler, Task
 

@@ -6,16 +6,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
+from clickstream.consumers.runtime.application import Application, Sink
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.loop.wire import IDLE_MS, CheckpointFailed, Message, ProtocolError, Wire, serve
+from clickstream.consumers.runtime.loop.writing import SinkBroke
+from clickstream.consumers.runtime.state.snapshots import SnapshotStore
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings
-from consumers.runtime.application import Application, Sink
-from consumers.runtime.faults.dead_letters import DeadLetterQueue
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import IDLE_MS, CheckpointFailed, Message, ProtocolError, Wire, serve
-from consumers.runtime.loop.writing import SinkBroke
-from consumers.runtime.state.snapshots import SnapshotStore
 from tests.simulation.applications.history import PlantedBug
 from tests.simulation.aws.stores import SimulatedClients
 from tests.simulation.fleet.scheduler import Process, Scheduler, Task
@@ -84,7 +84,7 @@ class SimulatedWire(Wire):
 
 
 class Surroundings:
-    """See ``consumers.runtime.loop.owned_lease.Surroundings``: the real stores' code over simulated clients."""
+    """See ``clickstream.consumers.runtime.loop.owned_lease.Surroundings``: the real stores' code over simulated clients."""
 
     def __init__(
         self, application: Application, owner: str, clients: SimulatedClients, list_shards: Callable[[], list[Shard]]

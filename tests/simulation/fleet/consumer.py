@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from consumers.runtime.loop.wire import Initialize, LeaseLost, Message, ProcessRecords, ShardEnded, ShutdownRequested
+from clickstream.consumers.runtime.loop.wire import (
+    Initialize,
+    LeaseLost,
+    Message,
+    ProcessRecords,
+    ShardEnded,
+    ShutdownRequested,
+)
 from tests.simulation.fleet.child import BrokenPipe, Child
 from tests.simulation.fleet.leases import SHARD_END
 from tests.simulation.fleet.scheduler import Task

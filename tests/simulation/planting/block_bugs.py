@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from clickstream.consumers.runtime.loop import decoding, folding, opening
+from clickstream.consumers.runtime.loop.decoding import Home
+from clickstream.consumers.runtime.loop.opening import Line, Opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
+from clickstream.producers.publisher.lane import Lane
+from clickstream.producers.publisher.puts import Parcel, Placed
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records import blocks
-from consumers.runtime.loop import decoding, folding, opening
-from consumers.runtime.loop.decoding import Home
-from consumers.runtime.loop.opening import Line, Opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
-from producers.publisher.lane import Lane
-from producers.publisher.puts import Parcel, Placed
-from producers.publisher.rules import Publisher
 from tests.simulation.planting.bugs import Replacement, bug
 
 

@@ -12,26 +12,26 @@ from typing import Any
 
 import msgspec
 
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.consumers.runtime.loop.commits import Commits, Landed
+from clickstream.consumers.runtime.loop.decoding import Home
+from clickstream.consumers.runtime.loop.duplicates import SeenEvents
+from clickstream.consumers.runtime.loop.folding import Folding
+from clickstream.consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
+from clickstream.consumers.runtime.loop.opening import Opened
+from clickstream.consumers.runtime.loop.owned_lease import OwnedLease
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.loop.wire import Checkpointer
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.progress.arrivals import Arrivals
+from clickstream.consumers.runtime.state.parents import Parents
+from clickstream.consumers.runtime.state.shard_state import ShardState, StoredState
+from clickstream.consumers.runtime.state.snapshots import Commit
+from clickstream.producers.publisher.lane import Lane
+from clickstream.producers.publisher.puts import CallFailed, Parcel, Placed, Put, Refused
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.progress.completeness import Arrival
 from clickstream.records.routing import WHOLE_SPACE
-from consumers.runtime.application import Inheritance
-from consumers.runtime.loop.commits import Commits, Landed
-from consumers.runtime.loop.decoding import Home
-from consumers.runtime.loop.duplicates import SeenEvents
-from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
-from consumers.runtime.loop.opening import Opened
-from consumers.runtime.loop.owned_lease import OwnedLease
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.loop.wire import Checkpointer
-from consumers.runtime.position import Position
-from consumers.runtime.progress.arrivals import Arrivals
-from consumers.runtime.state.parents import Parents
-from consumers.runtime.state.shard_state import ShardState, StoredState
-from consumers.runtime.state.snapshots import Commit
-from producers.publisher.lane import Lane
-from producers.publisher.puts import CallFailed, Parcel, Placed, Put, Refused
-from producers.publisher.rules import Publisher
 from tests.simulation.aws.stores import DynamoDb
 
 Replacement = tuple[type | ModuleType, str, Any]

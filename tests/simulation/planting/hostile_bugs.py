@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
+from clickstream.consumers.runtime.faults.patience import Patience
+from clickstream.consumers.runtime.faults.stumbling import TIMES, Footing
+from clickstream.consumers.runtime.loop import duplicates
+from clickstream.consumers.runtime.loop.folding import Folding
+from clickstream.consumers.runtime.loop.owned_lease import Clocks
+from clickstream.consumers.runtime.loop.writing import Writing
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
 from clickstream.failures import refusals
 from clickstream.failures.refusals import Kind
-from consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue
-from consumers.runtime.faults.patience import Patience
-from consumers.runtime.faults.stumbling import TIMES, Footing
-from consumers.runtime.loop import duplicates
-from consumers.runtime.loop.folding import Folding
-from consumers.runtime.loop.owned_lease import Clocks
-from consumers.runtime.loop.writing import Writing
-from consumers.runtime.position import Position
-from producers.publisher.puts import CallFailed, Put
-from producers.publisher.rules import Publisher
+from clickstream.producers.publisher.puts import CallFailed, Put
+from clickstream.producers.publisher.rules import Publisher
 from tests.simulation.aws.stores import S3
 from tests.simulation.planting.bugs import Replacement, bug
 

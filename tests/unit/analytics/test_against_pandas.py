@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from clickstream.consumers.analytics import aggregate_rows
+from clickstream.consumers.analytics.aggregate_rows import Row, RowContent
+from clickstream.consumers.analytics.counting.totals import WindowView, answer
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.analytics.windows import Granularity, start_of
 from clickstream.events import AnyEvent
 from clickstream.records.routing import hash_key
-from consumers.analytics import aggregate_rows
-from consumers.analytics.aggregate_rows import Row, RowContent
-from consumers.analytics.counting.totals import WindowView, answer
-from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.windows import Granularity, start_of
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
 

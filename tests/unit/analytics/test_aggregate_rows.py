@@ -5,10 +5,10 @@ import random
 import msgspec
 import pytest
 
-from consumers.analytics.aggregate_rows import MOST_BYTES, decode, encode, row
-from consumers.analytics.counting.partial import Columns, Partial, capacity, columns, normalised
-from consumers.analytics.counting.tally import leaders
-from consumers.analytics.windows import HOUR, Window
+from clickstream.consumers.analytics.aggregate_rows import MOST_BYTES, decode, encode, row
+from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns, normalised
+from clickstream.consumers.analytics.counting.tally import leaders
+from clickstream.consumers.analytics.windows import HOUR, Window
 from tests.unit.analytics.traffic import traffic
 
 NOTHING = columns([])

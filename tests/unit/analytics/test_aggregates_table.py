@@ -13,23 +13,23 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.analytics import aggregate_rows, sink
+from clickstream.consumers.analytics.aggregate_rows import Row
+from clickstream.consumers.analytics.counting.partial import Partial
+from clickstream.consumers.analytics.counting.totals import WindowView
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.sink import AggregatesTable
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, Window
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival, Completeness
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
-from consumers.analytics import aggregate_rows, sink
-from consumers.analytics.aggregate_rows import Row
-from consumers.analytics.counting.partial import Partial
-from consumers.analytics.counting.totals import WindowView
-from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.sink import AggregatesTable
-from consumers.analytics.views import Aggregates
-from consumers.analytics.windows import HOUR, MINUTE_MS, Window
-from consumers.analytics.wiring import APPLICATION
-from consumers.runtime.position import Position
-from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
 

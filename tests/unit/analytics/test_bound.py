@@ -7,15 +7,15 @@ from random import Random
 
 import pytest
 
+from clickstream.consumers.analytics import fold as folding
+from clickstream.consumers.analytics.aggregate_rows import Row, decode
+from clickstream.consumers.analytics.counting import sessions
+from clickstream.consumers.analytics.fold import AnalyticsFold
+from clickstream.consumers.analytics.windows import MINUTE_MS
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, PageView, ProductView
 from clickstream.records.kept import kept_user
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.analytics import fold as folding
-from consumers.analytics.aggregate_rows import Row, decode
-from consumers.analytics.counting import sessions
-from consumers.analytics.fold import AnalyticsFold
-from consumers.analytics.windows import MINUTE_MS
-from consumers.runtime.application import Inheritance
 
 NOW = 29_847_600 * MINUTE_MS
 MOST = 40

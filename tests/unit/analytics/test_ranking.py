@@ -6,13 +6,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from consumers.analytics.aggregate_rows import Leaders, RowContent
-from consumers.analytics.counting.partial import TALLIES
-from consumers.analytics.counting.sessions import COUNTERS
-from consumers.analytics.counting.totals import Total
-from consumers.analytics.counting.uniques import Uniques
-from consumers.analytics.ranking import Ranking, Top
-from consumers.analytics.windows import Granularity
+from clickstream.consumers.analytics.aggregate_rows import Leaders, RowContent
+from clickstream.consumers.analytics.counting.partial import TALLIES
+from clickstream.consumers.analytics.counting.sessions import COUNTERS
+from clickstream.consumers.analytics.counting.totals import Total
+from clickstream.consumers.analytics.counting.uniques import Uniques
+from clickstream.consumers.analytics.ranking import Ranking, Top
+from clickstream.consumers.analytics.windows import Granularity
 
 
 def ranked(pieces: list[Leaders], places: int) -> Top:

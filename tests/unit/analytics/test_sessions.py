@@ -3,9 +3,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from clickstream.consumers.analytics.counting.sessions import SPAN, TIMEOUT, Sessions, SessionsState
 from clickstream.events import AddToCart, AnyEvent, Item, Login, ProductView, Purchase
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.analytics.counting.sessions import SPAN, TIMEOUT, Sessions, SessionsState
 
 MINUTE_MS = 60_000
 #: A day and an hour begin here.

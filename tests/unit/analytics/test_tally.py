@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.analytics.counting.tally import Tally, foremost, leaders
+from clickstream.consumers.analytics.counting.tally import Tally, foremost, leaders
 
 CAPACITY = 5
 

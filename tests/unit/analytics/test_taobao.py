@@ -6,10 +6,10 @@ import gzip
 
 import pytest
 
+from clickstream.consumers.analytics.aggregate_rows import MOST_BYTES
+from clickstream.consumers.analytics.windows import Granularity
 from clickstream.events import AddToCart, AnyEvent, Item, PageView, ProductView, Purchase
 from clickstream.settings import from_env
-from consumers.analytics.aggregate_rows import MOST_BYTES
-from consumers.analytics.windows import Granularity
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.test_against_pandas import answers, fold_by_shard
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.analytics.windows import (
+from clickstream.consumers.analytics.windows import (
     DAY,
     HOUR,
     MINUTE_MS,

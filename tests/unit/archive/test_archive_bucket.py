@@ -11,12 +11,12 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive.compaction import Compactor, Plan, plan
+from clickstream.consumers.archive.fold import Part
+from clickstream.consumers.archive.names import Name
+from clickstream.consumers.archive.sink import ArchiveBucket
+from clickstream.consumers.runtime.position import START
 from clickstream.settings import Settings
-from consumers.archive.compaction import Compactor, Plan, plan
-from consumers.archive.fold import Part
-from consumers.archive.names import Name
-from consumers.archive.sink import ArchiveBucket
-from consumers.runtime.position import START
 
 SHARD = "shardId-000000000000"
 BUCKET = "archive"

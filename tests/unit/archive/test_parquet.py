@@ -11,8 +11,8 @@ import duckdb
 import msgspec
 
 from clickstream import events
+from clickstream.consumers.archive import parquet
 from clickstream.events import AddToCart, Context, Event, Item, Login, PageView, ProductView, Purchase, RemoveFromCart, Search
-from consumers.archive import parquet
 
 ENVELOPE: dict[str, Any] = {"user_id": "ué\U0001f600", "session_id": 's"\\', "occurred_at": 1_764_000_000_123}
 ALL: list[Event] = [
@@ -63,7 +63,7 @@ def test_merging_keeps_every_event_in_order(tmp_path: Path) -> None:
 def test_writing_a_file_imports_no_pandas() -> None:
     program = (
         "import sys\n"
-        "from consumers.archive import parquet\n"
+        "from clickstream.consumers.archive import parquet\n"
         'parquet.encode([b\'{"ordinal":1,"type":"login","items":[{"price":1}]}\'])\n'
         "print('pandas' in sys.modules)\n"
     )

@@ -10,13 +10,13 @@ import pyarrow.fs
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive import parquet
+from clickstream.consumers.archive.fold import HOUR_MS, SCATTERED, ArchiveFold
+from clickstream.consumers.archive.names import Name
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.archive.views import Archive
 from clickstream.events import PageView
 from clickstream.settings import Settings
-from consumers.archive import parquet
-from consumers.archive.fold import HOUR_MS, SCATTERED, ArchiveFold
-from consumers.archive.names import Name
-from consumers.archive.needs import ARCHIVE
-from consumers.archive.views import Archive
 
 FIRST = 490_000
 

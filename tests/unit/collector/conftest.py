@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from producers.collector.app import Clocks, Timeouts, create_app
-from producers.collector.bodies import Bounds
-from producers.collector.clients.fingerprints import Fingerprints
+from clickstream.producers.collector.app import Clocks, Timeouts, create_app
+from clickstream.producers.collector.bodies import Bounds
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.stream import Stream
 
 NOW = 1_764_000_000_000

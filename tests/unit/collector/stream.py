@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from clickstream.errors import Forbidden, RetryLater, Throttled, TooLarge
-from producers.publisher.puts import Delivered, Failed, Settled
+from clickstream.producers.publisher.puts import Delivered, Failed, Settled
 
 Mood = Literal["takes", "full", "fails", "silent", "too large", "forbidden"]
 

@@ -11,10 +11,10 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
-from producers.collector.app import Timeouts
-from producers.collector.bodies import Bounds
-from producers.collector.clients import keys
-from producers.collector.clients.fingerprints import Fingerprints
+from clickstream.producers.collector.app import Timeouts
+from clickstream.producers.collector.bodies import Bounds
+from clickstream.producers.collector.clients import keys
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 
 KEY, ENTRY = keys.generate("shop", rate=10, burst=20)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.errors import Rejected, TooLarge, Undecodable
-from producers.collector.bodies import Bounds, TooMany, inflate, split
+from clickstream.producers.collector.bodies import Bounds, TooMany, inflate, split
 
 BOUNDS = Bounds(body_bytes=10_000, inflated_bytes=50_000, events=5, depth=4)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from clickstream.errors import RetryLater, UserMistake
-from producers.client import CollectorClient
+from clickstream.producers.client import CollectorClient
 from tests.unit.collector.conftest import event
 
 Script = list[tuple[int, dict[str, str], list[str]]]

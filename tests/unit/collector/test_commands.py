@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.cli import main
-from producers.collector.clients import keys
+from clickstream.producers.collector.clients import keys
 
 
 def run(*arguments: str) -> int:

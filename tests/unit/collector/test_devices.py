@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from clickstream.events import Context, PageView
-from producers.collector.clients.devices import kind, named
+from clickstream.producers.collector.clients.devices import kind, named
 
 MOZILLA = "Mozilla/5.0 "
 

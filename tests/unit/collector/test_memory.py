@@ -11,8 +11,8 @@ from random import Random
 import httpx
 import pytest
 
-from producers.collector.app import Clocks, Timeouts, create_app
-from producers.collector.clients.fingerprints import Fingerprints
+from clickstream.producers.collector.app import Clocks, Timeouts, create_app
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import NOW, SECRET, Site, event, purchase
 from tests.unit.collector.stream import Stream
 

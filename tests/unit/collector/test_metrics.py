@@ -6,12 +6,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.middleware import Middleware
 
+from clickstream.producers.collector.meters import Meter
+from clickstream.producers.collector.tracing import MOST_PER_SECOND, Traced
+from clickstream.producers.publisher.puts import Counters
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
 from clickstream.telemetry.tracing import Tracing
-from producers.collector.meters import Meter
-from producers.collector.tracing import MOST_PER_SECOND, Traced
-from producers.publisher.puts import Counters
 from tests.unit.collector.conftest import Site, event
 from tests.unit.telemetry.test_tracing import Kept
 

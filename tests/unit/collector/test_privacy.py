@@ -13,9 +13,9 @@ import pytest
 
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import Context, decode
+from clickstream.producers.collector.clients import addresses, hash_key, keys
+from clickstream.producers.collector.clients.fingerprints import Fingerprints
 from clickstream.settings import Settings
-from producers.collector.clients import addresses, hash_key, keys
-from producers.collector.clients.fingerprints import Fingerprints
 from tests.unit.collector.conftest import SECRET, purchase
 
 

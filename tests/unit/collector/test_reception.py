@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clickstream.events import PageView, Purchase
-from producers.collector.reception import MOST_ERRORS, Problem, Refusal, receive
+from clickstream.producers.collector.reception import MOST_ERRORS, Problem, Refusal, receive
 from tests.unit.collector.conftest import NOW, event, purchase
 
 

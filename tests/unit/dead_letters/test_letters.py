@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from clickstream.consumers.dead_letters.letters import Queue
+from clickstream.consumers.runtime.faults.dead_letters import dead_letter
+from clickstream.consumers.runtime.position import Position
 from clickstream.settings import Settings
-from consumers.dead_letters.letters import Queue
-from consumers.runtime.faults.dead_letters import dead_letter
-from consumers.runtime.position import Position
 
 
 class SlowSqs:

@@ -6,12 +6,12 @@ import pytest
 from msgspec import UNSET, UnsetType
 
 from clickstream import events
+from clickstream.consumers.dead_letters.letters import Received
+from clickstream.consumers.dead_letters.redriving import decide
+from clickstream.consumers.runtime.faults.dead_letters import dead_letter
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Login
-from consumers.dead_letters.letters import Received
-from consumers.dead_letters.redriving import decide
-from consumers.runtime.faults.dead_letters import dead_letter
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
 
 
 def received(data: bytes, sequence: int = 10, application: str = "analytics") -> Received:

@@ -25,7 +25,9 @@ MENTION = re.compile(r"(?<![\w/.-])docs/[\w./-]+\.(?:md|png|svg)(?:#[\w-]+)?|(?<
 
 #: a path of the repository; a star stands for any names
 SOURCE = re.compile(r"(?<![\w./:-])(?:clickstream|producers|consumers|models|serving|load|infra|tests)/[\w./*-]*[\w*/]")
-MODULE = re.compile(r"python -m ((?:clickstream|producers|consumers|models|serving|load|infra|tests)\.[\w.]*\w)")
+MODULE = re.compile(
+    r"python -m (?:clickstream\.)?((?:clickstream|producers|consumers|models|serving|load|infra|tests)\.[\w.]*\w)"
+)
 
 
 @cache

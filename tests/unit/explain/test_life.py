@@ -5,11 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import UNSET, UnsetType
 
-from clickstream.errors import InvalidEvent, Rejected
-from clickstream.events import AnyEvent, Login
-from clickstream.identifiers import uuid7
-from clickstream.progress.shards_table import ShardProgress
-from consumers.explain.life import (
+from clickstream.consumers.explain.life import (
     Effect,
     Life,
     Put,
@@ -21,8 +17,12 @@ from consumers.explain.life import (
     put_for,
     stretches,
 )
-from consumers.runtime.position import Position
-from serving.pages.explain import life as life_text
+from clickstream.consumers.runtime.position import Position
+from clickstream.errors import InvalidEvent, Rejected
+from clickstream.events import AnyEvent, Login
+from clickstream.identifiers import uuid7
+from clickstream.progress.shards_table import ShardProgress
+from clickstream.serving.pages.explain import life as life_text
 
 T = 1_790_000_000_000
 

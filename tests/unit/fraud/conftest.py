@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
-from models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.purchases import PURCHASES
 from tests.unit.fraud import shop as shops
 
 

@@ -12,26 +12,26 @@ import numpy as np
 import pandas as pd
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud.decisions import Decision
+from clickstream.consumers.fraud.fold import Candidate, FraudFold
+from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
+from clickstream.consumers.fraud.sink import DecisionsTable
+from clickstream.consumers.fraud.views import Decisions
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.topics import Topic
 from clickstream.events import AnyEvent, Purchase
+from clickstream.models.features.crossing import Part
+from clickstream.models.features.definitions import FeatureSet
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import training
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.scoring import FraudModel
+from clickstream.models.registry.following import Followed
+from clickstream.models.registry.manifest import Description, Training
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS, SHARDS
 from clickstream.settings import Settings
-from consumers.fraud.decisions import Decision
-from consumers.fraud.fold import Candidate, FraudFold
-from consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
-from consumers.fraud.sink import DecisionsTable
-from consumers.fraud.views import Decisions
-from consumers.runtime.position import Position
-from consumers.topics import Topic
-from models.features.crossing import Part
-from models.features.definitions import FeatureSet
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import training
-from models.fraud.purchases import PURCHASES
-from models.fraud.scoring import FraudModel
-from models.registry.following import Followed
-from models.registry.manifest import Description, Training
-from models.registry.s3 import Registry
 from tests.unit.fraud.shopping import START_MS
 
 SETTINGS = Settings()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
+from clickstream.consumers.fraud.fold import Candidate, FraudFold
 from clickstream.events import AddToCart, AnyEvent, Context, Item, Login, PageView, ProductView, Purchase
-from consumers.fraud.fold import Candidate, FraudFold
 
 START_MS = 1_790_000_000_000
 MINUTE_MS = 60_000

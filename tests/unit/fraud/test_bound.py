@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from clickstream.consumers.fraud.fold import FraudFold
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Context
+from clickstream.models.features import engine
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.fraud.fold import FraudFold
-from consumers.runtime.application import Inheritance
-from models.features import engine
 from tests.unit.fraud.shopping import MINUTE_MS, START_MS, purchase, undecided, view
 
 MOST = 400

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from clickstream.consumers.fraud.decisions import RULES_VERSION, Decision, Serving, Source, decide
+from clickstream.consumers.fraud.fold import FraudFold
 from clickstream.events import Context, Purchase
-from consumers.fraud.decisions import RULES_VERSION, Decision, Serving, Source, decide
-from consumers.fraud.fold import FraudFold
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import training
-from models.fraud.purchases import PURCHASES
-from models.fraud.verdicts import Thresholds, Verdict
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import training
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.verdicts import Thresholds, Verdict
 from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, login, purchase, undecided
 
 NOW_MS = START_MS + 5

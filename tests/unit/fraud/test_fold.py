@@ -8,12 +8,12 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from clickstream.consumers.fraud.fold import Candidate, FraudFold
+from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Context
+from clickstream.models.features.crossing import Part
+from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
-from consumers.fraud.fold import Candidate, FraudFold
-from consumers.runtime.application import Inheritance
-from models.features.crossing import Part
-from models.fraud.purchases import PURCHASES
 from tests.unit.fraud.shopping import HOUR_MS, MINUTE_MS, START_MS, cart, login, page, purchase, undecided, view
 
 

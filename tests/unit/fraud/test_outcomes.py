@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.consumers.fraud.needs import OUTCOMES
+from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
+from clickstream.consumers.fraud.tables import OutcomesTable
+from clickstream.consumers.fraud.views import DecidedMinute, Truth, Verdict
 from clickstream.errors import Missing
 from clickstream.events import Context
-from consumers.fraud.needs import OUTCOMES
-from consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
-from consumers.fraud.tables import OutcomesTable
-from consumers.fraud.views import DecidedMinute, Truth, Verdict
-from models.fraud.labels import GENUINE
+from clickstream.models.fraud.labels import GENUINE
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
 from tests.unit.fraud.shopping import START_MS, purchase
 

@@ -10,17 +10,17 @@ import pytest
 from click.testing import CliRunner
 
 from clickstream.cli import cli
+from clickstream.consumers.fraud import tables
+from clickstream.consumers.fraud.decisions import Source
+from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
+from clickstream.consumers.fraud.tables import OutcomesTable
 from clickstream.events import Purchase
-from consumers.fraud import tables
-from consumers.fraud.decisions import Source
-from consumers.fraud.needs import DECISIONS, OUTCOMES
-from consumers.fraud.tables import OutcomesTable
-from models.fraud.verdicts import Verdict
+from clickstream.models.fraud.verdicts import Verdict
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
 from tests.unit.fraud.shopping import START_MS, purchase
 
 HARMLESS = purchase("ann", START_MS, amount=100)
-#: More than anybody may buy unseen, see ``consumers.fraud.rules.ABSURD_AMOUNT``.
+#: More than anybody may buy unseen, see ``clickstream.consumers.fraud.rules.ABSURD_AMOUNT``.
 DEAR = 10**9
 
 

@@ -8,19 +8,19 @@ import pytest
 from click.testing import CliRunner
 
 from clickstream.cli import cli
+from clickstream.consumers.fraud import tables
+from clickstream.consumers.fraud.decisions import Decision, Source
+from clickstream.consumers.fraud.needs import OUTCOMES
+from clickstream.consumers.fraud.outcomes import Truth
+from clickstream.consumers.fraud.shadow import running
+from clickstream.consumers.fraud.shadow.comparison import compare
+from clickstream.consumers.fraud.shadow.opinion_items import Opinion
+from clickstream.consumers.fraud.shadow.sink import application, name_of
 from clickstream.errors import UserMistake
 from clickstream.events import Purchase
-from consumers.fraud import tables
-from consumers.fraud.decisions import Decision, Source
-from consumers.fraud.needs import OUTCOMES
-from consumers.fraud.outcomes import Truth
-from consumers.fraud.shadow import running
-from consumers.fraud.shadow.comparison import compare
-from consumers.fraud.shadow.opinion_items import Opinion
-from consumers.fraud.shadow.sink import application, name_of
-from models.fraud import labels, scoring
-from models.fraud.purchases import PURCHASES
-from models.fraud.verdicts import Verdict
+from clickstream.models.fraud import labels, scoring
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.verdicts import Verdict
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects, files_of
 from tests.unit.fraud.shopping import START_MS, purchase
 

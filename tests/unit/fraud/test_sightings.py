@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from clickstream.aws import Clients
-from consumers.fraud.crossing.sightings import SightingsTable
-from consumers.fraud.fold import CROSSING
-from consumers.fraud.needs import SIGHTINGS
-from consumers.runtime.position import Position
-from models.features.crossing import MOST_FOLDED, Part, seen
-from models.fraud.purchases import PURCHASES
+from clickstream.consumers.fraud.crossing.sightings import SightingsTable
+from clickstream.consumers.fraud.fold import CROSSING
+from clickstream.consumers.fraud.needs import SIGHTINGS
+from clickstream.consumers.runtime.position import Position
+from clickstream.models.features.crossing import MOST_FOLDED, Part, seen
+from clickstream.models.fraud.purchases import PURCHASES
 from tests.unit.fraud import shop
 from tests.unit.fraud.shopping import HOUR_MS, START_MS
 

@@ -12,17 +12,17 @@ from structlog.testing import capture_logs
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.fraud.decisions import RULES_VERSION, Source
+from clickstream.consumers.fraud.needs import ALERTS, DECISIONS
+from clickstream.consumers.fraud.wiring import APPLICATION
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.topics import Topic
 from clickstream.errors import RetryLater
+from clickstream.models.features.definitions import FeatureSet
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.fraud.verdicts import Verdict
 from clickstream.platform import MODELS
-from consumers.fraud.decisions import RULES_VERSION, Source
-from consumers.fraud.needs import ALERTS, DECISIONS
-from consumers.fraud.wiring import APPLICATION
-from consumers.runtime.position import Position
-from consumers.topics import Topic
-from models.features.definitions import FeatureSet
-from models.fraud import scoring
-from models.fraud.purchases import PURCHASES
-from models.fraud.verdicts import Verdict
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects, files_of
 from tests.unit.fraud.shopping import START_MS, purchase
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from infra.local import roles
-from infra.local.gate import faults
-from infra.local.gate.actions import Need, needs
-from infra.local.gate.asgi import control
-from infra.local.gate.faults import Fault
-from infra.local.gate.gate import Gate
-from infra.local.gate.policies import Policies
-from infra.local.gate.protocols import render
-from infra.local.gate.requests import Caller, Request
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local import roles
+from clickstream.infra.local.gate import faults
+from clickstream.infra.local.gate.actions import Need, needs
+from clickstream.infra.local.gate.asgi import control
+from clickstream.infra.local.gate.faults import Fault
+from clickstream.infra.local.gate.gate import Gate
+from clickstream.infra.local.gate.policies import Policies
+from clickstream.infra.local.gate.protocols import render
+from clickstream.infra.local.gate.requests import Caller, Request
+from clickstream.infra.local.limits.refusal import Refusal
 
 ARN = "arn:aws:sts::000000000000:assumed-role/shop-"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.local.gate.queues import make_cheap
+from clickstream.infra.local.gate.queues import make_cheap
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from infra.local.gate import requests
-from infra.local.gate.requests import Caller, Request
+from clickstream.infra.local.gate import requests
+from clickstream.infra.local.gate.requests import Caller, Request
 
 NAMES = {"stepfunctions": "states"}
 

@@ -21,5 +21,7 @@ def test_the_gate_and_the_limits_need_only_the_standard_library(file: Path) -> N
         elif isinstance(node, ast.Import):
             names = [each.name for each in node.names]
         for name in names:
-            ours = name.startswith(("infra.local.gate", "infra.local.limits", "infra.local.account"))
+            ours = name.startswith(
+                ("clickstream.infra.local.gate", "clickstream.infra.local.limits", "clickstream.infra.local.account")
+            )
             assert ours or name.split(".")[0] in {*sys.stdlib_module_names, "ministack"}, name

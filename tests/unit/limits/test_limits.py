@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from infra.local.limits import requests as limits
-from infra.local.limits.dynamodb import too_large
-from infra.local.limits.items import item_size
-from infra.local.limits.refusal import Refusal
+from clickstream.infra.local.limits import requests as limits
+from clickstream.infra.local.limits.dynamodb import too_large
+from clickstream.infra.local.limits.items import item_size
+from clickstream.infra.local.limits.refusal import Refusal
 
 KEYS = {"shards": ("application", "shard"), "decisions": ("event_id",)}
 

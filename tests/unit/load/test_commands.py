@@ -12,11 +12,11 @@ from click.testing import CliRunner, Result
 from moto import mock_aws
 
 from clickstream.errors import ClickstreamError, Missing, UserMistake
+from clickstream.load.commands import load
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.derivation import ledger_of
+from clickstream.load.verdict.send_log import SendLog
 from clickstream.settings import Settings
-from load.commands import load
-from load.traffic.plan import Plan
-from load.verdict.derivation import ledger_of
-from load.verdict.send_log import SendLog
 
 GOOD = '{"type":"login","event_id":"e%d","user_id":"u%d","session_id":"s","occurred_at":1700000000000}\n'
 

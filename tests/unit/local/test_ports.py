@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.errors import UserMistake
-from infra.local.stack import HOST, claim
+from clickstream.infra.local.stack import HOST, claim
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.operations.streams import create_stream
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.operations.streams import create_stream
 
 #: 2026-11-24T12:00:00Z in milliseconds.
 NOW = 1_795_521_600_000

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from infra.local.kinesis.http.app import KinesisApp
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.http.app import KinesisApp
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.regions import Regions
 
 NOW_MS = 1_700_000_000_000
 SIGNED = "AWS4-HMAC-SHA256 Credential=key/20261130/{region}/kinesis/aws4_request"

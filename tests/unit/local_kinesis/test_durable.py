@@ -11,19 +11,24 @@ from typing import Protocol
 import pytest
 
 from clickstream.errors import UserMistake
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.operations.consumers import describe_stream_consumer, register_stream_consumer
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.resharding import split_shard
-from infra.local.kinesis.operations.settings import increase_stream_retention_period
-from infra.local.kinesis.operations.streams import create_stream, delete_stream, describe_stream_summary, list_streams
-from infra.local.kinesis.operations.tags import list_tags_for_stream
-from infra.local.kinesis.operations.writing import put_records
-from infra.local.kinesis.regions import Regions
-from infra.local.kinesis.storage.durable import RESTART_GAP, DurableJournal
-from infra.local.kinesis.storage.segments import Damaged, Segment
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.operations.consumers import describe_stream_consumer, register_stream_consumer
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.resharding import split_shard
+from clickstream.infra.local.kinesis.operations.settings import increase_stream_retention_period
+from clickstream.infra.local.kinesis.operations.streams import (
+    create_stream,
+    delete_stream,
+    describe_stream_summary,
+    list_streams,
+)
+from clickstream.infra.local.kinesis.operations.tags import list_tags_for_stream
+from clickstream.infra.local.kinesis.operations.writing import put_records
+from clickstream.infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.storage.durable import RESTART_GAP, DurableJournal
+from clickstream.infra.local.kinesis.storage.segments import Damaged, Segment
 
 FIRST = "shardId-000000000000"
 REGION = "eu-central-1"
@@ -219,7 +224,7 @@ def test_a_disk_that_fails_fails_every_later_flush(
 
     async def scenario() -> None:
         with monkeypatch.context() as patch:
-            patch.setattr("infra.local.kinesis.storage.segments.Segment.append", full)
+            patch.setattr("clickstream.infra.local.kinesis.storage.segments.Segment.append", full)
             with pytest.raises(OSError, match="No space"):
                 await server.journal.flush()
         server.put("after the disk came back, but what was before is missing")

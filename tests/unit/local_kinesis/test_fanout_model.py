@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.kinesis.model.errors import (
     InvalidArgumentException,
     LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
     ValidationException,
 )
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.model.subscriptions import Subscription
-from infra.local.kinesis.operations.consumers import (
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.model.subscriptions import Subscription
+from clickstream.infra.local.kinesis.operations.consumers import (
     deregister_stream_consumer,
     describe_stream_consumer,
     register_stream_consumer,
 )
-from infra.local.kinesis.operations.resharding import split_shard
-from infra.local.kinesis.operations.streams import create_stream, delete_stream
-from infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
-from infra.local.kinesis.operations.writing import put_record
+from clickstream.infra.local.kinesis.operations.resharding import split_shard
+from clickstream.infra.local.kinesis.operations.streams import create_stream, delete_stream
+from clickstream.infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
+from clickstream.infra.local.kinesis.operations.writing import put_record
 
 FIRST = "shardId-000000000000"
 QUARTER = str(2**126)

@@ -2,12 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model.errors import InternalFailureException, KinesisError, ProvisionedThroughputExceededException
-from infra.local.kinesis.model.faults import Delay, Fail, Faults, Throttle
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.writing import put_records
+from clickstream.infra.local.kinesis.model.errors import (
+    InternalFailureException,
+    KinesisError,
+    ProvisionedThroughputExceededException,
+)
+from clickstream.infra.local.kinesis.model.faults import Delay, Fail, Faults, Throttle
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.writing import put_records
 
 FIRST = "shardId-000000000000"
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from infra.local.kinesis.model.log import Record, ShardLog
+from clickstream.infra.local.kinesis.model.log import Record, ShardLog
 
 
 def filled(count: int) -> ShardLog:

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.kinesis.model.errors import (
     ExpiredIteratorException,
     InvalidArgumentException,
     ProvisionedThroughputExceededException,
     ResourceNotFoundException,
     ValidationException,
 )
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.model.shards import HASH_SPACE
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.settings import increase_stream_retention_period, update_max_record_size
-from infra.local.kinesis.operations.streams import create_stream, delete_stream
-from infra.local.kinesis.operations.writing import put_record, put_records
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.model.shards import HASH_SPACE
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.settings import increase_stream_retention_period, update_max_record_size
+from clickstream.infra.local.kinesis.operations.streams import create_stream, delete_stream
+from clickstream.infra.local.kinesis.operations.writing import put_record, put_records
 
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"
 LOW_KEY, HIGH_KEY = "0", str(HASH_SPACE - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.kinesis.model.errors import (
     ExpiredNextTokenException,
     InvalidArgumentException,
     LimitExceededException,
@@ -12,16 +12,16 @@ from infra.local.kinesis.model.errors import (
     ResourceNotFoundException,
     ValidationException,
 )
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry, StartingPosition
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.model.shards import HASH_SPACE, key_number
-from infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from infra.local.kinesis.operations.resharding import merge_shards, split_shard, update_shard_count
-from infra.local.kinesis.operations.settings import update_stream_mode
-from infra.local.kinesis.operations.shard_listing import ShardFilter, list_shards
-from infra.local.kinesis.operations.streams import create_stream, delete_stream, describe_stream_summary
-from infra.local.kinesis.operations.writing import put_record
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry, StartingPosition
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.model.shards import HASH_SPACE, key_number
+from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
+from clickstream.infra.local.kinesis.operations.resharding import merge_shards, split_shard, update_shard_count
+from clickstream.infra.local.kinesis.operations.settings import update_stream_mode
+from clickstream.infra.local.kinesis.operations.shard_listing import ShardFilter, list_shards
+from clickstream.infra.local.kinesis.operations.streams import create_stream, delete_stream, describe_stream_summary
+from clickstream.infra.local.kinesis.operations.writing import put_record
 
 FIRST, SECOND, THIRD, FOURTH = (f"shardId-{number:012d}" for number in range(4))
 QUARTER = str(HASH_SPACE // 4)

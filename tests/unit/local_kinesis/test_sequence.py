@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from infra.local.kinesis.model import sequence
+from clickstream.infra.local.kinesis.model import sequence
 
 
 def test_is_a_decimal_number_of_56_digits() -> None:

@@ -9,11 +9,11 @@ import cbor2
 import pytest
 from botocore.eventstream import EventStreamBuffer, EventStreamMessage
 
-from infra.local.kinesis.http import eventstream
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.wire import CBOR, JSON, CborWire, JsonWire, Timestamp, wire_for
-from infra.local.kinesis.model.errors import InvalidArgumentException, SerializationException
-from infra.local.kinesis.model.records import PutEntry
+from clickstream.infra.local.kinesis.http import eventstream
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.wire import CBOR, JSON, CborWire, JsonWire, Timestamp, wire_for
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException, SerializationException
+from clickstream.infra.local.kinesis.model.records import PutEntry
 
 
 def test_times_are_seconds_in_json_and_tagged_milliseconds_in_cbor() -> None:

@@ -13,11 +13,11 @@ from moto import mock_aws
 from clickstream import events, platform
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.models.commands import MODELS
+from clickstream.models.recommender import model
+from clickstream.models.recommender.model import Recommender, Seen
+from clickstream.models.registry.s3 import Registry
 from clickstream.settings import Settings
-from models.commands import MODELS
-from models.recommender import model
-from models.recommender.model import Recommender, Seen
-from models.registry.s3 import Registry
 from tests.unit.recommendations.traffic import traffic
 
 SETTINGS = Settings()

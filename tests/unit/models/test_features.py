@@ -7,10 +7,10 @@ import math
 import msgspec
 import pytest
 
-from models.features.definitions import DAY_MS, HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
-from models.features.engine import Engine, State
-from models.features.plans import CALENDAR
-from models.features.reading import Row
+from clickstream.models.features.definitions import DAY_MS, HOUR_MS, Aggregate, Calendar, FeatureSet, Own, Rolling, Track
+from clickstream.models.features.engine import Engine, State
+from clickstream.models.features.plans import CALENDAR
+from clickstream.models.features.reading import Row
 
 NOON = 1_780_000_000_000
 LIMIT = 4

@@ -17,15 +17,15 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.fraud.fold import CROSSING, Candidate, FraudFold
 from clickstream.errors import ClickstreamError, UserMistake
 from clickstream.events import AnyEvent, Context, Item, Login, Purchase, encode
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.offline import labelled
+from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from consumers.fraud.fold import CROSSING, Candidate, FraudFold
-from models.fraud import scoring
-from models.fraud.offline import labelled
-from models.fraud.purchases import PURCHASES
-from models.registry.s3 import Registry
 
 SETTINGS = Settings()
 START_MS = 1_790_000_000_000
@@ -189,8 +189,8 @@ def test_mistakes_are_one_line(files: tuple[Path, Path]) -> None:
 
 
 def test_the_card_round_trips(files: tuple[Path, Path]) -> None:
-    from models.fraud.costs import Costs
-    from models.fraud.offline import training
+    from clickstream.models.fraud.costs import Costs
+    from clickstream.models.fraud.offline import training
 
     purchases = labelled.read(files[0], None)
     card = training.train_unsupervised(purchases.features, PURCHASES, Costs(), seed=0).card

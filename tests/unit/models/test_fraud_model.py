@@ -13,15 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from clickstream.errors import UserMistake
-from models.features.definitions import FeatureSet, Own
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import training
-from models.fraud.offline.evaluation import KindReport, by_kind, card_precision
-from models.fraud.offline.training import Trained
-from models.fraud.scoring import Card, FraudModel
-from models.fraud.verdicts import Thresholds, Verdict
-from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
+from clickstream.models.features.definitions import FeatureSet, Own
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import training
+from clickstream.models.fraud.offline.evaluation import KindReport, by_kind, card_precision
+from clickstream.models.fraud.offline.training import Trained
+from clickstream.models.fraud.scoring import Card, FraudModel
+from clickstream.models.fraud.verdicts import Thresholds, Verdict
+from clickstream.models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
 
 FEATURES = FeatureSet(
     name="test", tracks=(), features=tuple(Own(name=name, field=name) for name in ("amount", "novel", "noise"))
@@ -131,7 +131,7 @@ def test_a_worker_needs_no_scikit_learn_to_score(trained: Trained, tmp_path: Pat
         (tmp_path / name).write_bytes(data)
     program = (
         "import sys, pathlib, numpy\n"
-        "from models.fraud import scoring\n"
+        "from clickstream.models.fraud import scoring\n"
         f"files = {{path.name: path.read_bytes() for path in pathlib.Path({str(tmp_path)!r}).iterdir()}}\n"
         "print(float(scoring.decode(files).score(numpy.array([[300.0, 1.0, 0.0]]))[0]))\n"
         "print(*sorted({'sklearn', 'pandas'} & set(sys.modules)))\n"

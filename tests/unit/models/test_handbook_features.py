@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from clickstream.models.features.definitions import FeatureSet
+from clickstream.models.features.engine import Engine, State
+from clickstream.models.features.history import Value
+from clickstream.models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, hash_key
-from models.features.definitions import FeatureSet
-from models.features.engine import Engine, State
-from models.features.history import Value
-from models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TERMINAL, TRANSACTION
 from tests import handbook_files
 from tests.handbook_files import ROWS, TOLERANCE
 

@@ -12,12 +12,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from models.fraud import scoring
-from models.fraud.costs import Costs
-from models.fraud.offline import handbook_data, training
-from models.fraud.offline.evaluation import card_precision, report
-from models.fraud.offline.handbook import HANDBOOK, MODEL_FEATURES
-from models.fraud.offline.handbook_data import unknown_cards
+from clickstream.models.fraud import scoring
+from clickstream.models.fraud.costs import Costs
+from clickstream.models.fraud.offline import handbook_data, training
+from clickstream.models.fraud.offline.evaluation import card_precision, report
+from clickstream.models.fraud.offline.handbook import HANDBOOK, MODEL_FEATURES
+from clickstream.models.fraud.offline.handbook_data import unknown_cards
 
 Weeks = tuple[pd.DataFrame, pd.DataFrame]
 """Of training, and of the test."""

@@ -11,11 +11,11 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.errors import Missing, RetryLater, UserMistake
+from clickstream.models.registry.following import Followed
+from clickstream.models.registry.manifest import FORMAT, Description, Training, UnusableModel, Version
+from clickstream.models.registry.s3 import Pointer, Registry
 from clickstream.platform import MODELS
 from clickstream.settings import Settings
-from models.registry.following import Followed
-from models.registry.manifest import FORMAT, Description, Training, UnusableModel, Version
-from models.registry.s3 import Pointer, Registry
 
 SETTINGS = Settings()
 BUCKET = MODELS.of(SETTINGS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from consumers.orders.messages import Line, Order
+from clickstream.consumers.orders.messages import Line, Order
 
 
 def order(number: object, *lines: tuple[str, int]) -> Order:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from clickstream.consumers.orders.fold import OrdersFold
+from clickstream.consumers.orders.messages import Line
 from clickstream.events import Item, Login, Purchase
-from consumers.orders.fold import OrdersFold
-from consumers.orders.messages import Line
 
 
 def test_a_purchase_is_an_order_with_each_product_once() -> None:

@@ -9,9 +9,9 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
-import consumers.orders
-from consumers.orders.needs import CODE
-from infra.local import functions
+import clickstream.consumers.orders
+from clickstream.consumers.orders.needs import CODE
+from clickstream.infra.local import functions
 
 _PACKAGE = Path(functions.__file__).parents[1] / "functions" / "package.sh"
 #: boto3, and what it needs.
@@ -25,7 +25,7 @@ def test_the_archive_alone_imports_the_functions(tmp_path: Path) -> None:
     for name in _BROUGHT:
         (brought / name).symlink_to(Path(sysconfig.get_path("platlib")) / name)
     # neither this environment's packages nor the working directory
-    program = f"import sys; sys.path[:0] = {[str(code), str(brought)]!r}; import consumers.orders.functions"
+    program = f"import sys; sys.path[:0] = {[str(code), str(brought)]!r}; import clickstream.consumers.orders.functions"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
@@ -33,5 +33,5 @@ def test_the_archive_alone_imports_the_functions(tmp_path: Path) -> None:
 
 
 def test_a_release_packs_the_same_files_of_ours() -> None:
-    assert "git ls-files -z $(cat consumers/orders/functions.txt)" in _PACKAGE.read_text()
-    assert Path(consumers.orders.__file__).parent / "functions.txt" == CODE
+    assert "$(cat consumers/orders/functions.txt)" in _PACKAGE.read_text()
+    assert Path(clickstream.consumers.orders.__file__).parent / "functions.txt" == CODE

@@ -11,15 +11,15 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.orders.messages import Order
+from clickstream.consumers.orders.needs import EVENTS, INVENTORY, ORDERS
+from clickstream.consumers.orders.sink import PlacedOrders
+from clickstream.consumers.orders.table import OrdersTable, Stored
+from clickstream.consumers.orders.topic import OrdersTopic
+from clickstream.consumers.runtime.position import START
 from clickstream.errors import RetryLater
+from clickstream.infra.local import resources
 from clickstream.settings import Settings
-from consumers.orders.messages import Order
-from consumers.orders.needs import EVENTS, INVENTORY, ORDERS
-from consumers.orders.sink import PlacedOrders
-from consumers.orders.table import OrdersTable, Stored
-from consumers.orders.topic import OrdersTopic
-from consumers.runtime.position import START
-from infra.local import resources
 from tests.unit.orders.shop import order
 
 

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 from clickstream.cli import cli
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.messages import Order, Step
+from clickstream.consumers.orders.needs import INVENTORY, ORDERS, QUEUES
+from clickstream.consumers.orders.steps import DecisionPending
+from clickstream.consumers.orders.table import OrdersTable
 from clickstream.errors import Forbidden
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.messages import Order, Step
-from consumers.orders.needs import INVENTORY, ORDERS, QUEUES
-from consumers.orders.steps import DecisionPending
-from consumers.orders.table import OrdersTable
 from tests.unit.orders.shop import order
 from tests.unit.orders.test_steps import Shop, shop
 

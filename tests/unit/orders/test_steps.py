@@ -10,17 +10,17 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.orders.messages import Order, Step
+from clickstream.consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
+from clickstream.consumers.orders.sink import PlacedOrders
+from clickstream.consumers.orders.steps import DecisionPending, Steps, steps
+from clickstream.consumers.orders.table import MOST_PRODUCTS, Inventory, OrdersTable
+from clickstream.consumers.orders.topic import OrdersTopic
+from clickstream.consumers.runtime.position import START
 from clickstream.errors import Missing
+from clickstream.infra.local import resources
 from clickstream.settings import Settings
-from consumers.fraud.needs import DECISIONS
-from consumers.orders.messages import Order, Step
-from consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_QUEUE, ORDERS, QUEUES
-from consumers.orders.sink import PlacedOrders
-from consumers.orders.steps import DecisionPending, Steps, steps
-from consumers.orders.table import MOST_PRODUCTS, Inventory, OrdersTable
-from consumers.orders.topic import OrdersTopic
-from consumers.runtime.position import START
-from infra.local import resources
 from tests.unit.orders.shop import order
 
 

@@ -6,11 +6,11 @@ import zlib
 
 import zstandard
 
+from clickstream.producers.publisher.packing import Member, Records
+from clickstream.producers.publisher.puts import Parcel, Placed, Put
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.aggregation import decode, is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from producers.publisher.packing import Member, Records
-from producers.publisher.puts import Parcel, Placed, Put
-from producers.publisher.rules import Publisher
 
 MIDDLE = (MAX_HASH_KEY + 1) // 2
 

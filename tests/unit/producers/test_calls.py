@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 
 from clickstream.errors import Forbidden, Rejected, RetryLater, Throttled
+from clickstream.producers.publisher.calls import put_records
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.puts import CallFailed, Failed, Put, Refused
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.routing import HashRange, Shard
-from producers.publisher.calls import put_records
-from producers.publisher.limits import Limits
-from producers.publisher.puts import CallFailed, Failed, Put, Refused
-from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import parcel
 
 ARN = "arn:aws:kinesis:eu-north-1:123456789012:stream/shop"

@@ -9,7 +9,7 @@ import pytest
 
 from clickstream.errors import InvalidEvent, Missing, Undecodable, UserMistake
 from clickstream.events import Login
-from producers import lines
+from clickstream.producers import lines
 
 NOW = 1_764_000_000_000
 GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":1764000000000,"new_field":1}'

@@ -7,12 +7,12 @@ from math import inf
 import pytest
 
 from clickstream.errors import InvalidEvent, Rejected, RetryLater, Throttled, TooLarge
+from clickstream.producers.publisher.limits import Limits, Pace
+from clickstream.producers.publisher.packing import Records
+from clickstream.producers.publisher.puts import CallFailed, Delivered, Failed, Parcel, Placed, Refused
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.aggregation import is_aggregated
 from clickstream.records.routing import MAX_HASH_KEY, hash_key
-from producers.publisher.limits import Limits, Pace
-from producers.publisher.packing import Records
-from producers.publisher.puts import CallFailed, Delivered, Failed, Parcel, Placed, Refused
-from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, ONE, TWO, accept, events, puts, shard, the_put
 
 KINDS: tuple[Records, ...] = ("zstd", "gzip", "ndjson", "kpl")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import RetryLater
+from clickstream.producers.publisher.limits import Limits
+from clickstream.producers.publisher.packing import Records
+from clickstream.producers.publisher.puts import CallFailed, Delivered, Placed, Put, RefreshShardMap
+from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.routing import Shard
-from producers.publisher.limits import Limits
-from producers.publisher.packing import Records
-from producers.publisher.puts import CallFailed, Delivered, Placed, Put, RefreshShardMap
-from producers.publisher.rules import Publisher
 from tests.unit.producers.shards import HIGH, LOW, MERGED, ONE, SPLIT, TWO, events, the_put
 
 

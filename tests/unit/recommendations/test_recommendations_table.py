@@ -16,27 +16,27 @@ from starlette.testclient import TestClient
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.orders.needs import INVENTORY
+from clickstream.consumers.orders.views import inventory
+from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.recommendations.offers import LENGTH, HitRate
+from clickstream.consumers.recommendations.sink import RecommendationsTable
+from clickstream.consumers.recommendations.views import Recommendations
+from clickstream.consumers.recommendations.wiring import APPLICATION
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Missing, RetryLater
 from clickstream.events import AnyEvent
+from clickstream.models import recommender
+from clickstream.models.recommender import clicks, model
+from clickstream.models.recommender.clicks import Click
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.registry.following import LOOK_EVERY_MS, Followed
+from clickstream.models.registry.manifest import Description, Training
+from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
+from clickstream.serving.app import create_app
 from clickstream.settings import Settings
-from consumers.orders.needs import INVENTORY
-from consumers.orders.views import inventory
-from consumers.recommendations.fold import RecommendationsFold, Visit
-from consumers.recommendations.needs import OFFERS
-from consumers.recommendations.offers import LENGTH, HitRate
-from consumers.recommendations.sink import RecommendationsTable
-from consumers.recommendations.views import Recommendations
-from consumers.recommendations.wiring import APPLICATION
-from consumers.runtime.position import Position
-from models import recommender
-from models.recommender import clicks, model
-from models.recommender.clicks import Click
-from models.recommender.parameters import Parameters
-from models.registry.following import LOOK_EVERY_MS, Followed
-from models.registry.manifest import Description, Training
-from models.registry.s3 import Registry
-from serving.app import create_app
 from tests.unit.recommendations.traffic import buy, cart, view
 from tests.unit.serving.shop import Shop
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from clickstream.events import AnyEvent
-from consumers.recommendations.fold import RecommendationsFold, Visit
-from consumers.recommendations.visitors import (
+from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
+from clickstream.consumers.recommendations.visitors import (
     BOUGHT,
     BOUGHT_KEPT_MS,
     CARTED,
@@ -16,7 +15,8 @@ from consumers.recommendations.visitors import (
     VIEWED,
     VISIT_GAP_MS,
 )
-from models.recommender.queries import query_of
+from clickstream.events import AnyEvent
+from clickstream.models.recommender.queries import query_of
 from tests.unit.recommendations.traffic import START_MS, buy, cart, page, search, uncart, view
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from consumers.analytics.counting.totals import Funnel
-from consumers.analytics.counting.uniques import Estimate
-from consumers.analytics.views import Top, WindowView
+from clickstream.consumers.analytics.counting.totals import Funnel
+from clickstream.consumers.analytics.counting.uniques import Estimate
+from clickstream.consumers.analytics.views import Top, WindowView
 
 _WIDTH_MS = 3_600_000
 

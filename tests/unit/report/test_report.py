@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from consumers.analytics.views import WindowView
-from consumers.fraud.views import DecidedMinute, Truth, Verdict
-from serving.report import page, plots
-from serving.report.commands import _fitting
-from serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
+from clickstream.consumers.analytics.views import WindowView
+from clickstream.consumers.fraud.views import DecidedMinute, Truth, Verdict
+from clickstream.serving.report import page, plots
+from clickstream.serving.report.commands import _fitting
+from clickstream.serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 from tests.unit.report.shop import window
 
 T = 1_790_000_000_000 // 3_600_000 * 3_600_000

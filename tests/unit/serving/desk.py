@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
+from clickstream.consumers.fraud.views import DecidedMinute, Decision, Pointer, Reason, Source, Truth, Verdict
+from clickstream.consumers.recommendations.views import HitRate, RecommendationsView, Recommended
 from clickstream.errors import RetryLater
-from consumers.fraud.views import DecidedMinute, Decision, Pointer, Reason, Source, Truth, Verdict
-from consumers.recommendations.views import HitRate, RecommendationsView, Recommended
 from tests.unit.serving.shop import Shop
 
 MINUTE_MS = 60_000

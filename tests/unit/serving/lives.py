@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from clickstream.consumers.explain.views import Life, Processing, Put, Stretch
 from clickstream.errors import RetryLater
-from consumers.explain.views import Life, Processing, Put, Stretch
 
 T = 1_790_000_000_000
 _ORDER = {

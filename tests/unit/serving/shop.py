@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from clickstream.consumers.analytics.aggregate_rows import Leaders, RowContent
+from clickstream.consumers.analytics.counting.partial import TALLIES
+from clickstream.consumers.analytics.counting.totals import Funnel, WindowView
+from clickstream.consumers.analytics.counting.uniques import Estimate, Uniques
+from clickstream.consumers.analytics.ranking import Top
+from clickstream.consumers.analytics.views import Granularity, ShardProgress
 from clickstream.errors import RetryLater
-from consumers.analytics.aggregate_rows import Leaders, RowContent
-from consumers.analytics.counting.partial import TALLIES
-from consumers.analytics.counting.totals import Funnel, WindowView
-from consumers.analytics.counting.uniques import Estimate, Uniques
-from consumers.analytics.ranking import Top
-from consumers.analytics.views import Granularity, ShardProgress
 
 HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
 #: 24 November 2026, 13:37:20 UTC

@@ -7,14 +7,14 @@ from typing import Any
 
 from clickstream import platform
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.wiring import APPLICATION
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.progress.completeness import Arrival
 from clickstream.settings import Settings
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.wiring import APPLICATION
-from consumers.recommendations.needs import OFFERS
-from consumers.runtime.position import Position
-from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 

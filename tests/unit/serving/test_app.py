@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from serving.api.operation import table
-from serving.app import create_app
-from serving.pages.frame import STATIC
-from serving.security import HEADERS
+from clickstream.serving.api.operation import table
+from clickstream.serving.app import create_app
+from clickstream.serving.pages.frame import STATIC
+from clickstream.serving.security import HEADERS
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import NOW, Shop
 

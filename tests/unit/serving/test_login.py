@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from serving.app import create_app
-from serving.login import COOKIE, SESSION_S, Guesses, Login, client_keys
+from clickstream.serving.app import create_app
+from clickstream.serving.login import COOKIE, SESSION_S, Guesses, Login, client_keys
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
 

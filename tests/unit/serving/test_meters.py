@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from serving.speeds import KEPT_MS, SMOOTHING_MS, Meter, Rate
+from clickstream.serving.speeds import KEPT_MS, SMOOTHING_MS, Meter, Rate
 
 
 def test_a_steady_counter_has_its_rate() -> None:

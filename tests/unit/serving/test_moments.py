@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import UserMistake
-from serving.moments import iso, parse_moment
+from clickstream.serving.moments import iso, parse_moment
 
 NOW_MS = 1_795_564_800_000
 

@@ -8,11 +8,11 @@ import pytest
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
+from clickstream.consumers.recommendations.views import RecommendationsView
 from clickstream.errors import Forbidden, Throttled, Unwritable
-from consumers.recommendations.views import RecommendationsView
-from serving.app import create_app
-from serving.moments import parse_moment
-from serving.query import query
+from clickstream.serving.app import create_app
+from clickstream.serving.moments import parse_moment
+from clickstream.serving.query import query
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
 

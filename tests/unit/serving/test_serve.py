@@ -19,10 +19,10 @@ from starlette.testclient import TestClient
 
 from clickstream.aws import Clients
 from clickstream.cli import main
+from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.serving.app import create_app
 from clickstream.settings import Settings
-from consumers.analytics.needs import AGGREGATES
-from consumers.analytics.views import Aggregates
-from serving.app import create_app
 from tests.unit.serving import stores
 from tests.unit.serving.shop import NOW
 

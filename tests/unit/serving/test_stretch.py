@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from serving.pages.now.spans import SPANS
-from serving.pages.now.stretch import Stretch, Sum
+from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.now.stretch import Stretch, Sum
 from tests.unit.serving.shop import NOW, Shop
 
 MINUTE = 60_000

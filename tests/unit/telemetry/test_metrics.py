@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from clickstream.consumers.analytics.views import ShardProgress
+from clickstream.serving.metrics import histogram, of_shards
 from clickstream.telemetry import emf, prometheus
 from clickstream.telemetry.metrics import BOUNDS, METRICS, Histogram, MetricName, Sample, kind, unit
-from consumers.analytics.views import ShardProgress
-from serving.metrics import histogram, of_shards
 
 ROOT = Path(__file__).parents[3]
 NOW = 1_790_000_000_000

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from clickstream.consumers.needs import applications
+from clickstream.consumers.runtime.state.snapshots import SnapshotStore
+from clickstream.consumers.runtime.worker.child import load_application, prepare
 from clickstream.settings import Settings
-from consumers.needs import applications
-from consumers.runtime.state.snapshots import SnapshotStore
-from consumers.runtime.worker.child import load_application, prepare
 
 ROOT = Path(__file__).parents[3]
-_ON = "from clickstream.settings import Settings\nfrom consumers.runtime.worker.child import prepare\n"
+_ON = "from clickstream.settings import Settings\nfrom clickstream.consumers.runtime.worker.child import prepare\n"
 
 
 def _loaded(program: str) -> set[str]:
@@ -30,8 +30,9 @@ def test_a_worker_that_does_not_trace_carries_no_tracing_library(application: st
 
 def test_neither_do_the_collector_and_the_server() -> None:
     program = (
-        "import producers.collector.app, producers.collector.commands, producers.publisher.kinesis\n"
-        "import serving.app, serving.commands"
+        "import clickstream.producers.collector.app, clickstream.producers.collector.commands\n"
+        "import clickstream.producers.publisher.kinesis\n"
+        "import clickstream.serving.app, clickstream.serving.commands"
     )
     assert "opentelemetry" not in _loaded(program)
 

@@ -13,6 +13,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from clickstream.consumers.runtime.application import Inheritance
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Login
 from clickstream.settings import Settings
@@ -20,9 +23,6 @@ from clickstream.telemetry import traceparent
 from clickstream.telemetry.traceparent import TraceParent
 from clickstream.telemetry.tracing import Tracing, under
 from clickstream.token_bucket import TokenBucket
-from consumers.runtime.application import Inheritance
-from consumers.runtime.position import Position
-from consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
 
 PARENT = TraceParent(0x66_00_00_00 << 96 | 7, 9, sampled=True)
 

@@ -11,21 +11,21 @@ from urllib.parse import unquote
 
 import msgspec
 
-from infra.local.gate.requests import caller
-from infra.local.kinesis.http import push
-from infra.local.kinesis.http.calls import writers
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.table import OPERATIONS
-from infra.local.kinesis.http.wire import wire_for
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.gate.requests import caller
+from clickstream.infra.local.kinesis.http import push
+from clickstream.infra.local.kinesis.http.calls import writers
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.table import OPERATIONS
+from clickstream.infra.local.kinesis.http.wire import wire_for
+from clickstream.infra.local.kinesis.model.errors import (
     InvalidSignatureException,
     KinesisError,
     MissingAuthenticationTokenException,
     SerializationException,
     UnknownOperationException,
 )
-from infra.local.kinesis.model.settings import DEFAULT_REGION
-from infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.model.settings import DEFAULT_REGION
+from clickstream.infra.local.kinesis.regions import Regions
 
 TARGET_PREFIX = "Kinesis_20131202."
 #: In the query of a presigned request, in place of the Authorization header.

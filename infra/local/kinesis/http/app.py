@@ -9,12 +9,12 @@ from contextlib import aclosing
 
 import msgspec
 
-from infra.local.gate.asgi import CONTROL_PATH, Receive, Scope, Send
-from infra.local.gate.gate import Gate
-from infra.local.kinesis.http import eventstream
-from infra.local.kinesis.http.api import Api, Reply, Request
-from infra.local.kinesis.http.gate import KinesisGate
-from infra.local.kinesis.http.messages import (
+from clickstream.infra.local.gate.asgi import CONTROL_PATH, Receive, Scope, Send
+from clickstream.infra.local.gate.gate import Gate
+from clickstream.infra.local.kinesis.http import eventstream
+from clickstream.infra.local.kinesis.http.api import Api, Reply, Request
+from clickstream.infra.local.kinesis.http.gate import KinesisGate
+from clickstream.infra.local.kinesis.http.messages import (
     disconnected,
     preflight_headers,
     read_body,
@@ -23,9 +23,9 @@ from infra.local.kinesis.http.messages import (
     send_reply,
     to_any_page,
 )
-from infra.local.kinesis.http.push import Bell, Opened, events
-from infra.local.kinesis.model.faults import Fault
-from infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.http.push import Bell, Opened, events
+from clickstream.infra.local.kinesis.model.faults import Fault
+from clickstream.infra.local.kinesis.regions import Regions
 
 FAULTS_PATH = "/_clickstream/faults"
 _NO_OPERATION = (

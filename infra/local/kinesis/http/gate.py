@@ -7,14 +7,14 @@ from typing import Any
 
 import msgspec
 
-from infra.local.gate import requests
-from infra.local.gate.asgi import control
-from infra.local.gate.gate import Gate
-from infra.local.kinesis.http.api import TARGET_PREFIX, Reply, Request
-from infra.local.kinesis.http.wire import wire_for
-from infra.local.kinesis.model.errors import KinesisError
-from infra.local.kinesis.model.tokens import ListingToken, ShardIterator
-from infra.local.kinesis.regions import Regions
+from clickstream.infra.local.gate import requests
+from clickstream.infra.local.gate.asgi import control
+from clickstream.infra.local.gate.gate import Gate
+from clickstream.infra.local.kinesis.http.api import TARGET_PREFIX, Reply, Request
+from clickstream.infra.local.kinesis.http.wire import wire_for
+from clickstream.infra.local.kinesis.model.errors import KinesisError
+from clickstream.infra.local.kinesis.model.tokens import ListingToken, ShardIterator
+from clickstream.infra.local.kinesis.regions import Regions
 
 
 class _Named(msgspec.Struct, rename="pascal"):

@@ -6,9 +6,9 @@ import uuid
 from base64 import b64encode
 from collections.abc import Mapping
 
-from infra.local.gate.asgi import Message, Receive, Send
-from infra.local.kinesis.http.api import Reply
-from infra.local.limits.units import MIB
+from clickstream.infra.local.gate.asgi import Message, Receive, Send
+from clickstream.infra.local.kinesis.http.api import Reply
+from clickstream.infra.local.limits.units import MIB
 
 #: A call's largest body: 10 MiB of records in base64, and their keys.
 MAX_BODY_BYTES = 20 * MIB

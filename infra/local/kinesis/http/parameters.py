@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from infra.local.kinesis.http.wire import Wire
-from infra.local.kinesis.model.errors import InvalidArgumentException, SerializationException
+from clickstream.infra.local.kinesis.http.wire import Wire
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException, SerializationException
 
 T = TypeVar("T")
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from infra.local.kinesis.http import eventstream, shapes
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.wire import Wire
-from infra.local.kinesis.model.errors import KinesisError
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import StartingPosition
-from infra.local.kinesis.model.subscriptions import Subscription
-from infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
+from clickstream.infra.local.kinesis.http import eventstream, shapes
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.wire import Wire
+from clickstream.infra.local.kinesis.model.errors import KinesisError
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import StartingPosition
+from clickstream.infra.local.kinesis.model.subscriptions import Subscription
+from clickstream.infra.local.kinesis.operations.subscriptions import has_news, next_event, subscribe_to_shard
 
 #: An event is sent at least this often; KCL suspects a connection after 30 s of silence.
 HEARTBEAT_MS = 5_000

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from infra.local.kinesis.http.wire import Timestamp
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import GetRecordsResult, ReadRecord
-from infra.local.kinesis.model.shards import Shard, key_number, shard_id
-from infra.local.kinesis.model.streams import Consumer, Stream
-from infra.local.kinesis.operations.monitoring import MetricsChange
-from infra.local.kinesis.operations.streams import StreamShards
-from infra.local.kinesis.operations.subscriptions import FanoutEvent
+from clickstream.infra.local.kinesis.http.wire import Timestamp
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import GetRecordsResult, ReadRecord
+from clickstream.infra.local.kinesis.model.shards import Shard, key_number, shard_id
+from clickstream.infra.local.kinesis.model.streams import Consumer, Stream
+from clickstream.infra.local.kinesis.operations.monitoring import MetricsChange
+from clickstream.infra.local.kinesis.operations.streams import StreamShards
+from clickstream.infra.local.kinesis.operations.subscriptions import FanoutEvent
 
 Answer = dict[str, Any]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from infra.local.kinesis.http.calls import readers, resources, settings, streams
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.shapes import Answer
-from infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.http.calls import readers, resources, settings, streams
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.shapes import Answer
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
 
 Operation = Callable[[Kinesis, Parameters, int], Answer | None]
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import cbor2
 import msgspec
 
-from infra.local.kinesis.model.errors import SerializationException
+from clickstream.infra.local.kinesis.model.errors import SerializationException
 
 JSON = "application/x-amz-json-1.1"
 CBOR = "application/x-amz-cbor-1.1"

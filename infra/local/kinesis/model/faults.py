@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from infra.local.kinesis.model.errors import BY_CODE
+from clickstream.infra.local.kinesis.model.errors import BY_CODE
 
 
 class Fail(msgspec.Struct, tag="fail", tag_field="kind", kw_only=True):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from infra.local.kinesis.model.log import Record
-from infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.log import Record
+from clickstream.infra.local.kinesis.model.streams import Stream
 
 
 class Journal(Protocol):
-    """:class:`~infra.local.kinesis.storage.durable.DurableJournal` writes it to disk."""
+    """:class:`~clickstream.infra.local.kinesis.storage.durable.DurableJournal` writes it to disk."""
 
     def appended(self, stream: Stream, records: list[tuple[int, Record]]) -> None:
         """Records were added to shards (by index)."""

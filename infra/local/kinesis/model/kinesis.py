@@ -1,27 +1,37 @@
 """The model: all streams and subscriptions of one account and region.
 
 The model has no clock: every operation takes the time of its call, so a simulator drives it on virtual time and the server on
-the real one. The operations are functions, in :mod:`infra.local.kinesis.operations`.
+the real one. The operations are functions, in :mod:`clickstream.infra.local.kinesis.operations`.
 """
 
 from __future__ import annotations
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import (
     InvalidArgumentException,
     ProvisionedThroughputExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
 )
-from infra.local.kinesis.model.faults import Faults
-from infra.local.kinesis.model.journal import Journal, NullJournal
-from infra.local.kinesis.model.settings import ModelSettings
-from infra.local.kinesis.model.shards import Shard, index_of
-from infra.local.kinesis.model.streams import Change, Created, Deleted, Merge, Pending, Scale, Setting, Split, Stream
-from infra.local.kinesis.model.subscriptions import Subscription
-from infra.local.kinesis.model.tokens import TokenSeal
-from infra.local.kinesis.model.validation import STREAM_ARN_PATTERN, check, name_violation
-from infra.local.limits import constraints
+from clickstream.infra.local.kinesis.model.faults import Faults
+from clickstream.infra.local.kinesis.model.journal import Journal, NullJournal
+from clickstream.infra.local.kinesis.model.settings import ModelSettings
+from clickstream.infra.local.kinesis.model.shards import Shard, index_of
+from clickstream.infra.local.kinesis.model.streams import (
+    Change,
+    Created,
+    Deleted,
+    Merge,
+    Pending,
+    Scale,
+    Setting,
+    Split,
+    Stream,
+)
+from clickstream.infra.local.kinesis.model.subscriptions import Subscription
+from clickstream.infra.local.kinesis.model.tokens import TokenSeal
+from clickstream.infra.local.kinesis.model.validation import STREAM_ARN_PATTERN, check, name_violation
+from clickstream.infra.local.limits import constraints
 
 
 class Kinesis:

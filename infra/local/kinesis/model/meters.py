@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from infra.local.limits.kinesis import (
+from clickstream.infra.local.limits.kinesis import (
     SHARD_READ_BYTES_PER_S,
     SHARD_READ_CALLS_PER_S,
     SHARD_WRITE_BYTES_PER_S,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.model.shards import Shard
 
 ITERATOR_TYPES = ("AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON")
 

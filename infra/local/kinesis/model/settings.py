@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.limits.kinesis import MAX_RECORD_KIB, MIN_RECORD_KIB
+from clickstream.infra.local.limits.kinesis import MAX_RECORD_KIB, MIN_RECORD_KIB
 
 DEFAULT_REGION = "us-east-1"
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import msgspec
 
-from infra.local.kinesis.model import sequence
+from clickstream.infra.local.kinesis.model import sequence
 
 HASH_SPACE = 2**128
 

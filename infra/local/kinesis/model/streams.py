@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.model.log import ShardLog
-from infra.local.kinesis.model.meters import ShardMeter
-from infra.local.kinesis.model.shards import Shard, ShardGraph
-from infra.local.limits.kinesis import MIN_RECORD_KIB
-from infra.local.limits.units import KIB
+from clickstream.infra.local.kinesis.model.log import ShardLog
+from clickstream.infra.local.kinesis.model.meters import ShardMeter
+from clickstream.infra.local.kinesis.model.shards import Shard, ShardGraph
+from clickstream.infra.local.limits.kinesis import MIN_RECORD_KIB
+from clickstream.infra.local.limits.units import KIB
 
 PROVISIONED = "PROVISIONED"
 ON_DEMAND = "ON_DEMAND"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.model.meters import Bucket
-from infra.local.kinesis.model.shards import Shard
-from infra.local.kinesis.model.streams import Stream
-from infra.local.limits.kinesis import FANOUT_BYTES_PER_S, SUBSCRIPTION_LIFE_MS
+from clickstream.infra.local.kinesis.model.meters import Bucket
+from clickstream.infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.limits.kinesis import FANOUT_BYTES_PER_S, SUBSCRIPTION_LIFE_MS
 
 
 class Subscription:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.model.errors import ValidationException
-from infra.local.limits.constraints import length, pattern, refusal, required
+from clickstream.infra.local.kinesis.model.errors import ValidationException
+from clickstream.infra.local.limits.constraints import length, pattern, refusal, required
 
 NAME_PATTERN = "[a-zA-Z0-9_.-]+"
 STREAM_ARN_PATTERN = r"arn:aws.*:kinesis:.*:\d{12}:stream/\S+"

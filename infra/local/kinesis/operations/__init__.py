@@ -1,5 +1,5 @@
 """The operations of the Kinesis API, as functions of the model.
 
 Each takes the model and the time of the call, and returns a value or raises a
-:class:`~infra.local.kinesis.model.errors.KinesisError`. A stream parameter takes a name or an ARN.
+:class:`~clickstream.infra.local.kinesis.model.errors.KinesisError`. A stream parameter takes a name or an ARN.
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import LimitExceededException, ValidationException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import ON_DEMAND, Stream
-from infra.local.kinesis.model.validation import check
-from infra.local.kinesis.operation import operation
-from infra.local.limits import constraints
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import LimitExceededException, ValidationException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import ON_DEMAND, Stream
+from clickstream.infra.local.kinesis.model.validation import check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.limits import constraints
 
 
 class AccountLimits(msgspec.Struct, frozen=True):

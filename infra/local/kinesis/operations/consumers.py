@@ -6,22 +6,22 @@ from collections.abc import Mapping
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import (
     InvalidArgumentException,
     LimitExceededException,
     ResourceInUseException,
     ResourceNotFoundException,
 )
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import Consumer, Stream
-from infra.local.kinesis.model.tokens import ListingToken
-from infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.pages import check_creation, open_listing_token
-from infra.local.kinesis.operations.tags import check_tags
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_CONSUMERS
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import Consumer, Stream
+from clickstream.infra.local.kinesis.model.tokens import ListingToken
+from clickstream.infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.pages import check_creation, open_listing_token
+from clickstream.infra.local.kinesis.operations.tags import check_tags
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_CONSUMERS
 
 
 class ConsumerPage(msgspec.Struct, frozen=True):

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import msgspec
 
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.validation import check
-from infra.local.kinesis.operation import operation
-from infra.local.limits import constraints
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.validation import check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.limits import constraints
 
 METRICS = (
     "IncomingBytes",

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.model.errors import ExpiredNextTokenException, InvalidArgumentException, ResourceInUseException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.tokens import LIFE_MS, ListingToken
+from clickstream.infra.local.kinesis.model.errors import (
+    ExpiredNextTokenException,
+    InvalidArgumentException,
+    ResourceInUseException,
+)
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.tokens import LIFE_MS, ListingToken
 
 
 def open_listing_token(kinesis: Kinesis, operation: str, text: str, now_ms: int) -> ListingToken:

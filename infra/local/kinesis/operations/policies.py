@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
-from infra.local.kinesis.model.errors import InvalidArgumentException, ResourceNotFoundException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.validation import RESOURCE_ARN_PATTERN, arn_violation, check
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.tags import find_resource
-from infra.local.limits import constraints
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException, ResourceNotFoundException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.validation import RESOURCE_ARN_PATTERN, arn_violation, check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.tags import find_resource
+from clickstream.infra.local.limits import constraints
 
 
 @operation

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model import sequence
-from infra.local.kinesis.model.errors import InvalidArgumentException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.log import Record
-from infra.local.kinesis.model.records import ReadRecord, StartingPosition
-from infra.local.kinesis.model.shards import Shard
-from infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model import sequence
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.log import Record
+from clickstream.infra.local.kinesis.model.records import ReadRecord, StartingPosition
+from clickstream.infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.model.streams import Stream
 
 
 def locate(kinesis: Kinesis, stream: Stream, shard: Shard, position: StartingPosition, now_ms: int) -> int:

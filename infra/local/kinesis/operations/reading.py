@@ -6,23 +6,23 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import (
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import (
     DryRunOperationException,
     ExpiredIteratorException,
     InvalidArgumentException,
     ResourceNotFoundException,
 )
-from infra.local.kinesis.model.kinesis import Kinesis, not_found, rate_exceeded
-from infra.local.kinesis.model.records import ITERATOR_TYPES, GetRecordsResult, StartingPosition
-from infra.local.kinesis.model.shards import Shard
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.tokens import LIFE_MS, ShardIterator
-from infra.local.kinesis.model.validation import SEQUENCE_PATTERN, check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_GET_BYTES, MAX_GET_RECORDS
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis, not_found, rate_exceeded
+from clickstream.infra.local.kinesis.model.records import ITERATOR_TYPES, GetRecordsResult, StartingPosition
+from clickstream.infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.tokens import LIFE_MS, ShardIterator
+from clickstream.infra.local.kinesis.model.validation import SEQUENCE_PATTERN, check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_GET_BYTES, MAX_GET_RECORDS
 
 
 @operation

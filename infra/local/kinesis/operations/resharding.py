@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import InvalidArgumentException, ValidationException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.shards import HASH_SPACE, Shard, are_adjacent, key_bytes, key_number
-from infra.local.kinesis.model.streams import ON_DEMAND, Merge, Scale, Split, Stream
-from infra.local.kinesis.model.validation import HASH_KEY_PATTERN, check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.account import check_shard_quota
-from infra.local.limits import constraints
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException, ValidationException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.shards import HASH_SPACE, Shard, are_adjacent, key_bytes, key_number
+from clickstream.infra.local.kinesis.model.streams import ON_DEMAND, Merge, Scale, Split, Stream
+from clickstream.infra.local.kinesis.model.validation import HASH_KEY_PATTERN, check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.account import check_shard_quota
+from clickstream.infra.local.limits import constraints
 
 
 class ShardCountChange(msgspec.Struct, frozen=True):

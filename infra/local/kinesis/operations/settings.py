@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.model.errors import InvalidArgumentException, ValidationException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import MODES, Setting, Stream
-from infra.local.kinesis.model.validation import arn_violation, check
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.account import check_warm
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_RECORD_KIB, MAX_RETENTION_HOURS, MIN_RECORD_KIB, MIN_RETENTION_HOURS
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException, ValidationException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import MODES, Setting, Stream
+from clickstream.infra.local.kinesis.model.validation import arn_violation, check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.account import check_warm
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_RECORD_KIB, MAX_RETENTION_HOURS, MIN_RECORD_KIB, MIN_RETENTION_HOURS
 
 STRATEGIES = ("AUTO", "USER_PARTITION_KEY")
 

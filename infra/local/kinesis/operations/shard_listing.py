@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.model.errors import InvalidArgumentException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.shards import Shard, index_of
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.tokens import ListingToken
-from infra.local.kinesis.model.validation import check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.pages import check_creation, open_listing_token
-from infra.local.limits import constraints
+from clickstream.infra.local.kinesis.model.errors import InvalidArgumentException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.shards import Shard, index_of
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.tokens import ListingToken
+from clickstream.infra.local.kinesis.model.validation import check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.pages import check_creation, open_listing_token
+from clickstream.infra.local.limits import constraints
 
 FILTER_TYPES = ("AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP")
 

@@ -6,20 +6,20 @@ from collections.abc import Mapping
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import ResourceInUseException, ValidationException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.shards import Shard, ShardGraph
-from infra.local.kinesis.model.streams import MODES, ON_DEMAND, PROVISIONED, Created, Deleted, Stream, StreamState
-from infra.local.kinesis.model.tokens import ListingToken
-from infra.local.kinesis.model.validation import check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.account import check_shard_quota, check_warm
-from infra.local.kinesis.operations.pages import open_listing_token
-from infra.local.kinesis.operations.settings import STRATEGIES
-from infra.local.kinesis.operations.tags import check_tags
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import DEFAULT_SHARDS, MAX_RECORD_KIB, MIN_RECORD_KIB
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import ResourceInUseException, ValidationException
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.shards import Shard, ShardGraph
+from clickstream.infra.local.kinesis.model.streams import MODES, ON_DEMAND, PROVISIONED, Created, Deleted, Stream, StreamState
+from clickstream.infra.local.kinesis.model.tokens import ListingToken
+from clickstream.infra.local.kinesis.model.validation import check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.account import check_shard_quota, check_warm
+from clickstream.infra.local.kinesis.operations.pages import open_listing_token
+from clickstream.infra.local.kinesis.operations.settings import STRATEGIES
+from clickstream.infra.local.kinesis.operations.tags import check_tags
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import DEFAULT_SHARDS, MAX_RECORD_KIB, MIN_RECORD_KIB
 
 #: DescribeStream and ListStreams give no more at once, whatever ``Limit`` says.
 PAGE = 100

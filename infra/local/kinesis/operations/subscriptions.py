@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model import sequence
-from infra.local.kinesis.model.errors import DryRunOperationException, ResourceInUseException, ResourceNotFoundException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import ITERATOR_TYPES, ReadRecord, StartingPosition
-from infra.local.kinesis.model.shards import Shard
-from infra.local.kinesis.model.subscriptions import Subscription
-from infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
-from infra.local.kinesis.operation import operation
-from infra.local.kinesis.operations.consumers import find_consumer
-from infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_GET_RECORDS, SUBSCRIPTION_TAKEOVER_MS
-from infra.local.limits.units import MIB
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model import sequence
+from clickstream.infra.local.kinesis.model.errors import (
+    DryRunOperationException,
+    ResourceInUseException,
+    ResourceNotFoundException,
+)
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import ITERATOR_TYPES, ReadRecord, StartingPosition
+from clickstream.infra.local.kinesis.model.shards import Shard
+from clickstream.infra.local.kinesis.model.subscriptions import Subscription
+from clickstream.infra.local.kinesis.model.validation import CONSUMER_ARN_PATTERN, arn_violation, check, name_violation
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.kinesis.operations.consumers import find_consumer
+from clickstream.infra.local.kinesis.operations.positions import at_end, locate, millis_behind, read_records
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_GET_RECORDS, SUBSCRIPTION_TAKEOVER_MS
+from clickstream.infra.local.limits.units import MIB
 
 MAX_EVENT_BYTES = 1 * MIB
 

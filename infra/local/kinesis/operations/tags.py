@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model.errors import InvalidArgumentException, LimitExceededException, ResourceNotFoundException
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.validation import check
-from infra.local.kinesis.operation import operation
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_TAGS
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model.errors import (
+    InvalidArgumentException,
+    LimitExceededException,
+    ResourceNotFoundException,
+)
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.validation import check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_TAGS
 
 #: What a tag's key and value may be made of.
 _TAG = re.compile(r"[\w\s.:/=+\-%@]*")

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import md5
 
-from infra.local.account import ACCOUNT
-from infra.local.kinesis.model import sequence
-from infra.local.kinesis.model.errors import DryRunOperationException, InvalidArgumentException, KinesisError
-from infra.local.kinesis.model.kinesis import Kinesis, rate_exceeded
-from infra.local.kinesis.model.log import Record
-from infra.local.kinesis.model.records import PutEntry, PutRecordsResult, PutResult
-from infra.local.kinesis.model.shards import HASH_SPACE, key_bytes
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.model.validation import HASH_KEY_PATTERN, SEQUENCE_PATTERN, check
-from infra.local.kinesis.operation import operation
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_DATA_BYTES, MAX_PARTITION_KEY, MAX_PUT_BYTES, MAX_PUT_RECORDS
-from infra.local.limits.units import MIB
+from clickstream.infra.local.account import ACCOUNT
+from clickstream.infra.local.kinesis.model import sequence
+from clickstream.infra.local.kinesis.model.errors import DryRunOperationException, InvalidArgumentException, KinesisError
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis, rate_exceeded
+from clickstream.infra.local.kinesis.model.log import Record
+from clickstream.infra.local.kinesis.model.records import PutEntry, PutRecordsResult, PutResult
+from clickstream.infra.local.kinesis.model.shards import HASH_SPACE, key_bytes
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.model.validation import HASH_KEY_PATTERN, SEQUENCE_PATTERN, check
+from clickstream.infra.local.kinesis.operation import operation
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_DATA_BYTES, MAX_PARTITION_KEY, MAX_PUT_BYTES, MAX_PUT_RECORDS
+from clickstream.infra.local.limits.units import MIB
 
 
 @operation

@@ -11,12 +11,12 @@ import fcntl
 from pathlib import Path
 
 from clickstream.errors import UserMistake
-from infra.local.kinesis.model.log import Record
-from infra.local.kinesis.model.shards import ShardGraph
-from infra.local.kinesis.model.streams import Stream
-from infra.local.kinesis.regions import Regions
-from infra.local.kinesis.storage.segments import Appended, Changed, Entry, Removed, Segment, ShardKey, encode
-from infra.local.limits.units import MIB
+from clickstream.infra.local.kinesis.model.log import Record
+from clickstream.infra.local.kinesis.model.shards import ShardGraph
+from clickstream.infra.local.kinesis.model.streams import Stream
+from clickstream.infra.local.kinesis.regions import Regions
+from clickstream.infra.local.kinesis.storage.segments import Appended, Changed, Entry, Removed, Segment, ShardKey, encode
+from clickstream.infra.local.limits.units import MIB
 
 SEGMENT_BYTES = 64 * MIB
 #: Counters left out after a restart: a reader may hold the position of a record that was never durable, and that position must
@@ -25,7 +25,7 @@ RESTART_GAP = 1_000_000
 
 
 class DurableJournal:
-    """A :class:`~infra.local.kinesis.model.journal.Journal` in a folder. One process at a time."""
+    """A :class:`~clickstream.infra.local.kinesis.model.journal.Journal` in a folder. One process at a time."""
 
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True)

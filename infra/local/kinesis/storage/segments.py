@@ -17,8 +17,8 @@ from zlib import crc32
 import msgspec
 
 from clickstream.errors import UserMistake
-from infra.local.kinesis.model.log import Record
-from infra.local.kinesis.model.streams import StreamState
+from clickstream.infra.local.kinesis.model.log import Record
+from clickstream.infra.local.kinesis.model.streams import StreamState
 
 
 class Appended(msgspec.Struct, frozen=True, array_like=True, tag="P"):

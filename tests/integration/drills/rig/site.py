@@ -20,9 +20,9 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent, Purchase
+from clickstream.infra.local import resources, roles, stack
+from clickstream.infra.local.processes import Children, Process, tethered, wait_until
 from clickstream.settings import Settings, environment
-from infra.local import resources, roles, stack
-from infra.local.processes import Children, Process, tethered, wait_until
 from tests.integration.drills.rig import clocks
 from tests.integration.drills.rig.proxy import Proxy
 from tests.integration.drills.rig.shards import Shards
@@ -178,7 +178,14 @@ class Site:
     def start_kinesis(self) -> None:
         """On the same port, with what it had stored."""
         port = self._aws.ports.kinesis
-        command = ["-m", "infra.local.kinesis", "--port", str(port), "--state", str(self.folder / "state" / "kinesis")]
+        command = [
+            "-m",
+            "clickstream.infra.local.kinesis",
+            "--port",
+            str(port),
+            "--state",
+            str(self.folder / "state" / "kinesis"),
+        ]
         command += ["--policies", str(self._aws.policies)]
         self._kinesis = self._servers.start(
             "kinesis", [sys.executable, *command], environment=None, log=self.folder / f"kinesis-{time.time_ns()}.log"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from infra.local.processes import tethered
+from clickstream.infra.local.processes import tethered
 from tests.integration.drills.rig.clocks import Clock
 
 #: KCL's grace, the JVM's end, and a busy machine.
@@ -70,7 +70,7 @@ class Worker:
             command = _command_line(child)
             if "MultiLangDaemon" in command:
                 jvm = child
-            elif "consumers.runtime.worker.zygote" in command:
+            elif "clickstream.consumers.runtime.worker.zygote" in command:
                 zygote = child
         shards = () if zygote is None else tuple(children(zygote))
         return Parts(supervisor=self._process.pid, jvm=jvm, zygote=zygote, shards=shards)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from load.benchmarks.harness.measure import Benchmark, Reading, Result, Side, measure
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Result, Side, measure
 
 
 def side(name: str, figures: list[float], calls: list[str]) -> Side:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from load.benchmarks.harness.measure import Benchmark, Reading, Side, Unavailable
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Side, Unavailable
 
 
 def _benchmark(name: str, ours: Side, close: Callable[[], object] = lambda: None) -> Benchmark:

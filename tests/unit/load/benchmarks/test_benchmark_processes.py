@@ -1,4 +1,4 @@
-"""``python -m load.benchmarks``: each id in a process of its own; what becomes of the others when one fails or all must end."""
+"""``python -m clickstream.load.benchmarks``: an id a process; what becomes of the others when one fails or all must end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 _ROOT = Path(__file__).parents[4]
 _PROGRAM = """
-from load.benchmarks import __main__ as program
+from clickstream.load.benchmarks import __main__ as program
 names = ("told", "broken", "idle", "absent", "endless")
 program.BENCHMARKS.update({name: f"tests.unit.load.benchmarks.quick_benchmarks:{name}" for name in names})
 program.BENCHMARKS["again"] = program.BENCHMARKS["told"]

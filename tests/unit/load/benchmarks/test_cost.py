@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from load.benchmarks.folding import cost
+from clickstream.load.benchmarks.folding import cost
 
 
 def test_a_shard_at_a_thousand_events_a_second_by_hand() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from load.benchmarks.harness.measure import Unavailable
-from load.benchmarks.rig import jars
+from clickstream.load.benchmarks.harness.measure import Unavailable
+from clickstream.load.benchmarks.rig import jars
 
 
 @pytest.fixture(autouse=True)

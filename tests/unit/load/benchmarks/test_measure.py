@@ -7,7 +7,7 @@ import gc
 import msgspec
 import pytest
 
-from load.benchmarks.harness.measure import Unmeasured, cpu_rate, measure, per_second
+from clickstream.load.benchmarks.harness.measure import Unmeasured, cpu_rate, measure, per_second
 from tests.unit.load.benchmarks.fixed_figures import benchmark, measured, side
 
 

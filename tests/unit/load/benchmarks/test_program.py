@@ -1,4 +1,4 @@
-"""``python -m load.benchmarks``: the ids of the command line, and the programs that they start."""
+"""``python -m clickstream.load.benchmarks``: the ids of the command line, and the programs that they start."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from load.benchmarks import __main__ as program
+from clickstream.load.benchmarks import __main__ as program
 
 _FOLDER = Path(program.__file__).parent
 _PROGRAMS = sorted(

@@ -8,7 +8,7 @@ import pytest
 import zstandard
 from aws_kinesis_agg import aggregator
 
-from load.benchmarks.publishing.read_back import Account, Read, account
+from clickstream.load.benchmarks.publishing.read_back import Account, Read, account
 
 _LAST = 2**128 - 1
 #: Each user's two events, by turns.

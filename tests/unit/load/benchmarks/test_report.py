@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from clickstream.errors import Missing, UserMistake
-from load.benchmarks.folding import growth
-from load.benchmarks.harness import documents, recorded, report
-from load.benchmarks.harness.measure import Reading
+from clickstream.load.benchmarks.folding import growth
+from clickstream.load.benchmarks.harness import documents, recorded, report
+from clickstream.load.benchmarks.harness.measure import Reading
 from tests.unit.load.benchmarks.fixed_figures import measured
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from clickstream import events
-from load.benchmarks.harness.sample import batches, daemon_lines, sample_events, shop_events
+from clickstream.load.benchmarks.harness.sample import batches, daemon_lines, sample_events, shop_events
 
 
 def test_a_shops_events_are_the_ones_that_load_run_sends() -> None:

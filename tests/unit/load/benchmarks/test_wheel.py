@@ -25,9 +25,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def test_benchmarks_are_not_installed(wheel: dict[str, str]) -> None:
-    assert {"clickstream/cli.py", "load/commands.py", "load/demo/__main__.py"} <= wheel.keys()
-    assert [name for name in wheel if name.startswith("load/benchmarks")] == []
+    assert {"clickstream/cli.py", "clickstream/load/commands.py", "clickstream/load/demo/__main__.py"} <= wheel.keys()
+    assert [name for name in wheel if name.startswith("clickstream/load/benchmarks")] == []
 
 
 def test_nothing_that_is_installed_needs_a_benchmark(wheel: dict[str, str]) -> None:
-    assert [name for name, source in wheel.items() if "load.benchmarks" in source] == []
+    assert [name for name, source in wheel.items() if "clickstream.load.benchmarks" in source] == []
+
+
+def test_the_wheel_takes_one_name_from_those_who_install_it(wheel: dict[str, str]) -> None:
+    assert {name.partition("/")[0] for name in wheel} == {"clickstream"}

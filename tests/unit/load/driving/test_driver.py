@@ -10,12 +10,12 @@ from threading import Event, Timer
 import pytest
 
 from clickstream.errors import RetryLater, TooLarge, UserMistake
-from load.driving.driver import Acknowledgements, drive, require_loopback
-from load.driving.senders import ViaKinesis
-from load.traffic.faults import Emission
-from load.traffic.plan import Plan
-from load.verdict.send_log import SendLog
-from producers.publisher.puts import Delivered, Failed, Settled
+from clickstream.load.driving.driver import Acknowledgements, drive, require_loopback
+from clickstream.load.driving.senders import ViaKinesis
+from clickstream.load.traffic.faults import Emission
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.send_log import SendLog
+from clickstream.producers.publisher.puts import Delivered, Failed, Settled
 
 T0 = 1_700_000_000_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from load.driving.pace import MAX_SPEED, Pace, wait_until
+from clickstream.load.driving.pace import MAX_SPEED, Pace, wait_until
 
 
 @pytest.mark.parametrize(

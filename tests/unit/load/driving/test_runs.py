@@ -9,11 +9,11 @@ import pytest
 from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
-from load.driving.driver import empty
-from load.driving.progress_line import Progress, line
-from load.driving.report import RunReport, joined, summary, text, write_hdr_log
-from load.traffic.plan import Plan
-from load.verdict.send_log import SendLog
+from clickstream.load.driving.driver import empty
+from clickstream.load.driving.progress_line import Progress, line
+from clickstream.load.driving.report import RunReport, joined, summary, text, write_hdr_log
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.verdict.send_log import SendLog
 
 T0 = 1_700_000_000_000
 

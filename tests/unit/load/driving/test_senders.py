@@ -13,11 +13,11 @@ import pytest
 
 from clickstream import events
 from clickstream.errors import Rejected, UserMistake
-from load.driving import senders
-from load.driving.driver import Acknowledgements
-from load.driving.senders import ViaHttp
-from load.traffic.faults import Emission
-from load.traffic.plan import Plan
+from clickstream.load.driving import senders
+from clickstream.load.driving.driver import Acknowledgements
+from clickstream.load.driving.senders import ViaHttp
+from clickstream.load.traffic.faults import Emission
+from clickstream.load.traffic.plan import Plan
 
 T0 = 1_700_000_000_000
 

@@ -11,8 +11,8 @@ import pytest
 
 from clickstream.errors import Missing
 from clickstream.events import PageView, Search
-from load.replay import formats
-from load.replay.formats import Fault, Line
+from clickstream.load.replay import formats
+from clickstream.load.replay.formats import Fault, Line
 
 GOOD = b'{"type":"search","event_id":"e1","user_id":"u1","session_id":"s1","occurred_at":1700000000000,"query":"tea"}'
 

@@ -6,9 +6,9 @@ import time
 
 from clickstream.errors import TooLarge
 from clickstream.events import AnyEvent, PageView
-from load.driving.pace import Pace
-from load.replay.formats import Fault, Line
-from load.replay.replayer import Tally, replay
+from clickstream.load.driving.pace import Pace
+from clickstream.load.replay.formats import Fault, Line
+from clickstream.load.replay.replayer import Tally, replay
 
 T0 = 1_700_000_000_000
 

@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from clickstream.errors import UserMistake
-from load.driving import traces
-from load.traffic.arrivals import RateAt, arrivals, exponential, shaped, traced
-from load.traffic.profiles import PROFILES
+from clickstream.load.driving import traces
+from clickstream.load.traffic.arrivals import RateAt, arrivals, exponential, shaped, traced
+from clickstream.load.traffic.profiles import PROFILES
 
 
 def _per_second(rate: float | RateAt, seconds: int) -> list[int]:

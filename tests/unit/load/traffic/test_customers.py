@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from load.traffic.shop.catalogue import CATEGORIES, Catalogue
-from load.traffic.shop.customers import COUNTRIES, CURRENCIES, customer
+from clickstream.load.traffic.shop.catalogue import CATEGORIES, Catalogue
+from clickstream.load.traffic.shop.customers import COUNTRIES, CURRENCIES, customer
 
 _MANY = [customer(number) for number in range(2_000)]
 

@@ -11,9 +11,9 @@ import pytest
 from clickstream import events
 from clickstream.errors import Rejected
 from clickstream.events import Purchase
-from load.traffic.faults import AHEAD_MS, AT_THE_DOOR, MALFORMED, NONE, OVERSIZED_BYTES, Emission, Rates
-from load.traffic.records import Traffic
-from load.traffic.shop.visitors import Shop
+from clickstream.load.traffic.faults import AHEAD_MS, AT_THE_DOOR, MALFORMED, NONE, OVERSIZED_BYTES, Emission, Rates
+from clickstream.load.traffic.records import Traffic
+from clickstream.load.traffic.shop.visitors import Shop
 
 T0 = 1_700_000_000_000
 SHOP = Shop(products=200, visitors=500, concurrent=50)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from clickstream import events
 from clickstream.cli import cli
 from clickstream.events import Login, Purchase
-from load.traffic.history.adversaries import KINDS, Labelled, history, label_lines
+from clickstream.load.traffic.history.adversaries import KINDS, Labelled, history, label_lines
 
 START_MS = 1_788_220_800_000
 DAY_MS = 86_400_000

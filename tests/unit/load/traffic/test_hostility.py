@@ -8,15 +8,15 @@ import pytest
 
 from clickstream import events
 from clickstream.errors import Rejected, Undecodable
+from clickstream.load.traffic import bounds
+from clickstream.load.traffic.faults import Emission
+from clickstream.load.traffic.hostility import FLOOD, Hostiles
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.traffic.unreadable_aggregates import unreadable_aggregates
+from clickstream.load.traffic.unreadable_blocks import unreadable_blocks
+from clickstream.load.verdict.derivation import purchases
+from clickstream.load.verdict.send_log import SendLog
 from clickstream.records.blocks import events_in
-from load.traffic import bounds
-from load.traffic.faults import Emission
-from load.traffic.hostility import FLOOD, Hostiles
-from load.traffic.plan import Plan
-from load.traffic.unreadable_aggregates import unreadable_aggregates
-from load.traffic.unreadable_blocks import unreadable_blocks
-from load.verdict.derivation import purchases
-from load.verdict.send_log import SendLog
 
 NOW = 1_796_000_000_000
 

@@ -9,10 +9,10 @@ import pytest
 
 from clickstream import events
 from clickstream.events import ProductView, Purchase, Search
-from load.traffic.faults import NONE, Emission, Rates
-from load.traffic.records import Traffic
-from load.traffic.shop.intruders import KINDS
-from load.traffic.shop.visitors import Season, Shop, Visitors, shop_for
+from clickstream.load.traffic.faults import NONE, Emission, Rates
+from clickstream.load.traffic.records import Traffic
+from clickstream.load.traffic.shop.intruders import KINDS
+from clickstream.load.traffic.shop.visitors import Season, Shop, Visitors, shop_for
 
 T0 = 1_700_000_000_000
 SHOP = Shop(products=200, visitors=500, concurrent=50)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from load.verdict.comparers.aggregates import Totals, Window, differences, within_sketch_error
+from clickstream.load.verdict.comparers.aggregates import Totals, Window, differences, within_sketch_error
 
 WINDOW = Window("minute", 1_700_000_040_000)
 RIGHT = Totals(

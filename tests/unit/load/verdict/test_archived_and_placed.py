@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from load.verdict.comparers import archived, placed
-from load.verdict.comparers.placed import Placed
-from load.verdict.ledger import Bought
+from clickstream.load.verdict.comparers import archived, placed
+from clickstream.load.verdict.comparers.placed import Placed
+from clickstream.load.verdict.ledger import Bought
 
 SENT = [("e1", "u1"), ("e1", "u2"), ("e2", "u1")]
 FINGERPRINTS = archived.fingerprints(SENT)

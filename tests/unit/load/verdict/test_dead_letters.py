@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from load.verdict import dead_letters
+from clickstream.load.verdict import dead_letters
 
 
 class SlowQueue:

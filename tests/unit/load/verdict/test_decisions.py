@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from load.verdict.comparers.decisions import Decided, compare
-from load.verdict.ledger import Bought
+from clickstream.load.verdict.comparers.decisions import Decided, compare
+from clickstream.load.verdict.ledger import Bought
 
 PURCHASES = [
     Bought(

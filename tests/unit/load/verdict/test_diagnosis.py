@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.comparers.diagnosis import compare
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.comparers.diagnosis import compare
 
 FIRST, SECOND = Window("minute", 1_700_000_040_000), Window("minute", 1_700_000_100_000)
 HOUR = Window("hour", 1_699_999_200_000)

@@ -10,16 +10,16 @@ import pytest
 from clickstream import events
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import AddToCart, ProductView, Purchase, RemoveFromCart
-from load.traffic.faults import AHEAD_MS, Emission, Rates
-from load.traffic.plan import Plan
-from load.traffic.records import Traffic
-from load.traffic.shop.visitors import Season, Shop
-from load.verdict import frames, ledger, oracle, subjects
-from load.verdict.comparers.aggregates import GRANULARITIES
-from load.verdict.derivation import ledger_of, purchases, visitors, windows
-from load.verdict.ledger import Ledger
-from load.verdict.progress import Counted
-from load.verdict.send_log import SendLog, digest
+from clickstream.load.traffic.faults import AHEAD_MS, Emission, Rates
+from clickstream.load.traffic.plan import Plan
+from clickstream.load.traffic.records import Traffic
+from clickstream.load.traffic.shop.visitors import Season, Shop
+from clickstream.load.verdict import frames, ledger, oracle, subjects
+from clickstream.load.verdict.comparers.aggregates import GRANULARITIES
+from clickstream.load.verdict.derivation import ledger_of, purchases, visitors, windows
+from clickstream.load.verdict.ledger import Ledger
+from clickstream.load.verdict.progress import Counted
+from clickstream.load.verdict.send_log import SendLog, digest
 
 T0 = 1_700_000_000_000
 PLAN = Plan(rate=20, duration_s=250, seed=5)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared
-from load.verdict.comparers.letters import Letter, compare
-from load.verdict.send_log import Rejected, digest
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.comparers.letters import Letter, compare
+from clickstream.load.verdict.send_log import Rejected, digest
 
 BAD = [(f"u{n}", b"bad %d" % n) for n in range(3)]
 REJECTED = [Rejected(key, digest(data)) for key, data in BAD]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from load.verdict.comparers.compared import Compared
-from load.verdict.comparers.offers import Offered, compare
-from load.verdict.ledger import Visited
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.comparers.offers import Offered, compare
+from clickstream.load.verdict.ledger import Visited
 
 VISITORS = [
     Visited(user_id="u1", sent_ms=5_000, touched=["p1", "p2"], searched=["red mug"], bought={"p2": "mug"}),

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from load.replay import formats
-from load.replay.formats import Line
-from load.traffic.faults import Emission
-from load.verdict import derivation, frames, oracle
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.send_log import SendLog
+from clickstream.load.replay import formats
+from clickstream.load.replay.formats import Line
+from clickstream.load.traffic.faults import Emission
+from clickstream.load.verdict import derivation, frames, oracle
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.send_log import SendLog
 
 MINUTE, HOUR = 60_000, 3_600_000
 #: A whole hour, so that offsets read as times of that hour.

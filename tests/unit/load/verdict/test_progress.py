@@ -12,10 +12,10 @@ from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
 from clickstream.errors import Missing
+from clickstream.load.verdict import progress
+from clickstream.load.verdict.progress import Counted, ShardProgress
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
-from load.verdict import progress
-from load.verdict.progress import Counted, ShardProgress
 
 SETTINGS = Settings()
 

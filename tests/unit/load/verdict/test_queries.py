@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from clickstream.errors import RetryLater
-from load.verdict import queries
-from load.verdict.comparers.aggregates import Totals, Window
-from load.verdict.queries import WINDOWS_PER_QUESTION, questions, totals_of
+from clickstream.load.verdict import queries
+from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.queries import WINDOWS_PER_QUESTION, questions, totals_of
 
 MINUTE = 60_000
 

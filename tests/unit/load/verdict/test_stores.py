@@ -10,26 +10,26 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive.fold import Part
+from clickstream.consumers.archive.needs import ARCHIVE
+from clickstream.consumers.archive.sink import ArchiveBucket
+from clickstream.consumers.fraud.decisions import Decision, Source
+from clickstream.consumers.fraud.items import item_of
+from clickstream.consumers.fraud.needs import DECISIONS
+from clickstream.consumers.fraud.views import Verdict
+from clickstream.consumers.orders.needs import ORDERS
+from clickstream.consumers.recommendations import table_items
+from clickstream.consumers.recommendations.needs import OFFERS
+from clickstream.consumers.runtime.position import START
 from clickstream.errors import Missing
+from clickstream.infra.local import resources
+from clickstream.load.verdict import stores
+from clickstream.load.verdict.comparers.decisions import Decided
+from clickstream.load.verdict.comparers.offers import Offered
+from clickstream.load.verdict.comparers.placed import Placed
+from clickstream.models.recommender.model import Recommended
 from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
-from consumers.archive.fold import Part
-from consumers.archive.needs import ARCHIVE
-from consumers.archive.sink import ArchiveBucket
-from consumers.fraud.decisions import Decision, Source
-from consumers.fraud.items import item_of
-from consumers.fraud.needs import DECISIONS
-from consumers.fraud.views import Verdict
-from consumers.orders.needs import ORDERS
-from consumers.recommendations import table_items
-from consumers.recommendations.needs import OFFERS
-from consumers.runtime.position import START
-from infra.local import resources
-from load.verdict import stores
-from load.verdict.comparers.decisions import Decided
-from load.verdict.comparers.offers import Offered
-from load.verdict.comparers.placed import Placed
-from models.recommender.model import Recommended
 
 
 @pytest.fixture

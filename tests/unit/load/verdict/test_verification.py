@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import msgspec
 from hdrh.histogram import HdrHistogram
 
-from load.verdict.comparers.compared import Compared
-from load.verdict.progress import Counted, ShardProgress
-from load.verdict.report import Report, text
-from load.verdict.verification import Expectation, Subject, Timer, verify
+from clickstream.load.verdict.comparers.compared import Compared
+from clickstream.load.verdict.progress import Counted, ShardProgress
+from clickstream.load.verdict.report import Report, text
+from clickstream.load.verdict.verification import Expectation, Subject, Timer, verify
 
 EXPECTED = Expectation(sent=11, put=11, events=9, dead_letters=1, flushed_ms=1_000)
 EXACT = Compared(compared=4, figures={"hit_rate": 0.5})

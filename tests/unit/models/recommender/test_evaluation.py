@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from clickstream.cli import cli
 from clickstream.errors import Missing, UserMistake
 from clickstream.events import encode
-from models.recommender import baselines, clicks, datasets, evaluation
-from models.recommender.clicks import Click
-from models.recommender.evaluation import UNKNOWN, measure
-from models.recommender.parameters import Parameters
+from clickstream.models.recommender import baselines, clicks, datasets, evaluation
+from clickstream.models.recommender.clicks import Click
+from clickstream.models.recommender.evaluation import UNKNOWN, measure
+from clickstream.models.recommender.parameters import Parameters
 from tests.unit.recommendations.traffic import START_MS, search, view
 
 

@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.recommender import clicks, model
-from models.recommender.clicks import Click
-from models.recommender.index import build
-from models.recommender.model import INDEX_FILE, VOCABULARY_FILE, Model, Recommender, Seen
-from models.recommender.overlay import Overlay
-from models.recommender.parameters import Parameters
-from models.recommender.queries import query_item, query_of
-from models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
+from clickstream.models.recommender import clicks, model
+from clickstream.models.recommender.clicks import Click
+from clickstream.models.recommender.index import build
+from clickstream.models.recommender.model import INDEX_FILE, VOCABULARY_FILE, Model, Recommender, Seen
+from clickstream.models.recommender.overlay import Overlay
+from clickstream.models.recommender.parameters import Parameters
+from clickstream.models.recommender.queries import query_item, query_of
+from clickstream.models.registry.manifest import Description, Training, UnusableModel, Version, manifest_of
 
 PARAMETERS = Parameters()
 ONLY_NEIGHBOURS = msgspec.structs.replace(PARAMETERS, rules=0.0, repeat=0.0, popular=0.0, age_days=1e9)

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.faults.breakers import Breakers, CircuitOpen
+from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.errors import RetryLater, Throttled
 from clickstream.failures.outages import translated
 from clickstream.settings import Settings
-from consumers.runtime.faults.breakers import Breakers, CircuitOpen
-from consumers.runtime.faults.patience import Patience
 
 CONDITION = b'{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}'
 THROTTLED = b'{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException"}'

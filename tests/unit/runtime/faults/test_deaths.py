@@ -10,14 +10,14 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
+from clickstream.consumers.runtime.worker import daemon, leases
+from clickstream.infra.local import resources
 from clickstream.progress.completeness import Arrival
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from consumers.analytics.views import Aggregates
-from consumers.runtime.position import Position
-from consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
-from consumers.runtime.worker import daemon, leases
-from infra.local import resources
 
 SETTINGS = Settings()
 FIRST, SECOND = "shardId-000000000000", "shardId-000000000001"

@@ -12,15 +12,15 @@ import structlog
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter, decoded, without_values
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Forbidden, Unwritable
 from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
-from consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter, decoded, without_values
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
-from consumers.runtime.state.shard_state import ShardState
 from tests.simulation.applications.counting import CountingApplication, CountingFold
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
 from tests.simulation.fleet.shard_process import RecordingCheckpointer, deliver, record, shard_loop

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.consumers.runtime.loop.shard_loop import FENCED_S
 from clickstream.errors import Fenced
-from consumers.runtime.loop.shard_loop import FENCED_S
 from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started, tally
 

@@ -9,10 +9,10 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.state.snapshots import SnapshotStore
+from clickstream.infra.local import resources
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
-from consumers.runtime.state.snapshots import SnapshotStore
-from infra.local import resources
 
 SETTINGS = Settings(credentials=("test", "test"))
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 import structlog
 
+from clickstream.consumers.runtime.faults.patience import AGAIN_S, Patience, Waiting
+from clickstream.consumers.runtime.faults.watchdog import Watch
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
 from clickstream.records.routing import WHOLE_SPACE, Shard
-from consumers.runtime.faults.patience import AGAIN_S, Patience, Waiting
-from consumers.runtime.faults.watchdog import Watch
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.position import Position
 from tests.simulation.applications.counting import CountingApplication
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
 from tests.simulation.fleet.shard_process import (

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from consumers.runtime.faults.watchdog import EXIT_HUNG, Watch, WatchedExecutor
+from clickstream.consumers.runtime.faults.watchdog import EXIT_HUNG, Watch, WatchedExecutor
 
 HANGS = """
 import threading
-from consumers.runtime.faults.watchdog import Watch, start
+from clickstream.consumers.runtime.faults.watchdog import Watch, start
 
 def stuck_here():
     threading.Event().wait()

@@ -20,8 +20,8 @@ from amazon_kclpy.checkpoint_error import CheckpointError
 from amazon_kclpy.v2.processor import V1toV2Processor
 from amazon_kclpy.v3.processor import V2toV3Processor
 
-from consumers.runtime.loop import wire
-from consumers.runtime.worker.child import take_over
+from clickstream.consumers.runtime.loop import wire
+from clickstream.consumers.runtime.worker.child import take_over
 
 
 def run(processor: Any) -> None:

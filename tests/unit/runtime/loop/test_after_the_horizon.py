@@ -14,18 +14,18 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.fraud import wiring as fraud
+from clickstream.consumers.fraud.needs import REVIEWS
+from clickstream.consumers.fraud.views import Decisions, Source, Verdict
+from clickstream.consumers.orders import wiring as orders
+from clickstream.consumers.orders.needs import INVENTORY, ORDERS, QUEUES
+from clickstream.consumers.orders.table import OrdersTable
+from clickstream.consumers.runtime.application import Application, Fold, Sink
+from clickstream.consumers.runtime.loop.duplicates import GENERATION_MS
 from clickstream.events import Item, Purchase
+from clickstream.infra.local import resources
 from clickstream.records.routing import WHOLE_SPACE, Shard
 from clickstream.settings import Settings
-from consumers.fraud import wiring as fraud
-from consumers.fraud.needs import REVIEWS
-from consumers.fraud.views import Decisions, Source, Verdict
-from consumers.orders import wiring as orders
-from consumers.orders.needs import INVENTORY, ORDERS, QUEUES
-from consumers.orders.table import OrdersTable
-from consumers.runtime.application import Application, Fold, Sink
-from consumers.runtime.loop.duplicates import GENERATION_MS
-from infra.local import resources
 from tests.simulation.aws.memory import MemoryStore
 from tests.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 

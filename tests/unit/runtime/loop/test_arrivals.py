@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.consumers.runtime.progress.arrivals import CLOCKS_MS, Arrivals
 from clickstream.progress.completeness import Arrival
-from consumers.runtime.progress.arrivals import CLOCKS_MS, Arrivals
 
 AT = 1_800_000_000_000
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream import events
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.opening import expanded
+from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.consumers.runtime.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.opening import expanded
-from consumers.runtime.loop.wire import Record
-from consumers.runtime.position import Position
 from tests.simulation.fleet.shard_process import Held, deliver, record
 from tests.unit.runtime.faults.test_poison import Fleet
 from tests.unit.runtime.loop.test_shard_loop import World, login, started, tally

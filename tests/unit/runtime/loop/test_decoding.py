@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from clickstream.consumers.runtime.loop.decoding import decode
+from clickstream.consumers.runtime.loop.opening import opened
+from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.events import Login, encode
-from consumers.runtime.loop.decoding import decode
-from consumers.runtime.loop.opening import opened
-from consumers.runtime.loop.wire import Record
 
 NOW = 1_764_000_000_000
 

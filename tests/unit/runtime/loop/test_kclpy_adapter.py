@@ -13,7 +13,7 @@ from amazon_kclpy import kcl
 from amazon_kclpy.v2 import processor as v2
 from amazon_kclpy.v3 import processor as v3
 
-from consumers.runtime.loop.wire import ProtocolError, Wire, serve
+from clickstream.consumers.runtime.loop.wire import ProtocolError, Wire, serve
 from tests.unit.runtime.loop.kclpy_adapter import KclpyProcessor
 
 

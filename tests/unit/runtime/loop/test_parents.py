@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state.parents import LOOK_AGAIN_S, Parents
+from clickstream.consumers.runtime.state.snapshots import Commit, Progress
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
-from consumers.runtime.position import Position
-from consumers.runtime.state.parents import LOOK_AGAIN_S, Parents
-from consumers.runtime.state.snapshots import Commit, Progress
 from tests.simulation.aws.memory import MemoryStore
 
 HALF = MAX_HASH_KEY // 2

@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
+from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
+from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Login
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard, hash_key
-from consumers.runtime.loop.checkpointing import CommitPolicy
-from consumers.runtime.loop.shard_loop import ShardLoop
-from consumers.runtime.position import Position
 from tests.simulation.applications.counting import CountingApplication, CountingFold, digest
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
 from tests.simulation.fleet.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop

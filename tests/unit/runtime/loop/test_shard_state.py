@@ -8,15 +8,15 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from clickstream.consumers.analytics.wiring import APPLICATION as ANALYTICS
+from clickstream.consumers.fraud.wiring import APPLICATION as FRAUD
+from clickstream.consumers.runtime.application import Application
+from clickstream.consumers.runtime.loop.duplicates import SeenEvents
+from clickstream.consumers.runtime.position import Position
+from clickstream.consumers.runtime.state import shard_state
+from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Stop
 from clickstream.records.routing import WHOLE_SPACE
-from consumers.analytics.wiring import APPLICATION as ANALYTICS
-from consumers.fraud.wiring import APPLICATION as FRAUD
-from consumers.runtime.application import Application
-from consumers.runtime.loop.duplicates import SeenEvents
-from consumers.runtime.position import Position
-from consumers.runtime.state import shard_state
-from consumers.runtime.state.shard_state import ShardState
 from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started
 

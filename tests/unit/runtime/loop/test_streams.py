@@ -12,14 +12,14 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.runtime.state import streams
+from clickstream.consumers.runtime.worker import leases
 from clickstream.errors import UserMistake
+from clickstream.infra.local import resources
+from clickstream.load.verdict import progress
 from clickstream.platform import SHARDS, STATE
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-from consumers.runtime.state import streams
-from consumers.runtime.worker import leases
-from infra.local import resources
-from load.verdict import progress
 
 FIRST = datetime.fromisoformat("2026-11-30T07:00:00.123+00:00")
 SECOND = datetime.fromisoformat("2026-11-30T07:00:00.124+00:00")

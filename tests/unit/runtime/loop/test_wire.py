@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from consumers.runtime.loop.wire import (
+from clickstream.consumers.runtime.loop.wire import (
     CHUNK_BYTES,
     Checkpointer,
     CheckpointFailed,

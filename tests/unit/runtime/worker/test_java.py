@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from clickstream.consumers.runtime.worker import java
 from clickstream.errors import Missing
 from clickstream.settings import Settings
-from consumers.runtime.worker import java
 
 
 def _runtime(folder: Path, says: str, code: int = 0) -> Path:

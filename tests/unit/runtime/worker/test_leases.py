@@ -9,10 +9,10 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.needs import lease_tables
+from clickstream.consumers.runtime.worker import leases
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 from clickstream.settings import Settings
-from consumers.needs import lease_tables
-from consumers.runtime.worker import leases
 
 APPLICATION = "shop-analytics"
 HALF = MAX_HASH_KEY // 2

@@ -11,10 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clickstream.errors import UserMistake
-from clickstream.settings import Settings
-from consumers.runtime.worker import java
-from consumers.runtime.worker.properties import (
+from clickstream.consumers.runtime.worker import java
+from clickstream.consumers.runtime.worker.properties import (
     MOST_RECORDS,
     Retrieval,
     ShardProcesses,
@@ -25,6 +23,8 @@ from consumers.runtime.worker.properties import (
     parse,
     render,
 )
+from clickstream.errors import UserMistake
+from clickstream.settings import Settings
 
 LOCAL = Settings(endpoint_url="http://127.0.0.1:4566")
 AWS = Settings(region="eu-central-1")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consumers.runtime.worker.restarts import GiveUp, RestartPolicy
+from clickstream.consumers.runtime.worker.restarts import GiveUp, RestartPolicy
 
 POLICY = RestartPolicy(budget=5, window_s=60.0, first_delay_s=0.5, longest_delay_s=3.0)
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from clickstream.consumers.runtime.worker.worker_lock import lock
 from clickstream.errors import UserMistake
-from consumers.runtime.worker.worker_lock import lock
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and only Linux tells of a parent's death")
 
@@ -23,9 +23,9 @@ DEADLINE_S = 20.0
 
 SUPERVISOR = """
 import json, sys, structlog
-from consumers.runtime.worker.restarts import RestartPolicy
-from consumers.runtime.worker.supervisor import Processes
-from consumers.runtime.worker.supervisor import Supervisor
+from clickstream.consumers.runtime.worker.restarts import RestartPolicy
+from clickstream.consumers.runtime.worker.supervisor import Processes
+from clickstream.consumers.runtime.worker.supervisor import Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
 def program(source): return source and [sys.executable, "-c", source, told["notes"]]

@@ -13,10 +13,10 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.runtime.worker import java
+from clickstream.consumers.runtime.worker.properties import parse
 from clickstream.errors import Missing, UserMistake
 from clickstream.settings import Settings
-from consumers.runtime.worker import java
-from consumers.runtime.worker.properties import parse
 
 
 def worker(*arguments: str) -> Result:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.consumers.analytics.views import Granularity
 from clickstream.errors import UserMistake
-from consumers.analytics.views import Granularity
-from serving.api.aggregates import MOST_WINDOWS, stretch
-from serving.pages.now.spans import anchor
+from clickstream.serving.api.aggregates import MOST_WINDOWS, stretch
+from clickstream.serving.pages.now.spans import anchor
 
 NOON = 1_795_521_600_000  # 2026-11-24T12:00:00Z
 MINUTE = 60_000

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from clickstream.errors import Unwritable
-from serving.api.coalescing import Coalesced, Remembered
+from clickstream.serving.api.coalescing import Coalesced, Remembered
 
 
 class Store:

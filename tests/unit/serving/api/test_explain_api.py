@@ -13,9 +13,9 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from consumers.explain.views import Life, Limit, Unread
-from serving.api import explain as explain_api
-from serving.app import create_app
+from clickstream.consumers.explain.views import Life, Limit, Unread
+from clickstream.serving.api import explain as explain_api
+from clickstream.serving.app import create_app
 from tests.unit.serving.lives import Lives, T
 from tests.unit.serving.shop import Shop
 

@@ -7,10 +7,10 @@ from collections import Counter
 
 from starlette.routing import Route
 
-from serving.api import openapi
-from serving.api.recommendations import OF_SESSION
-from serving.api.routes import OPERATIONS
-from serving.app import create_app
+from clickstream.serving.api import openapi
+from clickstream.serving.api.recommendations import OF_SESSION
+from clickstream.serving.api.routes import OPERATIONS
+from clickstream.serving.app import create_app
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop

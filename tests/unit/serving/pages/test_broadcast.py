@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from serving.pages.broadcast import Broadcast
+from clickstream.serving.pages.broadcast import Broadcast
 
 
 async def drain(broadcast: Broadcast) -> list[bytes]:

@@ -12,13 +12,13 @@ from starlette.types import Message
 from structlog.testing import capture_logs
 
 from clickstream.errors import RetryLater
-from serving.app import create_app
-from serving.moments import iso
-from serving.pages.broadcast import Broadcast
-from serving.pages.live import Feed, Live
-from serving.pages.now.picture import Now
-from serving.pages.now.spans import SPANS
-from serving.progress import ProgressReader
+from clickstream.serving.app import create_app
+from clickstream.serving.moments import iso
+from clickstream.serving.pages.broadcast import Broadcast
+from clickstream.serving.pages.live import Feed, Live
+from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.progress import ProgressReader
 from tests.unit.serving.shop import Shop
 
 

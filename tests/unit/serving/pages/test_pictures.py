@@ -10,14 +10,14 @@ import msgspec
 import pytest
 
 from clickstream.errors import RetryLater
-from serving.pages.fraud.picture import ALL_MS, Fraud
-from serving.pages.now.picture import Now
-from serving.pages.now.spans import SPANS
-from serving.pages.picture import Draw, Picture, head
-from serving.pages.pipeline.picture import Pipeline
-from serving.pages.recommendations.picture import STEP_MS, Recommendations
-from serving.progress import ProgressReader, Reading
-from serving.speeds import Line
+from clickstream.serving.pages.fraud.picture import ALL_MS, Fraud
+from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.picture import Draw, Picture, head
+from clickstream.serving.pages.pipeline.picture import Pipeline
+from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
+from clickstream.serving.progress import ProgressReader, Reading
+from clickstream.serving.speeds import Line
 from tests.unit.serving.desk import Desk, Window, decision_at
 from tests.unit.serving.shop import NOW, Shop
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.http import shapes
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.shapes import Answer, next_token
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import StartingPosition
-from infra.local.kinesis.operations import consumers, reading
+from clickstream.infra.local.kinesis.http import shapes
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.shapes import Answer, next_token
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import StartingPosition
+from clickstream.infra.local.kinesis.operations import consumers, reading
 
 
 def get_shard_iterator(kinesis: Kinesis, p: Parameters, now_ms: int) -> Answer:

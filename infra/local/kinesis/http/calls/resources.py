@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.shapes import Answer
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.validation import RESOURCE_ARN_PATTERN, arn_violation, check
-from infra.local.kinesis.operations import policies, tags
-from infra.local.limits import constraints
-from infra.local.limits.kinesis import MAX_TAGS
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.shapes import Answer
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.validation import RESOURCE_ARN_PATTERN, arn_violation, check
+from clickstream.infra.local.kinesis.operations import policies, tags
+from clickstream.infra.local.limits import constraints
+from clickstream.infra.local.limits.kinesis import MAX_TAGS
 
 
 def add_tags_to_stream(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.http import shapes
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.shapes import Answer
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.operations import account, monitoring, settings
+from clickstream.infra.local.kinesis.http import shapes
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.shapes import Answer
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.operations import account, monitoring, settings
 
 
 def describe_limits(kinesis: Kinesis, _: Parameters, now_ms: int) -> Answer:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from infra.local.kinesis.http import shapes
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.shapes import Answer, next_token
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.operations import resharding, shard_listing, streams
-from infra.local.kinesis.operations.shard_listing import ShardFilter
+from clickstream.infra.local.kinesis.http import shapes
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.shapes import Answer, next_token
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.operations import resharding, shard_listing, streams
+from clickstream.infra.local.kinesis.operations.shard_listing import ShardFilter
 
 
 def create_stream(kinesis: Kinesis, p: Parameters, now_ms: int) -> None:

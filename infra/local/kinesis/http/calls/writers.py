@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from infra.local.kinesis.http.parameters import Parameters
-from infra.local.kinesis.http.wire import Wire
-from infra.local.kinesis.model.kinesis import Kinesis
-from infra.local.kinesis.model.records import PutEntry
-from infra.local.kinesis.operations import writing
+from clickstream.infra.local.kinesis.http.parameters import Parameters
+from clickstream.infra.local.kinesis.http.wire import Wire
+from clickstream.infra.local.kinesis.model.kinesis import Kinesis
+from clickstream.infra.local.kinesis.model.records import PutEntry
+from clickstream.infra.local.kinesis.operations import writing
 
 
 class PutRecordsBody(
