@@ -26,11 +26,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from clickstream.application import Inheritance
 from clickstream.consumers.analytics.aggregate_rows import Row, row
 from clickstream.consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
 from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Events
 
 #: Hours hold many keys: without a flush their rows are due with every tenth commit only.
@@ -67,7 +67,7 @@ class _Accumulator:
 
 
 class AnalyticsFold:
-    """See ``clickstream.consumers.runtime.application.Fold``."""
+    """See ``clickstream.application.Fold``."""
 
     def __init__(self, shard_id: str) -> None:
         self._shard_id = shard_id

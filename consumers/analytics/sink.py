@@ -11,9 +11,9 @@ from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.consumers.analytics.aggregate_rows import Row
 from clickstream.consumers.analytics.windows import HOUR
 from clickstream.consumers.runtime.faults.fan_out import write_each
-from clickstream.consumers.runtime.position import Position, guarded_put
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
+from clickstream.records.position import Position, guarded_put
 
 _DAY_S = 86_400
 #: DynamoDB's TTL may delete a row this long after it was last written (not after its window: replays of old events are kept).
@@ -24,7 +24,7 @@ THREADS = 8
 
 
 class AggregatesTable:
-    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Row`."""
+    """See ``clickstream.application.Sink``; its effects are :class:`Row`."""
 
     def __init__(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from clickstream.consumers.runtime.application import Inheritance
+from clickstream.application import Inheritance
 from clickstream.events import AnyEvent, encode
 
 #: A chunk is full with so many events, or bytes of JSON: what a shard holds in memory. Files are named by the chunk's number,
@@ -58,7 +58,7 @@ class Lines(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ArchiveFold:
-    """See ``clickstream.consumers.runtime.application.Fold``; its effects are :class:`Part`."""
+    """See ``clickstream.application.Fold``; its effects are :class:`Part`."""
 
     def __init__(self, *, chunk_events: int = CHUNK_EVENTS, chunk_bytes: int = CHUNK_BYTES) -> None:
         self._chunk_events = chunk_events

@@ -17,10 +17,10 @@ from clickstream.consumers.archive import parquet
 from clickstream.consumers.archive.fold import Part
 from clickstream.consumers.archive.names import Name
 from clickstream.consumers.runtime.faults.fan_out import write_each
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
+from clickstream.records.position import Position
 
 #: Files under way at once, to hide the round trips.
 THREADS = 4
@@ -37,7 +37,7 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class ArchiveBucket:
-    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Part`."""
+    """See ``clickstream.application.Sink``; its effects are :class:`Part`."""
 
     def __init__(self, s3: S3Client, bucket: str, shard_id: str, *, threads: int = THREADS) -> None:
         self._s3 = s3

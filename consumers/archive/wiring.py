@@ -1,11 +1,11 @@
 """The archive, as the consumer runtime runs it."""
 
+from clickstream.application import Sink, Wiring
 from clickstream.aws import Clients
 from clickstream.consumers.archive import NAME
 from clickstream.consumers.archive.fold import ArchiveFold
 from clickstream.consumers.archive.needs import ARCHIVE
 from clickstream.consumers.archive.sink import ArchiveBucket
-from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.settings import Settings
 
 

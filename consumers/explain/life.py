@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from msgspec import UNSET
 
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardProgress
+from clickstream.records.position import Position
 
 if TYPE_CHECKING:
     from clickstream.consumers.analytics.views import Wait

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from clickstream.consumers.runtime.application import Inheritance
+from clickstream.application import Inheritance
 from clickstream.events import AnyEvent, Purchase
 from clickstream.models.features.crossing import Crossing, Part
 from clickstream.models.features.engine import Engine, State
@@ -32,7 +32,7 @@ CROSSING = Crossing(PURCHASES)
 
 
 class FraudFold:
-    """See ``clickstream.consumers.runtime.application.Fold``."""
+    """See ``clickstream.application.Fold``."""
 
     def __init__(self) -> None:
         self._engine = engine = Engine(PURCHASES, shard=True)

@@ -23,7 +23,6 @@ from clickstream.consumers.fraud.items import PENDING, SENT, decision_of, item_o
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
 from clickstream.consumers.fraud.tables import OutcomesTable
 from clickstream.consumers.runtime.faults.fan_out import raise_gravest
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.topics import Topic
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
@@ -31,6 +30,7 @@ from clickstream.models.features.crossing import Part
 from clickstream.models.fraud.scoring import FraudModel
 from clickstream.models.registry.following import Followed
 from clickstream.purchases import MOST_NAMED
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 #: A batch write knows no conditions, so decisions go one by one; this many at a time hide the round trips.
@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 
 class DecisionsTable:
-    """See ``consumers.runtime.application.Sink``; its effects are :class:`Candidate`, and :class:`Part` of what crosses shards.
+    """See ``clickstream.application.Sink``; its effects are :class:`Candidate`, and :class:`Part` of what crosses shards.
 
     ``followed``: the model. It is looked for here, between two commits, and never within one.
     """

@@ -2,11 +2,11 @@
 
 from functools import partial
 
+from clickstream.application import Sink, Wiring
 from clickstream.aws import Clients
 from clickstream.consumers.fraud import NAME
 from clickstream.consumers.fraud.fold import FraudFold
 from clickstream.consumers.fraud.sink import DecisionsTable
-from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.models.fraud import scoring
 from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.models.registry.following import Followed

@@ -3,14 +3,14 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from clickstream.application import Inheritance
 from clickstream.consumers.orders.messages import Line, Order
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import facts
 
 
 class OrdersFold:
-    """See ``clickstream.consumers.runtime.application.Fold``; its effects are :class:`Order`.
+    """See ``clickstream.application.Fold``; its effects are :class:`Order`.
 
     An order that is in no effect yet is in no commit either: a commit carries all that was folded before it.
     """

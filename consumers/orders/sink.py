@@ -16,7 +16,7 @@ from clickstream.consumers.orders.messages import Message, Order, Step
 from clickstream.consumers.orders.table import PENDING, OrdersTable
 from clickstream.consumers.orders.topic import OrdersTopic
 from clickstream.consumers.runtime.faults.fan_out import write_each
-from clickstream.consumers.runtime.position import Position
+from clickstream.records.position import Position
 
 THREADS = 8
 
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 
 class PlacedOrders:
-    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Order`."""
+    """See ``clickstream.application.Sink``; its effects are :class:`Order`."""
 
     def __init__(self, table: OrdersTable, topic: OrdersTopic, *, executor: Executor | None = None) -> None:
         self._table = table

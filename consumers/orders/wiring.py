@@ -1,5 +1,6 @@
 """The orders application, as the consumer runtime runs it."""
 
+from clickstream.application import Sink, Wiring
 from clickstream.aws import Clients
 from clickstream.consumers.orders import NAME
 from clickstream.consumers.orders.fold import OrdersFold
@@ -7,7 +8,6 @@ from clickstream.consumers.orders.needs import EVENTS, INVENTORY, ORDERS
 from clickstream.consumers.orders.sink import PlacedOrders
 from clickstream.consumers.orders.table import OrdersTable
 from clickstream.consumers.orders.topic import OrdersTopic
-from clickstream.consumers.runtime.application import Sink, Wiring
 from clickstream.settings import Settings
 
 

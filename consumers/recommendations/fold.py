@@ -11,8 +11,8 @@ from types import MappingProxyType
 
 import msgspec
 
+from clickstream.application import Inheritance
 from clickstream.consumers.recommendations.visitors import Visitor, stranger
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart, Search
 from clickstream.records.routing import hash_key
 
@@ -49,7 +49,7 @@ class State(msgspec.Struct, array_like=True):
 
 
 class RecommendationsFold:
-    """See ``clickstream.consumers.runtime.application.Fold``."""
+    """See ``clickstream.application.Fold``."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes

@@ -12,11 +12,11 @@ from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.fold import Visit
 from clickstream.consumers.recommendations.offers import HitRate, Offer, Offers
 from clickstream.consumers.runtime.faults.fan_out import write_each
-from clickstream.consumers.runtime.position import START, Position, guarded_put
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.models.recommender.model import Model
 from clickstream.models.registry.following import Followed
+from clickstream.records.position import START, Position, guarded_put
 
 Row = Mapping[str, AttributeValueTypeDef]
 
@@ -30,7 +30,7 @@ _OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
-    """See ``clickstream.consumers.runtime.application.Sink``; its effects are :class:`Visit`."""
+    """See ``clickstream.application.Sink``; its effects are :class:`Visit`."""
 
     def __init__(
         self,

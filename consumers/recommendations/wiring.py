@@ -1,10 +1,10 @@
 """The recommendations application, as the consumer runtime runs it."""
 
+from clickstream.application import Wiring
 from clickstream.consumers.recommendations import NAME
 from clickstream.consumers.recommendations.fold import RecommendationsFold
 from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.recommendations.sink import RecommendationsTable
-from clickstream.consumers.runtime.application import Wiring
 from clickstream.models import recommender
 from clickstream.models.recommender.model import decode
 from clickstream.models.registry.following import Followed

@@ -22,8 +22,8 @@ from clickstream.consumers.fraud.tables import OutcomesTable
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.recommendations.views import HitRate
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.browser.serving_process import Serving, serving
 from tests.unit.serving.desk import decision_at

@@ -10,11 +10,11 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.faults.stumbling import Stumble
-from clickstream.consumers.runtime.position import START, Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore, Store
 from clickstream.errors import Fenced, Stop
 from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import START, Position
 from clickstream.settings import Settings
 from tests.simulation.aws.memory import MemoryStore
 

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 import structlog
 
+from clickstream.application import Application, Fold, Sink
 from clickstream.consumers.analytics.fold import AnalyticsFold
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.analytics.sink import AggregatesTable
-from clickstream.consumers.runtime.application import Application, Fold, Sink
 from clickstream.consumers.runtime.state import chain
 from clickstream.producers.publisher.limits import Limits
 from clickstream.records.routing import Shard

@@ -16,11 +16,11 @@ from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.consumers.fraud.fold import CROSSING
 from clickstream.consumers.fraud.tables import items
 from clickstream.consumers.runtime.faults.fan_out import raise_gravest
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from clickstream.models.features.crossing import Part
+from clickstream.records.position import Position
 
 #: DynamoDB's TTL may delete a key that nobody used for so long: no window looks further back than a day.
 KEPT_S = 2 * 86_400

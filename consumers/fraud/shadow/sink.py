@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from clickstream.application import Application, Sink, Wiring
 from clickstream.aws import Clients
 from clickstream.consumers.fraud import NAME, tables
 from clickstream.consumers.fraud.decisions import Decision, Serving, decide
@@ -18,18 +19,17 @@ from clickstream.consumers.fraud.fold import Candidate, FraudFold
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
 from clickstream.consumers.fraud.shadow.opinion_items import item_of
 from clickstream.consumers.fraud.tables import OutcomesTable
-from clickstream.consumers.runtime.application import Application, Sink, Wiring
-from clickstream.consumers.runtime.position import Position
 from clickstream.models.features.crossing import Part
 from clickstream.models.fraud import scoring
 from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 
 class Opinions:
-    """See ``consumers.runtime.application.Sink``. An opinion that is written again is the same, or better informed."""
+    """See ``clickstream.application.Sink``. An opinion that is written again is the same, or better informed."""
 
     def __init__(self, clients: Clients, settings: Settings, candidate: Serving) -> None:
         self._dynamodb = clients.dynamodb

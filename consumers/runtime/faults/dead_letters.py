@@ -14,11 +14,11 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import as_error
 from clickstream.platform import DEAD_LETTERS, STATE
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 #: SQS takes 256 KiB per message and per batch of at most ten; a larger record's bytes go to S3, and the message names them.

@@ -8,8 +8,8 @@ from typing import Literal, NoReturn
 
 import msgspec
 
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Forbidden
+from clickstream.records.position import Position
 
 #: So often the same record, or the writing of the same effects, may end the process.
 TIMES = 3

@@ -12,10 +12,10 @@ import msgspec
 
 from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.loop.writing import Writing
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.parents import Parents
 from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Store
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import Position
 
 
 class Written(msgspec.Struct, frozen=True):

@@ -13,9 +13,9 @@ from clickstream.consumers.runtime.faults.stumbling import TIMES, Footing, Stage
 from clickstream.consumers.runtime.loop.decoding import Rejection
 from clickstream.consumers.runtime.loop.opening import Opened, one_by_one, position_of, slices
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import ClickstreamError
+from clickstream.records.position import Position
 
 
 class Folding:

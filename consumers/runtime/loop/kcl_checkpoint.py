@@ -5,8 +5,8 @@ from typing import Any
 
 from clickstream.consumers.runtime.loop.opening import Opened
 from clickstream.consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Fenced, RetryLater, Stop
+from clickstream.records.position import Position
 
 
 class KclCheckpoint:

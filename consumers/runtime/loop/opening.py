@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Undecodable
 from clickstream.records import blocks
+from clickstream.records.position import Position
 
 #: Of text: some 800 events, which fit a processor's own cache with all that is made of them.
 SLICE_BYTES = 1 << 18

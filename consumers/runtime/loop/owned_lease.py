@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import structlog
 
-from clickstream.consumers.runtime.application import Sink, forgotten, holds_back
+from clickstream.application import Sink, forgotten, holds_back
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetters
 from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.faults.stumbling import Footing, Stumble
@@ -21,13 +21,13 @@ from clickstream.consumers.runtime.loop.kcl_checkpoint import KclCheckpoint
 from clickstream.consumers.runtime.loop.opening import Opened
 from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords
 from clickstream.consumers.runtime.loop.writing import Writing
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.progress.arrivals import Arrivals
 from clickstream.consumers.runtime.progress.latency import LatencySamples
 from clickstream.consumers.runtime.state.parents import Parents
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Store
 from clickstream.progress.completeness import Arrival, told_range
+from clickstream.records.position import Position
 from clickstream.records.routing import Shard
 
 

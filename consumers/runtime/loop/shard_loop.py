@@ -10,7 +10,7 @@ from threading import Event as Flag
 
 import structlog
 
-from clickstream.consumers.runtime.application import Application
+from clickstream.application import Application
 from clickstream.consumers.runtime.faults.patience import Patience, Waiting
 from clickstream.consumers.runtime.faults.stumbling import Stumble
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy

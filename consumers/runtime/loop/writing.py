@@ -6,12 +6,12 @@ from typing import Any
 
 import structlog
 
-from clickstream.consumers.runtime.application import Sink
+from clickstream.application import Sink
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetters, dead_letter, without_values
 from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.faults.stumbling import MOST_IN_A_ROW, MOST_TRACEBACK, TIMES, Footing, refuse_to_drain
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import ClickstreamError, Unwritable
+from clickstream.records.position import Position
 
 
 class SinkBroke(Exception):

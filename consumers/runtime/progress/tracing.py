@@ -11,11 +11,11 @@ from typing import Any
 from msgspec import UNSET
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from clickstream.application import Application, Fold, Sink, forgotten, holds_back
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.application import Application, Fold, Sink, forgotten, holds_back
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import ClickstreamError
 from clickstream.events import AnyEvent
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
 from clickstream.telemetry.tracing import Tracing, inside, under
@@ -93,7 +93,7 @@ class Journeys:
 
 
 class TracedFold:
-    """See :class:`clickstream.consumers.runtime.application.Fold`."""
+    """See :class:`clickstream.application.Fold`."""
 
     def __init__(self, fold: Fold, journeys: Journeys) -> None:
         self._fold = fold
@@ -121,7 +121,7 @@ class TracedFold:
 
 
 class TracedSink:
-    """See :class:`clickstream.consumers.runtime.application.Sink`."""
+    """See :class:`clickstream.application.Sink`."""
 
     def __init__(self, sink: Sink, journeys: Journeys) -> None:
         self._sink = sink
@@ -137,7 +137,7 @@ class TracedSink:
 
 
 class TracedApplication:
-    """See :class:`clickstream.consumers.runtime.application.Application`; the same one, seen through spans."""
+    """See :class:`clickstream.application.Application`; the same one, seen through spans."""
 
     def __init__(self, application: Application, settings: Settings, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._clock_s = clock_s

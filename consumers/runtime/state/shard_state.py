@@ -5,15 +5,15 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import UNSET
 
-from clickstream.consumers.runtime.application import Fold, Inheritance
+from clickstream.application import Fold, Inheritance
 from clickstream.consumers.runtime.loop.decoding import Decoded, Home, decode
 from clickstream.consumers.runtime.loop.duplicates import SeenChunk, SeenEvents
 from clickstream.consumers.runtime.loop.opening import Opened
-from clickstream.consumers.runtime.position import START, Position
 from clickstream.consumers.runtime.state.snapshots import Progress
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Events
 from clickstream.progress.completeness import Buckets, Lateness
+from clickstream.records.position import START, Position
 from clickstream.records.routing import HashRange
 
 

@@ -15,12 +15,12 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.aws.items import Value
 from clickstream.consumers.runtime.faults.stumbling import Stumble
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.chain import ChainObjects, Manifest, reading_threads
 from clickstream.errors import Fenced
 from clickstream.platform import STATE
 from clickstream.progress.completeness import Arrival
 from clickstream.progress.shards_table import ShardItem, ShardsTable
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from clickstream.application import Application, Sink
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.consumers.needs import applications
-from clickstream.consumers.runtime.application import Application, Sink
 from clickstream.consumers.runtime.faults import watchdog
 from clickstream.consumers.runtime.faults.breakers import Breakers
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue

@@ -9,9 +9,9 @@ from amazon_kclpy import dispatch
 
 from clickstream.consumers.runtime.loop.decoding import decode
 from clickstream.consumers.runtime.loop.opening import slices
-from clickstream.consumers.runtime.position import START
 from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, cpu_rate
 from clickstream.load.benchmarks.harness.sample import PER_RECORD, batches, daemon_lines, shop_events
+from clickstream.records.position import START
 
 _COUNT = 60_000
 _PER_BATCH = 2_000

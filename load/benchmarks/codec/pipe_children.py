@@ -16,9 +16,9 @@ from amazon_kclpy import kcl, messages
 from clickstream.consumers.runtime.loop.decoding import decode
 from clickstream.consumers.runtime.loop.opening import slices
 from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords, Wire, serve
-from clickstream.consumers.runtime.position import START
 from clickstream.consumers.runtime.worker.child import tune_garbage_collector
 from clickstream.load.benchmarks.rig.stock_processor import StockProcessor
+from clickstream.records.position import START
 
 
 class Spent:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from clickstream.application import Application
 from clickstream.consumers.analytics.wiring import APPLICATION
 from clickstream.consumers.fraud.wiring import APPLICATION as FRAUD
 from clickstream.consumers.recommendations.wiring import APPLICATION as RECOMMENDATIONS
-from clickstream.consumers.runtime.application import Application
 from clickstream.consumers.runtime.loop.opening import slices
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.consumers.runtime.worker.child import tune_garbage_collector

@@ -19,7 +19,6 @@ import numpy as np
 from clickstream.consumers.recommendations.fold import Visit
 from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.recommendations.sink import RecommendationsTable
-from clickstream.consumers.runtime.position import Position
 from clickstream.infra.local import stack
 from clickstream.infra.local.processes import Process
 from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
@@ -33,6 +32,7 @@ from clickstream.models.registry.following import Followed
 from clickstream.models.registry.manifest import Description, Training
 from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
+from clickstream.records.position import Position
 
 RATE = 500.0
 _WITHIN_MS = 10.0

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from clickstream.application import Application, Fold, Sink
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.application import Application, Fold, Sink
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.worker import child, daemon, properties, zygote
 from clickstream.consumers.runtime.worker.parent_death import end_with_parent
+from clickstream.records.position import Position
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
 
 
 class Nowhere:
-    """See ``clickstream.consumers.runtime.application.Sink``."""
+    """See ``clickstream.application.Sink``."""
 
     def write(self, effects: Sequence[Any], position: Position) -> None:
         """Nothing is kept."""

@@ -10,9 +10,9 @@ import msgspec
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
+from clickstream.application import Fold, Inheritance, Sink
 from clickstream.aws import Clients
 from clickstream.consumers.analytics import wiring
-from clickstream.consumers.runtime.application import Fold, Inheritance, Sink
 from clickstream.events import AddToCart, AnyEvent
 from clickstream.settings import Settings
 
@@ -65,7 +65,7 @@ VARIANTS: dict[str, Break] = {
 
 
 class BrokenFold:
-    """See ``clickstream.consumers.runtime.application.Fold``: the real one, given something else than came."""
+    """See ``clickstream.application.Fold``: the real one, given something else than came."""
 
     def __init__(self, fold: Fold, broken: Break) -> None:
         self._fold = fold

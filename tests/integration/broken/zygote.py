@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from clickstream.consumers.runtime.application import Application
+from clickstream.application import Application
 from clickstream.consumers.runtime.worker import child, zygote
 from tests.integration.broken.folds import VARIANTS, Broken
 

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from clickstream.application import Application, Fold, Inheritance, Sink
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.application import Application, Fold, Inheritance, Sink
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Item, Purchase
 from clickstream.models.features.engine import Engine, State
 from clickstream.models.fraud.offline.handbook import CUSTOMER, HANDBOOK, TRANSACTION
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.handbook_files import Transaction
 

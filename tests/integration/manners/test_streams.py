@@ -13,9 +13,9 @@ import pytest
 
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue, dead_letter
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import Login, encode
 from clickstream.records.kinesis import list_shards
+from clickstream.records.position import Position
 from clickstream.settings import Settings, environment
 from tests.unit.manners.program import PROGRAM
 

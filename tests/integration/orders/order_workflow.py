@@ -23,7 +23,7 @@ from clickstream.consumers.orders.needs import EVENTS, INVENTORY, NOTIFICATIONS_
 from clickstream.consumers.orders.sink import PlacedOrders
 from clickstream.consumers.orders.table import Inventory, OrdersTable, Stored
 from clickstream.consumers.orders.topic import OrdersTopic
-from clickstream.consumers.runtime.position import START
+from clickstream.records.position import START
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:

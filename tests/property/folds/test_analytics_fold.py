@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.application import Inheritance
 from clickstream.consumers.analytics import fold as fold_module
 from clickstream.consumers.analytics.aggregate_rows import Row, RowContent, decode
 from clickstream.consumers.analytics.counting.totals import WindowView, answer
 from clickstream.consumers.analytics.fold import AnalyticsFold
 from clickstream.consumers.analytics.windows import Granularity, start_of
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, ProductView
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from tests.unit.analytics.traffic import traffic

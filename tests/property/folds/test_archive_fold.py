@@ -8,6 +8,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clickstream.application import Inheritance
 from clickstream.consumers.archive.fold import (
     FEWEST_EVENTS,
     HOUR_MS,
@@ -18,7 +19,6 @@ from clickstream.consumers.archive.fold import (
     Part,
 )
 from clickstream.consumers.archive.names import Name, covered
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, PageView
 from clickstream.records.routing import WHOLE_SPACE
 

@@ -19,15 +19,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clickstream import events
+from clickstream.application import Fold, Sink
 from clickstream.consumers.analytics.aggregate_rows import Row, decode
 from clickstream.consumers.analytics.fold import AnalyticsFold
-from clickstream.consumers.runtime.application import Fold, Sink
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import ProcessRecords, Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import ProductView
 from clickstream.progress.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
+from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryStore
 from tests.simulation.fleet.shard_process import Held, MemorySurroundings, RecordingCheckpointer

@@ -9,8 +9,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.application import Inheritance
 from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from tests.unit.recommendations.traffic import traffic

@@ -11,10 +11,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.application import Inheritance
 from clickstream.consumers.explain.life import Sighting, judged
 from clickstream.consumers.explain.search import sightings
 from clickstream.consumers.looking.tail import _lines
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
 from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record

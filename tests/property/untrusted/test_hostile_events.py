@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from clickstream.application import Application
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.application import Application
 from clickstream.consumers.runtime.loop.decoding import decode
 from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.infra.local import resources
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.property.untrusted import hostile
 from tests.property.untrusted.hostile import NOW

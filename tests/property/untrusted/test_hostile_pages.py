@@ -25,10 +25,10 @@ from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.explain.views import Explainer
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Purchase
 from clickstream.infra.local import resources
 from clickstream.load.traffic import bounds
+from clickstream.records.position import Position
 from clickstream.serving.app import create_app
 from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.now.picture import Now

@@ -17,11 +17,11 @@ from clickstream.consumers.dead_letters import commands
 from clickstream.consumers.dead_letters.letters import Received
 from clickstream.consumers.dead_letters.redriving import decide
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.load.traffic import bounds
 from clickstream.platform import DEAD_LETTERS, STATE
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.property.untrusted import hostile
 from tests.property.untrusted.at_the_terminal import is_clean, run

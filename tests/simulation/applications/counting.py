@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from clickstream.application import Inheritance
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.application import Inheritance
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent
+from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from tests.simulation.aws.memory import MemoryRows

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.consumers.runtime.application import Inheritance
-from clickstream.consumers.runtime.position import Position
+from clickstream.application import Inheritance
 from clickstream.events import AddToCart, AnyEvent, Purchase
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
+from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
 
 #: In an event id: the store refuses this purchase's decision for ever.
@@ -51,7 +51,7 @@ class Decision(msgspec.Struct, frozen=True):
 
 
 class HistoryFold:
-    """See ``clickstream.consumers.runtime.application.Fold``. ``work`` is what takes time in it."""
+    """See ``clickstream.application.Fold``. ``work`` is what takes time in it."""
 
     def __init__(self, work: Callable[[], None]) -> None:
         self._work = work
@@ -95,7 +95,7 @@ class HistoryFold:
 
 
 class HistorySink:
-    """See ``consumers.runtime.application.Sink``; like the real ones it guards rows by position, and decisions by absence."""
+    """See ``clickstream.application.Sink``; like the real ones it guards rows by position, and decisions by absence."""
 
     def __init__(self, dynamodb: Any, attempts: list[Decision]) -> None:
         self._dynamodb = dynamodb

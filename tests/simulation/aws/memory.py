@@ -11,11 +11,11 @@ import msgspec
 
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetter
 from clickstream.consumers.runtime.faults.stumbling import Stumble
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.chain import Manifest, StoredObject
 from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Progress
 from clickstream.errors import Fenced, RetryLater, Stop
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import Position
 
 
 class ShardItem(msgspec.Struct, kw_only=True):

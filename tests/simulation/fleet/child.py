@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, cast
 
-from clickstream.consumers.runtime.application import Application, Sink
+from clickstream.application import Application, Sink
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop

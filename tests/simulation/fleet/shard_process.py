@@ -7,12 +7,12 @@ from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
 from clickstream import events
-from clickstream.consumers.runtime.application import Application, Sink
+from clickstream.application import Application, Sink
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import CheckpointFailed, ProcessRecords, Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent
+from clickstream.records.position import Position
 from clickstream.records.routing import Shard
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryStore
 

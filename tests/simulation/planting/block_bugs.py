@@ -10,11 +10,11 @@ from clickstream.consumers.runtime.loop import decoding, folding, opening
 from clickstream.consumers.runtime.loop.decoding import Home
 from clickstream.consumers.runtime.loop.opening import Line, Opened
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.producers.publisher.lane import Lane
 from clickstream.producers.publisher.puts import Parcel, Placed
 from clickstream.producers.publisher.rules import Publisher
 from clickstream.records import blocks
+from clickstream.records.position import Position
 from tests.simulation.planting.bugs import Replacement, bug
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.consumers.runtime.application import Inheritance
+from clickstream.application import Inheritance
 from clickstream.consumers.runtime.loop.commits import Commits, Landed
 from clickstream.consumers.runtime.loop.decoding import Home
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
@@ -22,7 +22,6 @@ from clickstream.consumers.runtime.loop.opening import Opened
 from clickstream.consumers.runtime.loop.owned_lease import OwnedLease
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import Checkpointer
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.progress.arrivals import Arrivals
 from clickstream.consumers.runtime.state.parents import Parents
 from clickstream.consumers.runtime.state.shard_state import ShardState, StoredState
@@ -31,6 +30,7 @@ from clickstream.producers.publisher.lane import Lane
 from clickstream.producers.publisher.puts import CallFailed, Parcel, Placed, Put, Refused
 from clickstream.producers.publisher.rules import Publisher
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
 from tests.simulation.aws.stores import DynamoDb
 

@@ -10,11 +10,11 @@ from clickstream import events
 from clickstream.consumers.runtime.faults.stumbling import Footing, Stage, Stumble
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import Checkpointer, CheckpointFailed
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Lease, SnapshotStore
 from clickstream.events import AnyEvent
 from clickstream.failures.outages import translated
 from clickstream.records import blocks
+from clickstream.records.position import Position
 from tests.simulation.planting.bugs import Replacement, bug
 
 

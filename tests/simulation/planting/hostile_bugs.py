@@ -12,12 +12,12 @@ from clickstream.consumers.runtime.loop import duplicates
 from clickstream.consumers.runtime.loop.folding import Folding
 from clickstream.consumers.runtime.loop.owned_lease import Clocks
 from clickstream.consumers.runtime.loop.writing import Writing
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
 from clickstream.failures import refusals
 from clickstream.failures.refusals import Kind
 from clickstream.producers.publisher.puts import CallFailed, Put
 from clickstream.producers.publisher.rules import Publisher
+from clickstream.records.position import Position
 from tests.simulation.aws.stores import S3
 from tests.simulation.planting.bugs import Replacement, bug
 

@@ -23,11 +23,11 @@ from clickstream.consumers.analytics.sink import AggregatesTable
 from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from clickstream.consumers.analytics.wiring import APPLICATION
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.errors import Missing, RetryLater, Throttled
 from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival, Completeness
+from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 from tests.unit.analytics.oracle import truths

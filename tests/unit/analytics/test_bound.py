@@ -7,12 +7,12 @@ from random import Random
 
 import pytest
 
+from clickstream.application import Inheritance
 from clickstream.consumers.analytics import fold as folding
 from clickstream.consumers.analytics.aggregate_rows import Row, decode
 from clickstream.consumers.analytics.counting import sessions
 from clickstream.consumers.analytics.fold import AnalyticsFold
 from clickstream.consumers.analytics.windows import MINUTE_MS
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, PageView, ProductView
 from clickstream.records.kept import kept_user
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key

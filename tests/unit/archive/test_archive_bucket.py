@@ -15,7 +15,7 @@ from clickstream.consumers.archive.compaction import Compactor, Plan, plan
 from clickstream.consumers.archive.fold import Part
 from clickstream.consumers.archive.names import Name
 from clickstream.consumers.archive.sink import ArchiveBucket
-from clickstream.consumers.runtime.position import START
+from clickstream.records.position import START
 from clickstream.settings import Settings
 
 SHARD = "shardId-000000000000"

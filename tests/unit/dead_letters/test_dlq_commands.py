@@ -13,9 +13,9 @@ from clickstream import events
 from clickstream.aws import Clients
 from clickstream.consumers.dead_letters.commands import dlq
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import Login
 from clickstream.platform import DEAD_LETTERS, STATE
+from clickstream.records.position import Position
 from clickstream.settings import Settings, from_env
 
 NOW_MS = 1_764_000_000_000

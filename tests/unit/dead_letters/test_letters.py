@@ -12,7 +12,7 @@ import pytest
 
 from clickstream.consumers.dead_letters.letters import Queue
 from clickstream.consumers.runtime.faults.dead_letters import dead_letter
-from clickstream.consumers.runtime.position import Position
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 

@@ -10,8 +10,8 @@ from clickstream.consumers.dead_letters.letters import Received
 from clickstream.consumers.dead_letters.redriving import decide
 from clickstream.consumers.runtime.faults.dead_letters import dead_letter
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent, Login
+from clickstream.records.position import Position
 
 
 def received(data: bytes, sequence: int = 10, application: str = "analytics") -> Received:

@@ -17,11 +17,11 @@ from clickstream.consumers.explain.life import (
     put_for,
     stretches,
 )
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent, Login
 from clickstream.identifiers import uuid7
 from clickstream.progress.shards_table import ShardProgress
+from clickstream.records.position import Position
 from clickstream.serving.pages.explain import life as life_text
 
 T = 1_790_000_000_000

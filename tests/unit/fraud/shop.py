@@ -17,7 +17,6 @@ from clickstream.consumers.fraud.fold import Candidate, FraudFold
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
 from clickstream.consumers.fraud.sink import DecisionsTable
 from clickstream.consumers.fraud.views import Decisions
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.topics import Topic
 from clickstream.events import AnyEvent, Purchase
 from clickstream.models.features.crossing import Part
@@ -31,6 +30,7 @@ from clickstream.models.registry.following import Followed
 from clickstream.models.registry.manifest import Description, Training
 from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS, SHARDS
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.unit.fraud.shopping import START_MS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from clickstream.application import Inheritance
 from clickstream.consumers.fraud.fold import FraudFold
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Context
 from clickstream.models.features import engine
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key

@@ -8,13 +8,12 @@ import random
 import pytest
 
 from clickstream import platform
+from clickstream.application import Inheritance
 from clickstream.consumers.fraud.crossing.freshness import STALENESS_MS, OtherShards, told_up_to
 from clickstream.consumers.fraud.decisions import PARTIAL
 from clickstream.consumers.fraud.fold import CROSSING, Candidate, FraudFold
 from clickstream.consumers.fraud.needs import SIGHTINGS
 from clickstream.consumers.fraud.rules import COLD_START, judge
-from clickstream.consumers.runtime.application import Inheritance
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Purchase
 from clickstream.models.features.crossing import Part
@@ -23,6 +22,7 @@ from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.models.fraud.rows import ROWS
 from clickstream.progress.completeness import told_range
 from clickstream.progress.shards_table import ShardProgress
+from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from tests.unit.fraud.shop import SETTINGS, Shop
 from tests.unit.fraud.shopping import MINUTE_MS, START_MS, login, purchase

@@ -8,8 +8,8 @@ import random
 import pytest
 from msgspec.structs import replace
 
+from clickstream.application import Inheritance
 from clickstream.consumers.fraud.fold import Candidate, FraudFold
-from clickstream.consumers.runtime.application import Inheritance
 from clickstream.events import AnyEvent, Context
 from clickstream.models.features.crossing import Part
 from clickstream.models.fraud.purchases import PURCHASES

@@ -15,9 +15,9 @@ from clickstream.aws import Clients
 from clickstream.consumers.fraud.crossing.sightings import SightingsTable
 from clickstream.consumers.fraud.fold import CROSSING
 from clickstream.consumers.fraud.needs import SIGHTINGS
-from clickstream.consumers.runtime.position import Position
 from clickstream.models.features.crossing import MOST_FOLDED, Part, seen
 from clickstream.models.fraud.purchases import PURCHASES
+from clickstream.records.position import Position
 from tests.unit.fraud import shop
 from tests.unit.fraud.shopping import HOUR_MS, START_MS
 

@@ -15,7 +15,6 @@ from clickstream.cli import cli
 from clickstream.consumers.fraud.decisions import RULES_VERSION, Source
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS
 from clickstream.consumers.fraud.wiring import APPLICATION
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.topics import Topic
 from clickstream.errors import RetryLater
 from clickstream.models.features.definitions import FeatureSet
@@ -23,6 +22,7 @@ from clickstream.models.fraud import scoring
 from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.models.fraud.verdicts import Verdict
 from clickstream.platform import MODELS
+from clickstream.records.position import Position
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects, files_of
 from tests.unit.fraud.shopping import START_MS, purchase
 

@@ -16,9 +16,9 @@ from clickstream.consumers.orders.needs import EVENTS, INVENTORY, ORDERS
 from clickstream.consumers.orders.sink import PlacedOrders
 from clickstream.consumers.orders.table import OrdersTable, Stored
 from clickstream.consumers.orders.topic import OrdersTopic
-from clickstream.consumers.runtime.position import START
 from clickstream.errors import RetryLater
 from clickstream.infra.local import resources
+from clickstream.records.position import START
 from clickstream.settings import Settings
 from tests.unit.orders.shop import order
 

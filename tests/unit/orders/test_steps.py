@@ -17,9 +17,9 @@ from clickstream.consumers.orders.sink import PlacedOrders
 from clickstream.consumers.orders.steps import DecisionPending, Steps, steps
 from clickstream.consumers.orders.table import MOST_PRODUCTS, Inventory, OrdersTable
 from clickstream.consumers.orders.topic import OrdersTopic
-from clickstream.consumers.runtime.position import START
 from clickstream.errors import Missing
 from clickstream.infra.local import resources
+from clickstream.records.position import START
 from clickstream.settings import Settings
 from tests.unit.orders.shop import order
 

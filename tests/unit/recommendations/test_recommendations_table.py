@@ -24,7 +24,6 @@ from clickstream.consumers.recommendations.offers import LENGTH, HitRate
 from clickstream.consumers.recommendations.sink import RecommendationsTable
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.consumers.recommendations.wiring import APPLICATION
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Missing, RetryLater
 from clickstream.events import AnyEvent
 from clickstream.models import recommender
@@ -35,6 +34,7 @@ from clickstream.models.registry.following import LOOK_EVERY_MS, Followed
 from clickstream.models.registry.manifest import Description, Training
 from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
+from clickstream.records.position import Position
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
 from tests.unit.recommendations.traffic import buy, cart, view

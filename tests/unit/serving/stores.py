@@ -10,10 +10,10 @@ from clickstream.aws import Clients
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.analytics.wiring import APPLICATION
 from clickstream.consumers.recommendations.needs import OFFERS
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.events import AnyEvent, Item, ProductView, Purchase, Search
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 SHARDS = ("shardId-000000000000", "shardId-000000000001")

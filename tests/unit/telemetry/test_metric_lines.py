@@ -8,10 +8,10 @@ from typing import Any
 from hdrh.histogram import HdrHistogram
 
 from clickstream.consumers.runtime.faults.stumbling import Stumble
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.progress.metric_lines import EVERY_S, TellingStore
 from clickstream.consumers.runtime.state.snapshots import Commit, Lease, Progress
 from clickstream.progress.completeness import Arrival
+from clickstream.records.position import Position
 
 T = 1_790_000_000_000
 

@@ -13,11 +13,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from clickstream.consumers.runtime.application import Inheritance
-from clickstream.consumers.runtime.position import Position
+from clickstream.application import Inheritance
 from clickstream.consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Login
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 from clickstream.telemetry import traceparent
 from clickstream.telemetry.traceparent import TraceParent

@@ -20,7 +20,6 @@ from clickstream.consumers.fraud.views import Verdict
 from clickstream.consumers.orders.needs import ORDERS
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.needs import OFFERS
-from clickstream.consumers.runtime.position import START
 from clickstream.errors import Missing
 from clickstream.infra.local import resources
 from clickstream.load.verdict import stores
@@ -29,6 +28,7 @@ from clickstream.load.verdict.comparers.offers import Offered
 from clickstream.load.verdict.comparers.placed import Placed
 from clickstream.models.recommender.model import Recommended
 from clickstream.platform import DEAD_LETTERS, STATE
+from clickstream.records.position import START
 from clickstream.settings import Settings
 
 

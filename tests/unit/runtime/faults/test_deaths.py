@@ -11,12 +11,12 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import Aggregates
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.consumers.runtime.worker import daemon, leases
 from clickstream.infra.local import resources
 from clickstream.progress.completeness import Arrival
 from clickstream.records.kinesis import list_shards
+from clickstream.records.position import Position
 from clickstream.settings import Settings
 
 SETTINGS = Settings()

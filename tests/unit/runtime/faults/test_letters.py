@@ -16,9 +16,9 @@ from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue, d
 from clickstream.consumers.runtime.loop.decoding import decode
 from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Forbidden, Unwritable
+from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
 from tests.simulation.applications.counting import CountingApplication, CountingFold

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.consumers.runtime.application import Fold, Sink
+from clickstream.application import Fold, Sink
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.consumers.runtime.loop.writing import SinkBroke
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.events import AnyEvent, Login
+from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE, Shard
 from tests.simulation.applications.counting import CountingApplication, digest
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore

@@ -13,9 +13,9 @@ from clickstream.consumers.runtime.faults.patience import AGAIN_S, Patience, Wai
 from clickstream.consumers.runtime.faults.watchdog import Watch
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
+from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE, Shard
 from tests.simulation.applications.counting import CountingApplication
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore

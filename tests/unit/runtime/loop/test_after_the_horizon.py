@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from moto import mock_aws
 
+from clickstream.application import Application, Fold, Sink
 from clickstream.aws import Clients
 from clickstream.consumers.fraud import wiring as fraud
 from clickstream.consumers.fraud.needs import REVIEWS
@@ -20,7 +21,6 @@ from clickstream.consumers.fraud.views import Decisions, Source, Verdict
 from clickstream.consumers.orders import wiring as orders
 from clickstream.consumers.orders.needs import INVENTORY, ORDERS, QUEUES
 from clickstream.consumers.orders.table import OrdersTable
-from clickstream.consumers.runtime.application import Application, Fold, Sink
 from clickstream.consumers.runtime.loop.duplicates import GENERATION_MS
 from clickstream.events import Item, Purchase
 from clickstream.infra.local import resources

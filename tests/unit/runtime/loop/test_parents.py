@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state.parents import LOOK_AGAIN_S, Parents
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress
+from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
 from tests.simulation.aws.memory import MemoryStore
 

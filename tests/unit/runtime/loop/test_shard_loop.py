@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
-from clickstream.consumers.runtime.position import Position
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Login
+from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard, hash_key
 from tests.simulation.applications.counting import CountingApplication, CountingFold, digest
 from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from clickstream.application import Application
 from clickstream.consumers.analytics.wiring import APPLICATION as ANALYTICS
 from clickstream.consumers.fraud.wiring import APPLICATION as FRAUD
-from clickstream.consumers.runtime.application import Application
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
-from clickstream.consumers.runtime.position import Position
 from clickstream.consumers.runtime.state import shard_state
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Stop
+from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
 from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.position import Position
 from clickstream.events import AnyEvent
+from clickstream.records.position import Position
 from clickstream.records.routing import HashRange
 from clickstream.settings import Settings
 
