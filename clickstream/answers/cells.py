@@ -175,7 +175,7 @@ class Distinct(Cell[Uniques]):
         return round(state.estimate().value)
 
 
-#: Buckets between two powers of two, all of one width: the middle of one is within 1 % of all that it holds.
+#: Buckets between two powers of two, all of one width: the harmonic mean of a bucket's ends is within 1 % of all that it holds.
 _EACH_OCTAVE = 50
 #: Numbers below 2**-32 count as 0, those from 2**64 on as 2**64: at most 5,000 buckets.
 _LEAST, _MOST = 2.0**-32, 2.0**64
@@ -231,7 +231,8 @@ class Quantiles(Cell[dict[int, int]]):
         if bucket == _ZERO:
             return 0.0
         exponent, step = divmod(bucket, _EACH_OCTAVE)
-        return float(2.0 ** (exponent - 1) * (1 + (step + 0.5) / _EACH_OCTAVE))
+        low, high = 1 + step / _EACH_OCTAVE, 1 + (step + 1) / _EACH_OCTAVE
+        return float(2.0**exponent * low * high / (low + high))
 
 
 class Counted(NamedTuple):

@@ -58,6 +58,7 @@ class Rows:
         self.shape: Shape = {
             name: (table.per, {each: cell.kind for each, cell in table.cells.items()}) for name, table in tables.items()
         }
+        self.begin_turn(0)
 
     def add(self, addition: Addition, at_ms: int, watermark: int) -> None:
         table, key, values = addition
@@ -98,7 +99,7 @@ class Rows:
             must_be_key(key, "a row's key")
             if self._count >= self._most_rows:
                 self.close()
-                self._enter(window, window.start, watermark)
+                self._enter(window, window.id[1], watermark)
                 rows = self._rows.setdefault(window.id, {})
             self._count += 1
             row = rows[key] = {name: cell.empty() for name, cell in self._tables[window.id[0]].cells.items()}
