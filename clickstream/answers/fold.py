@@ -6,7 +6,7 @@ timers that are due by then go off in the order (time, user, name); one that a t
 What was folded and not given out is no part of the state: a commit writes the effects of all that came before it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -66,6 +66,7 @@ class ShortFold:
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
         handlers, alarms, rows, passing, watermark = self._handlers, self._alarms, self._rows, self._passing, self._watermark
+        add = rows.add
         for event in events:
             at_ms = event.occurred_at
             if at_ms > watermark:
@@ -81,7 +82,11 @@ class ShortFold:
                     passing.id = event.user_id
                     answers = handler(event, passing)
                 if answers is not None:
-                    self._take(answers, at_ms)
+                    for answer in answers:
+                        if type(answer) is Addition:
+                            add(answer, at_ms, watermark)
+                        else:
+                            self._give(answer, at_ms)
 
     def _meet(self, user_id: str) -> User[Any]:
         user = self._users.get(user_id)
@@ -103,24 +108,24 @@ class ShortFold:
                 del user.timers[name]
                 user.seen = self._watermark
                 self._met[user_id] = user
-                self._take(self._application.timers[name](user, at_ms) or (), at_ms)
+                for answer in self._application.timers[name](user, at_ms) or ():
+                    if type(answer) is Addition:
+                        self._rows.add(answer, at_ms, self._watermark)
+                    else:
+                        self._give(answer, at_ms)
             elif (put_off := user.timers.get(name)) is not None:  # by another of the user's timers, just now
                 self._alarms.set(put_off, user_id, name)
 
-    def _take(self, answers: Iterable[Answer], at_ms: int) -> None:
-        add, watermark = self._rows.add, self._watermark
-        for answer in answers:
-            if type(answer) is Addition:
-                add(answer, at_ms, watermark)
-            elif type(answer) is Sending and (Messages, answer.messages) in self._answers:
-                must_be_key(answer.id, "a message's identity")
-                self._ungiven.append(Message(answer.messages, answer.id, _json(answer.body)))
-            elif type(answer) is Writing and (Files, answer.files) in self._answers:
-                number = self._lines.get(answer.files, 0)
-                self._lines[answer.files] = number + 1
-                self._ungiven.append(Line(answer.files, at_ms, _json(answer.fields), number))
-            else:
-                raise WrongAnswer(f"{answer!r:.100} is no answer of the application: yield what add, send and write make")
+    def _give(self, answer: Answer, at_ms: int) -> None:
+        if type(answer) is Sending and (Messages, answer.messages) in self._answers:
+            must_be_key(answer.id, "a message's identity")
+            self._ungiven.append(Message(answer.messages, answer.id, _json(answer.body)))
+        elif type(answer) is Writing and (Files, answer.files) in self._answers:
+            number = self._lines.get(answer.files, 0)
+            self._lines[answer.files] = number + 1
+            self._ungiven.append(Line(answer.files, at_ms, _json(answer.fields), number))
+        else:
+            raise WrongAnswer(f"{answer!r:.100} is no answer of the application: yield what add, send and write make")
 
     def effects(self, *, flush: bool) -> Sequence[Effect]:
         others, self._ungiven = self._ungiven, []

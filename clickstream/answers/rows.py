@@ -6,7 +6,7 @@ are closed: a turn begins, and its number becomes the ``base``. So each part has
 and which part takes an addition follows from the order of the events alone. A reader merges the parts.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -143,14 +143,15 @@ class Rows:
                 cells[n] = pack(cells[n])
         return packed
 
-    def given(self) -> Iterator[Row]:
+    def given(self) -> list[Row]:
         """The rows that changed since this was asked before."""
         self._settle()
         ungiven, self._ungiven = self._ungiven, {}
-        for window, rows in ungiven.items():
-            names = self._tables[window[0]].cells
-            for key, cells in rows.items():
-                yield Row(*window, key, dict(zip(names, cells, strict=True)))
+        found: list[Row] = []
+        for (table, start, part), rows in ungiven.items():
+            names = self._tables[table].cells
+            found += [Row(table, start, part, key, dict(zip(names, cells, strict=False))) for key, cells in rows.items()]
+        return found
 
     def changes(self) -> list[tuple[WindowId, dict[str, list[Packed]]]]:
         self._settle()
