@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args
 
 import msgspec
@@ -205,8 +206,11 @@ def _check(event: AnyEvent, *, measure: bool) -> None:
 
 
 def _keys(event: AnyEvent) -> str:
-    if type(event) in _DECLARED_KINDS:
-        return "".join([text for _, text, is_id in _texts(event, "$") if is_id])
+    if (own := _OWN_IDS.get(type(event))) is not None:
+        keys = "".join(own.at_the_top(event))
+        for name in own.within:
+            keys += "".join([text for _, text, is_id in _texts(getattr(event, name), name, name in own.all) if is_id])
+        return keys
     keys = f"{event.event_id}{event.user_id}{event.session_id}"
     if isinstance(event, Purchase):
         return f"{keys}{event.order_id}{''.join([item.product_id for item in event.items])}"
@@ -219,9 +223,6 @@ def size_of(event: Event) -> int:
         return len(encode(event))
     except UnicodeEncodeError:
         return 0
-
-
-_DECLARED_KINDS = frozenset(each.kind for each in DECLARED.values())
 
 
 def faults(event: AnyEvent) -> Iterator[tuple[str, str]]:
@@ -273,6 +274,30 @@ def _ids(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 def _is_id(kind: Any) -> bool:
     return kind == Key or any(map(_is_id, get_args(kind)))
+
+
+def _is_struct(kind: Any) -> bool:
+    return (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or any(map(_is_struct, get_args(kind)))
+
+
+class _Ids(NamedTuple):
+    """Where a declared type has its ids: looked up once, since text beyond ASCII is the rule in some languages."""
+
+    all: frozenset[str]
+    at_the_top: Callable[[Event], tuple[str, ...]]
+    within: tuple[str, ...]
+    """Fields that may hold none, or several."""
+
+    @classmethod
+    def of(cls, kind: type[Event]) -> "_Ids":
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        ids = _ids(kind)
+        top = [name for name, each in fields.items() if each == Key]
+        inner = [name for name in fields if name not in (*top, "context") and (name in ids or _is_struct(fields[name]))]
+        return cls(ids, attrgetter(*top), tuple(inner))
+
+
+_OWN_IDS = {each.kind: _Ids.of(each.kind) for each in DECLARED.values()}
 
 
 _UNKNOWN = "not one of the values that are known here"

@@ -1,7 +1,7 @@
 """The types of events that a shop declares: a folder of JSON Schemas, and packages with structs.
 
 The folder is ``CLICKSTREAM_EVENTS``; a file ``wish.v2.json`` is version 2 of the type ``wish``. A package names a module as an
-entry point of the group ``clickstream.events``; its ``EVENTS`` are structs. What declares one of the seven adds properties to it.
+entry point of the group ``clickstream.events``; its ``EVENTS`` are structs. What declares one of the seven adds to it.
 """
 
 import re
