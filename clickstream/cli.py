@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
     "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
-    "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
+    "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
     "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
     "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
