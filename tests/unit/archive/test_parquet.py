@@ -11,7 +11,7 @@ import duckdb
 import msgspec
 
 from clickstream import events
-from clickstream.consumers.archive import parquet
+from clickstream.consumers.archive import columns, parquet
 from clickstream.events import AddToCart, Context, Event, Item, Login, PageView, ProductView, Purchase, RemoveFromCart, Search
 
 ENVELOPE: dict[str, Any] = {"user_id": "ué\U0001f600", "session_id": 's"\\', "occurred_at": 1_764_000_000_123}
@@ -74,8 +74,8 @@ def test_writing_a_file_imports_no_pandas() -> None:
 def test_every_field_of_every_event_has_a_column() -> None:
     """``redriven_for`` alone has none: it addresses an application, and is no part of what happened."""
     told = {field.name for kind in events.EVENT_TYPES for field in msgspec.structs.fields(kind)} | {"type"}
-    assert told - set(parquet.SCHEMA.names) == {"redriven_for"}
+    assert told - set(columns.SCHEMA.names) == {"redriven_for"}
     for name, kind in (("context", Context), ("items", Item)):
-        column = parquet.SCHEMA.field(name).type
+        column = columns.SCHEMA.field(name).type
         struct = column.value_type if name == "items" else column
         assert [field.name for field in struct] == [field.name for field in msgspec.structs.fields(kind)]
