@@ -54,6 +54,11 @@ _TYPE = re.compile(rb'\{"ordinal":\d+,"type":"([^"]+)"')
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
+def _ours(kind: type[Event]) -> type[Event]:
+    """The one of the seven that it is or adds to, or Event itself."""
+    return next(each for each in kind.__mro__ if issubclass(each, Event) and each.__module__ == Event.__module__)
+
+
 class Own(msgspec.Struct, frozen=True):
     """A type's properties: ``shared`` are in :data:`COMMON`, its own ``kinds`` in ``column``; None is JSON as text."""
 
@@ -63,9 +68,7 @@ class Own(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, kind: type[Event]) -> "Own":
-        # the one of the seven that the type adds to, or Event itself
-        ours = next(each for each in kind.__mro__ if issubclass(each, Event) and each.__module__ == Event.__module__)
-        shared = {"type", *ours.__struct_fields__}
+        shared = {"type", *_ours(kind).__struct_fields__}
         return cls(
             column=f"own_{kind.__struct_config__.tag}",
             shared=tuple(name for name in COMMON.names if name in shared),
@@ -100,7 +103,8 @@ class Columns:
 
     def __init__(self, types: Sequence[type[Event]]) -> None:
         self._types = {str(kind.__struct_config__.tag): Own.of(kind) for kind in types}
-        self.own = {name: each for name, each in self._types.items() if each.kinds or each.shared == _ENVELOPE.shared}
+        names = [str(kind.__struct_config__.tag) for kind in types if _ours(kind) is not kind]
+        self.own = {name: self._types[name] for name in names}
         structs = {
             own.column: pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()])
             for own in self.own.values()
@@ -145,7 +149,7 @@ def _column(kind: inspect.Type) -> pa.DataType | None:
 
 
 def _one_kind(values: Sequence[object]) -> pa.DataType | None:
-    kinds = {type(value) for value in values}
+    kinds = {type(value) for value in values if value is not None}
     return pa.int64() if kinds == {int} else _TEXT if kinds == {str} else None
 
 

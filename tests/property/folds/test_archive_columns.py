@@ -51,6 +51,8 @@ KINDS = [
     Kind(Annotated[str, Meta(description="d")], TEXT),
     Kind(Literal["a", "ü"], st.sampled_from(["a", "ü"])),
     Kind(Literal[2], st.just(2)),
+    Kind(Literal["a", None], st.sampled_from(["a", None])),
+    Kind(Literal["a", 1], st.sampled_from(["a", 1]), as_json),
     Kind(str | None, st.none() | TEXT),
     Kind(int | UnsetType, st.just(UNSET) | LONG, lambda value: None if value is UNSET else value),
     Kind(tuple[float, ...], st.lists(NUMBER, max_size=3).map(tuple), list),
@@ -81,10 +83,10 @@ def test_every_value_comes_back(data: st.DataObject, names: list[str], adds: boo
     own: Any = msgspec.defstruct(
         "Own", [(name, kind.annotation) for name, kind in kinds.items()], bases=(base,), tag=tag, frozen=True, kw_only=True
     )
-    sent = data.draw(st.lists(st.fixed_dictionaries({name: kind.values for name, kind in kinds.items()}), min_size=1, max_size=4))
-    lines = [
-        b'{"ordinal":%d,' % number + events.encode(own(**ENVELOPE, **values))[1:] for number, values in enumerate(sent)
-    ]
+    sent = data.draw(
+        st.lists(st.fixed_dictionaries({name: kind.values for name, kind in kinds.items()}), min_size=1, max_size=4)
+    )
+    lines = [b'{"ordinal":%d,' % number + events.encode(own(**ENVELOPE, **values))[1:] for number, values in enumerate(sent)]
     columns = Columns([own])
     with tempfile.NamedTemporaryFile(suffix=".parquet") as file, duckdb.connect() as connection:
         Path(file.name).write_bytes(parquet.encode(lines, columns))

@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 import msgspec
+import pytest
 
 from clickstream import events
 from clickstream.consumers.archive import columns, parquet
@@ -79,3 +80,29 @@ def test_every_field_of_every_event_has_a_column() -> None:
         column = columns.SCHEMA.field(name).type
         struct = column.value_type if name == "items" else column
         assert [field.name for field in struct] == [field.name for field in msgspec.structs.fields(kind)]
+
+
+class Sized(Event, frozen=True, kw_only=True, tag="sized"):
+    size: int
+    quantity: str = "many"
+
+
+class Renamed(Event, frozen=True, kw_only=True, tag="sized"):
+    size: str
+
+
+@pytest.mark.parametrize("now", [[], [Renamed]])
+def test_lines_of_a_declaration_that_was_changed_meanwhile_keep_all_they_have(now: list[type[Event]], tmp_path: Path) -> None:
+    """An open chunk outlives a deployment. Its lines must neither stop the shard nor lose what has no column any more."""
+    some: list[Event] = [Sized(event_id="1", size=7, **ENVELOPE), ALL[3], Sized(event_id="2", size=10**30, **ENVELOPE)]
+    lines = [b'{"ordinal":%d,' % number + events.encode(event)[1:] for number, event in enumerate(some)]
+    file = tmp_path / "f.parquet"
+    file.write_bytes(parquet.encode(lines, columns.Columns([*events.EVENT_TYPES, *now])))
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT event_id, quantity, unfit FROM read_parquet(?)", [str(file)]).fetchall()
+    assert [row[:2] for row in found] == [("1", None), ("4", 10_000), ("2", None)]
+    assert [msgspec.json.decode(row[2] or "null") for row in found] == [
+        {"size": 7, "quantity": "many"},
+        None,
+        {"size": 10**30, "quantity": "many"},
+    ]
