@@ -1,14 +1,20 @@
 """Which applications there are: the packages of ``consumers`` with a module ``needs``, and ``CLICKSTREAM_APPLICATIONS``."""
 
+from __future__ import annotations
+
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 from clickstream import consumers
 from clickstream.errors import UserMistake
 from clickstream.needs import Needs, Table
 from clickstream.settings import application_packages
+
+if TYPE_CHECKING:
+    from clickstream.answers.declared import Application
 
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
@@ -22,6 +28,11 @@ def applications() -> dict[str, Needs]:
 def declared() -> list[Needs]:
     """The same, those that `clickstream up` starts unasked first."""
     return sorted(applications().values(), key=lambda needs: not needs.starts_with_up)
+
+
+def short_applications() -> dict[str, Application]:
+    """The declarations of those that are declared by their answers, by name."""
+    return {name: import_module(needs.wiring).APPLICATION for name, needs in applications().items() if needs.own}
 
 
 def lease_tables(application: str) -> tuple[Table, Table, Table]:
