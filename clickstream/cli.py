@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
+    "new": ("clickstream.new.commands:new", "The beginning of an application of your own, as a repository that runs."),
     "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
@@ -79,6 +80,7 @@ def cli(debug: bool) -> None:
     Environment:
       AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
       CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
+      CLICKSTREAM_APPLICATIONS   modules with applications of your own, separated by commas
       CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
       CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
       NO_COLOR                any value: no colours
