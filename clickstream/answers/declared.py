@@ -7,7 +7,6 @@ import msgspec
 
 from clickstream.answers.cells import Cell
 from clickstream.answers.users import User
-from clickstream.events import AnyEvent
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds, as every duration and time here."""

@@ -10,10 +10,10 @@ import msgspec
 from clickstream.application import Inheritance
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
+from clickstream.load.simulation.aws.memory import MemoryRows
 from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
-from tests.simulation.aws.memory import MemoryRows
 
 
 class Tally(msgspec.Struct, array_like=True):

@@ -14,15 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from clickstream.infra.local.kinesis.model.records import ReadRecord, StartingPosition
-from clickstream.infra.local.kinesis.operations.reading import get_records, get_shard_iterator
-from tests.simulation.aws.stream import NAME
-from tests.simulation.fleet.deaggregation import hash_of
-from tests.simulation.fleet.lines import Line, read
+from clickstream.load.simulation.fleet.deaggregation import hash_of
+from clickstream.load.simulation.fleet.lines import Line, read
+from clickstream.load.simulation.replay import differences
 
 if TYPE_CHECKING:
-    from tests.simulation.ledger import Sent
-    from tests.simulation.world import World
+    from clickstream.load.simulation.ledger import Sent
+    from clickstream.load.simulation.world import World
 
 Place = tuple[str, int, int]
 """(shard id, sequence number, sub-sequence number or index of the line)"""
@@ -45,6 +43,8 @@ def judge(world: World) -> list[str]:
     problems = [*_acknowledged(world, found), *_dead_letters(world, found), *_shards(world)]
     if world.plan.application == "history":
         return [*problems, *_histories(world, found), *_decisions(world, found), *_refused(world, found)]
+    if world.foreign is not None:
+        return [*problems, *differences(world, world.foreign)]
     return [*problems, *_aggregates(world, found)]
 
 
@@ -52,7 +52,7 @@ def _read_stream(world: World) -> Found:
     found = Found(set(), set(), {}, {})
     for shard in world.stream.shards():
         keys = world.stream.range_of(shard.shard_id)
-        for record in _records(world, shard.shard_id):
+        for record in world.stream.records(shard.shard_id):
             contents = read(record.partition_key, record.data)
             whole = all(map(keys.holds, contents.filtered_by))
             for line in contents.lines:
@@ -76,15 +76,6 @@ def _of(world: World, line: Line) -> tuple[Sent | None, str | None]:
         assert line.data in world.ledger.poison, f"nobody has sent {line.data[:80]!r}"
         return None, world.ledger.poison[line.data]
     return (sent, sent.user_id) if line.key in (None, sent.user_id) else (None, None)
-
-
-def _records(world: World, shard_id: str) -> Iterator[ReadRecord]:
-    model, now = world.stream.model, world.scheduler.now
-    iterator: str | None = get_shard_iterator(model, NAME, shard_id, StartingPosition("TRIM_HORIZON"), now)
-    while iterator is not None:
-        page = get_records(model, iterator, now)
-        yield from page.records
-        iterator = page.next_iterator if page.records else None
 
 
 def _acknowledged(world: World, found: Found) -> Iterator[str]:
@@ -240,7 +231,7 @@ def look(world: World) -> Iterator[str]:
     arrived: dict[str, int] = {}
     for shard in world.stream.shards():
         keys = world.stream.range_of(shard.shard_id)
-        for record in _records(world, shard.shard_id):
+        for record in world.stream.records(shard.shard_id):
             contents = read(record.partition_key, record.data)
             if not all(map(keys.holds, contents.filtered_by)):
                 continue  # KCL may have dropped it

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
-from tests.simulation.chance import Chance
-from tests.simulation.fleet.scheduler import Process, Scheduler
+from clickstream.load.simulation.chance import Chance
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler
 
 T = TypeVar("T")
 
@@ -33,6 +33,9 @@ class Access:
         self._weather = weather
         self._process = process
         self._crash = crash
+
+    def now_ms(self) -> int:
+        return self._scheduler.now
 
     def call(self, store: str, operation: str, effect: Callable[[], T], *, writes: bool) -> T:
         """The effect's result or error; ClientError when the store did not answer, whether or not the effect took place."""

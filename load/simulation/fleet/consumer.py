@@ -12,12 +12,12 @@ from clickstream.consumers.runtime.loop.wire import (
     ShardEnded,
     ShutdownRequested,
 )
-from tests.simulation.fleet.child import BrokenPipe, Child
-from tests.simulation.fleet.leases import SHARD_END
-from tests.simulation.fleet.scheduler import Task
+from clickstream.load.simulation.fleet.child import BrokenPipe, Child
+from clickstream.load.simulation.fleet.leases import SHARD_END
+from clickstream.load.simulation.fleet.scheduler import Task
 
 if TYPE_CHECKING:
-    from tests.simulation.fleet.worker import Worker
+    from clickstream.load.simulation.fleet.worker import Worker
 
 BACKOFF_MS = 300
 PARENT_POLL_MS = 500

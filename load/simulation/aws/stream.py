@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
@@ -17,12 +17,12 @@ from clickstream.infra.local.kinesis.operations.reading import get_records, get_
 from clickstream.infra.local.kinesis.operations.shard_listing import list_shards
 from clickstream.infra.local.kinesis.operations.streams import create_stream
 from clickstream.infra.local.kinesis.operations.writing import put_record, put_records
+from clickstream.load.simulation.chance import Chance
+from clickstream.load.simulation.fleet.deaggregation import Range, delivered
+from clickstream.load.simulation.fleet.lines import read
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler
 from clickstream.producers.publisher.puts import CallFailed, Parcel, Placed, Put, PutResult, Refused
 from clickstream.records.routing import HashRange, Shard
-from tests.simulation.chance import Chance
-from tests.simulation.fleet.deaggregation import Range, delivered
-from tests.simulation.fleet.lines import read
-from tests.simulation.fleet.scheduler import Process, Scheduler
 
 NAME = "simulated"
 
@@ -157,6 +157,15 @@ class Stream:
     def range_of(self, shard_id: str) -> Range:
         (shard,) = [one for one in list_shards(self.model, NAME, self._scheduler.now).shards if one.shard_id == shard_id]
         return Range(model_shards.key_number(shard.start), model_shards.key_number(shard.end))
+
+    def records(self, shard_id: str) -> Iterator[ReadRecord]:
+        """All that a shard holds."""
+        now = self._scheduler.now
+        iterator: str | None = get_shard_iterator(self.model, NAME, shard_id, StartingPosition("TRIM_HORIZON"), now)
+        while iterator is not None:
+            page = get_records(self.model, iterator, now)
+            yield from page.records
+            iterator = page.next_iterator if page.records else None
 
     def reach(self, shard_id: str, position: tuple[int, int]) -> tuple[int, int]:
         """How far KCL's position goes: it skips a block whole, all of its lines."""

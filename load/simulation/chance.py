@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from tests.simulation.plan import Plan
+from clickstream.load.simulation.plan import Plan
 
 
 class Chance:

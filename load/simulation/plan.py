@@ -25,7 +25,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """How each publisher writes: a stream may hold all kinds."""
     users: int = 6
     events: int = 100
-    application: Literal["history", "analytics"] = "history"
+    application: Literal["history", "analytics", "own"] = "history"
+    """``own``: a foreign one."""
     pipelined: float = 0.5
     """Share of the users that do not wait for one acknowledgement before they send the next event."""
     burst: int = 1
@@ -175,3 +176,11 @@ def draw(seed: int) -> Plan:
         skew_ms=random.choice((0, 0, 50, 5_000, 60_000)),
         clock_steps=few(0.3, 3),
     )
+
+
+def draw_own(seed: int) -> Plan:
+    """The same for a foreign application: without what only ours can be asked for.
+
+    KCL's range filter is off, as in production, so that it is certain which events count.
+    """
+    return msgspec.structs.replace(draw(seed), application="own", range_filter="off", unwritable=0.0, breakers=0)

@@ -20,26 +20,28 @@ from clickstream.consumers.analytics.fold import AnalyticsFold
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.analytics.sink import AggregatesTable
 from clickstream.consumers.runtime.state import chain
+from clickstream.load.simulation import judge
+from clickstream.load.simulation.applications.history import Decision, HistoryApplication
+from clickstream.load.simulation.aws.access import Access, Weather
+from clickstream.load.simulation.aws.stores import KEYS, SimulatedClients, Stores
+from clickstream.load.simulation.aws.stream import Stream
+from clickstream.load.simulation.chance import Chance
+from clickstream.load.simulation.chaos import STORM_MS, Chaos
+from clickstream.load.simulation.clients.generating import Generator
+from clickstream.load.simulation.clients.publishing import PublisherMachine
+from clickstream.load.simulation.clients.rogues import Rogues
+from clickstream.load.simulation.clients.shoppers import Shoppers
+from clickstream.load.simulation.fleet.child import Child, Surroundings
+from clickstream.load.simulation.fleet.consumer import Consumer
+from clickstream.load.simulation.fleet.leases import LeaseTable
+from clickstream.load.simulation.fleet.scheduler import Machine, Process, Scheduler, Stuck
+from clickstream.load.simulation.fleet.threads import InlineExecutor
+from clickstream.load.simulation.fleet.worker import Worker
+from clickstream.load.simulation.foreign import Foreign, without_threads
+from clickstream.load.simulation.ledger import Ledger
+from clickstream.load.simulation.plan import Plan
 from clickstream.producers.publisher.limits import Limits
 from clickstream.records.routing import Shard
-from tests.simulation import judge
-from tests.simulation.applications.history import Decision, HistoryApplication
-from tests.simulation.aws.access import Access, Weather
-from tests.simulation.aws.stores import SimulatedClients, Stores
-from tests.simulation.aws.stream import Stream
-from tests.simulation.chance import Chance
-from tests.simulation.chaos import STORM_MS, Chaos
-from tests.simulation.clients.publishing import PublisherMachine
-from tests.simulation.clients.rogues import Rogues
-from tests.simulation.clients.shoppers import Shoppers
-from tests.simulation.fleet.child import Child, Surroundings
-from tests.simulation.fleet.consumer import Consumer
-from tests.simulation.fleet.leases import LeaseTable
-from tests.simulation.fleet.scheduler import Machine, Process, Scheduler, Stuck
-from tests.simulation.fleet.threads import InlineExecutor
-from tests.simulation.fleet.worker import Worker
-from tests.simulation.ledger import Ledger
-from tests.simulation.plan import Plan
 
 #: Virtual time that the drain may take: far more than it needs, so that only a standstill reaches it.
 DRAIN_MS = 600_000
@@ -75,8 +77,10 @@ class AnalyticsApplication:
 class World:
     """See ``worker.Fleet`` and ``shoppers.Shop`` for what its inhabitants take from it."""
 
-    def __init__(self, plan: Plan, *, trace: bool = False) -> None:
+    def __init__(self, plan: Plan, foreign: Foreign | None = None, *, trace: bool = False) -> None:
         self.plan = plan
+        self.foreign = foreign
+        self.generator = Generator(foreign.handles if foreign else ())
         self.chance = Chance(plan)
         self._random = Random(f"world {plan.seed}")
         self._toil = Random(f"work {plan.seed}")
@@ -86,14 +90,12 @@ class World:
         if trace:
             self.scheduler.trace = []
         self.weather = Weather()
-        self.stores = Stores()
+        self.stores = Stores(foreign.keys if foreign else KEYS)
         self.leases = LeaseTable()
         self.ledger = Ledger()
         self.stream = Stream(self.scheduler, self.chance)
         self.decisions: list[Decision] = []
-        self.application: Application = (
-            HistoryApplication(self.decisions, self._work) if plan.application == "history" else AnalyticsApplication()
-        )
+        self.application = self._application()
         for shard in self.stream.shards():
             self.leases.create(shard.shard_id)
         self._supervisor = Process(self.scheduler, "supervisor")
@@ -144,6 +146,11 @@ class World:
             steps=scheduler.steps,
             trace=scheduler.trace or [],
         )
+
+    def _application(self) -> Application:
+        if self.foreign is not None:
+            return self.foreign.application
+        return HistoryApplication(self.decisions, self._work) if self.plan.application == "history" else AnalyticsApplication()
 
     # the course of the world
 
@@ -264,7 +271,8 @@ def quiet() -> Iterator[None]:
     gc.set_threshold(50_000, 20, 100)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(CRITICAL))
     try:
-        yield
+        with without_threads():
+            yield
     finally:
         structlog.configure(**before)
         random.setstate(state)
@@ -272,8 +280,8 @@ def quiet() -> Iterator[None]:
         chain.LONGEST_CHAIN = longest_chain
 
 
-def simulate(plan: Plan, *, trace: bool = False) -> Outcome:
-    """Run one world; call it within ``quiet``."""
+def simulate(plan: Plan, foreign: Foreign | None = None, *, trace: bool = False) -> Outcome:
+    """Run one world; call it within ``quiet``. ``foreign`` goes with a plan of ``draw_own``."""
     random.seed(plan.seed)
     chain.LONGEST_CHAIN = plan.longest_chain
-    return World(plan, trace=trace).run()
+    return World(plan, foreign, trace=trace).run()

@@ -6,13 +6,13 @@ from collections import Counter
 from random import Random
 from typing import Protocol
 
-from tests.simulation.aws.stream import Stream
-from tests.simulation.chance import Chance
-from tests.simulation.fleet.child import Child
-from tests.simulation.fleet.consumer import Consumer
-from tests.simulation.fleet.leases import Lease, LeaseTable
-from tests.simulation.fleet.scheduler import Process, Scheduler
-from tests.simulation.plan import Plan
+from clickstream.load.simulation.aws.stream import Stream
+from clickstream.load.simulation.chance import Chance
+from clickstream.load.simulation.fleet.child import Child
+from clickstream.load.simulation.fleet.consumer import Consumer
+from clickstream.load.simulation.fleet.leases import Lease, LeaseTable
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler
+from clickstream.load.simulation.plan import Plan
 
 FAILOVER_MS = 3_000
 RENEW_MS = 1_000

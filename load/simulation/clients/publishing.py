@@ -6,11 +6,11 @@ from collections.abc import Callable
 from math import ceil, inf
 
 from clickstream.errors import Rejected, RetryLater
+from clickstream.load.simulation.aws.stream import Stream
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler, Task
 from clickstream.producers.publisher.limits import Limits
 from clickstream.producers.publisher.puts import Delivered, Failed, Put, PutResult
 from clickstream.producers.publisher.rules import Publisher
-from tests.simulation.aws.stream import Stream
-from tests.simulation.fleet.scheduler import Process, Scheduler, Task
 
 
 class Ticket:

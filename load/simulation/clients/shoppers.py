@@ -8,14 +8,15 @@ from random import Random
 from typing import Any, Protocol
 
 from clickstream import events
-from clickstream.events import AddToCart, Item, ProductView, Purchase
-from tests.simulation.applications.history import BREAKS_THE_SINK, UNWRITABLE
-from tests.simulation.aws.stream import Stream
-from tests.simulation.chance import Chance
-from tests.simulation.clients.publishing import PublisherMachine, Ticket
-from tests.simulation.fleet.scheduler import Process, Scheduler
-from tests.simulation.ledger import Ledger, Sent
-from tests.simulation.plan import Plan
+from clickstream.events import AddToCart, AnyEvent, Item, ProductView, Purchase
+from clickstream.load.simulation.applications.history import BREAKS_THE_SINK, UNWRITABLE
+from clickstream.load.simulation.aws.stream import Stream
+from clickstream.load.simulation.chance import Chance
+from clickstream.load.simulation.clients.generating import Generator, tag
+from clickstream.load.simulation.clients.publishing import PublisherMachine, Ticket
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler
+from clickstream.load.simulation.ledger import Ledger, Sent
+from clickstream.load.simulation.plan import Plan
 
 SENDING_MS = 20_000
 
@@ -28,6 +29,7 @@ class Shop(Protocol):
     plan: Plan
     ledger: Ledger
     stream: Stream
+    generator: Generator
 
     @property
     def publishers(self) -> Sequence[PublisherMachine]: ...
@@ -119,32 +121,39 @@ class Shopper:
             self._random.choice(shop.publishers).put(self._name, again.data, None)
 
     def make(self, number: int) -> Sent:
-        event = self._event(number)
-        data = events.encode(event)
-        product = event.items[0].product_id if isinstance(event, Purchase) else event.product_id
+        event = self._any(number) if self._shop.plan.application == "own" else self._event(number)
+        items = event.items if isinstance(event, Purchase) else ()
+        product = str(items[0].product_id if items else getattr(event, "product_id", ""))
         sent = Sent(
             event_id=event.event_id,
             user_id=event.user_id,
             number=number,
-            kind={ProductView: "product_view", AddToCart: "add_to_cart", Purchase: "purchase"}[type(event)],
+            kind=tag(type(event)),
             minute=event.occurred_at // 60_000,
             product=product,
             amount=event.amount if isinstance(event, Purchase) else 0,
-            data=data,
+            data=events.encode(event),
             refused=isinstance(event, Purchase) and (UNWRITABLE in event.event_id or product == BREAKS_THE_SINK),
         )
         self._shop.ledger.sent(sent)
         return sent
 
-    def _event(self, number: int) -> ProductView | AddToCart | Purchase:
-        random, plan, chance = self._random, self._shop.plan, self._shop.chance
-        product = f"p{random.randrange(5)}"
-        what: Any = {
+    def _any(self, number: int) -> AnyEvent:
+        """For a foreign application: of any type there is, its own ones too."""
+        return self._shop.generator.event(self._random, **self._envelope(number))
+
+    def _envelope(self, number: int) -> dict[str, Any]:
+        return {
             "event_id": self._event_id(number),
             "user_id": self._name,
             "session_id": "s",
-            "occurred_at": self._shop.scheduler.now - random.randrange(plan.scatter_ms),
+            "occurred_at": self._shop.scheduler.now - self._random.randrange(self._shop.plan.scatter_ms),
         }
+
+    def _event(self, number: int) -> AnyEvent:
+        random, plan, chance = self._random, self._shop.plan, self._shop.chance
+        product = f"p{random.randrange(5)}"
+        what = self._envelope(number)
         kind = random.randrange(4)
         if kind == 0:
             amount = random.randrange(1, 1_000)

@@ -14,15 +14,12 @@ from clickstream.consumers.runtime.loop.wire import IDLE_MS, CheckpointFailed, M
 from clickstream.consumers.runtime.loop.writing import SinkBroke
 from clickstream.consumers.runtime.state.snapshots import SnapshotStore
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
+from clickstream.load.simulation.applications.history import PlantedBug
+from clickstream.load.simulation.aws.stores import SETTINGS, SimulatedClients
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler, Task
+from clickstream.load.simulation.fleet.threads import InlineExecutor, VirtualExecutor, VirtualFlag
+from clickstream.load.simulation.plan import Plan
 from clickstream.records.routing import Shard
-from clickstream.settings import Settings
-from tests.simulation.applications.history import PlantedBug
-from tests.simulation.aws.stores import SimulatedClients
-from tests.simulation.fleet.scheduler import Process, Scheduler, Task
-from tests.simulation.fleet.threads import InlineExecutor, VirtualExecutor, VirtualFlag
-from tests.simulation.plan import Plan
-
-SETTINGS = Settings(name="simulated")
 
 
 class Daemon(Protocol):
@@ -132,6 +129,7 @@ class Child:
         """Set when the loop has been fenced, or told that its lease is lost."""
         self._scheduler = scheduler
         self._surroundings = surroundings
+        self._foreign = plan.application == "own"
         self._loop = ShardLoop(
             application,
             surroundings,
@@ -162,7 +160,9 @@ class Child:
         self.process.kill()
 
     def _check_end(self, error: Exception) -> None:
-        """Raises, and so ends the world, when a shard's process ends that should have waited."""
+        """Raises, and so ends the world, when a shard's process ends that should have waited, or by a bug of a foreign sink."""
+        if isinstance(error, SinkBroke) and self._foreign:
+            raise error.__cause__ or error
         refused = isinstance(error, Forbidden) or isinstance(error.__cause__, Forbidden)
         if refused and not self.gone.is_set():
             raise AssertionError(f"a refusal has ended a process: {error}") from error

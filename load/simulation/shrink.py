@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from tests.simulation.plan import FAULTS, Plan
+from clickstream.load.simulation.plan import FAULTS, Plan
 
 #: What else makes a world simpler: field → the simplest value.
 SIMPLEST = {

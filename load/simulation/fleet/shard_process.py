@@ -12,9 +12,9 @@ from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import CheckpointFailed, ProcessRecords, Record
 from clickstream.events import AnyEvent
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryStore
 from clickstream.records.position import Position
 from clickstream.records.routing import Shard
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryStore
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import zstandard
 
-from tests.simulation.fleet.deaggregation import deaggregate
+from clickstream.load.simulation.fleet.deaggregation import deaggregate
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_LINES = 10_000

@@ -12,13 +12,13 @@ import zstandard
 
 from clickstream import events
 from clickstream.events import AddToCart
+from clickstream.load.simulation.applications.history import BREAKS_THE_FOLD
+from clickstream.load.simulation.clients.shoppers import SENDING_MS, Shop, Shopper
+from clickstream.load.simulation.fleet.deaggregation import hash_of
+from clickstream.load.simulation.fleet.lines import MOST_BYTES, MOST_LINES, read
+from clickstream.load.simulation.fleet.scheduler import Process
+from clickstream.load.simulation.ledger import Sent
 from clickstream.records.aggregation import Aggregate
-from tests.simulation.applications.history import BREAKS_THE_FOLD
-from tests.simulation.clients.shoppers import SENDING_MS, Shop, Shopper
-from tests.simulation.fleet.deaggregation import hash_of
-from tests.simulation.fleet.lines import MOST_BYTES, MOST_LINES, read
-from tests.simulation.fleet.scheduler import Process
-from tests.simulation.ledger import Sent
 
 _USERS = 5
 _BLANK = (b"", b" ", b"\t\r")

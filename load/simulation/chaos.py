@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from clickstream.infra.local.kinesis.model.errors import KinesisError
 from clickstream.infra.local.kinesis.model.shards import Shard, key_number
 from clickstream.infra.local.kinesis.operations.resharding import merge_shards, split_shard
-from tests.simulation.aws.stream import NAME
-from tests.simulation.clients.shoppers import SENDING_MS
-from tests.simulation.fleet.scheduler import Process
+from clickstream.load.simulation.aws.stream import NAME
+from clickstream.load.simulation.clients.shoppers import SENDING_MS
+from clickstream.load.simulation.fleet.scheduler import Process
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from clickstream.load.simulation.world import World
 
 #: Faults go on for a while after the last event was sent.
 STORM_MS = SENDING_MS + 10_000

@@ -8,7 +8,7 @@ from math import ceil
 from threading import Event
 from typing import ParamSpec, TypeVar
 
-from tests.simulation.fleet.scheduler import Process, Scheduler, Task
+from clickstream.load.simulation.fleet.scheduler import Process, Scheduler, Task
 
 P = ParamSpec("P")
 T = TypeVar("T")
