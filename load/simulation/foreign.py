@@ -21,6 +21,14 @@ class Foreign(NamedTuple):
     application: Application
     needs: Needs
 
+    @classmethod
+    def of(cls, application: Application, needs: Needs | None = None) -> Foreign:
+        """A short application has its needs; for one at full level they are given."""
+        found: Needs | None = needs or getattr(application, "needs", None)
+        if found is None:
+            raise UserMistake(f"what the application {application.name} needs is not known", hint="give its NEEDS as `needs`")
+        return cls(application, found)
+
     @property
     def keys(self) -> Keys:
         """Of all tables that it may call."""

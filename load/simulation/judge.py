@@ -16,7 +16,7 @@ import msgspec
 
 from clickstream.load.simulation.fleet.deaggregation import hash_of
 from clickstream.load.simulation.fleet.lines import Line, read
-from clickstream.load.simulation.replay import differences
+from clickstream.load.simulation.replay import compared
 
 if TYPE_CHECKING:
     from clickstream.load.simulation.ledger import Sent
@@ -44,7 +44,7 @@ def judge(world: World) -> list[str]:
     if world.plan.application == "history":
         return [*problems, *_histories(world, found), *_decisions(world, found), *_refused(world, found)]
     if world.foreign is not None:
-        return [*problems, *differences(world, world.foreign)]
+        return [*problems, *compared(world, world.foreign)]
     return [*problems, *_aggregates(world, found)]
 
 
