@@ -198,8 +198,12 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     serving: Access = Access()
     functions: tuple[Function, ...] = ()
     state_machine: StateMachine | None = None
+    webhooks: tuple[str, ...] = ()
+    """Names of those whose URLs its worker finds in the settings."""
     alarms: tuple[Alarm, ...] = ()
     """Beyond those of every worker, table and stream."""
+    own: bool = False
+    """Whether it is a short one (``clickstream.answers``), whose answers are read by their declaration."""
     starts_with_up: bool = True
     """False: `clickstream up` starts it only when it is named."""
     rank: int = 1

@@ -30,6 +30,8 @@ class Line(NamedTuple):
     """Event time."""
     line: bytes
     """One JSON object, without a newline."""
+    ordinal: int
+    """Its number among the shard's lines of these files, from 0: the same in every replay."""
 
 
 Effect = Row | Message | Line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import CfnParameter, Environment, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from clickstream.consumers.needs import applications
@@ -28,6 +29,17 @@ class WorkersStack(Stack):
     ) -> None:
         super().__init__(scope, name, env=env)
         release = CfnParameter(self, "Release", description="The images' tag: the commit they were built from")
+        needed = applications()
+        # made by hand before the first deployment: a worker does not start without its webhooks' URLs
+        urls = (
+            {
+                "CLICKSTREAM_WEBHOOKS": ecs.Secret.from_secrets_manager(
+                    secretsmanager.Secret.from_secret_name_v2(self, "Webhooks", f"{stage.settings.name}/webhooks")
+                )
+            }
+            if any(needs.webhooks for needs in needed.values())
+            else {}
+        )
         self.services = {
             application: Service(
                 self,
@@ -41,6 +53,7 @@ class WorkersStack(Stack):
                 size=stage.size(application),
                 settings=stage.settings,
                 key=key,
+                secrets=urls if needs.webhooks else None,
             )
-            for application in applications()
+            for application, needs in needed.items()
         }

@@ -144,7 +144,7 @@ def run(prepared: Prepared) -> int:
     )
     breakers = prepared.surroundings.breakers
     threading.excepthook = _end_at_a_bug
-    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
+    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_trouble)), default=None))
     trouble = (breakers, loop.waiting, prepared.surroundings)
     threading.Thread(target=_tell_trouble, args=trouble, name="trouble", daemon=True).start()
     try:

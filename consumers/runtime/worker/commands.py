@@ -100,6 +100,8 @@ def worker(
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
     settings = from_env()
+    for webhook in applications()[app].webhooks:
+        settings.webhook(webhook)
     if forget:
         shards = streams.forget(app, Clients(settings), settings)
         click.echo(f"{app} has forgotten {shards} shards and begins anew", err=True)
