@@ -24,7 +24,7 @@ def bought(event, user):
 def is_scarce(row):
     """The least that any page showed in the hour, less all that the hour sold: at the worst so many are left."""
     left, sold = row["values"]["left"], row["values"]["sold"]
-    return left is not None and left - (sold or 0) < FEW
+    return left is not None and left - sold < FEW
 
 
 APPLICATION = Application("stock", on={"stock_seen": seen, "purchase": bought}, answers=[STOCK])

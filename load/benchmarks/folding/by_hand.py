@@ -2,21 +2,21 @@
 
 Product views stand for wishes, since a benchmark's process declares no event type of its own. The rows and their parts are
 the short level's: an hour stays open until the watermark is ``LATENESS_MS`` past its end; what comes later goes into a part
-of the hour in which it came.
+of the quarter of an hour in which it came.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.answers.uniques import Uniques
 from clickstream.application import Inheritance, Sink, Wiring
 from clickstream.aws import Clients
-from clickstream.consumers.analytics.counting.uniques import Uniques
 from clickstream.events import AnyEvent, ProductView
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
@@ -26,6 +26,7 @@ from clickstream.settings import Settings
 
 HOUR_MS = 3_600_000
 LATENESS_MS = 5 * 60_000
+TURN_MS = 15 * 60_000
 KEPT_S = 400 * 86_400
 WISHES = Table("wishlist-by-hand", key="window", range_key="row", expires="expires")
 
@@ -74,13 +75,13 @@ class WishesFold:
             if not isinstance(event, ProductView):
                 continue
             hour = at - at % HOUR_MS
-            late = 0 if watermark < hour + HOUR_MS + LATENESS_MS else 1 + watermark // HOUR_MS
+            late = 0 if watermark < hour + HOUR_MS + LATENESS_MS else 1 + watermark // TURN_MS
             place = (hour, late, event.product_id)
             cell = cells.get(place)
             if cell is None:
                 cell = cells[place] = _Cell()
             cell.wishes += 1
-            cell.wishers.add((event.user_id,))
+            cell.wishers.see(event.user_id)
             self._unsaved.add(place)
             self._unwritten.add(place)
         self._watermark = watermark
@@ -97,7 +98,7 @@ class WishesFold:
         self._drop_settled()
         return self._encoded(self._cells)
 
-    def _encoded(self, places: Any) -> bytes:
+    def _encoded(self, places: Iterable[_Place]) -> bytes:
         state = _encode(State(self._watermark, self._rows(places)))
         self._unsaved = set()
         return state
@@ -112,13 +113,13 @@ class WishesFold:
             cell.wishes = row.wishes
             cell.wishers.merge_bytes(row.wishers)
 
-    def _rows(self, places: Any) -> list[Row]:
+    def _rows(self, places: Iterable[_Place]) -> list[Row]:
         cells = ((place, self._cells[place]) for place in places)
         return [Row(*place, cell.wishes, cell.wishers.to_bytes()) for place, cell in cells]
 
     def _drop_settled(self) -> None:
         """Parts that no further event falls into, once they are written."""
-        turn = 1 + self._watermark // HOUR_MS
+        turn = 1 + self._watermark // TURN_MS
         for place in [*self._cells]:
             hour, late, _ = place
             settled = late < turn if late else self._watermark >= hour + HOUR_MS + LATENESS_MS

@@ -37,7 +37,7 @@ def stock(events: pd.DataFrame) -> Rows:
         }
     )
     found = _windowed(pd.concat([seen, sold]), HOUR).groupby(["window", "product_id"])
-    return _rows(found.agg(left=("left", "min"), sold=("sold", lambda quantities: quantities.sum(min_count=1))))
+    return _rows(found.agg(left=("left", "min"), sold=("sold", "sum")))
 
 
 def live(events: pd.DataFrame) -> Rows:

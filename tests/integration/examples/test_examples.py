@@ -110,16 +110,15 @@ def _told(shop: Shop, count: int) -> dict[str, list[str]]:
     """The reminders in the queue, by identity; none may come twice."""
     sqs = shop.clients.sqs
     url = sqs.get_queue_url(QueueName=f"{shop.settings.name}-reminders-reminders.fifo")["QueueUrl"]
-    bodies: list[dict[str, Any]] = []
+    told: list[tuple[str, dict[str, Any]]] = []
 
     def receive() -> bool:
-        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        while found := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["id"]).get("Messages"):
             for message in found:
-                bodies.append(json.loads(message["Body"]))
+                told.append((message["MessageAttributes"]["id"]["StringValue"], json.loads(message["Body"])))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return len(bodies) >= count
+        return len(told) >= count
 
     shop.wait_until(receive, f"{count} reminders")
-    told = {body["id"]: body["products"] for body in bodies}
-    assert len(told) == len(bodies), "a reminder came twice"
-    return told
+    assert len(dict(told)) == len(told), "a reminder came twice"
+    return {id: body["products"] for id, body in told}
