@@ -8,7 +8,7 @@ of the quarter of an hour in which it came.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -63,11 +63,12 @@ class WishesFold:
     def __init__(self) -> None:
         self._watermark = 0
         self._cells: dict[_Place, _Cell] = {}
-        self._unsaved: set[_Place] = set()
-        self._unwritten: set[_Place] = set()
+        self._touched: dict[_Place, _Cell] = {}
+        self._unsaved: dict[_Place, Row] = {}
+        self._unwritten: dict[_Place, Row] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        cells, watermark = self._cells, self._watermark
+        cells, touched, watermark = self._cells, self._touched, self._watermark
         for event in events:
             at = event.occurred_at
             if at > watermark:
@@ -82,26 +83,24 @@ class WishesFold:
                 cell = cells[place] = _Cell()
             cell.wishes += 1
             cell.wishers.see(event.user_id)
-            self._unsaved.add(place)
-            self._unwritten.add(place)
+            touched[place] = cell
         self._watermark = watermark
 
     def effects(self, *, flush: bool) -> Sequence[Row]:
-        rows = self._rows(self._unwritten)
-        self._unwritten = set()
+        self._pack()
+        rows, self._unwritten = [*self._unwritten.values()], {}
         return rows
 
     def changes(self) -> bytes:
-        return self._encoded(self._unsaved)
+        self._pack()
+        rows, self._unsaved = [*self._unsaved.values()], {}
+        return _encode(State(self._watermark, rows))
 
     def snapshot(self) -> bytes:
+        self._pack()
         self._drop_settled()
-        return self._encoded(self._cells)
-
-    def _encoded(self, places: Iterable[_Place]) -> bytes:
-        state = _encode(State(self._watermark, self._rows(places)))
-        self._unsaved = set()
-        return state
+        self._unsaved = {}
+        return _encode(State(self._watermark, [_row(place, cell) for place, cell in self._cells.items()]))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         restored = _decoder.decode(state)
@@ -113,18 +112,24 @@ class WishesFold:
             cell.wishes = row.wishes
             cell.wishers.merge_bytes(row.wishers)
 
-    def _rows(self, places: Iterable[_Place]) -> list[Row]:
-        cells = ((place, self._cells[place]) for place in places)
-        return [Row(*place, cell.wishes, cell.wishers.to_bytes()) for place, cell in cells]
+    def _pack(self) -> None:
+        """Each cell that was touched once, for the rows and for the state alike."""
+        rows = {place: _row(place, cell) for place, cell in self._touched.items()}
+        self._unsaved |= rows
+        self._unwritten |= rows
+        self._touched.clear()
 
     def _drop_settled(self) -> None:
-        """Parts that no further event falls into, once they are written."""
+        """Parts that no further event falls into."""
         turn = 1 + self._watermark // TURN_MS
         for place in [*self._cells]:
             hour, late, _ = place
-            settled = late < turn if late else self._watermark >= hour + HOUR_MS + LATENESS_MS
-            if settled and place not in self._unwritten:
+            if late < turn if late else self._watermark >= hour + HOUR_MS + LATENESS_MS:
                 del self._cells[place]
+
+
+def _row(place: _Place, cell: _Cell) -> Row:
+    return Row(*place, cell.wishes, cell.wishers.to_bytes())
 
 
 class WishesSink:
