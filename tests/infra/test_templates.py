@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
-from clickstream.consumers.archive.parquet import SCHEMA as ARCHIVE
+from clickstream.consumers.archive.columns import SCHEMA as ARCHIVE
 from clickstream.consumers.needs import applications
 from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS

@@ -20,7 +20,7 @@ import msgspec
 
 from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.tally import Tally, TallyState
-from clickstream.consumers.analytics.counting.uniques import Uniques
+from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.windows import HOUR
 from clickstream.events import ADDED, AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
 
