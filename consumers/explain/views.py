@@ -88,7 +88,7 @@ class Explainer:
         return Life(
             event_id=event_id,
             made_at=made_at(event_id),
-            type=None if event is None else str(type(event).__struct_config__.tag),
+            type=None if event is None else event.type,
             user_id=user_id if event is None else event.user_id,
             session_id=None if event is None else event.session_id,
             occurred_at=decided_ms if event is None else event.occurred_at,
