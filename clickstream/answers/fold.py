@@ -81,10 +81,7 @@ class ShortFold:
         self._handlers = {event_type: application.on.get(str(event_type.__struct_config__.tag)) for event_type in EVENT_TYPES}
         self._tables = application.tables
         self._plans = {table.name: _plan(table, application.lateness) for table in self._tables.values()}
-        self._packs = {
-            t.name: [(n, c.pack) for n, c in t.cells.items() if not isinstance(c, Sum | Max)]
-            for t in application.tables.values()
-        }
+        self._packs = {t.name: [(n, c.pack) for n, c in t.cells.items() if not isinstance(c, Sum | Max)] for t in application.tables.values()}
         self._shape = {t.name: (t.per, {name: cell.kind for name, cell in t.cells.items()}) for t in self._tables.values()}
         self._others = {answer.name: type(answer) for answer in application.answers}
         self._begin: Callable[[], Any] = application.state or _nothing
@@ -171,9 +168,7 @@ class ShortFold:
                 self._lines[answer.files] = number + 1
                 self._ungiven.append(Line(answer.files, at_ms, _json(answer.fields), number))
             else:
-                raise WrongAnswer(
-                    f"{answer!r:.200}: the application has no such answer; handlers yield what add, send, write make"
-                )
+                raise WrongAnswer(f"{answer!r:.200}: the application has no such answer; handlers yield what add, send, write make")
 
     def _touch(self, row_id: RowId) -> dict[str, Any]:
         row = self._rows.get(row_id)

@@ -11,7 +11,8 @@ import msgspec
 import pyarrow as pa
 from msgspec import inspect
 
-from clickstream.events import EVENT_TYPES, Event
+from clickstream.envelope import BUILT_IN, Event
+from clickstream.events import EVENT_TYPES
 
 _TEXT = pa.string()
 #: What the seven types have, as JSON has it: the time still a number.
@@ -74,7 +75,7 @@ class Own(msgspec.Struct, frozen=True):
 
 def _ours(kind: type[Event]) -> type[Event]:
     """The one of the seven that it is or adds to, or Event itself."""
-    return next(each for each in kind.__mro__ if issubclass(each, Event) and each.__module__ == Event.__module__)
+    return next((each for each in BUILT_IN if issubclass(kind, each)), Event)
 
 
 #: What is known of a type that is none now, and was one when its chunk was begun.
