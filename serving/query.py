@@ -221,16 +221,18 @@ def own(form: str, **given: str | int | None) -> None:
 @click.argument("statement", metavar="SQL")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on stdout.")
 def sql(statement: str, as_json: bool) -> None:
-    """SQL (DuckDB's) over the archive: the table `events` has every archived event once.
+    """SQL (DuckDB's) over the archive: `events` has every archived event once, `own.TYPE` those of a type of your own.
 
     \b
     Columns: type, event_id, user_id, session_id, occurred_at (timestamp, UTC), context, url, product_id, category, quantity,
     query, order_id, items, amount, currency, payment_fingerprint, success; ordinal, the order within a shard; date (text) and
-    hour (number), by which a query reads less. `DESCRIBE events` shows their types.
+    hour (number), by which a query reads less. `DESCRIBE events` shows their types. Properties of your own are columns of
+    `own.TYPE`, also those that you add to one of the seven types; in `events` they are the fields of `own_TYPE`.
 
     \b
     Example:
       clickstream query sql "SELECT type, count(*) FROM events WHERE date = '2026-11-24' GROUP BY type ORDER BY 2 DESC"
+      clickstream query sql "SELECT product_id, count(*) FROM own.wish GROUP BY 1"
     """
     from clickstream.consumers.archive.views import Archive
 
