@@ -31,6 +31,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
     "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
+    "simulate": (
+        "clickstream.load.simulation.command:simulate",
+        "An application in thousands of simulated fleets, under faults.",
+    ),
     "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
     "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("clickstream.consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
