@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Service name in lower case (``kinesis``, ``dynamodb``, ``s3`` …) to its ``AWS_ENDPOINT_URL_<SERVICE>``."""
     datasets: Path = Path("../shared/data")
     """Real data for tests and evaluation (``CLICKSTREAM_DATASETS``)."""
+    events: Path | None = None
+    """A folder of JSON Schemas of a shop's own events (``CLICKSTREAM_EVENTS``); see docs/reference/own-events.md."""
     local_dir: Path = Path(".local")
     """Where the embedded AWS keeps its environment, logs and state (``CLICKSTREAM_LOCAL_DIR``)."""
     log_level: str = "WARNING"
@@ -106,6 +108,12 @@ def name_application(module: str) -> None:
     os.environ["CLICKSTREAM_APPLICATIONS"] = ",".join((*application_modules(), module))
 
 
+def events_folder(environ: Mapping[str, str] | None = None) -> Path | None:
+    """``CLICKSTREAM_EVENTS`` alone: the events are read before any program has its settings."""
+    folder = (os.environ if environ is None else environ).get("CLICKSTREAM_EVENTS")
+    return Path(folder) if folder else None
+
+
 #: Field → the variable that sets it; ``endpoint_urls`` and ``credentials`` have no one-line text form.
 _VARIABLES = {
     **{
@@ -135,6 +143,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             if variable.startswith(_ENDPOINT_OF)
         },
         "java_home": env.get("JAVA_HOME") or None,
+        "events": events_folder(env),
     }
     try:
         settings = msgspec.convert(

@@ -4,6 +4,8 @@ A shop names its modules in ``CLICKSTREAM_APPLICATIONS``, or as entry points of 
 M declares its application as ``M.needs:NEEDS``, ``M:NEEDS`` or ``M:APPLICATION.needs``: the first that is there.
 """
 
+from __future__ import annotations
+
 import sys
 import traceback
 from collections.abc import Iterable
@@ -13,12 +15,16 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
 import clickstream
 from clickstream import consumers, platform
 from clickstream.errors import Missing, UserMistake
 from clickstream.needs import Needs, Resource, Table, check_name
 from clickstream.settings import application_modules, name_application
+
+if TYPE_CHECKING:
+    from clickstream.answers.declared import Application
 
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
@@ -32,6 +38,11 @@ def applications() -> dict[str, Needs]:
 def declared() -> list[Needs]:
     """The same, those that `clickstream up` starts unasked first."""
     return sorted(applications().values(), key=lambda needs: not needs.starts_with_up)
+
+
+def short_applications() -> dict[str, Application]:
+    """The declarations of those that are declared by their answers, by name."""
+    return {name: import_module(needs.wiring).APPLICATION for name, needs in applications().items() if needs.own}
 
 
 @cache
