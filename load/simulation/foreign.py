@@ -42,20 +42,22 @@ class Foreign(NamedTuple):
 
 
 def load(module: str) -> Foreign:
-    """Raises UserMistake when the module, or what it should have, is not there."""
+    """Raises UserMistake when the module declares no application."""
     try:
-        declaration = import_module(f"{module}.needs" if find_spec(module) and find_spec(f"{module}.needs") else module)
+        declaration = import_module(module)
+        if find_spec(f"{module}.needs"):
+            declaration = import_module(f"{module}.needs")
     except ModuleNotFoundError as missing:
         if missing.name is None or not f"{module}.needs".startswith(missing.name):
-            raise
-        declaration = import_module(module) if missing.name == f"{module}.needs" else None
-    if declaration is not None:
-        needs: Needs | None = getattr(declaration, "NEEDS", None) or getattr(
-            getattr(declaration, "APPLICATION", None), "needs", None
-        )
-        if needs is not None:
-            return Foreign(import_module(needs.wiring).APPLICATION, needs)
-    raise UserMistake(f"{module} is no application", hint="a module with APPLICATION, and NEEDS beside it at full level")
+            raise  # what it imports itself
+        if missing.name != f"{module}.needs":
+            raise UserMistake(f"there is no module {module}", hint="a path like my_shop.wishlist") from missing
+    needs: Needs | None = getattr(declaration, "NEEDS", None) or getattr(
+        getattr(declaration, "APPLICATION", None), "needs", None
+    )
+    if needs is None:
+        raise UserMistake(f"{module} is no application", hint="a module with APPLICATION, and NEEDS beside it at full level")
+    return Foreign(import_module(needs.wiring).APPLICATION, needs)
 
 
 @contextmanager
