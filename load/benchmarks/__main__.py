@@ -26,6 +26,7 @@ BENCHMARKS = {
     "fold": "clickstream.load.benchmarks.folding.fold:benchmark",
     "fold-fraud": "clickstream.load.benchmarks.folding.fold:fraud",
     "fold-recommendations": "clickstream.load.benchmarks.folding.fold:recommendations",
+    "short": "clickstream.load.benchmarks.folding.short:benchmark",
     "overhead": "clickstream.load.benchmarks.folding.overhead:benchmark",
     "overhead-kcl": "clickstream.load.benchmarks.folding.overhead_kcl:benchmark",
     "publish": "clickstream.load.benchmarks.publishing.publish:benchmark",

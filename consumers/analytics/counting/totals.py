@@ -8,7 +8,7 @@ import msgspec
 from clickstream.consumers.analytics.aggregate_rows import RowContent
 from clickstream.consumers.analytics.counting.partial import TALLIES
 from clickstream.consumers.analytics.counting.sessions import COUNTERS, STAGES
-from clickstream.consumers.analytics.counting.uniques import Estimate, Uniques
+from clickstream.answers.uniques import Estimate, Uniques
 from clickstream.consumers.analytics.ranking import Ranking, Top
 from clickstream.consumers.analytics.windows import Granularity
 

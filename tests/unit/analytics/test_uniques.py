@@ -5,7 +5,7 @@ from datasketches import hll_sketch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clickstream.consumers.analytics.counting.uniques import Uniques
+from clickstream.answers.uniques import Uniques
 
 
 @settings(max_examples=60)

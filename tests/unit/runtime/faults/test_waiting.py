@@ -59,7 +59,7 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     refusals = [DENIED] * 30
     seen: list[dict[str, str | int]] = []
     watch = Watch(30, clock=lambda: flag.now)
-    flag.during += [lambda: seen.append(waiting.current()), lambda: hung.append(watch.hanging(waiting.last_refused))]
+    flag.during += [lambda: seen.append(waiting.current()), lambda: hung.append(watch.hanging(waiting.last_trouble))]
     hung: list[str | None] = []
 
     def write() -> str:

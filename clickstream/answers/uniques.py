@@ -1,4 +1,4 @@
-"""Distinct visitors: an HLL sketch of 2**12 registers (standard error 1.63 %, exact up to some hundreds), in canonical form.
+"""Distinct keys: an HLL sketch of 2**12 registers (standard error 1.63 %, exact up to some hundreds), in canonical form.
 
 A sketch that was fed directly and one that was merged from pieces hold the same registers but different bytes: the library
 keeps a history-dependent estimator and the order of insertion. Rows must not depend on how the events were cut, so bytes are
@@ -43,6 +43,10 @@ class Uniques:
     def add(self, keys: Iterable[str]) -> None:
         """Holds the keys themselves until the sketch is asked for."""
         self._keys.update(keys)
+
+    def see(self, key: str) -> None:
+        """``add`` of one key."""
+        self._keys.add(key)
 
     def _sketched(self) -> hll_union:
         if self._keys:
