@@ -62,7 +62,8 @@ class Terminal:
 
     def said(self) -> Iterator[str]:
         assert self._shell.stdout is not None
-        yield from self._shell.stdout
+        while line := self._shell.stdout.readline():  # `yield from` would close it with the generator
+            yield line
 
     def interrupt(self) -> None:
         """Ctrl-C, and the end of the terminal."""
@@ -100,7 +101,7 @@ def environment(wheels: Path, tmp_path: Path) -> dict[str, str]:
     local.mkdir()
     (local / "ministack").symlink_to(home / "ministack")
     path = os.pathsep.join([str(tools), *(part for part in os.environ["PATH"].split(os.pathsep) if ".venv" not in part)])
-    ours = {"PATH": path, "UV_FIND_LINKS": str(wheels), "UV_PYTHON": sys.base_prefix, "CLICKSTREAM_LOCAL_DIR": str(local)}
+    ours = {"PATH": path, "UV_FIND_LINKS": str(wheels), "CLICKSTREAM_LOCAL_DIR": str(local)}
     inherited = child_environment(ours)
     return {name: value for name, value in inherited.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
