@@ -15,6 +15,8 @@ from clickstream.records.position import Position
 from clickstream.records.routing import HashRange
 from clickstream.settings import Settings
 
+__all__ = ["Application", "Fold", "Inheritance", "Position", "Sink", "Wiring"]
+
 
 class Inheritance(msgspec.Struct, frozen=True):
     """Says that a state being restored belongs to a parent shard: only keys of ``keys`` move to the child.

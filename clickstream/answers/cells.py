@@ -144,7 +144,7 @@ class Distinct(Cell[Uniques]):
     def add(self, state: Uniques, value: Any, /) -> Uniques:
         if type(value) is not str:
             raise self._refusal("a str", value)
-        state.see(value)
+        state._keys.add(value)
         return state
 
     def merge(self, state: Uniques, other: Uniques, /) -> Uniques:

@@ -1,5 +1,6 @@
 """What a short application declares: tables of answers, messages and files, and the handlers that yield them. Pure values."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
@@ -7,10 +8,16 @@ import msgspec
 
 from clickstream.answers.cells import Cell
 from clickstream.answers.users import User
-from clickstream.events import AnyEvent
+from clickstream.application import Fold
+from clickstream.errors import UserMistake
+from clickstream.events import EVENT_TYPES
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds, as every duration and time here."""
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+_CELL = re.compile(r"[a-z][a-z0-9_]{0,39}")
+#: A row's own attributes.
+_TAKEN = frozenset({"window", "row", "position", "expires"})
 
 
 class Addition(NamedTuple):
@@ -36,6 +43,7 @@ class Writing(NamedTuple):
     fields: dict[str, Any]
 
 
+_tuple = tuple.__new__
 Answer = Addition | Sending | Writing
 
 
@@ -46,12 +54,23 @@ class Table:
     stays after it was last written.
     """
 
-    def __init__(self, name: str, *, per: int = HOUR, kept: int = 400 * DAY, **cells: Cell) -> None:
+    def __init__(self, name: str, *, per: int = HOUR, kept: int = 400 * DAY, **cells: Cell[Any]) -> None:
         self.name, self.per, self.kept, self.cells = name, per, kept, cells
+        _named(f"table {name!r}", name)
+        _must(per == 0 or (per > 0 and (DAY % per == 0 or per % DAY == 0)), f"table {name!r}: per={per}", _PER)
+        _must(kept > 0, f"table {name!r}: kept={kept}", "how long a row stays, in ms: kept=90 * DAY")
+        _must(bool(cells), f"table {name!r} has no cells", "Table(name, per=HOUR, sold=Sum())")
+        for cell, kind in cells.items():
+            _must(isinstance(kind, Cell), f"table {name!r}: {cell}={kind!r} is no cell", "Count(), with its parentheses")
+            _must(
+                _CELL.fullmatch(cell) is not None and cell not in _TAKEN,
+                f"table {name!r}: no cell may be named {cell!r}",
+                _CELLS,
+            )
 
     def add(self, key: str, /, **values: Any) -> Addition:
         """An addition to the row of ``key`` in the window of the event's (or the timer's) time."""
-        return Addition(self.name, key, values)
+        return _tuple(Addition, (self.name, key, values))
 
 
 class Messages(NamedTuple):
@@ -81,10 +100,17 @@ Handler = Callable[[Any, User[Any]], Iterable[Answer] | None]
 """(event, user): called for each event of its type, in the order of the user's events."""
 Timer = Callable[[User[Any], int], Iterable[Answer] | None]
 """(user, at_ms): called once the shard's events have come ``lateness`` past the time that the user was to wake at."""
+Upcast = Callable[[int, dict[str, Any]], dict[str, Any]]
+"""(version, fields): a user's state of an older version as fields of this one."""
 
 
 class Application:
-    """A short application; satisfies :class:`clickstream.application.Application`."""
+    """A short application; satisfies :class:`clickstream.application.Application`. Raises UserMistake.
+
+    A table takes late events into the windows they belong to: those up to ``lateness`` after a window's end into its first
+    part, others into parts of their own, which readers add up. ``version`` is that of ``state``: raise it with every change
+    that a state written before cannot be read with, and let ``upcast`` bring older ones up to date.
+    """
 
     def __init__(
         self,
@@ -95,7 +121,62 @@ class Application:
         answers: Iterable[Table | Messages | Files] = (),
         state: type[msgspec.Struct] | None = None,
         version: int = 1,
-        upcast: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None,
+        upcast: Upcast | None = None,
         lateness: int = 5 * MINUTE,
         users_kept: int = 30 * DAY,
-    ) -> None: ...
+    ) -> None:
+        self.name, self.on, self.timers, self.answers = name, dict(on), dict(timers or {}), tuple(answers)
+        self.state, self.version, self.upcast = state, version, upcast
+        self.lateness, self.users_kept = lateness, users_kept
+        says = f"application {name!r}"
+        _named(says, name)
+        known = {event_type.__struct_config__.tag for event_type in EVENT_TYPES}
+        for kind in self.on:
+            _must(
+                kind in known,
+                f"{says}: no event has the type {kind!r}",
+                f"known are {', '.join(sorted(map(str, known)))}; {_TYPES}",
+            )
+        for what, handler in [*self.on.items(), *self.timers.items()]:
+            _must(callable(handler), f"{says}: {what} has no function", "on={'purchase': bought}, timers={'cart': remind}")
+        names: set[str] = set()
+        for answer in self.answers:
+            _must(isinstance(answer, Table | Messages | Files), f"{says}: {answer!r} is no answer", "Table, Messages or Files")
+            _named(f"{says}: {answer.name!r}", answer.name)
+            _must(answer.name not in names, f"{says} has two answers named {answer.name!r}", "rename one")
+            names.add(answer.name)
+        _must(version >= 1 and lateness >= 0 and users_kept > 0, f"{says}: a negative number", "version, lateness, users_kept")
+        _must(state is None or _is_state(state), f"{says}: {state!r} cannot be the state of a user", _STATE)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        return {answer.name: answer for answer in self.answers if isinstance(answer, Table)}
+
+    def open_fold(self, _shard_id: str, /) -> Fold:
+        from clickstream.answers.fold import ShortFold
+
+        return ShortFold(self)
+
+
+_PER = "a divisor or multiple of a day in ms, or 0: per=HOUR"
+_CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
+_TYPES = "declare your own in the folder CLICKSTREAM_EVENTS"
+_STATE = "a msgspec.Struct that is not frozen and has a default for every field"
+
+
+def _must(holds: bool, message: str, hint: str) -> None:
+    if not holds:
+        raise UserMistake(message, hint)
+
+
+def _named(what: str, name: str) -> None:
+    _must(_NAME.fullmatch(name) is not None, f"{what}: not a name", "lower case letters, digits and -, at most 40")
+
+
+def _is_state(state: type[msgspec.Struct]) -> bool:
+    try:
+        return (
+            issubclass(state, msgspec.Struct) and not state.__struct_config__.frozen and bool(msgspec.msgpack.encode(state()))
+        )
+    except TypeError:
+        return False

@@ -10,10 +10,10 @@ class Row(NamedTuple):
     start_ms: int
     """The window's start; 0 for a table without windows."""
     late: int
-    """0, or the turn of late events whose part of the window this is; see ``clickstream.answers.fold``."""
+    """0, or the number of the part of the window that this is; see ``clickstream.answers.fold``."""
     key: str
     cells: dict[str, Any]
-    """Name of the cell → its state, packed: an int, a float, a str, bytes, or a list of those."""
+    """Name of the cell → its state, packed: see ``cells.Packed``."""
 
 
 class Message(NamedTuple):

@@ -1,47 +1,48 @@
 """What a short application knows of a user, and the times at which users are to wake. Pure; times are event time, in ms."""
 
-from collections.abc import Iterable, Iterator
-from heapq import heapify, heappop, heappush
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from heapq import heappop, heappush
+from typing import Any, Generic, TypeVar
 
 S = TypeVar("S")
 NEVER = 2**63
 
 
+class WrongAnswer(TypeError):
+    """A handler yielded or asked for what its application has not declared. A bug of its: the event is set aside in the end."""
+
+
 class Alarms:
-    """The timers of all users in the order (time, user, name). Replaced ones stay until their time, then pass."""
+    """When to look at whose timer next: for each timer one entry at its time or before, for it may have been put off since."""
 
-    __slots__ = ("_heap", "_names", "due_at")
+    __slots__ = ("_heap", "_lateness", "_names", "due_at")
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    def __init__(self, names: Iterable[str], lateness: int) -> None:
         self._names = frozenset(names)
+        self._lateness = lateness
         self._heap: list[tuple[int, str, str]] = []
         self.due_at = NEVER
-        """No timer is due before."""
+        """No timer is due before the watermark has come here."""
 
     def set(self, at_ms: int, user_id: str, name: str) -> None:
         if name not in self._names:
-            raise TypeError(f"there is no timer {name!r}; the application's timers are {sorted(self._names)}")
-        if type(at_ms) is not int or not -NEVER < at_ms < NEVER:
-            raise TypeError(f"a timer takes a time as an int of milliseconds, not {at_ms!r}")
+            raise WrongAnswer(f"there is no timer {name!r}; the application's timers are {sorted(self._names)}")
         heappush(self._heap, (at_ms, user_id, name))
-        self.due_at = self._heap[0][0]
+        self.due_at = self._heap[0][0] + self._lateness
 
-    def reset(self, users: Iterable["User[S]"]) -> None:
-        """Take these users' timers in place of all."""
-        self._heap = [(at_ms, user.id, name) for user in users for name, at_ms in user.timers.items()]
-        heapify(self._heap)
-        self.due_at = self._heap[0][0] if self._heap else NEVER
-
-    def until(self, at_ms: int) -> Iterator[tuple[int, str, str]]:
-        """Take out, in order and each once, what is due by then; some of it may have been replaced or put off."""
-        last = None
-        while self._heap and self._heap[0][0] <= at_ms:
-            alarm = heappop(self._heap)
-            if alarm != last:
-                yield alarm
-            last = alarm
-        self.due_at = self._heap[0][0] if self._heap else NEVER
+    def due(self, users: Mapping[str, "User[Any]"], watermark: int) -> list[tuple[int, str, str]]:
+        """(time, user, name) of all timers that are due, in this order; it follows from the users' timers alone."""
+        heap, limit, found = self._heap, watermark - self._lateness, set()
+        while heap and heap[0][0] <= limit:
+            _, user_id, name = heappop(heap)
+            user = users.get(user_id)
+            if user is not None and (at_ms := user.timers.get(name)) is not None:
+                if at_ms > limit:
+                    heappush(heap, (at_ms, user_id, name))
+                else:
+                    found.add((at_ms, user_id, name))
+        self.due_at = heap[0][0] + self._lateness if heap else NEVER
+        return sorted(found)
 
 
 class User(Generic[S]):
@@ -52,7 +53,7 @@ class User(Generic[S]):
 
     __slots__ = ("_alarms", "_begin", "id", "seen", "state", "timers")
 
-    def __init__(self, id: str, begin: type[S], alarms: Alarms) -> None:
+    def __init__(self, id: str, begin: Callable[[], S], alarms: Alarms) -> None:
         self.id = id
         self.state: S = begin()
         self.timers: dict[str, int] = {}
@@ -67,7 +68,10 @@ class User(Generic[S]):
 
         A time that has passed already is due before the shard's next event.
         """
-        self._alarms.set(at_ms, self.id, name)
+        if type(at_ms) is not int or not -NEVER <= at_ms < NEVER:
+            raise WrongAnswer(f"a timer takes its time as an int of milliseconds, not {at_ms!r}")
+        if (before := self.timers.get(name)) is None or at_ms < before:
+            self._alarms.set(at_ms, self.id, name)
         self.timers[name] = at_ms
 
     def sleep(self, name: str) -> None:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 import msgspec
+import pyarrow as pa
 from botocore.exceptions import ClientError
 
 from clickstream.aws.boto_types import S3Client
@@ -81,18 +82,22 @@ class Compactor:
         """Merge, then delete what the merged files hold. Raises RetryLater."""
         self._delete(plan.useless)
         for merging in plan.merges:
-            self._merge(merging)
-            self._delete(merging.sources)
-            tell(merging)
+            if self._merge(merging):
+                self._delete(merging.sources)
+                tell(merging)
 
-    def _merge(self, merging: Merging) -> None:
+    def _merge(self, merging: Merging) -> bool:
+        """False when the sources have columns of one name and different types; they are left as they are."""
         bodies, expected = [], 0
         with translated("S3"):
             for name in merging.sources:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=name.key)
                 bodies.append(answer["Body"].read())
                 expected += int(answer["Metadata"][EVENTS])
-        merged, events = parquet.merge(bodies)
+        try:
+            merged, events = parquet.merge(bodies)
+        except pa.ArrowTypeError:
+            return False
         if events != expected:
             raise RetryLater(
                 f"{merging.target.key} would hold {events} events, its sources told of {expected}: left as they are"
@@ -110,6 +115,7 @@ class Compactor:
                 # another compactor came first, with the same chunks
                 if error_code(error) != "PreconditionFailed":
                     raise
+        return True
 
     def _delete(self, names: Sequence[Name]) -> None:
         for start in range(0, len(names), 1000):

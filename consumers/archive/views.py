@@ -13,11 +13,14 @@ from clickstream.consumers.archive.fold import SCATTERED
 from clickstream.consumers.archive.names import Name, covered, stored
 from clickstream.consumers.archive.needs import ARCHIVE
 from clickstream.errors import Missing, UserMistake
+from clickstream.events import EVENT_TYPES, Event
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
+
+    from clickstream.consumers.archive.columns import Columns, Own
 
 __all__ = ["Answer", "Archive"]
 
@@ -39,40 +42,47 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Archive:
-    """All archived events as the table ``events``. Raises Missing when there is no bucket, or the extra is not installed."""
+    """All archived events as the table ``events``, those of a type with own properties as ``own.TYPE`` as well.
 
-    def __init__(self, clients: Clients, settings: Settings) -> None:
+    Raises Missing when there is no bucket, or the extra is not installed.
+    """
+
+    def __init__(self, clients: Clients, settings: Settings, types: Sequence[type[Event]] = EVENT_TYPES) -> None:
         self._clients = clients
+        self._types = types
         self._s3 = clients.s3
         self._settings = settings
 
     def query(self, sql: str) -> Answer:
-        """Run one SQL statement in a database of its own that has only ``events``. Raises UserMistake when it is wrong."""
+        """Run one SQL statement in a database of its own that has only the archive. Raises UserMistake when it is wrong."""
         duckdb = _extra("duckdb")
         with duckdb.connect() as connection:
             files = self.files()
             connection.register("filed", self.dataset([name for name in files if name.hour != SCATTERED]))
             connection.register("scattered", self.dataset([name for name in files if name.hour == SCATTERED]))
             connection.execute(_EVENTS)
+            own = self._columns().own
+            connection.execute(";".join(["CREATE SCHEMA own", *(_view(name, each) for name, each in own.items())]))
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
                 result = connection.execute(sql)
                 return Answer([column[0] for column in result.description or ()], result.fetchall())
             except duckdb.Error as error:
-                raise UserMistake(str(error).splitlines()[0], hint="`DESCRIBE events` shows the columns") from error
+                tables = ", ".join(["events", *(f"own.{name}" for name in own)])
+                raise UserMistake(
+                    str(error).splitlines()[0], hint=f"`DESCRIBE events` shows the columns; there are {tables}"
+                ) from error
 
     def dataset(self, files: Sequence[Name] | None = None) -> Dataset:
-        """The events as an Arrow dataset: ``parquet.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
+        """The events as an Arrow dataset: ``columns.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
 
         Scattered events have the date and hour of their file there; SQL sees their own.
         """
         dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
         import pyarrow as pa
 
-        from clickstream.consumers.archive.parquet import SCHEMA
-
-        schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
+        schema = self._columns().schema.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
         bucket = ARCHIVE.of(self._settings)
         paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
@@ -86,6 +96,12 @@ class Archive:
             found = stored(self._s3, bucket)
         return sorted(found.keys() - covered(found))
 
+    def _columns(self) -> Columns:
+        _extra("pyarrow")
+        from clickstream.consumers.archive.columns import Columns
+
+        return Columns(self._types)
+
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = {"region": self._settings.region}
         endpoint = self._settings.endpoint("s3")
@@ -96,6 +112,18 @@ class Archive:
         if found is not None:
             connection |= dict(zip(("access_key", "secret_key", "session_token"), found, strict=True))
         return connection
+
+
+def _view(name: str, own: Own) -> str:
+    """The events of a type; its own properties before the last columns, so that none of these takes their names."""
+    columns = [_quoted(each) for each in own.shared if each != "type"] + [f"{_quoted(own.column)}.*"] * bool(own.kinds)
+    text = name.replace("'", "''")
+    selected = ", ".join([*columns, "ordinal", "date", "hour"])
+    return f"CREATE VIEW own.{_quoted(name)} AS SELECT {selected} FROM events WHERE type = '{text}'"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _extra(module: str) -> Any:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import put_to_visible
@@ -33,6 +34,9 @@ from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
 
+if TYPE_CHECKING:
+    from clickstream.consumers.dead_letters.letters import Received
+
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
 
@@ -61,7 +65,8 @@ class Explainer:
         ``user_id`` saves reading the shards where the user's events cannot be; ``within`` is searched instead of the time
         around the id's own. ``with_letters`` reads the dead-letter queue, which hides its letters from other readers meanwhile.
         """
-        letters = self._letters(event_id) if with_letters else None
+        received = self._letters(event_id) if with_letters else None
+        rejected = {(each.letter.application, each.letter.position) for each in received or () if each.letter.effect is None}
         limit = limit or Limit()
         decided = self._decision(event_id)
         decided_ms = decided.occurred_at if decided else None
@@ -84,7 +89,7 @@ class Explainer:
         return Life(
             event_id=event_id,
             made_at=made_at(event_id),
-            type=None if event is None else str(type(event).__struct_config__.tag),
+            type=None if event is None else event.type,
             user_id=user_id if event is None else event.user_id,
             session_id=None if event is None else event.session_id,
             occurred_at=decided_ms if event is None else event.occurred_at,
@@ -93,13 +98,17 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
-            letters=letters,
+            applications=[
+                self._processing(name, puts, event, {position for of, position in rejected if of == name})
+                for name in applications()
+                if puts
+            ],
+            letters=None if received is None else [*map(_letter, received)],
             order=placed_by(event, self._clients, self._settings),
         )
 
-    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
-        put = put_for(application, puts)
+    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, rejected: set[str]) -> Processing:
+        put = put_for(application, puts, rejected)
         if put is None:
             return Processing(application=application, state="not for it")
         effect = None
@@ -121,22 +130,16 @@ class Explainer:
             return Decisions(self._clients, self._settings).of(event_id)
         return None
 
-    def _letters(self, event_id: str) -> list[Letter]:
+    def _letters(self, event_id: str) -> "list[Received]":
         from clickstream.consumers.dead_letters.letters import reading
 
         with reading(self._clients, self._settings) as queue:
-            return [
-                Letter(
-                    letter=each.id,
-                    application=each.letter.application,
-                    position=each.letter.position,
-                    reason=each.letter.reason,
-                    path=each.letter.path,
-                    code_version=each.letter.code_version,
-                )
-                for each in queue.receive()
-                if each.letter.event_id == event_id
-            ]
+            return [each for each in queue.receive() if each.letter.event_id == event_id]
+
+
+def _letter(received: "Received") -> Letter:
+    names = ("application", "position", "reason", "path", "code_version")
+    return Letter(letter=received.id, **{name: getattr(received.letter, name) for name in names})
 
 
 def _trace_id(event: AnyEvent | None) -> str | None:

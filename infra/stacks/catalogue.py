@@ -13,8 +13,8 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.consumers.archive.columns import SCHEMA
 from clickstream.consumers.archive.needs import ARCHIVE
-from clickstream.consumers.archive.parquet import SCHEMA
 from clickstream.infra.stacks.stores import RESULTS
 from clickstream.settings import Settings
 
@@ -23,6 +23,7 @@ _HIVE = {
     "int16": "smallint",
     "int32": "int",
     "int64": "bigint",
+    "double": "double",
     "bool": "boolean",
     "timestamp[us]": "timestamp",
 }

@@ -15,7 +15,7 @@ from clickstream.infra.stages import Stage
 
 
 class WorkersStack(Stack):
-    """``services`` by application."""
+    """``services`` by application; ``webhooks``: the secret with their URLs, for those that need it."""
 
     def __init__(
         self,
@@ -26,20 +26,11 @@ class WorkersStack(Stack):
         stage: Stage,
         cluster: ecs.ICluster,
         key: kms.IKey,
+        webhooks: secretsmanager.ISecret | None,
     ) -> None:
         super().__init__(scope, name, env=env)
         release = CfnParameter(self, "Release", description="The images' tag: the commit they were built from")
-        needed = applications()
-        # made by hand before the first deployment: a worker does not start without its webhooks' URLs
-        urls = (
-            {
-                "CLICKSTREAM_WEBHOOKS": ecs.Secret.from_secrets_manager(
-                    secretsmanager.Secret.from_secret_name_v2(self, "Webhooks", f"{stage.settings.name}/webhooks")
-                )
-            }
-            if any(needs.webhooks for needs in needed.values())
-            else {}
-        )
+        urls = {} if webhooks is None else {"CLICKSTREAM_WEBHOOKS": ecs.Secret.from_secrets_manager(webhooks)}
         self.services = {
             application: Service(
                 self,
@@ -55,5 +46,5 @@ class WorkersStack(Stack):
                 key=key,
                 secrets=urls if needs.webhooks else None,
             )
-            for application, needs in needed.items()
+            for application, needs in applications().items()
         }

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from clickstream.aws import Clients
-from clickstream.consumers.archive.parquet import SCHEMA as ARCHIVE
+from clickstream.consumers.archive.columns import SCHEMA as ARCHIVE
 from clickstream.consumers.needs import applications
 from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
-from clickstream.infra.stacks.gateway import EVENT_FIELDS, EVENT_TYPES
+from clickstream.events import KNOWN
+from clickstream.infra.stacks.gateway import EVENT_FIELDS
 from clickstream.infra.stages import PRODUCTION
-from clickstream.schema import generate
+from clickstream.schemas.published import generate
 from clickstream.settings import Settings
 from tests.infra.deployment import ORDER, kinds
 from tests.infra.snapshots import SNAPSHOTS, text_of
@@ -114,7 +115,7 @@ def test_the_gateway_asks_for_what_every_event_must_have() -> None:
     definitions = generate()["$defs"]
     events = [each for each in definitions.values() if "type" in each["properties"]]
     types = {each["properties"]["type"]["enum"][0] for each in events}
-    assert set(EVENT_TYPES) == types
+    assert set(KNOWN) == types
     # an id may be left to the collector
     assert set(EVENT_FIELDS) == set.intersection(*(set(each["required"]) for each in events)) - {"event_id"}
 

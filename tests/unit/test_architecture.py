@@ -34,7 +34,7 @@ ARROWS: dict[str, set[str]] = {
 #: what may be imported of consumers from outside: the read models that an application publishes, and what it declares
 PUBLISHED = {"views", "needs"}
 #: and the archive's columns, for the catalogue
-MADE_BY_INFRA = {"consumers.archive.parquet.SCHEMA"}
+MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA"}
 #: benchmarks measure the insides of every part
 MEASURING = ROOT / "load" / "benchmarks"
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

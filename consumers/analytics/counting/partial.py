@@ -22,7 +22,7 @@ from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.tally import Tally, TallyState
 from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.windows import HOUR
-from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
+from clickstream.events import ADDED, AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
 
 #: Keys that are counted singly, per tally of a minute and of an hour.
 MINUTE_CAPACITY = 16_384
@@ -64,7 +64,9 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
     of_kind: defaultdict[type[Event], list[Any]] = defaultdict(list)
     for event in events:
         of_kind[type(event)].append(event)
-    kinds = {kind: len(found) for kind, found in of_kind.items()}
+    for kind, added in ADDED.items():
+        of_kind[kind] += of_kind.pop(added, [])
+    kinds = {kind: len(found) for kind, found in of_kind.items() if found}
     views, purchases = of_kind[ProductView], of_kind[Purchase]
     envelopes = Events.of(events).envelopes
     return Columns(

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, find
 from clickstream.consumers.runtime.worker.properties import (
     MOST_RECORDS,
     InitialPosition,
@@ -17,7 +17,7 @@ from clickstream.consumers.runtime.worker.properties import (
     parse,
     render,
 )
-from clickstream.errors import UserMistake
+from clickstream.errors import Missing, UserMistake
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
@@ -28,8 +28,19 @@ _WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 
 
+def _named(_context: click.Context, _parameter: click.Parameter, app: str) -> str:
+    try:
+        return find(app).name
+    except Missing as error:
+        raise click.BadParameter(f"{error}; {error.hint}") from error
+
+
 @click.command()
-@click.argument("app", type=click.Choice(sorted(applications())))
+@click.argument(
+    "app",
+    callback=_named,
+    shell_complete=lambda _context, _parameter, typed: [name for name in sorted(applications()) if name.startswith(typed)],
+)
 @click.option(
     "-w",
     "--worker",
@@ -83,7 +94,7 @@ def worker(
     forget: bool,
     print_properties: bool,
 ) -> int:
-    """One KCL worker of APP, until SIGTERM.
+    """One KCL worker of APP, an application's name or the path of a shop's own module, until SIGTERM.
 
     It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
     shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
@@ -92,6 +103,7 @@ def worker(
     Example:
       clickstream worker analytics
       clickstream worker analytics -w 2
+      clickstream worker my_shop.wishlist
     """
     from clickstream.aws import Clients
     from clickstream.consumers.runtime.state import streams

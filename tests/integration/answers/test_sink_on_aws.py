@@ -78,6 +78,7 @@ def told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 def test_a_crash_between_sending_and_the_mark_sends_nothing_twice(told: Settings) -> None:
     effects: list[Effect] = [Message(name, f"ann:{n}", b'{"n":%d}' % n) for name in MESSAGES for n in range(3)]
+    effects += [Message(name, "ann:0", b'{"n":"another body of a used identity"}') for name in MESSAGES]
     doomed = Clients(told)
     doomed.dynamodb.meta.events.register("before-call.dynamodb.UpdateItem", _dies)
     with pytest.raises(RetryLater):

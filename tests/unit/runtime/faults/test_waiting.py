@@ -15,11 +15,9 @@ from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
-from clickstream.records.position import Position
-from clickstream.records.routing import WHOLE_SPACE, Shard
-from tests.simulation.applications.counting import CountingApplication
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.fleet.shard_process import (
+from clickstream.load.simulation.applications.counting import CountingApplication
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import (
     Clock,
     Held,
     MemorySurroundings,
@@ -28,6 +26,8 @@ from tests.simulation.fleet.shard_process import (
     record,
     shard_loop,
 )
+from clickstream.records.position import Position
+from clickstream.records.routing import WHOLE_SPACE, Shard
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 DENIED = Forbidden("DynamoDB: AccessDeniedException", action="dynamodb:PutItem", resource="arn:decisions")
