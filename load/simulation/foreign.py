@@ -6,10 +6,10 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 from clickstream.application import Application
+from clickstream.consumers.needs import find
 from clickstream.errors import UserMistake
 from clickstream.load.simulation.aws.stores import Keys
 from clickstream.load.simulation.fleet.threads import InlineExecutor
@@ -42,20 +42,9 @@ class Foreign(NamedTuple):
 
 
 def load(module: str) -> Foreign:
-    """Raises UserMistake when the module, or what it should have, is not there."""
-    try:
-        declaration = import_module(f"{module}.needs" if find_spec(module) and find_spec(f"{module}.needs") else module)
-    except ModuleNotFoundError as missing:
-        if missing.name is None or not f"{module}.needs".startswith(missing.name):
-            raise
-        declaration = import_module(module) if missing.name == f"{module}.needs" else None
-    if declaration is not None:
-        needs: Needs | None = getattr(declaration, "NEEDS", None) or getattr(
-            getattr(declaration, "APPLICATION", None), "needs", None
-        )
-        if needs is not None:
-            return Foreign(import_module(needs.wiring).APPLICATION, needs)
-    raise UserMistake(f"{module} is no application", hint="a module with APPLICATION, and NEEDS beside it at full level")
+    """By the path of its module, or by its name. Raises UserMistake."""
+    needs = find(module)
+    return Foreign(import_module(needs.wiring).APPLICATION, needs)
 
 
 @contextmanager
