@@ -1,4 +1,4 @@
-"""A sixth application, in the current folder and with no edit elsewhere: run by `up --with`, on Pipeline, and told by `explain`."""
+"""A sixth application, in the current folder and with no edit elsewhere: run by `up --with`, on Pipeline, explained."""
 
 from __future__ import annotations
 
