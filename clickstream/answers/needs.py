@@ -67,7 +67,7 @@ def needs_of(application: Application, module: str) -> Needs:
         queues=queues,
         webhooks=tuple(each.name for each in messages if each.to == "webhook"),
         worker=Access(tuple(seen), tuple(each.may("ListBucket", _LATER) for each in buckets)),
-        serving=Access(tuple(table.may("Query") for table in tables)),
+        serving=Access((*(table.may("Query") for table in tables), *(table.may("GetItem") for table in outboxes))),
         alarms=tuple(
             _undelivered(name, each.name, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "-dead")
             if each.to == "sqs"
