@@ -18,7 +18,7 @@ from tests.browser.conftest import Site
 from tests.browser.watching import Watch
 from tests.unit.serving import stores, wishes
 from tests.unit.serving.shop import HALVES, Shop
-from tests.unit.serving.wishes import EVER, THIS_HOUR, WISHES, WISHLIST
+from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +67,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.fixture
 def application() -> Application:
-    return WISHLIST
+    return APPLICATION
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from clickstream.aws import Clients
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 from tests.unit.serving import stores, wishes
-from tests.unit.serving.wishes import EVER, THIS_HOUR, WISHES, WISHLIST
+from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
 BEFORE = THIS_HOUR - HOUR
 
@@ -33,7 +33,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.fixture
 def answers(clients: Clients) -> Answers:
-    return Answers(clients, Settings(), {"wishlist": WISHLIST})
+    return Answers(clients, Settings(), {"wishlist": APPLICATION})
 
 
 def wished(clients: Clients, start_ms: int, key: str, times: int, shard: int = 0, late: int = 0) -> None:

@@ -14,14 +14,12 @@ from clickstream.answers import HOUR
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
 from clickstream.cli import main
-from clickstream.serving import query
+from clickstream.consumers.needs import short_applications
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
 from tests.unit.serving import stores, wishes
 from tests.unit.serving.shop import NOW, Shop
-from tests.unit.serving.wishes import THIS_HOUR, WISHES, WISHLIST
-
-DECLARED = {"wishlist": WISHLIST}
+from tests.unit.serving.wishes import THIS_HOUR, WISHES
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         monkeypatch.setenv(variable, "test")
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "CLICKSTREAM_NAME"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(query, "short_applications", lambda: DECLARED)
+    monkeypatch.setenv("CLICKSTREAM_APPLICATIONS", wishes.__name__)
     with mock_aws():
         clients, settings = Clients(Settings()), Settings()
         stores.create(clients, settings)
@@ -39,7 +37,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         wishes.row(clients, settings, WISHES, THIS_HOUR, "=p1", wishes=[1, 1], wishers=["ann"], tags=["red", "red", "blue"])
         wishes.row(clients, settings, WISHES, THIS_HOUR - HOUR, "p2", wishes=[1])
         wishes.row(clients, settings, WISHES, THIS_HOUR - 24 * HOUR, "long ago", wishes=[1])
-        yield Answers(clients, settings, DECLARED)
+        yield Answers(clients, settings, short_applications())
 
 
 @pytest.fixture
