@@ -79,6 +79,8 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 os.killpg(self._shell.pid, signal.SIGKILL)
                 self._shell.wait()
+        if self._shell.stdout is not None:
+            self._shell.stdout.close()
 
 
 @pytest.fixture(scope="module")
