@@ -83,7 +83,7 @@ def ordered(answers: Iterable[Answer], cell: str) -> list[Answer]:
 
 
 class Answers:
-    """Asks for the rows of these applications, by name. Raises RetryLater, Missing, and UserMistake for what is not declared."""
+    """The rows of these applications, by name. Raises RetryLater, Missing, and UserMistake for what is not declared."""
 
     def __init__(self, clients: Clients, settings: Settings, applications: Mapping[str, Application]) -> None:
         self._dynamodb = clients.dynamodb
@@ -94,7 +94,7 @@ class Answers:
     def table(self, application: str, name: str) -> Table:
         if application not in self.applications:
             raise _unknown(f"application {application}", self.applications)
-        tables = {each.name: each for each in self.applications[application].answers if isinstance(each, Table)}
+        tables = self.applications[application].tables
         if name not in tables:
             raise _unknown(f"table {name} in {application}", tables)
         return tables[name]

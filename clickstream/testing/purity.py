@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 #: Python's audit events of what acts on the world.
@@ -98,11 +98,11 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 def _importing() -> bool:
     """A module that is needed for the first time may be read."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]  # None ends it
+        frame = frame.f_back
     return False
 
 

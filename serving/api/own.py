@@ -1,4 +1,4 @@
-"""``GET /v1/own/…``: the answers of a shop's own applications, for the API, the page Own answers and ``clickstream query own``."""
+"""``GET /v1/own/…``: the answers of a shop's own applications, for API, page and ``clickstream query own``."""
 
 from typing import Annotated, Any
 
@@ -25,9 +25,7 @@ class OwnRow(msgspec.Struct, frozen=True, kw_only=True):
     key: str
     values: Annotated[
         dict[str, Any],
-        Meta(
-            description="by cell: a number or null; {quantile: number}; or [{key, count, most}], where the truth is from count to most"
-        ),
+        Meta(description="by cell: a number or null, {quantile: number}, or [{key, count, most}]"),
     ]
 
 

@@ -51,8 +51,7 @@ class Own:
         self._answers = answers
 
     def read(self, seen: Reading) -> Draw:
-        declared = self._answers.applications.items()
-        tables = [self._table(name, each, seen) for name, one in declared for each in one.answers if isinstance(each, Table)]
+        tables = [self._table(name, t, seen) for name, one in self._answers.applications.items() for t in one.tables.values()]
         return lambda head: Shown(head, tables)
 
     def _table(self, application: str, table: Table, seen: Reading) -> OwnTable:

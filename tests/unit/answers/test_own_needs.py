@@ -26,7 +26,11 @@ def test_no_more_is_needed_than_is_declared() -> None:
 
 @pytest.mark.parametrize(
     "answers",
-    [(Table("outbox"), Messages("told")), (Messages("told"), Messages("told", to="sns")), (Table("a"), Table("a"))],
+    [
+        (Table("outbox"), Messages("told")),
+        (Messages("told"), Messages("told", to="sns")),
+        (Messages("told-dead"), Messages("told")),
+    ],
 )
 def test_two_answers_in_one_store_are_refused(answers: tuple[Table | Messages | Files, ...]) -> None:
     with pytest.raises(UserMistake, match="two answers"):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from clickstream.answers import HOUR, Quantiles, Table
+from clickstream.answers import HOUR, Count, Quantiles, Table
 from clickstream.answers.reading import MOST_WINDOWS, Answer, Answers, windows
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
@@ -136,7 +136,7 @@ def test_complete_to_is_its_own_shards(clients: Clients, answers: Answers) -> No
 
 
 def test_windows_begin_where_their_length_says() -> None:
-    table = Table("x", per=5 * 60_000)
+    table = Table("x", per=5 * 60_000, n=Count())
     assert list(windows(table, 299_999, 600_001)) == [600_000, 300_000, 0]
     assert list(windows(table, 300_000, 600_000)) == [300_000]
     assert list(windows(table, 300_000, 300_000)) == []

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from clickstream.answers.needs import answers_table, outbox
 
 from clickstream import platform
 from clickstream.answers import HOUR, Application, Count, Distinct, Max, Messages, Table, Top
+from clickstream.answers.needs import answers_table, outbox
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import AttributeValueTypeDef
 from clickstream.settings import Settings
