@@ -77,7 +77,7 @@ bench: bytecode
 	@$(RUN)/python -m clickstream.load.benchmarks $(if $(QUICK),--quick)
 
 simulate: bytecode
-	@$(RUN)/python -m tests.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
+	@$(RUN)/python -m clickstream.load.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
 
 # the AWS stacks of every stage, without credentials; see docs/how-to/deploy.md
 synth: .venv/infra

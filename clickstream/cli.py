@@ -23,13 +23,18 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
+    "new": ("clickstream.new.commands:new", "The beginning of an application of your own, as a repository that runs."),
     "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
     "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
     "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
-    "schema": ("clickstream.schema:schema", "Print or check the events' JSON Schemas."),
+    "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
     "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
     "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
+    "simulate": (
+        "clickstream.load.simulation.command:simulate",
+        "An application in thousands of simulated fleets, under faults.",
+    ),
     "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
     "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
     "worker": ("clickstream.consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
@@ -79,6 +84,7 @@ def cli(debug: bool) -> None:
     Environment:
       AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
       CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
+      CLICKSTREAM_APPLICATIONS   modules with applications of your own, separated by commas
       CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
       CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
       NO_COLOR                any value: no colours

@@ -1,147 +1,63 @@
-"""What a visitor does, as typed events; the JSON on the wire is exactly these fields.
+"""Events on the wire: decoding, the slow path that tells what is wrong, and what no type can say.
 
-An event is one JSON object with a ``type``. Unknown fields are ignored, so a newer producer may talk to an older consumer; a
-new field must have a default, so an older producer may talk to a newer consumer; a change that a default cannot express
-raises the schema version and adds a step to ``clickstream.upcasting``. Money is integer minor units with an ISO 4217 currency;
-times are integer milliseconds since the epoch, UTC.
+Unknown fields are ignored, so a newer producer may talk to an older consumer; a new field must have a default, so an older
+producer may talk to a newer consumer; a change that a default cannot express raises the schema version and adds a step to
+``clickstream.upcasting``. What a shop declares is read once, when this module is imported; the types stand in ``envelope``.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from itertools import islice
-from typing import Annotated, Any, Literal, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UnsetType
 
 from clickstream import upcasting
-from clickstream.errors import InvalidEvent, Rejected, Undecodable
+from clickstream.envelope import *  # noqa: F403  # whatever makes an event is also had from here
+from clickstream.envelope import (
+    BUILT_IN,
+    EARLIEST_MS,
+    MAX_AHEAD_MS,
+    MOST_EVENT_BYTES,
+    MOST_KEY_BYTES,
+    SCHEMA_VERSION,
+    AddToCart,
+    Context,
+    Event,
+    Key,
+    Login,
+    PageView,
+    ProductView,
+    Purchase,
+    RemoveFromCart,
+    Search,
+)
+from clickstream.errors import InvalidEvent, Rejected, Undecodable, UserMistake
+from clickstream.schemas import declared
 
-SCHEMA_VERSION = upcasting.LATEST
-
-#: No id may hold a control character: ids are joined into keys, and stand in the subjects of messages.
-KEY_PATTERN = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 _CONTROL = re.compile(r"[\u0000-\u001f\u007f-\u009f]")
-#: A sort key of DynamoDB has 1,024 bytes, and what stands around an id in it needs some of them.
-MOST_KEY_BYTES = 512
-#: A Kinesis partition key has 1 to 256 characters, and ``user_id`` is the partition key. The decoder, at full speed,
-#: checks neither the bytes nor the characters: ``faults`` does.
-Key = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=256,
-        description=f"At most {MOST_KEY_BYTES} bytes of UTF-8, without control characters.",
-        extra_json_schema={"pattern": KEY_PATTERN},
-    ),
-]
-Name = Annotated[str, Meta(max_length=256)]
-Text = Annotated[str, Meta(max_length=2048)]
-#: Integer minor units (cents). The bound keeps sums far inside 64 bits.
-Money = Annotated[int, Meta(ge=0, le=10**12)]
-#: The length as well, since ``$`` also matches before a final newline.
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", max_length=3)]
-Quantity = Annotated[int, Meta(ge=1, le=10_000)]
-#: The year 2000; what lies before it was seconds, or a clock that had never been set.
-EARLIEST_MS = 946_684_800_000
-#: A clock this far ahead of the arrival is believed; beyond it the event would move the watermark past its own time.
-MAX_AHEAD_MS = 5 * 60_000
-#: Milliseconds since the epoch; the upper bound is the year 2100.
-Millis = Annotated[
-    int,
-    Meta(
-        ge=EARLIEST_MS,
-        le=4_102_444_800_000,
-        description=f"Milliseconds since the epoch, at most {MAX_AHEAD_MS // 60_000} minutes after the event's arrival.",
-    ),
-]
-#: An event as ``encode`` writes it. SNS and SQS take 256 KiB and DynamoDB 400 KB of the effect in which an event may stand
-#: whole, as JSON within JSON.
-MOST_EVENT_BYTES = 100_000
-Version = Annotated[int, Meta(ge=1, le=SCHEMA_VERSION)]
+
+DECLARED = declared.load()
+"""Type → what the shop declares of it."""
+ADDED: dict[type[Event], type[Event]] = {each.replaces: each.kind for each in DECLARED.values() if each.replaces is not None}
+"""One of the seven → its subclass with the properties that the shop has added; events are decoded as that."""
+OWN_TYPES: tuple[type[Event], ...] = tuple(each.kind for each in DECLARED.values() if each.replaces is None)
+EVENT_TYPES: tuple[type[Event], ...] = (*(ADDED.get(kind, kind) for kind in BUILT_IN), *OWN_TYPES)
+KNOWN = tuple(str(kind.__struct_config__.tag) for kind in EVENT_TYPES)
+"""What ``type`` may say."""
+if TYPE_CHECKING:
+    AnyEvent = PageView | ProductView | Search | AddToCart | RemoveFromCart | Purchase | Login
+else:
+    AnyEvent = Union[EVENT_TYPES]  # noqa: UP007  # of a tuple
+_Value = TypeVar("_Value")
 
 
-#: What a visitor holds in the hand; a closed list, so that nothing personal fits in.
-DeviceKind = Literal["phone", "tablet", "desktop", "bot", "other"]
-
-
-class Context(msgspec.Struct, frozen=True, gc=False):
-    """Where an event came from; ``ip`` and ``device`` are keyed hashes, never the thing itself."""
-
-    ip: Name = ""
-    device: Name = ""
-    country: Annotated[str, Meta(max_length=2)] = ""
-    referrer: Text = ""
-    device_kind: DeviceKind | UnsetType = UNSET
-    traceparent: Name | UnsetType = UNSET
-    """W3C trace context of the span that put a sampled event: Kinesis has no headers. See docs/reference/telemetry.md."""
-
-
-NO_CONTEXT = Context()
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="type"):
-    """The envelope that every event has."""
-
-    event_id: Key
-    user_id: Key
-    session_id: Key
-    occurred_at: Millis
-    schema_version: Version = SCHEMA_VERSION
-    context: Context = NO_CONTEXT
-    redriven_for: Name | UnsetType = UNSET
-    """The application that had rejected this event and gets it again (``clickstream dlq redrive``); the others pass it over."""
-
-
-class PageView(Event, frozen=True, kw_only=True, gc=False, tag="page_view"):
-    url: Text = ""
-
-
-class ProductView(Event, frozen=True, kw_only=True, gc=False, tag="product_view"):
-    product_id: Key
-    category: Name = ""
-
-
-class Search(Event, frozen=True, kw_only=True, gc=False, tag="search"):
-    query: Text
-
-
-class AddToCart(Event, frozen=True, kw_only=True, gc=False, tag="add_to_cart"):
-    product_id: Key
-    category: Name = ""
-    quantity: Quantity = 1
-
-
-class RemoveFromCart(Event, frozen=True, kw_only=True, gc=False, tag="remove_from_cart"):
-    product_id: Key
-    category: Name = ""
-    quantity: Quantity = 1
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One line of an order; ``price`` is per piece, in the order's currency."""
-
-    product_id: Key
-    category: Name = ""
-    quantity: Quantity = 1
-    price: Money = 0
-
-
-class Purchase(Event, frozen=True, kw_only=True, gc=False, tag="purchase"):
-    order_id: Key
-    items: Annotated[tuple[Item, ...], Meta(min_length=1, max_length=500)]
-    amount: Money
-    currency: Currency
-    payment_fingerprint: Name = ""
-
-
-class Login(Event, frozen=True, kw_only=True, gc=False, tag="login"):
-    success: bool = True
-
-
-AnyEvent = PageView | ProductView | Search | AddToCart | RemoveFromCart | Purchase | Login
-EVENT_TYPES: tuple[type[Event], ...] = (PageView, ProductView, Search, AddToCart, RemoveFromCart, Purchase, Login)
+def as_decoded(of_types: Mapping[type[Event], _Value]) -> dict[type[Event], _Value]:
+    """A table by type, with the subclasses that stand for the seven where a shop has added properties."""
+    return {**of_types, **{added: of_types[kind] for kind, added in ADDED.items() if kind in of_types}}
 
 
 class Envelopes(NamedTuple):
@@ -169,7 +85,10 @@ class Events(list[AnyEvent]):
         return Envelopes(*islice(zip(*map(msgspec.structs.astuple, self), strict=False), len(Envelopes._fields)))
 
 
-_decoder = msgspec.json.Decoder(AnyEvent)
+try:
+    _decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(AnyEvent)
+except TypeError as error:  # a struct of a package that msgspec cannot tell from the others, or not decode
+    raise UserMistake(f"the declared events cannot be decoded: {error}", hint="clickstream schema check") from error
 _encoder = msgspec.json.Encoder()
 
 encode: Callable[[Event], bytes] = _encoder.encode
@@ -244,12 +163,22 @@ def from_builtins(fields: Any) -> AnyEvent:
     if not isinstance(fields, dict):
         raise InvalidEvent("an event is a JSON object")
     try:
-        event: AnyEvent = msgspec.convert(upcasting.to_latest(fields), AnyEvent)
+        event: AnyEvent = msgspec.convert(to_latest(fields), AnyEvent)
     except msgspec.ValidationError as error:
         reason, path = split_path(str(error))
+        if path == "$.type" and reason == _UNKNOWN:
+            reason = f"{_UNKNOWN}: {', '.join(KNOWN)}"
         raise InvalidEvent(reason, path) from error
     _check(event, measure=True)
     return event
+
+
+def to_latest(fields: dict[str, Any]) -> dict[str, Any]:
+    """An event of any version in the latest, of the platform's schema and of its own type's; raises InvalidEvent."""
+    fields = upcasting.to_latest(fields)
+    name = fields.get("type")
+    own = DECLARED.get(name) if isinstance(name, str) else None
+    return fields if own is None else own.to_latest(fields)
 
 
 def admit(event: AnyEvent, partition_key: str, arrived_ms: int) -> None:
@@ -277,6 +206,11 @@ def _check(event: AnyEvent, *, measure: bool) -> None:
 
 
 def _keys(event: AnyEvent) -> str:
+    if (own := _OWN_IDS.get(type(event))) is not None:
+        keys = "".join(own.at_the_top(event))
+        for name in own.within:
+            keys += "".join([text for _, text, is_id in _texts(getattr(event, name), name, name in own.all) if is_id])
+        return keys
     keys = f"{event.event_id}{event.user_id}{event.session_id}"
     if isinstance(event, Purchase):
         return f"{keys}{event.order_id}{''.join([item.product_id for item in event.items])}"
@@ -291,14 +225,10 @@ def size_of(event: Event) -> int:
         return 0
 
 
-_PARTS: tuple[type[msgspec.Struct], ...] = (*EVENT_TYPES, Item)
-_KEY_FIELDS = frozenset(field.name for part in _PARTS for field in msgspec.structs.fields(part) if field.type == Key)
-
-
 def faults(event: AnyEvent) -> Iterator[tuple[str, str]]:
     """(reason, path) of everything in an event of the right types that some reader or store would never take."""
-    for path, text in _texts(event, "$"):
-        for reason in key_faults(text) if path.rpartition(".")[2] in _KEY_FIELDS else _text_faults(text):
+    for path, text, is_id in _texts(event, "$"):
+        for reason in key_faults(text) if is_id else _text_faults(text):
             yield reason, path
     if (size := size_of(event)) > MOST_EVENT_BYTES:
         yield f"an event of {size:,} bytes; the most is {MOST_EVENT_BYTES:,}", "$"
@@ -320,23 +250,68 @@ def _text_faults(text: str) -> Iterator[str]:
         yield "a lone surrogate, which is no character"
 
 
-def _texts(value: object, path: str) -> Iterator[tuple[str, str]]:
+def _texts(value: object, path: str, is_id: bool = False) -> Iterator[tuple[str, str, bool]]:
+    """(path, text, whether it is an id) of every text in a value."""
     if isinstance(value, str):
-        yield path, value
-    elif isinstance(value, tuple):
+        yield path, value, is_id
+    elif isinstance(value, tuple | list):
         for number, part in enumerate(value):
-            yield from _texts(part, f"{path}[{number}]")
+            yield from _texts(part, f"{path}[{number}]", is_id)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield from _texts(key, f"{path}[...]")
+            yield from _texts(part, f"{path}[...]", is_id)
     elif isinstance(value, msgspec.Struct):
+        ids = _ids(type(value))
         for name in value.__struct_fields__:
-            yield from _texts(getattr(value, name), f"{path}.{name}")
+            yield from _texts(getattr(value, name), f"{path}.{name}", name in ids)
+
+
+@cache
+def _ids(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """The fields that are ids, or hold some."""
+    return frozenset(field.name for field in msgspec.structs.fields(kind) if _is_id(field.type))
+
+
+def _is_id(kind: Any) -> bool:
+    # what a map's values are called is no id
+    return kind == Key or any(map(_is_id, get_args(kind)[get_origin(kind) is dict :]))
+
+
+def _is_struct(kind: Any) -> bool:
+    return (isinstance(kind, type) and issubclass(kind, msgspec.Struct)) or any(map(_is_struct, get_args(kind)))
+
+
+class _Ids(NamedTuple):
+    """Where a declared type has its ids: looked up once, since text beyond ASCII is the rule in some languages."""
+
+    all: frozenset[str]
+    at_the_top: Callable[[Event], tuple[str, ...]]
+    within: tuple[str, ...]
+    """Fields that may hold none, or several."""
+
+    @classmethod
+    def of(cls, kind: type[Event]) -> "_Ids":
+        fields = {field.name: field.type for field in msgspec.structs.fields(kind)}
+        ids = _ids(kind)
+        top = [name for name, each in fields.items() if each == Key]
+        inner = [name for name in fields if name not in (*top, "context") and (name in ids or _is_struct(fields[name]))]
+        return cls(ids, attrgetter(*top), tuple(inner))
+
+
+_OWN_IDS = {each.kind: _Ids.of(each.kind) for each in DECLARED.values()}
+
+
+_UNKNOWN = "not one of the values that are known here"
 
 
 def split_path(message: str) -> tuple[str, str]:
     """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without the input that it may quote."""
     reason, separator, path = message.rpartition(" - at `")
-    reason, path = (reason, path.removesuffix("`")) if separator else (message, "$")
+    # of a map's key it says "`key` in `$.place`"
+    reason, path = (reason, path.removesuffix("`").rpartition("`")[2]) if separator else (message, "$")
     if reason.startswith(("Invalid value ", "Invalid enum value ")):
-        reason = "not one of the values that are known here"
+        reason = _UNKNOWN
     elif reason.endswith(f">= {EARLIEST_MS}"):
         reason = "before the year 2000: is it in milliseconds?"
     return reason, path

@@ -4,16 +4,31 @@ Everything else is derived from them (``consumers.needs`` finds them): resource 
 alarms, ``clickstream up``, ``explain`` and ``load verify``.
 """
 
+import re
 from importlib.resources.abc import Traversable
 from typing import ClassVar, Literal
 
 import msgspec
 
 from clickstream.aws.boto_types import CreateTableInputTypeDef, KeySchemaElementTypeDef
+from clickstream.errors import UserMistake
 from clickstream.settings import Settings
+
+__all__ = ["Access", "Alarm", "Bucket", "Grant", "Needs", "Queue", "Resource", "Table", "Topic"]
 
 #: Stands for the deployment's name.
 DEPLOYMENT = "{name}"
+#: Fits tables, buckets, queues and roles behind the deployment's name, and is not that of another program.
+_APPLICATION = re.compile(
+    r"(?!(autoscaler|aws|collect|collector|generator|serve|serving)\Z)(?=.{1,32}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+)
+
+
+def check_name(application: str) -> None:
+    """Raises UserMistake for what cannot be an application's name."""
+    if not _APPLICATION.fullmatch(application):
+        hint = "at most 32 lower-case letters, digits and single dashes, a letter first; not that of a program"
+        raise UserMistake(f"{application!r} cannot name an application and its tables", hint=hint)
 
 
 class Grant(msgspec.Struct, frozen=True):
@@ -198,8 +213,12 @@ class Needs(msgspec.Struct, frozen=True, kw_only=True):
     serving: Access = Access()
     functions: tuple[Function, ...] = ()
     state_machine: StateMachine | None = None
+    webhooks: tuple[str, ...] = ()
+    """Names of those whose URLs its worker finds in the settings."""
     alarms: tuple[Alarm, ...] = ()
     """Beyond those of every worker, table and stream."""
+    own: bool = False
+    """Whether it is a short one (``clickstream.answers``), whose answers are read by their declaration."""
     starts_with_up: bool = True
     """False: `clickstream up` starts it only when it is named."""
     rank: int = 1

@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Service name in lower case (``kinesis``, ``dynamodb``, ``s3`` …) to its ``AWS_ENDPOINT_URL_<SERVICE>``."""
     datasets: Path = Path("../shared/data")
     """Real data for tests and evaluation (``CLICKSTREAM_DATASETS``)."""
+    events: Path | None = None
+    """A folder of JSON Schemas of a shop's own events (``CLICKSTREAM_EVENTS``); see docs/reference/own-events.md."""
     local_dir: Path = Path(".local")
     """Where the embedded AWS keeps its environment, logs and state (``CLICKSTREAM_LOCAL_DIR``)."""
     log_level: str = "WARNING"
@@ -56,6 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The token to log in to the dashboard with (``CLICKSTREAM_DASHBOARD_TOKEN``)."""
     collector_keys: str = '{"keys": []}'
     """``COLLECTOR_KEYS``: the content of the collector's file of clients' keys, which open recommendations too."""
+    webhooks: str = "{}"
+    """Where messages to webhooks go, a JSON object of names and URLs (``CLICKSTREAM_WEBHOOKS``); see :meth:`webhook`."""
     java_home: Path | None = None
     """``JAVA_HOME``: the Java runtime that KCL shall run on, before the one on the PATH."""
     records: RecordFormat = "zstd"
@@ -79,15 +83,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """The KCL application's name, which is also its lease table's."""
         return f"{self.name}-{app}"
 
+    def webhook(self, name: str) -> str:
+        """The URL of a webhook; raises UserMistake, which does not tell URLs, since they may be secret."""
+        try:
+            urls = msgspec.json.decode(self.webhooks, type=dict[str, str])
+        except msgspec.MsgspecError as error:
+            raise UserMistake("CLICKSTREAM_WEBHOOKS is no JSON object of URLs", hint=_WEBHOOKS.format(name)) from error
+        if not _is_url(url := urls.get(name, "")) or not re.fullmatch("[!-~]+", url):
+            raise UserMistake(f"CLICKSTREAM_WEBHOOKS has no URL for {name}", hint=_WEBHOOKS.format(name))
+        return url
+
     def endpoint(self, service: str) -> str | None:
         """The endpoint URL of a service (``kinesis``, ``dynamodb`` …), or None for AWS itself."""
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
-def application_packages(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """Packages with applications of others: ``CLICKSTREAM_APPLICATIONS``, separated by commas."""
-    env = os.environ if environ is None else environ
-    return tuple(filter(None, map(str.strip, env.get("CLICKSTREAM_APPLICATIONS", "").split(","))))
+def application_modules() -> tuple[str, ...]:
+    """Modules with applications of others: ``CLICKSTREAM_APPLICATIONS``, separated by commas."""
+    return tuple(filter(None, map(str.strip, os.environ.get("CLICKSTREAM_APPLICATIONS", "").split(","))))
+
+
+def name_application(module: str) -> None:
+    """Name one more of them, to this process and to those that it starts."""
+    os.environ["CLICKSTREAM_APPLICATIONS"] = ",".join((*application_modules(), module))
+
+
+def events_folder(environ: Mapping[str, str] | None = None) -> Path | None:
+    """``CLICKSTREAM_EVENTS`` alone: the events are read before any program has its settings."""
+    folder = (os.environ if environ is None else environ).get("CLICKSTREAM_EVENTS")
+    return Path(folder) if folder else None
 
 
 #: Field → the variable that sets it; ``endpoint_urls`` and ``credentials`` have no one-line text form.
@@ -119,6 +143,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
             if variable.startswith(_ENDPOINT_OF)
         },
         "java_home": env.get("JAVA_HOME") or None,
+        "events": events_folder(env),
     }
     try:
         settings = msgspec.convert(
@@ -145,6 +170,7 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+_WEBHOOKS = 'like {{"{}": "https://shop.example/told"}}'
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _REGION = re.compile(r"[a-zA-Z0-9-]{1,63}")
 

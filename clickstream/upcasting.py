@@ -48,6 +48,10 @@ def _minor_units(text: object, currency: object, path: str) -> int:
     return int(amount)
 
 
+#: What has a product; version 1 had no types but the seven, and what a shop declares may call anything ``sku``.
+_WITH_SKU = ("product_view", "add_to_cart", "remove_from_cart")
+
+
 def _with_product_id(fields: Fields) -> Fields:
     if "sku" not in fields:
         return fields
@@ -56,9 +60,9 @@ def _with_product_id(fields: Fields) -> Fields:
 
 
 def _from_1(fields: Fields) -> Fields:
-    fields = _with_product_id(fields)
-    if fields.get("type") != "purchase":
-        return fields
+    kind = fields.get("type")
+    if kind != "purchase":
+        return _with_product_id(fields) if kind in _WITH_SKU else fields
     currency = fields.get("currency")
     changed: Fields = {}
     if "amount" in fields:

@@ -1,22 +1,38 @@
-"""Which applications there are: the packages of ``consumers`` with a module ``needs``, and ``CLICKSTREAM_APPLICATIONS``."""
+"""Which applications there are: the packages of ``consumers`` with a module ``needs``, and the modules that a shop names.
 
+A shop names its modules in ``CLICKSTREAM_APPLICATIONS``, or as entry points of the group ``clickstream.applications``. A module
+M declares its application as ``M.needs:NEEDS``, ``M:NEEDS`` or ``M:APPLICATION.needs``: the first that is there.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
 from importlib.util import find_spec
+from pathlib import Path
 from pkgutil import iter_modules
+from typing import TYPE_CHECKING
 
-from clickstream import consumers
-from clickstream.errors import UserMistake
-from clickstream.needs import Needs, Table
-from clickstream.settings import application_packages
+import clickstream
+from clickstream import consumers, platform
+from clickstream.errors import Missing, UserMistake
+from clickstream.needs import Needs, Resource, Table, check_name
+from clickstream.settings import application_modules, name_application
+
+if TYPE_CHECKING:
+    from clickstream.answers.declared import Application
 
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 
 def applications() -> dict[str, Needs]:
-    """What each application needs, by name. Raises UserMistake for a package that is none."""
-    return _found(application_packages())
+    """What each application needs, by name. Raises UserMistake for a module that declares none."""
+    return _found((*application_modules(), *_installed()))
 
 
 def declared() -> list[Needs]:
@@ -24,12 +40,46 @@ def declared() -> list[Needs]:
     return sorted(applications().values(), key=lambda needs: not needs.starts_with_up)
 
 
+def short_applications() -> dict[str, Application]:
+    """The declarations of those that are declared by their answers, by name."""
+    return {name: import_module(needs.wiring).APPLICATION for name, needs in applications().items() if needs.own}
+
+
+@cache
+def built_in() -> dict[str, Needs]:
+    """Ours alone."""
+    here = [f"{consumers.__name__}.{each.name}" for each in iter_modules(consumers.__path__) if each.ispkg]
+    found: list[Needs] = [import_module(f"{package}.needs").NEEDS for package in here if find_spec(f"{package}.needs")]
+    return {needs.name: needs for needs in found}
+
+
+def known(name: str) -> Needs | None:
+    """The application of this name. For one of ours nothing of a shop's is imported: its bugs do not stop our workers."""
+    return built_in().get(name) or applications().get(name)
+
+
+def find(application: str) -> Needs:
+    """By its name, or by its module's path: then it is named to the processes that this one starts, too.
+
+    Raises Missing when there is neither, UserMistake for a module that is there and declares no application.
+    """
+    if (needs := known(application)) is not None:
+        return needs
+    try:
+        needs = _declaration(application)
+    except Missing as error:
+        hint = f"{', '.join(sorted(applications()))}, or the path of a module that declares one"
+        raise Missing(f"{application!r} is not an application: {error}", hint=hint) from error
+    name_application(application)
+    return applications()[needs.name]
+
+
 def lease_tables(application: str) -> tuple[Table, Table, Table]:
     """KCL 3's tables of an application: leases, coordination, the workers' metrics.
 
     Given the name under which KCL knows the application, the suffixes are the tables' whole names.
     """
-    title = application.capitalize()
+    title = "".join(part.capitalize() for part in application.split("-"))
     return (
         Table(application, f"{title}Leases", key="leaseKey", index=(OWNER_INDEX, "leaseOwner", "leaseKey")),
         Table(f"{application}-CoordinatorState", f"{title}Coordinator", key="key"),
@@ -38,22 +88,62 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
 
 @cache
-def _found(elsewhere: tuple[str, ...]) -> dict[str, Needs]:
-    here = [f"{consumers.__name__}.{each.name}" for each in iter_modules(consumers.__path__) if each.ispkg]
-    found = [_needs(package) for package in here if find_spec(f"{package}.needs")]
-    for package in elsewhere:
-        try:
-            found.append(_needs(package))
-        except ImportError as error:
+def _installed() -> list[str]:
+    return [each.module for each in entry_points(group="clickstream.applications")]
+
+
+@cache
+def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
+    found = dict(built_in())
+    taken = _names((*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)).union(*map(_resources, found.values()))
+    for module in dict.fromkeys(modules):
+        needs = _declaration(module)
+        if needs.name in found:
+            raise UserMistake(f"{module}: there is an application {needs.name} already", hint="give it another name")
+        if both := taken & _resources(needs):
             raise UserMistake(
-                f"CLICKSTREAM_APPLICATIONS: {package} is no application: {error}", hint="a package with a module `needs`"
-            ) from error
-    named = {needs.name: needs for needs in sorted(found, key=lambda needs: (needs.rank, needs.name))}
-    if len(named) < len(found):
-        raise UserMistake("CLICKSTREAM_APPLICATIONS: two applications have the same name", hint=", ".join(elsewhere))
-    return named
+                f"{module}: there is a {min(both)} already", hint="give the application or the resource another name"
+            )
+        found[needs.name] = needs
+        taken |= _resources(needs)
+    return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
 
 
-def _needs(package: str) -> Needs:
-    needs: Needs = import_module(f"{package}.needs").NEEDS
+def _resources(needs: Needs) -> set[str]:
+    return _names((*needs.tables, *needs.buckets, *needs.topics, *needs.queues, *lease_tables(needs.name)))
+
+
+def _names(resources: Iterable[Resource]) -> set[str]:
+    return {each.arn + each.suffix for each in resources}
+
+
+@cache
+def _declaration(module: str) -> Needs:
+    """What a shop's module declares. It is looked for in the current folder too, as ``python -m`` does."""
+    if not sys.flags.safe_path and not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = import_module(module)
+        if hasattr(found, "__path__") and find_spec(f"{module}.needs"):
+            found = import_module(f"{module}.needs")
+        needs = getattr(found, "NEEDS", None) or getattr(getattr(found, "APPLICATION", None), "needs", None)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            raise Missing(f"there is no module {error.name}") from error
+        hint = error.hint if isinstance(error, UserMistake) else "the application's own code failed when it was imported"
+        raise UserMistake(f"{module}: {type(error).__name__}: {error} ({_place(error)})", hint=hint) from error
+    if not isinstance(needs, Needs):
+        raise UserMistake(
+            f"{module} declares no application", hint="a submodule `needs` with NEEDS, or NEEDS or APPLICATION in it"
+        )
+    check_name(needs.name)
     return needs
+
+
+def _place(error: Exception) -> str:
+    """The file and the line of the shop's that failed, not of what it called."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [each for each in frames if not each.filename.startswith(("<frozen", str(Path(clickstream.__file__).parent)))]
+    return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else "not in its own code"

@@ -86,8 +86,9 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
         return f"{settings.name}-{part}"
 
     stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
+    stores = StoresStack(app, named("stores"), env=env, settings=settings, key=stream.key, removal=removal)
     data = [
-        StoresStack(app, named("stores"), env=env, settings=settings, key=stream.key, removal=removal),
+        stores,
         *(
             FunctionsStack(
                 app,
@@ -113,7 +114,15 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
     target: NetworkLoadBalancer | Upstream
     if stage.upstream is None:
         network = NetworkStack(app, named("network"), env=env, cluster_name=settings.name, nat_gateways=stage.nat_gateways)
-        workers = WorkersStack(app, named("workers"), env=env, stage=stage, cluster=network.cluster, key=stream.key)
+        workers = WorkersStack(
+            app,
+            named("workers"),
+            env=env,
+            stage=stage,
+            cluster=network.cluster,
+            key=stream.key,
+            webhooks=stores.webhooks,
+        )
         web = WebStack(
             app, named("web"), env=env, stage=stage, vpc=network.vpc, cluster=network.cluster, key=stream.key, removal=removal
         )

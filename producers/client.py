@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from clickstream.envelope import Event
 from clickstream.errors import RetryLater, UserMistake
 from clickstream.identifiers import ENTROPY_BITS, uuid7
 
@@ -56,14 +57,15 @@ class CollectorClient:
         self._clock = clock
         self._random = Random()
 
-    def send(self, events: Sequence[Mapping[str, Any]], deadline: float = 60.0) -> list[Outcome]:
+    def send(self, events: Sequence[Mapping[str, Any] | Event], deadline: float = 60.0) -> list[Outcome]:
         """The fate of each event, in order: ``accepted`` or ``rejected``.
 
         Waits and repeats while the collector says 429 or 503 or cannot be reached, at most ``deadline`` seconds; then raises
         RetryLater. An event without an ``event_id`` is given one before it is sent first, so repeating never counts it twice.
         Raises UserMistake when the collector refuses a request as a whole (a wrong key, say).
         """
-        named = [{**event, "event_id": event.get("event_id") or _new_id()} for event in events]
+        given = [msgspec.to_builtins(event) if isinstance(event, Event) else event for event in events]
+        named = [{**event, "event_id": event.get("event_id") or _new_id()} for event in given]
         until = self._clock() + deadline
         return [outcome for part in _parts(named) for outcome in self._send_part(part, until)]
 

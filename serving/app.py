@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 
+from clickstream.answers.reading import Answers
 from clickstream.consumers.explain.views import Life
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
 from clickstream.serving import metrics
@@ -49,6 +50,7 @@ def create_app(
     offers: OffersAndClicks | None = None,
     risk: Risk | None = None,
     lives: Callable[..., Life] | None = None,
+    own: Answers | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
 ) -> Starlette:
@@ -57,7 +59,7 @@ def create_app(
     ``clock`` is the wall clock, ``monotonic`` the one that intervals are measured by. ``hosts`` are the host names answered
     to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
-    ``lives`` none about single events.
+    ``lives`` none about single events, without ``own`` none of a shop's own applications.
     With a ``token``, nothing but health is answered without it; recommendations are answered to the holders of the
     ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
@@ -68,11 +70,12 @@ def create_app(
         risk=risk,
         visitors=None if offers is None else Visitors(offers),
         searches=None if lives is None else Searches(lives),
+        own=own,
     )
     operations = offered(readers)
     feeds = live_feeds.feeds_of(readers, offers, clock, title=title, period_s=period_s)
-    own = _Own(clock, feeds)
-    absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None}
+    health = _Health(clock, feeds)
+    absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None, frame.OWN: own is None}
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
@@ -88,10 +91,10 @@ def create_app(
 
     served = [
         *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
-        Route("/favicon.ico", own.favicon),
-        Route("/healthz", own.healthz),
-        Route("/readyz", own.readyz),
-        Route("/v1/live/{feed}", own.live),
+        Route("/favicon.ico", health.favicon),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/v1/live/{feed}", health.live),
         *routes(operations, readers, clock),
         Route("/v1/openapi.json", _fixed(openapi.document(operations, with_login=login is not None), "application/json")),
         metrics.route(views, clock),
@@ -127,7 +130,7 @@ def create_app(
     return app
 
 
-class _Own:
+class _Health:
     def __init__(self, clock: Clock, feeds: Mapping[str, Live]) -> None:
         self._clock = clock
         self._feeds = feeds

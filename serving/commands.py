@@ -28,12 +28,13 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """The HTTP API and the dashboard, until Ctrl-C or SIGTERM.
 
     \b
-    / /fraud /recommendations /pipeline   the pages; /api describes the API
+    / /fraud /recommendations /pipeline   the pages, with /own of a shop's own applications; /api describes the API
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/recommendations           ?viewed=&count=&without=
+    /v1/own/APPLICATION/TABLE     ?from=&to=&key=&order=&limit=
     /v1/explain/EVENT_ID   ?user=; the same as a page: /explain?event=EVENT_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
@@ -47,9 +48,11 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
+    from clickstream.answers.reading import Answers
     from clickstream.consumers.analytics.views import Aggregates
     from clickstream.consumers.explain.views import Explainer
     from clickstream.consumers.fraud.views import Decisions
+    from clickstream.consumers.needs import short_applications
     from clickstream.consumers.recommendations.views import Recommendations
     from clickstream.serving.app import create_app
     from clickstream.serving.login import LEAST_CHARACTERS, client_keys, new_token
@@ -78,6 +81,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     token = (given or new_token()) if login or given else None
     clients = aws.Clients(surroundings, attempts=2, validate=False)
     _require_tables(clients, surroundings)
+    declared = short_applications()
     listener = listen(host, port)
     app = create_app(
         Aggregates(clients, surroundings),
@@ -87,6 +91,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
         lives=Explainer(clients, surroundings).life,
+        own=Answers(clients, surroundings, declared) if declared else None,
         token=token,
         client_keys=clients_of_ours,
     )

@@ -1,12 +1,15 @@
 """``clickstream query``: answers for a terminal or a script."""
 
 import time
+from collections.abc import Iterable
 
 import click
 import msgspec
 
+from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import Aggregates, Granularity, complete_to
+from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
 from clickstream.progress.completeness import Completeness
@@ -15,6 +18,7 @@ from clickstream.serving.api.aggregates import Aggregates as Answer
 from clickstream.serving.api.aggregates import aggregates as answer
 from clickstream.serving.api.command_line import described, json_option, option
 from clickstream.serving.api.operation import FROM, TO
+from clickstream.serving.api.own import OWN, lines, read
 from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
 from clickstream.serving.ids import Id
@@ -23,11 +27,12 @@ from clickstream.settings import from_env
 from clickstream.terminal import shown
 
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
+_KEY, _ORDER, _LIMIT = OWN.own[-3:]
 
 
 @click.group()
 def query() -> None:
-    """Ask for aggregates, decisions or recommendations from the command line."""
+    """Ask for aggregates, decisions, recommendations or own answers from the command line."""
 
 
 @query.command(
@@ -169,20 +174,55 @@ def decision(event_id: str, as_json: bool) -> None:
             click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
 
 
+@query.command(
+    help=described(
+        "Rows of a table of an own application.",
+        OWN.answer,
+        'clickstream query own wishlist wishes --from "6h ago" --order wishes --limit 10',
+        "clickstream query own wishlist wishes --key sku-4100 --format csv",
+    )
+)
+@click.argument("application")
+@click.argument("table")
+@option(FROM, show_default="24 windows before --to")
+@option(TO, default="now")
+@option(_KEY)
+@option(_ORDER, metavar="CELL")
+@option(_LIMIT)
+@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
+def own(form: str, **given: str | int | None) -> None:
+    settings, now_ms = from_env(), int(time.time() * 1000)
+    texts = {name: None if value is None else str(value) for name, value in given.items()}
+    arguments = {each.argument: each.value(texts[each.argument], now_ms) for each in OWN.own}
+    found = read(Answers(Clients(settings), settings, short_applications()), now_ms, **arguments)
+    if form == "json":
+        click.echo(msgspec.json.encode(found))
+    elif form == "csv" and OWN.sheet is not None:
+        click.echo(OWN.sheet.render(found), nl=False)
+    else:
+        # a window's end would not fit a terminal
+        columns, *rows = ([start, *rest] for start, _, *rest in lines(found))
+        _print_rows(columns, rows)
+        click.echo(f"complete to {'unknown' if found.complete_to is None else iso(found.complete_to)}", err=True)
+
+
 @query.command()
 @click.argument("statement", metavar="SQL")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on stdout.")
 def sql(statement: str, as_json: bool) -> None:
-    """SQL (DuckDB's) over the archive: the table `events` has every archived event once.
+    """SQL (DuckDB's) over the archive: `events` has every archived event once, `own.TYPE` those of a type of your own.
 
     \b
     Columns: type, event_id, user_id, session_id, occurred_at (timestamp, UTC), context, url, product_id, category, quantity,
     query, order_id, items, amount, currency, payment_fingerprint, success; ordinal, the order within a shard; date (text) and
-    hour (number), by which a query reads less. `DESCRIBE events` shows their types.
+    hour (number), by which a query reads less. `DESCRIBE events` shows their types. Properties of your own are columns of
+    `own.TYPE`, also those that you add to one of the seven types; in `events` they are the fields of `own_TYPE`.
 
     \b
     Example:
       clickstream query sql "SELECT type, count(*) FROM events WHERE date = '2026-11-24' GROUP BY type ORDER BY 2 DESC"
+      clickstream query sql "SELECT product_id, count(*) FROM own.wish GROUP BY 1"
     """
     from clickstream.consumers.archive.views import Archive
 
@@ -192,13 +232,17 @@ def sql(statement: str, as_json: bool) -> None:
         for row in answer.rows:
             click.echo(msgspec.json.encode(dict(zip(answer.columns, row, strict=True)), enc_hook=str))
         return
+    _print_rows(answer.columns, answer.rows)
+
+
+def _print_rows(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold")
-    for name in answer.columns:
+    for name in columns:
         table.add_column(name)
-    for row in answer.rows:
+    for row in rows:
         table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
     Console().print(table)

@@ -1,6 +1,7 @@
 """What a short application declares: tables of answers, messages and files, and the handlers that yield them. Pure values."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -8,9 +9,10 @@ import msgspec
 
 from clickstream.answers.cells import Cell
 from clickstream.answers.users import User
-from clickstream.application import Fold
+from clickstream.application import Clients, Fold, Settings, Sink
 from clickstream.errors import UserMistake
 from clickstream.events import EVENT_TYPES
+from clickstream.needs import Needs, check_name
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds, as every duration and time here."""
@@ -130,8 +132,9 @@ class Application:
         self.name, self.on, self.timers, self.answers = name, dict(on), dict(timers or {}), tuple(answers)
         self.state, self.version, self.upcast = state, version, upcast
         self.lateness, self.users_kept = lateness, users_kept
+        self._module: str = sys._getframe(1).f_globals["__name__"]  # the one that has it as APPLICATION
         says = f"application {name!r}"
-        _named(says, name)
+        check_name(name)
         known = {event_type.__struct_config__.tag for event_type in EVENT_TYPES}
         for kind in self.on:
             _must(
@@ -161,6 +164,17 @@ class Application:
     @property
     def tables(self) -> dict[str, Table]:
         return {answer.name: answer for answer in self.answers if isinstance(answer, Table)}
+
+    @property
+    def needs(self) -> Needs:
+        from clickstream.answers.needs import needs_of
+
+        return needs_of(self, self._module)
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings, /) -> Sink:
+        from clickstream.answers.sink import AnswersSink
+
+        return AnswersSink(self, shard_id, clients, settings)
 
     def open_fold(self, _shard_id: str, /) -> Fold:
         from clickstream.answers.fold import ShortFold

@@ -30,9 +30,8 @@ class Line(NamedTuple):
     """Event time."""
     line: bytes
     """One JSON object, without a newline."""
-    number: int
-    """Of the shard's lines of these files, from 0 on. Each is given out once, but again after a crash: with its number, from
-    that of the last commit on."""
+    ordinal: int
+    """Its number among the shard's lines of these files, from 0: the same in every replay."""
 
 
 Effect = Row | Message | Line

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.consumers.analytics.aggregate_rows import Row
 from clickstream.consumers.analytics.windows import HOUR
-from clickstream.consumers.runtime.faults.fan_out import write_each
+from clickstream.failures.fan_out import write_each
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from clickstream.records.position import Position, guarded_put

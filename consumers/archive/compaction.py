@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
+import pyarrow as pa
 from botocore.exceptions import ClientError
 
 from clickstream.aws.boto_types import S3Client
@@ -81,9 +83,10 @@ class Compactor:
         """Merge, then delete what the merged files hold. Raises RetryLater."""
         self._delete(plan.useless)
         for merging in plan.merges:
-            self._merge(merging)
-            self._delete(merging.sources)
-            tell(merging)
+            with suppress(pa.ArrowTypeError):  # one property has two types there: they stay as they are
+                self._merge(merging)
+                self._delete(merging.sources)
+                tell(merging)
 
     def _merge(self, merging: Merging) -> None:
         bodies, expected = [], 0

@@ -16,8 +16,8 @@ from clickstream.aws.boto_types import S3Client
 from clickstream.consumers.archive import parquet
 from clickstream.consumers.archive.fold import Part
 from clickstream.consumers.archive.names import Name
-from clickstream.consumers.runtime.faults.fan_out import write_each
 from clickstream.errors import RetryLater
+from clickstream.failures.fan_out import write_each
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from clickstream.records.position import Position

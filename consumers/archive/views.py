@@ -13,11 +13,14 @@ from clickstream.consumers.archive.fold import SCATTERED
 from clickstream.consumers.archive.names import Name, covered, stored
 from clickstream.consumers.archive.needs import ARCHIVE
 from clickstream.errors import Missing, UserMistake
+from clickstream.events import EVENT_TYPES, Event
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
+
+    from clickstream.consumers.archive.columns import Columns, Own
 
 __all__ = ["Answer", "Archive"]
 
@@ -27,7 +30,8 @@ _EVENTS = """
 CREATE TEMP VIEW events AS
 SELECT * FROM filed
 UNION ALL
-SELECT * REPLACE (strftime(occurred_at, '%Y-%m-%d') AS date, hour(occurred_at)::INTEGER AS hour) FROM scattered
+SELECT * REPLACE (strftime(occurred_at, '%Y-%m-%d') AS date, hour(occurred_at)::INTEGER AS hour) FROM scattered;
+CREATE SCHEMA own;
 """
 
 
@@ -39,40 +43,44 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Archive:
-    """All archived events as the table ``events``. Raises Missing when there is no bucket, or the extra is not installed."""
+    """All archived events as the table ``events``, those of a type with own properties as ``own.TYPE`` as well.
 
-    def __init__(self, clients: Clients, settings: Settings) -> None:
+    Raises Missing when there is no bucket, or the extra is not installed.
+    """
+
+    def __init__(self, clients: Clients, settings: Settings, types: Sequence[type[Event]] = EVENT_TYPES) -> None:
         self._clients = clients
         self._s3 = clients.s3
         self._settings = settings
+        self._types = types
 
     def query(self, sql: str) -> Answer:
-        """Run one SQL statement in a database of its own that has only ``events``. Raises UserMistake when it is wrong."""
+        """Run one SQL statement in a database of its own that has only the archive. Raises UserMistake when it is wrong."""
         duckdb = _extra("duckdb")
         with duckdb.connect() as connection:
             files = self.files()
             connection.register("filed", self.dataset([name for name in files if name.hour != SCATTERED]))
             connection.register("scattered", self.dataset([name for name in files if name.hour == SCATTERED]))
-            connection.execute(_EVENTS)
+            own = self._columns().own
+            connection.execute(_EVENTS + "".join(_view(name, each) for name, each in own.items()))
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
                 result = connection.execute(sql)
                 return Answer([column[0] for column in result.description or ()], result.fetchall())
             except duckdb.Error as error:
-                raise UserMistake(str(error).splitlines()[0], hint="`DESCRIBE events` shows the columns") from error
+                tables = ", ".join(["events", *(f"own.{name}" for name in own)])
+                raise UserMistake(str(error).splitlines()[0], hint=f"there is {tables}; DESCRIBE shows the columns") from error
 
     def dataset(self, files: Sequence[Name] | None = None) -> Dataset:
-        """The events as an Arrow dataset: ``parquet.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
+        """The events as an Arrow dataset: ``columns.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
 
         Scattered events have the date and hour of their file there; SQL sees their own.
         """
         dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
         import pyarrow as pa
 
-        from clickstream.consumers.archive.parquet import SCHEMA
-
-        schema = SCHEMA.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
+        schema = self._columns().schema.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
         partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
         bucket = ARCHIVE.of(self._settings)
         paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
@@ -86,6 +94,10 @@ class Archive:
             found = stored(self._s3, bucket)
         return sorted(found.keys() - covered(found))
 
+    def _columns(self) -> Columns:
+        made: Columns = _extra("clickstream.consumers.archive.columns").Columns(self._types)
+        return made
+
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = {"region": self._settings.region}
         endpoint = self._settings.endpoint("s3")
@@ -98,10 +110,16 @@ class Archive:
         return connection
 
 
+def _view(name: str, own: Own) -> str:
+    """The own properties before the archive's columns, so that none of these takes their names."""
+    columns = [*own.shared[1:], *([f"{own.column}.*"] if own.kinds else []), "ordinal", "date", "hour"]
+    return f"CREATE VIEW own.{name} AS SELECT {', '.join(columns)} FROM events WHERE type = '{name}';\n"
+
+
 def _extra(module: str) -> Any:
     import importlib
 
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise Missing(f"{module} is not installed", hint="pip install 'clickstream[archive]'") from error
+        raise Missing(f"{error.name} is not installed", hint="pip install 'clickstream[archive]'") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -174,9 +174,14 @@ def judged(sightings: Sequence[Sighting]) -> list[Put]:
     return puts
 
 
-def put_for(application: str, puts: Sequence[Put]) -> Put | None:
-    """The put that this application takes: the first good one, or one redriven for it; failing these, one that it rejects."""
+def put_for(application: str, puts: Sequence[Put], rejected: Collection[str] = ()) -> Put | None:
+    """The put that this application takes: the first good one, or one redriven for it; failing these, one that it rejects.
+
+    ``rejected`` names positions whose letters wait, and what was redriven had been rejected before: today's code may take both.
+    """
+    puts = [msgspec.structs.replace(put, fate="rejected") if str(put.position) in rejected else put for put in puts]
     good = [put for put in puts if put.fate == "takes effect" and put.redriven_for in (None, application)]
+    good.sort(key=lambda put: put.redriven_for is None)
     bad = [put for put in puts if put.fate == "rejected"]
     return next(iter(good or bad), None)
 

@@ -4,9 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pkgutil import resolve_name
+from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import put_to_visible
+from clickstream.consumers.explain import own
 from clickstream.consumers.explain.effects import Look
 from clickstream.consumers.explain.life import (
     Effect,
@@ -25,13 +27,16 @@ from clickstream.consumers.explain.life import (
 )
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, short_applications
 from clickstream.consumers.orders.views import placed_by
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
+
+if TYPE_CHECKING:
+    from clickstream.consumers.dead_letters.letters import Received
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
@@ -84,7 +89,7 @@ class Explainer:
         return Life(
             event_id=event_id,
             made_at=made_at(event_id),
-            type=None if event is None else str(type(event).__struct_config__.tag),
+            type=None if event is None else event.type,
             user_id=user_id if event is None else event.user_id,
             session_id=None if event is None else event.session_id,
             occurred_at=decided_ms if event is None else event.occurred_at,
@@ -93,13 +98,14 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[self._processing(name, puts, event) for name in applications()] if puts else [],
-            letters=letters,
+            applications=[self._processing(name, puts, event, letters or []) for name in applications()] if puts else [],
+            letters=None if letters is None else [*map(_letter, letters)],
             order=placed_by(event, self._clients, self._settings),
         )
 
-    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None) -> Processing:
-        put = put_for(application, puts)
+    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: "list[Received]") -> Processing:
+        letters = [each.letter for each in received if each.letter.application == application]
+        put = put_for(application, puts, [letter.position for letter in letters if letter.effect is None])
         if put is None:
             return Processing(application=application, state="not for it")
         effect = None
@@ -111,8 +117,10 @@ class Explainer:
 
     def _effect(self, application: str, event: AnyEvent, put: Put) -> Effect | None:
         """None also when the application keeps nothing per event. Raises RetryLater."""
-        path = applications()[application].effect
-        look: Look | None = resolve_name(path) if path else None
+        needs = applications()[application]
+        if needs.own:
+            return own.look(self._clients, self._settings, short_applications()[application], event, put)
+        look: Look | None = resolve_name(needs.effect) if needs.effect else None
         return look(self._clients, self._settings, event, put) if look else None
 
     def _decision(self, event_id: str) -> Decision | None:
@@ -121,22 +129,16 @@ class Explainer:
             return Decisions(self._clients, self._settings).of(event_id)
         return None
 
-    def _letters(self, event_id: str) -> list[Letter]:
+    def _letters(self, event_id: str) -> "list[Received]":
         from clickstream.consumers.dead_letters.letters import reading
 
         with reading(self._clients, self._settings) as queue:
-            return [
-                Letter(
-                    letter=each.id,
-                    application=each.letter.application,
-                    position=each.letter.position,
-                    reason=each.letter.reason,
-                    path=each.letter.path,
-                    code_version=each.letter.code_version,
-                )
-                for each in queue.receive()
-                if each.letter.event_id == event_id
-            ]
+            return [each for each in queue.receive() if each.letter.event_id == event_id]
+
+
+def _letter(received: "Received") -> Letter:
+    names = ("application", "position", "reason", "path", "code_version")
+    return Letter(letter=received.id, **{name: getattr(received.letter, name) for name in names})
 
 
 def _trace_id(event: AnyEvent | None) -> str | None:

@@ -14,6 +14,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.aws.items import Value, update
+from clickstream.aws.topics import Topic
 from clickstream.consumers.fraud import NAME
 from clickstream.consumers.fraud.crossing.freshness import OtherShards, completed
 from clickstream.consumers.fraud.crossing.sightings import SightingsTable
@@ -22,9 +23,8 @@ from clickstream.consumers.fraud.fold import Candidate
 from clickstream.consumers.fraud.items import PENDING, SENT, decision_of, item_of
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
 from clickstream.consumers.fraud.tables import OutcomesTable
-from clickstream.consumers.runtime.faults.fan_out import raise_gravest
-from clickstream.consumers.topics import Topic
 from clickstream.errors import Missing, RetryLater, Unwritable
+from clickstream.failures.fan_out import raise_gravest
 from clickstream.failures.outages import translated
 from clickstream.models.features.crossing import Part
 from clickstream.models.fraud.scoring import FraudModel

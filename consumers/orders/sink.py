@@ -15,7 +15,7 @@ import structlog
 from clickstream.consumers.orders.messages import Message, Order, Step
 from clickstream.consumers.orders.table import PENDING, OrdersTable
 from clickstream.consumers.orders.topic import OrdersTopic
-from clickstream.consumers.runtime.faults.fan_out import write_each
+from clickstream.failures.fan_out import write_each
 from clickstream.records.position import Position
 
 THREADS = 8

@@ -3,8 +3,8 @@
 import msgspec
 
 from clickstream.aws.boto_types import SNSClient
+from clickstream.aws.topics import Topic
 from clickstream.consumers.orders.messages import Message, encode, name_of
-from clickstream.consumers.topics import Topic
 
 
 class OrdersTopic(Topic):

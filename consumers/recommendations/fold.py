@@ -13,14 +13,14 @@ import msgspec
 
 from clickstream.application import Inheritance
 from clickstream.consumers.recommendations.visitors import Visitor, stranger
-from clickstream.events import AddToCart, AnyEvent, Event, ProductView, Purchase, RemoveFromCart, Search
+from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search, as_decoded
 from clickstream.records.routing import hash_key
 
 #: Forgotten visitors leave memory when the watermark has moved on by so much (ms).
 _SWEEP_MS = 60_000
 #: Of all visitors together (bytes, see ``Visitor.size``): some 100,000 usual ones.
 MOST_BYTES = 256 * 1024 * 1024
-_TELLING: frozenset[type[Event]] = frozenset({ProductView, AddToCart, RemoveFromCart, Purchase, Search})
+_TELLING = frozenset(as_decoded(dict.fromkeys((ProductView, AddToCart, RemoveFromCart, Purchase, Search))))
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

@@ -11,8 +11,8 @@ from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.fold import Visit
 from clickstream.consumers.recommendations.offers import HitRate, Offer, Offers
-from clickstream.consumers.runtime.faults.fan_out import write_each
 from clickstream.errors import RetryLater
+from clickstream.failures.fan_out import write_each
 from clickstream.failures.outages import translated
 from clickstream.models.recommender.model import Model
 from clickstream.models.registry.following import Followed

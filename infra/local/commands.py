@@ -9,9 +9,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from clickstream.consumers.needs import built_in, find
 from clickstream.infra.local import stack as embedded
 from clickstream.infra.local import together
-from clickstream.settings import Settings, from_env
+from clickstream.settings import Settings, application_modules, from_env
 
 _SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 500), help="Of a new stream.")
 
@@ -113,24 +114,32 @@ def status(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-#: The parts that start without being named.
-_UNASKED = together.names(unasked=True)
+def _named() -> str:
+    """The parts that start only when they are named."""
+    return " and ".join(name for name, needs in built_in().items() if not needs.starts_with_up)
 
 
 @click.command()
 @click.option(
     "--only",
-    default=",".join(_UNASKED),
-    show_default=True,
+    default=lambda: ",".join(together.names(unasked=True)),
+    show_default=f"all but {_named()}",
     metavar="NAME,…",
-    help=f"Start these parts alone; also {' and '.join(each for each in together.names() if each not in _UNASKED)}.",
+    help="Start these parts alone: aws, collect, serve, and applications by their names.",
+)
+@click.option(
+    "--with",
+    "more",
+    multiple=True,
+    metavar="MODULE",
+    help="Start this application of yours too; the current folder is searched as well. May be repeated.",
 )
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
 @click.option("--collect-port", default=8081, show_default=True, help="The collector's; 0 takes a free port.")
 @click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
-def up(only: str, shards: int, port: int, collect_port: int, aws_port: int, kinesis_port: int) -> None:
+def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: int, aws_port: int, kinesis_port: int) -> None:
     """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the collector, the dashboard.
 
     Says "ready" on stderr once every part answers, and prints the variables to export for other terminals. Without the part
@@ -139,8 +148,9 @@ def up(only: str, shards: int, port: int, collect_port: int, aws_port: int, kine
     \b
     Example:
       clickstream up --only aws,analytics
+      clickstream up --with my_shop.wishlist
     """
-    names = {name.strip() for name in only.split(",") if name.strip()}
+    names = {find(module).name for module in more} | {name.strip() for name in only.split(",") if name.strip()}
     if unknown := sorted(names - set(together.names())):
         raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.names())})", param_hint="--only")
     around = from_env()
@@ -155,7 +165,8 @@ def up(only: str, shards: int, port: int, collect_port: int, aws_port: int, kine
                 requested=requested,
             )
             if stack is not None:
-                click.echo("\n".join(_exports(stack, around)))
+                own = [f"export CLICKSTREAM_APPLICATIONS={shlex.quote(','.join(application_modules()))}"] if more else []
+                click.echo("\n".join([*_exports(stack, around), *own]))
             _say("ready")
             parts.watch(requested)
         finally:

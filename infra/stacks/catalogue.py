@@ -13,8 +13,8 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from clickstream.consumers.archive.columns import SCHEMA
 from clickstream.consumers.archive.needs import ARCHIVE
-from clickstream.consumers.archive.parquet import SCHEMA
 from clickstream.infra.stacks.stores import RESULTS
 from clickstream.settings import Settings
 
@@ -23,21 +23,23 @@ _HIVE = {
     "int16": "smallint",
     "int32": "int",
     "int64": "bigint",
+    "double": "double",
     "bool": "boolean",
     "timestamp[us]": "timestamp",
 }
 
 
-def _hive(kind: pa.DataType) -> str:
+def hive(kind: pa.DataType) -> str:
+    """An Arrow type as Hive writes it."""
     if pa.types.is_struct(kind):
-        return f"struct<{','.join(f'{field.name}:{_hive(field.type)}' for field in kind)}>"
+        return f"struct<{','.join(f'{field.name}:{hive(field.type)}' for field in kind)}>"
     if pa.types.is_list(kind):
-        return f"array<{_hive(kind.value_type)}>"
+        return f"array<{hive(kind.value_type)}>"
     return _HIVE[str(kind)]
 
 
 #: The archive's own schema in Hive's types.
-COLUMNS = {field.name: _hive(field.type) for field in SCHEMA}
+COLUMNS = {field.name: hive(field.type) for field in SCHEMA}
 FIRST_DAY = "2026-01-01"
 
 

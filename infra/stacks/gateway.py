@@ -11,14 +11,14 @@ from aws_cdk import aws_elasticloadbalancingv2 as elb
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from clickstream.events import KNOWN
 from clickstream.infra.stacks.parts.exceptions import accept
 from clickstream.infra.stacks.web import COLLECTOR_PORT, SERVING_PORT
 from clickstream.infra.stages import Traffic, Upstream
 
 STAGE = "live"
 EVENTS_PER_REQUEST = 500
-#: What the types of clickstream/schemas have, and must have, in common; a test compares.
-EVENT_TYPES = ("page_view", "product_view", "search", "add_to_cart", "remove_from_cart", "purchase", "login")
+#: What the types have, and must have, in common; a test compares.
 EVENT_FIELDS = ("type", "user_id", "session_id", "occurred_at")
 _USER = "method.request.path.user_id"
 _QUERY = ("count", "without")
@@ -189,7 +189,7 @@ def _schema() -> apigateway.JsonSchema:
         type=kind.OBJECT,
         required=list(EVENT_FIELDS),
         properties={
-            "type": text(type=kind.STRING, enum=list(EVENT_TYPES)),
+            "type": text(type=kind.STRING, enum=list(KNOWN)),
             "user_id": text(type=kind.STRING, min_length=1, max_length=256),
             "session_id": text(type=kind.STRING, min_length=1, max_length=256),
             "occurred_at": text(type=kind.INTEGER, minimum=0),

@@ -7,12 +7,14 @@ tables, topics and queues in a stack with them (clickstream.infra.stacks.functio
 
 from __future__ import annotations
 
-from aws_cdk import Environment, RemovalPolicy, Stack
+from aws_cdk import Environment, RemovalPolicy, SecretValue, Stack
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from clickstream import platform
 from clickstream.consumers.needs import applications, declared, lease_tables
+from clickstream.infra.stacks.parts.exceptions import accept
 from clickstream.infra.stacks.parts.stores import Stores
 from clickstream.needs import Bucket
 from clickstream.settings import Settings
@@ -23,7 +25,7 @@ RESULTS = Bucket("archive-results", "Results", expires_days=7)
 
 
 class StoresStack(Stack):
-    """Everything in it goes by its name."""
+    """Everything in it goes by its name, but for the secret ``webhooks``: there is one if an application needs it."""
 
     def __init__(
         self, scope: Construct, name: str, *, env: Environment, settings: Settings, key: kms.IKey, removal: RemovalPolicy
@@ -42,3 +44,14 @@ class StoresStack(Stack):
         stores.queues((), platform.QUEUES)
         for needs in here:
             stores.queues(needs.topics, needs.queues)
+        self.webhooks: secretsmanager.ISecret | None = None
+        if any(needs.webhooks for needs in here):
+            self.webhooks = secretsmanager.Secret(
+                self,
+                "Webhooks",
+                secret_name=f"{settings.name}/webhooks",
+                description="A JSON object of webhooks' names and URLs; the workers that need one start once it is there",
+                secret_string_value=SecretValue.unsafe_plain_text("{}"),  # there is nothing to hide yet
+                removal_policy=removal,
+            )
+            accept(self.webhooks, "SMG4", "the URLs are the receivers'")

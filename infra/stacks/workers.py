@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import CfnParameter, Environment, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from clickstream.consumers.needs import applications
@@ -14,7 +15,7 @@ from clickstream.infra.stages import Stage
 
 
 class WorkersStack(Stack):
-    """``services`` by application."""
+    """``services`` by application; ``webhooks``: the secret with their URLs, for those that need it."""
 
     def __init__(
         self,
@@ -25,9 +26,11 @@ class WorkersStack(Stack):
         stage: Stage,
         cluster: ecs.ICluster,
         key: kms.IKey,
+        webhooks: secretsmanager.ISecret | None,
     ) -> None:
         super().__init__(scope, name, env=env)
         release = CfnParameter(self, "Release", description="The images' tag: the commit they were built from")
+        urls = {} if webhooks is None else {"CLICKSTREAM_WEBHOOKS": ecs.Secret.from_secrets_manager(webhooks)}
         self.services = {
             application: Service(
                 self,
@@ -41,6 +44,7 @@ class WorkersStack(Stack):
                 size=stage.size(application),
                 settings=stage.settings,
                 key=key,
+                secrets=urls if needs.webhooks else None,
             )
-            for application in applications()
+            for application, needs in applications().items()
         }

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from clickstream.events import AddToCart, Event, Login, ProductView, Purchase
+from clickstream.events import AddToCart, Event, Login, ProductView, Purchase, as_decoded
 from clickstream.models.features.reading import Row
 from clickstream.records.kept import kept, kept_user
 
@@ -64,7 +64,7 @@ def _login(event: Login) -> tuple[str, Row]:
 
 
 #: Event types of which nothing is told but that the user did it, and their kinds.
-ACTS: dict[type[Event], str] = {ProductView: VIEW, AddToCart: CART}
+ACTS: dict[type[Event], str] = as_decoded({ProductView: VIEW, AddToCart: CART})
 
 
 def _act(event: Event) -> tuple[str, Row]:
@@ -72,8 +72,6 @@ def _act(event: Event) -> tuple[str, Row]:
 
 
 #: Event type → what makes its kind and fields of it; the other types tell nothing about fraud.
-ROWS: dict[type[Event], Callable[[Any], tuple[str, Row]]] = {
-    **dict.fromkeys(ACTS, _act),
-    Purchase: _purchase,
-    Login: _login,
-}
+ROWS: dict[type[Event], Callable[[Any], tuple[str, Row]]] = as_decoded(
+    {**dict.fromkeys(ACTS, _act), Purchase: _purchase, Login: _login}
+)

@@ -9,9 +9,10 @@ import msgspec
 from clickstream.events import EVENT_TYPES, SCHEMA_VERSION, AnyEvent
 from clickstream.producers.collector.answers import Answer
 from clickstream.producers.collector.bodies import Bounds
-from clickstream.producers.collector.reception import MOST_ERRORS
+from clickstream.producers.collector.reception import MOST_ERRORS, Problem
 
 Schema = dict[str, Any]
+_COMPONENTS = "#/components/schemas/"
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -42,14 +43,14 @@ _RETRY_AFTER: Schema = {
 
 
 def document(bounds: Bounds) -> bytes:
-    (event, answer, refusal), components = msgspec.json.schema_components(
-        [AnyEvent, Answer, Refusal], ref_template="#/components/schemas/{name}"
+    (event, answer, refusal, problem, *kinds), components = msgspec.json.schema_components(
+        [AnyEvent, Answer, Refusal, Problem, *EVENT_TYPES], ref_template=f"{_COMPONENTS}{{name}}"
     )
-    for kind in EVENT_TYPES:
-        _as_sent(components[kind.__name__])
-    components["Problem"]["description"] = f"One of at most {MOST_ERRORS} told of an event."
+    for kind in kinds:  # by reference: the names of a shop's types are its own
+        _as_sent(components[kind["$ref"].removeprefix(_COMPONENTS)])
+    components[problem["$ref"].removeprefix(_COMPONENTS)]["description"] = f"One of at most {MOST_ERRORS} told of an event."
     components["Event"] = {"description": "An event without an event_id is given one.", **event}
-    one: Schema = {"$ref": "#/components/schemas/Event"}
+    one: Schema = {"$ref": f"{_COMPONENTS}Event"}
     described: Schema = {
         "openapi": "3.1.0",
         "info": {

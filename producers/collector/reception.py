@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET, inspect
 
-from clickstream import events, upcasting
+from clickstream import events
 from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent, Event, split_path
 
@@ -78,7 +78,7 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
     found: list[Problem] = []
     if kind is not None:
         try:
-            latest = upcasting.to_latest(fields)
+            latest = events.to_latest(fields)
         except InvalidEvent:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:

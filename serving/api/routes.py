@@ -11,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clickstream.serving.api import aggregates, explain, fraud, progress, recommendations
+from clickstream.answers.reading import Answers
+from clickstream.serving.api import aggregates, explain, fraud, own, progress, recommendations
 from clickstream.serving.api.operation import Caching, Operation
 from clickstream.serving.progress import ProgressReader
 from clickstream.serving.read_model import Clock, ReadModel
@@ -26,6 +27,7 @@ OPERATIONS: tuple[Operation, ...] = (
     recommendations.OF_VISITOR,
     recommendations.OF_SESSION,
     explain.EXPLAIN,
+    own.OWN,
 )
 
 
@@ -37,6 +39,7 @@ class Readers(NamedTuple):
     risk: fraud.Risk | None = None
     visitors: recommendations.Visitors | None = None
     searches: explain.Searches | None = None
+    own: Answers | None = None
 
 
 def offered(readers: Readers) -> list[Operation]:

@@ -9,6 +9,7 @@ from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.live import Live
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.own.picture import Own
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
 from clickstream.serving.read_model import Clock
@@ -17,7 +18,7 @@ from clickstream.serving.read_model import Clock
 def feeds_of(
     readers: Readers, offers: OffersAndClicks | None, clock: Clock, *, title: str, period_s: float
 ) -> Mapping[str, Live]:
-    """By name: ``now/<range>``, ``pipeline``, and where there is something to read, ``fraud`` and ``recommendations``."""
+    """By name: ``now/<range>``, ``pipeline``, and of what there is: ``fraud``, ``recommendations``, ``own``."""
     live = partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s)
     # the pipeline is read all the time: readiness is whether the stores answer it
     feeds = {"pipeline": live(Pipeline(), unwatched_s=0)}
@@ -27,6 +28,8 @@ def feeds_of(
     if offers is not None:
         # the line of hit rates goes on without a page
         feeds["recommendations"] = live(Recommendations(offers), unwatched_s=STEP_MS / 1000)
+    if readers.own is not None:
+        feeds["own"] = live(Own(readers.own))
     return feeds
 
 

@@ -25,13 +25,15 @@ FRAUD = Page("/fraud", "Fraud", "fraud")
 RECOMMENDATIONS = Page("/recommendations", "Recommendations", "recommendations")
 PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
 API = Page("/api", "API", "api")
+#: Of all applications that are declared by their answers.
+OWN = Page("/own", "Own answers", "own")
 #: Of one event, named in the address; in no navigation.
 EXPLAIN = Page("/explain", "An event's life", "explain")
 
 
 def navigation() -> tuple[Page, ...]:
     """The pages that applications declare, and the platform's own."""
-    return (*(resolve_name(needs.page) for needs in declared() if needs.page), PIPELINE)
+    return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, PIPELINE)
 
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from clickstream.answers.reading import Answers
 from clickstream.serving.app import create_app
 from clickstream.web.listening import listen, url
 from clickstream.web.server import Server
@@ -55,9 +56,10 @@ def shop() -> Shop:
 class Site:
     """The application on a free port of loopback, in a thread; can be taken down and brought back on the same port."""
 
-    def __init__(self, shop: Shop, token: str | None = None) -> None:
+    def __init__(self, shop: Shop, token: str | None = None, own: Answers | None = None) -> None:
         self._shop = shop
         self._token = token
+        self._own = own
         self.desk = Desk(shop)
         self._listener = listen("127.0.0.1", 0)
         self.url = url(self._listener)
@@ -73,6 +75,7 @@ class Site:
             risk=self.desk,
             offers=Window(self._shop),
             lives=Lives().life,
+            own=self._own,
             token=self._token,
         )
         ready = threading.Event()

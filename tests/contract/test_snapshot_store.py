@@ -12,11 +12,11 @@ from clickstream.aws import Clients
 from clickstream.consumers.runtime.faults.stumbling import Stumble
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore, Store
 from clickstream.errors import Fenced, Stop
+from clickstream.load.simulation.aws.memory import MemoryStore
 from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival
 from clickstream.records.position import START, Position
 from clickstream.settings import Settings
-from tests.simulation.aws.memory import MemoryStore
 
 SHARD = "shardId-000000000000"
 

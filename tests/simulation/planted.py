@@ -13,10 +13,10 @@ from pathlib import Path
 
 import click
 
-from tests.simulation.plan import draw
+from clickstream.load.simulation.plan import draw
+from clickstream.load.simulation.world import quiet, simulate
 from tests.simulation.planting import block_bugs, found_bugs, hostile_bugs
 from tests.simulation.planting.bugs import BUGS, planted
-from tests.simulation.world import quiet, simulate
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "simulation.md"
 BEGIN, END = "<!-- planted bugs: measured -->", "<!-- planted bugs: end -->"

@@ -9,10 +9,10 @@ import sys
 import msgspec
 import pytest
 
-from tests.simulation.plan import draw
+from clickstream.load.simulation.plan import draw
+from clickstream.load.simulation.shrink import changes, shrink
+from clickstream.load.simulation.world import quiet, simulate
 from tests.simulation.planting.bugs import planted
-from tests.simulation.shrink import changes, shrink
-from tests.simulation.world import quiet, simulate
 
 SEEDS = 300
 PART = 50
@@ -30,7 +30,7 @@ def test_a_seed_replays_exactly(seed: int) -> None:
     """In processes of their own, with different string hashes."""
     traces = []
     for hash_seed in ("1", "2"):
-        command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed), "--trace"]
+        command = [sys.executable, "-m", "clickstream.load.simulation", "--seed", str(seed), "--trace"]
         run = subprocess.run(
             command, capture_output=True, text=True, env={**os.environ, "PYTHONHASHSEED": hash_seed}, check=True
         )

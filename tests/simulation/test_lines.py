@@ -8,8 +8,8 @@ from hashlib import md5
 import pytest
 import zstandard
 
-from tests.simulation.fleet.deaggregation import hash_of
-from tests.simulation.fleet.lines import MOST_BYTES, MOST_LINES, Line, read
+from clickstream.load.simulation.fleet.deaggregation import hash_of
+from clickstream.load.simulation.fleet.lines import MOST_BYTES, MOST_LINES, Line, read
 
 A, B = b'{"a":1}', b'{"b":2}'
 TEXT = b"\n".join((A, b"", b"rubbish", B, b""))

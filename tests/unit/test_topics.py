@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from clickstream.aws import Clients
-from clickstream.consumers.runtime.faults.fan_out import raise_gravest
-from clickstream.consumers.topics import Topic, attribute, body, subject
+from clickstream.aws.topics import Topic, attribute, body, subject
 from clickstream.errors import RetryLater, Unwritable
+from clickstream.failures.fan_out import raise_gravest
 from clickstream.settings import Settings
 
 #: "ASCII text that begins with a letter, number, or punctuation mark; no line breaks or control characters; less than 100".

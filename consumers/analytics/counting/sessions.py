@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from clickstream.consumers.analytics.windows import DAY, HOUR
-from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase
+from clickstream.events import AddToCart, AnyEvent, Event, Events, ProductView, Purchase, as_decoded
 from clickstream.records.kept import KEPT_WHOLE, kept, kept_hash_key, kept_user
 from clickstream.records.routing import HashRange
 
@@ -28,8 +28,8 @@ MOST_SESSIONS = 1_000_000
 #: Expired sessions leave memory when the watermark has moved on by this many minutes.
 _SWEEP = 10
 
-_STAGES: dict[type[Event], int] = {ProductView: 1, AddToCart: 2, Purchase: 3}
-STAGES = len(_STAGES)
+_STAGES: dict[type[Event], int] = as_decoded({ProductView: 1, AddToCart: 2, Purchase: 3})
+STAGES = max(_STAGES.values())
 #: A funnel's counters: stages 1 to 3 of the minute, then of sessions new to the hour, then of sessions new to the day.
 COUNTERS = 3 * STAGES
 #: By stage (the first is 0): a mark in every minute of the window.

@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.consumers.fraud.fold import CROSSING
 from clickstream.consumers.fraud.tables import items
-from clickstream.consumers.runtime.faults.fan_out import raise_gravest
 from clickstream.errors import RetryLater, Unwritable
+from clickstream.failures.fan_out import raise_gravest
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import error_code
 from clickstream.models.features.crossing import Part

@@ -37,11 +37,16 @@ class Waiting:
         self._clock_ms = clock_ms
         #: Per call: its refusal, since when (ms since the epoch), and when it was last told (by the monotonic clock).
         self._refusals: dict[object, tuple[Forbidden, int, float]] = {}
-        self.last_refused: float | None = None
-        """By the monotonic clock: waiting for a permission is no hang."""
+        self.last_trouble: float | None = None
+        """When a call had to wait last, by the monotonic clock: waiting for a permission or a webhook is no hang."""
+
+    def troubled(self) -> float:
+        """Some call has to wait, for whatever reason; now, by the clock."""
+        self.last_trouble = now = self._clock()
+        return now
 
     def refused(self, call: object, error: Forbidden) -> None:
-        now = self.last_refused = self._clock()
+        now = self.troubled()
         _, since_ms, told_s = self._refusals.get(call, (error, self._clock_ms(), -inf))
         is_due = now - told_s >= AGAIN_S
         self._refusals[call] = error, since_ms, now if is_due else told_s
@@ -110,6 +115,7 @@ class Patience:
                         self._waiting.refused(this_call, error)
                     else:
                         self._waiting.over(this_call)
+                        self._waiting.troubled()
                         self._report(error, attempt)
                     if self._stop.wait(self._wait_s(error, attempt)):
                         raise

@@ -21,7 +21,7 @@ import structlog
 from clickstream.application import Application, Sink
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
-from clickstream.consumers.needs import applications
+from clickstream.consumers import needs
 from clickstream.consumers.runtime.faults import watchdog
 from clickstream.consumers.runtime.faults.breakers import Breakers
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue
@@ -97,11 +97,11 @@ class Aws:
 def load_application(name: str) -> Application:
     """The application's wiring, imported only now: a process carries what its own application needs.
 
-    ``name``: one of :func:`applications`, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
+    ``name``: an application's, or any module that has an ``APPLICATION``, or MODULE@ARGUMENT, which is made by the
     module's ``application(ARGUMENT)``.
     """
     module, made, argument = name.partition("@")
-    known = applications().get(module)
+    known = needs.known(module)
     wiring = importlib.import_module(module if known is None else known.wiring)
     application: Application = wiring.application(argument) if made else wiring.APPLICATION
     return application
@@ -144,7 +144,7 @@ def run(prepared: Prepared) -> int:
     )
     breakers = prepared.surroundings.breakers
     threading.excepthook = _end_at_a_bug
-    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_refused)), default=None))
+    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_trouble)), default=None))
     trouble = (breakers, loop.waiting, prepared.surroundings)
     threading.Thread(target=_tell_trouble, args=trouble, name="trouble", daemon=True).start()
     try:

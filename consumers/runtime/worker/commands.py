@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, find
 from clickstream.consumers.runtime.worker.properties import (
     MOST_RECORDS,
     InitialPosition,
@@ -18,6 +18,7 @@ from clickstream.consumers.runtime.worker.properties import (
     render,
 )
 from clickstream.errors import UserMistake
+from clickstream.needs import Needs
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
@@ -29,7 +30,12 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 
 
 @click.command()
-@click.argument("app", type=click.Choice(sorted(applications())))
+@click.argument(
+    "needs",
+    metavar="APP",
+    callback=lambda _context, _parameter, app: find(app),
+    shell_complete=lambda _context, _parameter, typed: [name for name in sorted(applications()) if name.startswith(typed)],
+)
 @click.option(
     "-w",
     "--worker",
@@ -74,7 +80,7 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 )
 @click.option("--print-properties", is_flag=True, help="Print what KCL would be told, and end.")
 def worker(
-    app: str,
+    needs: Needs,
     worker: str,
     retrieval: Retrieval,
     initial_position: InitialPosition,
@@ -83,7 +89,7 @@ def worker(
     forget: bool,
     print_properties: bool,
 ) -> int:
-    """One KCL worker of APP, until SIGTERM.
+    """One KCL worker of APP, an application's name or the path of a shop's own module, until SIGTERM.
 
     It shares the shards with the other workers of APP, and takes them over when one dies. SIGTERM and Ctrl-C drain it: every
     shard's state is saved and its position checkpointed. Exit code 1: it was already running, or it kept dying.
@@ -92,6 +98,7 @@ def worker(
     Example:
       clickstream worker analytics
       clickstream worker analytics -w 2
+      clickstream worker my_shop.wishlist
     """
     from clickstream.aws import Clients
     from clickstream.consumers.runtime.state import streams
@@ -99,7 +106,9 @@ def worker(
 
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
-    settings = from_env()
+    settings, app = from_env(), needs.name
+    for webhook in needs.webhooks:
+        settings.webhook(webhook)
     if forget:
         shards = streams.forget(app, Clients(settings), settings)
         click.echo(f"{app} has forgotten {shards} shards and begins anew", err=True)

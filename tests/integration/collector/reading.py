@@ -11,10 +11,10 @@ from clickstream.consumers.analytics.wiring import APPLICATION
 from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.consumers.runtime.state.shard_state import ShardState
+from clickstream.load.simulation.fleet.lines import read
 from clickstream.records.routing import Shard
 from clickstream.settings import Settings
 from tests.integration.publisher.stream import open_shards, records
-from tests.simulation.fleet.lines import read
 
 
 def lines(settings: Settings) -> list[bytes]:

@@ -26,11 +26,11 @@ from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.consumers.runtime.loop.wire import ProcessRecords, Record
 from clickstream.events import ProductView
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import Held, MemorySurroundings, RecordingCheckpointer
 from clickstream.progress.completeness import GENERATION_MS, GENERATIONS, Completeness, completeness, least
 from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryStore
-from tests.simulation.fleet.shard_process import Held, MemorySurroundings, RecordingCheckpointer
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 #: A little after midnight: a day that has just ended is looked at, too.

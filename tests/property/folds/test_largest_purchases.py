@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clickstream.aws.topics import body, subject
 from clickstream.consumers.archive.fold import ArchiveFold
 from clickstream.consumers.archive.names import Name
 from clickstream.consumers.fraud.decisions import alert_text, as_reuse, decide
@@ -22,7 +23,6 @@ from clickstream.consumers.orders.messages import encode as message_of
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.fold import RecommendationsFold, Visit
 from clickstream.consumers.recommendations.offers import LENGTH, Offers
-from clickstream.consumers.topics import body, subject
 from clickstream.events import Context, Item, Purchase, encode
 from clickstream.models.features.crossing import Part
 

@@ -15,7 +15,7 @@ from clickstream.consumers.runtime.loop.decoding import Decoded, decode
 from clickstream.consumers.runtime.loop.opening import expanded, one_by_one, opened
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.events import ProductView
-from tests.simulation.fleet.lines import read
+from clickstream.load.simulation.fleet.lines import read
 
 NOW_MS = 1_700_000_000_000
 EVENTS = [

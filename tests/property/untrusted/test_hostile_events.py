@@ -19,11 +19,11 @@ from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
 from clickstream.infra.local import resources
+from clickstream.load.simulation.fleet.lines import read
 from clickstream.records.position import Position
 from clickstream.settings import Settings
 from tests.property.untrusted import hostile
 from tests.property.untrusted.hostile import NOW
-from tests.simulation.fleet.lines import read
 
 SHARD = "shardId-000000000000"
 APPLICATIONS: list[Application] = [

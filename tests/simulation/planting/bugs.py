@@ -26,13 +26,13 @@ from clickstream.consumers.runtime.progress.arrivals import Arrivals
 from clickstream.consumers.runtime.state.parents import Parents
 from clickstream.consumers.runtime.state.shard_state import ShardState, StoredState
 from clickstream.consumers.runtime.state.snapshots import Commit
+from clickstream.load.simulation.aws.stores import DynamoDb
 from clickstream.producers.publisher.lane import Lane
 from clickstream.producers.publisher.puts import CallFailed, Parcel, Placed, Put, Refused
 from clickstream.producers.publisher.rules import Publisher
 from clickstream.progress.completeness import Arrival
 from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
-from tests.simulation.aws.stores import DynamoDb
 
 Replacement = tuple[type | ModuleType, str, Any]
 Bug = Callable[[], list[Replacement]]

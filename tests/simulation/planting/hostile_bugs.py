@@ -15,10 +15,10 @@ from clickstream.consumers.runtime.loop.writing import Writing
 from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
 from clickstream.failures import refusals
 from clickstream.failures.refusals import Kind
+from clickstream.load.simulation.aws.stores import S3
 from clickstream.producers.publisher.puts import CallFailed, Put
 from clickstream.producers.publisher.rules import Publisher
 from clickstream.records.position import Position
-from tests.simulation.aws.stores import S3
 from tests.simulation.planting.bugs import Replacement, bug
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import duckdb
 import msgspec
+import pytest
 
 from clickstream import events
-from clickstream.consumers.archive import parquet
+from clickstream.consumers.archive import columns, parquet
 from clickstream.events import AddToCart, Context, Event, Item, Login, PageView, ProductView, Purchase, RemoveFromCart, Search
 
 ENVELOPE: dict[str, Any] = {"user_id": "ué\U0001f600", "session_id": 's"\\', "occurred_at": 1_764_000_000_123}
@@ -74,8 +75,34 @@ def test_writing_a_file_imports_no_pandas() -> None:
 def test_every_field_of_every_event_has_a_column() -> None:
     """``redriven_for`` alone has none: it addresses an application, and is no part of what happened."""
     told = {field.name for kind in events.EVENT_TYPES for field in msgspec.structs.fields(kind)} | {"type"}
-    assert told - set(parquet.SCHEMA.names) == {"redriven_for"}
+    assert told - set(columns.SCHEMA.names) == {"redriven_for"}
     for name, kind in (("context", Context), ("items", Item)):
-        column = parquet.SCHEMA.field(name).type
+        column = columns.SCHEMA.field(name).type
         struct = column.value_type if name == "items" else column
         assert [field.name for field in struct] == [field.name for field in msgspec.structs.fields(kind)]
+
+
+class Sized(Event, frozen=True, kw_only=True, tag="sized"):
+    size: int
+    quantity: str = "many"
+
+
+class Renamed(Event, frozen=True, kw_only=True, tag="sized"):
+    size: str
+
+
+@pytest.mark.parametrize("now", [[], [Renamed]])
+def test_lines_of_a_declaration_that_was_changed_meanwhile_keep_all_they_have(now: list[type[Event]], tmp_path: Path) -> None:
+    """An open chunk outlives a deployment. Its lines must neither stop the shard nor lose what has no column any more."""
+    some: list[Event] = [Sized(event_id="1", size=7, **ENVELOPE), ALL[3], Sized(event_id="2", size=10**30, **ENVELOPE)]
+    lines = [b'{"ordinal":%d,' % number + events.encode(event)[1:] for number, event in enumerate(some)]
+    file = tmp_path / "f.parquet"
+    file.write_bytes(parquet.encode(lines, columns.Columns([*events.EVENT_TYPES, *now])))
+    with duckdb.connect() as connection:
+        found = connection.execute("SELECT event_id, quantity, unfit FROM read_parquet(?)", [str(file)]).fetchall()
+    assert [row[:2] for row in found] == [("1", None), ("4", 10_000), ("2", None)]
+    assert [msgspec.json.decode(row[2] or "null") for row in found] == [
+        {"size": 7, "quantity": "many"},
+        None,
+        {"size": 10**30, "quantity": "many"},
+    ]

@@ -76,6 +76,17 @@ def test_a_redriven_event_is_for_its_application_alone() -> None:
     assert put_for("analytics", []) is None
 
 
+def test_what_was_rejected_by_another_days_code_is_not_taken_for_processed() -> None:
+    """A type was declared meanwhile: today's code takes the first put as well."""
+    first, again = judged([_sighting(1, _login()), _sighting(2, _login("fraud"))])
+    assert (first.fate, again.fate) == ("takes effect", "takes effect")
+    assert put_for("fraud", [first, again]) == again
+    assert put_for("analytics", [first, again]) == first
+    waiting = put_for("analytics", [first, again], {str(first.position)})
+    assert waiting is not None
+    assert (waiting.position, waiting.fate) == (first.position, "rejected")
+
+
 def _put(fate: str = "takes effect") -> Put:
     return Put(
         shard="shard",

@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 
 from clickstream.aws import Clients
+from clickstream.aws.topics import Topic
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.consumers.fraud.fold import Candidate, FraudFold
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, REVIEWS, SIGHTINGS
 from clickstream.consumers.fraud.sink import DecisionsTable
 from clickstream.consumers.fraud.views import Decisions
-from clickstream.consumers.topics import Topic
 from clickstream.events import AnyEvent, Purchase
 from clickstream.models.features.crossing import Part
 from clickstream.models.features.definitions import FeatureSet

@@ -11,11 +11,11 @@ from click.testing import CliRunner
 from structlog.testing import capture_logs
 
 from clickstream.aws import Clients
+from clickstream.aws.topics import Topic
 from clickstream.cli import cli
 from clickstream.consumers.fraud.decisions import RULES_VERSION, Source
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS
 from clickstream.consumers.fraud.wiring import APPLICATION
-from clickstream.consumers.topics import Topic
 from clickstream.errors import RetryLater
 from clickstream.models.features.definitions import FeatureSet
 from clickstream.models.fraud import scoring

@@ -18,12 +18,12 @@ from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Forbidden, Unwritable
+from clickstream.load.simulation.applications.counting import CountingApplication, CountingFold
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import RecordingCheckpointer, deliver, record, shard_loop
 from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
 from clickstream.settings import Settings
-from tests.simulation.applications.counting import CountingApplication, CountingFold
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.fleet.shard_process import RecordingCheckpointer, deliver, record, shard_loop
 
 #: What SQS documents: 256 KiB for a message and for a batch; #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD | #x10000-#x10FFFF.
 MOST_BYTES = 262_144

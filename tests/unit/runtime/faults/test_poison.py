@@ -16,11 +16,11 @@ from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.consumers.runtime.loop.writing import SinkBroke
 from clickstream.errors import RetryLater, Unwritable
 from clickstream.events import AnyEvent, Login
+from clickstream.load.simulation.applications.counting import CountingApplication, digest
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE, Shard
-from tests.simulation.applications.counting import CountingApplication, digest
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 

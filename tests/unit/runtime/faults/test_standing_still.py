@@ -6,7 +6,7 @@ import pytest
 
 from clickstream.consumers.runtime.loop.shard_loop import FENCED_S
 from clickstream.errors import Fenced
-from tests.simulation.fleet.shard_process import deliver, record
+from clickstream.load.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started, tally
 
 

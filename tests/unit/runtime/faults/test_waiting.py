@@ -15,11 +15,9 @@ from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.errors import Forbidden, RetryLater
 from clickstream.events import Login
-from clickstream.records.position import Position
-from clickstream.records.routing import WHOLE_SPACE, Shard
-from tests.simulation.applications.counting import CountingApplication
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.fleet.shard_process import (
+from clickstream.load.simulation.applications.counting import CountingApplication
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import (
     Clock,
     Held,
     MemorySurroundings,
@@ -28,6 +26,8 @@ from tests.simulation.fleet.shard_process import (
     record,
     shard_loop,
 )
+from clickstream.records.position import Position
+from clickstream.records.routing import WHOLE_SPACE, Shard
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 DENIED = Forbidden("DynamoDB: AccessDeniedException", action="dynamodb:PutItem", resource="arn:decisions")
@@ -59,7 +59,7 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     refusals = [DENIED] * 30
     seen: list[dict[str, str | int]] = []
     watch = Watch(30, clock=lambda: flag.now)
-    flag.during += [lambda: seen.append(waiting.current()), lambda: hung.append(watch.hanging(waiting.last_refused))]
+    flag.during += [lambda: seen.append(waiting.current()), lambda: hung.append(watch.hanging(waiting.last_trouble))]
     hung: list[str | None] = []
 
     def write() -> str:
@@ -80,6 +80,23 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     assert seen == [{"action": "dynamodb:PutItem", "resource": "arn:decisions", "since": 100_000}] * 30
     assert waiting.current() == {}
     assert set(hung) == {None}, "waiting for a permission is no hang"
+
+
+def test_waiting_for_what_no_breaker_watches_is_no_hang() -> None:
+    flag = Turned()
+    waiting = Waiting(clock=lambda: flag.now)
+    watch = Watch(30, clock=lambda: flag.now)
+    outages = [RetryLater("webhook crm: answered 503")] * 30
+    hung: list[str | None] = []
+    flag.during.append(lambda: hung.append(watch.hanging(waiting.last_trouble)))
+
+    def write() -> None:
+        if outages:
+            raise outages.pop()
+
+    with watch.over("commit"):
+        Patience(stop=flag, report=lambda *_: None, waiting=waiting).call(write)
+    assert hung == [None] * 30
 
 
 def test_a_refusal_that_becomes_an_outage_is_over() -> None:

@@ -24,10 +24,10 @@ from clickstream.consumers.orders.table import OrdersTable
 from clickstream.consumers.runtime.loop.duplicates import GENERATION_MS
 from clickstream.events import Item, Purchase
 from clickstream.infra.local import resources
+from clickstream.load.simulation.aws.memory import MemoryStore
+from clickstream.load.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 from clickstream.records.routing import WHOLE_SPACE, Shard
 from clickstream.settings import Settings
-from tests.simulation.aws.memory import MemoryStore
-from tests.simulation.fleet.shard_process import Clock, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 BEGAN_MS = 1_796_000_000_000

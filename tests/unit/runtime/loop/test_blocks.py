@@ -14,9 +14,9 @@ from clickstream import events
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.opening import expanded
 from clickstream.consumers.runtime.loop.wire import Record
+from clickstream.load.simulation.fleet.shard_process import Held, deliver, record
 from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard, hash_key
-from tests.simulation.fleet.shard_process import Held, deliver, record
 from tests.unit.runtime.faults.test_poison import Fleet
 from tests.unit.runtime.loop.test_shard_loop import World, login, started, tally
 

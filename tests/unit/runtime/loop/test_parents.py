@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from clickstream.consumers.runtime.state.parents import LOOK_AGAIN_S, Parents
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress
+from clickstream.load.simulation.aws.memory import MemoryStore
 from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard
-from tests.simulation.aws.memory import MemoryStore
 
 HALF = MAX_HASH_KEY // 2
 LEFT = Shard(shard_id="left", hash_range=HashRange.of(0, HALF), parents=("parent",))

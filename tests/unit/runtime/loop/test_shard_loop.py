@@ -10,11 +10,11 @@ from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.errors import Stop
 from clickstream.events import AnyEvent, Login
+from clickstream.load.simulation.applications.counting import CountingApplication, CountingFold, digest
+from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
+from clickstream.load.simulation.fleet.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
 from clickstream.records.position import Position
 from clickstream.records.routing import MAX_HASH_KEY, WHOLE_SPACE, HashRange, Shard, hash_key
-from tests.simulation.applications.counting import CountingApplication, CountingFold, digest
-from tests.simulation.aws.memory import MemoryDeadLetters, MemoryRows, MemoryStore
-from tests.simulation.fleet.shard_process import Clock, Held, RecordingCheckpointer, deliver, record, shard_loop
 
 ONLY = Shard(shard_id="shardId-0", hash_range=WHOLE_SPACE)
 

@@ -15,9 +15,9 @@ from clickstream.consumers.runtime.loop.duplicates import SeenEvents
 from clickstream.consumers.runtime.state import shard_state
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.errors import Stop
+from clickstream.load.simulation.fleet.shard_process import deliver, record
 from clickstream.records.position import Position
 from clickstream.records.routing import WHOLE_SPACE
-from tests.simulation.fleet.shard_process import deliver, record
 from tests.unit.runtime.loop.test_shard_loop import World, login, started
 
 

@@ -1,0 +1,94 @@
+"""What a short application needs of AWS: derived from its declaration, with no more rights than its sink's calls. Pure.
+
+<application>-<table>            answers, one row per window, key, shard and late part
+<application>-outbox             messages: pending or sent
+<application>-<messages>.fifo    the queue, with dead letters for whoever reads it, or the topic
+<application>-files              lines
+"""
+
+from clickstream.answers.declared import Application, Files, Messages
+from clickstream.answers.declared import Table as Answers
+from clickstream.errors import UserMistake
+from clickstream.needs import DEPLOYMENT, Access, Alarm, Bucket, Grant, Needs, Queue, Table, Topic
+
+_LATER = "else S3 answers 403, not 404, for an object that is not there yet"
+
+
+def answers_table(application: str, table: str) -> Table:
+    """``window``: the start, 14 digits of ms; ``row``: key#shard#late part; then an attribute for each cell."""
+    return Table(f"{application}-{table}", key="window", range_key="row", expires="expires")
+
+
+def outbox(application: str) -> Table:
+    return Table(f"{application}-outbox", key="id", expires="expires")
+
+
+def queue(application: str, messages: str) -> Queue:
+    title = _title(application, messages)
+    dead = Queue(f"{application}-{messages}-dead.fifo", f"{title}DeadQueue")
+    return Queue(f"{application}-{messages}.fifo", f"{title}Queue", dead_letters=dead)
+
+
+def topic(application: str, messages: str) -> Topic:
+    return Topic(f"{application}-{messages}.fifo", f"{_title(application, messages)}Topic")
+
+
+def bucket(application: str) -> Bucket:
+    return Bucket(f"{application}-files")
+
+
+def needs_of(application: Application, module: str) -> Needs:
+    """``module``: the one that holds it as ``APPLICATION``. Raises UserMistake when two answers would have one store."""
+    name, answers = application.name, tuple(application.answers)
+    messages = [each for each in answers if isinstance(each, Messages)]
+    tables = tuple(answers_table(name, each.name) for each in answers if isinstance(each, Answers))
+    queues = tuple(queue(name, each.name) for each in messages if each.to == "sqs")
+    topics = tuple(topic(name, each.name) for each in messages if each.to == "sns")
+    outboxes = (outbox(name),) if messages else ()
+    buckets = (bucket(name),) if any(isinstance(each, Files) for each in answers) else ()
+    dead = (each.dead_letters for each in queues if each.dead_letters)
+    suffixes = [each.suffix for each in (*tables, *outboxes, *queues, *topics, *dead)]
+    if twice := {suffix for suffix in suffixes if suffixes.count(suffix) > 1}:
+        raise UserMistake(f"{name}: two answers would be kept in {min(twice)}", hint="give one of them another name")
+    seen: list[Grant] = [
+        *(table.may("PutItem") for table in tables),
+        *(table.may("PutItem UpdateItem") for table in outboxes),
+        *(each.may("GetQueueUrl SendMessage") for each in queues),
+        *(each.may("CreateTopic Publish") for each in topics),
+        *(each.objects("", "GetObject PutObject") for each in buckets),
+    ]
+    return Needs(
+        name=name,
+        wiring=module,
+        own=True,
+        tables=(*tables, *outboxes),
+        buckets=buckets,
+        topics=topics,
+        queues=queues,
+        webhooks=tuple(each.name for each in messages if each.to == "webhook"),
+        worker=Access(tuple(seen), tuple(each.may("ListBucket", _LATER) for each in buckets)),
+        serving=Access((*(table.may("Query") for table in tables), *(table.may("GetItem") for table in outboxes))),
+        alarms=tuple(
+            _undelivered(name, each.name, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "-dead")
+            if each.to == "sqs"
+            else _undelivered(name, each.name, "AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "")
+            for each in messages
+            if each.to != "webhook"
+        ),
+    )
+
+
+def _undelivered(application: str, messages: str, namespace: str, metric: str, dimension: str, part: str) -> Alarm:
+    return Alarm(
+        name=f"{application}-{messages}-undelivered",
+        section="there-are-dead-letters",
+        says=f"messages {messages} of {application} are not taken by whoever shall read them",
+        namespace=namespace,
+        metric=metric,
+        dimensions={dimension: f"{DEPLOYMENT}-{application}-{messages}{part}.fifo"},
+        statistic="Maximum",
+    )
+
+
+def _title(*names: str) -> str:
+    return "".join(part.capitalize() for name in names for part in name.split("-"))

@@ -1,0 +1,81 @@
+"""Messages, each sent once for its identity: kept in a table as pending, sent, then marked.
+
+Whoever is given a message again, after a crash in between, finds it pending and completes it, or finds it sent and leaves it.
+Only a crash between sending and the mark sends twice, under the same key: a FIFO queue or topic drops that within five
+minutes, and a webhook knows it by its ``Idempotency-Key``. The first body of an identity is the one that is sent.
+"""
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+from clickstream.answers.effects import Message
+from clickstream.aws import Clients
+from clickstream.aws.boto_types import DynamoDBClient
+from clickstream.aws.items import update
+from clickstream.aws.topics import Topic, attribute, body
+from clickstream.failures.outages import translated
+
+PENDING, SENT = "pending", "sent"
+#: DynamoDB's TTL may forget an identity after this time.
+KEPT_S = 400 * 86_400
+
+Deliver = Callable[[str, str, bytes], None]
+"""(id, key, JSON): ``key`` stands for the identity wherever letters and digits alone are taken."""
+
+
+class Outbox:
+    """``deliver``: by the messages' name. Raises RetryLater, Unwritable."""
+
+    def __init__(self, dynamodb: DynamoDBClient, table: str, deliver: Mapping[str, Deliver]) -> None:
+        self._dynamodb, self._table, self._deliver = dynamodb, table, deliver
+
+    def send(self, message: Message, now_s: int) -> None:
+        """Not side by side with another message of the same identity."""
+        identity = f"{message.messages}#{message.id}"
+        item: dict[str, Any] = {
+            "id": {"S": identity},
+            "body": {"B": message.body},
+            "state": {"S": PENDING},
+            "expires": {"N": str(now_s + KEPT_S)},
+        }
+        with translated("DynamoDB"):
+            try:
+                self._dynamodb.put_item(
+                    TableName=self._table,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(id)",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+                item = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
+        if item["state"]["S"] == SENT:
+            return
+        key = sha256(identity.encode()).hexdigest()
+        self._deliver[message.messages](message.id, key, item["body"]["B"])
+        with translated("DynamoDB"):
+            self._dynamodb.update_item(**update(self._table, {"id": identity}, "SET #state = :sent", {"sent": SENT}))
+
+
+def to_queue(clients: Clients, queue: str) -> Deliver:
+    """To a FIFO queue, each message a group of its own: none waits for another."""
+    urls: list[str] = []
+
+    def deliver(id: str, key: str, document: bytes) -> None:
+        with translated("SQS"):
+            if not urls:
+                urls.append(clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"])
+            clients.sqs.send_message(
+                QueueUrl=urls[0],
+                MessageBody=body(document),
+                MessageAttributes={"id": {"DataType": "String", "StringValue": attribute(id)}},
+                MessageGroupId=key,
+                MessageDeduplicationId=key,
+            )
+
+    return deliver
+
+
+def to_topic(clients: Clients, topic: str) -> Deliver:
+    told = Topic(clients.sns, topic, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
+    return lambda id, key, document: told.publish(document, {"id": id}, once=(key, key))

@@ -1,0 +1,104 @@
+"""What a short application gives out, made durable: rows in DynamoDB, messages through the outbox, lines on S3.
+
+Rows are absolute values, written only over older positions; messages and lines have an identity each. So all may be written
+again, by this owner or the next.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from clickstream.answers import needs
+from clickstream.answers.declared import Application, Files, Messages, Table
+from clickstream.answers.effects import Effect, Line, Message, Row
+from clickstream.answers.files import FilesBucket
+from clickstream.answers.outbox import Deliver, Outbox, to_queue, to_topic
+from clickstream.answers.webhook import Webhook
+from clickstream.aws import Clients
+from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.failures.fan_out import write_each
+from clickstream.failures.outages import translated
+from clickstream.failures.refusals import error_code
+from clickstream.records.position import Position, guarded_put
+from clickstream.settings import Settings
+
+#: Effects under way at once, to hide the round trips.
+THREADS = 8
+
+
+class AnswersSink:
+    """See ``clickstream.application.Sink``; its effects are :data:`Effect`."""
+
+    def __init__(
+        self,
+        application: Application,
+        shard_id: str,
+        clients: Clients,
+        settings: Settings,
+        clock_s: Callable[[], float] = time.time,
+    ) -> None:
+        name, answers = application.name, tuple(application.answers)
+        self._dynamodb, self._shard_id, self._clock_s = clients.dynamodb, shard_id, clock_s
+        self._tables = {
+            each.name: (needs.answers_table(name, each.name).of(settings), each.kept // 1000)
+            for each in answers
+            if isinstance(each, Table)
+        }
+        deliver = {each.name: _deliver(name, each, clients, settings) for each in answers if isinstance(each, Messages)}
+        self._outbox = Outbox(clients.dynamodb, needs.outbox(name).of(settings), deliver)
+        formats = {each.name: each.format for each in answers if isinstance(each, Files)}
+        self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats) if formats else None
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
+
+    def write(self, effects: Sequence[Effect], position: Position) -> None:
+        """Raises RetryLater or Unwritable when any effect could not be written; the others are."""
+        now_s = int(self._clock_s())
+        lines = [effect for effect in effects if isinstance(effect, Line)]
+        by_id: dict[tuple[str, str], list[Message]] = {}
+        for effect in effects:
+            if isinstance(effect, Message):
+                by_id.setdefault((effect.messages, effect.id), []).append(effect)
+        writes: list[Callable[[], Any]] = [
+            *(partial(self._put, effect, position, now_s) for effect in effects if isinstance(effect, Row)),
+            *(partial(self._send, same, now_s) for same in by_id.values()),
+            *(self._files.writes(lines) if self._files else ()),
+        ]
+        write_each(self._threads, lambda write: write(), writes)
+
+    def _put(self, row: Row, position: Position, now_s: int) -> None:
+        table, kept_s = self._tables[row.table]
+        item: dict[str, AttributeValueTypeDef] = {
+            "window": {"S": f"{row.start_ms:014d}"},
+            "row": {"S": f"{row.key}#{self._shard_id}#{row.late}"},
+            "expires": {"N": str(now_s + kept_s)},
+            **{name: _packed(value) for name, value in row.cells.items()},
+        }
+        try:
+            with translated("DynamoDB"):
+                self._dynamodb.put_item(**guarded_put(table, item, position))
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise  # else the value of a later position is there already
+
+    def _send(self, same: Sequence[Message], now_s: int) -> None:
+        for message in same:
+            self._outbox.send(message, now_s)
+
+
+def _packed(value: object) -> AttributeValueTypeDef:
+    return {"N": str(value)} if type(value) is int else {"B": msgspec.msgpack.encode(value)}
+
+
+def _deliver(application: str, messages: Messages, clients: Clients, settings: Settings) -> Deliver:
+    match messages.to:
+        case "sqs":
+            return to_queue(clients, needs.queue(application, messages.name).of(settings))
+        case "sns":
+            return to_topic(clients, needs.topic(application, messages.name).of(settings))
+        case "webhook":
+            return Webhook(messages.name, settings.webhook(messages.name))

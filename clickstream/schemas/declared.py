@@ -1,0 +1,182 @@
+"""The types of events that a shop declares: a folder of JSON Schemas, and packages with structs.
+
+The folder is ``CLICKSTREAM_EVENTS``; a file ``wish.v2.json`` is version 2 of the type ``wish``. A package names a module as an
+entry point of the group ``clickstream.events``; its ``EVENTS`` are structs. What declares one of the seven adds to it.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, get_args
+
+import msgspec
+
+from clickstream.envelope import BUILT_IN, Event
+from clickstream.errors import InvalidEvent, Missing, Rejected, UserMistake
+from clickstream.schemas import mapping
+from clickstream.schemas.mapping import Schema
+from clickstream.settings import events_folder
+
+Fields = dict[str, Any]
+PUBLISHED = "published.json"
+GROUP = "clickstream.events"
+_FILE = re.compile(r"(?P<type>.+)\.v(?P<version>[1-9][0-9]{0,3})\.json")
+_TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_SEVEN: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in BUILT_IN}
+
+
+class Declared(NamedTuple):
+    """One type. Each version that is still taken has its struct; the latest is the one that events are of."""
+
+    name: str
+    source: str
+    kinds: dict[int, type[Event]]
+    upcast: Callable[[Fields, int], Fields]
+    """(fields, their version) → fields of the latest version."""
+    schemas: dict[int, Schema]
+    """As the folder has them; none for a struct."""
+
+    @property
+    def version(self) -> int:
+        return max(self.kinds)
+
+    @property
+    def kind(self) -> type[Event]:
+        return self.kinds[self.version]
+
+    @property
+    def replaces(self) -> type[Event] | None:
+        """The one of the seven types to which this adds properties."""
+        return _SEVEN.get(self.name)
+
+    def to_latest(self, fields: Fields) -> Fields:
+        """The same event in the latest version; one of a future version comes back as it is. Raises InvalidEvent."""
+        version = fields.get("type_version", 1)
+        if type(version) is not int or not 1 <= version < self.version or (self.schemas and version not in self.kinds):
+            return fields
+        try:
+            return {**self.upcast(dict(fields), version), "type_version": self.version}
+        except Rejected:
+            raise
+        except Exception as error:
+            raise InvalidEvent(f"cannot be brought from version {version} to {self.version}: {type(error).__name__}") from error
+
+
+def load() -> dict[str, Declared]:
+    """Name → what is declared, in the names' order. Raises UserMistake with the file and the place, or the module."""
+    folder = events_folder()
+    found: dict[str, Declared] = {}
+    for declared in [*([] if folder is None else _in_folder(folder)), *_in_packages()]:
+        if (other := found.setdefault(declared.name, declared)) is not declared:
+            raise UserMistake(f"{declared.name} is declared twice: {other.source} and {declared.source}")
+    return dict(sorted(found.items()))
+
+
+def _in_folder(folder: Path) -> Iterator[Declared]:
+    if not folder.is_dir():
+        raise Missing(f"CLICKSTREAM_EVENTS: no folder {folder}", hint="a folder with a JSON Schema per type, like wish.v1.json")
+    found: defaultdict[str, dict[int, Schema]] = defaultdict(dict)
+    for file in folder.glob("*.json"):
+        if file.name == PUBLISHED:
+            continue
+        named = _FILE.fullmatch(file.name)
+        if named is None or not _TYPE.fullmatch(named["type"]):
+            raise UserMistake(f"{file} is not named TYPE.vN.json", hint="like wish.v1.json; small letters, digits and _")
+        found[named["type"]][int(named["version"])] = _read(file)
+    for name, schemas in found.items():
+        if len(schemas) != max(schemas) - min(schemas) + 1:
+            raise UserMistake(f"{folder}: {name} has version {max(schemas)}, but not every one before it")
+        kinds = {version: _struct(name, version, schema, folder) for version, schema in sorted(schemas.items())}
+        yield Declared(name, str(folder), kinds, partial(_with_defaults, schemas), schemas)
+
+
+def _read(file: Path) -> Schema:
+    try:
+        schema = msgspec.json.decode(file.read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UserMistake(f"{file}: {error}") from error
+    if not isinstance(schema, dict):
+        raise UserMistake(f"{file}: no JSON Schema, which is an object")
+    return {keyword: value for keyword, value in schema.items() if keyword not in ("$schema", "$id")}
+
+
+def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event]:
+    parent = _SEVEN.get(name, Event)
+    place = f"{folder / name}.v{version}.json: $"
+    # a later version is required: what says another, or none, is brought to it first
+    kind: Any = Literal[version]
+    stated: mapping.Field = ("type_version", kind, 1) if version == 1 else ("type_version", kind)
+    own = mapping.fields(schema, place, name)
+    _refuse_names(place, [field[0] for field in own], parent)
+    _refuse_required(place, [field[0] for field in own if len(field) == 2], parent)
+    made: Any = msgspec.defstruct(
+        name if parent is Event else parent.__name__,
+        [stated, *own],
+        bases=(parent,),
+        module=__name__,
+        tag=name,
+        frozen=True,
+        kw_only=True,
+        gc=False,
+    )
+    declared: type[Event] = made
+    return declared
+
+
+def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> Fields:
+    """What the older version did not declare is new: an older producer meant something else by it, if it sent it at all."""
+    latest = schemas[max(schemas)].get("properties", {})
+    new = {name: described for name, described in latest.items() if name not in schemas[version].get("properties", {})}
+    defaults = {name: described["default"] for name, described in new.items() if "default" in described}
+    return {name: value for name, value in fields.items() if name not in new} | defaults
+
+
+def _in_packages() -> Iterator[Declared]:
+    for source, point in sorted({point.value: point for point in entry_points(group=GROUP)}.items()):
+        try:
+            structs = tuple(point.load().EVENTS)
+        except UserMistake:
+            raise
+        except Exception as error:
+            raise UserMistake(
+                f"cannot load the events of {source}: {type(error).__name__}: {error}",
+                hint="a module with a tuple EVENTS of structs, which imports from clickstream.envelope",
+            ) from error
+        for kind in structs:
+            yield _packaged(kind, source)
+
+
+def _packaged(kind: type[Event], source: str) -> Declared:
+    name = str(kind.__struct_config__.tag) if isinstance(kind, type) and issubclass(kind, Event) else ""
+    place = f"{source}: {getattr(kind, '__name__', kind)}"
+    parent = _SEVEN.get(name, Event)
+    if not _TYPE.fullmatch(name) or not issubclass(kind, parent) or kind is parent or not kind.__struct_config__.frozen:
+        raise UserMistake(
+            f"{place} is no type of events",
+            hint='class Wish(Event, frozen=True, kw_only=True, gc=False, tag="wish"); small letters, digits and _ in the tag',
+        )
+    if kind.__struct_fields__[: len(parent.__struct_fields__)] != parent.__struct_fields__:
+        raise UserMistake(f"{place} changes the fields of {parent.__name__}")
+    own = [field for field in msgspec.structs.fields(kind) if field.name not in parent.__struct_fields__]
+    versions = [value for field in own if field.name == "type_version" for value in get_args(field.type)]
+    version = versions[0] if versions and isinstance(versions[0], int) else 1
+    _refuse_required(place, [field.name for field in own if field.required and field.name != "type_version"], parent)
+    upcast: Callable[[Fields, int], Fields] | None = getattr(kind, "upcast", None)
+    if version > 1 and upcast is None:
+        raise UserMistake(f"{place} has version {version} and no upcast", hint="a classmethod upcast(fields, version)")
+    return Declared(name, place, {version: kind}, upcast or (lambda fields, _: fields), {})
+
+
+def _refuse_names(place: str, names: list[str], parent: type[Event]) -> None:
+    if taken := sorted({*parent.__struct_fields__, "type", "type_version"}.intersection(names)):
+        raise UserMistake(f"{place}: every event of this kind has its own {', '.join(taken)}", hint="choose another name")
+
+
+def _refuse_required(place: str, required: list[str], parent: type[Event]) -> None:
+    if required and parent is not Event:
+        raise UserMistake(
+            f"{place}: an added property cannot be required: {', '.join(required)}", hint="producers of today send none"
+        )

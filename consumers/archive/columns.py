@@ -1,0 +1,146 @@
+"""The archive's columns: those of all events, and a struct for each type with properties of a shop's own. Pure.
+
+An own type's properties, and those that a shop adds to one of the seven, are the fields of the column ``own_<type>``: two
+types may give one name to different things. A file lacks what was declared after it; readers find null there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pyarrow as pa
+from msgspec import inspect
+
+from clickstream.envelope import BUILT_IN, Event
+from clickstream.events import EVENT_TYPES
+
+_TEXT = pa.string()
+#: What the seven types have, as JSON has it: the time still a number.
+COMMON = pa.schema(
+    [
+        ("ordinal", pa.int64()),
+        ("type", _TEXT),
+        ("event_id", _TEXT),
+        ("user_id", _TEXT),
+        ("session_id", _TEXT),
+        ("occurred_at", pa.int64()),
+        ("schema_version", pa.int16()),
+        (
+            "context",
+            pa.struct([(name, _TEXT) for name in ("ip", "device", "country", "referrer", "device_kind", "traceparent")]),
+        ),
+        ("url", _TEXT),
+        ("product_id", _TEXT),
+        ("category", _TEXT),
+        ("quantity", pa.int32()),
+        ("query", _TEXT),
+        ("order_id", _TEXT),
+        (
+            "items",
+            pa.list_(pa.struct([("product_id", _TEXT), ("category", _TEXT), ("quantity", pa.int32()), ("price", pa.int64())])),
+        ),
+        ("amount", pa.int64()),
+        ("currency", _TEXT),
+        ("payment_fingerprint", _TEXT),
+        ("success", pa.bool_()),
+    ]
+)
+TIME = COMMON.get_field_index("occurred_at")
+#: The JSON of own properties that are not as their columns: beyond 64 bits, or of a declaration that was changed while their
+#: chunk was open. Empty for all others.
+UNFIT = "unfit"
+
+_TYPE = re.compile(rb'\{"ordinal":\d+,"type":"([^"]+)"')
+_raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class Own(msgspec.Struct, frozen=True):
+    """A type's properties: ``shared`` are in :data:`COMMON`, its own ``kinds`` in ``column``; None is JSON as text."""
+
+    column: str
+    shared: tuple[str, ...]
+    kinds: Mapping[str, pa.DataType | None]
+
+    @classmethod
+    def of(cls, kind: type[Event]) -> "Own":
+        fields = msgspec.structs.fields(_ours(kind))
+        shared = {"type", *(field.name for field in fields)}
+        own = inspect.type_info(kind).fields[len(fields) :]  # type: ignore[attr-defined]  # it is a struct's
+        return cls(
+            f"own_{kind.__struct_config__.tag}",
+            tuple(name for name in COMMON.names if name in shared),
+            {field.encode_name: _column(field.type) for field in own},
+        )
+
+
+def _ours(kind: type[Event]) -> type[Event]:
+    """The one of the seven that it is or adds to, or Event itself."""
+    return next((each for each in BUILT_IN if issubclass(kind, each)), Event)
+
+
+#: What is known of a type that is none now, and was one when its chunk was begun.
+_ENVELOPE = Own.of(Event)
+
+
+class Columns:
+    """``own``: by name, the types with properties of a shop's own. ``parsed`` is the schema of lines, ``schema`` a file's."""
+
+    def __init__(self, types: Sequence[type[Event]]) -> None:
+        self._types = {str(kind.__struct_config__.tag): Own.of(kind) for kind in types}
+        self._ours = {str(kind.__struct_config__.tag) for kind in types if _ours(kind) is kind}
+        self.own = {name: own for name, own in self._types.items() if name not in self._ours}
+        structs = [
+            (own.column, pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()]))
+            for own in self.own.values()
+            if own.kinds
+        ]
+        self.parsed = pa.schema([*COMMON, (UNFIT, _TEXT), *structs])
+        #: Times without a zone, and UTC: readers need no zone data to cut them into hours. Microseconds are known everywhere.
+        self.schema = self.parsed.set(TIME, pa.field("occurred_at", pa.timestamp("us")))
+
+    def arranged(self, line: bytes, *, fits: bool = True) -> bytes:
+        """An event's line as ``parsed`` has it: own properties are in their column, or one text if they do not fit there."""
+        found = _TYPE.match(line)
+        name = found[1].decode() if found else ""
+        if not name or (fits and name in self._ours):
+            return line
+        own = self._types.get(name, _ENVELOPE)
+        ordinal, _, rest = line.partition(b",")  # an own property may have the ordinal's name
+        fields: dict[str, object] = {**_raw.decode(b"{" + rest)}
+        mine = {name: fields.pop(name) for name in list(fields) if name not in own.shared and name != "redriven_for"}
+        if fits and mine.keys() <= own.kinds.keys():
+            texts = {name: msgspec.json.encode(value).decode() for name, value in mine.items() if own.kinds[name] is None}
+            fields[own.column] = mine | texts
+        elif mine:
+            fields[UNFIT] = msgspec.json.encode(mine).decode()
+        return ordinal + b"," + msgspec.json.encode(fields)[1:]
+
+
+def _column(kind: inspect.Type, depth: int = 8) -> pa.DataType | None:
+    """None when no column would be as exact as the JSON; ``depth`` ends with types that hold themselves."""
+    match kind:
+        case inspect.Metadata(type=inner):
+            return _column(inner, depth)
+        case inspect.UnionType(types=(one, inspect.NoneType()) | (inspect.NoneType(), one)):
+            return _column(one, depth)
+        case inspect.LiteralType() | inspect.EnumType():
+            values = kind.values if isinstance(kind, inspect.LiteralType) else [each.value for each in kind.cls]
+            kinds = {type(value) for value in values if value is not None}
+            return pa.int64() if kinds == {int} else _TEXT if kinds == {str} else None
+        case inspect.CollectionType(item_type=item) if (of := _column(item, depth)) is not None:
+            return pa.list_(of)
+        case inspect.StructType(fields=fields, tag=None, array_like=False) if fields and depth:
+            columns = {field.encode_name: _column(field.type, depth - 1) for field in fields}
+            return None if None in columns.values() else pa.struct([*columns.items()])
+    return _PLAIN.get(type(kind))
+
+
+#: Texts, also those that Python knows as something else.
+_TEXTS = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
+_NUMBERS = {inspect.BoolType: pa.bool_(), inspect.IntType: pa.int64(), inspect.FloatType: pa.float64()}
+_PLAIN = _NUMBERS | dict.fromkeys(_TEXTS, _TEXT)
+
+COLUMNS = Columns(EVENT_TYPES)
+SCHEMA = COLUMNS.schema
+"""A file's columns; a field that an event type does not have is null. (shard, ordinal) tells each event from all others; the
+shard is in the file's name, the date and hour in its path."""

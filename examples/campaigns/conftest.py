@@ -1,0 +1,6 @@
+"""The event types of this folder, declared before anything imports clickstream."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("CLICKSTREAM_EVENTS", str(Path(__file__).parent / "events"))
