@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,6 +79,8 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 os.killpg(self._shell.pid, signal.SIGKILL)
                 self._shell.wait()
+        if self._shell.stdout is not None:
+            self._shell.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +200,9 @@ def _until_answered(terminal: Terminal, command: str) -> str:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as response:
-        body: bytes = response.read()
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            body: bytes = response.read()
+    except urllib.error.HTTPError as refused:
+        raise AssertionError(f"{url}: {refused} {refused.read().decode()}") from refused
     return body.decode()
