@@ -2,7 +2,8 @@
 
 Whoever is given a message again, after a crash in between, finds it pending and completes it, or finds it sent and leaves it.
 Only a crash between sending and the mark sends twice, under the same key: a FIFO queue or topic drops that within five
-minutes, and a webhook knows it by its ``Idempotency-Key``. The first body of an identity is the one that is sent.
+minutes, and a webhook knows it by its ``Idempotency-Key``. The first body of an identity is the one that is sent; of two shards
+that use the same one, either may be first.
 """
 
 from collections.abc import Callable, Mapping

@@ -67,7 +67,10 @@ def test_it_has_least_privilege(synthesized: dict[str, Template], templates: dic
     }
     assert {(each.action, each.resource) for each in roles.pop("carts") - every_worker} == own
     read_by_serving = roles.pop("serving") - before.pop("serving")
-    assert read_by_serving == {Permission("dynamodb:Query", "dynamodb:table/clickstream-carts-left")}
+    assert read_by_serving == {
+        Permission("dynamodb:Query", "dynamodb:table/clickstream-carts-left"),
+        Permission("dynamodb:GetItem", "dynamodb:table/clickstream-carts-outbox"),
+    }
     assert roles == before, "another program's role has changed"
 
 

@@ -12,7 +12,6 @@ from clickstream.answers.declared import Application, Files, Messages, Table
 from clickstream.answers.needs import needs_of
 from clickstream.consumers.runtime.worker import commands
 from clickstream.errors import UserMistake
-from clickstream.needs import Needs
 from clickstream.settings import Settings
 
 URL = "https://shop.example/told?key=secret"
@@ -50,8 +49,7 @@ def test_a_webhook_without_a_url_is_told_in_one_line(text: str) -> None:
 
 def test_a_worker_does_not_start_without_its_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
     needs = needs_of(Application("analytics", on={}, answers=[Messages("told", to="webhook")]), "shop.told")
-    found: dict[str, Needs] = {"analytics": needs}
-    monkeypatch.setattr(commands, "applications", lambda: found)
+    monkeypatch.setattr(commands, "find", lambda _: needs)
     said = CliRunner().invoke(commands.worker, ["analytics", "--print-properties"])
     assert isinstance(said.exception, UserMistake)
     monkeypatch.setenv("CLICKSTREAM_WEBHOOKS", json.dumps({"told": URL}))
