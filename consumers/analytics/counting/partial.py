@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.tally import Tally, TallyState
-from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.windows import HOUR
 from clickstream.events import ADDED, AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
 
