@@ -12,34 +12,10 @@ from msgspec import UNSET, Meta, UnsetType
 from clickstream import upcasting
 
 __all__ = [
-    "BUILT_IN",
-    "EARLIEST_MS",
-    "KEY_PATTERN",
-    "MAX_AHEAD_MS",
-    "MOST_EVENT_BYTES",
-    "MOST_KEY_BYTES",
-    "NO_CONTEXT",
-    "SCHEMA_VERSION",
-    "AddToCart",
-    "Context",
-    "Currency",
-    "DeviceKind",
-    "Event",
-    "Item",
-    "Key",
-    "Login",
-    "Millis",
-    "Money",
-    "Name",
-    "PageView",
-    "ProductView",
-    "Purchase",
-    "Quantity",
-    "RemoveFromCart",
-    "Search",
-    "Text",
-    "Version",
-]
+    "BUILT_IN", "EARLIEST_MS", "KEY_PATTERN", "MAX_AHEAD_MS", "MOST_EVENT_BYTES", "MOST_KEY_BYTES", "NO_CONTEXT",
+    "SCHEMA_VERSION", "AddToCart", "Context", "Currency", "DeviceKind", "Event", "Item", "Key", "Login", "Millis",
+    "Money", "Name", "PageView", "ProductView", "Purchase", "Quantity", "RemoveFromCart", "Search", "Text", "Version",
+]  # fmt: skip
 
 SCHEMA_VERSION = upcasting.LATEST
 

@@ -4,6 +4,7 @@ Unknown fields are ignored, so a newer producer may talk to an older consumer; a
 producer may talk to a newer consumer; a change that a default cannot express raises the schema version and adds a step to
 ``clickstream.upcasting``. What a shop declares is read once, when this module is imported; the types stand in ``envelope``.
 """
+# ruff: noqa: F405  # mypy sees whether a name of the envelope is there
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,24 +18,6 @@ from msgspec import UnsetType
 
 from clickstream import upcasting
 from clickstream.envelope import *  # noqa: F403  # whatever makes an event is also had from here
-from clickstream.envelope import (
-    BUILT_IN,
-    EARLIEST_MS,
-    MAX_AHEAD_MS,
-    MOST_EVENT_BYTES,
-    MOST_KEY_BYTES,
-    SCHEMA_VERSION,
-    AddToCart,
-    Context,
-    Event,
-    Key,
-    Login,
-    PageView,
-    ProductView,
-    Purchase,
-    RemoveFromCart,
-    Search,
-)
 from clickstream.errors import InvalidEvent, Rejected, Undecodable, UserMistake
 from clickstream.schemas import declared
 

@@ -110,20 +110,13 @@ def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event
     kind: Any = Literal[version]
     stated: mapping.Field = ("type_version", kind, 1) if version == 1 else ("type_version", kind)
     own = mapping.fields(schema, place, name)
-    _refuse_names(place, [field[0] for field in own], parent)
+    if taken := sorted({*parent.__struct_fields__, "type", "type_version"}.intersection(field[0] for field in own)):
+        raise UserMistake(f"{place}: every event of this kind has its own {', '.join(taken)}", hint="choose another name")
     _refuse_required(place, [field[0] for field in own if len(field) == 2], parent)
-    made: Any = msgspec.defstruct(
-        name if parent is Event else parent.__name__,
-        [stated, *own],
-        bases=(parent,),
-        module=__name__,
-        tag=name,
-        frozen=True,
-        kw_only=True,
-        gc=False,
-    )
-    declared: type[Event] = made
-    return declared
+    called = name if parent is Event else parent.__name__
+    options: Any = {"module": __name__, "tag": name, "frozen": True, "kw_only": True, "gc": False}
+    made: Any = msgspec.defstruct(called, [stated, *own], bases=(parent,), **options)
+    return made  # type: ignore[no-any-return]  # a subclass of parent
 
 
 def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> Fields:
@@ -168,11 +161,6 @@ def _packaged(kind: type[Event], source: str) -> Declared:
     if version > 1 and upcast is None:
         raise UserMistake(f"{place} has version {version} and no upcast", hint="a classmethod upcast(fields, version)")
     return Declared(name, place, {version: kind}, upcast or (lambda fields, _: fields), {})
-
-
-def _refuse_names(place: str, names: list[str], parent: type[Event]) -> None:
-    if taken := sorted({*parent.__struct_fields__, "type", "type_version"}.intersection(names)):
-        raise UserMistake(f"{place}: every event of this kind has its own {', '.join(taken)}", hint="choose another name")
 
 
 def _refuse_required(place: str, required: list[str], parent: type[Event]) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from clickstream.envelope import PageView
 from clickstream.errors import RetryLater, UserMistake
 from clickstream.producers.client import CollectorClient
-from tests.unit.collector.conftest import event
+from tests.unit.collector.conftest import NOW, event
 
 Script = list[tuple[int, dict[str, str], list[str]]]
 
@@ -109,3 +110,13 @@ def test_a_wrong_key_is_the_callers_mistake(server: Server) -> None:
     server.script = [(401, {}, [])]
     with pytest.raises(UserMistake, match="401 no"):
         client(server, Sleeper()).send([event()])
+
+
+def test_an_event_may_be_a_struct(server: Server) -> None:
+    server.script = [(200, {}, ["accepted"])]
+    outcomes = client(server, Sleeper()).send([PageView(event_id="e-1", user_id="u", session_id="s", occurred_at=NOW, url="/")])
+    assert [outcome.status for outcome in outcomes] == ["accepted"]
+    assert server.seen[0][0] == {
+        **{"type": "page_view", "event_id": "e-1", "user_id": "u", "session_id": "s", "occurred_at": NOW, "url": "/"},
+        **{"schema_version": 2, "context": {"ip": "", "device": "", "country": "", "referrer": ""}},
+    }
