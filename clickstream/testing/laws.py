@@ -16,6 +16,8 @@ from clickstream.testing.runs import Run
 from clickstream.testing.twins import Twin
 
 Feed = Sequence[AnyEvent]
+#: Longer than any timer is likely to wait, shorter than users are kept.
+_LONG_MS = 20 * 86_400_000
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
 
@@ -84,14 +86,17 @@ def restored_as_never_stopped(subject: Subject, feed: Feed, draw: Draw) -> Itera
 def keyed_state_moves(subject: Subject, feed: Feed, draw: Draw) -> Iterator[str]:
     """What is kept per key is the same after a split and a merge as without; what names a shard is not compared.
 
-    Between split and merge no event moves the watermark, which a shard takes from its own events alone.
+    Between split and merge no event moves the watermark, which a shard takes from its own events alone; a last one moves it
+    far, so that all that waits for it has happened.
     """
     first, second = sorted(draw(st.tuples(*[st.integers(0, len(feed))] * 2)))
     watermark = max((event.occurred_at for event in feed[:first]), default=0)
-    between = [msgspec.structs.replace(event, occurred_at=min(event.occurred_at, watermark)) for event in feed[first:second]]
-    before, after = feed[:first], feed[second:]
-    if not before:
+    if not first:
         return iter(())
+    between = [msgspec.structs.replace(event, occurred_at=watermark) for event in feed[first:second]]
+    latest = max(event.occurred_at for event in feed) + _LONG_MS
+    last = msgspec.structs.replace(feed[-1], event_id="the last", user_id="passer-by", occurred_at=latest)
+    before, after = feed[:first], [*feed[second:], last]
     border = int.from_bytes(hash_key(draw(st.sampled_from(sorted({event.user_id for event in feed})))), "big")
     run = subject.run()
     parent = run.shard()

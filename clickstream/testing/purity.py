@@ -12,13 +12,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import get_ident
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 #: Python's audit events of what acts on the world.
-_ACTS = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "glob.", "sqlite3.", "urllib.", "http.", "time.sleep")
+_ACTS = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "glob.", "sqlite3.", "urllib.", "http.")
 _NAMES: dict[ModuleType, str] = {
-    time: "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time thread_time",
+    time: "sleep time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time thread_time",
     random: " ".join(name for name in random.__all__ if name[0].islower()),
     uuid: "uuid1 uuid4",
     os: "urandom",
@@ -98,11 +98,11 @@ def _audit(event: str, args: tuple[Any, ...]) -> None:
 
 def _importing() -> bool:
     """A module that is needed for the first time may be read."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True
-        frame = frame.f_back  # type: ignore[assignment]  # None ends it
+        frame = frame.f_back
     return False
 
 

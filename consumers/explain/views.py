@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import put_to_visible
+from clickstream.consumers.explain import own
 from clickstream.consumers.explain.effects import Look
 from clickstream.consumers.explain.life import (
     Effect,
@@ -26,7 +27,7 @@ from clickstream.consumers.explain.life import (
 )
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, short_applications
 from clickstream.consumers.orders.views import placed_by
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
@@ -116,8 +117,10 @@ class Explainer:
 
     def _effect(self, application: str, event: AnyEvent, put: Put) -> Effect | None:
         """None also when the application keeps nothing per event. Raises RetryLater."""
-        path = applications()[application].effect
-        look: Look | None = resolve_name(path) if path else None
+        needs = applications()[application]
+        if needs.own:
+            return own.look(self._clients, self._settings, short_applications()[application], event, put)
+        look: Look | None = resolve_name(needs.effect) if needs.effect else None
         return look(self._clients, self._settings, event, put) if look else None
 
     def _decision(self, event_id: str) -> Decision | None:

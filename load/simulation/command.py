@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from pathlib import Path
 from typing import NamedTuple
 
 import click
@@ -94,9 +93,6 @@ def simulate(module: str, seeds: int, first: int, processes: int, seed: int | No
       clickstream simulate my_shop.wishlist --seeds 1000
       clickstream simulate my_shop.wishlist --seed 123 --trace
     """
-    # a module beside the caller, as `python -m` finds it
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
         fleets = Fleets.of(module)
         if seed is not None:

@@ -6,15 +6,18 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+from clickstream.answers import Messages, sink
+from clickstream.answers.outbox import Deliver
 from clickstream.application import Application
+from clickstream.consumers.needs import find
 from clickstream.errors import UserMistake
 from clickstream.load.simulation.aws.stores import Keys
 from clickstream.load.simulation.fleet.threads import InlineExecutor
 from clickstream.needs import Needs
 from clickstream.platform import SHARDS
+from clickstream.settings import Settings
 
 
 class Foreign(NamedTuple):
@@ -42,28 +45,31 @@ class Foreign(NamedTuple):
 
 
 def load(module: str) -> Foreign:
-    """Raises UserMistake when the module, or what it should have, is not there."""
-    try:
-        declaration = import_module(f"{module}.needs" if find_spec(module) and find_spec(f"{module}.needs") else module)
-    except ModuleNotFoundError as missing:
-        if missing.name is None or not f"{module}.needs".startswith(missing.name):
-            raise
-        declaration = import_module(module) if missing.name == f"{module}.needs" else None
-    if declaration is not None:
-        needs: Needs | None = getattr(declaration, "NEEDS", None) or getattr(
-            getattr(declaration, "APPLICATION", None), "needs", None
-        )
-        if needs is not None:
-            return Foreign(import_module(needs.wiring).APPLICATION, needs)
-    raise UserMistake(f"{module} is no application", hint="a module with APPLICATION, and NEEDS beside it at full level")
+    """By the application's name or its module's path, as for a worker. Raises UserMistake when there is none."""
+    needs = find(module)
+    return Foreign(import_module(needs.wiring).APPLICATION, needs)
 
 
 @contextmanager
 def without_threads() -> Iterator[None]:
-    """What a sink gives to threads is done at once, in the caller's: the order of its calls belongs to the seed."""
-    submit = ThreadPoolExecutor.submit
+    """What a sink gives to threads is done at once, in the caller's: the order of its calls belongs to the seed.
+
+    And a webhook of a short application is reached through the clients, as all else is.
+    """
+    submit, deliver = ThreadPoolExecutor.submit, sink._deliver
     ThreadPoolExecutor.submit = InlineExecutor.submit  # type: ignore[assignment]  # it needs nothing of its own class
+    sink._deliver = _deliver
     try:
         yield
     finally:
         ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        sink._deliver = deliver
+
+
+_really = sink._deliver
+
+
+def _deliver(application: str, messages: Messages, clients: Any, settings: Settings) -> Deliver:
+    if messages.to != "webhook":
+        return _really(application, messages, clients, settings)
+    return lambda _id, key, document: clients.webhooks.post(messages.name, key, document)

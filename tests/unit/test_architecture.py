@@ -35,8 +35,8 @@ ARROWS: dict[str, set[str]] = {
 PUBLISHED = {"views", "needs"}
 #: and the archive's columns, for the catalogue
 MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA"}
-#: benchmarks measure the insides of every part
-MEASURING = ROOT / "load" / "benchmarks"
+#: benchmarks measure the insides of every part; the simulator and the proofs of others' applications run them
+MEASURING = {ROOT / "load" / "benchmarks", ROOT / "load" / "simulation", ROOT / "clickstream" / "testing"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 #: modules that do no I/O and read no clock
 PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/records/routing.py", "clickstream/errors.py")
@@ -94,9 +94,10 @@ def test_imports_follow_the_arrows(path: Path) -> None:
     ours = {name for name in _imports(path) if name.split(".")[0] in PACKAGES}
     assert {name for name in ours if not name.startswith("clickstream")} == set(), "clickstream.consumers, not consumers"
     crossed = {name for name in map(_within, ours) if name.split(".")[0] != package}
-    allowed = ARROWS[package] | ({"models"} if MEASURING in path.parents else set())
+    measures = not MEASURING.isdisjoint(path.parents)
+    allowed = ARROWS[package] | ({"consumers", "load", "models"} if measures else set())
     assert {name for name in crossed if name.split(".")[0] not in allowed} == set()
-    if MEASURING in path.parents:
+    if measures:
         return
     inside = {name for name in crossed if name.startswith("consumers.") and PUBLISHED.isdisjoint(name.split("."))}
     if package == "infra":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
+from zlib import crc32
 
 import msgspec
 from botocore.exceptions import ClientError
 
+from clickstream.errors import RetryLater
 from clickstream.infra.local.limits.requests import refusal
 from clickstream.load.simulation.aws import expressions
 from clickstream.load.simulation.aws.expressions import Item, Value
@@ -15,7 +17,14 @@ from clickstream.platform import DEAD_LETTERS, STATE
 from clickstream.settings import Settings
 
 T = TypeVar("T")
-SETTINGS = Settings(name="simulated")
+
+
+class _AnyWebhook(Settings, frozen=True):
+    def webhook(self, name: str) -> str:
+        return f"https://{name}.invalid/"
+
+
+SETTINGS: Settings = _AnyWebhook(name="simulated")
 Keys = Mapping[str, tuple[str, ...]]
 """A table's suffix → its key attributes."""
 Tables = dict[str, dict[tuple[str, ...], Item]]
@@ -78,6 +87,8 @@ class Stores:
         """Dead letters."""
         self.buckets: dict[str, dict[str, bytes]] = {}
         """The application's buckets → key → object."""
+        self.metadata: dict[tuple[str, str], dict[str, str]] = {}
+        """(bucket, key) → what was put beside an object."""
         self.sent: list[SentMessage] = []
         """What the application has sent, in order."""
         self._known: dict[tuple[str, str], int] = {}
@@ -122,10 +133,19 @@ class Client:
             raise ClientError({"Error": {"Code": refused.code, "Message": refused.message}}, operation)
 
 
+class _Refused(ClientError):
+    """As botocore raises it where ``client.exceptions`` is asked for it."""
+
+
+class _ConditionFailed:
+    ConditionalCheckFailedException = _Refused
+
+
 class DynamoDb(Client):
     """Tables are named by their suffixes."""
 
     service = "dynamodb"
+    exceptions = _ConditionFailed
 
     def get_item(
         self,
@@ -199,7 +219,7 @@ class DynamoDb(Client):
 def _check(item: Item | None, condition: str | None, names: Mapping[str, str], values: Mapping[str, Value]) -> None:
     if condition is not None and not expressions.holds(condition, names, item or {}, values):
         refused: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": ""}, "Item": dict(item or {})}
-        raise ClientError(refused, "UpdateItem")
+        raise _Refused(refused, "UpdateItem")
 
 
 class _NoSuchKey(ClientError):
@@ -209,6 +229,10 @@ class _NoSuchKey(ClientError):
 
 class _Errors:
     NoSuchKey = _NoSuchKey
+
+
+def _etag(body: bytes) -> str:
+    return f'"{crc32(body):08x}{len(body):x}"'
 
 
 class _Body:
@@ -250,12 +274,28 @@ class S3(Client):
         """The keys of all objects; no call of AWS."""
         return list(self._stores.objects)
 
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str = "", **others: Any) -> None:
-        def put() -> None:
+    def put_object(
+        self,
+        *,
+        Bucket: str,
+        Key: str,
+        Body: bytes,
+        ContentType: str = "",
+        Metadata: Mapping[str, str] | None = None,
+        IfMatch: str | None = None,
+        IfNoneMatch: str | None = None,
+        **others: Any,
+    ) -> dict[str, Any]:
+        def put() -> dict[str, Any]:
             self._refuse("PutObject", others, Bucket=Bucket, Key=Key)
+            there = self._stores.bucket(Bucket).get(Key)
+            if (IfNoneMatch and there is not None) or (IfMatch and (there is None or _etag(there) != IfMatch)):
+                raise ClientError({"Error": {"Code": "PreconditionFailed", "Message": Key}}, "PutObject")
             self._stores.bucket(Bucket)[Key] = Body
+            self._stores.metadata[Bucket, Key] = dict(Metadata or {})
+            return {"ETag": _etag(Body)}
 
-        self._access.call("s3", f"PutObject {Key}", put, writes=True)
+        return self._access.call("s3", f"PutObject {Key}", put, writes=True)
 
     def get_object(self, *, Bucket: str, Key: str, **others: Any) -> dict[str, Any]:
         def read() -> bytes:
@@ -264,7 +304,8 @@ class S3(Client):
                 raise _NoSuchKey(Key)
             return self._stores.bucket(Bucket)[Key]
 
-        return {"Body": _Body(self._access.call("s3", f"GetObject {Key}", read, writes=False))}
+        body = self._access.call("s3", f"GetObject {Key}", read, writes=False)
+        return {"Body": _Body(body), "ETag": _etag(body), "Metadata": self._stores.metadata.get((Bucket, Key), {})}
 
     def delete_objects(self, *, Bucket: str, Delete: Mapping[str, Any]) -> None:
         def delete() -> None:
@@ -347,6 +388,21 @@ class Sns(Client):
         return self._access.call("sns", "Publish", send, writes=True)
 
 
+class Webhooks(Client):
+    """Shops' own servers, which know a message that comes again by its key."""
+
+    service = "webhooks"
+
+    def post(self, name: str, key: str, document: bytes) -> None:
+        def take() -> None:
+            self._stores.send(SentMessage(name, key, document.decode()), self._access.now_ms())
+
+        try:
+            self._access.call("webhooks", f"POST to {name}", take, writes=True)
+        except ClientError as error:
+            raise RetryLater(f"webhook {name}: no answer") from error
+
+
 class SimulatedClients(msgspec.Struct, frozen=True):
     """Stands where ``clickstream.aws.Clients`` stands."""
 
@@ -354,10 +410,12 @@ class SimulatedClients(msgspec.Struct, frozen=True):
     s3: S3
     sqs: Sqs
     sns: Sns
+    webhooks: Webhooks
 
     @classmethod
     def of(cls, stores: Stores, access: Way) -> SimulatedClients:
-        return cls(DynamoDb(stores, access), S3(stores, access), Sqs(stores, access), Sns(stores, access))
+        parts = (DynamoDb, S3, Sqs, Sns, Webhooks)
+        return cls(*(part(stores, access) for part in parts))  # type: ignore[arg-type]  # each of its own type
 
     def __getattr__(self, service: str) -> Any:
         raise NotSimulated(service)

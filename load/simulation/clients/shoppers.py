@@ -115,6 +115,8 @@ class Shopper:
     def _maybe_again(self) -> None:
         """A retry of something that is acknowledged: its answer was lost between the shop and the client."""
         shop = self._shop
+        if not shop.plan.client_retries:
+            return
         mine = [sent for sent in list(shop.ledger.events.values())[-50:] if sent.user_id == self._name and sent.acknowledged]
         if mine and shop.chance.strikes("client retry", shop.plan.client_retries):
             again = self._random.choice(mine[-4:])
@@ -170,6 +172,8 @@ class Shopper:
     def _event_id(self, number: int) -> str:
         """A fresh one; or, by chance or malice, one that another user has used."""
         shop = self._shop
+        if not shop.plan.reused_ids:
+            return f"{self._name}/{number}"
         others = [sent.event_id for sent in shop.ledger.events.values() if sent.user_id != self._name]
         if others and shop.chance.strikes("reused id", shop.plan.reused_ids):
             event_id = self._random.choice(others)

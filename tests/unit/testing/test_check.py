@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.application import Wiring
 from clickstream.testing import BrokenLaw, check
 from tests.unit.testing import folds
 
@@ -22,7 +23,7 @@ def test_the_right_fold_keeps_all_laws() -> None:
         (folds.LOST_AT_A_SPLIT, "keyed_state_moves", 3),
     ],
 )
-def test_a_wrong_fold_is_found_and_named(wrong: folds.Wiring, law: str, events: int) -> None:
+def test_a_wrong_fold_is_found_and_named(wrong: Wiring, law: str, events: int) -> None:
     with pytest.raises(BrokenLaw) as broken:
         check(wrong, needs=folds.NEEDS)
     assert broken.value.law == law
