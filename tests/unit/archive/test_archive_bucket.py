@@ -11,10 +11,13 @@ import pytest
 from moto import mock_aws
 
 from clickstream.aws import Clients
+from clickstream.consumers.archive import parquet
+from clickstream.consumers.archive.columns import Columns
 from clickstream.consumers.archive.compaction import Compactor, Plan, plan
 from clickstream.consumers.archive.fold import Part
 from clickstream.consumers.archive.names import Name
 from clickstream.consumers.archive.sink import ArchiveBucket
+from clickstream.events import Event, encode
 from clickstream.records.position import START
 from clickstream.settings import Settings
 
@@ -122,3 +125,21 @@ def test_a_large_file_is_left_alone() -> None:
         Name(HOUR, SHARD, 2, 3),
     ]
     assert plan(sizes, (), target_bytes=100).merges == ()
+
+
+def test_files_in_which_a_property_has_two_types_stay_as_they_are(s3: Any) -> None:
+    class Wish(Event, frozen=True, kw_only=True, tag="wish"):
+        size: int
+
+    class Retyped(Event, frozen=True, kw_only=True, tag="wish"):
+        size: str
+
+    envelope: dict[str, Any] = {"user_id": "u", "session_id": "s", "occurred_at": 1_764_000_000_000}
+    wish, retyped = Wish(event_id="1", size=1, **envelope), Retyped(event_id="2", size="2", **envelope)
+    names = [Name(hour, SHARD, chunk, chunk) for hour in (HOUR, HOUR + 1) for chunk in (0, 1)]
+    for name, event in zip(names, (wish, retyped, wish, wish), strict=True):
+        body = parquet.encode([b'{"ordinal":%d,' % name.first + encode(event)[1:]], Columns([type(event)]))
+        s3.put_object(Bucket=BUCKET, Key=name.key, Body=body, Metadata={"events": "1"})
+    compactor = Compactor(s3, BUCKET)
+    compactor.carry_out(plan(compactor.sizes(), {SHARD}), tell=lambda _: None)
+    assert sorted(compactor.sizes()) == [*names[:2], Name(HOUR + 1, SHARD, 0, 1)]

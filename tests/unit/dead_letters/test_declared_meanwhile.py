@@ -27,9 +27,9 @@ from clickstream.errors import InvalidEvent, Rejected
 from clickstream.records.routing import WHOLE_SPACE, Shard
 from tests.unit.dead_letters.test_redriving import received
 
-_ENVELOPE = {"event_id": "e1", "user_id": "u", "session_id": "s", "occurred_at": 1_764_000_000_000}
+_ENVELOPE: dict[str, Any] = {"event_id": "e1", "user_id": "u", "session_id": "s", "occurred_at": 1_764_000_000_000}
 WISH = json.dumps({"type": "wish", **_ENVELOPE, "product_id": "p", "left": 2**63 - 1}).encode()
-SCHEMAS = {
+SCHEMAS: dict[str, dict[str, Any]] = {
     "wish.v1.json": {"properties": {"product_id": {"type": "string"}, "left": {"type": "integer"}}, "required": ["product_id"]},
     "page_view.v1.json": {"properties": {"campaign": {"type": "string"}}},
 }
