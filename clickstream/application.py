@@ -11,11 +11,11 @@ import msgspec
 
 from clickstream.aws import Clients
 from clickstream.events import AnyEvent
-from clickstream.records.position import Position
+from clickstream.records.position import Position, guarded_put
 from clickstream.records.routing import HashRange
 from clickstream.settings import Settings
 
-__all__ = ["Application", "Fold", "Inheritance", "Position", "Sink", "Wiring"]
+__all__ = ["Application", "Clients", "Fold", "Inheritance", "Position", "Settings", "Sink", "Wiring", "guarded_put"]
 
 
 class Inheritance(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import islice
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UnsetType
@@ -258,7 +258,8 @@ def _texts(value: object, path: str, is_id: bool = False) -> Iterator[tuple[str,
         for number, part in enumerate(value):
             yield from _texts(part, f"{path}[{number}]", is_id)
     elif isinstance(value, dict):
-        for part in (*value, *value.values()):
+        for key, part in value.items():
+            yield from _texts(key, f"{path}[...]")
             yield from _texts(part, f"{path}[...]", is_id)
     elif isinstance(value, msgspec.Struct):
         ids = _ids(type(value))
@@ -273,7 +274,8 @@ def _ids(kind: type[msgspec.Struct]) -> frozenset[str]:
 
 
 def _is_id(kind: Any) -> bool:
-    return kind == Key or any(map(_is_id, get_args(kind)))
+    # what a map's values are called is no id
+    return kind == Key or any(map(_is_id, get_args(kind)[get_origin(kind) is dict :]))
 
 
 def _is_struct(kind: Any) -> bool:

@@ -14,35 +14,21 @@ from clickstream.aws.boto_types import CreateTableInputTypeDef, KeySchemaElement
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
-__all__ = [
-    "Access",
-    "Alarm",
-    "Bucket",
-    "Function",
-    "Grant",
-    "Needs",
-    "Queue",
-    "Resource",
-    "StateMachine",
-    "Table",
-    "Topic",
-]
+__all__ = ["Access", "Alarm", "Bucket", "Grant", "Needs", "Queue", "Resource", "Table", "Topic"]
 
 #: Stands for the deployment's name.
 DEPLOYMENT = "{name}"
-#: Fits tables, buckets, queues and roles, behind the deployment's name.
-_NAME = re.compile(r"(?=.{1,32}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*")
-#: Beside these programs a worker has its role, its service and its place in `clickstream up`.
-_PROGRAMS = frozenset({"autoscaler", "aws", "collect", "collector", "generator", "serve", "serving"})
+#: Fits tables, buckets, queues and roles behind the deployment's name, and is not that of another program.
+_APPLICATION = re.compile(
+    r"(?!(autoscaler|aws|collect|collector|generator|serve|serving)\Z)(?=.{1,32}\Z)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+)
 
 
-def check_name(name: str, *, of: str) -> None:
-    """Raises UserMistake for what cannot be an application's name; ``of`` says where it was found."""
-    if not _NAME.fullmatch(name):
-        hint = "at most 32 lower-case letters, digits and single dashes, a letter first"
-        raise UserMistake(f"{of}: {name!r} cannot name tables and a KCL application", hint=hint)
-    if name in _PROGRAMS:
-        raise UserMistake(f"{of}: {name!r} is the name of a program", hint="give the application another name")
+def check_name(application: str) -> None:
+    """Raises UserMistake for what cannot be an application's name."""
+    if not _APPLICATION.fullmatch(application):
+        hint = "at most 32 lower-case letters, digits and single dashes, a letter first; not that of a program"
+        raise UserMistake(f"{application!r} cannot name an application and its tables", hint=hint)
 
 
 class Grant(msgspec.Struct, frozen=True):

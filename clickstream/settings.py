@@ -98,17 +98,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.endpoint_urls.get(service, self.endpoint_url)
 
 
-_APPLICATIONS = "CLICKSTREAM_APPLICATIONS"
-
-
 def application_modules() -> tuple[str, ...]:
     """Modules with applications of others: ``CLICKSTREAM_APPLICATIONS``, separated by commas."""
-    return tuple(filter(None, map(str.strip, os.environ.get(_APPLICATIONS, "").split(","))))
+    return tuple(filter(None, map(str.strip, os.environ.get("CLICKSTREAM_APPLICATIONS", "").split(","))))
 
 
 def name_application(module: str) -> None:
     """Name one more of them, to this process and to those that it starts."""
-    os.environ[_APPLICATIONS] = ",".join((*application_modules(), module))
+    os.environ["CLICKSTREAM_APPLICATIONS"] = ",".join((*application_modules(), module))
 
 
 def events_folder(environ: Mapping[str, str] | None = None) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -25,10 +26,8 @@ from clickstream.settings import application_modules, name_application
 if TYPE_CHECKING:
     from clickstream.answers.declared import Application
 
-ENTRY_POINTS = "clickstream.applications"
 #: As KCL 3 asks for it; not read while lease assignment is pinned to KCL 2's way.
 OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
-_OURS = str(Path(clickstream.__file__).parent)
 
 
 def applications() -> dict[str, Needs]:
@@ -60,7 +59,7 @@ def known(name: str) -> Needs | None:
 
 
 def find(application: str) -> Needs:
-    """By its name, or by its module's path: it is named then to the processes that this one starts, too.
+    """By its name, or by its module's path: then it is named to the processes that this one starts, too.
 
     Raises Missing when there is neither, UserMistake for a module that is there and declares no application.
     """
@@ -80,31 +79,30 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
     Given the name under which KCL knows the application, the suffixes are the tables' whole names.
     """
-    leases = Table(application, key="leaseKey", index=(OWNER_INDEX, "leaseOwner", "leaseKey"))
+    title = "".join(part.capitalize() for part in application.split("-"))
     return (
-        Table(application, f"{leases.title}Leases", key=leases.key, index=leases.index),
-        Table(f"{application}-CoordinatorState", f"{leases.title}Coordinator", key="key"),
-        Table(f"{application}-WorkerMetricStats", f"{leases.title}WorkerMetrics", key="wid"),
+        Table(application, f"{title}Leases", key="leaseKey", index=(OWNER_INDEX, "leaseOwner", "leaseKey")),
+        Table(f"{application}-CoordinatorState", f"{title}Coordinator", key="key"),
+        Table(f"{application}-WorkerMetricStats", f"{title}WorkerMetrics", key="wid"),
     )
 
 
 @cache
-def _installed() -> tuple[str, ...]:
-    return tuple(each.module for each in entry_points(group=ENTRY_POINTS))
+def _installed() -> list[str]:
+    return [each.module for each in entry_points(group="clickstream.applications")]
 
 
 @cache
 def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
     found = dict(built_in())
-    taken = {each.arn + each.suffix for each in (*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)}
-    taken = taken.union(*map(_resources, found.values()))
+    taken = _names((*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)).union(*map(_resources, found.values()))
     for module in dict.fromkeys(modules):
         needs = _declaration(module)
         if needs.name in found:
             raise UserMistake(f"{module}: there is an application {needs.name} already", hint="give it another name")
-        if both := sorted(taken & _resources(needs)):
+        if both := taken & _resources(needs):
             raise UserMistake(
-                f"{module}: there is a {both[0]} already", hint="give the application or the resource another name"
+                f"{module}: there is a {min(both)} already", hint="give the application or the resource another name"
             )
         found[needs.name] = needs
         taken |= _resources(needs)
@@ -112,8 +110,11 @@ def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
 
 
 def _resources(needs: Needs) -> set[str]:
-    own: tuple[Resource, ...] = (*needs.tables, *needs.buckets, *needs.topics, *needs.queues)
-    return {each.arn + each.suffix for each in (*own, *lease_tables(needs.name))}
+    return _names((*needs.tables, *needs.buckets, *needs.topics, *needs.queues, *lease_tables(needs.name)))
+
+
+def _names(resources: Iterable[Resource]) -> set[str]:
+    return {each.arn + each.suffix for each in resources}
 
 
 @cache
@@ -125,19 +126,17 @@ def _declaration(module: str) -> Needs:
         found = import_module(module)
         if hasattr(found, "__path__") and find_spec(f"{module}.needs"):
             found = import_module(f"{module}.needs")
+        needs = getattr(found, "NEEDS", None) or getattr(getattr(found, "APPLICATION", None), "needs", None)
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
-            raise Missing(
-                f"there is no module {error.name}", hint="the current folder and what is installed are searched"
-            ) from error
+            raise Missing(f"there is no module {error.name}") from error
         hint = error.hint if isinstance(error, UserMistake) else "the application's own code failed when it was imported"
         raise UserMistake(f"{module}: {type(error).__name__}: {error} ({_place(error)})", hint=hint) from error
-    needs = getattr(found, "NEEDS", None) or getattr(getattr(found, "APPLICATION", None), "needs", None)
     if not isinstance(needs, Needs):
         raise UserMistake(
             f"{module} declares no application", hint="a submodule `needs` with NEEDS, or NEEDS or APPLICATION in it"
         )
-    check_name(needs.name, of=module)
+    check_name(needs.name)
     return needs
 
 
@@ -146,5 +145,5 @@ def _place(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}"
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [each for each in frames if not each.filename.startswith(("<frozen", _OURS))] or frames
-    return f"{theirs[-1].filename}:{theirs[-1].lineno}"
+    theirs = [each for each in frames if not each.filename.startswith(("<frozen", str(Path(clickstream.__file__).parent)))]
+    return f"{theirs[-1].filename}:{theirs[-1].lineno}" if theirs else "not in its own code"

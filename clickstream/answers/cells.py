@@ -15,11 +15,6 @@ import msgspec
 
 from clickstream.answers.uniques import Uniques
 
-#: As of money: sums of these stay far inside 64 bits.
-MOST_ADDED = 10**12
-#: Floats hold all integers up to here.
-MOST_INT = 2**53
-
 Packed = int | float | bytes | list[Any] | None
 """What a row holds of a cell: plain values that MessagePack knows; None: nothing was added yet."""
 
@@ -34,6 +29,9 @@ class Cell(ABC, Generic[S]):
     def kind(self) -> str:
         """What a stored state must have been made by to be read."""
         return type(self).__name__
+
+    is_plain = False
+    """Whether ``pack`` gives the state as it is."""
 
     @abstractmethod
     def empty(self) -> S: ...
@@ -64,11 +62,13 @@ class Cell(ABC, Generic[S]):
 class Sum(Cell[int]):
     """The sum of integers, each of at most 10**12 either way: cents, pieces."""
 
+    is_plain = True
+
     def empty(self) -> int:
         return 0
 
     def add(self, state: int, value: Any, /) -> int:
-        if type(value) is int and -MOST_ADDED <= value <= MOST_ADDED:
+        if type(value) is int and -(10**12) <= value <= 10**12:
             return state + value
         raise self._refusal("an int of at most 10**12 either way", value)
 
@@ -89,7 +89,7 @@ class Count(Sum):
     """How often: the sum of integers that are not negative, mostly 1."""
 
     def add(self, state: int, value: Any, /) -> int:
-        if type(value) is int and 0 <= value <= MOST_ADDED:
+        if type(value) is int and 0 <= value <= 10**12:
             return state + value
         raise self._refusal("an int from 0 to 10**12", value)
 
@@ -100,16 +100,20 @@ Number = int | float
 class Max(Cell[Number | None]):
     """The largest number; a float that is a whole number counts as an int."""
 
+    is_plain = True
+
     def empty(self) -> Number | None:
         return None
 
     def add(self, state: Number | None, value: Any, /) -> Number | None:
-        return self.merge(state, value if type(value) is int and -MOST_INT <= value <= MOST_INT else self._number(value))
+        if type(value) is not int or not -(2**53) <= value <= 2**53:
+            value = self._number(value)
+        return value if state is None or value > state else state
 
     def _number(self, value: Any) -> Number:
         if type(value) is not float or not -inf < value < inf:
             raise self._refusal("an int of at most 2**53 either way or a finite float", value)
-        return int(value) if value.is_integer() and abs(value) <= MOST_INT else value
+        return int(value) if value.is_integer() and abs(value) <= 2**53 else value
 
     def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
         if state is None or other is None:
@@ -128,6 +132,11 @@ class Max(Cell[Number | None]):
 
 class Min(Max):
     """The smallest number."""
+
+    def add(self, state: Number | None, value: Any, /) -> Number | None:
+        if type(value) is not int or not -(2**53) <= value <= 2**53:
+            value = self._number(value)
+        return value if state is None or value < state else state
 
     def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
         if state is None or other is None:
@@ -166,7 +175,7 @@ class Distinct(Cell[Uniques]):
         return round(state.estimate().value)
 
 
-#: Buckets between two powers of two, all of one width: the middle of one is within 1 % of all that it holds.
+#: Buckets between two powers of two, all of one width: the harmonic mean of a bucket's ends is within 1 % of all that it holds.
 _EACH_OCTAVE = 50
 #: Numbers below 2**-32 count as 0, those from 2**64 on as 2**64: at most 5,000 buckets.
 _LEAST, _MOST = 2.0**-32, 2.0**64
@@ -222,7 +231,8 @@ class Quantiles(Cell[dict[int, int]]):
         if bucket == _ZERO:
             return 0.0
         exponent, step = divmod(bucket, _EACH_OCTAVE)
-        return float(2.0 ** (exponent - 1) * (1 + (step + 0.5) / _EACH_OCTAVE))
+        low, high = 1 + step / _EACH_OCTAVE, 1 + (step + 1) / _EACH_OCTAVE
+        return float(2.0**exponent * low * high / (low + high))
 
 
 class Counted(NamedTuple):
@@ -253,7 +263,7 @@ class Top(Cell[list[Counted]]):
 
     def add(self, state: list[Counted], value: Any, /) -> list[Counted]:
         key, weight = value if type(value) is tuple and len(value) == 2 else (value, 1)
-        if type(key) is not str or type(weight) is not int or not 0 <= weight <= MOST_ADDED:
+        if type(key) is not str or type(weight) is not int or not 0 <= weight <= 10**12:
             raise self._refusal("a str, or a str with an int from 0 to 10**12", value)
         counts, beyond = state[0]
         if key in counts:

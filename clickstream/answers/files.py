@@ -119,7 +119,8 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
             parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(texts.items()))),
         )
         if body:
-            before = pyarrow.parquet.read_table(pa.BufferReader(body), use_threads=False)
+            # read_table would import pandas, which no worker may carry
+            before = pyarrow.parquet.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
             table = pa.concat_tables([before, table], promote_options="permissive")
     except pa.ArrowException as error:
         raise Unwritable(f"Parquet: {error}") from error

@@ -46,7 +46,8 @@ def needs_of(application: Application, module: str) -> Needs:
     topics = tuple(topic(name, each.name) for each in messages if each.to == "sns")
     outboxes = (outbox(name),) if messages else ()
     buckets = (bucket(name),) if any(isinstance(each, Files) for each in answers) else ()
-    suffixes = [each.suffix for each in (*tables, *outboxes, *queues, *topics)]
+    dead = (each.dead_letters for each in queues if each.dead_letters)
+    suffixes = [each.suffix for each in (*tables, *outboxes, *queues, *topics, *dead)]
     if twice := {suffix for suffix in suffixes if suffixes.count(suffix) > 1}:
         raise UserMistake(f"{name}: two answers would be kept in {min(twice)}", hint="give one of them another name")
     seen: list[Grant] = [
@@ -66,7 +67,7 @@ def needs_of(application: Application, module: str) -> Needs:
         queues=queues,
         webhooks=tuple(each.name for each in messages if each.to == "webhook"),
         worker=Access(tuple(seen), tuple(each.may("ListBucket", _LATER) for each in buckets)),
-        serving=Access(tuple(table.may("Query") for table in tables)),
+        serving=Access((*(table.may("Query") for table in tables), *(table.may("GetItem") for table in outboxes))),
         alarms=tuple(
             _undelivered(name, each.name, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "-dead")
             if each.to == "sqs"

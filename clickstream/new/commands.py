@@ -2,7 +2,6 @@
 
 import keyword
 import sys
-from importlib.resources import files
 from pathlib import Path
 
 import click
@@ -10,16 +9,7 @@ import click
 from clickstream.errors import UserMistake
 from clickstream.needs import check_name
 
-#: Template → the file that it becomes.
-_FILES = {
-    "module.py": "{{module}}.py",
-    "test_module.py": "tests/test_{{module}}.py",
-    "like.v1.json": "events/like.v1.json",
-    "pyproject.toml": "pyproject.toml",
-    "README.md": "README.md",
-    "Dockerfile": "Dockerfile",
-    "gitignore": ".gitignore",
-}
+_TEMPLATES = Path(__file__).with_name("application")
 
 
 @click.group()
@@ -29,11 +19,9 @@ def new() -> None:
 
 @new.command()
 @click.argument("name")
-@click.option(
-    "--folder", type=click.Path(file_okay=False, path_type=Path), help="Where to write it; without: a new folder NAME here."
-)
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where; without: a folder NAME in this one.")
 def application(name: str, folder: Path | None) -> None:
-    """Write a repository with an application that runs, its test, an event of its own, and the commands in its README.
+    """Write a repository with an application that runs, its event, its test, its image, and the commands in its README.
 
     Nothing is overwritten.
 
@@ -41,21 +29,18 @@ def application(name: str, folder: Path | None) -> None:
     Example:
       clickstream new application wishlist
     """
-    check_name(name, of="clickstream new application")
-    module = name.replace("-", "_")
+    check_name(name)
+    module, folder = name.replace("-", "_"), folder or Path(name)
     if keyword.iskeyword(module) or module in {"clickstream", "events", "tests", *sys.stdlib_module_names}:
         raise UserMistake(f"a module {module} would hide another", hint="give the application another name")
-    folder = folder or Path(name)
-    made = {_filled(target, name, module): template for template, target in _FILES.items()}
-    if there := [target for target in made if (folder / target).exists()]:
+    made = {}
+    for template in sorted(_TEMPLATES.rglob("*.template")):
+        path = str(template.relative_to(_TEMPLATES)).removesuffix(".template").replace("MODULE", module)
+        made[folder / path] = template.read_text(encoding="utf-8").replace("{{module}}", module).replace("{{name}}", name)
+    if there := [path.name for path in made if path.exists()]:
         raise UserMistake(f"{folder} has {', '.join(there)} already", hint="--folder names another place")
-    for target, template in made.items():
-        (folder / target).parent.mkdir(parents=True, exist_ok=True)
-        text = files(__package__).joinpath("application", f"{template}.template").read_text(encoding="utf-8")
-        (folder / target).write_text(_filled(text, name, module), encoding="utf-8")
-        click.echo(folder / target)
+    for path, text in made.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        click.echo(path)
     click.echo(f"clickstream: {folder / 'README.md'} says how to go on", err=True)
-
-
-def _filled(text: str, name: str, module: str) -> str:
-    return text.replace("{{name}}", name).replace("{{module}}", module)

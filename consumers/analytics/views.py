@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from clickstream.answers.uniques import Estimate
 from clickstream.aws import Clients
 from clickstream.aws.items import query
 from clickstream.consumers.analytics import NAME, aggregate_rows, windows
 from clickstream.consumers.analytics.aggregate_rows import RowContent
 from clickstream.consumers.analytics.counting.totals import Funnel, Total, WindowView, answer
-from clickstream.answers.uniques import Estimate
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.analytics.ranking import Top
 from clickstream.consumers.analytics.windows import MINUTE_MS, Granularity

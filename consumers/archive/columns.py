@@ -6,13 +6,13 @@ types may give one name to different things. A file lacks what was declared afte
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import msgspec
 import pyarrow as pa
 from msgspec import inspect
 
-from clickstream.events import EVENT_TYPES, Event
+from clickstream.envelope import BUILT_IN, Event
+from clickstream.events import EVENT_TYPES
 
 _TEXT = pa.string()
 #: What the seven types have, as JSON has it: the time still a number.
@@ -54,11 +54,6 @@ _TYPE = re.compile(rb'\{"ordinal":\d+,"type":"([^"]+)"')
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _ours(kind: type[Event]) -> type[Event]:
-    """The one of the seven that it is or adds to, or Event itself."""
-    return next(each for each in kind.__mro__ if issubclass(each, Event) and each.__module__ == Event.__module__)
-
-
 class Own(msgspec.Struct, frozen=True):
     """A type's properties: ``shared`` are in :data:`COMMON`, its own ``kinds`` in ``column``; None is JSON as text."""
 
@@ -68,30 +63,19 @@ class Own(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, kind: type[Event]) -> "Own":
-        shared = {"type", *_ours(kind).__struct_fields__}
+        fields = msgspec.structs.fields(_ours(kind))
+        shared = {"type", *(field.name for field in fields)}
+        own = inspect.type_info(kind).fields[len(fields) :]  # type: ignore[attr-defined]  # it is a struct's
         return cls(
-            column=f"own_{kind.__struct_config__.tag}",
-            shared=tuple(name for name in COMMON.names if name in shared),
-            kinds={
-                field.encode_name: _property(field.type)
-                for field in inspect.type_info(kind).fields  # type: ignore[attr-defined]  # it is a struct's
-                if field.name not in shared
-            },
+            f"own_{kind.__struct_config__.tag}",
+            tuple(name for name in COMMON.names if name in shared),
+            {field.encode_name: _column(field.type) for field in own},
         )
 
-    def arranged(self, line: bytes, *, fits: bool) -> bytes:
-        """An event's line with its own properties where their column is, or as one text where they do not fit there."""
-        ordinal, _, rest = line.partition(b",")  # an own property may have the ordinal's name
-        fields = _raw.decode(b"{" + rest)
-        mine = {name: fields.pop(name) for name in list(fields) if name not in self.shared and name != "redriven_for"}
-        placed: dict[str, object] = dict(fields)
-        if fits and mine.keys() <= self.kinds.keys():
-            placed[self.column] = {
-                name: bytes(value).decode() if self.kinds[name] is None else value for name, value in mine.items()
-            }
-        elif mine:
-            placed[UNFIT] = msgspec.json.encode(mine).decode()
-        return ordinal + b"," + msgspec.json.encode(placed)[1:]
+
+def _ours(kind: type[Event]) -> type[Event]:
+    """The one of the seven that it is or adds to, or Event itself."""
+    return next((each for each in BUILT_IN if issubclass(kind, each)), Event)
 
 
 #: What is known of a type that is none now, and was one when its chunk was begun.
@@ -99,65 +83,62 @@ _ENVELOPE = Own.of(Event)
 
 
 class Columns:
-    """``own``: by name, the types that have properties of their own. ``parsed`` is the schema of lines, ``schema`` a file's."""
+    """``own``: by name, the types with properties of a shop's own. ``parsed`` is the schema of lines, ``schema`` a file's."""
 
     def __init__(self, types: Sequence[type[Event]]) -> None:
         self._types = {str(kind.__struct_config__.tag): Own.of(kind) for kind in types}
-        names = [str(kind.__struct_config__.tag) for kind in types if _ours(kind) is not kind]
-        self.own = {name: self._types[name] for name in names}
-        structs = {
-            own.column: pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()])
+        self._ours = {str(kind.__struct_config__.tag) for kind in types if _ours(kind) is kind}
+        self.own = {name: own for name, own in self._types.items() if name not in self._ours}
+        structs = [
+            (own.column, pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()]))
             for own in self.own.values()
             if own.kinds
-        }
-        self.parsed = pa.schema([*COMMON, (UNFIT, _TEXT), *structs.items()])
+        ]
+        self.parsed = pa.schema([*COMMON, (UNFIT, _TEXT), *structs])
         #: Times without a zone, and UTC: readers need no zone data to cut them into hours. Microseconds are known everywhere.
         self.schema = self.parsed.set(TIME, pa.field("occurred_at", pa.timestamp("us")))
 
     def arranged(self, line: bytes, *, fits: bool = True) -> bytes:
-        """The line as ``parsed`` has it."""
+        """An event's line as ``parsed`` has it: own properties are in their column, or one text if they do not fit there."""
         found = _TYPE.match(line)
         name = found[1].decode() if found else ""
-        if not name or (fits and name in self._types and name not in self.own):
+        if not name or (fits and name in self._ours):
             return line
-        return self._types.get(name, _ENVELOPE).arranged(line, fits=fits)
+        own = self._types.get(name, _ENVELOPE)
+        ordinal, _, rest = line.partition(b",")  # an own property may have the ordinal's name
+        fields: dict[str, object] = {**_raw.decode(b"{" + rest)}
+        mine = {name: fields.pop(name) for name in list(fields) if name not in own.shared and name != "redriven_for"}
+        if fits and mine.keys() <= own.kinds.keys():
+            texts = {name: msgspec.json.encode(value).decode() for name, value in mine.items() if own.kinds[name] is None}
+            fields[own.column] = mine | texts
+        elif mine:
+            fields[UNFIT] = msgspec.json.encode(mine).decode()
+        return ordinal + b"," + msgspec.json.encode(fields)[1:]
 
 
-def _property(kind: inspect.Type) -> pa.DataType | None:
-    with suppress(RecursionError):  # of a type that holds itself
-        return _column(kind)
-    return None
-
-
-def _column(kind: inspect.Type) -> pa.DataType | None:
-    """None when no column would be as exact as the JSON."""
+def _column(kind: inspect.Type, depth: int = 8) -> pa.DataType | None:
+    """None when no column would be as exact as the JSON; ``depth`` ends with types that hold themselves."""
     match kind:
         case inspect.Metadata(type=inner):
-            return _column(inner)
+            return _column(inner, depth)
         case inspect.UnionType(types=(one, inspect.NoneType()) | (inspect.NoneType(), one)):
-            return _column(one)
-        case inspect.LiteralType(values=values):
-            return _one_kind(values)
-        case inspect.EnumType(cls=cls):
-            return _one_kind([each.value for each in cls])
-        case inspect.CollectionType(item_type=item) if (of := _column(item)) is not None:
+            return _column(one, depth)
+        case inspect.LiteralType() | inspect.EnumType():
+            values = kind.values if isinstance(kind, inspect.LiteralType) else [each.value for each in kind.cls]
+            kinds = {type(value) for value in values if value is not None}
+            return pa.int64() if kinds == {int} else _TEXT if kinds == {str} else None
+        case inspect.CollectionType(item_type=item) if (of := _column(item, depth)) is not None:
             return pa.list_(of)
-        case inspect.StructType(fields=fields, tag=None, array_like=False) if fields:
-            kinds = {field.encode_name: _column(field.type) for field in fields}
-            return None if None in kinds.values() else pa.struct(list(kinds.items()))
+        case inspect.StructType(fields=fields, tag=None, array_like=False) if fields and depth:
+            columns = {field.encode_name: _column(field.type, depth - 1) for field in fields}
+            return None if None in columns.values() else pa.struct([*columns.items()])
     return _PLAIN.get(type(kind))
 
 
-def _one_kind(values: Sequence[object]) -> pa.DataType | None:
-    kinds = {type(value) for value in values if value is not None}
-    return pa.int64() if kinds == {int} else _TEXT if kinds == {str} else None
-
-
-_PLAIN = {inspect.BoolType: pa.bool_(), inspect.IntType: pa.int64(), inspect.FloatType: pa.float64()} | dict.fromkeys(
-    # what JSON has as text
-    (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType),
-    _TEXT,
-)
+#: Texts, also those that Python knows as something else.
+_TEXTS = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
+_NUMBERS = {inspect.BoolType: pa.bool_(), inspect.IntType: pa.int64(), inspect.FloatType: pa.float64()}
+_PLAIN = _NUMBERS | dict.fromkeys(_TEXTS, _TEXT)
 
 COLUMNS = Columns(EVENT_TYPES)
 SCHEMA = COLUMNS.schema

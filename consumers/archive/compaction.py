@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import pyarrow as pa
@@ -82,22 +83,19 @@ class Compactor:
         """Merge, then delete what the merged files hold. Raises RetryLater."""
         self._delete(plan.useless)
         for merging in plan.merges:
-            if self._merge(merging):
+            with suppress(pa.ArrowTypeError):  # one property has two types there: they stay as they are
+                self._merge(merging)
                 self._delete(merging.sources)
                 tell(merging)
 
-    def _merge(self, merging: Merging) -> bool:
-        """False when the sources have columns of one name and different types; they are left as they are."""
+    def _merge(self, merging: Merging) -> None:
         bodies, expected = [], 0
         with translated("S3"):
             for name in merging.sources:
                 answer = self._s3.get_object(Bucket=self._bucket, Key=name.key)
                 bodies.append(answer["Body"].read())
                 expected += int(answer["Metadata"][EVENTS])
-        try:
-            merged, events = parquet.merge(bodies)
-        except pa.ArrowTypeError:
-            return False
+        merged, events = parquet.merge(bodies)
         if events != expected:
             raise RetryLater(
                 f"{merging.target.key} would hold {events} events, its sources told of {expected}: left as they are"
@@ -115,7 +113,6 @@ class Compactor:
                 # another compactor came first, with the same chunks
                 if error_code(error) != "PreconditionFailed":
                     raise
-        return True
 
     def _delete(self, names: Sequence[Name]) -> None:
         for start in range(0, len(names), 1000):

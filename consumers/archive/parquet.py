@@ -33,15 +33,11 @@ def _table(lines: Sequence[bytes], columns: Columns) -> pa.Table:
     try:
         return _parsed(b"\n".join(map(columns.arranged, lines)), columns)
     except pa.ArrowInvalid:
-        # a property that does not fit its column must not keep the shard from its other events
-        return pa.concat_tables([_row(line, columns) for line in lines])
-
-
-def _row(line: bytes, columns: Columns) -> pa.Table:
-    try:
-        return _parsed(columns.arranged(line), columns)
-    except pa.ArrowInvalid:
-        return _parsed(columns.arranged(line, fits=False), columns)
+        # what does not fit its column must not keep the shard from its other events
+        if len(lines) == 1:
+            return _parsed(columns.arranged(lines[0], fits=False), columns)
+        half = len(lines) // 2
+        return pa.concat_tables([_table(part, columns) for part in (lines[:half], lines[half:])])
 
 
 def _parsed(data: bytes, columns: Columns) -> pa.Table:

@@ -30,7 +30,8 @@ _EVENTS = """
 CREATE TEMP VIEW events AS
 SELECT * FROM filed
 UNION ALL
-SELECT * REPLACE (strftime(occurred_at, '%Y-%m-%d') AS date, hour(occurred_at)::INTEGER AS hour) FROM scattered
+SELECT * REPLACE (strftime(occurred_at, '%Y-%m-%d') AS date, hour(occurred_at)::INTEGER AS hour) FROM scattered;
+CREATE SCHEMA own;
 """
 
 
@@ -49,9 +50,9 @@ class Archive:
 
     def __init__(self, clients: Clients, settings: Settings, types: Sequence[type[Event]] = EVENT_TYPES) -> None:
         self._clients = clients
-        self._types = types
         self._s3 = clients.s3
         self._settings = settings
+        self._types = types
 
     def query(self, sql: str) -> Answer:
         """Run one SQL statement in a database of its own that has only the archive. Raises UserMistake when it is wrong."""
@@ -60,9 +61,8 @@ class Archive:
             files = self.files()
             connection.register("filed", self.dataset([name for name in files if name.hour != SCATTERED]))
             connection.register("scattered", self.dataset([name for name in files if name.hour == SCATTERED]))
-            connection.execute(_EVENTS)
             own = self._columns().own
-            connection.execute(";".join(["CREATE SCHEMA own", *(_view(name, each) for name, each in own.items())]))
+            connection.execute(_EVENTS + "".join(_view(name, each) for name, each in own.items()))
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
@@ -70,9 +70,7 @@ class Archive:
                 return Answer([column[0] for column in result.description or ()], result.fetchall())
             except duckdb.Error as error:
                 tables = ", ".join(["events", *(f"own.{name}" for name in own)])
-                raise UserMistake(
-                    str(error).splitlines()[0], hint=f"`DESCRIBE events` shows the columns; there are {tables}"
-                ) from error
+                raise UserMistake(str(error).splitlines()[0], hint=f"there is {tables}; DESCRIBE shows the columns") from error
 
     def dataset(self, files: Sequence[Name] | None = None) -> Dataset:
         """The events as an Arrow dataset: ``columns.SCHEMA``, and from the paths ``date`` (text) and ``hour`` (number).
@@ -97,10 +95,8 @@ class Archive:
         return sorted(found.keys() - covered(found))
 
     def _columns(self) -> Columns:
-        _extra("pyarrow")
-        from clickstream.consumers.archive.columns import Columns
-
-        return Columns(self._types)
+        made: Columns = _extra("clickstream.consumers.archive.columns").Columns(self._types)
+        return made
 
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = {"region": self._settings.region}
@@ -115,15 +111,9 @@ class Archive:
 
 
 def _view(name: str, own: Own) -> str:
-    """The events of a type; its own properties before the last columns, so that none of these takes their names."""
-    columns = [_quoted(each) for each in own.shared if each != "type"] + [f"{_quoted(own.column)}.*"] * bool(own.kinds)
-    text = name.replace("'", "''")
-    selected = ", ".join([*columns, "ordinal", "date", "hour"])
-    return f"CREATE VIEW own.{_quoted(name)} AS SELECT {selected} FROM events WHERE type = '{text}'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+    """The own properties before the archive's columns, so that none of these takes their names."""
+    columns = [*own.shared[1:], *([f"{own.column}.*"] if own.kinds else []), "ordinal", "date", "hour"]
+    return f"CREATE VIEW own.{name} AS SELECT {', '.join(columns)} FROM events WHERE type = '{name}';\n"
 
 
 def _extra(module: str) -> Any:
@@ -132,4 +122,4 @@ def _extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise Missing(f"{module} is not installed", hint="pip install 'clickstream[archive]'") from error
+        raise Missing(f"{error.name} is not installed", hint="pip install 'clickstream[archive]'") from error

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import put_to_visible
+from clickstream.consumers.explain import own
 from clickstream.consumers.explain.effects import Look
 from clickstream.consumers.explain.life import (
     Effect,
@@ -26,7 +27,7 @@ from clickstream.consumers.explain.life import (
 )
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, short_applications
 from clickstream.consumers.orders.views import placed_by
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
@@ -65,8 +66,7 @@ class Explainer:
         ``user_id`` saves reading the shards where the user's events cannot be; ``within`` is searched instead of the time
         around the id's own. ``with_letters`` reads the dead-letter queue, which hides its letters from other readers meanwhile.
         """
-        received = self._letters(event_id) if with_letters else None
-        rejected = {(each.letter.application, each.letter.position) for each in received or () if each.letter.effect is None}
+        letters = self._letters(event_id) if with_letters else None
         limit = limit or Limit()
         decided = self._decision(event_id)
         decided_ms = decided.occurred_at if decided else None
@@ -98,17 +98,14 @@ class Explainer:
             shards_searched=[shard.shard_id for shard in shards],
             not_searched=unread,
             puts=puts,
-            applications=[
-                self._processing(name, puts, event, {position for of, position in rejected if of == name})
-                for name in applications()
-                if puts
-            ],
-            letters=None if received is None else [*map(_letter, received)],
+            applications=[self._processing(name, puts, event, letters or []) for name in applications()] if puts else [],
+            letters=None if letters is None else [*map(_letter, letters)],
             order=placed_by(event, self._clients, self._settings),
         )
 
-    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, rejected: set[str]) -> Processing:
-        put = put_for(application, puts, rejected)
+    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: "list[Received]") -> Processing:
+        letters = [each.letter for each in received if each.letter.application == application]
+        put = put_for(application, puts, [letter.position for letter in letters if letter.effect is None])
         if put is None:
             return Processing(application=application, state="not for it")
         effect = None
@@ -120,8 +117,10 @@ class Explainer:
 
     def _effect(self, application: str, event: AnyEvent, put: Put) -> Effect | None:
         """None also when the application keeps nothing per event. Raises RetryLater."""
-        path = applications()[application].effect
-        look: Look | None = resolve_name(path) if path else None
+        needs = applications()[application]
+        if needs.own:
+            return own.look(self._clients, self._settings, short_applications()[application], event, put)
+        look: Look | None = resolve_name(needs.effect) if needs.effect else None
         return look(self._clients, self._settings, event, put) if look else None
 
     def _decision(self, event_id: str) -> Decision | None:

@@ -29,16 +29,17 @@ _HIVE = {
 }
 
 
-def _hive(kind: pa.DataType) -> str:
+def hive(kind: pa.DataType) -> str:
+    """An Arrow type as Hive writes it."""
     if pa.types.is_struct(kind):
-        return f"struct<{','.join(f'{field.name}:{_hive(field.type)}' for field in kind)}>"
+        return f"struct<{','.join(f'{field.name}:{hive(field.type)}' for field in kind)}>"
     if pa.types.is_list(kind):
-        return f"array<{_hive(kind.value_type)}>"
+        return f"array<{hive(kind.value_type)}>"
     return _HIVE[str(kind)]
 
 
 #: The archive's own schema in Hive's types.
-COLUMNS = {field.name: _hive(field.type) for field in SCHEMA}
+COLUMNS = {field.name: hive(field.type) for field in SCHEMA}
 FIRST_DAY = "2026-01-01"
 
 

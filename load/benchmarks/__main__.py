@@ -21,6 +21,7 @@ BENCHMARKS = {
     "pipe": "clickstream.load.benchmarks.codec.pipe:benchmark",
     "pipe-single": "clickstream.load.benchmarks.codec.pipe:single",
     "decode": "clickstream.load.benchmarks.codec.decode:benchmark",
+    "decode-own": "clickstream.load.benchmarks.codec.own_types:benchmark",
     "aggregate": "clickstream.load.benchmarks.codec.aggregation:aggregate",
     "deaggregate": "clickstream.load.benchmarks.codec.aggregation:deaggregate",
     "fold": "clickstream.load.benchmarks.folding.fold:benchmark",

@@ -18,7 +18,7 @@ from clickstream.serving.read_model import Clock
 def feeds_of(
     readers: Readers, offers: OffersAndClicks | None, clock: Clock, *, title: str, period_s: float
 ) -> Mapping[str, Live]:
-    """By name: ``now/<range>``, ``pipeline``, and where there is something to read, ``fraud``, ``recommendations`` and ``own``."""
+    """By name: ``now/<range>``, ``pipeline``, and of what there is: ``fraud``, ``recommendations``, ``own``."""
     live = partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s)
     # the pipeline is read all the time: readiness is whether the stores answer it
     feeds = {"pipeline": live(Pipeline(), unwatched_s=0)}

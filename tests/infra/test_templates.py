@@ -7,14 +7,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from clickstream.aws import Clients
 from clickstream.consumers.archive.columns import SCHEMA as ARCHIVE
+from clickstream.consumers.archive.columns import Columns
 from clickstream.consumers.needs import applications
 from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
-from clickstream.events import KNOWN
+from clickstream.events import KNOWN, Event
+from clickstream.infra.stacks.catalogue import hive
 from clickstream.infra.stacks.gateway import EVENT_FIELDS
 from clickstream.infra.stages import PRODUCTION
 from clickstream.schemas.published import generate
@@ -136,6 +139,23 @@ def test_athena_has_the_archives_columns(templates: Templates) -> None:
     assert {name: columns[name] for name in columns.keys() - nested} == {
         field.name: flat[str(field.type)] for field in ARCHIVE if field.name not in nested
     }
+
+
+class Inner(msgspec.Struct):
+    size: int
+
+
+class Wish(Event, frozen=True, kw_only=True, tag="wish"):
+    product_id: str
+    price: float
+    gift: bool
+    parts: tuple[Inner, ...]
+
+
+def test_athena_has_a_struct_for_each_type_of_a_shops_own() -> None:
+    assert hive(Columns([Wish]).schema.field("own_wish").type) == (
+        "struct<product_id:string,price:double,gift:boolean,parts:array<struct<size:bigint>>>"
+    )
 
 
 def test_serving_has_its_login_and_the_clients_keys_from_secrets_manager(templates: Templates) -> None:

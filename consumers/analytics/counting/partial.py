@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.tally import Tally, TallyState
-from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.windows import HOUR
 from clickstream.events import ADDED, AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
 
@@ -64,9 +64,9 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
     of_kind: defaultdict[type[Event], list[Any]] = defaultdict(list)
     for event in events:
         of_kind[type(event)].append(event)
-    for kind, added in ADDED.items():
-        of_kind[kind] += of_kind.pop(added, [])
-    kinds = {kind: len(found) for kind, found in of_kind.items() if found}
+    if _ADDED_TO:
+        of_kind = _of_the_seven(of_kind)
+    kinds = {kind: len(found) for kind, found in of_kind.items()}
     views, purchases = of_kind[ProductView], of_kind[Purchase]
     envelopes = Events.of(events).envelopes
     return Columns(
@@ -85,6 +85,17 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
             "devices": _counted([context.device_kind or "" for context in envelopes.contexts]),
         },
     )
+
+
+#: What stands for one of the seven where a shop has added properties → that one.
+_ADDED_TO = {added: kind for kind, added in ADDED.items()}
+
+
+def _of_the_seven(of_kind: Mapping[type[Event], list[Any]]) -> defaultdict[type[Event], list[Any]]:
+    merged: defaultdict[type[Event], list[Any]] = defaultdict(list)
+    for kind, found in of_kind.items():
+        merged[_ADDED_TO.get(kind, kind)] += found
+    return merged
 
 
 def _counted(keys: Sequence[str]) -> list[tuple[str, int]]:

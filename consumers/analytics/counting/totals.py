@@ -5,10 +5,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from clickstream.answers.uniques import Estimate, Uniques
 from clickstream.consumers.analytics.aggregate_rows import RowContent
 from clickstream.consumers.analytics.counting.partial import TALLIES
 from clickstream.consumers.analytics.counting.sessions import COUNTERS, STAGES
-from clickstream.answers.uniques import Estimate, Uniques
 from clickstream.consumers.analytics.ranking import Ranking, Top
 from clickstream.consumers.analytics.windows import Granularity
 

@@ -17,7 +17,8 @@ from clickstream.consumers.runtime.worker.properties import (
     parse,
     render,
 )
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import UserMistake
+from clickstream.needs import Needs
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
@@ -28,17 +29,11 @@ _WORKER_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
 
 
-def _named(_context: click.Context, _parameter: click.Parameter, app: str) -> str:
-    try:
-        return find(app).name
-    except Missing as error:
-        raise click.BadParameter(f"{error}; {error.hint}") from error
-
-
 @click.command()
 @click.argument(
-    "app",
-    callback=_named,
+    "needs",
+    metavar="APP",
+    callback=lambda _context, _parameter, app: find(app),
     shell_complete=lambda _context, _parameter, typed: [name for name in sorted(applications()) if name.startswith(typed)],
 )
 @click.option(
@@ -85,7 +80,7 @@ def _named(_context: click.Context, _parameter: click.Parameter, app: str) -> st
 )
 @click.option("--print-properties", is_flag=True, help="Print what KCL would be told, and end.")
 def worker(
-    app: str,
+    needs: Needs,
     worker: str,
     retrieval: Retrieval,
     initial_position: InitialPosition,
@@ -111,8 +106,8 @@ def worker(
 
     if _WORKER_ID.fullmatch(worker) is None:
         raise click.BadParameter("letters, digits, dots, dashes and underscores only", param_hint="-w")
-    settings = from_env()
-    for webhook in applications()[app].webhooks:
+    settings, app = from_env(), needs.name
+    for webhook in needs.webhooks:
         settings.webhook(webhook)
     if forget:
         shards = streams.forget(app, Clients(settings), settings)

@@ -93,8 +93,10 @@ def _processing(each: Processing) -> str:
 
 
 def _fact(name: str, value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{name} {' '.join(_fact(*each) for each in value.items() if each[1] is not None)}"
     if isinstance(value, list):
-        return f"{name} {', '.join(map(str, value))}"
+        return f"{name} {', '.join(_fact('', each).lstrip() for each in value)}"
     return f"{name} {iso(value) if name in _TIMES and isinstance(value, int) else value}"
 
 
@@ -112,7 +114,7 @@ def _order(order: Mapping[str, Any], event_id: str) -> str:
 
 
 #: Facts of an effect that are times.
-_TIMES = frozenset({"minute", "offer_made_at"})
+_TIMES = frozenset({"minute", "offer_made_at", "window"})
 
 
 def _stretch(life: Life) -> str:

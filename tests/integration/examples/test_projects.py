@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.settings import child_environment
-from tests.integration.examples.shop import EXAMPLES, ROOT
+from tests.integration.examples.shop import EXAMPLES, ROOT, declared
 
 pytestmark = pytest.mark.integration
 
@@ -65,12 +65,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_the_platform_finds_what_is_installed(installed: Path) -> None:
-    said = _run(str(installed), "-c", "from clickstream.consumers.needs import applications; print(*applications())")
+def test_the_platform_finds_what_is_installed(installed: Path, tmp_path: Path) -> None:
+    events = {"CLICKSTREAM_EVENTS": declared(tmp_path)["CLICKSTREAM_EVENTS"]}
+    said = _run(str(installed), "-c", "from clickstream.consumers.needs import applications; print(*applications())", **events)
     assert set(EXAMPLES) <= set(said.split())
 
 
-def _run(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def _run(*command: str, **variables: str) -> str:
+    done = subprocess.run(command, env=child_environment(variables), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ pytestmark = [pytest.mark.integration, pytest.mark.java, pytest.mark.timeout(900
 
 PAGE = ROOT / "docs" / "tutorial" / "own-application.md"
 MOST_S = 600.0
+#: uv installs into the environment that the page has made, and into nothing else.
+_LEADS_ELSEWHERE = ("PYTHONPATH", "VIRTUAL_ENV", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT")
 _DONE = "tutorial-command-ended"
 
 
@@ -62,7 +65,8 @@ class Terminal:
 
     def said(self) -> Iterator[str]:
         assert self._shell.stdout is not None
-        yield from self._shell.stdout
+        while line := self._shell.stdout.readline():  # `yield from` would close it with the generator
+            yield line
 
     def interrupt(self) -> None:
         """Ctrl-C, and the end of the terminal."""
@@ -75,6 +79,8 @@ class Terminal:
             except subprocess.TimeoutExpired:
                 os.killpg(self._shell.pid, signal.SIGKILL)
                 self._shell.wait()
+        if self._shell.stdout is not None:
+            self._shell.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +106,9 @@ def environment(wheels: Path, tmp_path: Path) -> dict[str, str]:
     local.mkdir()
     (local / "ministack").symlink_to(home / "ministack")
     path = os.pathsep.join([str(tools), *(part for part in os.environ["PATH"].split(os.pathsep) if ".venv" not in part)])
-    ours = {"PATH": path, "UV_FIND_LINKS": str(wheels), "UV_PYTHON": sys.base_prefix, "CLICKSTREAM_LOCAL_DIR": str(local)}
+    ours = {"PATH": path, "UV_FIND_LINKS": str(wheels), "CLICKSTREAM_LOCAL_DIR": str(local)}
     inherited = child_environment(ours)
-    return {name: value for name, value in inherited.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    return {name: value for name, value in inherited.items() if name not in _LEADS_ELSEWHERE}
 
 
 @pytest.fixture
@@ -194,6 +200,9 @@ def _until_answered(terminal: Terminal, command: str) -> str:
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as response:
-        body: bytes = response.read()
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:
+            body: bytes = response.read()
+    except urllib.error.HTTPError as refused:
+        raise AssertionError(f"{url}: {refused} {refused.read().decode()}") from refused
     return body.decode()

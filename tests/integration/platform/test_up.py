@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.java]
 
 @contextmanager
 def up(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """The program with a local_dir of its own; stopped, and its streams closed, at the end."""
+    """The program in ``folder``, its local_dir; stopped, and its streams closed, at the end."""
     home = from_env().local_dir.absolute()
     ministack.install(home, stack.quiet)
     (folder / "ministack").symlink_to(home / "ministack")
@@ -34,6 +34,7 @@ def up(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.P
     with subprocess.Popen(
         [sys.executable, "-m", "clickstream.cli", "up", *ports, *arguments],
         env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder), **variables}),
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 Schema = dict[str, Any]
-_ANYTHING = st.recursive(
+ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
@@ -80,11 +80,11 @@ class Document:
                     case "gone":
                         del place[name]
                     case "other":
-                        place[name] = draw(_ANYTHING)
+                        place[name] = draw(ANYTHING)
                     case _:
-                        place[draw(st.text(max_size=8))] = draw(_ANYTHING)
+                        place[draw(st.text(max_size=8))] = draw(ANYTHING)
                 return value
-            return draw(_ANYTHING)
+            return draw(ANYTHING)
 
         return made()
 

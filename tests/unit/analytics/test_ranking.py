@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.aggregate_rows import Leaders, RowContent
 from clickstream.consumers.analytics.counting.partial import TALLIES
 from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.totals import Total
-from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.ranking import Ranking, Top
 from clickstream.consumers.analytics.windows import Granularity
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,7 +75,8 @@ def test_a_field_of_another_type_is_unwritable_and_hinders_no_other(s3: Any) -> 
     bucket = FilesBucket(s3, BUCKET, SHARD, FORMATS)
     texts = [b'{"at":"2026-11-24","n":1}', b'{"at":"later","n":2.5,"more":{"x":1}}', b'{"n":"three"}', b'{"at":"now"}']
     lines = [Line("columns", 0, text, n) for n, text in enumerate(texts)]
-    _write(bucket, lines[:2])
+    _write(bucket, lines[:1])  # alone it looks like a time
+    _write(bucket, lines[1:2])
     with pytest.raises(Unwritable):
         _write(bucket, lines[2:])
     for line in lines[2:]:  # as the runtime does then, each alone
@@ -87,3 +90,14 @@ def test_a_field_of_another_type_is_unwritable_and_hinders_no_other(s3: Any) -> 
         "n": [1.0, 2.5, None],
         "more": [None, {"x": 1}, None],
     }
+
+
+def test_parquet_carries_no_pandas() -> None:
+    program = (
+        "import sys\n"
+        "from clickstream.answers.files import _parquet\n"
+        """_parquet(_parquet(b"", [b'{"n":1}']), [b'{"n":2}'])\n"""
+        "print(*{'pandas'} & set(sys.modules))\n"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (said.returncode, said.stdout.split()) == (0, []), said.stderr

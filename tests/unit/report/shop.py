@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from clickstream.consumers.analytics.counting.totals import Funnel
 from clickstream.answers.uniques import Estimate
+from clickstream.consumers.analytics.counting.totals import Funnel
 from clickstream.consumers.analytics.views import Top, WindowView
 
 _WIDTH_MS = 3_600_000

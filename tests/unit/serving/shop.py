@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from clickstream.answers.uniques import Estimate, Uniques
 from clickstream.consumers.analytics.aggregate_rows import Leaders, RowContent
 from clickstream.consumers.analytics.counting.partial import TALLIES
 from clickstream.consumers.analytics.counting.totals import Funnel, WindowView
-from clickstream.answers.uniques import Estimate, Uniques
 from clickstream.consumers.analytics.ranking import Top
 from clickstream.consumers.analytics.views import Granularity, ShardProgress
 from clickstream.errors import RetryLater

@@ -82,6 +82,23 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     assert set(hung) == {None}, "waiting for a permission is no hang"
 
 
+def test_waiting_for_what_no_breaker_watches_is_no_hang() -> None:
+    flag = Turned()
+    waiting = Waiting(clock=lambda: flag.now)
+    watch = Watch(30, clock=lambda: flag.now)
+    outages = [RetryLater("webhook crm: answered 503")] * 30
+    hung: list[str | None] = []
+    flag.during.append(lambda: hung.append(watch.hanging(waiting.last_trouble)))
+
+    def write() -> None:
+        if outages:
+            raise outages.pop()
+
+    with watch.over("commit"):
+        Patience(stop=flag, report=lambda *_: None, waiting=waiting).call(write)
+    assert hung == [None] * 30
+
+
 def test_a_refusal_that_becomes_an_outage_is_over() -> None:
     flag = Turned()
     waiting = Waiting(clock=lambda: flag.now)

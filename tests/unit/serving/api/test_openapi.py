@@ -7,10 +7,13 @@ from collections import Counter
 
 from starlette.routing import Route
 
+from clickstream.answers.reading import Answers
+from clickstream.aws import Clients
 from clickstream.serving.api import openapi
 from clickstream.serving.api.recommendations import OF_SESSION
 from clickstream.serving.api.routes import OPERATIONS
 from clickstream.serving.app import create_app
+from clickstream.settings import Settings
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
@@ -27,7 +30,10 @@ def test_no_path_and_no_operation_is_described_twice() -> None:
 
 def test_the_document_has_the_routes_of_the_application() -> None:
     shop = Shop()
-    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life)
+    answers = Answers(Clients(Settings()), Settings(), {})
+    app = create_app(
+        shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life, own=answers
+    )
     routes = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1/")} - _OTHERS
     described = json.loads(openapi.document(OPERATIONS, with_login=False))
     assert {operation.route for operation in OPERATIONS} == routes
