@@ -10,20 +10,20 @@ from hypothesis import strategies as st
 
 from clickstream.application import Application, Fold, Inheritance
 from clickstream.events import AnyEvent
+from clickstream.load.proving.laws import LAWS, MOST_EVENTS, Draw, Feed, Subject
+from clickstream.load.proving.purity import Impure, Purity
+from clickstream.load.proving.twins import Twin
 from clickstream.load.simulation.clients.generating import Generator
 from clickstream.load.simulation.foreign import Foreign, without_threads
 from clickstream.needs import Needs
 from clickstream.records.routing import WHOLE_SPACE
-from clickstream.testing.laws import LAWS, Draw, Feed, Subject
-from clickstream.testing.purity import Impure, Purity
-from clickstream.testing.twins import Twin
 
 Law = Callable[[Subject, Feed, Draw], Iterator[str]]
 _START_MS, _MINUTE = 1_800_000_000_000, 60_000
 
 
 class BrokenLaw(AssertionError):
-    """``law`` is the name of a function in ``clickstream.testing.laws``; ``events`` are as few as were found."""
+    """``law`` is the name of a function in ``clickstream.load.proving.laws``; ``events`` are as few as were found."""
 
     def __init__(self, law: str, why: str, events: Feed) -> None:
         shown = "".join(f"\n  {msgspec.json.encode(event).decode()}" for event in events)
@@ -88,9 +88,11 @@ def _feeds(
             ]
 
         users = st.sampled_from(("ann", "bob", "cat", "dan", "eve"))
-        return st.lists(st.tuples(st.integers(0, 2**16), users, st.integers(0, 3_000)), min_size=1, max_size=12).map(made)
+        return st.lists(st.tuples(st.integers(0, 2**16), users, st.integers(0, 3_000)), min_size=1, max_size=MOST_EVENTS).map(
+            made
+        )
     one = events if isinstance(events, st.SearchStrategy) else st.sampled_from(list(events))
-    return st.lists(one, min_size=1, max_size=12, unique_by=lambda event: (event.event_id, event.user_id))
+    return st.lists(one, min_size=1, max_size=MOST_EVENTS, unique_by=lambda event: (event.event_id, event.user_id))
 
 
 def upcasts(application: Application, old_state: bytes) -> Fold:

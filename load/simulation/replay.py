@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, cast
 from clickstream import events
 from clickstream.application import Inheritance
 from clickstream.load.simulation.answers import answers, differences
-from clickstream.load.simulation.aws.stores import SETTINGS, Direct, SimulatedClients, Stores
+from clickstream.load.simulation.aws.clients import SimulatedClients
+from clickstream.load.simulation.aws.stores import SETTINGS, Direct, Stores
 from clickstream.load.simulation.fleet.deaggregation import hash_of
 from clickstream.load.simulation.fleet.lines import read
 from clickstream.load.simulation.foreign import Foreign

@@ -23,7 +23,8 @@ from clickstream.consumers.runtime.state import chain
 from clickstream.load.simulation import judge
 from clickstream.load.simulation.applications.history import Decision, HistoryApplication
 from clickstream.load.simulation.aws.access import Access, Weather
-from clickstream.load.simulation.aws.stores import KEYS, SimulatedClients, Stores
+from clickstream.load.simulation.aws.clients import SimulatedClients
+from clickstream.load.simulation.aws.stores import KEYS, Stores
 from clickstream.load.simulation.aws.stream import Stream
 from clickstream.load.simulation.chance import Chance
 from clickstream.load.simulation.chaos import STORM_MS, Chaos

@@ -36,7 +36,7 @@ PUBLISHED = {"views", "needs"}
 #: and the archive's columns, for the catalogue
 MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA"}
 #: benchmarks measure the insides of every part; the simulator and the proofs of others' applications run them
-MEASURING = {ROOT / "load" / "benchmarks", ROOT / "load" / "simulation", ROOT / "clickstream" / "testing"}
+MEASURING = {ROOT / "load" / name for name in ("benchmarks", "proving", "simulation")} | {ROOT / "clickstream" / "testing"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 #: modules that do no I/O and read no clock
 PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/records/routing.py", "clickstream/errors.py")

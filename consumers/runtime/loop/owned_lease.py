@@ -32,7 +32,7 @@ from clickstream.records.routing import Shard
 
 
 class Surroundings(Protocol):
-    """The I/O that a shard loop is given: real in ``consumers.runtime.worker.child``, simulated in tests/simulation."""
+    """The I/O that a shard loop is given: real in ``consumers.runtime.worker.child``, simulated in load/simulation."""
 
     @property
     def store(self) -> Store: ...

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
-import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.errors import RetryLater
 from clickstream.infra.local.limits.requests import refusal
 from clickstream.load.simulation.aws import expressions
 from clickstream.load.simulation.aws.expressions import Item, Value
-from clickstream.platform import DEAD_LETTERS, STATE
+from clickstream.platform import STATE
 from clickstream.settings import Settings
 
 T = TypeVar("T")
@@ -94,10 +92,10 @@ class Stores:
         self._known: dict[tuple[str, str], int] = {}
 
     def keys_of(self, table: str) -> tuple[str, ...]:
-        return self.keys[_suffix(table)]
+        return self.keys[suffix(table)]
 
     def bucket(self, name: str) -> dict[str, bytes]:
-        return self.objects if name == STATE.of(SETTINGS) else self.buckets.setdefault(_suffix(name), {})
+        return self.objects if name == STATE.of(SETTINGS) else self.buckets.setdefault(suffix(name), {})
 
     def send(self, message: SentMessage, now_ms: int) -> None:
         sent_ms = self._known.get(message[:2])
@@ -106,7 +104,7 @@ class Stores:
             self._known[message[:2]] = now_ms
 
 
-def _suffix(name: str) -> str:
+def suffix(name: str) -> str:
     return name.removeprefix(f"{SETTINGS.name}-")
 
 
@@ -210,7 +208,7 @@ class DynamoDb(Client):
         return self._access.call("dynamodb", f"UpdateItem {key}", change, writes=True)
 
     def _place(self, table: str, item: Item) -> tuple[dict[tuple[str, ...], Item], tuple[str, ...]]:
-        name = _suffix(table)
+        name = suffix(table)
         if name not in self._stores.keys:
             raise NotSimulated(f"dynamodb: the table {table}, which the application does not declare,")
         return self._stores.tables[name], tuple(str(item[part]["S"]) for part in self._stores.keys[name])
@@ -320,102 +318,3 @@ class S3(Client):
     def get_paginator(self, operation: str) -> _Listing:
         assert operation == "list_objects_v2"
         return _Listing(self._stores, self._access)
-
-
-class Sqs(Client):
-    """A batch of dead letters may be taken in part."""
-
-    service = "sqs"
-
-    def get_queue_url(self, *, QueueName: str) -> dict[str, str]:
-        return self._access.call("sqs", "GetQueueUrl", lambda: {"QueueUrl": QueueName}, writes=False)
-
-    def send_message(
-        self,
-        *,
-        QueueUrl: str,
-        MessageBody: str,
-        MessageDeduplicationId: str = "",
-        MessageGroupId: str = "",
-        MessageAttributes: Mapping[str, Any] | None = None,
-        **others: Any,
-    ) -> dict[str, Any]:
-        def send() -> dict[str, Any]:
-            asked = {"MessageAttributes": MessageAttributes} if MessageAttributes else {}
-            self._refuse("SendMessage", others, QueueUrl=QueueUrl, MessageBody=MessageBody, **asked)
-            self._stores.send(SentMessage(_suffix(QueueUrl), MessageDeduplicationId, MessageBody), self._access.now_ms())
-            return {}
-
-        return self._access.call("sqs", "SendMessage", send, writes=True)
-
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, str]]) -> dict[str, Any]:
-        def send() -> dict[str, Any]:
-            self._refuse("SendMessageBatch", QueueUrl=QueueUrl, Entries=Entries)
-            for entry in Entries:
-                if QueueUrl == DEAD_LETTERS.of(SETTINGS):
-                    self._stores.messages.append(entry["MessageBody"])
-                    continue
-                message = SentMessage(_suffix(QueueUrl), entry.get("MessageDeduplicationId", ""), entry["MessageBody"])
-                self._stores.send(message, self._access.now_ms())
-            return {}
-
-        return self._access.call("sqs", f"SendMessageBatch of {len(Entries)}", send, writes=True)
-
-
-class Sns(Client):
-    service = "sns"
-
-    def create_topic(self, *, Name: str, Attributes: Mapping[str, str] | None = None) -> dict[str, str]:
-        return self._access.call("sns", "CreateTopic", lambda: {"TopicArn": Name}, writes=False)
-
-    def publish(
-        self,
-        *,
-        TopicArn: str,
-        Message: str,
-        MessageDeduplicationId: str = "",
-        MessageGroupId: str = "",
-        Subject: str = "",
-        MessageAttributes: Mapping[str, Any] | None = None,
-        **others: Any,
-    ) -> dict[str, Any]:
-        def send() -> dict[str, Any]:
-            asked = {"MessageAttributes": MessageAttributes} if MessageAttributes else {}
-            self._refuse("Publish", others, TopicArn=TopicArn, Message=Message, **asked)
-            self._stores.send(SentMessage(_suffix(TopicArn), MessageDeduplicationId, Message), self._access.now_ms())
-            return {}
-
-        return self._access.call("sns", "Publish", send, writes=True)
-
-
-class Webhooks(Client):
-    """Shops' own servers, which know a message that comes again by its key."""
-
-    service = "webhooks"
-
-    def post(self, name: str, key: str, document: bytes) -> None:
-        def take() -> None:
-            self._stores.send(SentMessage(name, key, document.decode()), self._access.now_ms())
-
-        try:
-            self._access.call("webhooks", f"POST to {name}", take, writes=True)
-        except ClientError as error:
-            raise RetryLater(f"webhook {name}: no answer") from error
-
-
-class SimulatedClients(msgspec.Struct, frozen=True):
-    """Stands where ``clickstream.aws.Clients`` stands."""
-
-    dynamodb: DynamoDb
-    s3: S3
-    sqs: Sqs
-    sns: Sns
-    webhooks: Webhooks
-
-    @classmethod
-    def of(cls, stores: Stores, access: Way) -> SimulatedClients:
-        parts = (DynamoDb, S3, Sqs, Sns, Webhooks)
-        return cls(*(part(stores, access) for part in parts))  # type: ignore[arg-type]  # each of its own type
-
-    def __getattr__(self, service: str) -> Any:
-        raise NotSimulated(service)

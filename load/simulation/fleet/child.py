@@ -15,7 +15,8 @@ from clickstream.consumers.runtime.loop.writing import SinkBroke
 from clickstream.consumers.runtime.state.snapshots import SnapshotStore
 from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Stop
 from clickstream.load.simulation.applications.history import PlantedBug
-from clickstream.load.simulation.aws.stores import SETTINGS, SimulatedClients
+from clickstream.load.simulation.aws.clients import SimulatedClients
+from clickstream.load.simulation.aws.stores import SETTINGS
 from clickstream.load.simulation.fleet.scheduler import Process, Scheduler, Task
 from clickstream.load.simulation.fleet.threads import InlineExecutor, VirtualExecutor, VirtualFlag
 from clickstream.load.simulation.plan import Plan

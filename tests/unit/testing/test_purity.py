@@ -19,7 +19,7 @@ from time import time as now
 import msgspec
 import pytest
 
-from clickstream.testing.purity import Impure, Purity
+from clickstream.load.proving.purity import Impure, Purity
 
 
 @pytest.mark.parametrize(

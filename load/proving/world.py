@@ -9,8 +9,9 @@ from clickstream.aws.items import plain
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
 from clickstream.events import AnyEvent, PageView
+from clickstream.load.simulation.aws.clients import SimulatedClients
 from clickstream.load.simulation.aws.memory import MemoryDeadLetters, MemoryStore
-from clickstream.load.simulation.aws.stores import SETTINGS, Direct, SimulatedClients, Stores
+from clickstream.load.simulation.aws.stores import SETTINGS, Direct, Stores
 from clickstream.load.simulation.fleet.shard_process import (
     Held,
     MemorySurroundings,

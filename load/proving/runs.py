@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from clickstream.application import Fold, Inheritance
 from clickstream.events import AnyEvent
+from clickstream.load.proving.purity import Purity
 from clickstream.load.simulation.answers import answers
-from clickstream.load.simulation.aws.stores import SETTINGS, Direct, SimulatedClients, Stores
+from clickstream.load.simulation.aws.clients import SimulatedClients
+from clickstream.load.simulation.aws.stores import SETTINGS, Direct, Stores
 from clickstream.load.simulation.foreign import Foreign
 from clickstream.records.position import Position
-from clickstream.testing.purity import Purity
 
 
 class Run:

@@ -13,10 +13,10 @@ from clickstream import events
 from clickstream.application import Application
 from clickstream.errors import UserMistake
 from clickstream.events import AnyEvent
+from clickstream.load.proving.runs import Run
 from clickstream.load.simulation.foreign import Foreign, without_threads
 from clickstream.needs import Needs, Table
 from clickstream.settings import child_environment
-from clickstream.testing.runs import Run
 
 
 class Twin:
