@@ -18,7 +18,7 @@ from clickstream.serving.api.aggregates import Aggregates as Answer
 from clickstream.serving.api.aggregates import aggregates as answer
 from clickstream.serving.api.command_line import described, json_option, option
 from clickstream.serving.api.operation import FROM, TO
-from clickstream.serving.api.own import KEY, LIMIT, ORDER, OWN, in_words, read, sheet
+from clickstream.serving.api.own import OWN, lines, read
 from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
 from clickstream.serving.ids import Id
@@ -27,6 +27,7 @@ from clickstream.settings import from_env
 from clickstream.terminal import shown
 
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
+_KEY, _ORDER, _LIMIT = OWN.own[-3:]
 
 
 @click.group()
@@ -185,36 +186,25 @@ def decision(event_id: str, as_json: bool) -> None:
 @click.argument("table")
 @option(FROM, show_default="24 windows before --to")
 @option(TO, default="now")
-@option(KEY)
-@option(ORDER, metavar="CELL")
-@option(LIMIT)
+@option(_KEY)
+@option(_ORDER, metavar="CELL")
+@option(_LIMIT)
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def own(form: str, **given: str | int | None) -> None:
     settings, now_ms = from_env(), int(time.time() * 1000)
-    parsed = {
-        each.argument: each.value(None if (text := given[each.argument]) is None else str(text), now_ms) for each in OWN.own
-    }
-    answers = Answers(Clients(settings), settings, short_applications())
-    found = read(answers, now_ms, **parsed)
+    texts = {name: None if value is None else str(value) for name, value in given.items()}
+    arguments = {each.argument: each.value(texts[each.argument], now_ms) for each in OWN.own}
+    found = read(Answers(Clients(settings), settings, short_applications()), now_ms, **arguments)
     if form == "json":
         click.echo(msgspec.json.encode(found))
-    elif form == "csv":
-        click.echo(sheet(found), nl=False)
+    elif form == "csv" and OWN.sheet is not None:
+        click.echo(OWN.sheet.render(found), nl=False)
     else:
-        _print_rows(
-            ["window (UTC)", "key", *found.cells],
-            (
-                [
-                    "all time" if each.start is None else f"{iso(each.start)[:16]}{'' if each.complete else ' …'}",
-                    each.key,
-                    *(in_words(each.values[name]) for name in found.cells),
-                ]
-                for each in found.rows
-            ),
-        )
-        complete = "unknown" if found.complete_to is None else iso(found.complete_to)
-        click.echo(f"complete to {complete}; … = more may come", err=True)
+        # a window's end would not fit a terminal
+        columns, *rows = ([start, *rest] for start, _, *rest in lines(found))
+        _print_rows(columns, rows)
+        click.echo(f"complete to {'unknown' if found.complete_to is None else iso(found.complete_to)}", err=True)
 
 
 @query.command()

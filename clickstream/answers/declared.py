@@ -1,16 +1,18 @@
 """What a short application declares: tables of answers, messages and files, and the handlers that yield them. Pure values."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
 from clickstream.answers.cells import Cell
 from clickstream.answers.users import User
-from clickstream.application import Fold
+from clickstream.application import Clients, Fold, Settings, Sink
 from clickstream.errors import UserMistake
 from clickstream.events import EVENT_TYPES
+from clickstream.needs import Needs, check_name
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 """In milliseconds, as every duration and time here."""
@@ -43,8 +45,10 @@ class Writing(NamedTuple):
     fields: dict[str, Any]
 
 
-_tuple = tuple.__new__
 Answer = Addition | Sending | Writing
+Goal = Literal["sqs", "sns", "webhook"]
+Format = Literal["ndjson", "parquet"]
+_addition = tuple.__new__  # in half the time of Addition's own
 
 
 class Table:
@@ -70,7 +74,7 @@ class Table:
 
     def add(self, key: str, /, **values: Any) -> Addition:
         """An addition to the row of ``key`` in the window of the event's (or the timer's) time."""
-        return _tuple(Addition, (self.name, key, values))
+        return _addition(Addition, (self.name, key, values))
 
 
 class Messages(NamedTuple):
@@ -80,7 +84,7 @@ class Messages(NamedTuple):
     """
 
     name: str
-    to: Literal["sqs", "sns", "webhook"] = "sqs"
+    to: Goal = "sqs"
 
     def send(self, id: str, /, **body: Any) -> Sending:
         return Sending(self.name, id, body)
@@ -90,7 +94,7 @@ class Files(NamedTuple):
     """Lines in objects on S3, NDJSON or Parquet, each line once."""
 
     name: str
-    format: Literal["ndjson", "parquet"] = "ndjson"
+    format: Format = "ndjson"
 
     def write(self, **fields: Any) -> Writing:
         return Writing(self.name, fields)
@@ -128,8 +132,9 @@ class Application:
         self.name, self.on, self.timers, self.answers = name, dict(on), dict(timers or {}), tuple(answers)
         self.state, self.version, self.upcast = state, version, upcast
         self.lateness, self.users_kept = lateness, users_kept
+        self._module: str = sys._getframe(1).f_globals["__name__"]  # the one that has it as APPLICATION
         says = f"application {name!r}"
-        _named(says, name)
+        check_name(name)
         known = {event_type.__struct_config__.tag for event_type in EVENT_TYPES}
         for kind in self.on:
             _must(
@@ -145,12 +150,31 @@ class Application:
             _named(f"{says}: {answer.name!r}", answer.name)
             _must(answer.name not in names, f"{says} has two answers named {answer.name!r}", "rename one")
             names.add(answer.name)
+            if isinstance(answer, Messages):
+                _must(answer.to in get_args(Goal), f"{says}: {answer.name!r} goes to {answer.to!r}", f"one of {get_args(Goal)}")
+            if isinstance(answer, Files):
+                _must(
+                    answer.format in get_args(Format),
+                    f"{says}: {answer.name!r} has the format {answer.format!r}",
+                    f"one of {get_args(Format)}",
+                )
         _must(version >= 1 and lateness >= 0 and users_kept > 0, f"{says}: a negative number", "version, lateness, users_kept")
         _must(state is None or _is_state(state), f"{says}: {state!r} cannot be the state of a user", _STATE)
 
     @property
     def tables(self) -> dict[str, Table]:
         return {answer.name: answer for answer in self.answers if isinstance(answer, Table)}
+
+    @property
+    def needs(self) -> Needs:
+        from clickstream.answers.needs import needs_of
+
+        return needs_of(self, self._module)
+
+    def open_sink(self, shard_id: str, clients: Clients, settings: Settings, /) -> Sink:
+        from clickstream.answers.sink import AnswersSink
+
+        return AnswersSink(self, shard_id, clients, settings)
 
     def open_fold(self, _shard_id: str, /) -> Fold:
         from clickstream.answers.fold import ShortFold

@@ -6,25 +6,21 @@ timers that are due by then go off in the order (time, user, name); one that a t
 What was folded and not given out is no part of the state: a commit writes the effects of all that came before it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
 
 from clickstream.answers.declared import Addition, Answer, Application, Files, Messages, Sending, Writing
 from clickstream.answers.effects import Effect, Line, Message
-from clickstream.answers.rows import MOST_ROWS, Rows, Shape, WindowId, must_be_key
-from clickstream.answers.users import Alarms, User, WrongAnswer
+from clickstream.answers.rows import MOST_ROWS, TURN, Rows, Shape, WindowId, must_be_key
+from clickstream.answers.users import Alarms, StoredUser, User, Users, WrongAnswer
 from clickstream.application import Inheritance
 from clickstream.events import EVENT_TYPES, AnyEvent
 from clickstream.records.routing import hash_key
 
-
-class StoredUser(msgspec.Struct, array_like=True):
-    id: str
-    seen: int
-    timers: dict[str, int]
-    state: msgspec.Raw
+#: Of one shard in memory: some 500 bytes each, with a small state.
+MOST_USERS = 300_000
 
 
 class State(msgspec.Struct, array_like=True):
@@ -41,80 +37,67 @@ class State(msgspec.Struct, array_like=True):
     users: list[StoredUser]
     gone: list[str]
     lines: dict[str, int]
+    forgotten: int
 
 
 class ShortFold:
     """See ``clickstream.application.Fold``."""
 
-    def __init__(self, application: Application, *, most_rows: int = MOST_ROWS) -> None:
+    def __init__(self, application: Application, *, most_rows: int = MOST_ROWS, most_users: int = MOST_USERS) -> None:
         self._application = application
         self._handlers = {each: application.on.get(str(each.__struct_config__.tag)) for each in EVENT_TYPES}
         self._answers = {(type(answer), answer.name) for answer in application.answers}
-        self._begin: Callable[[], Any] = application.state or _nothing
-        self._stranger = _encoder.encode(self._begin())
+        begin: Callable[[], Any] = application.state or _nothing
         self._alarms = Alarms(application.timers, application.lateness)
+        self._users = Users(begin, self._alarms, application.users_kept, most_users)
         keeps = application.state is not None or application.timers
-        self._passing = None if keeps else User("", self._begin, self._alarms)
+        self._passing = None if keeps else User("", begin, self._alarms)
         """All users of an application that keeps nothing of them."""
-        self._users: dict[str, User[Any]] = {}
-        self._met: dict[str, User[Any]] = {}
-        """Since the last changes."""
         self._watermark = 0
         self._rows = Rows(application.tables, application.lateness, most_rows)
         self._ungiven: list[Message | Line] = []
         self._lines: dict[str, int] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        handlers, alarms, rows, passing, watermark = self._handlers, self._alarms, self._rows, self._passing, self._watermark
-        add = rows.add
+        handlers, alarms, rows, users, watermark = self._handlers, self._alarms, self._rows, self._users, self._watermark
+        add, passing = rows.add, self._passing
         for event in events:
             at_ms = event.occurred_at
             if at_ms > watermark:
                 self._watermark = watermark = at_ms
                 if watermark >= rows.turn_ends:
-                    rows.begin_turn(watermark)
+                    self._begin_turn()
             if alarms.due_at <= watermark:
-                self._go_off()
+                for user, name, due_ms in users.due(watermark):
+                    self._take(self._application.timers[name](user, due_ms), due_ms)
+                    if user.forgotten:
+                        users.part(user)
             if (handler := handlers.get(type(event))) is not None:
                 if passing is None:
-                    answers = handler(event, self._meet(event.user_id))
+                    user = users.meet(event.user_id, watermark)
                 else:
-                    passing.id = event.user_id
-                    answers = handler(event, passing)
+                    user = passing
+                    user.id = event.user_id
+                answers = handler(event, user)
                 if answers is not None:
                     for answer in answers:
                         if type(answer) is Addition:
                             add(answer, at_ms, watermark)
                         else:
                             self._give(answer, at_ms)
+                if user.forgotten:
+                    users.part(user)
 
-    def _meet(self, user_id: str) -> User[Any]:
-        user = self._users.get(user_id)
-        if user is None:
-            user = self._users[user_id] = User(user_id, self._begin, self._alarms)
-        elif self._is_over(user):
-            user.forget()
-        user.seen = self._watermark
-        self._met[user_id] = user
-        return user
+    def _begin_turn(self) -> None:
+        self._rows.begin_turn(self._watermark)
+        self._users.sweep(self._rows.turn_ends - TURN)
 
-    def _is_over(self, user: User[Any]) -> bool:
-        return user.seen <= self._watermark - self._application.users_kept and not user.timers
-
-    def _go_off(self) -> None:
-        for at_ms, user_id, name in self._alarms.due(self._users, self._watermark):
-            user = self._users[user_id]
-            if user.timers.get(name) == at_ms:
-                del user.timers[name]
-                user.seen = self._watermark
-                self._met[user_id] = user
-                for answer in self._application.timers[name](user, at_ms) or ():
-                    if type(answer) is Addition:
-                        self._rows.add(answer, at_ms, self._watermark)
-                    else:
-                        self._give(answer, at_ms)
-            elif (put_off := user.timers.get(name)) is not None:  # by another of the user's timers, just now
-                self._alarms.set(put_off, user_id, name)
+    def _take(self, answers: Iterable[Answer] | None, at_ms: int) -> None:
+        for answer in answers or ():
+            if type(answer) is Addition:
+                self._rows.add(answer, at_ms, self._watermark)
+            else:
+                self._give(answer, at_ms)
 
     def _give(self, answer: Answer, at_ms: int) -> None:
         if type(answer) is Sending and (Messages, answer.messages) in self._answers:
@@ -131,59 +114,37 @@ class ShortFold:
         others, self._ungiven = self._ungiven, []
         return [*self._rows.given(), *others]
 
+    @property
+    def forgotten(self) -> int:
+        """Users, since the shard began."""
+        return self._users.forgotten
+
     def changes(self) -> bytes:
-        met, self._met = self._met, {}
-        users, gone = [], []
-        for user in met.values():
-            if (stored := self._stored(user)) is None:
-                del self._users[user.id]
-                gone.append(user.id)
-            else:
-                users.append(stored)
-        return self._encoded(self._rows.changes(), users, gone)
+        return self._encoded(self._rows.changes(), *self._users.changes())
 
     def snapshot(self) -> bytes:
-        self._met = {}
-        self._users = {user_id: user for user_id, user in sorted(self._users.items()) if not self._is_over(user)}
-        users = [stored for stored in map(self._stored, self._users.values()) if stored is not None]
-        return self._encoded(self._rows.snapshot(), users, [])
-
-    def _stored(self, user: User[Any]) -> StoredUser | None:
-        """None: a stranger, as far as anybody can tell."""
-        state = _encoder.encode(user.state)
-        known = bool(user.timers) or state != self._stranger
-        return StoredUser(user.id, user.seen, user.timers, msgspec.Raw(state)) if known else None
+        return self._encoded(self._rows.snapshot(), self._users.snapshot(), [])
 
     def _encoded(self, changed: list[tuple[WindowId, dict[str, list[Any]]]], users: list[StoredUser], gone: list[str]) -> bytes:
         of, rows = self._application, self._rows
         head = (of.version, self._watermark, rows.turn, rows.base, of.lateness, rows.shape)
-        return _encoder.encode(State(*head, changed, users, gone, self._lines))
+        return _encoder.encode(State(*head, changed, users, gone, self._lines, self._users.forgotten))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application, or of one that it cannot read."""
-        stored, rows = _decoder.decode(state), self._rows
+        stored, rows, application = _decoder.decode(state), self._rows, self._application
         rows.must_fit(stored.shape)
-        for user_id in stored.gone:
-            self._users.pop(user_id, None)
-        for each in stored.users:
-            if inheritance is None or hash_key(each.id) in inheritance.keys:
-                self._users[each.id] = self._restored(each, stored.version)
-        self._watermark = max(self._watermark, stored.watermark)
-        if inheritance is None:  # else the parent's rows stay; this shard adds its own
-            rows.turn, rows.base, self._lines = stored.turn, stored.base, stored.lines
+        users = stored.users
+        if inheritance is None:
+            rows.turn, rows.base, self._lines, self._users.forgotten = stored.turn, stored.base, stored.lines, stored.forgotten
             rows.restore(stored.shape, stored.rows)
-            if stored.lateness != self._application.lateness:
+            if stored.lateness != application.lateness:
                 rows.close()  # another rule said which part takes an addition
-        rows.begin_turn(self._watermark)
-
-    def _restored(self, stored: StoredUser, version: int) -> User[Any]:
-        user = User(stored.id, self._begin, self._alarms)
-        user.seen = stored.seen
-        user.state = read_state(self._application, version, bytes(stored.state))
-        for name, at_ms in stored.timers.items():
-            if name in self._application.timers:
-                user.wake(name, at_ms)
-        return user
+        else:  # the parent's rows stay; this shard adds its own
+            users = [user for user in users if hash_key(user.id) in inheritance.keys]
+        self._users.restore(stored.gone, users, lambda user: read_state(application, stored.version, user))
+        self._watermark = max(self._watermark, stored.watermark)
+        self._begin_turn()
 
 
 def read_state(application: Application, version: int, state: bytes) -> Any:

@@ -5,7 +5,7 @@ Only a crash between sending and the mark sends twice, under the same key: a FIF
 minutes, and a webhook knows it by its ``Idempotency-Key``. The first body of an identity is the one that is sent.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -79,11 +79,3 @@ def to_queue(clients: Clients, queue: str) -> Deliver:
 def to_topic(clients: Clients, topic: str) -> Deliver:
     told = Topic(clients.sns, topic, {"FifoTopic": "true", "ContentBasedDeduplication": "false"})
     return lambda id, key, document: told.publish(document, {"id": id}, once=(key, key))
-
-
-def by_id(messages: Sequence[Message]) -> list[list[Message]]:
-    """Those of one identity together, in the shard's order."""
-    found: dict[tuple[str, str], list[Message]] = {}
-    for message in messages:
-        found.setdefault((message.messages, message.id), []).append(message)
-    return list(found.values())

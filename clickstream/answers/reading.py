@@ -1,11 +1,12 @@
-"""The rows of a short application's tables as answers: cells merged over shards and parts. Pure, but for ``Answers``."""
+"""The rows of short applications' tables as answers: cells merged over shards and parts. Pure, but for ``Answers``."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import Any, TypeVar
 
 import msgspec
 
+from clickstream.answers.cells import Quantiles, Top
 from clickstream.answers.declared import Application, Table
 from clickstream.answers.needs import answers_table
 from clickstream.aws import Clients
@@ -16,74 +17,64 @@ from clickstream.progress.completeness import completeness
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
 
-Item = Mapping[str, Any]
-"""As DynamoDB has it: ``window``, ``row``, ``position`` and one attribute per cell."""
-
 #: One question reads at most so many windows, and so many stored rows.
-MOST_WINDOWS = 1_000
-MOST_ROWS = 50_000
+MOST_WINDOWS, MOST_ROWS = 1_000, 50_000
+Item = Mapping[str, Any]
+"""As DynamoDB has it; ``clickstream.answers.sink`` writes it."""
+T = TypeVar("T")
 
 
-class Answer(NamedTuple):
-    """One key in one window, over all shards and parts."""
+class Row(msgspec.Struct, frozen=True):
+    """One key in one window of event time, over all shards. ``start`` and ``end``: ms; null in a table without windows."""
 
-    start_ms: int
-    """0 in a table without windows."""
+    start: int | None
+    end: int | None
     key: str
     values: dict[str, Any]
-    """By cell, as its ``read`` says."""
+    """By cell: a number or null, {quantile: number}, or [{key, count, most}]."""
 
 
 def place(item: Item) -> tuple[str, str]:
-    """(key, shard) of a stored row; a key may hold the mark between them."""
+    """(key, shard); a key may hold the mark between them."""
     key, shard, _ = item["row"]["S"].rsplit("#", 2)
     return key, shard
 
 
-def merged(table: Table, items: Iterable[Item]) -> list[Answer]:
-    """One answer per window and key, in the order of their first items; cells that are no longer declared are left out."""
+def merged(table: Table, items: Iterable[Item]) -> list[Row]:
+    """One row per window and key. Raises UserMistake for what cells of other kinds have stored."""
     states: dict[tuple[int, str], dict[str, Any]] = {}
     for item in items:
-        row = states.setdefault((int(item["window"]["S"]), place(item)[0]), {})
+        at = int(item["window"]["S"]), place(item)[0]
+        row = states.setdefault(at, {name: cell.empty() for name, cell in table.cells.items()})
         for name, cell in table.cells.items():
-            if name in item:
-                row[name] = cell.merge(row.get(name, cell.empty()), _state(table, name, item[name]))
+            if (stored := item.get(name)) is not None:
+                try:
+                    state = cell.unpack(int(stored["N"]) if "N" in stored else msgspec.msgpack.decode(stored["B"]))
+                except msgspec.MsgspecError as error:
+                    hint = "the workers run another version of the application"
+                    raise UserMistake(f"what {table.name} has stored as {name} is no {cell.kind}", hint) from error
+                row[name] = cell.merge(row[name], state)
     return [
-        Answer(start, key, {name: cell.read(row.get(name, cell.empty())) for name, cell in table.cells.items()})
+        Row(
+            start if table.per else None,
+            start + table.per if table.per else None,
+            key,
+            {name: table.cells[name].read(state) for name, state in row.items()},
+        )
         for (start, key), row in states.items()
     ]
 
 
-def _state(table: Table, name: str, attribute: Mapping[str, Any]) -> Any:
-    try:
-        return table.cells[name].unpack(int(attribute["N"]) if "N" in attribute else msgspec.msgpack.decode(attribute["B"]))
-    except (msgspec.MsgspecError, KeyError) as error:
-        raise UserMistake(
-            f"what is stored as {name} in {table.name} is no {table.cells[name].kind}",
-            hint="the workers run another version of the application: ask with that one, or give the new cell a new name",
-        ) from error
-
-
-def windows(table: Table, start_ms: int, end_ms: int) -> range:
-    """The starts of the windows that overlap ``[start_ms, end_ms)``, newest first. Raises UserMistake for too many."""
-    if not table.per:
-        return range(1)
-    found = range(start_ms // table.per * table.per, end_ms, table.per)[::-1]
-    if len(found) > MOST_WINDOWS:
-        raise UserMistake(f"more than {MOST_WINDOWS:,} windows in one question", hint="ask for a shorter time")
-    return found
-
-
-def ordered(answers: Iterable[Answer], cell: str) -> list[Answer]:
-    """By this cell's value, greatest first; equals by window, newest first, and key. Raises UserMistake if it is no number."""
-    found = sorted(answers, key=lambda each: (-each.start_ms, each.key))
-    if any(not isinstance(each.values[cell], int | float | None) for each in found):
-        raise UserMistake(f"the values of {cell} have no order", hint="order by a cell whose value is a number")
-    return sorted(found, key=lambda each: (each.values[cell] is not None, each.values[cell] or 0), reverse=True)
+def ordered(rows: Iterable[Row], cell: str | None) -> list[Row]:
+    """The greatest values of the cell first; equals, and all without a cell, by window, newest first, and key."""
+    found = sorted(rows, key=lambda row: (-(row.start or 0), row.key))
+    if cell is None:
+        return found
+    return sorted(found, key=lambda row: (row.values[cell] is not None, row.values[cell] or 0), reverse=True)
 
 
 class Answers:
-    """The rows of these applications, by name. Raises RetryLater, Missing, and UserMistake for what is not declared."""
+    """Of these applications, by name. Raises RetryLater, Missing, and UserMistake for what is not declared."""
 
     def __init__(self, clients: Clients, settings: Settings, applications: Mapping[str, Application]) -> None:
         self._dynamodb = clients.dynamodb
@@ -92,16 +83,12 @@ class Answers:
         self.applications = applications
 
     def table(self, application: str, name: str) -> Table:
-        if application not in self.applications:
-            raise _unknown(f"application {application}", self.applications)
-        tables = self.applications[application].tables
-        if name not in tables:
-            raise _unknown(f"table {name} in {application}", tables)
-        return tables[name]
+        tables = _known("application", application, self.applications).tables
+        return _known(f"table of {application}", name, tables)
 
     def complete_to(self, application: str) -> int | None:
-        """Event time (ms): windows that end by then are complete, but for what timers add later; None while not known."""
-        # all rows, as the other readers ask for them: the dashboard's role may scan
+        """Windows that end by then (ms of event time) are complete, but for what timers add later; None: not known."""
+        # all rows, as the other readers ask for them: the role of `serve` may scan, not query
         return completeness([row for row in self._shards.read() if row.application == application]).complete_to
 
     def rows(
@@ -115,29 +102,30 @@ class Answers:
         order: str | None = None,
         limit: int = 100,
         most: int = MOST_ROWS,
-    ) -> list[Answer]:
-        """At most ``limit`` rows of the windows that overlap ``[start_ms, end_ms)``, each with every write before it.
+    ) -> list[Row]:
+        """At most ``limit`` rows, of one key or of all, in windows that overlap ``[start_ms, end_ms)``.
 
-        Newest window first, then by key; or with the greatest values of the cell ``order`` first. ``key`` asks for its rows
-        alone. Raises UserMistake if more than ``most`` stored rows would have to be read.
+        Those with the greatest values of the cell ``order`` first; else by window, newest first, and in it by the first cell
+        whose values are numbers. Raises UserMistake if more than ``most`` stored rows were to be read.
         """
         table = self.table(application, name)
-        if order is not None and order not in table.cells:
-            raise _unknown(f"cell {order} in {name}", table.cells)
-        found = self._by_window(application, table, windows(table, start_ms, end_ms), key, most)
-        # without an order, older windows need not be read once there are enough
-        return ordered(found, order)[:limit] if order is not None else list(islice(found, limit))
+        numbers = {cell: cell for cell, kind in table.cells.items() if not isinstance(kind, Quantiles | Top)}
+        first = next(iter(numbers), None) if order is None else _known("cell with numbers", order, numbers)
+        starts = range(start_ms // table.per * table.per, end_ms, table.per)[::-1] if table.per else range(1)
+        if len(starts) > MOST_WINDOWS:
+            raise UserMistake(f"more than {MOST_WINDOWS:,} windows in one question", hint="ask for a shorter time")
+        by_window = (ordered(merged(table, items), first) for items in self._windows(application, table, starts, key, most))
+        # without an order, older windows are not read once there are enough rows
+        rows = chain.from_iterable(by_window)
+        return list(islice(rows, limit)) if order is None else ordered(rows, order)[:limit]
 
-    def _by_window(self, application: str, table: Table, starts: range, key: str | None, most: int) -> Iterator[Answer]:
-        read = 0
+    def _windows(self, application: str, table: Table, starts: range, key: str | None, most: int) -> Iterator[list[Item]]:
         for start in starts:
-            items = []
-            for each in self.stored(application, table, start, key):
-                items.append(each)
-                read += 1
-                if read > most:
-                    raise UserMistake(f"more than {most:,} rows to read", hint="ask for a shorter time, or for one key")
-            yield from sorted(merged(table, items), key=lambda answer: answer.key)
+            items = list(islice(self.stored(application, table, start, key), most + 1))
+            most -= len(items)
+            if most < 0:
+                raise UserMistake("too many rows to read at once", hint="ask for a shorter time, or for one key")
+            yield items
 
     def stored(self, application: str, table: Table, start_ms: int, key: str | None = None) -> Iterator[Item]:
         """The rows of a window, or of a key in it, as the shards have written them."""
@@ -150,5 +138,7 @@ class Answers:
                 yield from (item for item in page["Items"] if key in (None, place(item)[0]))
 
 
-def _unknown(what: str, known: Iterable[str]) -> UserMistake:
-    return UserMistake(f"no {what}", hint=f"there is: {', '.join(known) or 'none'}")
+def _known(what: str, name: str, known: Mapping[str, T]) -> T:
+    if name not in known:
+        raise UserMistake(f"no {what} is named {name}", hint=f"there is: {', '.join(known) or 'none'}")
+    return known[name]

@@ -6,7 +6,7 @@ again, by this owner or the next.
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from clickstream.answers import needs
 from clickstream.answers.declared import Application, Files, Messages, Table
 from clickstream.answers.effects import Effect, Line, Message, Row
 from clickstream.answers.files import FilesBucket
-from clickstream.answers.outbox import Deliver, Outbox, by_id, to_queue, to_topic
+from clickstream.answers.outbox import Deliver, Outbox, to_queue, to_topic
 from clickstream.answers.webhook import Webhook
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import AttributeValueTypeDef
@@ -40,9 +40,7 @@ class AnswersSink:
         shard_id: str,
         clients: Clients,
         settings: Settings,
-        *,
         clock_s: Callable[[], float] = time.time,
-        threads: Executor | None = None,
     ) -> None:
         name, answers = application.name, tuple(application.answers)
         self._dynamodb, self._shard_id, self._clock_s = clients.dynamodb, shard_id, clock_s
@@ -55,16 +53,19 @@ class AnswersSink:
         self._outbox = Outbox(clients.dynamodb, needs.outbox(name).of(settings), deliver)
         formats = {each.name: each.format for each in answers if isinstance(each, Files)}
         self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats) if formats else None
-        self._threads = threads or ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
     def write(self, effects: Sequence[Effect], position: Position) -> None:
         """Raises RetryLater or Unwritable when any effect could not be written; the others are."""
         now_s = int(self._clock_s())
-        messages = [effect for effect in effects if isinstance(effect, Message)]
         lines = [effect for effect in effects if isinstance(effect, Line)]
+        by_id: dict[tuple[str, str], list[Message]] = {}
+        for effect in effects:
+            if isinstance(effect, Message):
+                by_id.setdefault((effect.messages, effect.id), []).append(effect)
         writes: list[Callable[[], Any]] = [
             *(partial(self._put, effect, position, now_s) for effect in effects if isinstance(effect, Row)),
-            *(partial(self._send, same, now_s) for same in by_id(messages)),
+            *(partial(self._send, same, now_s) for same in by_id.values()),
             *(self._files.writes(lines) if self._files else ()),
         ]
         write_each(self._threads, lambda write: write(), writes)

@@ -44,9 +44,7 @@ class Webhook:
                 return
             case 429:
                 raise Throttled(line)
-            case 408 | 409 | 425:  # 409: the same key is at work there
-                raise RetryLater(line)
-            case _ if status >= 500:
+            case _ if status in (408, 409, 425) or status >= 500:  # 409: the same key is at work there
                 raise RetryLater(line)
             case 401 | 403 | 404 | 405 | 407 | 410:
                 pass  # a token or a route: it would refuse all others too

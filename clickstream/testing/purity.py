@@ -16,9 +16,9 @@ from types import FrameType, ModuleType
 from typing import Any, NoReturn
 
 #: Python's audit events of what acts on the world.
-_ACTS = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "glob.", "sqlite3.", "urllib.", "http.", "time.sleep")
+_ACTS = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "glob.", "sqlite3.", "urllib.", "http.")
 _NAMES: dict[ModuleType, str] = {
-    time: "time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time thread_time",
+    time: "sleep time time_ns monotonic monotonic_ns perf_counter perf_counter_ns process_time thread_time",
     random: " ".join(name for name in random.__all__ if name[0].islower()),
     uuid: "uuid1 uuid4",
     os: "urandom",

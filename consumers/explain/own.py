@@ -5,7 +5,6 @@ shard has written it at the event's position or later, a message if the outbox h
 the user's state than this event made is not found; and nothing is told that the stores do not hold.
 """
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -28,41 +27,28 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
     except Exception:  # noqa: BLE001  # a shop's own code, which may need the state that the user had
         return None
     reader = Answers(clients, settings, {application.name: application})
-    added = {(each.table, each.key) for each in at_once if isinstance(each, Addition)}
+    added = sorted({(each.table, each.key) for each in at_once if isinstance(each, Addition)})
     rows: list[dict[str, Any]] = []
     with suppress(Missing, UserMistake):  # it may never have been set up here, or another version of it may run
-        rows = [row for table, key in sorted(added) for row in _rows(reader, application, table, key, event, put)]
-    sent = [each for each in [*at_once, *in_time] if isinstance(each, Sending)]
-    messages = [told for each in sent for told in _messages(clients, outbox(application.name).of(settings), each)]
-    if not rows and not messages:
-        return None
+        for name, key in added:
+            table = application.tables[name]
+            start_ms = event.occurred_at - event.occurred_at % table.per if table.per else 0
+            stored = list(reader.stored(application.name, table, start_ms, key))
+            if any(place(each)[1] == put.shard and each["position"]["S"] >= str(put.position) for each in stored):
+                (row,) = merged(table, stored)
+                rows.append({"table": name, "window": row.start, "key": key, "values": row.values})
+    messages = []
+    for sending in (each for each in (*at_once, *in_time) if isinstance(each, Sending)):
+        identity = f"{sending.messages}#{sending.id}"
+        if (sent := item(clients, outbox(application.name).of(settings), {"id": {"S": identity}})) is not None:
+            messages.append({"messages": sending.messages, "id": sending.id, "state": sent["state"]["S"]})
     what = "answered with" if application.state is None else "answered with, as far as the event alone tells"
-    return Effect(what=what, facts={"rows": rows, "messages": messages})
+    return Effect(what=what, facts={"rows": rows, "messages": messages}) if rows or messages else None
 
 
 def alone(application: Application, event: AnyEvent) -> tuple[list[Answer], list[Answer]]:
     """What it answers to an event of a stranger: at once, and by the timers that this sets. Raises what its functions raise."""
-    handler = application.on.get(str(type(event).__struct_config__.tag))
-    if handler is None:
-        return [], []
     user: User[Any] = User(event.user_id, application.state or type(None), Alarms(application.timers, application.lateness))
-    at_once = list(handler(event, user) or ())
+    at_once = [*(application.on[event.type](event, user) or ())] if event.type in application.on else []
     due = sorted((at_ms, name) for name, at_ms in user.timers.items())
     return at_once, [answer for at_ms, name in due for answer in application.timers[name](user, at_ms) or ()]
-
-
-def _rows(
-    reader: Answers, application: Application, name: str, key: str, event: AnyEvent, put: Put
-) -> Iterator[dict[str, Any]]:
-    table = application.tables[name]
-    start_ms = event.occurred_at - event.occurred_at % table.per if table.per else 0
-    stored = list(reader.stored(application.name, table, start_ms, key))
-    if any(place(each)[1] == put.shard and each["position"]["S"] >= str(put.position) for each in stored):
-        (answer,) = merged(table, stored)
-        yield {"table": name, "window": start_ms if table.per else None, "key": key, "values": answer.values}
-
-
-def _messages(clients: Clients, table: str, sending: Sending) -> Iterator[dict[str, Any]]:
-    found = item(clients, table, {"id": {"S": f"{sending.messages}#{sending.id}"}})
-    if found is not None:
-        yield {"messages": sending.messages, "id": sending.id, "state": found["state"]["S"]}

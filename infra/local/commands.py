@@ -12,7 +12,7 @@ import msgspec
 from clickstream.consumers.needs import built_in, find
 from clickstream.infra.local import stack as embedded
 from clickstream.infra.local import together
-from clickstream.settings import Settings, from_env
+from clickstream.settings import Settings, application_modules, from_env
 
 _SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 500), help="Of a new stream.")
 
@@ -165,7 +165,8 @@ def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: i
                 requested=requested,
             )
             if stack is not None:
-                click.echo("\n".join(_exports(stack, around)))
+                own = [f"export CLICKSTREAM_APPLICATIONS={shlex.quote(','.join(application_modules()))}"] if more else []
+                click.echo("\n".join([*_exports(stack, around), *own]))
             _say("ready")
             parts.watch(requested)
         finally:

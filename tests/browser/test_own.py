@@ -18,7 +18,7 @@ from tests.browser.conftest import Site
 from tests.browser.watching import Watch
 from tests.unit.serving import stores, wishes
 from tests.unit.serving.shop import HALVES, Shop
-from tests.unit.serving.wishes import EVER, THIS_HOUR, WISHES, WISHLIST
+from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
 pytestmark = pytest.mark.browser
 
@@ -67,7 +67,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.fixture
 def application() -> Application:
-    return WISHLIST
+    return APPLICATION
 
 
 @pytest.fixture
@@ -96,6 +96,7 @@ def fill(clients: Clients) -> None:
                     wishers=users,
                     tags=tags,
                 )
+    wishes.seen(clients, Settings(), THIS_HOUR, complete_to=THIS_HOUR)
     for n in range(14):
         wishes.row(clients, Settings(), EVER, 0, f"sku-{n}", dearest=[100_000 * n])
 
@@ -110,14 +111,14 @@ def test_own_answers_are_live_and_stay_on_this_machine(
     expect(page.locator("#state-word")).to_have_text("Live")
     wished = page.get_by_role("region", name="wishlist: wishes")
     # the newest windows, the one that goes on first
-    expect(wished.get_by_role("rowheader")).to_have_count(3)
+    expect(wished.get_by_role("rowheader")).to_have_count(5)
     expect(wished.get_by_role("rowheader").first).to_have_text("24 Nov 2026, 13:00 to 14:00 UTC · more may come")
-    expect(wished.get_by_role("rowheader").last).to_have_text("24 Nov 2026, 11:00 to 12:00 UTC")
+    expect(wished.get_by_role("rowheader").last).to_have_text("24 Nov 2026, 09:00 to 10:00 UTC")
     first = wished.locator("tbody").first.locator("tr:not(.group)")
     expect(first.first).to_contain_text("sku-4100")
     expect(first.first.locator("td").nth(1)).to_have_text("60")
     expect(first.nth(1)).to_contain_text("<b>wool</b> blanket")
-    expect(page.get_by_role("region", name="wishlist: ever").locator("tbody tr:not(.group)")).to_have_count(10)
+    expect(page.get_by_role("region", name="wishlist: ever").locator("tbody tr:not(.group)")).to_have_count(14)
     page.screenshot(path=screenshots / f"own-{scheme}-{width}.png", full_page=True)
 
     # what a worker writes is seen without a reload
@@ -140,12 +141,11 @@ def test_before_anything_a_table_says_what_fills_it(
     shop.begun = False
     page = open_page("/own", 390)
     wished = page.locator("section", has_text="wishlist: wishes")
-    expect(wished).to_contain_text("No worker has begun. clickstream worker wishlist fills this table.")
+    expect(wished).to_contain_text("No rows in the newest windows. clickstream worker wishlist fills this table.")
     page.screenshot(path=screenshots / "own-empty.png", full_page=True)
     assert accessible(page) == []
     shop.begun = True
     shop.now += 1_000  # a reading is shared for a moment
-    expect(wished).to_contain_text("No rows in the newest windows.")
     wishes.row(clients, Settings(), WISHES, THIS_HOUR, "p", wishes=[1])
     expect(wished.locator("tbody tr")).to_have_count(2)
 
@@ -155,7 +155,7 @@ def test_a_table_that_is_away_leaves_the_others(open_page: Open, clients: Client
     clients.dynamodb.delete_table(TableName="clickstream-wishlist-wishes")
     page = open_page("/own")
     expect(page.locator("section", has_text="wishlist: wishes")).to_contain_text("no table clickstream-wishlist-wishes")
-    expect(page.get_by_role("region", name="wishlist: ever").locator("tbody tr")).to_have_count(11)
+    expect(page.get_by_role("region", name="wishlist: ever").locator("tbody tr")).to_have_count(15)
     assert watch.complaints == []
 
 
@@ -171,9 +171,7 @@ def test_while_it_loads_and_from_page_to_page(open_page: Open, shop: Wishing) ->
     expect(page).to_have_title("Own answers · clickstream")
 
 
-def test_a_table_is_to_be_had_as_a_file(
-    open_page: Open, clients: Clients, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_is_to_be_had_as_a_file(open_page: Open, clients: Clients, tmp_path: Path) -> None:
     fill(clients)
     page = open_page("/own")
     with page.expect_download() as started:
@@ -181,7 +179,7 @@ def test_a_table_is_to_be_had_as_a_file(
     assert started.value.suggested_filename == "clickstream-wishlist-wishes.csv"
     started.value.save_as(tmp_path / "wishes.csv")
     lines = (tmp_path / "wishes.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert lines[0] == "start,end,complete,key,wishes,wishers,tags"
+    assert lines[0] == "start,end,key,wishes,wishers,tags"
     assert len(lines) == 26
 
 

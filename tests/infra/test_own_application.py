@@ -14,6 +14,7 @@ from tests.infra.templates import Permission, Template, of_type, permissions, re
 
 ROOT = Path(__file__).parents[2]
 _MODULE = """
+from clickstream.answers.cells import Count
 from clickstream.answers.declared import Application, Files, Messages, Table
 from clickstream.answers.needs import needs_of
 
@@ -21,7 +22,7 @@ APPLICATION = Application(
     "carts",
     on={},
     answers=[
-        Table("left", per=0),
+        Table("left", per=0, left=Count()),
         Messages("reminders", to="sqs"),
         Messages("sold", to="sns"),
         Messages("crm", to="webhook"),

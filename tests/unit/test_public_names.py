@@ -16,6 +16,12 @@ _PAGE = Path(__file__).parents[2] / "docs" / "reference" / "public-api.md"
 PUBLIC: dict[str, str] = {
     "clickstream.answers": ("DAY HOUR MINUTE Application Count Distinct Files Max Messages Min Quantiles Sum Table Top User"),
     "clickstream.application": ("Application Clients Fold Inheritance Position Settings Sink Wiring guarded_put"),
+    "clickstream.envelope": (
+        "AddToCart BUILT_IN Context Currency DeviceKind EARLIEST_MS Event Item KEY_PATTERN Key Login MAX_AHEAD_MS "
+        "MOST_EVENT_BYTES MOST_KEY_BYTES Millis Money NO_CONTEXT Name PageView ProductView Purchase Quantity RemoveFromCart "
+        "SCHEMA_VERSION Search Text Version"
+    ),
+    "clickstream.testing": "BrokenLaw World check upcasts",
     "clickstream.needs": "Access Alarm Bucket Grant Needs Queue Resource Table Topic",
 }
 

@@ -6,8 +6,9 @@ import { start } from "../frame.js";
 
 const UNITS = [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1000, "second"]];
 
-function per(ms) {
-  if (!ms) return "of all time";
+function per({ start, end }) {
+  if (start === null) return "of all time";
+  const ms = end - start;
   const [length, unit] = UNITS.find(([each]) => ms % each === 0) ?? [1, "millisecond"];
   return ms === length ? `per ${unit}` : `per ${format.number(ms / length)} ${unit}s`;
 }
@@ -49,11 +50,10 @@ function panel(table, id) {
 }
 
 function draw(table, id) {
-  const { application, cells, complete_to, read_to, problem, rows } = table;
+  const { application, cells, complete_to, problem, rows } = table;
   const numeric = cells.filter((cell) => rows.every(({ values }) => isNumber(values[cell])));
-  const first = numeric.length && rows.length ? `, by ${numeric[0]}` : "";
-  text(`note-${id}`, `${per(table.per)}${first}`);
-  fill(`rows-${id}`, rows.length ? "" : problem || (read_to === null ? `No worker has begun. \`clickstream worker ${application}\` fills this table.` : "No rows in the newest windows."));
+  text(`note-${id}`, rows.length ? per(rows[0]) + (numeric.length ? `, by ${numeric[0]}` : "") : "");
+  fill(`rows-${id}`, rows.length ? "" : problem || `No rows in the newest windows. \`clickstream worker ${application}\` fills this table.`);
   list(`rows-${id}`, [rows, complete_to], () => {
     const head = make("thead", "", make("tr", "", ...["Key", ...cells].map((name) => {
       const cell = make("th", numeric.includes(name) ? "n" : "", name);
@@ -62,8 +62,8 @@ function draw(table, id) {
     })));
     const windows = [...Map.groupBy(rows, (each) => each.start).values()];
     return [head, ...windows.map((group) => {
-      const { start, end, complete } = group[0];
-      const label = make("th", "", start === null ? "All time" : format.span(start, end), start === null || complete ? "" : " · more may come");
+      const { start, end } = group[0];
+      const label = make("th", "", start === null ? "All time" : format.span(start, end), start === null || end <= complete_to ? "" : " · more may come");
       label.scope = "rowgroup";
       label.colSpan = cells.length + 1;
       return make("tbody", "", make("tr", "group", label), ...group.map(({ key, values }) => row([key, "id"], ...cells.map((name) => [value(values[name]), numeric.includes(name) ? "n" : ""]))));
@@ -74,7 +74,7 @@ function draw(table, id) {
 function show({ tables }) {
   $("loading").hidden = tables !== null;
   if (tables === null) return;
-  list("own", tables.map(({ application, table, per }) => [application, table, per]), () => tables.map((table, id) => panel(table, id)));
+  list("own", tables.map(({ application, table }) => [application, table]), () => tables.map((table, id) => panel(table, id)));
   tables.forEach((table, id) => draw(table, id));
   if (tables.length) return;
   $("loading").hidden = false;

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from clickstream.answers import needs
+from clickstream.answers.cells import Count
 from clickstream.answers.declared import Application, Files, Messages, Table
 from clickstream.answers.effects import Effect, Line, Message, Row
 from clickstream.answers.sink import AnswersSink
@@ -30,7 +31,7 @@ APPLICATION = Application(
     "told",
     on={},
     answers=[
-        Table("counts"),
+        Table("counts", count=Count()),
         Messages("queued", to="sqs"),
         Messages("published", to="sns"),
         Messages("posted", to="webhook"),

@@ -1,4 +1,4 @@
-"""A sixth application, in the current folder and with no edit elsewhere: run by `up --with`, shown on Pipeline and by `explain`."""
+"""A sixth application, in the current folder and with no edit elsewhere: run by `up --with`, on Pipeline, explained."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_a_sixth_application_runs_beside_the_others(tmp_path: Path) -> None:
         assert f"started {sixth.NAME}" in said
         (url,) = re.findall(r"the dashboard is at (http://127\.0\.0\.1:\d+)", said)
         assert program.stdout is not None
-        exports = [program.stdout.readline().strip().removeprefix("export ") for _ in range(6)]
+        exports = [program.stdout.readline().strip().removeprefix("export ") for _ in range(7)]
         variables = dict(line.split("=", 1) for line in exports)
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
 
         def run(*arguments: str, stdin: str = "") -> str:
             command = [sys.executable, "-m", "clickstream.cli", *arguments]
-            env = child_environment(variables | {"CLICKSTREAM_APPLICATIONS": sixth.NAME})
+            env = child_environment(variables)
             done = subprocess.run(command, cwd=tmp_path, env=env, input=stdin, capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr
             return done.stdout

@@ -68,9 +68,10 @@ def test_a_new_application_passes_its_own_test(fresh: Environment, tmp_path: Pat
     fresh.run([fresh.program("clickstream"), "new", "application", "wish-list"], cwd=tmp_path)
     project = tmp_path / "wish-list"
     assert "1 passed" in fresh.run([fresh.program("python"), "-m", "pytest", "-q"], cwd=project)
-    named = fresh.run([fresh.program("clickstream"), "worker", "wish_list", "--print-properties"], cwd=project)
+    worker = [fresh.program("clickstream"), "worker"]
+    events = {"CLICKSTREAM_EVENTS": str(project / "events")}
+    named = fresh.run([*worker, "wish_list", "--print-properties"], cwd=project, **events)
     assert "clickstream-wish-list-1" in named, "found in the current folder"
     fresh.install(project, tmp_path / "wheels")
-    assert "clickstream-wish-list-1" in fresh.run(
-        [fresh.program("clickstream"), "worker", "wish-list", "--print-properties"], cwd=tmp_path
-    ), "found by its entry point"
+    named = fresh.run([*worker, "wish-list", "--print-properties"], cwd=tmp_path, **events)
+    assert "clickstream-wish-list-1" in named, "found by its entry point"

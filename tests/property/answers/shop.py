@@ -26,7 +26,7 @@ from clickstream.answers import (
     User,
 )
 from clickstream.answers.declared import Answer
-from clickstream.answers.effects import Effect, Row
+from clickstream.answers.effects import Effect, Line, Row
 from clickstream.events import AddToCart, AnyEvent, Login, ProductView, Purchase
 
 START = 1_764_500_000_000 - 1_764_500_000_000 % DAY
@@ -137,7 +137,7 @@ class Store:
         for effect in effects:
             if isinstance(effect, Row):
                 self.rows[effect[:4]] = effect.cells
-            elif hasattr(effect, "number"):
+            elif isinstance(effect, Line):
                 assert self.lines.setdefault(effect.number, effect.line) == effect.line
             else:
                 assert self.messages.setdefault(effect.id, effect.body) == effect.body

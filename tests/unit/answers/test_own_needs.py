@@ -7,6 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from clickstream.answers.cells import Count
 from clickstream.answers.declared import Application, Files, Messages, Table
 from clickstream.answers.needs import needs_of
 from clickstream.consumers.runtime.worker import commands
@@ -18,7 +19,7 @@ URL = "https://shop.example/told?key=secret"
 
 
 def test_no_more_is_needed_than_is_declared() -> None:
-    needs = needs_of(Application("counted", on={}, answers=[Table("wishes")]), "shop.counted")
+    needs = needs_of(Application("counted", on={}, answers=[Table("wishes", wishes=Count())]), "shop.counted")
     assert [table.suffix for table in needs.tables] == ["counted-wishes"]
     assert (needs.buckets, needs.queues, needs.topics, needs.webhooks, needs.alarms) == ((), (), (), (), ())
     assert (needs.name, needs.wiring, needs.own) == ("counted", "shop.counted", True)
@@ -27,7 +28,7 @@ def test_no_more_is_needed_than_is_declared() -> None:
 @pytest.mark.parametrize(
     "answers",
     [
-        (Table("outbox"), Messages("told")),
+        (Table("outbox", n=Count()), Messages("told")),
         (Messages("told"), Messages("told", to="sns")),
         (Messages("told-dead"), Messages("told")),
     ],

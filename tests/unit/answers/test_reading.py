@@ -7,13 +7,13 @@ from collections.abc import Iterator
 import pytest
 from moto import mock_aws
 
-from clickstream.answers import HOUR, Count, Quantiles, Table
-from clickstream.answers.reading import MOST_WINDOWS, Answer, Answers, windows
+from clickstream.answers import HOUR, Quantiles, Table
+from clickstream.answers.reading import MOST_WINDOWS, Answers, Row
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 from tests.unit.serving import stores, wishes
-from tests.unit.serving.wishes import EVER, THIS_HOUR, WISHES, WISHLIST
+from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
 BEFORE = THIS_HOUR - HOUR
 
@@ -33,32 +33,41 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 @pytest.fixture
 def answers(clients: Clients) -> Answers:
-    return Answers(clients, Settings(), {"wishlist": WISHLIST})
+    return Answers(clients, Settings(), {"wishlist": APPLICATION})
 
 
 def wished(clients: Clients, start_ms: int, key: str, times: int, shard: int = 0, late: int = 0) -> None:
     wishes.row(clients, Settings(), WISHES, start_ms, key, shard, late, wishes=[1] * times)
 
 
-def counts(found: list[Answer]) -> list[tuple[int, str, int]]:
-    return [((each.start_ms - THIS_HOUR) // HOUR, each.key, each.values["wishes"]) for each in found]
+def counts(found: list[Row]) -> list[tuple[int, str, int]]:
+    return [((each.start or 0) // HOUR - THIS_HOUR // HOUR, each.key, each.values["wishes"]) for each in found]
 
 
 def test_a_key_is_one_answer_over_shards_and_late_parts(clients: Clients, answers: Answers) -> None:
     for shard, late, users in ((0, 0, ["ann", "bob"]), (1, 0, ["bob"]), (0, 7, ["cy"])):
         wishes.row(clients, Settings(), WISHES, THIS_HOUR, "p#1", shard, late, wishes=[1] * len(users), wishers=users)
     (found,) = answers.rows("wishlist", "wishes", THIS_HOUR, THIS_HOUR + HOUR)
-    assert (found.start_ms, found.key) == (THIS_HOUR, "p#1")
+    assert (found.start, found.end, found.key) == (THIS_HOUR, THIS_HOUR + HOUR, "p#1")
     # bob wished on two shards, once each
     assert found.values == {"wishes": 4, "wishers": 3, "tags": []}
 
 
-def test_newest_windows_first_and_then_keys(clients: Clients, answers: Answers) -> None:
-    for start, key in ((BEFORE, "b"), (BEFORE, "a"), (THIS_HOUR, "c"), (THIS_HOUR + HOUR, "outside")):
-        wished(clients, start, key, 1)
-    assert counts(answers.rows("wishlist", "wishes", BEFORE, THIS_HOUR + 1)) == [(0, "c", 1), (-1, "a", 1), (-1, "b", 1)]
-    assert counts(answers.rows("wishlist", "wishes", BEFORE, THIS_HOUR + 1, limit=2)) == [(0, "c", 1), (-1, "a", 1)]
-    assert counts(answers.rows("wishlist", "wishes", BEFORE + 1, THIS_HOUR)) == [(-1, "a", 1), (-1, "b", 1)]
+def test_newest_windows_first_and_in_them_the_greatest(clients: Clients, answers: Answers) -> None:
+    for start, key, times in (
+        (BEFORE, "b", 4),
+        (BEFORE, "a", 4),
+        (BEFORE, "d", 5),
+        (THIS_HOUR, "c", 1),
+        (THIS_HOUR + HOUR, "e", 9),
+    ):
+        wished(clients, start, key, times)
+    before = [(-1, "d", 5), (-1, "a", 4), (-1, "b", 4)]
+    assert counts(answers.rows("wishlist", "wishes", BEFORE, THIS_HOUR + 1)) == [(0, "c", 1), *before]
+    assert counts(answers.rows("wishlist", "wishes", BEFORE, THIS_HOUR + 1, limit=2)) == [(0, "c", 1), (-1, "d", 5)]
+    assert counts(answers.rows("wishlist", "wishes", BEFORE + 1, THIS_HOUR)) == before
+    # older windows are not read then
+    assert len(answers.rows("wishlist", "wishes", BEFORE, THIS_HOUR + 1, limit=1, most=1)) == 1
 
 
 def test_by_a_cell_over_all_windows(clients: Clients, answers: Answers) -> None:
@@ -81,7 +90,7 @@ def test_a_table_without_windows_is_the_same_at_any_time(clients: Clients, answe
     wishes.row(clients, Settings(), EVER, 0, "p", dearest=[5, 9])
     wishes.row(clients, Settings(), EVER, 0, "p", shard=1, dearest=[7])
     assert answers.rows("wishlist", "ever", 0, 1) == answers.rows("wishlist", "ever", THIS_HOUR, THIS_HOUR + 1)
-    assert answers.rows("wishlist", "ever", 0, 1) == [Answer(0, "p", {"dearest": 9})]
+    assert answers.rows("wishlist", "ever", 0, 1) == [Row(None, None, "p", {"dearest": 9})]
 
 
 def test_more_pages_than_one(clients: Clients, answers: Answers) -> None:
@@ -95,26 +104,24 @@ def test_a_question_is_bounded(clients: Clients, answers: Answers) -> None:
     for key in "abc":
         wished(clients, THIS_HOUR, key, 1)
     assert len(answers.rows("wishlist", "wishes", THIS_HOUR, THIS_HOUR + 1, most=3)) == 3
-    with pytest.raises(UserMistake, match="more than 2 rows"):
+    with pytest.raises(UserMistake, match="too many rows"):
         answers.rows("wishlist", "wishes", THIS_HOUR, THIS_HOUR + 1, most=2)
-    assert len(windows(WISHES, 0, MOST_WINDOWS * HOUR)) == MOST_WINDOWS
     with pytest.raises(UserMistake, match="more than 1,000 windows"):
-        windows(WISHES, 0, MOST_WINDOWS * HOUR + 1)
+        answers.rows("wishlist", "wishes", 0, MOST_WINDOWS * HOUR + 1)
 
 
 @pytest.mark.parametrize(
     ("question", "says", "hint"),
     [
-        (("basket", "wishes"), "no application basket", "wishlist"),
-        (("wishlist", "carts"), "no table carts in wishlist", "wishes, ever"),
-        (("wishlist", "wishes", "price"), "no cell price in wishes", "wishes, wishers, tags"),
-        (("wishlist", "wishes", "tags"), "the values of tags have no order", "a number"),
+        (("basket", "wishes"), "no application is named basket", "wishlist"),
+        (("wishlist", "carts"), "no table of wishlist is named carts", "wishes, ever"),
+        (("wishlist", "wishes", "price"), "no cell with numbers is named price", "wishes, wishers"),
+        (("wishlist", "wishes", "tags"), "no cell with numbers is named tags", "wishes, wishers"),
     ],
 )
 def test_a_mistake_is_told_with_what_there_is(
     clients: Clients, answers: Answers, question: tuple[str, ...], says: str, hint: str
 ) -> None:
-    wishes.row(clients, Settings(), WISHES, THIS_HOUR, "p", tags=["x"])
     application, table, *order = question
     with pytest.raises(UserMistake) as told:
         answers.rows(application, table, THIS_HOUR, THIS_HOUR + 1, order=order[0] if order else None)
@@ -125,7 +132,7 @@ def test_a_mistake_is_told_with_what_there_is(
 def test_a_cell_of_another_kind_is_told(clients: Clients, answers: Answers) -> None:
     other = Table("wishes", wishes=Quantiles())
     wishes.row(clients, Settings(), other, THIS_HOUR, "p", wishes=[1])
-    with pytest.raises(UserMistake, match="what is stored as wishes in wishes is no Count"):
+    with pytest.raises(UserMistake, match="what wishes has stored as wishes is no Count"):
         answers.rows("wishlist", "wishes", THIS_HOUR, THIS_HOUR + 1)
 
 
@@ -133,10 +140,3 @@ def test_complete_to_is_its_own_shards(clients: Clients, answers: Answers) -> No
     assert answers.complete_to("wishlist") is None
     wishes.seen(clients, Settings(), THIS_HOUR + 5, complete_to=THIS_HOUR)
     assert answers.complete_to("wishlist") == THIS_HOUR
-
-
-def test_windows_begin_where_their_length_says() -> None:
-    table = Table("x", per=5 * 60_000, n=Count())
-    assert list(windows(table, 299_999, 600_001)) == [600_000, 300_000, 0]
-    assert list(windows(table, 300_000, 600_000)) == [300_000]
-    assert list(windows(table, 300_000, 300_000)) == []

@@ -16,10 +16,12 @@ from clickstream.answers.sink import AnswersSink
 from clickstream.aws import Clients
 from clickstream.consumers.explain.life import Effect, Processing, Put
 from clickstream.consumers.explain.own import look
+from clickstream.consumers.explain.views import Explainer
 from clickstream.events import AddToCart, AnyEvent, Login, Purchase
 from clickstream.records.position import Position
 from clickstream.serving.pages.explain.life import _processing
 from clickstream.settings import Settings
+from tests.unit.serving import wishes
 
 T = 1_795_521_600_000 + 7 * MINUTE  # 2026-11-24T12:07:00Z
 SHARD = "shardId-000000000000"
@@ -115,6 +117,15 @@ def test_the_rows_that_an_event_counted_in(clients: Clients) -> None:
         "processed; answered with; rows table carts window 2026-11-24T12:00:00Z key p values carted 2 users 2, "
         "table ever key p values carted 2"
     )
+
+
+def test_an_own_application_is_asked_by_its_declaration(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_APPLICATIONS", wishes.__name__)
+    work(clients, wishes.APPLICATION, [cart("ann")])
+    put = Put(shard=SHARD, sequence_number="0", sub_sequence_number=0, arrived_at=T, members=1, fate="takes effect")
+    found = Explainer(clients, Settings())._effect("wishlist", cart("ann"), put)
+    assert found is not None
+    assert [row["values"]["wishes"] for row in found.facts["rows"]] == [1]
 
 
 def test_not_before_it_is_written_nor_on_another_shard_nor_for_other_events(clients: Clients) -> None:

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
 
 from clickstream import platform
-from clickstream.answers import HOUR, Application, Count, Distinct, Max, Messages, Table, Top
-from clickstream.answers.needs import answers_table, outbox
+from clickstream.answers import HOUR, Application, Count, Distinct, Max, Messages, Table, Top, User
+from clickstream.answers.declared import Addition
+from clickstream.answers.needs import needs_of
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.events import AddToCart
 from clickstream.settings import Settings
 from tests.unit.serving.shop import HALVES, NOW
 
 WISHES = Table("wishes", per=HOUR, wishes=Count(), wishers=Distinct(), tags=Top(3))
 EVER = Table("ever", per=0, dearest=Max())
-WISHLIST = Application("wishlist", on={}, answers=[WISHES, EVER, Messages("news")])
+
+
+def _wished(event: AddToCart, user: User[None]) -> Iterator[Addition]:
+    yield WISHES.add(event.product_id, wishes=1, wishers=user.id)
+
+
+APPLICATION = Application("wishlist", on={"add_to_cart": _wished}, answers=[WISHES, EVER, Messages("news")])
+NEEDS = needs_of(APPLICATION, __name__)
 THIS_HOUR = NOW // HOUR * HOUR
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
 
 def create(clients: Clients, settings: Settings) -> None:
-    for table in (answers_table("wishlist", "wishes"), answers_table("wishlist", "ever"), outbox("wishlist")):
+    for table in NEEDS.tables:
         clients.dynamodb.create_table(**table.creation(table.of(settings)))
 
 

@@ -14,14 +14,12 @@ from clickstream.answers import HOUR
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
 from clickstream.cli import main
-from clickstream.serving import query
+from clickstream.consumers.needs import short_applications
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
 from tests.unit.serving import stores, wishes
 from tests.unit.serving.shop import NOW, Shop
-from tests.unit.serving.wishes import THIS_HOUR, WISHES, WISHLIST
-
-DECLARED = {"wishlist": WISHLIST}
+from tests.unit.serving.wishes import THIS_HOUR, WISHES
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         monkeypatch.setenv(variable, "test")
     for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "CLICKSTREAM_NAME"):
         monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setattr(query, "short_applications", lambda: DECLARED)
+    monkeypatch.setenv("CLICKSTREAM_APPLICATIONS", wishes.__name__)
     with mock_aws():
         clients, settings = Clients(Settings()), Settings()
         stores.create(clients, settings)
@@ -39,7 +37,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
         wishes.row(clients, settings, WISHES, THIS_HOUR, "=p1", wishes=[1, 1], wishers=["ann"], tags=["red", "red", "blue"])
         wishes.row(clients, settings, WISHES, THIS_HOUR - HOUR, "p2", wishes=[1])
         wishes.row(clients, settings, WISHES, THIS_HOUR - 24 * HOUR, "long ago", wishes=[1])
-        yield Answers(clients, settings, DECLARED)
+        yield Answers(clients, settings, short_applications())
 
 
 @pytest.fixture
@@ -57,7 +55,6 @@ def test_rows_over_http(client: TestClient) -> None:
         {
             "start": THIS_HOUR,
             "end": THIS_HOUR + HOUR,
-            "complete": False,
             "key": "=p1",
             "values": {
                 "wishes": 2,
@@ -68,7 +65,6 @@ def test_rows_over_http(client: TestClient) -> None:
         {
             "start": THIS_HOUR - HOUR,
             "end": THIS_HOUR,
-            "complete": True,
             "key": "p2",
             "values": {"wishes": 1, "wishers": 0, "tags": []},
         },
@@ -83,9 +79,9 @@ def test_a_file_for_a_spreadsheet(client: TestClient) -> None:
     answer = client.get("/v1/own/wishlist/wishes?format=csv")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="clickstream-wishlist-wishes.csv"'
     assert answer.text.removeprefix("\ufeff").splitlines() == [
-        "start,end,complete,key,wishes,wishers,tags",
-        "2026-11-24T13:00:00Z,2026-11-24T14:00:00Z,False,'=p1,2,1,red 2; blue 1",
-        "2026-11-24T12:00:00Z,2026-11-24T13:00:00Z,True,p2,1,0,",
+        "start,end,key,wishes,wishers,tags",
+        "2026-11-24T13:00:00Z,2026-11-24T14:00:00Z,'=p1,2,1,red 2; blue 1",
+        "2026-11-24T12:00:00Z,2026-11-24T13:00:00Z,p2,1,0,",
     ]
 
 
@@ -93,7 +89,7 @@ def test_a_file_for_a_spreadsheet(client: TestClient) -> None:
     ("question", "hint"),
     [
         ("basket/wishes", "there is: wishlist"),
-        ("wishlist/wishes?order=price", "there is: wishes, wishers, tags"),
+        ("wishlist/wishes?order=price", "there is: wishes, wishers"),
         ("wishlist/wishes?limit=0", "a number from 1 to 10000"),
         ("wishlist/wishes?from=2026-01-01", "ask for a shorter time"),
         ("wishlist/wishes?from=now&to=1h ago", "both are event times; `to` is exclusive"),
@@ -133,8 +129,8 @@ def test_the_command_writes_a_sheet_and_a_table(client: TestClient, capsys: pyte
     assert out.encode() == client.get(f"/v1/own/wishlist/wishes?to={NOW}&format=csv").content
     out, err = asked(["wishlist", "wishes"], capsys)
     assert [line.split() for line in out.splitlines()] == [
-        ["window", "(UTC)", "key", "wishes", "wishers", "tags"],
-        ["2026-11-24T13:00", "…", "=p1", "2", "1", "red", "2;", "blue", "1"],
-        ["2026-11-24T12:00", "p2", "1", "0"],
+        ["start", "key", "wishes", "wishers", "tags"],
+        ["2026-11-24T13:00:00Z", "=p1", "2", "1", "red", "2;", "blue", "1"],
+        ["2026-11-24T12:00:00Z", "p2", "1", "0"],
     ]
-    assert err == "complete to 2026-11-24T13:00:00Z; … = more may come\n"
+    assert err == "complete to 2026-11-24T13:00:00Z\n"
