@@ -39,8 +39,8 @@ def application(name: str, folder: Path | None) -> None:
         made[folder / path] = template.read_text(encoding="utf-8").replace("{{module}}", module).replace("{{name}}", name)
     if there := [path.name for path in made if path.exists()]:
         raise UserMistake(f"{folder} has {', '.join(there)} already", hint="--folder names another place")
-    for path, text in made.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        click.echo(path)
+    for file, text in made.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+        click.echo(file)
     click.echo(f"clickstream: {folder / 'README.md'} says how to go on", err=True)

@@ -68,7 +68,7 @@ def test_a_new_application_passes_its_own_test(fresh: Environment, tmp_path: Pat
     fresh.run([fresh.program("clickstream"), "new", "application", "wish-list"], cwd=tmp_path)
     project = tmp_path / "wish-list"
     assert "1 passed" in fresh.run([fresh.program("python"), "-m", "pytest", "-q"], cwd=project)
-    worker = [fresh.program("clickstream"), "worker"]
+    worker: list[str | Path] = [fresh.program("clickstream"), "worker"]
     events = {"CLICKSTREAM_EVENTS": str(project / "events")}
     named = fresh.run([*worker, "wish_list", "--print-properties"], cwd=project, **events)
     assert "clickstream-wish-list-1" in named, "found in the current folder"

@@ -138,7 +138,7 @@ class Store:
             if isinstance(effect, Row):
                 self.rows[effect[:4]] = effect.cells
             elif isinstance(effect, Line):
-                assert self.lines.setdefault(effect.number, effect.line) == effect.line
+                assert self.lines.setdefault(effect.ordinal, effect.line) == effect.line
             else:
                 assert self.messages.setdefault(effect.id, effect.body) == effect.body
 
