@@ -36,7 +36,7 @@ def declare(**fields: Any) -> Application:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: declare(name="My Shop"), "application 'My Shop': not a name"),
+        (lambda: declare(name="My Shop"), "'My Shop' cannot name an application and its tables"),
         (lambda: declare(on={"wihs": nothing}), "application 'shop': no event has the type 'wihs'"),
         (lambda: declare(on={"page_view": "seen"}), "application 'shop': page_view has no function"),
         (lambda: declare(answers=["seen"]), "application 'shop': 'seen' is no answer"),
