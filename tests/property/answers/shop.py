@@ -126,7 +126,7 @@ streams = st.lists(_event(), max_size=60).map(_made)
 
 
 class Store:
-    """What a sink makes of effects: rows by their place, messages by their identity, lines by their number."""
+    """What a sink makes of effects: rows by their place, messages by their identity, lines by their ordinal."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, int, int, str], dict[str, Any]] = {}
