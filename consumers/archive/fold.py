@@ -124,9 +124,8 @@ class ArchiveFold:
 
     def _encoded(self, start: int) -> bytes:
         self._told = len(self._log)
-        return msgspec.msgpack.encode(
-            Lines(self._chunk, self._folded - len(self._log) + start, self._log[start:], self._latest)
-        )
+        ordinal = self._folded - len(self._log) + start
+        return msgspec.msgpack.encode(Lines(self._chunk, ordinal, self._log[start:], self._latest))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application.
