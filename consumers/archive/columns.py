@@ -115,10 +115,9 @@ def _column(kind: inspect.Type, depth: int = 8) -> pa.DataType | None:
     return _PLAIN.get(type(kind))
 
 
-#: Texts, also those that Python knows as something else.
-_TEXTS = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
+_IN_QUOTES = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
 _NUMBERS = {inspect.BoolType: pa.bool_(), inspect.IntType: pa.int64(), inspect.FloatType: pa.float64()}
-_PLAIN = _NUMBERS | dict.fromkeys(_TEXTS, _TEXT)
+_PLAIN = _NUMBERS | dict.fromkeys(_IN_QUOTES, _TEXT)
 
 COLUMNS = Columns(EVENT_TYPES)
 SCHEMA = COLUMNS.schema
