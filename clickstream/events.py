@@ -92,9 +92,9 @@ def decode(data: bytes) -> AnyEvent:
     try:
         event: AnyEvent = _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _decode_slowly(data)
+        return from_builtins(parse(data))  # an old version of its own type, or bad input, which gets its reason there
     if event.schema_version != SCHEMA_VERSION:
-        return _decode_slowly(data)
+        return from_builtins(parse(data))
     if not _is_plain(data, _SURELY_SMALL):
         _check(event)
     return event
@@ -111,7 +111,7 @@ def decode_lines(text: bytes) -> list[AnyEvent] | None:
         found: list[AnyEvent] = list(map(_decoder.decode, lines))
         if [event.schema_version for event in found].count(SCHEMA_VERSION) != len(found):
             return None
-        if max(map(len, lines)) > _SURELY_SMALL or not text.isascii() or not _is_plain(text, len(text)):
+        if max(map(len, lines)) > _SURELY_SMALL or _BACKSLASH in text or _DELETE in text or not text.isascii():
             for line, event in zip(lines, found, strict=True):
                 if not _is_plain(line, _SURELY_SMALL):
                     _check(event)
@@ -129,11 +129,6 @@ def _is_plain(data: bytes, most_bytes: int) -> bool:
     if _IN_UTF8.search(data):
         return False
     return len(data) <= MOST_KEY_BYTES or (_BACKSLASH not in data and max(map(len, data.split(b'"'))) <= MOST_KEY_BYTES)
-
-
-def _decode_slowly(data: bytes) -> AnyEvent:
-    """The path of old versions, and of bad input, which gets its reason here."""
-    return from_builtins(parse(data))
 
 
 def parse(data: bytes) -> Any:

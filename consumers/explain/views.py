@@ -71,14 +71,12 @@ class Explainer:
         decided = self._decision(event_id)
         decided_ms = decided.occurred_at if decided else None
         user_id = user_id or (decided.user_id if decided else None)
-        around_ms = made_at(event_id) or decided_ms
-        all_shards = list_shards(self._clients.kinesis, self._settings.stream)
-        shards = shards_of(all_shards, user_id)
+        shards = shards_of(list_shards(self._clients.kinesis, self._settings.stream), user_id)
         found: list[Sighting] = []
         unread: list[Unread] = []
         searched = Stretch(None, None)
         now_ms = self._clock_ms()
-        for searched in [within] if within is not None else stretches(around_ms, now_ms):
+        for searched in [within] if within is not None else stretches(made_at(event_id) or decided_ms, now_ms):
             if searched.start_ms is not None and searched.start_ms >= now_ms:
                 continue  # nothing can have arrived; Kinesis refuses such a time
             found, unread = search(self._clients.kinesis, self._settings.stream, event_id, shards, searched, limit)
@@ -108,9 +106,7 @@ class Explainer:
         put = put_for(application, puts, [letter.position for letter in letters if letter.effect is None])
         if put is None:
             return Processing(application=application, state="not for it")
-        effect = None
-        if event is not None and put.fate == "takes effect":
-            effect = self._effect(application, event, put)
+        effect = self._effect(application, event, put) if event is not None and put.fate == "takes effect" else None
         # as its owner last wrote it
         shard = ShardsTable(self._clients, self._settings).get(application, put.shard)
         return processing(application, put, shard, None if shard is None else put_to_visible([shard]), effect)
