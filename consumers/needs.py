@@ -31,7 +31,7 @@ OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 def applications() -> dict[str, Needs]:
     """What each application needs, by name. Raises UserMistake for a module that declares none."""
-    return _found((*application_modules(), *_installed()))
+    return _found(application_modules())
 
 
 def declared() -> list[Needs]:
@@ -87,16 +87,12 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
 
 @cache
-def _installed() -> list[str]:
-    return [each.module for each in entry_points(group="clickstream.applications")]
-
-
-@cache
 def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
     found = list(built_in().values())
     taken = {each.arn + each.suffix for each in (*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)}
     taken = taken.union(*map(_names, found))
-    for module in dict.fromkeys(modules):
+    installed = (each.module for each in entry_points(group="clickstream.applications"))
+    for module in dict.fromkeys((*modules, *installed)):
         needs = _declaration(module)
         if both := taken & _names(needs):
             raise UserMistake(f"{module}: {min(both)} is there already", hint="give it another name")

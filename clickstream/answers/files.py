@@ -72,12 +72,13 @@ class FilesBucket:
     def _put(self, key: str, there: _Version, new: Sequence[Line]) -> _Version:
         if not new:
             return there
-        add = _parquet if key.endswith(".parquet") else _ndjson
-        body, following = add(there.body, [line.line for line in new]), new[-1].ordinal + 1
-        condition: dict[str, Any] = {"IfMatch": there.etag} if there.etag else {"IfNoneMatch": "*"}
-        more = {"Metadata": {"following": str(following)}, **condition}
+        texts, following = [line.line for line in new], new[-1].ordinal + 1
+        is_parquet = key.endswith(".parquet")
+        body = _parquet(there.body, texts) if is_parquet else there.body + b"".join(text + b"\n" for text in texts)
+        replaced: dict[str, Any] = {"IfMatch": there.etag} if there.etag else {"IfNoneMatch": "*"}
+        metadata = {"following": str(following)}
         with translated("S3"):
-            answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, **more)
+            answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, Metadata=metadata, **replaced)
         return _Version(following, answer["ETag"], body)
 
     def _look(self, key: str) -> _Version:
@@ -87,10 +88,6 @@ class FilesBucket:
                 return _Version(int(found["Metadata"]["following"]), found["ETag"], found["Body"].read())
         except ClientError:
             return _NOTHING
-
-
-def _ndjson(body: bytes, lines: Sequence[bytes]) -> bytes:
-    return body + b"".join(line + b"\n" for line in lines)
 
 
 def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
@@ -106,7 +103,7 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
         table = pyarrow.json.read_json(
             pa.BufferReader(b"\n".join(lines)),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=sum(map(len, lines)) + len(lines)),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(texts.items()))),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(texts)),
         )
         if body:
             # read_table would import pandas, which no worker may carry

@@ -34,16 +34,9 @@ THREADS = 8
 class AnswersSink:
     """See ``clickstream.application.Sink``; its effects are :data:`Effect`."""
 
-    def __init__(
-        self,
-        application: Application,
-        shard_id: str,
-        clients: Clients,
-        settings: Settings,
-        clock_s: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, application: Application, shard_id: str, clients: Clients, settings: Settings) -> None:
         name, answers = application.name, application.answers
-        self._dynamodb, self._shard_id, self._clock_s = clients.dynamodb, shard_id, clock_s
+        self._dynamodb, self._shard_id = clients.dynamodb, shard_id
         self._tables = {
             table: (needs.answers_table(name, table).of(settings), declared.kept // 1000)
             for table, declared in application.tables.items()
@@ -51,18 +44,17 @@ class AnswersSink:
         deliver = {each.name: _deliver(name, each, clients, settings) for each in answers if isinstance(each, Messages)}
         self._outbox = Outbox(clients.dynamodb, needs.outbox(name).of(settings), deliver)
         formats = {each.name: each.format for each in answers if isinstance(each, Files)}
-        self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats) if formats else None
+        self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
     def write(self, effects: Sequence[Effect], position: Position) -> None:
         """Raises RetryLater or Unwritable when any effect could not be written; the others are."""
-        now_s = int(self._clock_s())
-        lines = [effect for effect in effects if isinstance(effect, Line)]
+        now_s = int(time.time())
         messages = {(effect.messages, effect.id): effect for effect in reversed(effects) if isinstance(effect, Message)}
         writes: list[Callable[[], Any]] = [
             *(partial(self._put, effect, position, now_s) for effect in effects if isinstance(effect, Row)),
             *(partial(self._outbox.send, first, now_s) for first in messages.values()),
-            *(self._files.writes(lines) if self._files else ()),
+            *self._files.writes([effect for effect in effects if isinstance(effect, Line)]),
         ]
         write_each(self._threads, lambda write: write(), writes)
 
