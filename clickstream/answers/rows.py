@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.answers.cells import Packed
+from clickstream.answers.cells import Cell, Packed
 from clickstream.answers.declared import MINUTE, Addition, Table
 from clickstream.answers.effects import Row
 from clickstream.answers.users import NEVER, WrongAnswer
@@ -23,8 +23,8 @@ MOST_ROWS = 100_000
 
 WindowId = tuple[str, int, int]
 """(table, start, part)."""
-PackedRows = dict[WindowId, dict[str, list[Packed]]]
-"""Window → key → the cells' states, packed, in the order of their names in the table's shape."""
+PackedRows = dict[str, dict[str, Packed]]
+"""Of one window: key → the cells' states by name, packed."""
 Shape = dict[str, tuple[int, dict[str, str]]]
 """Table → length of its windows, and its cells' kinds by name."""
 
@@ -53,8 +53,8 @@ class Rows:
         """Of all rows that are not closed, the states of the cells."""
         self._count = 0
         self._touched: dict[WindowId, dict[str, dict[str, Any]]] = {}
-        self._unsaved: PackedRows = {}
-        self._ungiven: PackedRows = {}
+        self._unsaved: dict[WindowId, PackedRows] = {}
+        self._ungiven: dict[WindowId, PackedRows] = {}
         self.shape: Shape = {
             name: (table.per, {each: cell.kind for each, cell in table.cells.items()}) for name, table in tables.items()
         }
@@ -135,40 +135,35 @@ class Rows:
             self._unsaved.setdefault(window_id, {}).update(packed)
             self._ungiven.setdefault(window_id, {}).update(packed)
 
-    def _packed(self, table: str, rows: dict[str, dict[str, Any]]) -> dict[str, list[Packed]]:
-        packs = [(n, cell.pack) for n, cell in enumerate(self._tables[table].cells.values()) if not cell.is_plain]
-        packed = {key: [*row.values()] for key, row in rows.items()}
-        for n, pack in packs:
-            for cells in packed.values():
-                cells[n] = pack(cells[n])
+    def _packed(self, table: str, rows: dict[str, dict[str, Any]]) -> PackedRows:
+        """The rows' cells by name, packed."""
+        packed = {key: row.copy() for key, row in rows.items()}
+        for name, cell in self._tables[table].cells.items():
+            if type(cell).pack is not Cell.pack:
+                for cells in packed.values():
+                    cells[name] = cell.pack(cells[name])
         return packed
 
     def given(self) -> list[Row]:
         """The rows that changed since this was asked before."""
         self._settle()
         ungiven, self._ungiven = self._ungiven, {}
-        found: list[Row] = []
-        for (table, start, part), rows in ungiven.items():
-            names = self._tables[table].cells
-            found += [Row(table, start, part, key, dict(zip(names, cells, strict=False))) for key, cells in rows.items()]
-        return found
+        return [Row(*window, key, cells) for window, rows in ungiven.items() for key, cells in rows.items()]
 
-    def changes(self) -> list[tuple[WindowId, dict[str, list[Packed]]]]:
+    def changes(self) -> list[tuple[WindowId, PackedRows]]:
         self._settle()
         unsaved, self._unsaved = self._unsaved, {}
         return list(unsaved.items())
 
-    def snapshot(self) -> list[tuple[WindowId, dict[str, list[Packed]]]]:
+    def snapshot(self) -> list[tuple[WindowId, PackedRows]]:
         self.changes()
         return [(window, self._packed(window[0], dict(sorted(rows.items())))) for window, rows in sorted(self._rows.items())]
 
-    def restore(self, shape: Shape, rows: Iterable[tuple[WindowId, dict[str, list[Packed]]]]) -> None:
+    def restore(self, rows: Iterable[tuple[WindowId, PackedRows]]) -> None:
         for window, packed in rows:
             if (table := self._tables.get(window[0])) is not None:
-                names = shape[table.name][1]
                 mine = self._rows.setdefault(window, {})
-                for key, cells in packed.items():
-                    known = dict(zip(names, cells, strict=False))
+                for key, known in packed.items():
                     mine[key] = {n: c.unpack(known[n]) if n in known else c.empty() for n, c in table.cells.items()}
 
     def must_fit(self, stored: Shape) -> None:
