@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from clickstream.answers.declared import Addition, Answer, Application, Files, Messages, Sending, Writing
-from clickstream.answers.effects import Effect, Line, Message
-from clickstream.answers.rows import MOST_ROWS, TURN, PackedRows, Rows, Shape, WindowId, must_be_key
+from clickstream.answers.effects import Effect, Line, Message, Row
+from clickstream.answers.rows import MOST_ROWS, TURN, Rows, Shape, must_be_key
 from clickstream.answers.users import StoredUser, User, Users, WrongAnswer
 from clickstream.application import Inheritance
 from clickstream.events import EVENT_TYPES, AnyEvent
@@ -33,7 +33,7 @@ class State(msgspec.Struct, array_like=True):
     base: int
     lateness: int
     shape: Shape
-    rows: list[tuple[WindowId, PackedRows]]
+    rows: list[Row]
     users: list[StoredUser]
     gone: list[str]
     lines: dict[str, int]
@@ -114,7 +114,7 @@ class ShortFold:
     def snapshot(self) -> bytes:
         return self._encoded(self._rows.snapshot(), self._users.snapshot(), [])
 
-    def _encoded(self, changed: list[tuple[WindowId, PackedRows]], users: list[StoredUser], gone: list[str]) -> bytes:
+    def _encoded(self, changed: list[Row], users: list[StoredUser], gone: list[str]) -> bytes:
         of, rows = self._application, self._rows
         head = (of.version, self._watermark, rows.turn, rows.base, of.lateness, rows.shape)
         return _encoder.encode(State(*head, changed, users, gone, self._lines, self._users.forgotten))
