@@ -169,8 +169,9 @@ class Quantiles(Cell[dict[int, int]]):
         if type(value) not in (int, float) or not 0 <= value < inf:
             raise self._refusal(value)
         mantissa, exponent = frexp(min(value, 2.0**64))
-        bucket = exponent * _EACH_OCTAVE + int((2 * mantissa - 1) * _EACH_OCTAVE)
-        return self.merge(state, {bucket if value >= 2.0**-32 else _ZERO: 1})
+        bucket = exponent * _EACH_OCTAVE + int((2 * mantissa - 1) * _EACH_OCTAVE) if value >= 2.0**-32 else _ZERO
+        state[bucket] = state.get(bucket, 0) + 1
+        return state
 
     def merge(self, state: dict[int, int], other: dict[int, int], /) -> dict[int, int]:
         for bucket, count in other.items():

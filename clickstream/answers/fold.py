@@ -6,7 +6,7 @@ timers that are due by then go off in the order (time, user, name); one that a t
 What was folded and not given out is no part of the state: a commit writes the effects of all that came before it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,19 @@ class ShortFold:
         self._lines: dict[str, int] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
+        add = self._rows.add
+        for answers, user, at_ms in self._called(events):
+            if answers is not None:
+                for answer in answers:
+                    if type(answer) is Addition:
+                        add(answer, at_ms, self._watermark)
+                    else:
+                        self._give(answer, at_ms)
+            if user.forgotten:
+                self._users.part(user)
+
+    def _called(self, events: Sequence[AnyEvent]) -> Iterator[tuple[Iterable[Answer] | None, User[Any], int]]:
+        """What timers and handlers answer, one after the other, with their users and times."""
         handlers, rows, users, watermark, passing = self._handlers, self._rows, self._users, self._watermark, self._passing
         for event in events:
             at_ms = event.occurred_at
@@ -65,28 +78,18 @@ class ShortFold:
                     self._begin_turn()
             if users.due_at <= watermark:
                 for user, name, due_ms in users.due(watermark):
-                    self._take(self._application.timers[name](user, due_ms), user, due_ms)
+                    yield self._application.timers[name](user, due_ms), user, due_ms
             if (handler := handlers.get(type(event))) is not None:
                 if passing is None:
                     user = users.meet(event.user_id, watermark)
                 else:
                     user = passing
                     user.id = event.user_id
-                self._take(handler(event, user), user, at_ms)
+                yield handler(event, user), user, at_ms
 
     def _begin_turn(self) -> None:
         self._rows.begin_turn(self._watermark)
         self._users.sweep(self._rows.turn_ends - TURN)
-
-    def _take(self, answers: Iterable[Answer] | None, user: User[Any], at_ms: int) -> None:
-        """What the user's handler has answered."""
-        for answer in answers or ():
-            if type(answer) is Addition:
-                self._rows.add(answer, at_ms, self._watermark)
-            else:
-                self._give(answer, at_ms)
-        if user.forgotten:
-            self._users.part(user)
 
     def _give(self, answer: Answer, at_ms: int) -> None:
         if type(answer) is Sending and (Messages, answer.messages) in self._answers:
