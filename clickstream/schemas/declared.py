@@ -119,10 +119,14 @@ def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event
     return made  # type: ignore[no-any-return]  # a subclass of parent
 
 
+def added(older: Schema, newer: Schema) -> dict[str, Schema]:
+    """The properties that the newer version alone has."""
+    return {name: each for name, each in newer.get("properties", {}).items() if name not in older.get("properties", {})}
+
+
 def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> Fields:
     """What the older version did not declare is new: an older producer meant something else by it, if it sent it at all."""
-    latest = schemas[max(schemas)].get("properties", {})
-    new = {name: described for name, described in latest.items() if name not in schemas[version].get("properties", {})}
+    new = added(schemas[version], schemas[max(schemas)])
     defaults = {name: described["default"] for name, described in new.items() if "default" in described}
     return {name: value for name, value in fields.items() if name not in new} | defaults
 
@@ -151,9 +155,10 @@ def _packaged(kind: type[Event], source: str) -> Declared:
             f"{place} is no type of events",
             hint='class Wish(Event, frozen=True, kw_only=True, gc=False, tag="wish"); small letters, digits and _ in the tag',
         )
-    if kind.__struct_fields__[: len(parent.__struct_fields__)] != parent.__struct_fields__:
+    theirs, fields = msgspec.structs.fields(parent), msgspec.structs.fields(kind)
+    if fields[: len(theirs)] != theirs:
         raise UserMistake(f"{place} changes the fields of {parent.__name__}")
-    own = [field for field in msgspec.structs.fields(kind) if field.name not in parent.__struct_fields__]
+    own = fields[len(theirs) :]
     versions = [value for field in own if field.name == "type_version" for value in get_args(field.type)]
     version = versions[0] if versions and isinstance(versions[0], int) else 1
     _refuse_required(place, [field.name for field in own if field.required and field.name != "type_version"], parent)
@@ -165,6 +170,5 @@ def _packaged(kind: type[Event], source: str) -> Declared:
 
 def _refuse_required(place: str, required: list[str], parent: type[Event]) -> None:
     if required and parent is not Event:
-        raise UserMistake(
-            f"{place}: an added property cannot be required: {', '.join(required)}", hint="producers of today send none"
-        )
+        message = f"{place}: an added property cannot be required: {', '.join(required)}"
+        raise UserMistake(message, hint="producers of today send none")

@@ -244,6 +244,7 @@ def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
         (PACKAGE + "del Wish.upcast\nEVENTS = (Wish,)", "version 2 and no upcast"),
         (PACKAGE + "EVENTS = (Wish, Wish)", "wish is declared twice"),
         (PACKAGE + ADDED + "a: str\nEVENTS = (Other,)", "cannot be required: a"),
+        (PACKAGE + OWN + "user_id: str = ''\nEVENTS = (Other,)", "Other changes the fields of Event"),
         (PACKAGE + OWN + "a: int | float | complex\nEVENTS = (Other,)", "cannot be decoded"),
     ],
 )
