@@ -1,14 +1,14 @@
 """``GET /v1/aggregates``: windows of event time, for the API, the page Now and ``clickstream query aggregates``. Pure."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, table
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
 from clickstream.serving.moments import iso
 from clickstream.serving.read_model import ReadModel
 
@@ -113,19 +113,16 @@ def _read(views: ReadModel, now_ms: int, *, granularity: str, start: int | None,
     return aggregates(width, start_ms, end_ms, views.windows(width, start_ms, end_ms, top=top), complete_to_ms)
 
 
-def _table(answer: Aggregates) -> bytes:
-    """A row per window, a column per currency, in minor units."""
+def _rows(answer: Aggregates) -> Iterator[list[Any]]:
+    """One per window, with a column per currency, in minor units."""
     currencies = sorted({code for each in answer.windows for code in each.revenue})
-    names = ["start", "end", "complete", "events", "orders", "visitors", "visitors_low", "visitors_high"]
-    names += ["viewed", "carted", "purchased", *(f"revenue_minor_{code}" for code in currencies)]
-    rows = (
-        [iso(each.start), iso(each.end), each.complete, each.events, each.orders]
-        + [round(number) for number in (each.uniques.value, each.uniques.low, each.uniques.high)]
-        + [each.funnel.view, each.funnel.cart, each.funnel.purchase]
-        + [each.revenue.get(code, 0) for code in currencies]
-        for each in answer.windows
-    )
-    return table(names, rows)
+    names = "start end complete events orders visitors visitors_low visitors_high viewed carted purchased".split()
+    yield [*names, *(f"revenue_minor_{code}" for code in currencies)]
+    for each in answer.windows:
+        row = [iso(each.start), iso(each.end), each.complete, each.events, each.orders]
+        row += [round(number) for number in (each.uniques.value, each.uniques.low, each.uniques.high)]
+        row += [each.funnel.view, each.funnel.cart, each.funnel.purchase]
+        yield row + [each.revenue.get(code, 0) for code in currencies]
 
 
 AGGREGATES = Operation(
@@ -140,5 +137,5 @@ AGGREGATES = Operation(
         TO,
         count("top", 10, MOST_TOP, "places per ranking"),
     ),
-    Sheet("{granularity}s", _table),
+    Sheet("{granularity}s", _rows),
 )

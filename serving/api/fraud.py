@@ -1,8 +1,8 @@
 """``GET /v1/fraud/…`` and ``/v1/decisions/…``: what the API and the page Fraud answer of decisions; nobody is named in them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from msgspec import Meta
@@ -10,7 +10,7 @@ from msgspec import Meta
 from clickstream.consumers.fraud import views
 from clickstream.consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, table
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key
 from clickstream.serving.moments import iso
 
 MOST_ALERTS = 200
@@ -153,23 +153,19 @@ def _read_decision(risk: Risk, _: int, *, event_id: str) -> DecisionAnswer | Non
     return msgspec.convert(as_json(found) | {"others": others}, DecisionAnswer)
 
 
-def _decided_table(answer: Decided) -> bytes:
-    rows = ([iso(each.start), each.approve, each.review, each.block] for each in answer.minutes)
-    return table(["minute", "approve", "review", "block"], rows)
+def _minutes(answer: Decided) -> Iterator[list[Any]]:
+    yield ["minute", "approve", "review", "block"]
+    yield from ([iso(each.start), each.approve, each.review, each.block] for each in answer.minutes)
 
 
 _COLUMNS = ["event_id", "order_id", "verdict", "score", "amount", "currency", "source", "model_version"]
 
 
-def _alerts_table(answer: Alerts) -> bytes:
-    rows = (
-        [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), _in_words(each.reasons)] for each in answer.alerts
-    )
-    return table(["decided_at", *_COLUMNS, "reasons"], rows)
-
-
-def _in_words(reasons: Iterable[Why]) -> str:
-    return "; ".join(f"{why.feature} {why.effect:+.2f}" for why in reasons)
+def _alerts(answer: Alerts) -> Iterator[list[Any]]:
+    yield ["decided_at", *_COLUMNS, "reasons"]
+    for each in answer.alerts:
+        reasons = "; ".join(f"{why.feature} {why.effect:+.2f}" for why in each.reasons)
+        yield [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), reasons]
 
 
 DECIDED = Operation(
@@ -179,7 +175,7 @@ DECIDED = Operation(
     Decided,
     _read_decided,
     (FROM, TO),
-    Sheet("decided", _decided_table),
+    Sheet("decided", _minutes),
 )
 ALERTS = Operation(
     "/v1/fraud/alerts",
@@ -188,7 +184,7 @@ ALERTS = Operation(
     Alerts,
     _read_alerts,
     (count("count", 50, MOST_ALERTS, "at most so many"),),
-    Sheet("alerts", _alerts_table),
+    Sheet("alerts", _alerts),
 )
 DECISION = Operation(
     "/v1/decisions/{event_id}",

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from clickstream.consumers.analytics.views import ShardProgress, put_to_visible
-from clickstream.serving.api.operation import Moment, Operation, Sheet, table
+from clickstream.serving.api.operation import Moment, Operation, Sheet
 from clickstream.serving.progress import ProgressReader
 from clickstream.serving.speeds import Speed
 
@@ -123,10 +123,10 @@ _COLUMNS = ["application", "shard", "owner", "position", "ended", "lag_ms", "lag
 _COLUMNS += ["events", "duplicates", "dead_letters", "foreign"]
 
 
-def _table(answer: Progress) -> bytes:
-    return table(_COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in answer.progress))
+def _rows(answer: Progress) -> list[list[object]]:
+    return [[*_COLUMNS], *([getattr(row, name) for name in _COLUMNS] for row in answer.progress)]
 
 
 PROGRESS = Operation(
-    "/v1/progress", "Every application on every shard", "progress", Progress, _read, sheet=Sheet("progress", _table)
+    "/v1/progress", "Every application on every shard", "progress", Progress, _read, sheet=Sheet("progress", _rows)
 )
