@@ -88,7 +88,7 @@ class Login:
         self.guesses = Guesses(clock_s)
 
     def admits_client(self, path: str, headers: Headers) -> bool:
-        """True for a request that the gateway forwards: recommendations, with a client's key that it has checked as well."""
+        """Recommendations, which the gateway forwards with a client's key that it has checked as well."""
         given = hashlib.sha256(headers.get("x-api-key", "").encode()).hexdigest()
         return path.startswith(_CLIENTS_FOLDER) and given in self._client_keys
 
@@ -171,23 +171,14 @@ class LoginPage:
             guesses.wrong(address)
             return self._form(403)
         answer = RedirectResponse(_own(request.query_params.get("next", "/")), 303)
-        answer.set_cookie(
-            COOKIE,
-            self._login.session(),
-            max_age=SESSION_S,
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, self._login.session(), SESSION_S, secure=secure, httponly=True, samesite="strict")
         return answer
 
     def _form(self, status: int, wait_s: int | None = None) -> Response:
-        said = (
-            b"" if status == 200 else b"That was not the token." if wait_s is None else b"Too many wrong tokens: wait a minute."
-        )
-        html = self._html.replace(b"{{said}}", said)
+        said = {200: b"", 429: b"Too many wrong tokens: wait a minute."}.get(status, b"That was not the token.")
         headers = {"Content-Security-Policy": FORM_POLICY} | ({} if wait_s is None else {"Retry-After": str(wait_s)})
-        return Response(html, status, headers, "text/html; charset=utf-8")
+        return Response(self._html.replace(b"{{said}}", said), status, headers, "text/html; charset=utf-8")
 
 
 def _address(request: Request) -> str:

@@ -61,7 +61,7 @@ class ProgressReader:
             meter.add(ticks_ms, row.events + row.duplicates + row.dead_letters + row.foreign, row.arrived_ms)
             speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
         if counted := [row.events for row in rows if row.application == NAME]:
-            self._rate.add(ticks_ms, now_ms, sum(counted))
+            self._rate.count(ticks_ms, now_ms, sum(counted))
         return Reading(
             read_at=now_ms,
             ticks_ms=ticks_ms,

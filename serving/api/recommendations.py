@@ -12,7 +12,15 @@ from typing import Annotated, Protocol
 import msgspec
 from msgspec import Meta
 
-from clickstream.consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
+from clickstream.consumers.recommendations.views import (
+    LENGTH,
+    MOST_AT_ONCE,
+    HitRate,
+    RecommendationsView,
+    query_of,
+    shown,
+    suffices,
+)
 from clickstream.serving.api.coalescing import Coalesced, Remembered
 from clickstream.serving.api.operation import Caching, Moment, Operation, count, key, products
 
@@ -52,19 +60,15 @@ def recommendations(view: RecommendationsView) -> RecommendationsAnswer:
         personal=view.personal,
         model=view.version or None,
         made_at=view.made_at,
-        items=[_item(each.item, each.score, each.because) for each in view.items],
+        items=[Item(each.item, round(each.score, 6), *_why(each.because)) for each in view.items],
     )
 
 
-def _item(product_id: str, score: float, because: str | None) -> Item:
-    query = None if because is None else query_of(because)
+def _why(because: str | None) -> tuple[str | None, str]:
     if because is None:
-        reason = "popular right now"
-    elif query is None:
-        reason = f"because you viewed {because}"
-    else:
-        reason = f"because you searched for {query}"
-    return Item(product_id, round(score, 6), query or because, reason)
+        return None, "popular right now"
+    query = query_of(because)
+    return query or because, f"because you viewed {because}" if query is None else f"because you searched for {query}"
 
 
 def etag(answer: RecommendationsAnswer) -> str:
@@ -79,6 +83,7 @@ class Offers(Protocol):
     ``for_session`` does not block, and is asked from one thread; the others may.
     """
 
+    def hit_rate(self) -> HitRate: ...
     def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]: ...
     def popular(self) -> RecommendationsView: ...
     def sold_out(self) -> frozenset[str]: ...

@@ -1,9 +1,9 @@
 """The live feeds: one per kind of page, and one per range of the page Now."""
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 
+from clickstream.serving.api.recommendations import Offers
 from clickstream.serving.api.routes import Readers
 from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.live import Live
@@ -11,13 +11,11 @@ from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
 from clickstream.serving.pages.own.picture import Own
 from clickstream.serving.pages.pipeline.picture import Pipeline
-from clickstream.serving.pages.recommendations.picture import STEP_MS, OffersAndClicks, Recommendations
+from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
 from clickstream.serving.read_model import Clock
 
 
-def feeds_of(
-    readers: Readers, offers: OffersAndClicks | None, clock: Clock, *, title: str, period_s: float
-) -> Mapping[str, Live]:
+def feeds_of(readers: Readers, offers: Offers | None, clock: Clock, *, title: str, period_s: float) -> Mapping[str, Live]:
     """By name: ``now/<range>``, ``pipeline``, and of what there is: ``fraud``, ``recommendations``, ``own``."""
     live = partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s)
     # the pipeline is read all the time: readiness is whether the stores answer it
@@ -31,10 +29,3 @@ def feeds_of(
     if readers.own is not None:
         feeds["own"] = live(Own(readers.own))
     return feeds
-
-
-async def run(feeds: Mapping[str, Live]) -> None:
-    """Until cancelled."""
-    async with asyncio.TaskGroup() as tasks:
-        for name, feed in feeds.items():
-            tasks.create_task(feed.run(), name=f"feed {name}")

@@ -6,7 +6,6 @@ from clickstream.consumers.analytics.views import complete_to
 from clickstream.serving.api.aggregates import Window, window
 from clickstream.serving.pages.now.spans import Span, anchor
 from clickstream.serving.pages.now.stretch import Stretch, Sum
-from clickstream.serving.pages.picture import Draw, Head
 from clickstream.serving.progress import Reading
 from clickstream.serving.read_model import ReadModel
 
@@ -17,7 +16,6 @@ TOP = 8
 class Shown(msgspec.Struct, frozen=True):
     """``bars`` are ``bar`` ms wide; ``before`` is the stretch of the same length before, where it is read."""
 
-    head: Head
     span: str
     bar: int
     rate: list[tuple[int, float]] = []
@@ -33,15 +31,12 @@ class Now:
         self._views = views
         self._span = span
         self._stretch = Stretch(span, TOP)
+        self.blank = Shown(span.name, span.bar_ms)
 
-    def blank(self, head: Head) -> Shown:
-        return Shown(head, self._span.name, self._span.bar_ms)
-
-    def read(self, seen: Reading) -> Draw:
+    def read(self, seen: Reading) -> Shown:
         # `seen` was read before the rows: what it reports as complete is in them
         span, stretch = self._span, self._stretch
         stretch.read(self._views.rows, anchor(seen.read_at, seen.newest_event), seen.ticks_ms)
         assert stretch.total is not None, "the first reading is always due"
         total = window(stretch.total, complete_to(seen.completeness, span.rows))
-        bars, before = stretch.bars(), stretch.before
-        return lambda head: Shown(head, span.name, span.bar_ms, seen.rate, bars, total, before)
+        return Shown(span.name, span.bar_ms, seen.rate, stretch.bars(), total, stretch.before)
