@@ -15,22 +15,24 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from clickstream.answers.reading import Answers
+from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.explain.views import Life
+from clickstream.consumers.fraud.views import Decisions
+from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
 from clickstream.serving import metrics
 from clickstream.serving.api import openapi
 from clickstream.serving.api.explain import Searches
-from clickstream.serving.api.fraud import Risk
-from clickstream.serving.api.recommendations import Offers, Visitors
+from clickstream.serving.api.recommendations import Visitors
 from clickstream.serving.api.routes import Readers, json, offered, routes
 from clickstream.serving.login import Login, LoginPage, LoginRequired
+from clickstream.serving.moments import Clock
 from clickstream.serving.pages import frame
 from clickstream.serving.pages.explain import page as explain_page
 from clickstream.serving.pages.feeds import feeds_of
 from clickstream.serving.pages.live import PERIOD_S, Feed, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
 from clickstream.serving.progress import ProgressReader
-from clickstream.serving.read_model import Clock, ReadModel
 from clickstream.serving.security import HEADERS, Security
 from clickstream.web.listening import LOOPBACK_NAMES
 
@@ -40,15 +42,15 @@ READY_MS = 10_000
 
 
 def create_app(
-    views: ReadModel,
+    views: Aggregates,
     clock: Clock,
     *,
     monotonic: Clock = lambda: time.monotonic_ns() // 1_000_000,
     title: str = "clickstream",
     hosts: Set[str] | None = LOOPBACK_NAMES,
     period_s: float = PERIOD_S,
-    offers: Offers | None = None,
-    risk: Risk | None = None,
+    offers: Recommendations | None = None,
+    risk: Decisions | None = None,
     lives: Callable[..., Life] | None = None,
     own: Answers | None = None,
     token: str | None = None,
@@ -73,7 +75,7 @@ def create_app(
         own=own,
     )
     operations = offered(readers)
-    feeds = feeds_of(readers, offers, clock, title=title, period_s=period_s)
+    feeds = feeds_of(readers, clock, title=title, period_s=period_s)
     absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None, frame.OWN: own is None}
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)

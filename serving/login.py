@@ -5,7 +5,6 @@ The cookie is not the token but a MAC under it, with an end; a changed token end
 
 import hashlib
 import hmac
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Set
 from math import ceil
@@ -71,10 +70,6 @@ class Guesses:
         self._wrong[address] = until, count + 1
         if len(self._wrong) > self._ADDRESSES:
             self._wrong.popitem(last=False)
-
-
-def new_token() -> str:
-    return secrets.token_urlsafe(24)
 
 
 class Login:

@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clickstream.consumers.analytics.views import ShardProgress
+from clickstream.consumers.analytics.views import Aggregates, ShardProgress
 from clickstream.errors import ClickstreamError
-from clickstream.serving.read_model import Clock, ReadModel
+from clickstream.serving.moments import Clock
 from clickstream.telemetry import prometheus
 from clickstream.telemetry.metrics import BOUNDS, SHARD_COUNTERS, Histogram, Sample
 
 
-def route(views: ReadModel, clock: Clock) -> Route:
+def route(views: Aggregates, clock: Clock) -> Route:
     """The route; a store that does not answer is a metric, not an error: the others' absence is told by ``stores_up``."""
 
     async def metrics(_: Request) -> Response:

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
+from clickstream.consumers.analytics import views
+from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView
 from clickstream.errors import UserMistake
 from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
 from clickstream.serving.moments import iso
-from clickstream.serving.read_model import ReadModel
 
 #: Windows in the answer to a question that names no start.
 SPAN = {Granularity.MINUTE: 60, Granularity.HOUR: 24, Granularity.DAY: 30}
@@ -105,12 +105,14 @@ def stretch(granularity: Granularity, start_ms: int | None, end_ms: int | None, 
     return start, end
 
 
-def _read(views: ReadModel, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int) -> Aggregates:
+def _read(
+    reader: views.Aggregates, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int
+) -> Aggregates:
     width = Granularity(granularity)
     start_ms, end_ms = stretch(width, start, end, now_ms)
     # before the windows: what is reported as complete must be in them
-    complete_to_ms = complete_to(completeness(views.progress()), width)
-    return aggregates(width, start_ms, end_ms, views.windows(width, start_ms, end_ms, top=top), complete_to_ms)
+    complete_to_ms = views.complete_to(views.completeness(reader.progress()), width)
+    return aggregates(width, start_ms, end_ms, reader.windows(width, start_ms, end_ms, top=top), complete_to_ms)
 
 
 def _rows(answer: Aggregates) -> Iterator[list[Any]]:

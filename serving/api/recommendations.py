@@ -6,8 +6,8 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Annotated, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -15,7 +15,7 @@ from msgspec import Meta
 from clickstream.consumers.recommendations.views import (
     LENGTH,
     MOST_AT_ONCE,
-    HitRate,
+    Recommendations,
     RecommendationsView,
     query_of,
     shown,
@@ -77,24 +77,11 @@ def etag(answer: RecommendationsAnswer) -> str:
     return f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
 
 
-class Offers(Protocol):
-    """``clickstream.consumers.recommendations.views.Recommendations``, or a test's. Raises RetryLater, Missing.
-
-    ``for_session`` does not block, and is asked from one thread; the others may.
-    """
-
-    def hit_rate(self) -> HitRate: ...
-    def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]: ...
-    def popular(self) -> RecommendationsView: ...
-    def sold_out(self) -> frozenset[str]: ...
-    def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None: ...
-
-
 class Visitors:
     """Answers many clients with few calls to the stores. What is sold out is left out beside what they name."""
 
-    def __init__(self, offers: Offers, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._offers = offers
+    def __init__(self, offers: Recommendations, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.offers = offers
         self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE)
         self._popular = Remembered(offers.popular, _POPULAR_READ_S, clock_s)
         self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
@@ -109,7 +96,7 @@ class Visitors:
         self, _: object, *, viewed: Sequence[str], count: int, without: Sequence[str]
     ) -> RecommendationsAnswer:
         left_out = await self._sold_out.value() | {*without}
-        view = self._offers.for_session(viewed, count=count, without=left_out)
+        view = self.offers.for_session(viewed, count=count, without=left_out)
         if view is None:  # no model yet
             view = shown("", None, await self._popular.value(), count, left_out)
         return recommendations(view)

@@ -12,10 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from clickstream.answers.reading import Answers
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.fraud.views import Decisions
 from clickstream.serving.api import aggregates, explain, fraud, own, progress, recommendations
 from clickstream.serving.api.operation import Caching, Operation
+from clickstream.serving.moments import Clock
 from clickstream.serving.progress import ProgressReader
-from clickstream.serving.read_model import Clock, ReadModel
 
 #: Everything that the JSON API answers, in the order of the OpenAPI document.
 OPERATIONS: tuple[Operation, ...] = (
@@ -34,9 +36,9 @@ OPERATIONS: tuple[Operation, ...] = (
 class Readers(NamedTuple):
     """What answers; without one of them, its operations are not offered."""
 
-    windows: ReadModel
+    windows: Aggregates
     progress: ProgressReader
-    risk: fraud.Risk | None = None
+    risk: Decisions | None = None
     visitors: recommendations.Visitors | None = None
     searches: explain.Searches | None = None
     own: Answers | None = None

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from functools import partial
 
-from clickstream.serving.api.recommendations import Offers
 from clickstream.serving.api.routes import Readers
+from clickstream.serving.moments import Clock
 from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.live import Live
 from clickstream.serving.pages.now.picture import Now
@@ -12,10 +12,9 @@ from clickstream.serving.pages.now.spans import SPANS
 from clickstream.serving.pages.own.picture import Own
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
-from clickstream.serving.read_model import Clock
 
 
-def feeds_of(readers: Readers, offers: Offers | None, clock: Clock, *, title: str, period_s: float) -> Mapping[str, Live]:
+def feeds_of(readers: Readers, clock: Clock, *, title: str, period_s: float) -> Mapping[str, Live]:
     """By name: ``now/<range>``, ``pipeline``, and of what there is: ``fraud``, ``recommendations``, ``own``."""
     live = partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s)
     # the pipeline is read all the time: readiness is whether the stores answer it
@@ -23,9 +22,9 @@ def feeds_of(readers: Readers, offers: Offers | None, clock: Clock, *, title: st
     feeds |= {f"now/{span.name}": live(Now(readers.windows, span)) for span in SPANS.values()}
     if readers.risk is not None:
         feeds["fraud"] = live(Fraud(readers.risk))
-    if offers is not None:
+    if readers.visitors is not None:
         # the line of hit rates goes on without a page
-        feeds["recommendations"] = live(Recommendations(offers), unwatched_s=STEP_MS / 1000)
+        feeds["recommendations"] = live(Recommendations(readers.visitors.offers), unwatched_s=STEP_MS / 1000)
     if readers.own is not None:
         feeds["own"] = live(Own(readers.own))
     return feeds

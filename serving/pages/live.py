@@ -13,11 +13,10 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError, Forbidden
-from clickstream.serving.moments import iso
+from clickstream.serving.moments import Clock, iso
 from clickstream.serving.pages.broadcast import Broadcast
 from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.progress import ProgressReader, Reading
-from clickstream.serving.read_model import Clock
 
 log = structlog.get_logger()
 
@@ -81,10 +80,9 @@ class Live:
         """One read and one message; messages that say so while, and after, a read fails."""
         try:
             await self._read()
+            self._note(None)
         except Exception as error:  # noqa: BLE001  # a fault of ours too: the next reading may be free of it
             self._note(error)
-        else:
-            self._note(None)
         await self._send()
 
     async def _read(self) -> None:

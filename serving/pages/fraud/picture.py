@@ -2,8 +2,8 @@
 
 import msgspec
 
-from clickstream.consumers.fraud.views import DecidedMinute, Pointer
-from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, Risk, alert, decided
+from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Pointer
+from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, alert, decided
 from clickstream.serving.progress import Reading
 
 MINUTES = 60
@@ -25,7 +25,7 @@ class Fraud:
 
     blank = Shown()
 
-    def __init__(self, risk: Risk) -> None:
+    def __init__(self, risk: Decisions) -> None:
         self._risk = risk
         self._minutes: dict[int, DecidedMinute] = {}
         self._model: Pointer | None = None

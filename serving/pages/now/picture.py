@@ -2,12 +2,11 @@
 
 import msgspec
 
-from clickstream.consumers.analytics.views import complete_to
+from clickstream.consumers.analytics.views import Aggregates, complete_to
 from clickstream.serving.api.aggregates import Window, window
 from clickstream.serving.pages.now.spans import Span, anchor
 from clickstream.serving.pages.now.stretch import Stretch, Sum
 from clickstream.serving.progress import Reading
-from clickstream.serving.read_model import ReadModel
 
 #: The rows of a ranking on the page.
 TOP = 8
@@ -27,7 +26,7 @@ class Shown(msgspec.Struct, frozen=True):
 class Now:
     """See ``clickstream.serving.pages.picture.Picture``; of one span."""
 
-    def __init__(self, views: ReadModel, span: Span) -> None:
+    def __init__(self, views: Aggregates, span: Span) -> None:
         self._views = views
         self._span = span
         self._stretch = Stretch(span, TOP)

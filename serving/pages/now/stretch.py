@@ -9,7 +9,7 @@ from clickstream.consumers.analytics.views import Granularity, RowContent, Total
 from clickstream.serving.pages.now.spans import Span
 
 Rows = Callable[[Granularity, int, int], Iterable[tuple[int, RowContent]]]
-"""See ``clickstream.serving.read_model.ReadModel.rows``."""
+"""See ``clickstream.consumers.analytics.views.Aggregates.rows``."""
 
 
 class Sum(msgspec.Struct, kw_only=True):

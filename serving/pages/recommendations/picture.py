@@ -2,8 +2,8 @@
 
 import msgspec
 
+from clickstream.consumers.recommendations import views
 from clickstream.consumers.recommendations.views import HitRate
-from clickstream.serving.api.recommendations import Offers
 from clickstream.serving.progress import Reading
 from clickstream.serving.speeds import Line, Recent
 
@@ -45,7 +45,7 @@ class Recommendations:
 
     blank = Shown()
 
-    def __init__(self, offers: Offers) -> None:
+    def __init__(self, offers: views.Recommendations) -> None:
         self._offers = offers
         self._counts: Recent[HitRate] = Recent(OVER_MS)
         self._line: Line[HitRate] = Line(STEP_MS, KEPT_MS)
