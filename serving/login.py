@@ -17,7 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from clickstream.serving.pages import frame
+from clickstream.serving.pages.frame import PAGES
 from clickstream.serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"
@@ -148,7 +148,7 @@ class LoginPage:
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._html = frame.login()
+        self._html = (PAGES / "login.html").read_bytes()
 
     async def answer(self, request: Request) -> Response:
         if request.method != "POST":

@@ -9,7 +9,7 @@ import msgspec
 
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
-from clickstream.consumers.analytics.views import Aggregates, Granularity, complete_to
+from clickstream.consumers.analytics.views import Aggregates, Granularity
 from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
@@ -53,12 +53,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
     if end_ms < start_ms:
         raise click.BadParameter("it is before --from", param_hint="--to")
-    reader = _reader(Aggregates)
-    # before the windows: what is complete now is in what is read next
-    seen = reader.completeness()
-    width = Granularity(granularity)
-    windows = reader.windows(width, start_ms, end_ms, top=top)
-    found = answer(width, start_ms, end_ms, windows, complete_to(seen, width))
+    found, seen = answer(_reader(Aggregates), Granularity(granularity), start_ms, end_ms, top)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return

@@ -1,6 +1,6 @@
 """``GET /v1/aggregates``: windows of event time, for the API, the page Now and ``clickstream query aggregates``. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -9,6 +9,7 @@ from msgspec import Meta
 from clickstream.consumers.analytics import views
 from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView
 from clickstream.errors import UserMistake
+from clickstream.progress.completeness import Completeness
 from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
 from clickstream.serving.moments import iso
 
@@ -56,15 +57,14 @@ class Aggregates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aggregates(
-    granularity: Granularity, start_ms: int, end_ms: int, windows: Iterable[WindowView], complete_to_ms: int | None
-) -> Aggregates:
-    return Aggregates(
-        granularity=granularity,
-        from_=start_ms,
-        to=end_ms,
-        complete_to=complete_to_ms,
-        windows=[window(each, complete_to_ms) for each in windows],
-    )
+    reader: views.Aggregates, width: Granularity, start_ms: int, end_ms: int, top: int
+) -> tuple[Aggregates, Completeness]:
+    """The windows of ``[start_ms, end_ms)`` with ``top`` places per ranking, and how complete everything is."""
+    # before the windows: what is reported as complete must be in them
+    seen = views.completeness(reader.progress())
+    complete_to = views.complete_to(seen, width)
+    windows = [window(each, complete_to) for each in reader.windows(width, start_ms, end_ms, top=top)]
+    return Aggregates(granularity=width, from_=start_ms, to=end_ms, complete_to=complete_to, windows=windows), seen
 
 
 def window(view: WindowView, complete_to_ms: int | None) -> Window:
@@ -109,10 +109,7 @@ def _read(
     reader: views.Aggregates, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int
 ) -> Aggregates:
     width = Granularity(granularity)
-    start_ms, end_ms = stretch(width, start, end, now_ms)
-    # before the windows: what is reported as complete must be in them
-    complete_to_ms = views.complete_to(views.completeness(reader.progress()), width)
-    return aggregates(width, start_ms, end_ms, reader.windows(width, start_ms, end_ms, top=top), complete_to_ms)
+    return aggregates(reader, width, *stretch(width, start, end, now_ms), top)[0]
 
 
 def _rows(answer: Aggregates) -> Iterator[list[Any]]:
