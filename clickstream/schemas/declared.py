@@ -1,7 +1,7 @@
 """The types of events that a shop declares: folders of JSON Schemas, and packages with structs.
 
 A file ``wish.v2.json`` is version 2 of the type ``wish``. ``CLICKSTREAM_EVENTS`` is a folder. A package names a module as an
-entry point of the group ``clickstream.events``; its ``EVENTS`` are a folder or structs. What declares one of the seven adds to it.
+entry point of the group ``clickstream.events``; its ``EVENTS`` are a folder or structs. A type of the seven is added to.
 """
 
 import re

@@ -85,9 +85,7 @@ def opened(folder: Path) -> Iterator[Shop]:
         said = said_until_ready(program)
         assert program.stdout is not None
         variables = exported(program.stdout.readline())
-        assert variables.items() >= {name: more[name] for name in ("CLICKSTREAM_EVENTS", "CLICKSTREAM_APPLICATIONS")}.items(), (
-            said
-        )
+        assert [variables[name] for name in ("CLICKSTREAM_EVENTS", "CLICKSTREAM_APPLICATIONS")] == [*more.values()][1:], said
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
         yield Shop(program.pid, settings, child_environment(variables | more), folder / "logs")
 

@@ -261,6 +261,7 @@ EVENTS = files("a_shops_events")
 
 def test_an_installed_folder_is_one_like_that_of_the_variable(install: Any, tmp_path: Path) -> None:
     folder = declare(tmp_path / "a_shops_events", wish_v1=WISH, page_view_v1=CAMPAIGN)
+    (folder / "__init__.py").touch()
     install("a_shop", FOLDER)
     for named in ("", folder, declare(tmp_path / "copied", wish_v1=WISH)):
         own = events_with(named)
