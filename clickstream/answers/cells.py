@@ -6,32 +6,35 @@ answer. Equal additions give equal packed values, however they were cut; those o
 """
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable
 from heapq import nsmallest
-from math import frexp, inf
-from typing import Any, Generic, NamedTuple, TypeVar, cast
+from itertools import accumulate
+from math import frexp, inf, isfinite
+from typing import Annotated, Any, Generic, TypeVar, cast
 from zlib import crc32
 
 import msgspec
 
 from clickstream.answers.uniques import Uniques
 
-Packed = int | float | bytes | list[Any] | None
+Packed = int | float | bytes | dict[int, int] | list[Any] | None
 """What a row holds of a cell: plain values that MessagePack knows; None: nothing was added yet."""
-
-
+Number = int | float
 S = TypeVar("S")
 
 
 class Cell(ABC, Generic[S]):
-    """``S``: its state, which ``add`` and ``merge`` may change and return."""
+    """``S``: its state, which ``add`` and ``merge`` may change and return; stored as it is, unless a cell packs it."""
+
+    takes: str  #: What ``add`` takes, for people.
+    packed: Any  #: The type of what ``pack`` gives.
 
     @property
     def kind(self) -> str:
         """What a stored state must have been made by to be read."""
         return type(self).__name__
-
-    is_plain = False
-    """Whether ``pack`` gives the state as it is."""
 
     @abstractmethod
     def empty(self) -> S: ...
@@ -44,116 +47,89 @@ class Cell(ABC, Generic[S]):
     def merge(self, state: S, other: S, /) -> S:
         """``other`` is not changed, and may have become part of the result."""
 
-    @abstractmethod
-    def pack(self, state: S, /) -> Packed: ...
+    def pack(self, state: S, /) -> Any:
+        return state
 
-    @abstractmethod
     def unpack(self, packed: Packed, /) -> S:
         """Raises msgspec.MsgspecError when the value is no state of this cell."""
+        return cast(S, msgspec.convert(packed, self.packed, builtin_types=(bytes,)))
 
-    @abstractmethod
     def read(self, state: S, /) -> Any:
         """The answer as plain JSON; None when nothing was added."""
+        return state
 
-    def _refusal(self, what: str, value: object) -> TypeError:
-        return TypeError(f"{self.kind} takes {what}, not {value!r:.100}")
+    def _refusal(self, value: object) -> TypeError:
+        return TypeError(f"{self.kind} takes {self.takes}, not {value!r:.100}")
 
 
 class Sum(Cell[int]):
     """The sum of integers, each of at most 10**12 either way: cents, pieces."""
 
-    is_plain = True
+    takes = "an int of at most 10**12 either way"
+    packed = int
+    _least = -(10**12)
 
     def empty(self) -> int:
         return 0
 
     def add(self, state: int, value: Any, /) -> int:
-        if type(value) is int and -(10**12) <= value <= 10**12:
+        if type(value) is int and self._least <= value <= 10**12:
             return state + value
-        raise self._refusal("an int of at most 10**12 either way", value)
+        raise self._refusal(value)
 
     def merge(self, state: int, other: int, /) -> int:
         return state + other
-
-    def pack(self, state: int, /) -> Packed:
-        return state
-
-    def unpack(self, packed: Packed, /) -> int:
-        return msgspec.convert(packed, int)
-
-    def read(self, state: int, /) -> int:
-        return state
 
 
 class Count(Sum):
     """How often: the sum of integers that are not negative, mostly 1."""
 
-    def add(self, state: int, value: Any, /) -> int:
-        if type(value) is int and 0 <= value <= 10**12:
-            return state + value
-        raise self._refusal("an int from 0 to 10**12", value)
-
-
-Number = int | float
+    takes = "an int from 0 to 10**12"
+    _least = 0
 
 
 class Max(Cell[Number | None]):
     """The largest number; a float that is a whole number counts as an int."""
 
-    is_plain = True
+    takes = "an int of at most 2**53 either way or a finite float"
+    packed = Number | None
+    _first: Callable[[Number, Number], Number] = staticmethod(max)
 
     def empty(self) -> Number | None:
         return None
 
     def add(self, state: Number | None, value: Any, /) -> Number | None:
-        if type(value) is not int or not -(2**53) <= value <= 2**53:
-            value = self._number(value)
-        return value if state is None or value > state else state
-
-    def _number(self, value: Any) -> Number:
-        if type(value) is not float or not -inf < value < inf:
-            raise self._refusal("an int of at most 2**53 either way or a finite float", value)
-        return int(value) if value.is_integer() and abs(value) <= 2**53 else value
+        if type(value) is float and isfinite(value):
+            value = int(value) if value.is_integer() and abs(value) <= 2**53 else value
+        elif type(value) is not int or abs(value) > 2**53:
+            raise self._refusal(value)
+        return self.merge(state, value)
 
     def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
         if state is None or other is None:
             return other if state is None else state
-        return max(state, other)
-
-    def pack(self, state: Number | None, /) -> Packed:
-        return state
-
-    def unpack(self, packed: Packed, /) -> Number | None:
-        return cast(Number | None, msgspec.convert(packed, int | float | None))
-
-    def read(self, state: Number | None, /) -> Number | None:
-        return state
+        return self._first(state, other)
 
 
 class Min(Max):
     """The smallest number."""
 
-    def add(self, state: Number | None, value: Any, /) -> Number | None:
-        if type(value) is not int or not -(2**53) <= value <= 2**53:
-            value = self._number(value)
-        return value if state is None or value < state else state
-
-    def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
-        if state is None or other is None:
-            return other if state is None else state
-        return min(state, other)
+    _first = staticmethod(min)
 
 
 class Distinct(Cell[Uniques]):
     """How many different texts: exact up to some hundreds, then by a sketch with a standard error of 1.63 %."""
+
+    takes = "a str"
+    packed = bytes
 
     def empty(self) -> Uniques:
         return Uniques()
 
     def add(self, state: Uniques, value: Any, /) -> Uniques:
         if type(value) is not str:
-            raise self._refusal("a str", value)
-        state._keys.add(value)
+            raise self._refusal(value)
+        state.keys.add(value)
         return state
 
     def merge(self, state: Uniques, other: Uniques, /) -> Uniques:
@@ -164,29 +140,24 @@ class Distinct(Cell[Uniques]):
         return state.to_bytes()
 
     def unpack(self, packed: Packed, /) -> Uniques:
-        uniques = Uniques()
-        try:
-            uniques.merge_bytes(msgspec.convert(packed, bytes, builtin_types=(bytes,)))
-        except ValueError as error:
-            raise msgspec.ValidationError(str(error)) from error
-        return uniques
+        return Uniques(msgspec.convert(packed, bytes, builtin_types=(bytes,)))
 
     def read(self, state: Uniques, /) -> int:
         return round(state.estimate().value)
 
 
-#: Buckets between two powers of two, all of one width: the harmonic mean of a bucket's ends is within 1 % of all that it holds.
+#: Buckets between two powers of two, of one width: the harmonic mean of a bucket's ends is within 1 % of all that it holds.
+#: They follow from a number's bits alone, so that all machines agree.
 _EACH_OCTAVE = 50
-#: Numbers below 2**-32 count as 0, those from 2**64 on as 2**64: at most 5,000 buckets.
-_LEAST, _MOST = 2.0**-32, 2.0**64
+#: The bucket of numbers below 2**-32. Those from 2**64 on count as 2**64: at most 5,000 buckets.
 _ZERO = -(2**20)
 
 
 class Quantiles(Cell[dict[int, int]]):
-    """A histogram of numbers that are not negative, read at these quantiles: each answer within 1 % of one that is exact.
+    """A histogram of numbers that are not negative, read at these quantiles: each answer within 1 % of one that is exact."""
 
-    The buckets follow from a number's bits alone, so that all machines agree.
-    """
+    takes = "a number from 0 on"
+    packed = dict[int, int]
 
     def __init__(self, *at: float) -> None:
         self.at = at or (0.5, 0.9, 0.99)
@@ -196,12 +167,9 @@ class Quantiles(Cell[dict[int, int]]):
 
     def add(self, state: dict[int, int], value: Any, /) -> dict[int, int]:
         if type(value) not in (int, float) or not 0 <= value < inf:
-            raise self._refusal("a number from 0 on", value)
-        if value < _LEAST:
-            bucket = _ZERO
-        else:
-            mantissa, exponent = frexp(min(value, _MOST))
-            bucket = exponent * _EACH_OCTAVE + int((2 * mantissa - 1) * _EACH_OCTAVE)
+            raise self._refusal(value)
+        mantissa, exponent = frexp(min(value, 2.0**64))
+        bucket = exponent * _EACH_OCTAVE + int((2 * mantissa - 1) * _EACH_OCTAVE) if value >= 2.0**-32 else _ZERO
         state[bucket] = state.get(bucket, 0) + 1
         return state
 
@@ -211,12 +179,7 @@ class Quantiles(Cell[dict[int, int]]):
         return state
 
     def pack(self, state: dict[int, int], /) -> Packed:
-        buckets = sorted(state)
-        return [buckets, [state[bucket] for bucket in buckets]]
-
-    def unpack(self, packed: Packed, /) -> dict[int, int]:
-        buckets, counts = msgspec.convert(packed, tuple[list[int], list[int]])
-        return dict(zip(buckets, counts, strict=False))
+        return dict(sorted(state.items()))
 
     def read(self, state: dict[int, int], /) -> dict[str, float] | None:
         return {f"{at:g}": self.quantile(state, at) for at in self.at} if state else None
@@ -224,10 +187,8 @@ class Quantiles(Cell[dict[int, int]]):
     def quantile(self, state: dict[int, int], at: float) -> float:
         """The number that this share of all numbers does not exceed, within 1 %; ``state`` is not empty."""
         rank = at * (sum(state.values()) - 1)
-        for bucket in sorted(state):
-            rank -= state[bucket]
-            if rank < 0:
-                break
+        buckets = sorted(state)
+        bucket = buckets[bisect_right(list(accumulate(map(state.__getitem__, buckets))), rank)]
         if bucket == _ZERO:
             return 0.0
         exponent, step = divmod(bucket, _EACH_OCTAVE)
@@ -235,71 +196,56 @@ class Quantiles(Cell[dict[int, int]]):
         return float(2.0**exponent * low * high / (low + high))
 
 
-class Counted(NamedTuple):
-    """Of one part: keys that are counted singly, and a few counters for all others; ``beyond`` is empty while all keys fit."""
-
-    counts: dict[str, int]
-    beyond: list[int]
-
-
-_COUNTERS = 64
+Counted = tuple[dict[str, int], dict[int, int]]
+"""Of one part: keys that are counted singly, and few counters for all others; no counters while all keys fit."""
 
 
 class Top(Cell[list[Counted]]):
     """The ``n`` keys with the highest counts. A value is a key, or a key with what to add for it: ``("shoes", 3)``.
 
-    Bounded: the first ``20 n`` (at least 200) keys of a row to come are counted singly and exactly; a later one adds to a
-    counter that its hash chooses. So each answer comes with a bound: the truth is from ``count`` to ``most``, and the two are
-    the same, and exact, for every key that came in time in all shards and parts, as the popular ones do. No key that is not
-    among those counted singly has more than the counter that its hash chooses.
+    Bounded: the first ``20 n`` (at least 200) keys of a row to come are counted singly; a later one adds to one of 64 counters,
+    which its hash chooses, and has no more than that counter. So the truth is from ``count`` to ``most``, and the two are the
+    same, and exact, for every key that came in time in all shards and parts, as the popular ones do.
     """
 
+    takes = "a str, or a str with an int from 0 to 10**12"
+    packed = Annotated[list[Counted], msgspec.Meta(min_length=1)]
+
     def __init__(self, n: int) -> None:
-        self.n = n
-        self.capacity = max(20 * n, 200)
+        self.n, self.capacity = n, max(20 * n, 200)
 
     def empty(self) -> list[Counted]:
-        return [Counted({}, [])]
+        return [({}, {})]
 
     def add(self, state: list[Counted], value: Any, /) -> list[Counted]:
         key, weight = value if type(value) is tuple and len(value) == 2 else (value, 1)
         if type(key) is not str or type(weight) is not int or not 0 <= weight <= 10**12:
-            raise self._refusal("a str, or a str with an int from 0 to 10**12", value)
+            raise self._refusal(value)
         counts, beyond = state[0]
-        if key in counts:
-            counts[key] += weight
-        elif len(counts) < self.capacity:
-            counts[key] = weight
+        if key in counts or len(counts) < self.capacity:
+            counts[key] = counts.get(key, 0) + weight
         else:
-            if not beyond:
-                beyond += [0] * _COUNTERS
-            beyond[_counter(key)] += weight
+            counter = _counter(key)
+            beyond[counter] = beyond.get(counter, 0) + weight
         return state
 
     def merge(self, state: list[Counted], other: list[Counted], /) -> list[Counted]:
         return [*state, *other]
 
     def pack(self, state: list[Counted], /) -> Packed:
-        return [[list(part.counts), list(part.counts.values()), part.beyond.copy()] for part in state]
-
-    def unpack(self, packed: Packed, /) -> list[Counted]:
-        parts = msgspec.convert(packed, list[tuple[list[str], list[int], list[int]]])
-        if not parts or any(len(beyond) not in (0, _COUNTERS) for _, _, beyond in parts):
-            raise msgspec.ValidationError("counters of another number")
-        return [Counted(dict(zip(keys, counts, strict=False)), beyond) for keys, counts, beyond in parts]
+        return [(counts.copy(), beyond.copy()) for counts, beyond in state]
 
     def read(self, state: list[Counted], /) -> list[dict[str, str | int]]:
         """The first ``n`` by count descending, then key ascending."""
-        counts: dict[str, int] = {}
-        for part in state:
-            for key, count in part.counts.items():
-                counts[key] = counts.get(key, 0) + count
+        counts = Counter[str]()
+        for counted, _ in state:
+            counts.update(counted)
         first = nsmallest(self.n, counts.items(), key=lambda entry: (-entry[1], entry[0]))
         return [{"key": key, "count": count, "most": count + self._missed(state, key)} for key, count in first]
 
     def _missed(self, state: list[Counted], key: str) -> int:
-        return sum(part.beyond[_counter(key)] for part in state if part.beyond and key not in part.counts)
+        return sum(beyond.get(_counter(key), 0) for counts, beyond in state if key not in counts)
 
 
 def _counter(key: str) -> int:
-    return crc32(key.encode()) % _COUNTERS
+    return crc32(key.encode()) % 64

@@ -184,7 +184,7 @@ class Application:
 
 _PER = "a divisor or multiple of a day in ms, or 0: per=HOUR"
 _CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
-_TYPES = "declare your own in the folder CLICKSTREAM_EVENTS"
+_TYPES = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
 _STATE = "a msgspec.Struct that is not frozen and has a default for every field"
 
 

@@ -6,15 +6,15 @@ timers that are due by then go off in the order (time, user, name); one that a t
 What was folded and not given out is no part of the state: a commit writes the effects of all that came before it.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from clickstream.answers.declared import Addition, Answer, Application, Files, Messages, Sending, Writing
-from clickstream.answers.effects import Effect, Line, Message
-from clickstream.answers.rows import MOST_ROWS, TURN, Rows, Shape, WindowId, must_be_key
-from clickstream.answers.users import Alarms, StoredUser, User, Users, WrongAnswer
+from clickstream.answers.effects import Effect, Line, Message, Row
+from clickstream.answers.rows import MOST_ROWS, TURN, Rows, Shape, must_be_key
+from clickstream.answers.users import StoredUser, User, Users, WrongAnswer
 from clickstream.application import Inheritance
 from clickstream.events import EVENT_TYPES, AnyEvent
 from clickstream.records.routing import hash_key
@@ -33,7 +33,7 @@ class State(msgspec.Struct, array_like=True):
     base: int
     lateness: int
     shape: Shape
-    rows: list[tuple[WindowId, dict[str, list[Any]]]]
+    rows: list[Row]
     users: list[StoredUser]
     gone: list[str]
     lines: dict[str, int]
@@ -47,11 +47,8 @@ class ShortFold:
         self._application = application
         self._handlers = {each: application.on.get(str(each.__struct_config__.tag)) for each in EVENT_TYPES}
         self._answers = {(type(answer), answer.name) for answer in application.answers}
-        begin: Callable[[], Any] = application.state or _nothing
-        self._alarms = Alarms(application.timers, application.lateness)
-        self._users = Users(begin, self._alarms, application.users_kept, most_users)
-        keeps = application.state is not None or application.timers
-        self._passing = None if keeps else User("", begin, self._alarms)
+        self._users = Users(application, most_users)
+        self._passing = None if application.state or application.timers else User[Any]("", self._users)
         """All users of an application that keeps nothing of them."""
         self._watermark = 0
         self._rows = Rows(application.tables, application.lateness, most_rows)
@@ -59,45 +56,40 @@ class ShortFold:
         self._lines: dict[str, int] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        handlers, alarms, rows, users, watermark = self._handlers, self._alarms, self._rows, self._users, self._watermark
-        add, passing = rows.add, self._passing
+        add = self._rows.add
+        for answers, user, at_ms in self._called(events):
+            if answers is not None:
+                for answer in answers:
+                    if type(answer) is Addition:
+                        add(answer, at_ms, self._watermark)
+                    else:
+                        self._give(answer, at_ms)
+            if user.forgotten:
+                self._users.part(user)
+
+    def _called(self, events: Sequence[AnyEvent]) -> Iterator[tuple[Iterable[Answer] | None, User[Any], int]]:
+        """What timers and handlers answer, one after the other, with their users and times."""
+        handlers, rows, users, watermark, passing = self._handlers, self._rows, self._users, self._watermark, self._passing
         for event in events:
             at_ms = event.occurred_at
             if at_ms > watermark:
                 self._watermark = watermark = at_ms
                 if watermark >= rows.turn_ends:
                     self._begin_turn()
-            if alarms.due_at <= watermark:
+            if users.due_at <= watermark:
                 for user, name, due_ms in users.due(watermark):
-                    self._take(self._application.timers[name](user, due_ms), due_ms)
-                    if user.forgotten:
-                        users.part(user)
+                    yield self._application.timers[name](user, due_ms), user, due_ms
             if (handler := handlers.get(type(event))) is not None:
                 if passing is None:
                     user = users.meet(event.user_id, watermark)
                 else:
                     user = passing
                     user.id = event.user_id
-                answers = handler(event, user)
-                if answers is not None:
-                    for answer in answers:
-                        if type(answer) is Addition:
-                            add(answer, at_ms, watermark)
-                        else:
-                            self._give(answer, at_ms)
-                if user.forgotten:
-                    users.part(user)
+                yield handler(event, user), user, at_ms
 
     def _begin_turn(self) -> None:
         self._rows.begin_turn(self._watermark)
         self._users.sweep(self._rows.turn_ends - TURN)
-
-    def _take(self, answers: Iterable[Answer] | None, at_ms: int) -> None:
-        for answer in answers or ():
-            if type(answer) is Addition:
-                self._rows.add(answer, at_ms, self._watermark)
-            else:
-                self._give(answer, at_ms)
 
     def _give(self, answer: Answer, at_ms: int) -> None:
         if type(answer) is Sending and (Messages, answer.messages) in self._answers:
@@ -125,7 +117,7 @@ class ShortFold:
     def snapshot(self) -> bytes:
         return self._encoded(self._rows.snapshot(), self._users.snapshot(), [])
 
-    def _encoded(self, changed: list[tuple[WindowId, dict[str, list[Any]]]], users: list[StoredUser], gone: list[str]) -> bytes:
+    def _encoded(self, changed: list[Row], users: list[StoredUser], gone: list[str]) -> bytes:
         of, rows = self._application, self._rows
         head = (of.version, self._watermark, rows.turn, rows.base, of.lateness, rows.shape)
         return _encoder.encode(State(*head, changed, users, gone, self._lines, self._users.forgotten))
@@ -137,7 +129,7 @@ class ShortFold:
         users = stored.users
         if inheritance is None:
             rows.turn, rows.base, self._lines, self._users.forgotten = stored.turn, stored.base, stored.lines, stored.forgotten
-            rows.restore(stored.shape, stored.rows)
+            rows.restore(stored.rows)
             if stored.lateness != application.lateness:
                 rows.close()  # another rule said which part takes an addition
         else:  # the parent's rows stay; this shard adds its own
@@ -159,10 +151,6 @@ def read_state(application: Application, version: int, state: bytes) -> Any:
         except Exception as error:
             raise msgspec.ValidationError(f"upcast from version {version}: {type(error).__name__}: {error}") from error
     return msgspec.msgpack.decode(state, type=application.state or None)
-
-
-def _nothing() -> None:
-    return None
 
 
 _encoder = msgspec.msgpack.Encoder()

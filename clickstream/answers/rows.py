@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from clickstream.answers.cells import Packed
 from clickstream.answers.declared import MINUTE, Addition, Table
 from clickstream.answers.effects import Row
 from clickstream.answers.users import NEVER, WrongAnswer
@@ -21,55 +20,39 @@ TURN = 15 * MINUTE
 #: Of one shard in memory. One with a sketch of very many users takes 5 kB.
 MOST_ROWS = 100_000
 
-WindowId = tuple[str, int, int]
-"""(table, start, part)."""
-PackedRows = dict[WindowId, dict[str, list[Packed]]]
-"""Window → key → the cells' states, packed, in the order of their names in the table's shape."""
+Place = tuple[str, int, int, str]
+"""(table, its window's start, part, key) of a row."""
 Shape = dict[str, tuple[int, dict[str, str]]]
 """Table → length of its windows, and its cells' kinds by name."""
 
 
-class _Window:
-    """The window of a table that the last addition went to, with those of its rows that are to be packed."""
-
-    __slots__ = ("add", "end", "id", "per", "start", "touched", "until")
-
-    def __init__(self, table: Table) -> None:
-        self.per = table.per or NEVER
-        self.add = {name: cell.add for name, cell in table.cells.items()}
-        self.start = self.end = self.until = 0
-        self.id: WindowId = (table.name, 0, 0)
-        self.touched: dict[str, dict[str, Any]] = {}
-
-
 class Rows:
     def __init__(self, tables: dict[str, Table], lateness: int, most_rows: int) -> None:
-        self._tables = tables
-        self._lateness = lateness
-        self._most_rows = most_rows
-        self.turn = self.base = self.turn_ends = 0
-        self._windows = {name: _Window(table) for name, table in tables.items()}
-        self._rows: dict[WindowId, dict[str, dict[str, Any]]] = {}
-        """Of all rows that are not closed, the states of the cells."""
-        self._count = 0
-        self._touched: dict[WindowId, dict[str, dict[str, Any]]] = {}
-        self._unsaved: PackedRows = {}
-        self._ungiven: PackedRows = {}
-        self.shape: Shape = {
-            name: (table.per, {each: cell.kind for each, cell in table.cells.items()}) for name, table in tables.items()
+        self._tables, self._lateness, self._most_rows = tables, lateness, most_rows
+        self._adding = {
+            name: (each.per or NEVER, {cell: of.add for cell, of in each.cells.items()}) for name, each in tables.items()
         }
+        self.shape: Shape = {
+            name: (each.per, {cell: of.kind for cell, of in each.cells.items()}) for name, each in tables.items()
+        }
+        self._rows: dict[Place, dict[str, Any]] = {}
+        """Of all rows that are not closed, the states of the cells."""
+        self._touched: dict[Place, dict[str, Any]] = {}
+        """Those of them that are to be packed."""
+        self._unsaved: dict[Place, Row] = {}
+        self._ungiven: dict[Place, Row] = {}
+        self.turn = self.base = self.turn_ends = 0
         self.begin_turn(0)
 
     def add(self, addition: Addition, at_ms: int, watermark: int) -> None:
         table, key, values = addition
         try:
-            window = self._windows[table]
-            if at_ms >= window.end or at_ms < window.start or watermark >= window.until:
-                self._enter(window, at_ms, watermark)
-            row = window.touched.get(key)
+            per, add = self._adding[table]
+            start = at_ms - at_ms % per
+            place = (table, start, self.base if watermark < start + per + self._lateness else self.turn, key)
+            row = self._touched.get(place)
             if row is None:
-                row = self._touch(window, key, watermark)
-            add = window.add
+                row = self._touch(place)
             for name, value in values.items():
                 row[name] = add[name](row[name], value)
         except (KeyError, TypeError) as error:
@@ -84,32 +67,22 @@ class Rows:
             return WrongAnswer(f"table {table.name!r} has no cell {unknown[0]!r}; it has {', '.join(table.cells)}")
         return WrongAnswer(f"table {table.name!r}: {error}")
 
-    def _enter(self, window: _Window, at_ms: int, watermark: int) -> None:
-        start = at_ms - at_ms % window.per
-        window.start, window.end = start, start + window.per
-        in_time = watermark < window.end + self._lateness
-        window.until = window.end + self._lateness if in_time else NEVER
-        window.id = (window.id[0], start, self.base if in_time else self.turn)
-        window.touched = self._touched.setdefault(window.id, {})
-
-    def _touch(self, window: _Window, key: str, watermark: int) -> dict[str, Any]:
-        rows = self._rows.setdefault(window.id, {})
-        row = rows.get(key)
+    def _touch(self, place: Place) -> dict[str, Any]:
+        row = self._rows.get(place)
         if row is None:
+            table, start, _, key = place
             must_be_key(key, "a row's key")
-            if self._count >= self._most_rows:
+            if len(self._rows) >= self._most_rows:
                 self.close()
-                self._enter(window, window.id[1], watermark)
-                rows = self._rows.setdefault(window.id, {})
-            self._count += 1
-            row = rows[key] = {name: cell.empty() for name, cell in self._tables[window.id[0]].cells.items()}
-        window.touched[key] = row
+                place = (table, start, self.turn, key)
+            row = self._rows[place] = {name: cell.empty() for name, cell in self._tables[table].cells.items()}
+        self._touched[place] = row
         return row
 
     def close(self) -> None:
         """No row of so far takes any more additions."""
         self._settle()
-        self._rows, self._count = {}, 0
+        self._rows = {}
         self.turn = self.base = self.turn + 1
 
     def begin_turn(self, watermark: int) -> None:
@@ -119,57 +92,44 @@ class Rows:
         self.turn_ends = (quarters + 1) * TURN
         self.turn = max(self.turn, quarters + 1)
         began = quarters * TURN - self._lateness
-        for window in list(self._rows):
-            table, start, part = window
-            if part != self.turn and (part != self.base or began >= start + self._windows[table].per):
-                del self._rows[window]
-        self._count = sum(map(len, self._rows.values()))
+        self._rows = {
+            (table, start, part, key): row
+            for (table, start, part, key), row in self._rows.items()
+            if part == self.turn or (part == self.base and began < start + self._adding[table][0])
+        }
 
     def _settle(self) -> None:
         """Pack what was touched."""
-        touched, self._touched = self._touched, {}
-        for window in self._windows.values():
-            window.start = window.end = 0
-        for window_id, rows in touched.items():
-            packed = self._packed(window_id[0], rows)
-            self._unsaved.setdefault(window_id, {}).update(packed)
-            self._ungiven.setdefault(window_id, {}).update(packed)
+        packed = {place: self._packed(place, row) for place, row in self._touched.items()}
+        self._touched = {}
+        self._unsaved |= packed
+        self._ungiven |= packed
 
-    def _packed(self, table: str, rows: dict[str, dict[str, Any]]) -> dict[str, list[Packed]]:
-        packs = [(n, cell.pack) for n, cell in enumerate(self._tables[table].cells.values()) if not cell.is_plain]
-        packed = {key: [*row.values()] for key, row in rows.items()}
-        for n, pack in packs:
-            for cells in packed.values():
-                cells[n] = pack(cells[n])
-        return packed
+    def _packed(self, place: Place, row: dict[str, Any]) -> Row:
+        return Row(*place, {name: cell.pack(row[name]) for name, cell in self._tables[place[0]].cells.items()})
 
     def given(self) -> list[Row]:
         """The rows that changed since this was asked before."""
         self._settle()
         ungiven, self._ungiven = self._ungiven, {}
-        found: list[Row] = []
-        for (table, start, part), rows in ungiven.items():
-            names = self._tables[table].cells
-            found += [Row(table, start, part, key, dict(zip(names, cells, strict=False))) for key, cells in rows.items()]
-        return found
+        return [*ungiven.values()]
 
-    def changes(self) -> list[tuple[WindowId, dict[str, list[Packed]]]]:
+    def changes(self) -> list[Row]:
         self._settle()
         unsaved, self._unsaved = self._unsaved, {}
-        return list(unsaved.items())
+        return [*unsaved.values()]
 
-    def snapshot(self) -> list[tuple[WindowId, dict[str, list[Packed]]]]:
+    def snapshot(self) -> list[Row]:
         self.changes()
-        return [(window, self._packed(window[0], dict(sorted(rows.items())))) for window, rows in sorted(self._rows.items())]
+        return [self._packed(place, self._rows[place]) for place in sorted(self._rows)]
 
-    def restore(self, shape: Shape, rows: Iterable[tuple[WindowId, dict[str, list[Packed]]]]) -> None:
-        for window, packed in rows:
-            if (table := self._tables.get(window[0])) is not None:
-                names = shape[table.name][1]
-                mine = self._rows.setdefault(window, {})
-                for key, cells in packed.items():
-                    known = dict(zip(names, cells, strict=False))
-                    mine[key] = {n: c.unpack(known[n]) if n in known else c.empty() for n, c in table.cells.items()}
+    def restore(self, rows: Iterable[Row]) -> None:
+        for table, start, part, key, known in rows:
+            if table in self._tables:
+                self._rows[table, start, part, key] = {
+                    name: cell.unpack(known[name]) if name in known else cell.empty()
+                    for name, cell in self._tables[table].cells.items()
+                }
 
     def must_fit(self, stored: Shape) -> None:
         """Raises msgspec.MsgspecError when another version's rows mean something else."""

@@ -15,9 +15,8 @@ RELATIVE_STANDARD_ERROR = 1.04 / 2 ** (LG_K / 2)
 
 # The image's layout: https://datasketches.apache.org/docs/HLL/HLL.html
 _FLAGS, _MODE = 5, 7
-_LIST, _SET = 0, 1
-_LIST_START, _SET_START = 8, 12
-_COUPON_BYTES = 4
+#: Where the coupons begin, of four bytes each, in the modes LIST and SET.
+_COUPONS_AT = {0: 8, 1: 12}
 _OUT_OF_ORDER = 16
 _HIP = slice(8, 16)
 
@@ -33,47 +32,41 @@ class Estimate(msgspec.Struct, frozen=True):
 class Uniques:
     """Grows by keys and by other sketches; never shrinks."""
 
-    __slots__ = ("_keys", "_union")
+    __slots__ = ("_union", "keys")
 
-    def __init__(self) -> None:
+    def __init__(self, image: bytes | None = None) -> None:
         self._union = hll_union(LG_K)
-        self._keys: set[str] = set()
+        self.keys: set[str] = set()
         """Not yet in the sketch, which takes five times as long for a key as a set; most keys come more than once."""
+        if image is not None:
+            self.merge_bytes(image)
 
     def add(self, keys: Iterable[str]) -> None:
         """Holds the keys themselves until the sketch is asked for."""
-        self._keys.update(keys)
-
-    def see(self, key: str) -> None:
-        """``add`` of one key."""
-        self._keys.add(key)
+        self.keys.update(keys)
 
     def _sketched(self) -> hll_union:
-        if self._keys:
-            update = self._union.update
-            for key in self._keys:
-                update(key)
-            self._keys = set()
+        update = self._union.update
+        for key in self.keys:
+            update(key)
+        self.keys.clear()
         return self._union
 
     def merge(self, other: "Uniques") -> None:
         self._union.update(other._sketched().get_result(tgt_hll_type.HLL_8))
 
     def merge_bytes(self, image: bytes) -> None:
-        """Raises ValueError when the bytes are no sketch."""
+        """Raises msgspec.MsgspecError when the bytes are no sketch."""
         try:
             self._union.update(hll_sketch.deserialize(image))
         except (RuntimeError, ValueError) as error:
-            raise ValueError(f"not an HLL sketch: {error}") from error
+            raise msgspec.ValidationError(f"not an HLL sketch: {error}") from error
 
     def to_bytes(self) -> bytes:
         """The canonical image: equal for equal sets of keys, however they came in."""
         image = bytearray(self._sketched().get_result(tgt_hll_type.HLL_8).serialize_compact())
-        mode = image[_MODE] & 3
-        if mode in (_LIST, _SET):
-            start = _LIST_START if mode == _LIST else _SET_START
-            coupons = (image[at : at + _COUPON_BYTES] for at in range(start, len(image), _COUPON_BYTES))
-            image[start:] = b"".join(sorted(coupons))
+        if (start := _COUPONS_AT.get(image[_MODE] & 3)) is not None:
+            image[start:] = b"".join(sorted(image[at : at + 4] for at in range(start, len(image), 4)))
         else:
             image[_FLAGS] |= _OUT_OF_ORDER
             image[_HIP] = bytes(8)

@@ -1,7 +1,7 @@
-"""The types of events that a shop declares: a folder of JSON Schemas, and packages with structs.
+"""The types of events that a shop declares: folders of JSON Schemas, and packages with structs.
 
-The folder is ``CLICKSTREAM_EVENTS``; a file ``wish.v2.json`` is version 2 of the type ``wish``. A package names a module as an
-entry point of the group ``clickstream.events``; its ``EVENTS`` are structs. What declares one of the seven adds to it.
+A file ``wish.v2.json`` is version 2 of the type ``wish``. ``CLICKSTREAM_EVENTS`` is a folder. A package names a module as an
+entry point of the group ``clickstream.events``; its ``EVENTS`` are a folder or structs. A type of the seven is added to.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
@@ -69,18 +69,20 @@ def load() -> dict[str, Declared]:
     """Name → what is declared, in the names' order. Raises UserMistake with the file and the place, or the module."""
     folder = events_folder()
     found: dict[str, Declared] = {}
-    for declared in [*([] if folder is None else _in_folder(folder)), *_in_packages()]:
-        if (other := found.setdefault(declared.name, declared)) is not declared:
+    for declared in [*([] if folder is None else _in_folder(folder, "CLICKSTREAM_EVENTS")), *_in_packages()]:
+        other = found.setdefault(declared.name, declared)
+        # the same schemas are one declaration, wherever else they are: a project that is installed and worked on
+        if other is not declared and (not declared.schemas or other.schemas != declared.schemas):
             raise UserMistake(f"{declared.name} is declared twice: {other.source} and {declared.source}")
     return dict(sorted(found.items()))
 
 
-def _in_folder(folder: Path) -> Iterator[Declared]:
+def _in_folder(folder: Traversable, named_by: str) -> Iterator[Declared]:
     if not folder.is_dir():
-        raise Missing(f"CLICKSTREAM_EVENTS: no folder {folder}", hint="a folder with a JSON Schema per type, like wish.v1.json")
+        raise Missing(f"{named_by}: no folder {folder}", hint="a folder with a JSON Schema per type, like wish.v1.json")
     found: defaultdict[str, dict[int, Schema]] = defaultdict(dict)
-    for file in folder.glob("*.json"):
-        if file.name == PUBLISHED:
+    for file in folder.iterdir():
+        if file.name == PUBLISHED or not file.name.endswith(".json"):
             continue
         named = _FILE.fullmatch(file.name)
         if named is None or not _TYPE.fullmatch(named["type"]):
@@ -93,7 +95,7 @@ def _in_folder(folder: Path) -> Iterator[Declared]:
         yield Declared(name, str(folder), kinds, partial(_with_defaults, schemas), schemas)
 
 
-def _read(file: Path) -> Schema:
+def _read(file: Traversable) -> Schema:
     try:
         schema = msgspec.json.decode(file.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -103,7 +105,7 @@ def _read(file: Path) -> Schema:
     return {keyword: value for keyword, value in schema.items() if keyword not in ("$schema", "$id")}
 
 
-def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event]:
+def _struct(name: str, version: int, schema: Schema, folder: Traversable) -> type[Event]:
     parent = _SEVEN.get(name, Event)
     place = f"{folder / name}.v{version}.json: $"
     # a later version is required: what says another, or none, is brought to it first
@@ -134,14 +136,17 @@ def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> 
 def _in_packages() -> Iterator[Declared]:
     for source, point in sorted({point.value: point for point in entry_points(group=GROUP)}.items()):
         try:
-            structs = tuple(point.load().EVENTS)
+            events = point.load().EVENTS
+            structs = () if isinstance(events, Traversable) else tuple(events)
         except UserMistake:
             raise
         except Exception as error:
             raise UserMistake(
                 f"cannot load the events of {source}: {type(error).__name__}: {error}",
-                hint="a module with a tuple EVENTS of structs, which imports from clickstream.envelope",
+                hint="a module with EVENTS: a folder of JSON Schemas, or a tuple of structs of clickstream.envelope",
             ) from error
+        if isinstance(events, Traversable):
+            yield from _in_folder(events, source)
         for kind in structs:
             yield _packaged(kind, source)
 

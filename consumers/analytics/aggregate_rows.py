@@ -57,7 +57,7 @@ def encode(partial: Partial, width: int) -> bytes:
     limit = HOUR_LEADERS if width == HOUR else MINUTE_LEADERS
     uniques = partial.uniques.to_bytes()
     while True:
-        tallies = [_leaders(tally, limit) for tally in partial.tallies.values()]
+        tallies = [_leaders(tally, limit) for tally in partial.tallies]
         content = RowContent(partial.events, partial.revenue, uniques, partial.funnel, tallies)
         data = _encoder.encode(content)
         if len(data) > _COMPRESS_ABOVE:

@@ -28,7 +28,7 @@ import msgspec
 
 from clickstream.application import Inheritance
 from clickstream.consumers.analytics.aggregate_rows import Row, row
-from clickstream.consumers.analytics.counting.partial import Columns, Partial, PartialState, capacity, columns
+from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns, plain, typed
 from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
 from clickstream.events import AnyEvent, Events
@@ -41,7 +41,7 @@ MOST_LATE = 10_000
 
 class State(msgspec.Struct, array_like=True):
     watermark: int
-    windows: list[tuple[Window, PartialState]]
+    windows: list[tuple[Window, Partial]]
     sessions: SessionsState
     turn: int = 0
 
@@ -230,13 +230,12 @@ class AnalyticsFold:
     def changes(self) -> bytes:
         self._settle()
         unsent, self._unsent = self._unsent, []
-        windows = [(window, partial.state()) for window, partial in unsent]
-        return _encoder.encode(State(self._watermark, windows, self._sessions.changes(), self._turn))
+        return _encoder.encode(State(self._watermark, unsent, self._sessions.changes(), self._turn))
 
     def snapshot(self) -> bytes:
         self._settle()
         self._unsent = []
-        windows = [(window, accumulator.total.state()) for window, accumulator in self._windows.items()]
+        windows = [(window, accumulator.total) for window, accumulator in self._windows.items()]
         return _encoder.encode(State(self._watermark, windows, self._sessions.snapshot(self._watermark), self._turn))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
@@ -248,14 +247,14 @@ class AnalyticsFold:
         if inheritance is not None:
             return  # the parent's rows stay; this shard adds its own
         for window, partial in decoded.windows:
-            self._windows.setdefault(window, _Accumulator()).total.merge(Partial.from_state(partial))
+            self._windows.setdefault(window, _Accumulator()).total.merge(partial)
             if window.width == HOUR:
                 self._due[window] = None  # its row may have been held back
         self._late = {window.start for window in self._windows if window.width == 1 and window.late == self._turn}
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(State)
+_encoder = msgspec.msgpack.Encoder(enc_hook=plain)
+_decoder = msgspec.msgpack.Decoder(State, dec_hook=typed)
 
 
 def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from clickstream.answers.declared import Addition, Answer, Application, Sending
 from clickstream.answers.needs import outbox
 from clickstream.answers.reading import Answers, merged, place
-from clickstream.answers.users import Alarms, User
+from clickstream.answers.users import Users
 from clickstream.aws import Clients
 from clickstream.consumers.explain.effects import item
 from clickstream.consumers.explain.life import Effect, Put
@@ -35,7 +35,7 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
             start_ms = event.occurred_at - event.occurred_at % table.per if table.per else 0
             stored = list(reader.stored(application.name, table, start_ms, key))
             if any(place(each)[1] == put.shard and each["position"]["S"] >= str(put.position) for each in stored):
-                (row,) = merged(table, stored)
+                (row,) = merged(table, start_ms, stored)
                 rows.append({"table": name, "window": row.start, "key": key, "values": row.values})
     messages = []
     for sending in (each for each in (*at_once, *in_time) if isinstance(each, Sending)):
@@ -48,7 +48,7 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
 
 def alone(application: Application, event: AnyEvent) -> tuple[list[Answer], list[Answer]]:
     """What it answers to an event of a stranger: at once, and by the timers that this sets. Raises what its functions raise."""
-    user: User[Any] = User(event.user_id, application.state or type(None), Alarms(application.timers, application.lateness))
+    user = Users(application, most=1).meet(event.user_id, event.occurred_at)
     at_once = [*(application.on[event.type](event, user) or ())] if event.type in application.on else []
     due = sorted((at_ms, name) for name, at_ms in user.timers.items())
     return at_once, [answer for at_ms, name in due for answer in application.timers[name](user, at_ms) or ()]

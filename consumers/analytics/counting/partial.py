@@ -20,9 +20,9 @@ import msgspec
 
 from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.counting.sessions import COUNTERS
-from clickstream.consumers.analytics.counting.tally import Tally, TallyState
+from clickstream.consumers.analytics.counting.tally import Tally
 from clickstream.consumers.analytics.windows import HOUR
-from clickstream.events import ADDED, AddToCart, AnyEvent, Event, Events, ProductView, Purchase, Search
+from clickstream.events import AnyEvent, Event, Events
 
 #: Keys that are counted singly, per tally of a minute and of an hour.
 MINUTE_CAPACITY = 16_384
@@ -46,7 +46,7 @@ def normalised(query: str) -> str:
 class Columns(NamedTuple):
     """Some events by what is counted of them; every list in shard order."""
 
-    kinds: Mapping[type[Event], int]
+    types: Mapping[str, int]
     users: Sequence[str]
     revenue: list[tuple[str, int]]
     keys: dict[str, list[str]]
@@ -61,25 +61,26 @@ class Columns(NamedTuple):
 
 
 def columns(events: Sequence[AnyEvent]) -> Columns:
-    of_kind: defaultdict[type[Event], list[Any]] = defaultdict(list)
+    of_class: defaultdict[type[Event], list[Any]] = defaultdict(list)
     for event in events:
-        of_kind[type(event)].append(event)
-    if _ADDED_TO:
-        of_kind = _of_the_seven(of_kind)
-    kinds = {kind: len(found) for kind, found in of_kind.items()}
-    views, purchases = of_kind[ProductView], of_kind[Purchase]
+        of_class[type(event)].append(event)
+    of_type: defaultdict[str, list[Any]] = defaultdict(list)
+    for kind, found in of_class.items():
+        of_type[str(kind.__struct_config__.tag)] += found  # where a shop has added properties, two classes are of one type
+    types = {kind: len(found) for kind, found in of_type.items()}
+    views, purchases = of_type["product_view"], of_type["purchase"]
     envelopes = Events.of(events).envelopes
     return Columns(
-        kinds=kinds,
+        types=types,
         users=envelopes.user_ids,
         revenue=[(event.currency, event.amount) for event in purchases],
         keys={
             "products": [event.product_id for event in views],
             "categories": [event.category for event in views if event.category],
-            "searches": [query for event in of_kind[Search] if (query := normalised(event.query))],
+            "searches": [query for event in of_type["search"] if (query := normalised(event.query))],
         },
         weights={
-            "carted": [(event.product_id, event.quantity) for event in of_kind[AddToCart]],
+            "carted": [(event.product_id, event.quantity) for event in of_type["add_to_cart"]],
             "bought": [(item.product_id, item.quantity) for event in purchases for item in event.items],
             "countries": _counted([context.country for context in envelopes.contexts]),
             "devices": _counted([context.device_kind or "" for context in envelopes.contexts]),
@@ -87,59 +88,34 @@ def columns(events: Sequence[AnyEvent]) -> Columns:
     )
 
 
-#: What stands for one of the seven where a shop has added properties → that one.
-_ADDED_TO = {added: kind for kind, added in ADDED.items()}
-
-
-def _of_the_seven(of_kind: Mapping[type[Event], list[Any]]) -> defaultdict[type[Event], list[Any]]:
-    merged: defaultdict[type[Event], list[Any]] = defaultdict(list)
-    for kind, found in of_kind.items():
-        merged[_ADDED_TO.get(kind, kind)] += found
-    return merged
-
-
 def _counted(keys: Sequence[str]) -> list[tuple[str, int]]:
     """Few keys, many times: counted here once, for the minute and the hour. In order of first appearance."""
     return [(key, count) for key, count in Counter(keys).items() if key]
 
 
-class PartialState(msgspec.Struct, array_like=True):
-    """A partial, encoded whole. ``tallies`` in the order of ``TALLIES``."""
-
-    events: dict[str, int]
-    revenue: dict[str, int]
-    uniques: bytes
-    funnel: list[int]
-    tallies: list[TallyState]
-
-
-class Partial:
+class Partial(msgspec.Struct, array_like=True):
     """An accumulator. A *fresh* partial holds what came since it was last merged into its ``base``."""
 
-    __slots__ = ("events", "funnel", "revenue", "tallies", "uniques")
-
-    def __init__(self) -> None:
-        self.events: Counter[str] = Counter()
-        self.revenue: Counter[str] = Counter()
-        self.uniques = Uniques()
-        self.funnel = [0] * COUNTERS
-        self.tallies = {name: Tally() for name in TALLIES}
+    events: Counter[str] = msgspec.field(default_factory=Counter)
+    revenue: Counter[str] = msgspec.field(default_factory=Counter)
+    uniques: Uniques = msgspec.field(default_factory=Uniques)
+    funnel: list[int] = msgspec.field(default_factory=lambda: [0] * COUNTERS)
+    tallies: list[Tally] = msgspec.field(default_factory=lambda: [Tally() for _ in TALLIES])
+    """In the order of ``TALLIES``."""
 
     def add(self, part: Columns, base: "Partial", capacity: int) -> None:
         """Everything but ``uniques`` and ``funnel``, which their callers have cheaper ways to add."""
-        for kind, count in part.kinds.items():
-            self.events[str(kind.__struct_config__.tag)] += count
+        self.events.update(part.types)
         for currency, amount in part.revenue:
             self.revenue[currency] += amount
-        for name, keys in part.keys.items():
-            if keys:
-                self.tallies[name].count(keys, base.tallies[name], capacity)
-        for name, weights in part.weights.items():
-            if weights:
-                self.tallies[name].count_weighted(weights, base.tallies[name], capacity)
+        for name, tally, known in zip(TALLIES, self.tallies, base.tallies, strict=True):
+            if keys := part.keys.get(name):
+                tally.count(keys, known, capacity)
+            if weights := part.weights.get(name):
+                tally.count_weighted(weights, known, capacity)
 
     def has_room(self, keys: int, base: "Partial", capacity: int) -> bool:
-        return all(tally.has_room(keys, base.tallies[name], capacity) for name, tally in self.tallies.items())
+        return all(mine.has_room(keys, known, capacity) for mine, known in zip(self.tallies, base.tallies, strict=True))
 
     def add_funnel(self, counters: Iterable[int]) -> None:
         self.funnel = [mine + more for mine, more in zip(self.funnel, counters, strict=True)]
@@ -153,25 +129,17 @@ class Partial:
         """Everything but ``uniques`` and ``funnel``."""
         self.events.update(fresh.events)
         self.revenue.update(fresh.revenue)
-        for name, tally in self.tallies.items():
-            tally.merge(fresh.tallies[name])
+        for tally, more in zip(self.tallies, fresh.tallies, strict=False):  # of an older state there are fewer
+            tally.merge(more)
 
-    def state(self) -> PartialState:
-        return PartialState(
-            events=self.events,
-            revenue=self.revenue,
-            uniques=self.uniques.to_bytes(),
-            funnel=self.funnel,
-            tallies=[tally.state() for tally in self.tallies.values()],
-        )
 
-    @classmethod
-    def from_state(cls, state: PartialState) -> "Partial":
-        partial = cls()
-        partial.events.update(state.events)
-        partial.revenue.update(state.revenue)
-        partial.uniques.merge_bytes(state.uniques)
-        partial.funnel = state.funnel
-        for name, tally in zip(TALLIES, state.tallies, strict=False):  # an older state has fewer
-            partial.tallies[name] = Tally.from_state(tally)
-        return partial
+def plain(value: object) -> bytes:
+    """For an encoder of partials: what MessagePack does not know."""
+    if isinstance(value, Uniques):
+        return value.to_bytes()
+    raise NotImplementedError(type(value))
+
+
+def typed(kind: type, value: Any) -> Any:
+    """The inverse, for a decoder. Raises msgspec.MsgspecError when the bytes are no sketch."""
+    return kind(value)

@@ -174,13 +174,13 @@ class Sessions:
         """The sessions that changed since the last call, and still last; to be encoded before the next event."""
         touched, self._touched = self._touched, {}
         shed, self._shed = self._shed, (0, "")
-        return msgspec.structs.replace(_state(list(touched.values())), shed=shed)
+        return msgspec.structs.replace(_state(touched.values()), shed=shed)
 
     def snapshot(self, watermark: int) -> SessionsState:
         """All sessions, earlier changes among them; to be encoded before the next event."""
         self._sweep(watermark)
         self._touched, self._shed = {}, (0, "")
-        return _state(list(self._sessions.values()))
+        return _state(self._sessions.values())
 
     def restore(self, state: SessionsState, keys: HashRange | None) -> None:
         """Take over sessions; with ``keys``, only those of users that hash into the range."""
@@ -200,14 +200,12 @@ class Sessions:
         return len(self._sessions)
 
 
-def _state(sessions: list[Session]) -> SessionsState:
-    short = [session for session in sessions if session.last - session.first < _SHORT]
-    if len(short) == len(sessions):
-        return SessionsState(short, [])
-    long = [session for session in sessions if session.last - session.first >= _SHORT]
-    return SessionsState(short, [_with_marks_apart(session) for session in long])
-
-
-def _with_marks_apart(session: Session) -> tuple[Session, bytes]:
-    marks = session.marks.to_bytes((session.marks.bit_length() + 7) // 8, "little")
-    return msgspec.structs.replace(session, marks=0), marks
+def _state(sessions: Iterable[Session]) -> SessionsState:
+    state = SessionsState([], [])
+    for session in sessions:
+        if session.last - session.first < _SHORT:
+            state.short.append(session)
+        else:
+            marks = session.marks.to_bytes((session.marks.bit_length() + 7) // 8, "little")
+            state.long.append((msgspec.structs.replace(session, marks=0), marks))
+    return state

@@ -15,21 +15,12 @@ import msgspec
 BUCKETS = 256
 
 
-class TallyState(msgspec.Struct, array_like=True):
-    """A tally, encoded: counts in no order; the buckets, empty if never full."""
+class Tally(msgspec.Struct, array_like=True):
+    """Counts by key, in no order. Of a *fresh* tally, what came since ``base`` was last brought up to date by ``merge``."""
 
-    counts: dict[str, int]
-    overflow: list[int]
-
-
-class Tally:
-    """Counts by key. Of a *fresh* tally, what came since ``base`` was last brought up to date by ``merge``."""
-
-    __slots__ = ("counts", "overflow")
-
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.overflow: list[int] = []
+    counts: Counter[str] = msgspec.field(default_factory=Counter)
+    overflow: list[int] = []
+    """The buckets; empty if never full."""
 
     def count(self, keys: Sequence[str], base: "Tally", capacity: int) -> None:
         """Count each key once, in order; ``self`` is fresh on top of ``base``, and the two together are bounded."""
@@ -63,32 +54,18 @@ class Tally:
                 free -= 1
                 counts[key] = weight
             else:
-                self._overflow()[crc32(key.encode()) % BUCKETS] += weight
-
-    def _overflow(self) -> list[int]:
-        if not self.overflow:
-            self.overflow = [0] * BUCKETS
-        return self.overflow
+                self.overflow = self.overflow or [0] * BUCKETS
+                self.overflow[crc32(key.encode()) % BUCKETS] += weight
 
     def merge(self, fresh: "Tally") -> None:
         """Add what another tally counted; its keys were admitted against this one."""
         self.counts.update(fresh.counts)
         if fresh.overflow:
-            self.overflow = [mine + more for mine, more in zip(self._overflow(), fresh.overflow, strict=True)]
+            self.overflow = [mine + more for mine, more in zip(self.overflow or [0] * BUCKETS, fresh.overflow, strict=True)]
 
     def bound(self) -> int:
         """No key that is not counted singly was counted more often than this."""
         return max(self.overflow, default=0)
-
-    def state(self) -> TallyState:
-        return TallyState(self.counts, self.overflow)
-
-    @classmethod
-    def from_state(cls, state: TallyState) -> "Tally":
-        tally = cls()
-        tally.counts.update(state.counts)
-        tally.overflow = state.overflow
-        return tally
 
 
 def foremost(counts: dict[str, int], limit: int) -> tuple[dict[str, int], int]:

@@ -82,7 +82,7 @@ class WishesFold:
             if cell is None:
                 cell = cells[place] = _Cell()
             cell.wishes += 1
-            cell.wishers.see(event.user_id)
+            cell.wishers.keys.add(event.user_id)
             touched[place] = cell
         self._watermark = watermark
 

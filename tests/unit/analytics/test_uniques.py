@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from datasketches import hll_sketch
 from hypothesis import given, settings
@@ -42,5 +43,5 @@ def test_the_bytes_are_a_sketch_that_the_library_reads(count: int) -> None:
 
 
 def test_bytes_that_are_no_sketch_are_refused() -> None:
-    with pytest.raises(ValueError, match="not an HLL sketch"):
+    with pytest.raises(msgspec.MsgspecError, match="not an HLL sketch"):
         Uniques().merge_bytes(b"no sketch at all")
