@@ -85,6 +85,7 @@ def cli(debug: bool) -> None:
       AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
       CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
       CLICKSTREAM_APPLICATIONS   modules with applications of your own, separated by commas
+      CLICKSTREAM_EVENTS      a folder of JSON Schemas of your own events; what is installed needs neither
       CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
       CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
       NO_COLOR                any value: no colours

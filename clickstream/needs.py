@@ -65,7 +65,7 @@ class Resource(msgspec.Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        return self.logical_id or "".join(part.capitalize() for part in self.suffix.split("-"))
+        return self.logical_id or "".join(part.capitalize() for part in re.split("[-.]", self.suffix))
 
     @property
     def fifo(self) -> bool:

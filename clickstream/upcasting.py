@@ -59,26 +59,23 @@ def _with_product_id(fields: Fields) -> Fields:
     return {"product_id": fields["sku"], **renamed}
 
 
+def _item(item: Any, currency: object, path: str) -> Any:
+    if not isinstance(item, dict):
+        return item
+    item = _with_product_id(item)
+    return {**item, "price": _minor_units(item["price"], currency, f"{path}.price")} if "price" in item else item
+
+
 def _from_1(fields: Fields) -> Fields:
-    kind = fields.get("type")
-    if kind != "purchase":
-        return _with_product_id(fields) if kind in _WITH_SKU else fields
-    currency = fields.get("currency")
+    kind, currency, items = fields.get("type"), fields.get("currency"), fields.get("items")
+    if kind in _WITH_SKU:
+        return _with_product_id(fields)
     changed: Fields = {}
-    if "amount" in fields:
+    if kind == "purchase" and "amount" in fields:
         changed["amount"] = _minor_units(fields["amount"], currency, "$.amount")
-    items = fields.get("items")
-    if isinstance(items, list):
-        changed["items"] = [
-            {
-                **_with_product_id(item),
-                **({"price": _minor_units(item["price"], currency, f"$.items[{n}].price")} if "price" in item else {}),
-            }
-            if isinstance(item, dict)
-            else item
-            for n, item in enumerate(items)
-        ]
-    return {**fields, **changed}
+    if kind == "purchase" and isinstance(items, list):
+        changed["items"] = [_item(each, currency, f"$.items[{n}]") for n, each in enumerate(items)]
+    return fields | changed
 
 
 _STEPS: dict[int, Callable[[Fields], Fields]] = {1: _from_1}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -32,7 +31,7 @@ OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 def applications() -> dict[str, Needs]:
     """What each application needs, by name. Raises UserMistake for a module that declares none."""
-    return _found((*application_modules(), *_installed()))
+    return _found(application_modules())
 
 
 def declared() -> list[Needs]:
@@ -79,7 +78,7 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
     Given the name under which KCL knows the application, the suffixes are the tables' whole names.
     """
-    title = "".join(part.capitalize() for part in application.split("-"))
+    title = Resource(application).title
     return (
         Table(application, f"{title}Leases", key="leaseKey", index=(OWNER_INDEX, "leaseOwner", "leaseKey")),
         Table(f"{application}-CoordinatorState", f"{title}Coordinator", key="key"),
@@ -88,33 +87,24 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
 
 
 @cache
-def _installed() -> list[str]:
-    return [each.module for each in entry_points(group="clickstream.applications")]
-
-
-@cache
 def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
-    found = dict(built_in())
-    taken = _names((*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)).union(*map(_resources, found.values()))
-    for module in dict.fromkeys(modules):
+    found = list(built_in().values())
+    taken = {each.arn + each.suffix for each in (*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)}
+    taken = taken.union(*map(_names, found))
+    installed = (each.module for each in entry_points(group="clickstream.applications"))
+    for module in dict.fromkeys((*modules, *installed)):
         needs = _declaration(module)
-        if needs.name in found:
-            raise UserMistake(f"{module}: there is an application {needs.name} already", hint="give it another name")
-        if both := taken & _resources(needs):
-            raise UserMistake(
-                f"{module}: there is a {min(both)} already", hint="give the application or the resource another name"
-            )
-        found[needs.name] = needs
-        taken |= _resources(needs)
-    return dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0])))
+        if both := taken & _names(needs):
+            raise UserMistake(f"{module}: {min(both)} is there already", hint="give it another name")
+        found.append(needs)
+        taken |= _names(needs)
+    return {needs.name: needs for needs in sorted(found, key=lambda needs: (needs.rank, needs.name))}
 
 
-def _resources(needs: Needs) -> set[str]:
-    return _names((*needs.tables, *needs.buckets, *needs.topics, *needs.queues, *lease_tables(needs.name)))
-
-
-def _names(resources: Iterable[Resource]) -> set[str]:
-    return {each.arn + each.suffix for each in resources}
+def _names(needs: Needs) -> set[str]:
+    """What no other application may be or have."""
+    resources = (*needs.tables, *needs.buckets, *needs.topics, *needs.queues, *lease_tables(needs.name))
+    return {f"application {needs.name}", *(each.arn + each.suffix for each in resources)}
 
 
 @cache

@@ -3,34 +3,36 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
+import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from clickstream.answers.reading import Answers
+from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.explain.views import Life
+from clickstream.consumers.fraud.views import Decisions
+from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
 from clickstream.serving import metrics
 from clickstream.serving.api import openapi
 from clickstream.serving.api.explain import Searches
-from clickstream.serving.api.fraud import Risk
 from clickstream.serving.api.recommendations import Visitors
 from clickstream.serving.api.routes import Readers, json, offered, routes
 from clickstream.serving.login import Login, LoginPage, LoginRequired
-from clickstream.serving.pages import feeds as live_feeds
+from clickstream.serving.moments import Clock
 from clickstream.serving.pages import frame
 from clickstream.serving.pages.explain import page as explain_page
-from clickstream.serving.pages.live import PERIOD_S, Feed, Live, reason
+from clickstream.serving.pages.feeds import feeds_of
+from clickstream.serving.pages.live import PERIOD_S, Feed, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
-from clickstream.serving.pages.recommendations.picture import OffersAndClicks
 from clickstream.serving.progress import ProgressReader
-from clickstream.serving.read_model import Clock, ReadModel
 from clickstream.serving.security import HEADERS, Security
 from clickstream.web.listening import LOOPBACK_NAMES
 
@@ -40,15 +42,15 @@ READY_MS = 10_000
 
 
 def create_app(
-    views: ReadModel,
+    views: Aggregates,
     clock: Clock,
     *,
     monotonic: Clock = lambda: time.monotonic_ns() // 1_000_000,
     title: str = "clickstream",
     hosts: Set[str] | None = LOOPBACK_NAMES,
     period_s: float = PERIOD_S,
-    offers: OffersAndClicks | None = None,
-    risk: Risk | None = None,
+    offers: Recommendations | None = None,
+    risk: Decisions | None = None,
     lives: Callable[..., Life] | None = None,
     own: Answers | None = None,
     token: str | None = None,
@@ -73,28 +75,45 @@ def create_app(
         own=own,
     )
     operations = offered(readers)
-    feeds = live_feeds.feeds_of(readers, offers, clock, title=title, period_s=period_s)
-    health = _Health(clock, feeds)
+    feeds = feeds_of(readers, clock, title=title, period_s=period_s)
     absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None, frame.OWN: own is None}
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        reading = asyncio.create_task(live_feeds.run(feeds))
+        reading = [asyncio.create_task(feed.run(), name=f"feed {name}") for name, feed in feeds.items()]
         try:
             yield
         finally:
-            reading.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reading
+            for task in reading:
+                task.cancel()
+            await asyncio.wait(reading)
+
+    async def readyz(_: Request) -> Response:
+        """The stores answered lately; if not, the answer says that the stores are the cause."""
+        reader = feeds["pipeline"]
+        if reader.read_at_ms is not None and clock() - reader.read_at_ms <= READY_MS:
+            return json({"status": "ready", "read_at": reader.read_at_ms})
+        reason = reader.problem or "not read yet"
+        return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": reader.read_at_ms}, 503)
+
+    async def live(request: Request) -> Response:
+        name = request.path_params["feed"]
+        if name == "now":
+            name = f"now/{span(request.query_params.get('range', DEFAULT)).name}"
+        if name not in feeds:
+            raise HTTPException(404, "there is no such feed")
+        if feeds[name].broadcast.closed:
+            raise HTTPException(503, "the live feed has ended; the server's log says why")
+        return Feed(feeds[name].broadcast)
 
     served = [
         *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
-        Route("/favicon.ico", health.favicon),
-        Route("/healthz", health.healthz),
-        Route("/readyz", health.readyz),
-        Route("/v1/live/{feed}", health.live),
+        Route("/favicon.ico", _fixed((frame.STATIC / "favicon.svg").read_bytes(), "image/svg+xml")),
+        Route("/healthz", _fixed(msgspec.json.encode({"status": "ok"}), "application/json")),
+        Route("/readyz", readyz),
+        Route("/v1/live/{feed}", live),
         *routes(operations, readers, clock),
         Route("/v1/openapi.json", _fixed(openapi.document(operations, with_login=login is not None), "application/json")),
         metrics.route(views, clock),
@@ -128,37 +147,6 @@ def create_app(
 
     app.state.end_streams = end_streams
     return app
-
-
-class _Health:
-    def __init__(self, clock: Clock, feeds: Mapping[str, Live]) -> None:
-        self._clock = clock
-        self._feeds = feeds
-
-    async def favicon(self, request: Request) -> Response:
-        return FileResponse(frame.STATIC / "favicon.svg")
-
-    async def healthz(self, request: Request) -> Response:
-        return json({"status": "ok"})
-
-    async def readyz(self, request: Request) -> Response:
-        """The stores answered lately; if not, the answer says that the stores are the cause."""
-        reader = self._feeds["pipeline"]
-        if reader.read_at_ms is not None and self._clock() - reader.read_at_ms <= READY_MS:
-            return json({"status": "ready", "read_at": reader.read_at_ms})
-        reason = reader.problem or "not read yet"
-        return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": reader.read_at_ms}, 503)
-
-    async def live(self, request: Request) -> Response:
-        name = request.path_params["feed"]
-        if name == "now":
-            name = f"now/{span(request.query_params.get('range', DEFAULT)).name}"
-        if name not in self._feeds:
-            raise HTTPException(404, "there is no such feed")
-        broadcast = self._feeds[name].broadcast
-        if broadcast.closed:
-            raise HTTPException(503, "the live feed has ended; the server's log says why")
-        return Feed(broadcast)
 
 
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

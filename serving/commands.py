@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 import webbrowser
 from typing import TYPE_CHECKING
@@ -55,30 +56,26 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from clickstream.consumers.needs import short_applications
     from clickstream.consumers.recommendations.views import Recommendations
     from clickstream.serving.app import create_app
-    from clickstream.serving.login import LEAST_CHARACTERS, client_keys, new_token
+    from clickstream.serving.login import LEAST_CHARACTERS, client_keys
     from clickstream.telemetry import logs
     from clickstream.web.listening import LOOPBACK_NAMES, is_loopback, listen, url
     from clickstream.web.server import Server
 
     local = is_loopback(host)
     if not local and not allow_remote:
-        raise UserMistake(
-            f"{host} can be reached from other machines",
-            hint="add --allow-remote if that is meant; the pages then need a login",
-        )
+        hint = "add --allow-remote if that is meant; the pages then need a login"
+        raise UserMistake(f"{host} can be reached from other machines", hint)
     surroundings = settings.from_env()
     logs.to_stderr(surroundings.log_level)
     given = surroundings.dashboard_token
     if given and len(given) < LEAST_CHARACTERS:
-        raise UserMistake(
-            f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters", hint="leave it out, and one is made"
-        )
+        few = f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters"
+        raise UserMistake(few, "leave it out, and one is made")
     if not local and not given:
-        raise UserMistake(
-            "an address that others can reach needs a login", hint="set CLICKSTREAM_DASHBOARD_TOKEN to a secret of your own"
-        )
+        hint = "set CLICKSTREAM_DASHBOARD_TOKEN to a secret of your own"
+        raise UserMistake("an address that others can reach needs a login", hint)
     clients_of_ours = client_keys(surroundings.collector_keys)
-    token = (given or new_token()) if login or given else None
+    token = (given or secrets.token_urlsafe(24)) if login or given else None
     clients = aws.Clients(surroundings, attempts=2, validate=False)
     _require_tables(clients, surroundings)
     declared = short_applications()

@@ -47,12 +47,7 @@ def explain(
     from clickstream.terminal import shown
 
     now_ms = time.time_ns() // 1_000_000
-    within = None
-    if since or until:
-        within = Stretch(
-            parse_moment(since, now_ms) if since else None,
-            parse_moment(until, now_ms) if until else None,
-        )
+    within = Stretch(*(parse_moment(each, now_ms) if each else None for each in (since, until))) if since or until else None
     settings = from_env()
     life = Explainer(Clients(settings), settings).life(
         event_id, limit=Limit(within_s), user_id=user, within=within, with_letters=not no_letters

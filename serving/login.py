@@ -5,7 +5,6 @@ The cookie is not the token but a MAC under it, with an end; a changed token end
 
 import hashlib
 import hmac
-import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Set
 from math import ceil
@@ -18,7 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
-from clickstream.serving.pages import frame
+from clickstream.serving.pages.frame import PAGES
 from clickstream.serving.security import FORM_POLICY
 
 COOKIE = "clickstream-session"
@@ -73,10 +72,6 @@ class Guesses:
             self._wrong.popitem(last=False)
 
 
-def new_token() -> str:
-    return secrets.token_urlsafe(24)
-
-
 class Login:
     """Decides which requests are admitted. ``clock_s``: seconds since the epoch."""
 
@@ -88,7 +83,7 @@ class Login:
         self.guesses = Guesses(clock_s)
 
     def admits_client(self, path: str, headers: Headers) -> bool:
-        """True for a request that the gateway forwards: recommendations, with a client's key that it has checked as well."""
+        """Recommendations, which the gateway forwards with a client's key that it has checked as well."""
         given = hashlib.sha256(headers.get("x-api-key", "").encode()).hexdigest()
         return path.startswith(_CLIENTS_FOLDER) and given in self._client_keys
 
@@ -153,7 +148,7 @@ class LoginPage:
 
     def __init__(self, login: Login) -> None:
         self._login = login
-        self._html = frame.login()
+        self._html = (PAGES / "login.html").read_bytes()
 
     async def answer(self, request: Request) -> Response:
         if request.method != "POST":
@@ -171,23 +166,14 @@ class LoginPage:
             guesses.wrong(address)
             return self._form(403)
         answer = RedirectResponse(_own(request.query_params.get("next", "/")), 303)
-        answer.set_cookie(
-            COOKIE,
-            self._login.session(),
-            max_age=SESSION_S,
-            httponly=True,
-            samesite="strict",
-            secure=request.url.scheme == "https",
-        )
+        secure = request.url.scheme == "https"
+        answer.set_cookie(COOKIE, self._login.session(), SESSION_S, secure=secure, httponly=True, samesite="strict")
         return answer
 
     def _form(self, status: int, wait_s: int | None = None) -> Response:
-        said = (
-            b"" if status == 200 else b"That was not the token." if wait_s is None else b"Too many wrong tokens: wait a minute."
-        )
-        html = self._html.replace(b"{{said}}", said)
+        said = {200: b"", 429: b"Too many wrong tokens: wait a minute."}.get(status, b"That was not the token.")
         headers = {"Content-Security-Policy": FORM_POLICY} | ({} if wait_s is None else {"Retry-After": str(wait_s)})
-        return Response(html, status, headers, "text/html; charset=utf-8")
+        return Response(self._html.replace(b"{{said}}", said), status, headers, "text/html; charset=utf-8")
 
 
 def _address(request: Request) -> str:

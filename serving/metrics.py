@@ -8,23 +8,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from clickstream.consumers.analytics.views import ShardProgress
+from clickstream.consumers.analytics.views import Aggregates, ShardProgress
 from clickstream.errors import ClickstreamError
-from clickstream.serving.read_model import Clock, ReadModel
+from clickstream.serving.moments import Clock
 from clickstream.telemetry import prometheus
 from clickstream.telemetry.metrics import BOUNDS, SHARD_COUNTERS, Histogram, Sample
 
 
-def route(views: ReadModel, clock: Clock) -> Route:
+def route(views: Aggregates, clock: Clock) -> Route:
     """The route; a store that does not answer is a metric, not an error: the others' absence is told by ``stores_up``."""
 
     async def metrics(_: Request) -> Response:
         try:
-            rows = await run_in_threadpool(views.progress)
+            samples = [Sample("clickstream_stores_up", 1), *of_shards(await run_in_threadpool(views.progress), clock())]
         except ClickstreamError:
-            samples: Iterable[Sample] = [Sample("clickstream_stores_up", 0)]
-        else:
-            samples = [Sample("clickstream_stores_up", 1), *of_shards(rows, clock())]
+            samples = [Sample("clickstream_stores_up", 0)]
         return Response(prometheus.render(samples), media_type=prometheus.CONTENT_TYPE)
 
     return Route("/metrics", metrics)
@@ -57,12 +55,8 @@ def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
 
 def histogram(latencies: HdrHistogram) -> Histogram:
     """Milliseconds as cumulative buckets of seconds."""
-    counts = [0] * (len(BOUNDS) + 1)
-    total = 0.0
-    for entry in latencies.get_recorded_iterator():
-        seconds = entry.value_iterated_to / 1000
-        place = next((n for n, bound in enumerate(BOUNDS) if seconds <= bound), len(BOUNDS))
-        counts[place] += entry.count_added_in_this_iter_step
-        total += seconds * entry.count_added_in_this_iter_step
-    below = [sum(counts[: n + 1]) for n in range(len(BOUNDS))]
-    return Histogram(tuple(zip(BOUNDS, below, strict=True)), int(latencies.get_total_count()), total)
+    recorded = [
+        (entry.value_iterated_to / 1000, entry.count_added_in_this_iter_step) for entry in latencies.get_recorded_iterator()
+    ]
+    buckets = tuple((bound, sum(count for seconds, count in recorded if seconds <= bound)) for bound in BOUNDS)
+    return Histogram(buckets, int(latencies.get_total_count()), sum(seconds * count for seconds, count in recorded))

@@ -1,9 +1,13 @@
 """Times as people type them: ``2026-11-24T10:00Z``, ``2026-11-24``, ``now``, ``2h ago``, ``30m``, milliseconds. Pure."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from clickstream.errors import UserMistake
+
+Clock = Callable[[], int]
+"""Milliseconds: since the epoch, or of a monotonic clock."""
 
 _UNITS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _YEAR_9999_MS = 253_370_764_800_000

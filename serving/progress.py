@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from clickstream.consumers.analytics.views import NAME, ShardProgress, completeness
+from clickstream.consumers.analytics.views import NAME, Aggregates, ShardProgress, completeness
 from clickstream.progress.completeness import Completeness
-from clickstream.serving.read_model import Clock, ReadModel
+from clickstream.serving.moments import Clock
 from clickstream.serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
@@ -38,7 +38,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 class ProgressReader:
     """Thread-safe; readers that come together wait for one reading. Raises what the read model raises."""
 
-    def __init__(self, views: ReadModel, monotonic: Clock) -> None:
+    def __init__(self, views: Aggregates, monotonic: Clock) -> None:
         self._views = views
         self._monotonic = monotonic
         self._meters: dict[tuple[str, str], Meter] = {}
@@ -61,7 +61,7 @@ class ProgressReader:
             meter.add(ticks_ms, row.events + row.duplicates + row.dead_letters + row.foreign, row.arrived_ms)
             speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
         if counted := [row.events for row in rows if row.application == NAME]:
-            self._rate.add(ticks_ms, now_ms, sum(counted))
+            self._rate.count(ticks_ms, now_ms, sum(counted))
         return Reading(
             read_at=now_ms,
             ticks_ms=ticks_ms,

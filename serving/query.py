@@ -1,24 +1,23 @@
 """``clickstream query``: answers for a terminal or a script."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
 
 import click
 import msgspec
 
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
-from clickstream.consumers.analytics.views import Aggregates, Granularity, complete_to
+from clickstream.consumers.analytics.views import Aggregates, Granularity
 from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
-from clickstream.progress.completeness import Completeness
 from clickstream.serving.api.aggregates import AGGREGATES, Window
-from clickstream.serving.api.aggregates import Aggregates as Answer
 from clickstream.serving.api.aggregates import aggregates as answer
 from clickstream.serving.api.command_line import described, json_option, option
 from clickstream.serving.api.operation import FROM, TO
-from clickstream.serving.api.own import OWN, lines, read
+from clickstream.serving.api.own import OWN, read, rows
 from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
 from clickstream.serving.ids import Id
@@ -26,6 +25,7 @@ from clickstream.serving.moments import iso, parse_moment
 from clickstream.settings import from_env
 from clickstream.terminal import shown
 
+Reader = TypeVar("Reader")
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
 _KEY, _ORDER, _LIMIT = OWN.own[-3:]
 
@@ -53,17 +53,30 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
     if end_ms < start_ms:
         raise click.BadParameter("it is before --from", param_hint="--to")
-    settings = from_env()
-    reader = Aggregates(Clients(settings), settings)
-    # before the windows: what is complete now is in what is read next
-    seen = reader.completeness()
-    width = Granularity(granularity)
-    windows = reader.windows(width, start_ms, end_ms, top=top)
-    found = answer(width, start_ms, end_ms, windows, complete_to(seen, width))
+    found, seen = answer(_reader(Aggregates), Granularity(granularity), start_ms, end_ms, top)
     if as_json:
         click.echo(msgspec.json.encode(found))
-    else:
-        _print_table(found, seen)
+        return
+    right = {"justify": "right", "no_wrap": True}
+    columns = {"window (UTC)": {"no_wrap": True}} | dict.fromkeys(("events", "revenue", "uniques", "view → cart → buy"), right)
+    # the only column that gives way on a narrow terminal
+    columns["top products"] = {"overflow": "fold", "min_width": 12}
+    _print_rows(columns.items(), map(_cells, found.windows))
+    late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
+    click.echo(f"complete to {_moment(found.complete_to)} ({late}); … = more may come; revenue in minor units", err=True)
+
+
+def _cells(window: Window) -> list[str]:
+    funnel, bound = window.funnel, window.bounds.get("products")
+    products = [shown(f"{key} {count:,}") for key, count in window.products[:3]]
+    return [
+        f"{iso(window.start)[:16]}{'' if window.complete else ' …'}",
+        f"{window.events:,}",
+        "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
+        f"{window.uniques.value:,.0f}",
+        f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
+        "\n".join(products if bound is None else [*products, f"(±{bound:,})"]),
+    ]
 
 
 @query.command(
@@ -78,10 +91,7 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
 @option(WITHOUT, default="", show_default=False, metavar="PRODUCT,…")
 @json_option
 def recommendations(user_id: str, count: int, without: str, as_json: bool) -> None:
-    settings = from_env()
-    view = Recommendations(Clients(settings), settings).of(
-        user_id, count=count, without=frozenset(filter(None, without.split(",")))
-    )
+    view = _reader(Recommendations).of(user_id, count=count, without=frozenset(filter(None, without.split(","))))
     found = recommended(view)
     if as_json:
         click.echo(msgspec.json.encode(found))
@@ -89,46 +99,8 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
     for place, each in enumerate(found.items, 1):
         click.echo(shown(f"{place:>3}  {each.product_id}  {each.score:.3f}  {each.reason}"))
     if not found.personal:
-        click.echo(
-            f"nothing is known of {shown(user_id)}: this is what is popular" if found.items else "nothing to recommend yet",
-            err=True,
-        )
-
-
-def _print_table(found: Answer, seen: Completeness) -> None:
-    # rich costs 0.1 s to import, which --json does not pay
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    for name in ("window (UTC)", "events", "revenue", "uniques", "view → cart → buy"):
-        table.add_column(name, justify="left" if name.startswith("window") else "right", no_wrap=True)
-    # the only column that gives way on a narrow terminal
-    table.add_column("top products", overflow="fold", min_width=12)
-    for window in found.windows:
-        funnel = window.funnel
-        cells = [
-            f"{iso(window.start)[:16]}{'' if window.complete else ' …'}",
-            f"{window.events:,}",
-            "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
-            f"{window.uniques.value:,.0f}",
-            f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
-            _first_products(window),
-        ]
-        # a product's name is data, not rich's markup
-        table.add_row(*(Text(cell) for cell in cells))
-    console = Console()
-    console.print(table)
-    complete = "unknown" if found.complete_to is None else iso(found.complete_to)
-    late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
-    click.echo(f"complete to {complete} ({late}); … = more may come; revenue in minor units", err=True)
-
-
-def _first_products(window: Window) -> str:
-    lines = [shown(f"{key} {count:,}") for key, count in window.products[:3]]
-    bound = window.bounds.get("products")
-    return "\n".join(lines if bound is None else [*lines, f"(±{bound:,})"])
+        known = f"nothing is known of {shown(user_id)}: this is what is popular"
+        click.echo(known if found.items else "nothing to recommend yet", err=True)
 
 
 @query.command()
@@ -154,8 +126,7 @@ def decision(event_id: str, as_json: bool) -> None:
     # the model's libraries cost half a second to import, which the other queries do not pay
     from clickstream.consumers.fraud import views
 
-    settings = from_env()
-    decisions = views.Decisions(Clients(settings), settings)
+    decisions = _reader(views.Decisions)
     found = decisions.of(event_id)
     if found is None:
         raise Missing(
@@ -192,19 +163,19 @@ def decision(event_id: str, as_json: bool) -> None:
 @click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def own(form: str, **given: str | int | None) -> None:
-    settings, now_ms = from_env(), int(time.time() * 1000)
+    now_ms = int(time.time() * 1000)
     texts = {name: None if value is None else str(value) for name, value in given.items()}
     arguments = {each.argument: each.value(texts[each.argument], now_ms) for each in OWN.own}
-    found = read(Answers(Clients(settings), settings, short_applications()), now_ms, **arguments)
+    found = read(_reader(Answers, short_applications()), now_ms, **arguments)
     if form == "json":
         click.echo(msgspec.json.encode(found))
     elif form == "csv" and OWN.sheet is not None:
         click.echo(OWN.sheet.render(found), nl=False)
     else:
         # a window's end would not fit a terminal
-        columns, *rows = ([start, *rest] for start, _, *rest in lines(found))
-        _print_rows(columns, rows)
-        click.echo(f"complete to {'unknown' if found.complete_to is None else iso(found.complete_to)}", err=True)
+        columns, *values = ([start, *rest] for start, _, *rest in rows(found))
+        _print_values(columns, values)
+        click.echo(f"complete to {_moment(found.complete_to)}", err=True)
 
 
 @query.command()
@@ -226,23 +197,39 @@ def sql(statement: str, as_json: bool) -> None:
     """
     from clickstream.consumers.archive.views import Archive
 
-    settings = from_env()
-    answer = Archive(Clients(settings), settings).query(statement)
-    if as_json:
-        for row in answer.rows:
-            click.echo(msgspec.json.encode(dict(zip(answer.columns, row, strict=True)), enc_hook=str))
+    answer = _reader(Archive).query(statement)
+    if not as_json:
+        _print_values(answer.columns, answer.rows)
         return
-    _print_rows(answer.columns, answer.rows)
+    for row in answer.rows:
+        click.echo(msgspec.json.encode(dict(zip(answer.columns, row, strict=True)), enc_hook=str))
 
 
-def _print_rows(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+def _reader(kind: Callable[..., Reader], *arguments: object) -> Reader:
+    settings = from_env()
+    return kind(Clients(settings), settings, *arguments)
+
+
+def _moment(at_ms: int | None) -> str:
+    return "unknown" if at_ms is None else iso(at_ms)
+
+
+def _print_values(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    cells = (["" if value is None else shown(str(value)) for value in row] for row in rows)
+    _print_rows(((name, {}) for name in columns), cells)
+
+
+def _print_rows(columns: Iterable[tuple[str, Mapping[str, Any]]], rows: Iterable[Iterable[str]]) -> None:
+    """``columns``: names, with rich's arguments."""
+    # rich costs 0.1 s to import, which --json does not pay
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold")
-    for name in columns:
-        table.add_column(name)
+    for name, column in columns:
+        table.add_column(name, **column)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else shown(str(cell))) for cell in row))
+        # what is told is data, not rich's markup
+        table.add_row(*map(Text, row))
     Console().print(table)

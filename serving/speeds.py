@@ -78,16 +78,11 @@ class Speed(NamedTuple):
     waiting: int | None
 
 
-class _Count(NamedTuple):
-    total: int
-    arrived_ms: int
-
-
 class Meter:
     """The recent history of one shard under one application."""
 
     def __init__(self) -> None:
-        self._counts: Recent[_Count] = Recent(SMOOTHING_MS)
+        self._counts: Recent[tuple[int, int]] = Recent(SMOOTHING_MS)
 
     def add(self, ticks_ms: int, total: int, arrived_ms: int = 0) -> None:
         """Record the total, and when the last of those events arrived at the stream.
@@ -95,43 +90,35 @@ class Meter:
         A total that falls (a store wiped, a name reused) begins a new count.
         """
         last = self._counts.last
-        if last is not None and total < last.total:
+        if last is not None and total < last[0]:
             self._counts.clear()
-        self._counts.add(ticks_ms, _Count(total, arrived_ms))
+        self._counts.add(ticks_ms, (total, arrived_ms))
 
     def per_second(self) -> float | None:
         """Over the last ten seconds; None before the second reading."""
-        last = self._counts.last
-        if last is None or self._counts.since_ms == 0:
-            return None
-        return round((last.total - self._counts.first.total) * 1000 / self._counts.since_ms, 1)
+        last, since_ms = self._counts.last, self._counts.since_ms
+        return None if last is None or not since_ms else round((last[0] - self._counts.first[0]) * 1000 / since_ms, 1)
 
     def waiting(self, behind_ms: int | None) -> int | None:
         """About how many events are still to be read: the lag in time, at the density at which the last ones had arrived.
 
         None when that is not known: Kinesis reports the lag in time alone.
         """
-        first, last = self._counts.first, self._counts.last
+        last = self._counts.last
         if not behind_ms or last is None:
             return behind_ms
-        if last.arrived_ms <= first.arrived_ms:
-            return None
-        return round(behind_ms * (last.total - first.total) / (last.arrived_ms - first.arrived_ms))
+        events, arriving_ms = (now - before for now, before in zip(last, self._counts.first, strict=True))
+        return round(behind_ms * events / arriving_ms) if arriving_ms > 0 else None
 
 
-class Rate:
+class Rate(Line[float]):
     """The line of events per second of a growing total."""
 
     def __init__(self) -> None:
+        super().__init__(STEP_MS, KEPT_MS)
         self._meter = Meter()
-        self._line: Line[float] = Line(STEP_MS, KEPT_MS)
 
-    def add(self, ticks_ms: int, at_ms: int, total: int) -> None:
+    def count(self, ticks_ms: int, at_ms: int, total: int) -> None:
         self._meter.add(ticks_ms, total)
-        per_second = self._meter.per_second()
-        if per_second is not None:
-            self._line.add(ticks_ms, at_ms, per_second)
-
-    def points(self) -> list[tuple[int, float]]:
-        """(time in ms, events per second), oldest first."""
-        return self._line.points()
+        if (per_second := self._meter.per_second()) is not None:
+            self.add(ticks_ms, at_ms, per_second)

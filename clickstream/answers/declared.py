@@ -173,7 +173,8 @@ class Application:
 _GOALS, _FORMATS = get_args(Goal), get_args(Format)
 _PER = "a divisor or multiple of a day in ms, or 0: per=HOUR"
 _CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
-_TYPES = f"known are {', '.join(sorted(KNOWN))}; declare your own in the folder CLICKSTREAM_EVENTS"
+_OWN = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
+_TYPES = f"known are {', '.join(sorted(KNOWN))}; {_OWN}"
 _STATE = "a msgspec.Struct that is not frozen and has a default for every field"
 
 

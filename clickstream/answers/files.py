@@ -20,14 +20,12 @@ from clickstream.answers.effects import Line
 from clickstream.aws.boto_types import S3Client
 from clickstream.errors import Missing, RetryLater, Unwritable
 from clickstream.failures.outages import translated
-from clickstream.failures.refusals import error_code
 
 #: An object has no more, as it is written whole each time it grows. Objects are named by the block's number: with another
 #: size the lines of a replay would be stored a second time.
 BLOCK_LINES = 1_000
 #: Objects that may still grow, kept in memory.
 _MOST_OPEN = 8
-_REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 _ATTEMPTS = 5
 
 
@@ -64,43 +62,32 @@ class FilesBucket:
     def _write(self, key: str, lines: Sequence[Line]) -> None:
         there = self._open.pop(key, _NOTHING)
         for _ in range(_ATTEMPTS):
-            new = [line for line in lines if line.ordinal >= there.following]
-            written = self._put(key, there, new) if new else there
-            if written is not None:
-                self._open[key] = written
+            try:
+                self._open[key] = self._put(key, there, [line for line in lines if line.ordinal >= there.following])
                 return
-            there = self._look(key)
+            except ClientError:  # the object is not what we took it for
+                there = self._look(key)
         raise RetryLater(f"S3: {key} changes under our hands")
 
-    def _put(self, key: str, there: _Version, new: Sequence[Line]) -> _Version | None:
-        """The version written; None if the object is not what we took it for."""
-        add = _parquet if key.endswith(".parquet") else _ndjson
-        body, following = add(there.body, [line.line for line in new]), new[-1].ordinal + 1
-        condition: dict[str, Any] = {"IfMatch": there.etag} if there.etag else {"IfNoneMatch": "*"}
+    def _put(self, key: str, there: _Version, new: Sequence[Line]) -> _Version:
+        if not new:
+            return there
+        texts, following = [line.line for line in new], new[-1].ordinal + 1
+        is_parquet = key.endswith(".parquet")
+        body = _parquet(there.body, texts) if is_parquet else there.body + b"".join(text + b"\n" for text in texts)
+        replaced: dict[str, Any] = {"IfMatch": there.etag} if there.etag else {"IfNoneMatch": "*"}
+        metadata = {"following": str(following)}
         with translated("S3"):
-            try:
-                answer = self._s3.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, Metadata={"following": str(following)}, **condition
-                )
-            except ClientError as error:
-                if error_code(error) not in _REFUSED:
-                    raise
-                return None
+            answer = self._s3.put_object(Bucket=self._bucket, Key=key, Body=body, Metadata=metadata, **replaced)
         return _Version(following, answer["ETag"], body)
 
     def _look(self, key: str) -> _Version:
-        with translated("S3"):
-            try:
+        try:
+            with translated("S3"):
                 found = self._s3.get_object(Bucket=self._bucket, Key=key)
                 return _Version(int(found["Metadata"]["following"]), found["ETag"], found["Body"].read())
-            except ClientError as error:
-                if error_code(error) not in {"404", "NoSuchKey"}:
-                    raise
-        return _NOTHING
-
-
-def _ndjson(body: bytes, lines: Sequence[bytes]) -> bytes:
-    return body + b"".join(line + b"\n" for line in lines)
+        except ClientError:
+            return _NOTHING
 
 
 def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
@@ -116,7 +103,7 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
         table = pyarrow.json.read_json(
             pa.BufferReader(b"\n".join(lines)),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=sum(map(len, lines)) + len(lines)),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(texts.items()))),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(texts)),
         )
         if body:
             # read_table would import pandas, which no worker may carry

@@ -7,7 +7,6 @@
 """
 
 from clickstream.answers.declared import Application, Files, Messages
-from clickstream.answers.declared import Table as Answers
 from clickstream.errors import UserMistake
 from clickstream.needs import DEPLOYMENT, Access, Alarm, Bucket, Grant, Needs, Queue, Table, Topic
 
@@ -24,13 +23,12 @@ def outbox(application: str) -> Table:
 
 
 def queue(application: str, messages: str) -> Queue:
-    title = _title(application, messages)
-    dead = Queue(f"{application}-{messages}-dead.fifo", f"{title}DeadQueue")
-    return Queue(f"{application}-{messages}.fifo", f"{title}Queue", dead_letters=dead)
+    dead = Queue(f"{application}-{messages}-dead.fifo")
+    return Queue(f"{application}-{messages}.fifo", dead_letters=dead)
 
 
 def topic(application: str, messages: str) -> Topic:
-    return Topic(f"{application}-{messages}.fifo", f"{_title(application, messages)}Topic")
+    return Topic(f"{application}-{messages}.fifo")
 
 
 def bucket(application: str) -> Bucket:
@@ -39,14 +37,14 @@ def bucket(application: str) -> Bucket:
 
 def needs_of(application: Application, module: str) -> Needs:
     """``module``: the one that holds it as ``APPLICATION``. Raises UserMistake when two answers would have one store."""
-    name, answers = application.name, tuple(application.answers)
-    messages = [each for each in answers if isinstance(each, Messages)]
-    tables = tuple(answers_table(name, each.name) for each in answers if isinstance(each, Answers))
+    name = application.name
+    messages = [each for each in application.answers if isinstance(each, Messages)]
+    tables = tuple(answers_table(name, table) for table in application.tables)
+    outboxes = (outbox(name),) if messages else ()
     queues = tuple(queue(name, each.name) for each in messages if each.to == "sqs")
     topics = tuple(topic(name, each.name) for each in messages if each.to == "sns")
-    outboxes = (outbox(name),) if messages else ()
-    buckets = (bucket(name),) if any(isinstance(each, Files) for each in answers) else ()
-    dead = (each.dead_letters for each in queues if each.dead_letters)
+    buckets = (bucket(name),) if any(isinstance(each, Files) for each in application.answers) else ()
+    dead = [each.dead_letters for each in queues if each.dead_letters]
     suffixes = [each.suffix for each in (*tables, *outboxes, *queues, *topics, *dead)]
     if twice := {suffix for suffix in suffixes if suffixes.count(suffix) > 1}:
         raise UserMistake(f"{name}: two answers would be kept in {min(twice)}", hint="give one of them another name")
@@ -68,27 +66,21 @@ def needs_of(application: Application, module: str) -> Needs:
         webhooks=tuple(each.name for each in messages if each.to == "webhook"),
         worker=Access(tuple(seen), tuple(each.may("ListBucket", _LATER) for each in buckets)),
         serving=Access((*(table.may("Query") for table in tables), *(table.may("GetItem") for table in outboxes))),
-        alarms=tuple(
-            _undelivered(name, each.name, "AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "-dead")
-            if each.to == "sqs"
-            else _undelivered(name, each.name, "AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "")
-            for each in messages
-            if each.to != "webhook"
+        alarms=(
+            *(_undelivered(to, "SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "-dead.fifo") for to in queues),
+            *(_undelivered(to, "SNS", "NumberOfNotificationsFailed", "TopicName", ".fifo") for to in topics),
         ),
     )
 
 
-def _undelivered(application: str, messages: str, namespace: str, metric: str, dimension: str, part: str) -> Alarm:
+def _undelivered(to: Queue | Topic, service: str, metric: str, dimension: str, end: str) -> Alarm:
+    messages = to.suffix.removesuffix(".fifo")
     return Alarm(
-        name=f"{application}-{messages}-undelivered",
+        name=f"{messages}-undelivered",
         section="there-are-dead-letters",
-        says=f"messages {messages} of {application} are not taken by whoever shall read them",
-        namespace=namespace,
+        says=f"messages {messages} are not taken by whoever shall read them",
+        namespace=f"AWS/{service}",
         metric=metric,
-        dimensions={dimension: f"{DEPLOYMENT}-{application}-{messages}{part}.fifo"},
+        dimensions={dimension: f"{DEPLOYMENT}-{messages}{end}"},
         statistic="Maximum",
     )
-
-
-def _title(*names: str) -> str:
-    return "".join(part.capitalize() for name in names for part in name.split("-"))

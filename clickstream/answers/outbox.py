@@ -1,19 +1,20 @@
 """Messages, each sent once for its identity: kept in a table as pending, sent, then marked.
 
-Whoever is given a message again, after a crash in between, finds it pending and completes it, or finds it sent and leaves it.
-Only a crash between sending and the mark sends twice, under the same key: a FIFO queue or topic drops that within five
-minutes, and a webhook knows it by its ``Idempotency-Key``. The first body of an identity is the one that is sent; of two shards
-that use the same one, either may be first.
+Given again, a message is found pending and completed, or found sent and left. Only a crash between sending and the mark sends
+twice, under the same key: a FIFO queue or topic drops that within five minutes, and a webhook knows it by its
+``Idempotency-Key``. The first body of an identity is the one that is sent; of two shards that use the same one, either may be.
 """
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
-from typing import Any
+
+from botocore.exceptions import ClientError
 
 from clickstream.answers.effects import Message
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
-from clickstream.aws.items import update
+from clickstream.aws.items import item, update
 from clickstream.aws.topics import Topic, attribute, body
 from clickstream.failures.outages import translated
 
@@ -34,40 +35,33 @@ class Outbox:
     def send(self, message: Message, now_s: int) -> None:
         """Not side by side with another message of the same identity."""
         identity = f"{message.messages}#{message.id}"
-        item: dict[str, Any] = {
-            "id": {"S": identity},
-            "body": {"B": message.body},
-            "state": {"S": PENDING},
-            "expires": {"N": str(now_s + KEPT_S)},
-        }
-        with translated("DynamoDB"):
-            try:
+        kept = item({"id": identity, "body": message.body, "state": PENDING, "expires": now_s + KEPT_S})
+        try:
+            with translated("DynamoDB"):
                 self._dynamodb.put_item(
                     TableName=self._table,
-                    Item=item,
+                    Item=kept,
                     ConditionExpression="attribute_not_exists(id)",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
-            except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
-                item = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
-        if item["state"]["S"] == SENT:
+        except ClientError as refused:
+            kept = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
+        if kept["state"]["S"] == SENT:
             return
         key = sha256(identity.encode()).hexdigest()
-        self._deliver[message.messages](message.id, key, item["body"]["B"])
+        self._deliver[message.messages](message.id, key, kept["body"]["B"])
         with translated("DynamoDB"):
             self._dynamodb.update_item(**update(self._table, {"id": identity}, "SET #state = :sent", {"sent": SENT}))
 
 
 def to_queue(clients: Clients, queue: str) -> Deliver:
     """To a FIFO queue, each message a group of its own: none waits for another."""
-    urls: list[str] = []
+    url = cache(lambda: clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"])
 
     def deliver(id: str, key: str, document: bytes) -> None:
         with translated("SQS"):
-            if not urls:
-                urls.append(clients.sqs.get_queue_url(QueueName=queue)["QueueUrl"])
             clients.sqs.send_message(
-                QueueUrl=urls[0],
+                QueueUrl=url(),
                 MessageBody=body(document),
                 MessageAttributes={"id": {"DataType": "String", "StringValue": attribute(id)}},
                 MessageGroupId=key,

@@ -1,7 +1,7 @@
 """The rows of short applications' tables as answers: cells merged over shards and parts. Pure, but for ``Answers``."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
@@ -40,12 +40,11 @@ def place(item: Item) -> tuple[str, str]:
     return key, shard
 
 
-def merged(table: Table, items: Iterable[Item]) -> list[Row]:
-    """One row per window and key. Raises UserMistake for what cells of other kinds have stored."""
-    states: dict[tuple[int, str], dict[str, Any]] = {}
+def merged(table: Table, start_ms: int, items: Iterable[Item]) -> list[Row]:
+    """One row per key, of one window. Raises UserMistake for what cells of other kinds have stored."""
+    states: dict[str, dict[str, Any]] = {}
     for item in items:
-        at = int(item["window"]["S"]), place(item)[0]
-        row = states.setdefault(at, {name: cell.empty() for name, cell in table.cells.items()})
+        row = states.setdefault(place(item)[0], {name: cell.empty() for name, cell in table.cells.items()})
         for name, cell in table.cells.items():
             if (stored := item.get(name)) is not None:
                 try:
@@ -54,15 +53,8 @@ def merged(table: Table, items: Iterable[Item]) -> list[Row]:
                     hint = "the workers run another version of the application"
                     raise UserMistake(f"what {table.name} has stored as {name} is no {cell.kind}", hint) from error
                 row[name] = cell.merge(row[name], state)
-    return [
-        Row(
-            start if table.per else None,
-            start + table.per if table.per else None,
-            key,
-            {name: table.cells[name].read(state) for name, state in row.items()},
-        )
-        for (start, key), row in states.items()
-    ]
+    start, end = (start_ms, start_ms + table.per) if table.per else (None, None)
+    return [Row(start, end, key, {name: table.cells[name].read(row[name]) for name in row}) for key, row in states.items()]
 
 
 def ordered(rows: Iterable[Row], cell: str | None) -> list[Row]:
@@ -114,18 +106,16 @@ class Answers:
         starts = range(start_ms // table.per * table.per, end_ms, table.per)[::-1] if table.per else range(1)
         if len(starts) > MOST_WINDOWS:
             raise UserMistake(f"more than {MOST_WINDOWS:,} windows in one question", hint="ask for a shorter time")
-        by_window = (ordered(merged(table, items), first) for items in self._windows(application, table, starts, key, most))
-        # without an order, older windows are not read once there are enough rows
-        rows = chain.from_iterable(by_window)
-        return list(islice(rows, limit)) if order is None else ordered(rows, order)[:limit]
-
-    def _windows(self, application: str, table: Table, starts: range, key: str | None, most: int) -> Iterator[list[Item]]:
+        rows: list[Row] = []
         for start in starts:
             items = list(islice(self.stored(application, table, start, key), most + 1))
             most -= len(items)
             if most < 0:
                 raise UserMistake("too many rows to read at once", hint="ask for a shorter time, or for one key")
-            yield items
+            rows += ordered(merged(table, start, items), first)
+            if order is None and len(rows) >= limit:
+                break
+        return (rows if order is None else ordered(rows, order))[:limit]
 
     def stored(self, application: str, table: Table, start_ms: int, key: str | None = None) -> Iterator[Item]:
         """The rows of a window, or of a key in it, as the shards have written them."""

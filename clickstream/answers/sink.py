@@ -7,6 +7,7 @@ again, by this owner or the next.
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,16 +15,15 @@ import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.answers import needs
-from clickstream.answers.declared import Application, Files, Messages, Table
+from clickstream.answers.declared import Application, Files, Messages
 from clickstream.answers.effects import Effect, Line, Message, Row
 from clickstream.answers.files import FilesBucket
 from clickstream.answers.outbox import Deliver, Outbox, to_queue, to_topic
 from clickstream.answers.webhook import Webhook
 from clickstream.aws import Clients
-from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.aws.items import item
 from clickstream.failures.fan_out import write_each
 from clickstream.failures.outages import translated
-from clickstream.failures.refusals import error_code
 from clickstream.records.position import Position, guarded_put
 from clickstream.settings import Settings
 
@@ -34,64 +34,37 @@ THREADS = 8
 class AnswersSink:
     """See ``clickstream.application.Sink``; its effects are :data:`Effect`."""
 
-    def __init__(
-        self,
-        application: Application,
-        shard_id: str,
-        clients: Clients,
-        settings: Settings,
-        clock_s: Callable[[], float] = time.time,
-    ) -> None:
-        name, answers = application.name, tuple(application.answers)
-        self._dynamodb, self._shard_id, self._clock_s = clients.dynamodb, shard_id, clock_s
+    def __init__(self, application: Application, shard_id: str, clients: Clients, settings: Settings) -> None:
+        name, answers = application.name, application.answers
+        self._dynamodb, self._shard_id = clients.dynamodb, shard_id
         self._tables = {
-            each.name: (needs.answers_table(name, each.name).of(settings), each.kept // 1000)
-            for each in answers
-            if isinstance(each, Table)
+            table: (needs.answers_table(name, table).of(settings), declared.kept // 1000)
+            for table, declared in application.tables.items()
         }
         deliver = {each.name: _deliver(name, each, clients, settings) for each in answers if isinstance(each, Messages)}
         self._outbox = Outbox(clients.dynamodb, needs.outbox(name).of(settings), deliver)
         formats = {each.name: each.format for each in answers if isinstance(each, Files)}
-        self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats) if formats else None
+        self._files = FilesBucket(clients.s3, needs.bucket(name).of(settings), shard_id, formats)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="answers")
 
     def write(self, effects: Sequence[Effect], position: Position) -> None:
         """Raises RetryLater or Unwritable when any effect could not be written; the others are."""
-        now_s = int(self._clock_s())
-        lines = [effect for effect in effects if isinstance(effect, Line)]
-        by_id: dict[tuple[str, str], list[Message]] = {}
-        for effect in effects:
-            if isinstance(effect, Message):
-                by_id.setdefault((effect.messages, effect.id), []).append(effect)
+        now_s = int(time.time())
+        messages = {(effect.messages, effect.id): effect for effect in reversed(effects) if isinstance(effect, Message)}
         writes: list[Callable[[], Any]] = [
             *(partial(self._put, effect, position, now_s) for effect in effects if isinstance(effect, Row)),
-            *(partial(self._send, same, now_s) for same in by_id.values()),
-            *(self._files.writes(lines) if self._files else ()),
+            *(partial(self._outbox.send, first, now_s) for first in messages.values()),
+            *self._files.writes([effect for effect in effects if isinstance(effect, Line)]),
         ]
         write_each(self._threads, lambda write: write(), writes)
 
     def _put(self, row: Row, position: Position, now_s: int) -> None:
         table, kept_s = self._tables[row.table]
-        item: dict[str, AttributeValueTypeDef] = {
-            "window": {"S": f"{row.start_ms:014d}"},
-            "row": {"S": f"{row.key}#{self._shard_id}#{row.late}"},
-            "expires": {"N": str(now_s + kept_s)},
-            **{name: _packed(value) for name, value in row.cells.items()},
-        }
-        try:
-            with translated("DynamoDB"):
-                self._dynamodb.put_item(**guarded_put(table, item, position))
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise  # else the value of a later position is there already
-
-    def _send(self, same: Sequence[Message], now_s: int) -> None:
-        for message in same:
-            self._outbox.send(message, now_s)
-
-
-def _packed(value: object) -> AttributeValueTypeDef:
-    return {"N": str(value)} if type(value) is int else {"B": msgspec.msgpack.encode(value)}
+        cells = {name: cell if type(cell) is int else msgspec.msgpack.encode(cell) for name, cell in row.cells.items()}
+        key = {"window": f"{row.start_ms:014d}", "row": f"{row.key}#{self._shard_id}#{row.late}"}
+        put = guarded_put(table, item({**key, **cells, "expires": now_s + kept_s}), position)
+        with suppress(ClientError), translated("DynamoDB"):  # the value of a later position is there already
+            self._dynamodb.put_item(**put)
 
 
 def _deliver(application: str, messages: Messages, clients: Clients, settings: Settings) -> Deliver:

@@ -10,10 +10,12 @@ import h11
 
 from clickstream.errors import Forbidden, RetryLater, Throttled, Unwritable
 
-#: From the first byte to the answer's status line.
+#: For each of: connecting, sending, and the answer's status line.
 TIMEOUT_S = 10.0
 #: After a failure nobody is sent there for so long: what waits behind it shall not wait for one timeout each.
 REST_S = 1.0
+#: A token or a route: it would refuse all others too.
+_FOR_ALL = frozenset({401, 403, 404, 405, 407, 410})
 
 
 class Webhook:
@@ -39,23 +41,17 @@ class Webhook:
 
     def _judge(self, status: int) -> None:
         line = f"webhook {self._name}: answered {status}"
-        match status:
-            case _ if 200 <= status < 300:
-                return
-            case 429:
-                raise Throttled(line)
-            case _ if status in (408, 409, 425) or status >= 500:  # 409: the same key is at work there
-                raise RetryLater(line)
-            case 401 | 403 | 404 | 405 | 407 | 410:
-                pass  # a token or a route: it would refuse all others too
-            case _ if status >= 400:
-                raise Unwritable(line)
-        # a redirection is not followed: the URL is to be corrected
-        raise Forbidden(line, action="webhook:POST", resource=self._name)
+        if status == 429:
+            raise Throttled(line)
+        if status in (408, 409, 425) or status >= 500:  # 409: the same key is at work there
+            raise RetryLater(line)
+        if status >= 400 and status not in _FOR_ALL:
+            raise Unwritable(line)
+        if status >= 300:  # a redirection is not followed: the URL is to be corrected
+            raise Forbidden(line, action="webhook:POST", resource=self._name)
 
     def _post(self, key: str, document: bytes) -> int:
         url = self._url
-        until = self._clock() + self._timeout_s
         headers = [
             ("Host", url.netloc.rpartition("@")[2]),
             ("Content-Type", "application/json"),
@@ -64,16 +60,15 @@ class Webhook:
             ("Connection", "close"),
         ]
         target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        request = (h11.Request(method="POST", target=target, headers=headers), h11.Data(data=document), h11.EndOfMessage())
         http = h11.Connection(h11.CLIENT)
-        request = http.send(h11.Request(method="POST", target=target, headers=headers)) or b""
-        request += (http.send(h11.Data(data=document)) or b"") + (http.send(h11.EndOfMessage()) or b"")
         try:
             with self._connected() as connection:
-                connection.settimeout(self._left_s(until))
-                connection.sendall(request)
+                connection.sendall(b"".join(http.send(part) or b"" for part in request))
+                until = self._clock() + self._timeout_s
                 while not isinstance(event := http.next_event(), h11.Response):
                     if event is h11.NEED_DATA:
-                        connection.settimeout(self._left_s(until))
+                        connection.settimeout(max(0.0, until - self._clock()))
                         http.receive_data(connection.recv(65_536))
                 return event.status_code
         except (OSError, h11.RemoteProtocolError) as error:
@@ -83,8 +78,3 @@ class Webhook:
         host, port = self._url.hostname or "", self._url.port or (443 if self._tls else 80)
         plain = socket.create_connection((host, port), timeout=self._timeout_s)
         return plain if self._tls is None else self._tls.wrap_socket(plain, server_hostname=host)
-
-    def _left_s(self, until: float) -> float:
-        if (left_s := until - self._clock()) <= 0:
-            raise TimeoutError
-        return left_s

@@ -9,7 +9,7 @@ from typing import Any
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
 
-Value = str | int | bool | frozenset[str] | Mapping[str, str | int]
+Value = str | int | bool | bytes | frozenset[str] | Mapping[str, str | int]
 """An attribute of an item."""
 
 _NAME = re.compile(r"#(\w+)")
@@ -23,6 +23,8 @@ def attribute(value: Value) -> AttributeValueTypeDef:
             return {"N": str(value)}
         case str():
             return {"S": value}
+        case bytes():
+            return {"B": value}
         case frozenset():
             return {"SS": sorted(value)}
         case _:

@@ -27,7 +27,7 @@ def show(own: bool) -> None:
 
 
 @schema.command(epilog="Example: clickstream schema check")
-@click.option("--published", "file", type=click.Path(path_type=Path), help="Default: published.json in CLICKSTREAM_EVENTS.")
+@click.option("--published", "file", type=click.Path(path_type=Path), help="Default: published.json in each folder of types.")
 def check(file: Path | None) -> None:
     """Compare the code's schema with the checked-in file, and a shop's own with its published one.
 
@@ -44,9 +44,9 @@ def check(file: Path | None) -> None:
     if old != published.rendered(published.generate()):
         raise UserMistake("the checked-in schema is behind the code (compatibly)", hint=write_it)
     click.echo(f"schema version {SCHEMA_VERSION}: the code and the checked-in file agree", err=True)
-    folder = events_folder()
-    if file or folder:
-        _check_own(file or Path(folder or "") / PUBLISHED)
+    folders = {*filter(None, [events_folder()]), *(Path(each.source) for each in DECLARED.values() if each.schemas)}
+    for each in [file] if file else sorted(folder / PUBLISHED for folder in folders):
+        _check_own(each)
 
 
 def _check_own(file: Path) -> None:

@@ -1,7 +1,7 @@
-"""The types of events that a shop declares: a folder of JSON Schemas, and packages with structs.
+"""The types of events that a shop declares: folders of JSON Schemas, and packages with structs.
 
-The folder is ``CLICKSTREAM_EVENTS``; a file ``wish.v2.json`` is version 2 of the type ``wish``. A package names a module as an
-entry point of the group ``clickstream.events``; its ``EVENTS`` are structs. What declares one of the seven adds to it.
+A file ``wish.v2.json`` is version 2 of the type ``wish``. ``CLICKSTREAM_EVENTS`` is a folder. A package names a module as an
+entry point of the group ``clickstream.events``; its ``EVENTS`` are a folder or structs. A type of the seven is added to.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import entry_points
-from pathlib import Path
+from importlib.resources.abc import Traversable
 from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
@@ -69,18 +69,20 @@ def load() -> dict[str, Declared]:
     """Name → what is declared, in the names' order. Raises UserMistake with the file and the place, or the module."""
     folder = events_folder()
     found: dict[str, Declared] = {}
-    for declared in [*([] if folder is None else _in_folder(folder)), *_in_packages()]:
-        if (other := found.setdefault(declared.name, declared)) is not declared:
+    for declared in [*([] if folder is None else _in_folder(folder, "CLICKSTREAM_EVENTS")), *_in_packages()]:
+        other = found.setdefault(declared.name, declared)
+        # the same schemas are one declaration, wherever else they are: a project that is installed and worked on
+        if other is not declared and (not declared.schemas or other.schemas != declared.schemas):
             raise UserMistake(f"{declared.name} is declared twice: {other.source} and {declared.source}")
     return dict(sorted(found.items()))
 
 
-def _in_folder(folder: Path) -> Iterator[Declared]:
+def _in_folder(folder: Traversable, named_by: str) -> Iterator[Declared]:
     if not folder.is_dir():
-        raise Missing(f"CLICKSTREAM_EVENTS: no folder {folder}", hint="a folder with a JSON Schema per type, like wish.v1.json")
+        raise Missing(f"{named_by}: no folder {folder}", hint="a folder with a JSON Schema per type, like wish.v1.json")
     found: defaultdict[str, dict[int, Schema]] = defaultdict(dict)
-    for file in folder.glob("*.json"):
-        if file.name == PUBLISHED:
+    for file in folder.iterdir():
+        if file.name == PUBLISHED or not file.name.endswith(".json"):
             continue
         named = _FILE.fullmatch(file.name)
         if named is None or not _TYPE.fullmatch(named["type"]):
@@ -93,7 +95,7 @@ def _in_folder(folder: Path) -> Iterator[Declared]:
         yield Declared(name, str(folder), kinds, partial(_with_defaults, schemas), schemas)
 
 
-def _read(file: Path) -> Schema:
+def _read(file: Traversable) -> Schema:
     try:
         schema = msgspec.json.decode(file.read_bytes())
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
@@ -103,7 +105,7 @@ def _read(file: Path) -> Schema:
     return {keyword: value for keyword, value in schema.items() if keyword not in ("$schema", "$id")}
 
 
-def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event]:
+def _struct(name: str, version: int, schema: Schema, folder: Traversable) -> type[Event]:
     parent = _SEVEN.get(name, Event)
     place = f"{folder / name}.v{version}.json: $"
     # a later version is required: what says another, or none, is brought to it first
@@ -119,10 +121,14 @@ def _struct(name: str, version: int, schema: Schema, folder: Path) -> type[Event
     return made  # type: ignore[no-any-return]  # a subclass of parent
 
 
+def added(older: Schema, newer: Schema) -> dict[str, Schema]:
+    """The properties that the newer version alone has."""
+    return {name: each for name, each in newer.get("properties", {}).items() if name not in older.get("properties", {})}
+
+
 def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> Fields:
     """What the older version did not declare is new: an older producer meant something else by it, if it sent it at all."""
-    latest = schemas[max(schemas)].get("properties", {})
-    new = {name: described for name, described in latest.items() if name not in schemas[version].get("properties", {})}
+    new = added(schemas[version], schemas[max(schemas)])
     defaults = {name: described["default"] for name, described in new.items() if "default" in described}
     return {name: value for name, value in fields.items() if name not in new} | defaults
 
@@ -130,14 +136,17 @@ def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> 
 def _in_packages() -> Iterator[Declared]:
     for source, point in sorted({point.value: point for point in entry_points(group=GROUP)}.items()):
         try:
-            structs = tuple(point.load().EVENTS)
+            events = point.load().EVENTS
+            structs = () if isinstance(events, Traversable) else tuple(events)
         except UserMistake:
             raise
         except Exception as error:
             raise UserMistake(
                 f"cannot load the events of {source}: {type(error).__name__}: {error}",
-                hint="a module with a tuple EVENTS of structs, which imports from clickstream.envelope",
+                hint="a module with EVENTS: a folder of JSON Schemas, or a tuple of structs of clickstream.envelope",
             ) from error
+        if isinstance(events, Traversable):
+            yield from _in_folder(events, source)
         for kind in structs:
             yield _packaged(kind, source)
 
@@ -151,9 +160,10 @@ def _packaged(kind: type[Event], source: str) -> Declared:
             f"{place} is no type of events",
             hint='class Wish(Event, frozen=True, kw_only=True, gc=False, tag="wish"); small letters, digits and _ in the tag',
         )
-    if kind.__struct_fields__[: len(parent.__struct_fields__)] != parent.__struct_fields__:
+    theirs, fields = msgspec.structs.fields(parent), msgspec.structs.fields(kind)
+    if fields[: len(theirs)] != theirs:
         raise UserMistake(f"{place} changes the fields of {parent.__name__}")
-    own = [field for field in msgspec.structs.fields(kind) if field.name not in parent.__struct_fields__]
+    own = fields[len(theirs) :]
     versions = [value for field in own if field.name == "type_version" for value in get_args(field.type)]
     version = versions[0] if versions and isinstance(versions[0], int) else 1
     _refuse_required(place, [field.name for field in own if field.required and field.name != "type_version"], parent)
@@ -165,6 +175,5 @@ def _packaged(kind: type[Event], source: str) -> Declared:
 
 def _refuse_required(place: str, required: list[str], parent: type[Event]) -> None:
     if required and parent is not Event:
-        raise UserMistake(
-            f"{place}: an added property cannot be required: {', '.join(required)}", hint="producers of today send none"
-        )
+        message = f"{place}: an added property cannot be required: {', '.join(required)}"
+        raise UserMistake(message, hint="producers of today send none")

@@ -51,14 +51,11 @@ def fields(schema: object, place: str, name: str) -> list[Field]:
         if not _NAME.fullmatch(property) or iskeyword(property):
             raise UserMistake(f"{here}: no name for a property", hint="letters, digits and _, and no keyword of Python")
         kind = type_of(described, here, f"{name}.{property}")
-        if "default" in described:
-            default = _default(described["default"], kind, here)
+        default = _default(described["default"], kind, here) if "default" in described else UNSET
         if property in required:
             found.append((property, kind))
-        elif "default" in described:
-            found.append((property, kind, default))
         else:
-            found.append((property, kind | UnsetType, UNSET))
+            found.append((property, kind | UnsetType if default is UNSET else kind, default))
     if unknown := [each for each in required if each not in properties]:
         raise UserMistake(f"{place}: required, but no property: {', '.join(map(str, unknown))}")
     return found
@@ -80,9 +77,7 @@ def type_of(schema: object, place: str, name: str) -> Any:
     _checked(described, place, {"type", "default", *_BOUNDS[kind], *_PARTS.get(kind, ())})
     if "format" in described:
         if described["format"] != "id" or _BOUNDS["string"].keys() & described.keys():
-            raise UserMistake(
-                f"{place}: the format {described['format']!r} is not mapped", hint='mapped is "id", without bounds'
-            )
+            raise UserMistake(f"{place}: the format {described['format']!r} is not mapped", hint='mapped is "id", unbounded')
         return Key
     bounds = {ours: described[theirs] for theirs, ours in _BOUNDS[kind].items() if theirs in described}
     if kind == "integer":  # a column of 64 bits
@@ -121,8 +116,7 @@ def _one_of(described: Schema, place: str) -> Any:
     values = described["enum"] if "enum" in described else [described["const"]]
     if not isinstance(values, list) or not values or any(type(each) not in (str, int, type(None)) for each in values):
         raise UserMistake(f"{place}: not mapped: enum and const of anything but text, integers and null")
-    made: Any = Literal[tuple(values)]
-    return made
+    return Literal[tuple(values)]
 
 
 def _default(value: object, kind: Any, place: str) -> Any:

@@ -3,12 +3,13 @@
 import json
 from collections.abc import Container, Iterable, Sequence
 from importlib import resources
+from itertools import pairwise
 from typing import Any, Union
 
 import msgspec
 
 from clickstream.envelope import BUILT_IN, EARLIEST_MS, KEY_PATTERN, SCHEMA_VERSION, Event
-from clickstream.schemas.declared import Declared
+from clickstream.schemas.declared import Declared, added
 from clickstream.schemas.mapping import Schema
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -43,13 +44,11 @@ def own_breaking_changes(published: Schema, declared: Sequence[Declared]) -> lis
         elif name not in by_name or by_name[name].schemas or int(version) > by_name[name].version:
             changes.append(f"{key} was removed")  # of a struct the latest version alone is there
     for each in declared:
-        for number, schema in each.schemas.items():
-            if number - 1 in each.schemas:
-                properties = schema.get("properties", {})
-                new = properties.keys() - each.schemas[number - 1].get("properties", {}).keys()
-                filled = {f"{each.kind.__name__}.{name}" for name in new if "default" in properties[name]}
-                older, newer = f"{each.name}.v{number - 1}", f"{each.name}.v{number}"
-                changes += [f"{newer}: {change}" for change in breaking_changes(now[older], now[newer], filled)]
+        for (last, older), (number, newer) in pairwise(sorted(each.schemas.items())):
+            new = added(older, newer)
+            filled = {f"{each.kind.__name__}.{name}" for name in new if "default" in new[name]}
+            key = f"{each.name}.v{number}"
+            changes += [f"{key}: {change}" for change in breaking_changes(now[f"{each.name}.v{last}"], now[key], filled)]
     return changes
 
 
@@ -67,12 +66,10 @@ def breaking_changes(old: Schema, new: Schema, filled: Container[str] | None = N
     go, and those may be required that the older events are given.
     """
     changes: list[str] = []
-    old_types, new_types = old["$defs"], new["$defs"]
-    for name, was in old_types.items():
-        if name not in new_types:
+    for name, was in old["$defs"].items():
+        if (now := new["$defs"].get(name)) is None:
             changes += [f"{name} was removed"] if filled is None else []
             continue
-        now = new_types[name]
         for field, old_field in was.get("properties", {}).items():
             if field == _VERSION:
                 continue
@@ -95,15 +92,11 @@ TIGHTENED: dict[tuple[str, Any], str] = {
     ("pattern", KEY_PATTERN): "an id with a control character broke the subjects of messages and could collide in joined keys",
     ("minimum", EARLIEST_MS): "an earlier time was seconds or an unset clock, and each hour was a file of the archive",
 }
-#: What says something to people alone.
-_SAID = ("default", "description")
 #: keyword → whether a larger value accepts more
 _BOUNDS = {
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), True),
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), False),
 }
-#: What holds other schemas, or a list of values, and is compared by them.
-_WITHIN = ("items", "additionalProperties", "anyOf", "enum")
 
 
 def _narrowed(old: Schema, new: Schema) -> str | None:
@@ -131,8 +124,5 @@ def _narrowed(old: Schema, new: Schema) -> str | None:
 
 def _type_of(field: Schema) -> Schema:
     """What must not change at all."""
-    return {
-        keyword: value
-        for keyword, value in field.items()
-        if keyword not in (*_BOUNDS, *_SAID, *_WITHIN) and (keyword, str(value)) not in TIGHTENED
-    }
+    others = field.keys() - {*_BOUNDS, "default", "description", "items", "additionalProperties", "anyOf", "enum"}
+    return {keyword: field[keyword] for keyword in others if (keyword, str(field[keyword])) not in TIGHTENED}

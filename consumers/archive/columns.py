@@ -14,33 +14,27 @@ from clickstream.envelope import BUILT_IN, Event
 from clickstream.events import EVENT_TYPES
 
 _TEXT = pa.string()
+
+
+def _texts(names: str) -> list[tuple[str, pa.DataType]]:
+    return [(name, _TEXT) for name in names.split()]
+
+
+_ITEM = pa.struct([*_texts("product_id category"), ("quantity", pa.int32()), ("price", pa.int64())])
 #: What the seven types have, as JSON has it: the time still a number.
 COMMON = pa.schema(
     [
         ("ordinal", pa.int64()),
-        ("type", _TEXT),
-        ("event_id", _TEXT),
-        ("user_id", _TEXT),
-        ("session_id", _TEXT),
+        *_texts("type event_id user_id session_id"),
         ("occurred_at", pa.int64()),
         ("schema_version", pa.int16()),
-        (
-            "context",
-            pa.struct([(name, _TEXT) for name in ("ip", "device", "country", "referrer", "device_kind", "traceparent")]),
-        ),
-        ("url", _TEXT),
-        ("product_id", _TEXT),
-        ("category", _TEXT),
+        ("context", pa.struct(_texts("ip device country referrer device_kind traceparent"))),
+        *_texts("url product_id category"),
         ("quantity", pa.int32()),
-        ("query", _TEXT),
-        ("order_id", _TEXT),
-        (
-            "items",
-            pa.list_(pa.struct([("product_id", _TEXT), ("category", _TEXT), ("quantity", pa.int32()), ("price", pa.int64())])),
-        ),
+        *_texts("query order_id"),
+        ("items", pa.list_(_ITEM)),
         ("amount", pa.int64()),
-        ("currency", _TEXT),
-        ("payment_fingerprint", _TEXT),
+        *_texts("currency payment_fingerprint"),
         ("success", pa.bool_()),
     ]
 )
@@ -61,19 +55,11 @@ class Own(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, kind: type[Event]) -> "Own":
-        fields = msgspec.structs.fields(_ours(kind))
+        fields = msgspec.structs.fields(next((each for each in BUILT_IN if issubclass(kind, each)), Event))
         shared = {"type", *(field.name for field in fields)}
         own = inspect.type_info(kind).fields[len(fields) :]  # type: ignore[attr-defined]  # it is a struct's
-        return cls(
-            f"own_{kind.__struct_config__.tag}",
-            tuple(name for name in COMMON.names if name in shared),
-            {field.encode_name: _column(field.type) for field in own},
-        )
-
-
-def _ours(kind: type[Event]) -> type[Event]:
-    """The one of the seven that it is or adds to, or Event itself."""
-    return next((each for each in BUILT_IN if issubclass(kind, each)), Event)
+        kinds = {field.encode_name: _column(field.type) for field in own}
+        return cls(f"own_{kind.__struct_config__.tag}", tuple(name for name in COMMON.names if name in shared), kinds)
 
 
 #: What is known of a type that is none now, and was one when its chunk was begun.
@@ -85,13 +71,10 @@ class Columns:
 
     def __init__(self, types: Sequence[type[Event]]) -> None:
         self._types = {str(kind.__struct_config__.tag): Own.of(kind) for kind in types}
-        self._ours = {str(kind.__struct_config__.tag) for kind in types if _ours(kind) is kind}
-        self.own = {name: own for name, own in self._types.items() if name not in self._ours}
-        structs = [
-            (own.column, pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()]))
-            for own in self.own.values()
-            if own.kinds
-        ]
+        plain = {str(kind.__struct_config__.tag) for kind in types if kind in BUILT_IN}
+        self.own = {name: own for name, own in self._types.items() if name not in plain}
+        with_kinds = [own for own in self.own.values() if own.kinds]
+        structs = [(own.column, pa.struct([(name, kind or _TEXT) for name, kind in own.kinds.items()])) for own in with_kinds]
         self.parsed = pa.schema([*COMMON, (UNFIT, _TEXT), *structs])
         #: Times without a zone, and UTC: readers need no zone data to cut them into hours. Microseconds are known everywhere.
         self.schema = self.parsed.set(TIME, pa.field("occurred_at", pa.timestamp("us")))
@@ -99,9 +82,9 @@ class Columns:
     def arranged(self, line: bytes, *, fits: bool = True) -> bytes:
         """An event's line as ``parsed`` has it: own properties are in their column, or one text if they do not fit there."""
         name = line.split(b'"', 6)[5].decode()  # {"ordinal":17,"type":"wish",
-        if fits and name in self._ours:
-            return line
         own = self._types.get(name, _ENVELOPE)
+        if fits and own is not _ENVELOPE and name not in self.own:
+            return line
         ordinal, _, rest = line.partition(b",")  # an own property may have the ordinal's name
         fields: dict[str, object] = {**_raw.decode(b"{" + rest)}
         mine = {name: fields.pop(name) for name in list(fields) if name not in own.shared and name != "redriven_for"}
@@ -132,10 +115,9 @@ def _column(kind: inspect.Type, depth: int = 8) -> pa.DataType | None:
     return _PLAIN.get(type(kind))
 
 
-#: Texts, also those that Python knows as something else.
-_TEXTS = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
+_IN_QUOTES = (inspect.StrType, inspect.DateTimeType, inspect.DateType, inspect.TimeType, inspect.UUIDType)
 _NUMBERS = {inspect.BoolType: pa.bool_(), inspect.IntType: pa.int64(), inspect.FloatType: pa.float64()}
-_PLAIN = _NUMBERS | dict.fromkeys(_TEXTS, _TEXT)
+_PLAIN = _NUMBERS | dict.fromkeys(_IN_QUOTES, _TEXT)
 
 COLUMNS = Columns(EVENT_TYPES)
 SCHEMA = COLUMNS.schema

@@ -41,11 +41,8 @@ def compact(dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         compactor.carry_out(what, tell=tell)
     if as_json:
-        document = {
-            "applied": not dry_run,
-            "merges": [{"target": each.target.key, "sources": [name.key for name in each.sources]} for each in what.merges],
-            "deleted": [name.key for name in what.useless],
-        }
+        merges = [{"target": each.target.key, "sources": [name.key for name in each.sources]} for each in what.merges]
+        document = {"applied": not dry_run, "merges": merges, "deleted": [name.key for name in what.useless]}
         click.echo(msgspec.json.encode(document))
         return
     if dry_run:

@@ -1,20 +1,18 @@
 """Many small files of an hour into few large ones. The plan is pure; :class:`Compactor` carries it out on S3."""
 
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 
 import msgspec
 import pyarrow as pa
-from botocore.exceptions import ClientError
 
 from clickstream.aws.boto_types import S3Client
 from clickstream.consumers.archive import parquet
 from clickstream.consumers.archive.names import Name, covered, stored
-from clickstream.consumers.archive.sink import EVENTS
+from clickstream.consumers.archive.sink import EVENTS, put
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
-from clickstream.failures.refusals import error_code
 
 #: Query engines like files of about this size; a file that has it is left alone.
 TARGET_BYTES = 128 * 1024 * 1024
@@ -39,23 +37,18 @@ def plan(sizes: Mapping[Name, int], ended: Collection[str], target_bytes: int = 
     Only complete chunks are touched: those before a shard's highest, since a file of a later chunk appears only after them.
     """
     useless = covered(sizes)
-    newest: dict[str, int] = defaultdict(int)
-    for name in sizes:
-        newest[name.shard] = max(newest[name.shard], name.last)
-    groups: dict[tuple[int, str], list[Name]] = defaultdict(list)
-    for name in sorted(sizes.keys() - useless):
-        if name.last < newest[name.shard] or name.shard in ended:
-            groups[name.hour, name.shard].append(name)
+    newest = {name.shard: name.last for name in sorted(sizes, key=lambda name: name.last)}
+    complete = [name for name in sorted(sizes.keys() - useless) if name.last < newest[name.shard] or name.shard in ended]
     merges = [
         Merging(Name(sources[0].hour, sources[0].shard, sources[0].first, sources[-1].last), tuple(sources))
-        for group in groups.values()
+        for _, group in groupby(complete, lambda name: (name.hour, name.shard))
         for sources in _batches(group, sizes, target_bytes)
         if len(sources) > 1
     ]
     return Plan(tuple(merges), tuple(sorted(useless)))
 
 
-def _batches(names: Sequence[Name], sizes: Mapping[Name, int], target_bytes: int) -> Iterator[list[Name]]:
+def _batches(names: Iterable[Name], sizes: Mapping[Name, int], target_bytes: int) -> Iterator[list[Name]]:
     """Neighbours that together come to at most the target, which also bounds what is held in memory."""
     batch: list[Name] = []
     for name in names:
@@ -84,11 +77,11 @@ class Compactor:
         self._delete(plan.useless)
         for merging in plan.merges:
             with suppress(pa.ArrowTypeError):  # one property has two types there: they stay as they are
-                self._merge(merging)
-                self._delete(merging.sources)
-                tell(merging)
+                if self._merge(merging):
+                    self._delete(merging.sources)
+                    tell(merging)
 
-    def _merge(self, merging: Merging) -> None:
+    def _merge(self, merging: Merging) -> bool:
         bodies, expected = [], 0
         with translated("S3"):
             for name in merging.sources:
@@ -97,22 +90,9 @@ class Compactor:
                 expected += int(answer["Metadata"][EVENTS])
         merged, events = parquet.merge(bodies)
         if events != expected:
-            raise RetryLater(
-                f"{merging.target.key} would hold {events} events, its sources told of {expected}: left as they are"
-            )
-        with translated("S3"):
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=merging.target.key,
-                    Body=merged,
-                    Metadata={EVENTS: str(events)},
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                # another compactor came first, with the same chunks
-                if error_code(error) != "PreconditionFailed":
-                    raise
+            raise RetryLater(f"{merging.target.key} would hold {events} events, its sources told of {expected}: they stay")
+        # if it is there, another compactor came first with the same chunks, and deletes them, or the next one does
+        return put(self._s3, self._bucket, merging.target.key, merged, events) is not None
 
     def _delete(self, names: Sequence[Name]) -> None:
         for start in range(0, len(names), 1000):

@@ -61,23 +61,24 @@ class ArchiveFold:
     """See ``clickstream.application.Fold``; its effects are :class:`Part`."""
 
     def __init__(self, *, chunk_events: int = CHUNK_EVENTS, chunk_bytes: int = CHUNK_BYTES) -> None:
-        self._chunk_events = chunk_events
-        self._chunk_bytes = chunk_bytes
+        self._chunk_events, self._chunk_bytes = chunk_events, chunk_bytes
         self._latest = 0
         self._folded = 0
         """Events of the shard so far; the next one's ordinal."""
-        self._chunk = 0
+        self._complete: list[Part] = []
+        self._begin_chunk(0)
+
+    def _begin_chunk(self, number: int) -> None:
+        self._chunk = number
         self._bytes = 0
-        """Of the open chunk."""
         self._open: dict[int, list[bytes]] = defaultdict(list)
-        """Hour → lines of the open chunk."""
+        """Hour → lines."""
         self._log: list[tuple[int, bytes]] = []
-        """The open chunk in shard order."""
+        """The chunk in shard order."""
         self._told = 0
         """How much of ``_log`` is in changes or snapshots that were taken."""
         self._written: dict[int, int] = defaultdict(int)
-        """Hour → how many lines the last emitted version of the open chunk's file had."""
-        self._complete: list[Part] = []
+        """Hour → how many lines the last emitted version of its file had."""
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
         for event in events:
@@ -99,14 +100,6 @@ class ArchiveFold:
             self._complete += [Part(each, self._chunk, tuple(lines), complete=True) for each, lines in self._open.items()]
             self._begin_chunk(self._chunk + 1)
 
-    def _begin_chunk(self, number: int) -> None:
-        self._chunk = number
-        self._bytes = 0
-        self._open.clear()
-        self._log.clear()
-        self._written.clear()
-        self._told = 0
-
     def effects(self, *, flush: bool) -> Sequence[Part]:
         parts, self._complete = self._complete, []
         for hour, lines in self._open.items():
@@ -124,9 +117,8 @@ class ArchiveFold:
 
     def _encoded(self, start: int) -> bytes:
         self._told = len(self._log)
-        return msgspec.msgpack.encode(
-            Lines(self._chunk, self._folded - len(self._log) + start, self._log[start:], self._latest)
-        )
+        ordinal = self._folded - len(self._log) + start
+        return msgspec.msgpack.encode(Lines(self._chunk, ordinal, self._log[start:], self._latest))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application.

@@ -8,7 +8,6 @@ place of all that it was made of in the moment it appears, and a replay that wri
 """
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -45,13 +44,8 @@ class Name(msgspec.Struct, frozen=True, order=True):
 
     def holds(self, other: "Name") -> bool:
         """Whether all chunks of the other file, another one, are in this one."""
-        return (
-            self != other
-            and self.hour == other.hour
-            and self.shard == other.shard
-            and self.first <= other.first
-            and other.last <= self.last
-        )
+        same_place = self != other and (self.hour, self.shard) == (other.hour, other.shard)
+        return same_place and self.first <= other.first and other.last <= self.last
 
 
 def stored(s3: S3Client, bucket: str) -> dict[Name, int]:
@@ -63,16 +57,12 @@ def stored(s3: S3Client, bucket: str) -> dict[Name, int]:
 
 def covered(names: Iterable[Name]) -> set[Name]:
     """Those that another one holds: of no use to a reader, and free to be deleted."""
-    groups: dict[tuple[int, str], list[Name]] = defaultdict(list)
-    for name in names:
-        groups[name.hour, name.shard].append(name)
     found: set[Name] = set()
-    for group in groups.values():
-        widest: Name | None = None
-        # ranges are nested or apart: in this order whatever holds a range comes before it
-        for name in sorted(group, key=lambda name: (name.first, -name.last)):
-            if widest is not None and widest.holds(name):
-                found.add(name)
-            else:
-                widest = name
+    widest: Name | None = None
+    # ranges are nested or apart: in this order whatever holds a range comes before it
+    for name in sorted(names, key=lambda name: (name.hour, name.shard, name.first, -name.last)):
+        if widest is not None and widest.holds(name):
+            found.add(name)
+        else:
+            widest = name
     return found

@@ -36,6 +36,19 @@ class Version(msgspec.Struct, frozen=True):
     etag: str
 
 
+def put(s3: S3Client, bucket: str, key: str, body: bytes, events: int, there: Version | None = None) -> Version | None:
+    """The version written; None if the object is not ``there`` as we took it for. Raises RetryLater."""
+    condition: dict[str, Any] = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
+    with translated("S3"):
+        try:
+            answer = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, **condition)
+        except ClientError as error:
+            if error_code(error) not in _REFUSED:
+                raise
+            return None
+    return Version(events, answer["ETag"])
+
+
 class ArchiveBucket:
     """See ``clickstream.application.Sink``; its effects are :class:`Part`."""
 
@@ -59,36 +72,16 @@ class ArchiveBucket:
     def _write(self, part: Part) -> None:
         key = Name(part.hour, self._shard_id, part.chunk, part.chunk).key
         body: bytes | None = None
-        there = self._open.get(key)
+        there = self._open.pop(key, None)
         for _ in range(_ATTEMPTS):
-            if there is None or there.events < len(part.lines):
-                # on one thread: Arrow keeps memory for each that it has worked on
-                body = body or self._encoder.submit(parquet.encode, part.lines).result()
-                written = self._put(key, body, len(part.lines), there)
-                if written is None:
-                    there = self._look(key)
-                    continue
-                there = written
-            if part.complete:
-                self._open.pop(key, None)
-            else:
-                self._open[key] = there
-            return
+            if there is not None and there.events >= len(part.lines):
+                if not part.complete:
+                    self._open[key] = there
+                return
+            # on one thread: Arrow keeps memory for each that it has worked on
+            body = body or self._encoder.submit(parquet.encode, part.lines).result()
+            there = put(self._s3, self._bucket, key, body, len(part.lines), there) or self._look(key)
         raise RetryLater(f"S3: {key} changes under our hands")
-
-    def _put(self, key: str, body: bytes, events: int, there: Version | None) -> Version | None:
-        """The version written; None if the object is not what we took it for."""
-        condition: dict[str, Any] = {"IfNoneMatch": "*"} if there is None else {"IfMatch": there.etag}
-        with translated("S3"):
-            try:
-                answer = self._s3.put_object(
-                    Bucket=self._bucket, Key=key, Body=body, Metadata={EVENTS: str(events)}, **condition
-                )
-            except ClientError as error:
-                if error_code(error) not in _REFUSED:
-                    raise
-                return None
-        return Version(events, answer["ETag"])
 
     def _look(self, key: str) -> Version | None:
         with translated("S3"):

@@ -49,10 +49,8 @@ class Archive:
     """
 
     def __init__(self, clients: Clients, settings: Settings, types: Sequence[type[Event]] = EVENT_TYPES) -> None:
-        self._clients = clients
-        self._s3 = clients.s3
-        self._settings = settings
-        self._types = types
+        self._clients, self._settings, self._types = clients, settings, types
+        self._bucket = ARCHIVE.of(settings)
 
     def query(self, sql: str) -> Answer:
         """Run one SQL statement in a database of its own that has only the archive. Raises UserMistake when it is wrong."""
@@ -80,18 +78,17 @@ class Archive:
         dataset, fs = _extra("pyarrow.dataset"), _extra("pyarrow.fs")
         import pyarrow as pa
 
-        schema = self._columns().schema.append(pa.field("date", pa.string())).append(pa.field("hour", pa.int32()))
-        partitioning = dataset.partitioning(pa.schema([("date", pa.string()), ("hour", pa.int32())]), flavor="hive")
-        bucket = ARCHIVE.of(self._settings)
-        paths = [f"{bucket}/{name.key}" for name in (self.files() if files is None else files)]
+        by = pa.schema([("date", pa.string()), ("hour", pa.int32())])
+        schema = pa.schema([*self._columns().schema, *by])
+        partitioning = dataset.partitioning(by, flavor="hive")
+        paths = [f"{self._bucket}/{name.key}" for name in (self.files() if files is None else files)]
         filesystem = fs.S3FileSystem(**self._connection())
         return dataset.dataset(paths, schema=schema, format="parquet", filesystem=filesystem, partitioning=partitioning)
 
     def files(self) -> list[Name]:
         """Which together hold every archived event once."""
-        bucket = ARCHIVE.of(self._settings)
-        with asked("S3", f"bucket {bucket}"):
-            found = stored(self._s3, bucket)
+        with asked("S3", f"bucket {self._bucket}"):
+            found = stored(self._clients.s3, self._bucket)
         return sorted(found.keys() - covered(found))
 
     def _columns(self) -> Columns:
@@ -100,12 +97,10 @@ class Archive:
 
     def _connection(self) -> dict[str, Any]:
         connection: dict[str, Any] = {"region": self._settings.region}
-        endpoint = self._settings.endpoint("s3")
-        if endpoint is not None:
+        if (endpoint := self._settings.endpoint("s3")) is not None:
             parts = urlsplit(endpoint)
             connection |= {"endpoint_override": parts.netloc, "scheme": parts.scheme}
-        found = self._clients.credentials()
-        if found is not None:
+        if (found := self._clients.credentials()) is not None:
             connection |= dict(zip(("access_key", "secret_key", "session_token"), found, strict=True))
         return connection
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -34,36 +35,29 @@ class Unread(msgspec.Struct, frozen=True, kw_only=True):
     since: int | None
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a user record is in the stream."""
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """A user record with the event's id, one of ``members`` in its record of the stream; ``redriven_for`` is an application."""
 
     shard: str
     sequence_number: str
     sub_sequence_number: int
+    arrived_at: int
+    members: int
+    fate: Fate
+    redriven_for: str | None = None
+    reason: str | None = None
 
     @property
     def position(self) -> Position:
         return Position(int(self.sequence_number), self.sub_sequence_number)
 
 
-class Sighting(Place, frozen=True, kw_only=True):
-    """One record of the stream that holds the event's id. ``members``: the events in that record."""
+class Sighting(NamedTuple):
+    """A put that is not judged yet. ``at_home``: its user hashes into this shard; elsewhere the shard refuses it."""
 
-    arrived_ms: int
-    members: int
+    put: Put
     at_home: bool
-    """Whether its user hashes into this shard; elsewhere the shard refuses it, since every event counts in one shard alone."""
     event: AnyEvent | Rejected
-
-
-class Put(Place, frozen=True, kw_only=True):
-    """A sighting, judged. ``redriven_for`` names the application that a redriven event is for."""
-
-    arrived_at: int
-    members: int
-    fate: Fate
-    redriven_for: str | None = None
-    reason: str | None = None
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,15 +117,13 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     order: dict[str, Any] | None = None
 
 
+_UUID7 = re.compile("([0-9a-fA-F]{12})7.{19}")
+
+
 def made_at(event_id: str) -> int | None:
     """The time in a UUIDv7, milliseconds since the epoch; None for any other id."""
-    digits = event_id.replace("-", "")
-    if len(digits) != 32 or digits[12] != "7":
-        return None
-    try:
-        return int(digits[:12], 16)
-    except ValueError:
-        return None
+    found = _UUID7.fullmatch(event_id.replace("-", ""))
+    return int(found[1], 16) if found else None
 
 
 def stretches(around_ms: int | None, now_ms: int) -> list[Stretch]:
@@ -147,30 +139,19 @@ def judged(sightings: Sequence[Sighting]) -> list[Put]:
     """Every put in order of arrival: a user's first good one takes effect, those after it are duplicates."""
     puts: list[Put] = []
     seen: set[str] = set()
-    for each in sorted(sightings, key=lambda each: (each.arrived_ms, each.position)):
-        fate: Fate
+    for put, at_home, event in sorted(sightings, key=lambda each: (each.put.arrived_at, each.put.position)):
+        fate: Fate = "takes effect"
         redriven_for = reason = None
-        if not each.at_home:
-            fate, reason = "not at home", f"{each.shard} refused it: its user_id hashes into another shard"
-        elif isinstance(each.event, Rejected):
-            fate, reason = "rejected", str(each.event)
-        elif each.event.redriven_for is not UNSET:
-            fate, redriven_for = "takes effect", each.event.redriven_for
+        if not at_home:
+            fate, reason = "not at home", f"{put.shard} refused it: its user_id hashes into another shard"
+        elif isinstance(event, Rejected):
+            fate, reason = "rejected", str(event)
+        elif event.redriven_for is not UNSET:
+            redriven_for = event.redriven_for
         else:
-            fate = "duplicate" if each.event.user_id in seen else "takes effect"
-            seen.add(each.event.user_id)
-        puts.append(
-            Put(
-                shard=each.shard,
-                sequence_number=each.sequence_number,
-                sub_sequence_number=each.sub_sequence_number,
-                arrived_at=each.arrived_ms,
-                members=each.members,
-                fate=fate,
-                redriven_for=redriven_for,
-                reason=reason,
-            )
-        )
+            fate = "duplicate" if event.user_id in seen else "takes effect"
+            seen.add(event.user_id)
+        puts.append(msgspec.structs.replace(put, fate=fate, redriven_for=redriven_for, reason=reason))
     return puts
 
 

@@ -35,7 +35,7 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
             start_ms = event.occurred_at - event.occurred_at % table.per if table.per else 0
             stored = list(reader.stored(application.name, table, start_ms, key))
             if any(place(each)[1] == put.shard and each["position"]["S"] >= str(put.position) for each in stored):
-                (row,) = merged(table, stored)
+                (row,) = merged(table, start_ms, stored)
                 rows.append({"table": name, "window": row.start, "key": key, "values": row.values})
     messages = []
     for sending in (each for each in (*at_once, *in_time) if isinstance(each, Sending)):

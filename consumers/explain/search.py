@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from clickstream.aws.boto_types import KinesisClient
-from clickstream.consumers.explain.life import Sighting, Stretch, Unread
+from clickstream.consumers.explain.life import Put, Sighting, Stretch, Unread
 from clickstream.consumers.looking.records import delivered, looked_at
 from clickstream.consumers.runtime.faults.dead_letters import event_id_in
 from clickstream.consumers.runtime.loop.decoding import Rejection
@@ -76,9 +76,9 @@ def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, s
             read_ms = arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
             if until_ms is not None and arrived_ms > until_ms:
                 return Found(found, [])
-            for sighting in sightings(record, arrived_ms, event_id, shard):
+            if here := list(sightings(record, arrived_ms, event_id, shard)):
                 until_ms = min(until_ms or arrived_ms + _REPEATS_MS, arrived_ms + _REPEATS_MS)
-                found.append(sighting)
+                found += here
         if limit.reached:
             break
     else:
@@ -113,15 +113,15 @@ def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Sha
     members = delivered(record)
     carriers = [each for each in members if _may_hold(each.data, event_id) and _carries(each.data, event_id)]
     for look in looked_at(carriers, shard):
-        yield Sighting(
+        put = Put(
             shard=shard.shard_id,
             sequence_number=look.record.sequence_number,
             sub_sequence_number=look.record.sub_sequence_number,
-            arrived_ms=arrived_ms,
+            arrived_at=arrived_ms,
             members=len(members),
-            at_home=look.at_home,
-            event=look.event.error if isinstance(look.event, Rejection) else look.event,
+            fate="takes effect",
         )
+        yield Sighting(put, look.at_home, look.event.error if isinstance(look.event, Rejection) else look.event)
 
 
 def _may_hold(data: bytes, event_id: str) -> bool:

@@ -3,4 +3,4 @@
 import os
 from pathlib import Path
 
-os.environ.setdefault("CLICKSTREAM_EVENTS", str(Path(__file__).parent / "events"))
+os.environ.setdefault("CLICKSTREAM_EVENTS", str(Path(__file__).parent / "campaigns_events"))

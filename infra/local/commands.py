@@ -21,10 +21,12 @@ def _say(line: str) -> None:
     click.echo(f"clickstream: {line}", err=True)
 
 
-def _exports(stack: embedded.Stack, around: Settings) -> list[str]:
-    lines = [f"export {name}={shlex.quote(value)}" for name, value in stack.environment.items()]
-    # a profile would be asked for credentials before the two above
-    return [*lines, "unset AWS_PROFILE"] if around.profile else lines
+def _exports(stack: embedded.Stack, around: Settings, **own: str) -> str:
+    """One line to paste."""
+    variables = stack.environment | {name: value for name, value in own.items() if value}
+    line = " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
+    # a profile would be asked for credentials before the two among them
+    return f"unset AWS_PROFILE; {line}" if around.profile else line
 
 
 @click.group()
@@ -45,7 +47,7 @@ def local() -> None:
 @click.option("--kinesis-port", default=4567, show_default=True, help="Kinesis; 0 takes a free port.")
 @click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what is stored here over a restart.")
 def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None:
-    """Start it, create the stream and its tables, and print the variables to export.
+    """Start it, create the stream and its tables, and print the line that exports its variables.
 
     It runs until `clickstream local stop`. Starting it twice is harmless.
 
@@ -65,7 +67,7 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
         say=_say,
     )
     resources.create(Clients(stack.settings), stack.settings, shards=shards)
-    click.echo("\n".join(_exports(stack, around)))
+    click.echo(_exports(stack, around))
     _say(f"the embedded AWS runs; stream {around.stream}; logs in {stack.directory / 'logs'}")
 
 
@@ -106,7 +108,7 @@ def status(as_json: bool) -> None:
             )
         )
     elif stack is not None:
-        click.echo("\n".join(_exports(stack, around)))
+        click.echo(_exports(stack, around))
         _say("running")
     else:
         _say("not running")
@@ -142,7 +144,7 @@ def _named() -> str:
 def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: int, aws_port: int, kinesis_port: int) -> None:
     """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the collector, the dashboard.
 
-    Says "ready" on stderr once every part answers, and prints the variables to export for other terminals. Without the part
+    Says "ready" on stderr once every part answers, and prints the line to paste into other terminals. Without the part
     "aws" the parts use the AWS of the environment.
 
     \b
@@ -165,8 +167,9 @@ def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: i
                 requested=requested,
             )
             if stack is not None:
-                own = [f"export CLICKSTREAM_APPLICATIONS={shlex.quote(','.join(application_modules()))}"] if more else []
-                click.echo("\n".join([*_exports(stack, around), *own]))
+                own = {"CLICKSTREAM_APPLICATIONS": ",".join(application_modules())}
+                events = "" if around.events is None else str(around.events.absolute())
+                click.echo(_exports(stack, around, CLICKSTREAM_EVENTS=events, **own))
             _say("ready")
             parts.watch(requested)
         finally:

@@ -50,7 +50,7 @@ class Platform:
         ]
 
     def _on_data(self, line: str) -> None:
-        for word in shlex.split(line)[1:] if line.startswith("export ") else ():
+        for word in shlex.split(line.partition("export ")[2]):
             name, _, value = word.partition("=")
             self._exports[name] = value
         if self._exports.keys() >= _EXPORTED:

@@ -1,16 +1,17 @@
 """``GET /v1/aggregates``: windows of event time, for the API, the page Now and ``clickstream query aggregates``. Pure."""
 
-from collections.abc import Iterable
-from typing import Annotated
+from collections.abc import Iterator
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
-from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView, complete_to, completeness
+from clickstream.consumers.analytics import views
+from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, table
+from clickstream.progress.completeness import Completeness
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
 from clickstream.serving.moments import iso
-from clickstream.serving.read_model import ReadModel
 
 #: Windows in the answer to a question that names no start.
 SPAN = {Granularity.MINUTE: 60, Granularity.HOUR: 24, Granularity.DAY: 30}
@@ -56,15 +57,14 @@ class Aggregates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def aggregates(
-    granularity: Granularity, start_ms: int, end_ms: int, windows: Iterable[WindowView], complete_to_ms: int | None
-) -> Aggregates:
-    return Aggregates(
-        granularity=granularity,
-        from_=start_ms,
-        to=end_ms,
-        complete_to=complete_to_ms,
-        windows=[window(each, complete_to_ms) for each in windows],
-    )
+    reader: views.Aggregates, width: Granularity, start_ms: int, end_ms: int, top: int
+) -> tuple[Aggregates, Completeness]:
+    """The windows of ``[start_ms, end_ms)`` with ``top`` places per ranking, and how complete everything is."""
+    # before the windows: what is reported as complete must be in them
+    seen = views.completeness(reader.progress())
+    complete_to = views.complete_to(seen, width)
+    windows = [window(each, complete_to) for each in reader.windows(width, start_ms, end_ms, top=top)]
+    return Aggregates(granularity=width, from_=start_ms, to=end_ms, complete_to=complete_to, windows=windows), seen
 
 
 def window(view: WindowView, complete_to_ms: int | None) -> Window:
@@ -105,27 +105,23 @@ def stretch(granularity: Granularity, start_ms: int | None, end_ms: int | None, 
     return start, end
 
 
-def _read(views: ReadModel, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int) -> Aggregates:
+def _read(
+    reader: views.Aggregates, now_ms: int, *, granularity: str, start: int | None, end: int | None, top: int
+) -> Aggregates:
     width = Granularity(granularity)
-    start_ms, end_ms = stretch(width, start, end, now_ms)
-    # before the windows: what is reported as complete must be in them
-    complete_to_ms = complete_to(completeness(views.progress()), width)
-    return aggregates(width, start_ms, end_ms, views.windows(width, start_ms, end_ms, top=top), complete_to_ms)
+    return aggregates(reader, width, *stretch(width, start, end, now_ms), top)[0]
 
 
-def _table(answer: Aggregates) -> bytes:
-    """A row per window, a column per currency, in minor units."""
+def _rows(answer: Aggregates) -> Iterator[list[Any]]:
+    """One per window, with a column per currency, in minor units."""
     currencies = sorted({code for each in answer.windows for code in each.revenue})
-    names = ["start", "end", "complete", "events", "orders", "visitors", "visitors_low", "visitors_high"]
-    names += ["viewed", "carted", "purchased", *(f"revenue_minor_{code}" for code in currencies)]
-    rows = (
-        [iso(each.start), iso(each.end), each.complete, each.events, each.orders]
-        + [round(number) for number in (each.uniques.value, each.uniques.low, each.uniques.high)]
-        + [each.funnel.view, each.funnel.cart, each.funnel.purchase]
-        + [each.revenue.get(code, 0) for code in currencies]
-        for each in answer.windows
-    )
-    return table(names, rows)
+    names = "start end complete events orders visitors visitors_low visitors_high viewed carted purchased".split()
+    yield [*names, *(f"revenue_minor_{code}" for code in currencies)]
+    for each in answer.windows:
+        row = [iso(each.start), iso(each.end), each.complete, each.events, each.orders]
+        row += [round(number) for number in (each.uniques.value, each.uniques.low, each.uniques.high)]
+        row += [each.funnel.view, each.funnel.cart, each.funnel.purchase]
+        yield row + [each.revenue.get(code, 0) for code in currencies]
 
 
 AGGREGATES = Operation(
@@ -140,5 +136,5 @@ AGGREGATES = Operation(
         TO,
         count("top", 10, MOST_TOP, "places per ranking"),
     ),
-    Sheet("{granularity}s", _table),
+    Sheet("{granularity}s", _rows),
 )

@@ -1,35 +1,22 @@
 """``GET /v1/fraud/…`` and ``/v1/decisions/…``: what the API and the page Fraud answer of decisions; nobody is named in them."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Annotated, Protocol
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
 
 from clickstream.consumers.fraud import views
-from clickstream.consumers.fraud.views import DecidedMinute, Decision, Pointer, Verdict, as_json
+from clickstream.consumers.fraud.views import DecidedMinute, Decision, Decisions, Verdict, as_json
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, table
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key
 from clickstream.serving.moments import iso
 
 MOST_ALERTS = 200
 MINUTE_MS = 60_000
 #: Of decisions by the minute: each is one item of a table.
 LONGEST_DECIDED_MS = 6 * 3_600_000
-
-
-class Risk(Protocol):
-    """``clickstream.consumers.fraud.views.Decisions``, or a test's: blocking, thread-safe.
-
-    Raises RetryLater when a store does not answer, Missing without a table.
-    """
-
-    def of(self, event_id: str) -> Decision | None: ...
-    def others(self, event_id: str) -> Sequence[Decision]: ...
-    def minutes(self, start_ms: int, end_ms: int) -> Sequence[DecidedMinute]: ...
-    def alerts(self, *, most: int = 50, within_ms: int = ...) -> Sequence[Decision]: ...
-    def serving(self) -> Pointer | None: ...
 
 
 Cents = Annotated[int, Meta(description="euro cents")]
@@ -126,14 +113,11 @@ def decided(minutes: Sequence[DecidedMinute], start_ms: int, end_ms: int) -> Dec
 def _truth(truth: views.Truth) -> Truth | None:
     if not truth.labelled:
         return None
-    return Truth(**msgspec.structs.asdict(truth), precision=_rounded(truth.precision), recall=_rounded(truth.recall))
+    precision, recall = (None if share is None else round(share, 4) for share in (truth.precision, truth.recall))
+    return Truth(**msgspec.structs.asdict(truth), precision=precision, recall=recall)
 
 
-def _rounded(share: float | None) -> float | None:
-    return None if share is None else round(share, 4)
-
-
-def _read_decided(risk: Risk, now_ms: int, *, start: int | None, end: int | None) -> Decided:
+def _read_decided(risk: Decisions, now_ms: int, *, start: int | None, end: int | None) -> Decided:
     end_ms = (now_ms // MINUTE_MS + 1) * MINUTE_MS if end is None else end
     start_ms = end_ms - 60 * MINUTE_MS if start is None else start
     if not 0 <= end_ms - start_ms <= LONGEST_DECIDED_MS:
@@ -141,11 +125,11 @@ def _read_decided(risk: Risk, now_ms: int, *, start: int | None, end: int | None
     return decided(risk.minutes(start_ms, end_ms), start_ms, end_ms)
 
 
-def _read_alerts(risk: Risk, _: int, *, count: int) -> Alerts:
+def _read_alerts(risk: Decisions, _: int, *, count: int) -> Alerts:
     return Alerts(alerts=[alert(decision) for decision in risk.alerts(most=count)])
 
 
-def _read_decision(risk: Risk, _: int, *, event_id: str) -> DecisionAnswer | None:
+def _read_decision(risk: Decisions, _: int, *, event_id: str) -> DecisionAnswer | None:
     found = risk.of(event_id)
     if found is None:
         return None
@@ -153,23 +137,19 @@ def _read_decision(risk: Risk, _: int, *, event_id: str) -> DecisionAnswer | Non
     return msgspec.convert(as_json(found) | {"others": others}, DecisionAnswer)
 
 
-def _decided_table(answer: Decided) -> bytes:
-    rows = ([iso(each.start), each.approve, each.review, each.block] for each in answer.minutes)
-    return table(["minute", "approve", "review", "block"], rows)
+def _minutes(answer: Decided) -> Iterator[list[Any]]:
+    yield ["minute", "approve", "review", "block"]
+    yield from ([iso(each.start), each.approve, each.review, each.block] for each in answer.minutes)
 
 
 _COLUMNS = ["event_id", "order_id", "verdict", "score", "amount", "currency", "source", "model_version"]
 
 
-def _alerts_table(answer: Alerts) -> bytes:
-    rows = (
-        [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), _in_words(each.reasons)] for each in answer.alerts
-    )
-    return table(["decided_at", *_COLUMNS, "reasons"], rows)
-
-
-def _in_words(reasons: Iterable[Why]) -> str:
-    return "; ".join(f"{why.feature} {why.effect:+.2f}" for why in reasons)
+def _alerts(answer: Alerts) -> Iterator[list[Any]]:
+    yield ["decided_at", *_COLUMNS, "reasons"]
+    for each in answer.alerts:
+        reasons = "; ".join(f"{why.feature} {why.effect:+.2f}" for why in each.reasons)
+        yield [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), reasons]
 
 
 DECIDED = Operation(
@@ -179,7 +159,7 @@ DECIDED = Operation(
     Decided,
     _read_decided,
     (FROM, TO),
-    Sheet("decided", _decided_table),
+    Sheet("decided", _minutes),
 )
 ALERTS = Operation(
     "/v1/fraud/alerts",
@@ -188,7 +168,7 @@ ALERTS = Operation(
     Alerts,
     _read_alerts,
     (count("count", 50, MOST_ALERTS, "at most so many"),),
-    Sheet("alerts", _alerts_table),
+    Sheet("alerts", _alerts),
 )
 DECISION = Operation(
     "/v1/decisions/{event_id}",

@@ -8,10 +8,10 @@ import msgspec
 from clickstream.serving.api.operation import Operation, Problem, Schema
 
 _STATUSES = {
-    400: "The question cannot be answered; the hint says how to ask",
-    401: "A login is needed",
-    404: "There is none",
-    503: "A store does not answer; Retry-After says when to ask again",
+    "400": "The question cannot be answered; the hint says how to ask",
+    "401": "A login is needed",
+    "404": "There is none",
+    "503": "A store does not answer; Retry-After says when to ask again",
 }
 
 
@@ -43,29 +43,23 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
     content: Schema = {"application/json": {"schema": answer}}
     if operation.sheet is not None:
         content["text/csv"] = {"schema": {"type": "string"}}
-    refusals = {400: problem, 503: problem}
+    refusals = {"400": problem, "503": problem}
     if with_login:
-        refusals[401] = problem
+        refusals["401"] = problem
     if operation.absent or operation.is_found is not None:
-        refusals[404] = problem if operation.is_found is None else answer
+        refusals["404"] = problem if operation.is_found is None else answer
     return {
         "operationId": operation.path.removeprefix("/v1/").replace("/{", "-by-").replace("}", "").replace("/", "-"),
         "summary": operation.summary,
         "parameters": [
-            {
-                "name": each.name,
-                "in": each.place,
-                "required": each.required,
-                "description": each.description,
-                "schema": each.schema,
-            }
+            {"in": each.place, **{name: getattr(each, name) for name in ("name", "required", "description", "schema")}}
             for each in operation.parameters
         ],
         "responses": {
             "200": {"description": "The answer", "content": content},
             **{
-                str(status): {"description": _STATUSES[status], "content": {"application/json": {"schema": refusals[status]}}}
-                for status in sorted(refusals)
+                status: {"description": _STATUSES[status], "content": {"application/json": {"schema": schema}}}
+                for status, schema in sorted(refusals.items())
             },
         },
     }

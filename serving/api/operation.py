@@ -55,6 +55,10 @@ def count(name: str, default: int, most: int, description: str) -> Parameter:
     return Parameter(name, name, description, schema, parse, str(default))
 
 
+def text(name: str, description: str) -> Parameter:
+    return Parameter(name, name, description, {"type": "string"}, lambda text, _: text)
+
+
 def moment(name: str, argument: str, description: str) -> Parameter:
     schema = {"type": "string", "examples": ["2026-11-24T10:00Z", "2h ago", "now", "1795527440000"]}
     return Parameter(name, argument, description, schema, parse_moment)
@@ -103,19 +107,21 @@ class Sheet(NamedTuple):
     """An answer as CSV, in a file of this name (its arguments may be in it)."""
 
     name: str
-    render: Callable[[Any], bytes]
+    rows: Callable[[Any], Iterable[Sequence[Any]]]
+    """The names of the columns first; times as ISO 8601."""
+
+    def render(self, answer: Any) -> bytes:
+        return table(self.rows(answer))
 
 
 #: A cell that begins so is a formula to a spreadsheet; names come from visitors.
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    """CSV in UTF-8 with the mark that spreadsheets look for; the callers render times as ISO 8601."""
+def table(rows: Iterable[Sequence[Any]]) -> bytes:
+    """CSV in UTF-8 with the mark that spreadsheets look for."""
     out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(names)
-    writer.writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(out).writerows([_cell(value) for value in row] for row in rows)
     return "\ufeff".encode() + out.getvalue().encode()
 
 
@@ -136,7 +142,6 @@ class Operation(NamedTuple):
     reader: str
     """The field of :class:`clickstream.serving.api.routes.Readers` that answers; without it the operation is not offered."""
     answer: Any
-    """The type of what ``read`` returns."""
     read: Callable[..., Any]
     """Called as ``read(reader, now_ms, **arguments)`` on a thread; a coroutine function as ``read(reader, request, …)``."""
     own: Sequence[Parameter] = ()

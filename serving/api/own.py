@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from clickstream.answers.reading import Answers, Row
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Parameter, Sheet, count, key, table
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, text
 from clickstream.serving.moments import iso
 
 #: Windows in the answer to a question that names no start, the one that holds its end included.
@@ -43,7 +43,7 @@ def read(
     )
 
 
-def lines(answer: OwnAnswers) -> Iterator[list[Any]]:
+def rows(answer: OwnAnswers) -> Iterator[list[Any]]:
     """For a sheet or a terminal, the names of the columns first."""
     yield ["start", "end", "key", *answer.cells]
     for row in answer.rows:
@@ -58,15 +58,6 @@ def _in_words(value: Any) -> Any:
     return "; ".join(f"{at}: {number:.4g}" for at, number in value.items()) if isinstance(value, dict) else value
 
 
-def _sheet(answer: OwnAnswers) -> bytes:
-    names, *rows = lines(answer)
-    return table(names, rows)
-
-
-def _text(name: str, description: str) -> Parameter:
-    return Parameter(name, name, description, {"type": "string"}, lambda text, _: text)
-
-
 OWN = Operation(
     "/v1/own/{application}/{table}",
     "Answers of an application of the shop's own",
@@ -78,9 +69,9 @@ OWN = Operation(
         key("table", "table", "a table that it declares", place="path"),
         FROM,
         TO,
-        _text("key", "of one key alone"),
-        _text("order", "a cell with numbers, the greatest first; else the newest window first"),
+        text("key", "of one key alone"),
+        text("order", "a cell with numbers, the greatest first; else the newest window first"),
         count("limit", 100, 10_000, "at most so many rows"),
     ),
-    Sheet("{application}-{table}", _sheet),
+    Sheet("{application}-{table}", rows),
 )

@@ -1,6 +1,6 @@
 """``GET /v1/progress``: every application on every shard, as the API and the page Pipeline give it. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from clickstream.consumers.analytics.views import ShardProgress, put_to_visible
-from clickstream.serving.api.operation import Moment, Operation, Sheet, table
+from clickstream.serving.api.operation import Moment, Operation, Sheet
 from clickstream.serving.progress import ProgressReader
 from clickstream.serving.speeds import Speed
 
@@ -68,14 +68,17 @@ _AS_IT_IS = [name for name in Shard.__struct_fields__ if name in ShardProgress._
 _UNKNOWN = Speed(None, None)
 
 
-def shard(row: ShardProgress, speed: Speed | None, now_ms: int) -> Shard:
+def shards(rows: Iterable[ShardProgress], speeds: Mapping[tuple[str, str], Speed], now_ms: int) -> list[Shard]:
     """As seen at ``now_ms``."""
-    per_second, lag_events = speed or _UNKNOWN
+    return [_shard(row, speeds.get((row.application, row.shard), _UNKNOWN), now_ms) for row in rows]
+
+
+def _shard(row: ShardProgress, speed: Speed, now_ms: int) -> Shard:
     return Shard(
         **{name: getattr(row, name) for name in _AS_IT_IS},
         lag_ms=row.behind_ms,
-        lag_events=lag_events,
-        per_second=per_second,
+        lag_events=speed.waiting,
+        per_second=speed.per_second,
         watermark=row.watermark_ms or None,
         age_ms=max(0, now_ms - row.updated_at),
         checkpoint_age_ms=max(0, now_ms - row.committed_at) if row.committed_at else None,
@@ -115,7 +118,7 @@ def _read(reader: ProgressReader, now_ms: int) -> Progress:
         lateness_ms=seen.completeness.lateness_ms,
         late_share=seen.completeness.late_share,
         applications=applications(seen.rows, seen.speeds),
-        progress=[shard(row, seen.speeds.get((row.application, row.shard)), now_ms) for row in seen.rows],
+        progress=shards(seen.rows, seen.speeds, now_ms),
     )
 
 
@@ -123,10 +126,10 @@ _COLUMNS = ["application", "shard", "owner", "position", "ended", "lag_ms", "lag
 _COLUMNS += ["events", "duplicates", "dead_letters", "foreign"]
 
 
-def _table(answer: Progress) -> bytes:
-    return table(_COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in answer.progress))
+def _rows(answer: Progress) -> list[list[object]]:
+    return [[*_COLUMNS], *([getattr(row, name) for name in _COLUMNS] for row in answer.progress)]
 
 
 PROGRESS = Operation(
-    "/v1/progress", "Every application on every shard", "progress", Progress, _read, sheet=Sheet("progress", _table)
+    "/v1/progress", "Every application on every shard", "progress", Progress, _read, sheet=Sheet("progress", _rows)
 )

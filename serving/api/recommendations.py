@@ -6,13 +6,21 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from typing import Annotated, Protocol
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from clickstream.consumers.recommendations.views import LENGTH, MOST_AT_ONCE, RecommendationsView, query_of, shown, suffices
+from clickstream.consumers.recommendations.views import (
+    LENGTH,
+    MOST_AT_ONCE,
+    Recommendations,
+    RecommendationsView,
+    query_of,
+    shown,
+    suffices,
+)
 from clickstream.serving.api.coalescing import Coalesced, Remembered
 from clickstream.serving.api.operation import Caching, Moment, Operation, count, key, products
 
@@ -52,19 +60,15 @@ def recommendations(view: RecommendationsView) -> RecommendationsAnswer:
         personal=view.personal,
         model=view.version or None,
         made_at=view.made_at,
-        items=[_item(each.item, each.score, each.because) for each in view.items],
+        items=[Item(each.item, round(each.score, 6), *_why(each.because)) for each in view.items],
     )
 
 
-def _item(product_id: str, score: float, because: str | None) -> Item:
-    query = None if because is None else query_of(because)
+def _why(because: str | None) -> tuple[str | None, str]:
     if because is None:
-        reason = "popular right now"
-    elif query is None:
-        reason = f"because you viewed {because}"
-    else:
-        reason = f"because you searched for {query}"
-    return Item(product_id, round(score, 6), query or because, reason)
+        return None, "popular right now"
+    query = query_of(because)
+    return query or because, f"because you viewed {because}" if query is None else f"because you searched for {query}"
 
 
 def etag(answer: RecommendationsAnswer) -> str:
@@ -73,23 +77,11 @@ def etag(answer: RecommendationsAnswer) -> str:
     return f'"{hashlib.sha256(shown).hexdigest()[:32]}"'
 
 
-class Offers(Protocol):
-    """``clickstream.consumers.recommendations.views.Recommendations``, or a test's. Raises RetryLater, Missing.
-
-    ``for_session`` does not block, and is asked from one thread; the others may.
-    """
-
-    def stored(self, user_ids: Sequence[str]) -> Mapping[str, RecommendationsView]: ...
-    def popular(self) -> RecommendationsView: ...
-    def sold_out(self) -> frozenset[str]: ...
-    def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None: ...
-
-
 class Visitors:
     """Answers many clients with few calls to the stores. What is sold out is left out beside what they name."""
 
-    def __init__(self, offers: Offers, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._offers = offers
+    def __init__(self, offers: Recommendations, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self.offers = offers
         self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE)
         self._popular = Remembered(offers.popular, _POPULAR_READ_S, clock_s)
         self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
@@ -104,7 +96,7 @@ class Visitors:
         self, _: object, *, viewed: Sequence[str], count: int, without: Sequence[str]
     ) -> RecommendationsAnswer:
         left_out = await self._sold_out.value() | {*without}
-        view = self._offers.for_session(viewed, count=count, without=left_out)
+        view = self.offers.for_session(viewed, count=count, without=left_out)
         if view is None:  # no model yet
             view = shown("", None, await self._popular.value(), count, left_out)
         return recommendations(view)

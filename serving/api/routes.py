@@ -12,10 +12,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from clickstream.answers.reading import Answers
+from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.fraud.views import Decisions
 from clickstream.serving.api import aggregates, explain, fraud, own, progress, recommendations
-from clickstream.serving.api.operation import Caching, Operation
+from clickstream.serving.api.operation import Operation
+from clickstream.serving.moments import Clock
 from clickstream.serving.progress import ProgressReader
-from clickstream.serving.read_model import Clock, ReadModel
 
 #: Everything that the JSON API answers, in the order of the OpenAPI document.
 OPERATIONS: tuple[Operation, ...] = (
@@ -34,9 +36,9 @@ OPERATIONS: tuple[Operation, ...] = (
 class Readers(NamedTuple):
     """What answers; without one of them, its operations are not offered."""
 
-    windows: ReadModel
+    windows: Aggregates
     progress: ProgressReader
-    risk: fraud.Risk | None = None
+    risk: Decisions | None = None
     visitors: recommendations.Visitors | None = None
     searches: explain.Searches | None = None
     own: Answers | None = None
@@ -68,7 +70,9 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
             raise HTTPException(404, operation.absent)
         headers = {}
         if operation.caching is not None:
-            headers = _cache_headers(operation.caching, answer)
+            fresh_s = operation.caching.fresh_s(answer)
+            kept = "no-cache" if fresh_s is None else f"max-age={fresh_s}"
+            headers = {"ETag": operation.caching.tag(answer), "Cache-Control": f"private, {kept}"}
             if _matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
                 return Response(status_code=304, headers=headers)
         if operation.sheet is not None and (form == "csv" or download):
@@ -80,14 +84,6 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
         return json(answer, 200 if found else 404, headers)
 
     return Route(operation.route, endpoint)
-
-
-def _cache_headers(caching: Caching, answer: Any) -> dict[str, str]:
-    fresh_s = caching.fresh_s(answer)
-    return {
-        "ETag": caching.tag(answer),
-        "Cache-Control": "private, no-cache" if fresh_s is None else f"private, max-age={fresh_s}",
-    }
 
 
 def _matches(header: str, tag: str) -> bool:

@@ -9,8 +9,8 @@ from starlette.staticfiles import StaticFiles
 
 from clickstream.consumers.needs import declared
 
-_PAGES = Path(__file__).parent
-STATIC = _PAGES.parent / "static"
+PAGES = Path(__file__).parent
+STATIC = PAGES.parent / "static"
 
 
 class Page(NamedTuple):
@@ -38,12 +38,12 @@ def navigation() -> tuple[Page, ...]:
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:
     """The page's document, with links to the pages ``offered``."""
-    return framed(page, offered, (_PAGES / page.name / f"{page.name}.html").read_text()).encode()
+    return framed(page, offered, (PAGES / page.name / f"{page.name}.html").read_text()).encode()
 
 
 def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
     """The frame around ``main``, which is HTML."""
-    frame = (_PAGES / "frame.html").read_text()
+    frame = (PAGES / "frame.html").read_text()
     links = "\n".join(
         f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.title}</a>'
         for each in offered
@@ -55,16 +55,12 @@ def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
     return frame
 
 
-def login() -> bytes:
-    return (_PAGES / "login.html").read_bytes()
-
-
 class Assets(StaticFiles):
     """The files under ``/static``; ``/static/pages/<name>.js`` is the script in the page's own folder."""
 
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
-        self._scripts = StaticFiles(directory=_PAGES)
+        self._scripts = StaticFiles(directory=PAGES)
         self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API, EXPLAIN)}
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:

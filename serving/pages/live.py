@@ -13,11 +13,10 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.types import Receive, Scope, Send
 
 from clickstream.errors import ClickstreamError, Forbidden
-from clickstream.serving.moments import iso
+from clickstream.serving.moments import Clock, iso
 from clickstream.serving.pages.broadcast import Broadcast
-from clickstream.serving.pages.picture import Draw, Picture, head
+from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.progress import ProgressReader, Reading
-from clickstream.serving.read_model import Clock
 
 log = structlog.get_logger()
 
@@ -56,7 +55,7 @@ class Live:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
         self._seen: Reading | None = None
-        self._draw: Draw = self.picture.blank
+        self._shown = self.picture.blank
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""
@@ -81,20 +80,17 @@ class Live:
         """One read and one message; messages that say so while, and after, a read fails."""
         try:
             await self._read()
+            self._note(None)
         except Exception as error:  # noqa: BLE001  # a fault of ours too: the next reading may be free of it
             self._note(error)
-        else:
-            self._note(None)
         await self._send()
 
     async def _read(self) -> None:
         began, now_ms = monotonic(), self.clock()
 
-        def read() -> tuple[Reading, Draw]:
+        def read() -> tuple[Reading, msgspec.Struct]:
             seen = self.progress.read(now_ms)
-            draw = self.picture.read(seen)
-            draw(head(self.title, seen, now_ms, None))  # what cannot be drawn must not replace the last drawing
-            return seen, draw
+            return seen, self.picture.read(seen)
 
         # abandoned when the server ends: that must not wait for a store
         reading = asyncio.ensure_future(anyio.to_thread.run_sync(read, abandon_on_cancel=True))
@@ -102,7 +98,7 @@ class Live:
             while not (await asyncio.wait({reading}, timeout=self.slow_s))[0]:
                 self._note(TimeoutError(f"it has not answered for {monotonic() - began:.0f} s"))
                 await self._send()
-            self._seen, self._draw = await reading
+            self._seen, self._shown = await reading
             self.read_at_ms = now_ms
         finally:
             reading.cancel()
@@ -123,7 +119,7 @@ class Live:
         self.broadcast.send(event.encode())
 
     def _encoded(self) -> bytes:
-        return msgspec.json.encode(self._draw(head(self.title, self._seen, self.clock(), self.problem)))
+        return encoded(head(self.title, self._seen, self.clock(), self.problem), self._shown)
 
 
 def reason(error: Exception) -> str:

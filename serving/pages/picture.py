@@ -1,6 +1,5 @@
-"""What a page shows at one moment: read from the stores on a thread, kept, and drawn again while they do not answer."""
+"""What a page shows at one moment: read from the stores on a thread, kept, and shown again while they do not answer."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -30,15 +29,17 @@ def head(title: str, seen: Reading | None, now_ms: int, problem: str | None) -> 
     )
 
 
-Draw = Callable[[Head], msgspec.Struct]
-"""Everything that the page shows under a head, to be encoded as one JSON object."""
+def encoded(head: Head, shown: msgspec.Struct) -> bytes:
+    """As one JSON object."""
+    return msgspec.json.encode({"head": head, **{name: getattr(shown, name) for name in shown.__struct_fields__}})
 
 
 class Picture(Protocol):
     """Of one page. Its readings never overlap."""
 
-    def blank(self, head: Head) -> msgspec.Struct:
-        """Before the first reading."""
+    @property
+    def blank(self) -> msgspec.Struct:
+        """What is shown before the first reading."""
 
-    def read(self, seen: Reading) -> Draw:
-        """Ask the stores; raises what the read models raise, and then what was drawn last stands."""
+    def read(self, seen: Reading) -> msgspec.Struct:
+        """What the page shows; raises what the read models raise, and then what was read last stands."""

@@ -14,10 +14,6 @@ from clickstream.consumers.fraud.views import DecidedMinute, Verdict
 _WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
 
 
-#: The columns of a frame without a window.
-_ALWAYS = ["events", "orders"]
-
-
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a report tells; times in milliseconds since the epoch, money in minor units.
 
@@ -41,12 +37,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def totals(self) -> dict[str, Any]:
         """Sums over the stretch; unique visitors and sessions cannot be added up, so they are not among them."""
-        told: dict[str, Any] = {
-            name: int(self.windows[name].sum())
-            for name in self.windows.columns
-            if name in ("events", "orders") or name.startswith(("events_", "revenue_"))
-        }
-        return told | {name: int(self.decisions[name].sum()) for name in self.decisions.columns}
+        summed = (self.windows.filter(regex="^(events|orders|revenue)"), self.decisions)
+        return {str(name): int(frame[name].sum()) for frame in summed for name in frame.columns}
 
     @property
     def table(self) -> pd.DataFrame:
@@ -71,25 +63,21 @@ def windows_frame(windows: Sequence[WindowView]) -> pd.DataFrame:
         }
         for window in windows
     ]
-    frame = pd.DataFrame(rows, index=_starts([window.start_ms for window in windows]), columns=None if rows else _ALWAYS)
+    starts = _starts([window.start_ms for window in windows])
     # a type or a currency that a window does not have was counted there zero times
-    counted = [name for name in frame.columns if name.startswith(("events_", "revenue_"))]
-    frame[counted] = frame[counted].fillna(0).astype("int64")
-    return frame
+    frame = pd.DataFrame(rows, index=starts, columns=None if rows else ["events", "orders"]).fillna(0)
+    return frame.astype({name: "int64" for name in frame.columns if name.startswith(("events_", "revenue_"))})
 
 
 def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.DataFrame:
     """One row per window in which anything was decided (by the time of the decision)."""
+    if not minutes:
+        return pd.DataFrame(index=_starts([]))
     rows = [
-        {
-            **{verdict.value: minute.counts.get(verdict, 0) for verdict in Verdict},
-            "frauds": minute.truth.frauds,
-            "caught": minute.truth.caught,
-        }
+        {verdict.value: minute.counts.get(verdict, 0) for verdict in Verdict}
+        | {"frauds": minute.truth.frauds, "caught": minute.truth.caught}
         for minute in minutes
     ]
-    if not rows:
-        return pd.DataFrame(index=_starts([]))
     frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
     summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
     return summed[summed.any(axis="columns")]
@@ -106,9 +94,7 @@ def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str
     for window in windows:
         for ranking, top in window.tops.items():
             counts.setdefault(ranking, Counter()).update(dict(top.entries))
-    return {
-        ranking: sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:places] for ranking, found in counts.items()
-    }
+    return {name: sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:places] for name, found in counts.items()}
 
 
 def _starts(milliseconds: Sequence[int]) -> pd.DatetimeIndex:

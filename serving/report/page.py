@@ -68,10 +68,8 @@ def _archive(report: Report) -> list[str]:
     if report.archived is None:
         return []
     counted = {name.removeprefix("events_"): count for name, count in report.totals.items() if name.startswith("events_")}
-    rows = [
-        (kind, f"{report.archived.get(kind, 0):,}", f"{counted.get(kind, 0):,}")
-        for kind in sorted(report.archived.keys() | counted.keys())
-    ]
+    kinds = sorted(report.archived.keys() | counted.keys())
+    rows = ((kind, f"{report.archived.get(kind, 0):,}", f"{counted.get(kind, 0):,}") for kind in kinds)
     note = "<p>Events of these windows; the archive's newest files follow within a moment.</p>"
     return ["<h2>Archive beside analytics</h2>", note, _table(("type", "archived", "counted"), rows)]
 

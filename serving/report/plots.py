@@ -22,21 +22,20 @@ def pictures(report: Report) -> list[tuple[str, str]]:
     found = []
     width = pd.Timedelta(f"1 {report.granularity}")
     if not windows.empty:
-        kinds = [name for name in windows.columns if name.startswith("events_")]
-        found.append(
-            ("Events by type", _stacked(windows[kinds].rename(columns=lambda name: name.removeprefix("events_")), width, None))
-        )
-        if money := [name for name in windows.columns if name.startswith("revenue_")]:
-            found.append(("Revenue, minor units", _lines(windows[money].rename(columns=lambda name: name[-3:]))))
+        found.append(("Events by type", _stacked(_of(windows, "events_"), width, None)))
+        if not (money := _of(windows, "revenue_")).empty:
+            found.append(("Revenue, minor units", _lines(money)))
         found.append(("Unique visitors, with 95 % confidence", _band(windows)))
-        funnel = windows[["sessions_view", "sessions_cart", "sessions_purchase"]]
-        funnel = funnel.rename(columns=lambda name: name.removeprefix("sessions_"))
-        found.append(("Sessions that viewed, added to the cart, purchased", _lines(funnel)))
+        found.append(("Sessions that viewed, added to the cart, purchased", _lines(_of(windows, "sessions_"))))
     if not decisions.empty:
         found.append(("Fraud decisions", _stacked(decisions[list(_VERDICTS)], width, list(_VERDICTS.values()))))
         if decisions["frauds"].any():
             found.append(("Frauds known from labels, and caught", _lines(decisions[["frauds", "caught"]])))
     return found
+
+
+def _of(windows: pd.DataFrame, prefix: str) -> pd.DataFrame:
+    return windows.filter(regex=f"^{prefix}").rename(columns=lambda name: name.removeprefix(prefix))
 
 
 def _figure() -> tuple[Any, Any]:

@@ -21,9 +21,8 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
     aggregates = Aggregates(clients, settings)
     # before the windows: what is complete now is in what is read next
     seen = aggregates.completeness()
-    windows = [
-        window for window in aggregates.windows(granularity, start_ms, end_ms, top=places * 5) if window.start_ms >= start_ms
-    ]
+    overlapping = aggregates.windows(granularity, start_ms, end_ms, top=places * 5)
+    windows = [window for window in overlapping if window.start_ms >= start_ms]
     try:
         decisions = decisions_frame(Decisions(clients, settings).minutes(start_ms, end_ms), granularity)
     except Missing:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,7 @@ class Wishing(Shop):
 
     begun = True
 
-    def progress(self) -> Sequence[ShardProgress]:
+    def progress(self) -> list[ShardProgress]:
         own = [
             ShardProgress(
                 application="wishlist",

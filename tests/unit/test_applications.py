@@ -93,12 +93,12 @@ def test_an_unknown_name_is_no_module_either(shop: Path) -> None:
         ("", "broken declares no application"),
         ("NEEDS = 3", "broken declares no application"),
         ("APPLICATION = object()", "broken declares no application"),
-        (_declares("analytics").format("NEEDS"), "broken: there is an application analytics already"),
+        (_declares("analytics").format("NEEDS"), "broken: application analytics is there already"),
         (
             _declares("wishes", ", tables=(Table('aggregates', key='id'),)"),
-            "broken: there is a dynamodb:table/aggregates already",
+            "broken: dynamodb:table/aggregates is there already",
         ),
-        (_declares("shards").format("NEEDS"), "broken: there is a dynamodb:table/shards already"),
+        (_declares("shards").format("NEEDS"), "broken: dynamodb:table/shards is there already"),
         *(
             (_declares(name).format("NEEDS"), f"'{name}' cannot name an application and its tables")
             for name in ("", "serve", "Wishes", "wish_list", "wish list", "1wish", "wish-", "wish--list", "w" * 33, "wünsche")
@@ -139,7 +139,7 @@ def test_two_modules_of_one_name_are_a_mistake(shop: Path) -> None:
     said = _worker(shop, "two", CLICKSTREAM_APPLICATIONS="one")
     assert said.returncode == 1
     line, hint = said.stderr.splitlines()
-    assert line == "clickstream: two: there is an application wishes already"
+    assert line == "clickstream: two: application wishes is there already"
     assert hint == "hint: give it another name"
 
 

@@ -19,10 +19,9 @@ _STATES = {
 
 def lines(life: Life) -> Iterator[tuple[str, str]]:
     """(when or who, what) of each step, in order."""
-    if life.made_at is not None:
-        yield iso(life.made_at), "made: the time in its id"
-    if life.occurred_at is not None:
-        yield iso(life.occurred_at), "occurred, as its sender says"
+    for at_ms, what in ((life.made_at, "made: the time in its id"), (life.occurred_at, "occurred, as its sender says")):
+        if at_ms is not None:
+            yield iso(at_ms), what
     if life.trace_id is not None:
         yield "trace", life.trace_id
     for put in life.puts:

@@ -2,9 +2,8 @@
 
 import msgspec
 
-from clickstream.consumers.fraud.views import DecidedMinute, Pointer
-from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, Risk, alert, decided
-from clickstream.serving.pages.picture import Draw, Head
+from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Pointer
+from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, alert, decided
 from clickstream.serving.progress import Reading
 
 MINUTES = 60
@@ -16,7 +15,6 @@ MODEL_MS = 5_000
 
 
 class Shown(msgspec.Struct, frozen=True):
-    head: Head
     model: Pointer | None = None
     decided: Decided = decided((), 0, 0)
     alerts: list[Alert] = []
@@ -25,9 +23,9 @@ class Shown(msgspec.Struct, frozen=True):
 class Fraud:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
-    blank = Shown
+    blank = Shown()
 
-    def __init__(self, risk: Risk) -> None:
+    def __init__(self, risk: Decisions) -> None:
         self._risk = risk
         self._minutes: dict[int, DecidedMinute] = {}
         self._model: Pointer | None = None
@@ -35,7 +33,7 @@ class Fraud:
         self._all_read_at: int | None = None
         self._model_read_at: int | None = None
 
-    def read(self, seen: Reading) -> Draw:
+    def read(self, seen: Reading) -> Shown:
         end = (seen.read_at // MINUTE_MS + 1) * MINUTE_MS
         first = end - MINUTES * MINUTE_MS
         is_whole = _is_due(self._all_read_at, ALL_MS, seen)
@@ -48,9 +46,7 @@ class Fraud:
         self._minutes = kept | {minute.start_ms: minute for minute in read}
         if is_whole:
             self._all_read_at = seen.ticks_ms
-        summed = decided([self._minutes[at] for at in sorted(self._minutes)], first, end)
-        model = self._model
-        return lambda head: Shown(head, model, summed, alerts)
+        return Shown(self._model, decided([self._minutes[at] for at in sorted(self._minutes)], first, end), alerts)
 
 
 def _is_due(read_at: int | None, every_ms: int, seen: Reading) -> bool:

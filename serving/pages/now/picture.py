@@ -2,13 +2,11 @@
 
 import msgspec
 
-from clickstream.consumers.analytics.views import complete_to
+from clickstream.consumers.analytics.views import Aggregates, complete_to
 from clickstream.serving.api.aggregates import Window, window
 from clickstream.serving.pages.now.spans import Span, anchor
 from clickstream.serving.pages.now.stretch import Stretch, Sum
-from clickstream.serving.pages.picture import Draw, Head
 from clickstream.serving.progress import Reading
-from clickstream.serving.read_model import ReadModel
 
 #: The rows of a ranking on the page.
 TOP = 8
@@ -17,7 +15,6 @@ TOP = 8
 class Shown(msgspec.Struct, frozen=True):
     """``bars`` are ``bar`` ms wide; ``before`` is the stretch of the same length before, where it is read."""
 
-    head: Head
     span: str
     bar: int
     rate: list[tuple[int, float]] = []
@@ -29,19 +26,16 @@ class Shown(msgspec.Struct, frozen=True):
 class Now:
     """See ``clickstream.serving.pages.picture.Picture``; of one span."""
 
-    def __init__(self, views: ReadModel, span: Span) -> None:
+    def __init__(self, views: Aggregates, span: Span) -> None:
         self._views = views
         self._span = span
         self._stretch = Stretch(span, TOP)
+        self.blank = Shown(span.name, span.bar_ms)
 
-    def blank(self, head: Head) -> Shown:
-        return Shown(head, self._span.name, self._span.bar_ms)
-
-    def read(self, seen: Reading) -> Draw:
+    def read(self, seen: Reading) -> Shown:
         # `seen` was read before the rows: what it reports as complete is in them
         span, stretch = self._span, self._stretch
         stretch.read(self._views.rows, anchor(seen.read_at, seen.newest_event), seen.ticks_ms)
         assert stretch.total is not None, "the first reading is always due"
         total = window(stretch.total, complete_to(seen.completeness, span.rows))
-        bars, before = stretch.bars(), stretch.before
-        return lambda head: Shown(head, span.name, span.bar_ms, seen.rate, bars, total, before)
+        return Shown(span.name, span.bar_ms, seen.rate, stretch.bars(), total, stretch.before)

@@ -1,7 +1,7 @@
 """The newest stretch of time, kept up to date at a bounded cost: what is due is read, and added to what was read before."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
@@ -9,7 +9,7 @@ from clickstream.consumers.analytics.views import Granularity, RowContent, Total
 from clickstream.serving.pages.now.spans import Span
 
 Rows = Callable[[Granularity, int, int], Iterable[tuple[int, RowContent]]]
-"""See ``clickstream.serving.read_model.ReadModel.rows``."""
+"""See ``clickstream.consumers.analytics.views.Aggregates.rows``."""
 
 
 class Sum(msgspec.Struct, kw_only=True):
@@ -21,9 +21,12 @@ class Sum(msgspec.Struct, kw_only=True):
     revenue: dict[str, int] = {}
 
     def add(self, row: RowContent) -> None:
-        self.events += sum(row.events.values())
-        self.orders += row.events.get("purchase", 0)
-        self.revenue = dict(Counter(self.revenue) + Counter(row.revenue))
+        self.include(sum(row.events.values()), row.events.get("purchase", 0), row.revenue)
+
+    def include(self, events: int, orders: int, revenue: Mapping[str, int]) -> None:
+        self.events += events
+        self.orders += orders
+        self.revenue = dict(Counter(self.revenue) + Counter(revenue))
 
 
 class Part:
@@ -93,11 +96,8 @@ class Stretch:
         if self._settled is None:
             return []
         starts = range(self._end - self.span.length_ms, self._end, self.span.bar_ms)
-        return [_joined(start, self._settled.bars.get(start), self._tail.bars.get(start)) for start in starts]
-
-
-def _joined(start: int, one: Sum | None, other: Sum | None) -> Sum:
-    if one is None or other is None:
-        return one or other or Sum(start=start)
-    revenue = dict(Counter(one.revenue) + Counter(other.revenue))
-    return Sum(start=start, events=one.events + other.events, orders=one.orders + other.orders, revenue=revenue)
+        bars = {start: Sum(start=start) for start in starts}
+        for part in (self._settled, self._tail):
+            for start in part.bars.keys() & bars.keys():
+                bars[start].include(part.bars[start].events, part.bars[start].orders, part.bars[start].revenue)
+        return [*bars.values()]

@@ -7,7 +7,6 @@ import msgspec
 from clickstream.answers.reading import Answers
 from clickstream.errors import Missing, UserMistake
 from clickstream.serving.api.own import OwnAnswers, read
-from clickstream.serving.pages.picture import Draw, Head
 from clickstream.serving.progress import Reading
 
 ROWS = 30
@@ -21,7 +20,6 @@ class OwnTable(OwnAnswers, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    head: Head
     tables: list[OwnAnswers] | None = None
     """None: not read yet."""
 
@@ -29,15 +27,14 @@ class Shown(msgspec.Struct, frozen=True):
 class Own:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
-    blank = Shown
+    blank = Shown()
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
 
-    def read(self, seen: Reading) -> Draw:
+    def read(self, seen: Reading) -> Shown:
         declared = self._answers.applications.items()
-        tables = [self._table(application, name, seen) for application, each in declared for name in each.tables]
-        return lambda head: Shown(head, tables)
+        return Shown([self._table(application, name, seen) for application, each in declared for name in each.tables])
 
     def _table(self, application: str, table: str, seen: Reading) -> OwnAnswers:
         newest = max((row.watermark_ms for row in seen.rows if row.application == application), default=0)

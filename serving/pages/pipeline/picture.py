@@ -2,13 +2,13 @@
 
 import msgspec
 
-from clickstream.serving.api.progress import Application, Shard, applications, shard
-from clickstream.serving.pages.picture import Draw, Head
+from clickstream.serving.api.progress import Application, Shard, applications, shards
 from clickstream.serving.progress import Reading
 
 
 class Shown(msgspec.Struct, frozen=True):
-    head: Head
+    """The shards' ages are of when they were read."""
+
     rate: list[tuple[int, float]] = []
     applications: list[Application] = []
     shards: list[Shard] = []
@@ -17,14 +17,7 @@ class Shown(msgspec.Struct, frozen=True):
 class Pipeline:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
-    blank = Shown
+    blank = Shown()
 
-    def read(self, seen: Reading) -> Draw:
-        summed = applications(seen.rows, seen.speeds)
-
-        def draw(head: Head) -> Shown:
-            # the rows' ages grow while the store does not answer
-            shards = [shard(row, seen.speeds.get((row.application, row.shard)), head.now) for row in seen.rows]
-            return Shown(head, seen.rate, summed, shards)
-
-        return draw
+    def read(self, seen: Reading) -> Shown:
+        return Shown(seen.rate, applications(seen.rows, seen.speeds), shards(seen.rows, seen.speeds, seen.read_at))

@@ -67,8 +67,11 @@ function shardRows(shards) {
   }));
 }
 
-function show({ head, rate, applications: summed, shards }) {
+function show({ head, rate, applications: summed, shards: read }) {
   drawRate(rate);
+  // the ages grow while the store does not answer
+  const later = Math.max(0, head.now - head.read_at);
+  const shards = read.map((shard) => ({ ...shard, age_ms: shard.age_ms + later, checkpoint_age_ms: shard.checkpoint_age_ms === null ? null : shard.checkpoint_age_ms + later }));
   const moving = shards.filter((shard) => !shard.ended).length;
   text("window", summed.length ? `${summed.length} applications on ${moving} shard leases; complete to ${known(head.complete_to, (at) => format.moment(at, head.now))}` : "");
   applications(summed);

@@ -1,12 +1,9 @@
 """The page Recommendations: how often what was shown is clicked, and what a stranger is shown."""
 
-from typing import Protocol
-
 import msgspec
 
+from clickstream.consumers.recommendations import views
 from clickstream.consumers.recommendations.views import HitRate
-from clickstream.serving.api.recommendations import Offers
-from clickstream.serving.pages.picture import Draw, Head
 from clickstream.serving.progress import Reading
 from clickstream.serving.speeds import Line, Recent
 
@@ -16,12 +13,6 @@ KEPT_MS = 1_800_000
 OVER_MS = 60_000
 #: Of what is popular.
 LENGTH = 10
-
-
-class OffersAndClicks(Offers, Protocol):
-    """``consumers.recommendations.views.Recommendations``, or a test's; ``hit_rate`` blocks. Raises RetryLater, Missing."""
-
-    def hit_rate(self) -> HitRate: ...
 
 
 class Point(msgspec.Struct, frozen=True):
@@ -41,7 +32,6 @@ class Popular(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True):
     """``ever``: since the application first ran; ``lately``: over the last minute."""
 
-    head: Head
     model: str | None = None
     made_at: int | None = None
     ever: HitRate | None = None
@@ -53,19 +43,19 @@ class Shown(msgspec.Struct, frozen=True):
 class Recommendations:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
-    blank = Shown
+    blank = Shown()
 
-    def __init__(self, offers: OffersAndClicks) -> None:
+    def __init__(self, offers: views.Recommendations) -> None:
         self._offers = offers
         self._counts: Recent[HitRate] = Recent(OVER_MS)
         self._line: Line[HitRate] = Line(STEP_MS, KEPT_MS)
 
-    def read(self, seen: Reading) -> Draw:
+    def read(self, seen: Reading) -> Shown:
         ever, popular = self._offers.hit_rate(), self._offers.popular()
         lately = self._since_a_minute_ago(ever, seen)
         line = [_point(at, clicks) for at, clicks in self._line.points()]
         shown = [Popular(each.item, each.score) for each in popular.items[:LENGTH]]
-        return lambda head: Shown(head, popular.version or None, popular.made_at, ever, lately, line, shown)
+        return Shown(popular.version or None, popular.made_at, ever, lately, line, shown)
 
     def _since_a_minute_ago(self, ever: HitRate, seen: Reading) -> HitRate:
         counts = self._counts
@@ -79,8 +69,5 @@ class Recommendations:
 
 
 def _point(at: int, over: HitRate) -> Point:
-    return Point(at, over.clicks, _share(over.hits, over.clicks), _share(over.popular_hits, over.clicks))
-
-
-def _share(part: int, of: int) -> float | None:
-    return round(part / of, 4) if of else None
+    hits, popular_hits = (round(part / over.clicks, 4) if over.clicks else None for part in (over.hits, over.popular_hits))
+    return Point(at, over.clicks, hits, popular_hits)

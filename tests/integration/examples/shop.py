@@ -20,7 +20,7 @@ from clickstream.aws import Clients
 from clickstream.infra.local import stack
 from clickstream.settings import Settings, child_environment, from_env
 from tests.integration.drills.rig.workers import children
-from tests.integration.platform.test_up import said_until_ready, up
+from tests.integration.platform.test_up import exported, said_until_ready, up
 
 ROOT = Path(__file__).parents[3]
 EXAMPLES = ("wishlist", "reminders", "stock", "campaigns")
@@ -31,7 +31,7 @@ def declared(folder: Path) -> dict[str, str]:
     """The variables that make the examples one shop's: its folder of event types, its applications."""
     events = folder / "events"
     events.mkdir()
-    for schema in ROOT.glob("examples/*/events/*.json"):
+    for schema in ROOT.glob("examples/*/*_events/*.json"):
         shutil.copy(schema, events)
     path = os.pathsep.join([*(str(ROOT / "examples" / name) for name in EXAMPLES), str(ROOT)])
     return {
@@ -84,9 +84,8 @@ def opened(folder: Path) -> Iterator[Shop]:
     with up(folder, "--only", ",".join(("aws", *EXAMPLES)), "--shards", "2", **more) as program:
         said = said_until_ready(program)
         assert program.stdout is not None
-        exports = [program.stdout.readline().strip().removeprefix("export ") for _ in range(6)]
-        assert all(exports), said
-        variables = dict(line.split("=", 1) for line in exports)
+        variables = exported(program.stdout.readline())
+        assert [variables[name] for name in ("CLICKSTREAM_EVENTS", "CLICKSTREAM_APPLICATIONS")] == [*more.values()][1:], said
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
         yield Shop(program.pid, settings, child_environment(variables | more), folder / "logs")
 

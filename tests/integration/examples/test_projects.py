@@ -66,9 +66,11 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_platform_finds_what_is_installed(installed: Path, tmp_path: Path) -> None:
-    events = {"CLICKSTREAM_EVENTS": declared(tmp_path)["CLICKSTREAM_EVENTS"]}
-    said = _run(str(installed), "-c", "from clickstream.consumers.needs import applications; print(*applications())", **events)
-    assert set(EXAMPLES) <= set(said.split())
+    listed = "from clickstream.consumers.needs import applications; from clickstream.events import DECLARED; "
+    said = _run(str(installed), "-c", listed + "print(*applications(), *DECLARED)", CLICKSTREAM_EVENTS="")
+    assert {*EXAMPLES, "wish", "stock_seen", "page_view"} <= set(said.split())
+    again = {"CLICKSTREAM_EVENTS": declared(tmp_path)["CLICKSTREAM_EVENTS"]}  # as they are in the checkout
+    assert _run(str(installed), "-c", listed + "print(*applications(), *DECLARED)", **again) == said
 
 
 def _run(*command: str, **variables: str) -> str:

@@ -20,6 +20,7 @@ from clickstream.infra.local import ministack, resources, stack
 from clickstream.infra.local.processes import Died, start_time
 from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
 from clickstream.settings import Settings, child_environment, from_env
+from tests.integration.platform.test_up import exported
 
 pytestmark = pytest.mark.integration
 
@@ -49,7 +50,8 @@ def clickstream(tmp_path: Path) -> Iterator[Clickstream]:
 
 
 def _exported(text: str) -> dict[str, str]:
-    return dict(line.removeprefix("export ").split("=", 1) for line in text.splitlines())
+    (line,) = text.splitlines()
+    return exported(line)
 
 
 def test_resources_are_created_once_by_whoever_comes(settings: Settings) -> None:

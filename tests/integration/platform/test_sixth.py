@@ -17,7 +17,7 @@ from clickstream.aws import Clients
 from clickstream.infra.local import stack
 from clickstream.settings import child_environment, from_env
 from tests import sixth
-from tests.integration.platform.test_up import said_until_ready, up
+from tests.integration.platform.test_up import exported, said_until_ready, up
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
 
@@ -41,8 +41,8 @@ def test_a_sixth_application_runs_beside_the_others(tmp_path: Path) -> None:
         assert f"started {sixth.NAME}" in said
         (url,) = re.findall(r"the dashboard is at (http://127\.0\.0\.1:\d+)", said)
         assert program.stdout is not None
-        exports = [program.stdout.readline().strip().removeprefix("export ") for _ in range(7)]
-        variables = dict(line.split("=", 1) for line in exports)
+        variables = exported(program.stdout.readline())
+        assert variables["CLICKSTREAM_APPLICATIONS"] == sixth.NAME
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
 
         def run(*arguments: str, stdin: str = "") -> str:

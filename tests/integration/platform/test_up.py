@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -56,6 +57,13 @@ def said_until_ready(program: subprocess.Popen[str]) -> str:
     return said
 
 
+def exported(line: str) -> dict[str, str]:
+    """The variables of the line that is to be pasted."""
+    command, *words = shlex.split(line)
+    assert command == "export", line
+    return dict(word.split("=", 1) for word in words)
+
+
 def _children(pid: int) -> dict[str, int]:
     """Command line → process id of the direct children."""
     pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
@@ -73,8 +81,7 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         assert stack.answers(int(collecting.group(1)), "/readyz")
 
         assert program.stdout is not None
-        exports = [program.stdout.readline() for _ in range(6)]
-        settings = from_env(dict(line.strip().removeprefix("export ").split("=", 1) for line in exports))
+        settings = from_env(exported(program.stdout.readline()))
         settings = msgspec.structs.replace(settings, credentials=stack.CREDENTIALS)
         assert together.owns_every_shard(Clients(settings), settings, "analytics", since_ms=0)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -67,11 +68,14 @@ def test_the_command_runs_beside_them(fresh: Environment, tmp_path: Path) -> Non
 def test_a_new_application_passes_its_own_test(fresh: Environment, tmp_path: Path) -> None:
     fresh.run([fresh.program("clickstream"), "new", "application", "wish-list"], cwd=tmp_path)
     project = tmp_path / "wish-list"
-    assert "1 passed" in fresh.run([fresh.program("python"), "-m", "pytest", "-q"], cwd=project)
     worker: list[str | Path] = [fresh.program("clickstream"), "worker"]
-    events = {"CLICKSTREAM_EVENTS": str(project / "events")}
+    events = {"CLICKSTREAM_EVENTS": str(project / "wish_list_events")}
     named = fresh.run([*worker, "wish_list", "--print-properties"], cwd=project, **events)
     assert "clickstream-wish-list-1" in named, "found in the current folder"
     fresh.install(project, tmp_path / "wheels")
-    named = fresh.run([*worker, "wish-list", "--print-properties"], cwd=tmp_path, **events)
-    assert "clickstream-wish-list-1" in named, "found by its entry point"
+    for variables in ({}, events):
+        named = fresh.run([*worker, "wish-list", "--print-properties"], cwd=tmp_path, **variables)
+        assert "clickstream-wish-list-1" in named, "it and its events are found by their entry points"
+    shown = json.loads(fresh.run([fresh.program("clickstream"), "schema", "show", "--own"], cwd=tmp_path))
+    assert shown.keys() == {"like.v1"}
+    assert "1 passed" in fresh.run([fresh.program("python"), "-m", "pytest", "-q"], cwd=project)

@@ -13,7 +13,7 @@ from clickstream.answers import HOUR, MINUTE
 from clickstream.answers.effects import Message
 from clickstream.answers.fold import ShortFold
 from clickstream.application import Inheritance
-from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase
+from clickstream.events import AddToCart, AnyEvent, Login, ProductView, Purchase
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, hash_key
 from tests.property.answers.shop import LATENESS, SHOP, Store, streams
 
@@ -80,6 +80,32 @@ def test_a_split_and_a_merge_keep_users_and_timers(events: list[AnyEvent], split
     assert store.messages | later.messages == expected.messages
     assert store.merged(later) == expected.merged()
     assert users(merged) == users(whole)
+
+
+@settings(max_examples=200, deadline=None)
+@given(streams, st.integers(0, 60), st.integers(1, MAX_HASH_KEY))
+def test_two_children_go_on_as_the_undivided_shard(events: list[AnyEvent], split_at: int, border: int) -> None:
+    """Each meets its own users alone. What the other meets moves its watermark too, as an event that nobody handles."""
+    split_at %= len(events) + 1
+    parent, store = in_one_batch(events[:split_at])
+    halves = HashRange.of(0, border - 1), HashRange.of(border, MAX_HASH_KEY)
+    stores, found = [], []
+    for keys in halves:
+        child, given = ShortFold(SHOP), Store()
+        child.restore(parent.snapshot(), Inheritance(keys))
+        for event in events[split_at:]:
+            mine = hash_key(event.user_id) in keys
+            child.apply([event if mine else Login(event_id="tick", user_id="x", session_id="x", occurred_at=event.occurred_at)])
+        given.write(child.effects(flush=True))
+        assert all(hash_key(user[0]) in keys for user in users(child))
+        stores.append(given)
+        found += users(child)
+    whole, expected = in_one_batch(events)
+    assert sorted(found) == users(whole)
+    sent = [store.messages, *(given.messages for given in stores)]
+    assert [*sorted(key for each in sent for key in each)] == sorted(expected.messages), "sent twice, or not at all"
+    assert store.messages | stores[0].messages | stores[1].messages == expected.messages
+    assert store.merged(*stores) == expected.merged()
 
 
 @settings(max_examples=200, deadline=None)

@@ -11,8 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from clickstream.answers.reading import Answers
+from clickstream.aws import Clients
 from clickstream.serving.api.routes import OPERATIONS
 from clickstream.serving.app import create_app
+from clickstream.settings import Settings
 from tests.property.http.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
@@ -26,7 +29,9 @@ def shop() -> Shop:
 
 @pytest.fixture(scope="module")
 def client(shop: Shop) -> Iterator[TestClient]:
-    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life)
+    # no application is declared here, so every question about one is a mistake
+    own = Answers(Clients(Settings()), Settings(), {})
+    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life, own=own)
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
         yield client
 

@@ -12,7 +12,6 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urljoin
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -33,7 +32,7 @@ from clickstream.serving.app import create_app
 from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Picture, head
+from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
 from clickstream.serving.progress import ProgressReader, Reading
@@ -204,8 +203,7 @@ def test_what_lists_names_is_json_and_a_table_that_no_spreadsheet_computes(site:
 
 
 def drawn(site: Site, picture: Picture) -> bytes:
-    draw = picture.read(site.seen)
-    return msgspec.json.encode(draw(head("shop", site.seen, site.now_ms, None)))
+    return encoded(head("shop", site.seen, site.now_ms, None), picture.read(site.seen))
 
 
 def test_the_live_pictures_are_json_that_carries_every_name_unchanged(site: Site) -> None:

@@ -32,15 +32,15 @@ def _login(redriven_for: str | UnsetType = UNSET) -> Login:
 
 
 def _sighting(sequence: int, event: AnyEvent | Rejected, *, at_home: bool = True) -> Sighting:
-    return Sighting(
+    put = Put(
         shard="shard",
         sequence_number=str(sequence),
         sub_sequence_number=0,
-        arrived_ms=T + sequence,
+        arrived_at=T + sequence,
         members=1,
-        at_home=at_home,
-        event=event,
+        fate="takes effect",
     )
+    return Sighting(put, at_home, event)
 
 
 @pytest.mark.parametrize(

@@ -244,10 +244,38 @@ def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
         (PACKAGE + "del Wish.upcast\nEVENTS = (Wish,)", "version 2 and no upcast"),
         (PACKAGE + "EVENTS = (Wish, Wish)", "wish is declared twice"),
         (PACKAGE + ADDED + "a: str\nEVENTS = (Other,)", "cannot be required: a"),
+        (PACKAGE + OWN + "user_id: str = ''\nEVENTS = (Other,)", "Other changes the fields of Event"),
         (PACKAGE + OWN + "a: int | float | complex\nEVENTS = (Other,)", "cannot be decoded"),
     ],
 )
 def test_a_package_that_declares_no_events_is_named(install: Any, source: str, message: str) -> None:
     install("a_shop", source)
     with pytest.raises(UserMistake, match=message):
+        events_with("")
+
+
+FOLDER = """
+from importlib.resources import files
+EVENTS = files("a_shops_events")
+"""
+
+
+def test_an_installed_folder_is_one_like_that_of_the_variable(install: Any, tmp_path: Path) -> None:
+    folder = declare(tmp_path / "a_shops_events", wish_v1=WISH, page_view_v1=CAMPAIGN)
+    (folder / "__init__.py").touch()
+    install("a_shop", FOLDER)
+    for named in ("", folder, declare(tmp_path / "copied", wish_v1=WISH)):
+        own = events_with(named)
+        assert own.decode(event("wish", product_id="p")).product_id == "p"
+        assert own.decode(event("page_view", campaign="spring")).campaign == "spring"
+    with pytest.raises(UserMistake, match=r"wish is declared twice: .*other and .*a_shops_events"):
+        events_with(declare(tmp_path / "other", wish_v1=CAMPAIGN))
+    install("another", PACKAGE + "\nEVENTS = (Wish,)\n")
+    with pytest.raises(UserMistake, match=r"wish is declared twice: .*a_shops_events and another: Wish"):
+        events_with("")
+
+
+def test_an_installed_folder_that_is_not_there_is_named_with_its_package(install: Any, tmp_path: Path) -> None:
+    install("a_shop", "from pathlib import Path\nEVENTS = Path(__file__).parent / 'away'\n")
+    with pytest.raises(UserMistake, match=f"a_shop: no folder {tmp_path / 'away'}"):
         events_with("")

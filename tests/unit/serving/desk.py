@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from clickstream.consumers.fraud.views import DecidedMinute, Decision, Pointer, Reason, Source, Truth, Verdict
-from clickstream.consumers.recommendations.views import HitRate, RecommendationsView, Recommended
+from clickstream.consumers.fraud.views import DecidedMinute, Decision, Decisions, Pointer, Reason, Source, Truth, Verdict
+from clickstream.consumers.recommendations.views import HitRate, Recommendations, RecommendationsView, Recommended
 from clickstream.errors import RetryLater
 from tests.unit.serving.shop import Shop
 
@@ -14,7 +14,7 @@ MINUTE_MS = 60_000
 
 
 @dataclass
-class Desk:
+class Desk(Decisions):
     """Decisions at the pace of a shop; ``labels`` says whether the truth is known of those that are ten minutes old."""
 
     shop: Shop
@@ -26,10 +26,10 @@ class Desk:
         self._answer()
         return next((each for each in self.alerts() if each.event_id == event_id), None)
 
-    def others(self, event_id: str) -> Sequence[Decision]:
-        return ()
+    def others(self, event_id: str) -> list[Decision]:
+        return []
 
-    def minutes(self, start_ms: int, end_ms: int) -> Sequence[DecidedMinute]:
+    def minutes(self, start_ms: int, end_ms: int) -> list[DecidedMinute]:
         self._answer()
         starts = range(start_ms // MINUTE_MS * MINUTE_MS, end_ms, MINUTE_MS)
         return [self._minute(at) for at in starts if self.shop.opened_ms <= at <= self.shop.now]
@@ -57,7 +57,7 @@ class Desk:
             start_ms=at, counts=counts, money=money, versions={"20261124-091500-1f3c": sum(counts.values())}, truth=known
         )
 
-    def alerts(self, *, most: int = 50, within_ms: int = 86_400_000) -> Sequence[Decision]:
+    def alerts(self, *, most: int = 50, within_ms: int = 86_400_000) -> list[Decision]:
         self._answer()
         minutes = range(self.shop.now // MINUTE_MS, self.shop.opened_ms // MINUTE_MS, -1)
         told = [decision_at(number) for number in minutes if number % 4 == 0]
@@ -101,7 +101,7 @@ def decision_at(number: int, *, user_id: str = "u-secret", decided_at: int | Non
 
 
 @dataclass
-class Window:
+class Window(Recommendations):
     """What visitors are shown: ``clicks`` grow with the shop's time."""
 
     shop: Shop
@@ -122,7 +122,9 @@ class Window:
     def sold_out(self) -> frozenset[str]:
         return frozenset()
 
-    def for_session(self, viewed: Sequence[str], *, count: int, without: Set[str]) -> RecommendationsView | None:
+    def for_session(
+        self, viewed: Sequence[str], *, count: int = 20, without: Set[str] = frozenset()
+    ) -> RecommendationsView | None:
         return None
 
     def _view(self, user_id: str, because: str | None) -> RecommendationsView:

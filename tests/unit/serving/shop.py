@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ from clickstream.consumers.analytics.aggregate_rows import Leaders, RowContent
 from clickstream.consumers.analytics.counting.partial import TALLIES
 from clickstream.consumers.analytics.counting.totals import Funnel, WindowView
 from clickstream.consumers.analytics.ranking import Top
-from clickstream.consumers.analytics.views import Granularity, ShardProgress
+from clickstream.consumers.analytics.views import Aggregates, Granularity, ShardProgress
 from clickstream.errors import RetryLater
 
 HALVES = ("0" * 32 + "-7" + "f" * 31, "8" + "0" * 31 + "-" + "f" * 32)
@@ -21,7 +21,7 @@ NOW = 1_795_527_440_000
 
 
 @dataclass
-class Shop:
+class Shop(Aggregates):
     """``pace`` events happen per minute, from ``opened_ms`` to ``now``; the test moves ``now``."""
 
     now: int = NOW
@@ -42,7 +42,7 @@ class Shop:
     def clock(self) -> int:
         return self.now
 
-    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int) -> Sequence[WindowView]:
+    def windows(self, granularity: str, start_ms: int, end_ms: int, *, top: int = 100) -> list[WindowView]:
         self._answer()
         with self.lock:
             self.asked.append((granularity, start_ms, end_ms))
@@ -50,7 +50,7 @@ class Shop:
         made = (self._window(granularity, at, top) for at in range(start_ms // width * width, end_ms, width))
         return [window for window in made if window.counts]
 
-    def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterable[tuple[int, RowContent]]:
+    def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
         self._answer()
         stored = "minute" if granularity == "minute" else "hour"
         with self.lock:
@@ -102,7 +102,7 @@ class Shop:
             },
         )
 
-    def progress(self) -> Sequence[ShardProgress]:
+    def progress(self) -> list[ShardProgress]:
         self._answer()
         if self.now <= self.opened_ms:
             return []

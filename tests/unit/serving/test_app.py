@@ -253,7 +253,7 @@ def test_every_answer_is_to_be_had_as_a_table(client: TestClient, path: str) -> 
 
 
 def test_a_cell_is_no_formula() -> None:
-    text = table(["name"], [["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
+    text = table([["name"], ["=HYPERLINK(1)"], ["-1+2"], ["plain"], [-3]]).decode("utf-8-sig")
     assert text.split() == ["name", "'=HYPERLINK(1)", "'-1+2", "plain", "-3"]
 
 

@@ -6,7 +6,7 @@ from clickstream.serving.speeds import KEPT_MS, SMOOTHING_MS, Meter, Rate
 def test_a_steady_counter_has_its_rate() -> None:
     rate = Rate()
     for second in range(30):
-        rate.add(second * 1000, second * 1000, second * 250)
+        rate.count(second * 1000, second * 1000, second * 250)
     assert rate.points()[0] == (1000, 250.0)
     assert {value for _, value in rate.points()} == {250.0}
 
@@ -14,7 +14,7 @@ def test_a_steady_counter_has_its_rate() -> None:
 def test_commits_in_steps_do_not_make_a_comb() -> None:
     rate = Rate()
     for second in range(60):
-        rate.add(second * 1000, second * 1000, second // 5 * 5 * 100)  # 500 events are committed every 5 s
+        rate.count(second * 1000, second * 1000, second // 5 * 5 * 100)  # 500 events are committed every 5 s
     settled = [value for at, value in rate.points() if at >= SMOOTHING_MS]
     assert min(settled) >= 90
     assert max(settled) <= 110
@@ -22,26 +22,26 @@ def test_commits_in_steps_do_not_make_a_comb() -> None:
 
 def test_a_line_goes_to_zero_when_events_stop() -> None:
     rate = Rate()
-    rate.add(0, 0, 0)
-    rate.add(1000, 1000, 900)
+    rate.count(0, 0, 0)
+    rate.count(1000, 1000, 900)
     for second in range(2, 14):
-        rate.add(second * 1000, second * 1000, 900)
+        rate.count(second * 1000, second * 1000, 900)
     assert rate.points()[-1] == (13_000, 0.0)
 
 
 def test_a_total_that_falls_begins_a_new_count() -> None:
     rate = Rate()
-    rate.add(0, 0, 1_000_000)
-    rate.add(1000, 1000, 10)
+    rate.count(0, 0, 1_000_000)
+    rate.count(1000, 1000, 10)
     assert rate.points() == []
-    rate.add(2000, 2000, 30)
+    rate.count(2000, 2000, 30)
     assert rate.points() == [(2000, 20.0)]
 
 
 def test_the_history_is_bounded() -> None:
     rate = Rate()
     for second in range(2_000):
-        rate.add(second * 1000, second * 1000, second)
+        rate.count(second * 1000, second * 1000, second)
     times = [at for at, _ in rate.points()]
     assert times[-1] == 1_999_000
     assert times[0] == 1_999_000 - KEPT_MS

@@ -80,6 +80,26 @@ def test_what_the_application_does_wrong_is_named(tmp_path: Path, code: str, say
     assert says in run.stdout + run.stderr
 
 
+@pytest.mark.parametrize(
+    "what", ["import clickstream.testing", "from clickstream.cli import main; main(['simulate', 'tally'])"]
+)
+@pytest.mark.parametrize("name", ["greenlet", "hypothesis"])
+def test_without_the_extra_one_line_says_what_to_install(name: str, what: str) -> None:
+    away = f"""
+import sys
+from importlib.machinery import PathFinder
+class Without(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name == {name!r} else PathFinder.find_spec(name, path, target)
+sys.meta_path = [Without if each is PathFinder else each for each in sys.meta_path]
+"""
+    done = subprocess.run([sys.executable, "-c", away + what], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert f"{name} is not installed: pip install 'clickstream[testing]'" in done.stderr
+    assert ("Traceback" in done.stderr) == what.startswith("import")
+
+
 def test_a_seed_replays_exactly(tmp_path: Path) -> None:
     traces = [
         simulate(tmp_path, "tests.unit.testing.folds", "--seed", "3", "--trace", hash_seed=hash_seed).stderr

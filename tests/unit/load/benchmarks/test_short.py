@@ -11,7 +11,7 @@ import msgspec
 from clickstream.answers import Application
 from clickstream.answers.uniques import Uniques
 from clickstream.events import AnyEvent
-from clickstream.load.benchmarks.folding import by_hand
+from clickstream.load.benchmarks.folding import by_hand, stock
 from clickstream.load.benchmarks.folding.short import WISHES, wished
 from clickstream.load.benchmarks.harness.sample import sample_events
 
@@ -53,6 +53,14 @@ def test_by_hand_and_short_give_the_same_answers() -> None:
     theirs = _added_up({(row.hour, row.late, row.product): (row.wishes, row.wishers) for row in by})
     assert ours == theirs
     assert len(ours) > 50
+
+
+def test_the_stock_by_hand_and_short_give_the_same_answers() -> None:
+    sample = _late(sample_events(5_000, users=300, products=50))
+    rows = _given(stock.SHORT.open_fold("shard"), sample)
+    ours = {(row.start_ms, row.late, row.key): (row.cells["left"], row.cells["sold"]) for row in rows}
+    assert {tuple(row[:3]): tuple(row[3:]) for row in _given(stock.StockFold(), sample)} == ours
+    assert len({late for _, late, _ in ours}) > 1
 
 
 def test_by_hand_goes_on_from_its_changes() -> None:

@@ -197,7 +197,7 @@ def test_a_fault_in_a_reading_is_logged_once_and_the_pages_go_on(monkeypatch: py
     assert (fault["log_level"], end["event"]) == ("error", "the stores can be read again")
 
 
-def test_a_reading_that_cannot_be_drawn_leaves_the_last_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reading_that_fails_by_our_fault_leaves_the_last_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     shop = Shop()
 
     async def scene() -> tuple[Any, Any]:
@@ -205,7 +205,7 @@ def test_a_reading_that_cannot_be_drawn_leaves_the_last_drawing(monkeypatch: pyt
         messages = live.broadcast.messages()
         await live.tick()
         before = shown(await anext(messages))
-        monkeypatch.setattr(live.picture, "read", lambda _: lambda _: 1 / 0)
+        monkeypatch.setattr(live.picture, "read", lambda _: 1 / 0)
         shop.now += 1_000
         await live.tick()
         return before, shown(await anext(messages))

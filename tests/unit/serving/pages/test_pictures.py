@@ -13,7 +13,7 @@ from clickstream.errors import RetryLater
 from clickstream.serving.pages.fraud.picture import ALL_MS, Fraud
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Draw, Picture, head
+from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
 from clickstream.serving.progress import ProgressReader, Reading
@@ -33,17 +33,17 @@ class Screen:
         self._picture = picture
         self._reader = ProgressReader(shop, lambda: shop.now if self.ticks is None else self.ticks)
         self._seen: Reading | None = None
-        self._draw: Draw = picture.blank
+        self._shown = picture.blank
 
     def read(self, now: int | None = None) -> dict[str, Any]:
         seen = self._reader.read(self.shop.now if now is None else now)
-        self._draw = self._picture.read(seen)
+        self._shown = self._picture.read(seen)
         self._seen = seen
         return self.drawn()
 
     def drawn(self, problem: str | None = None) -> dict[str, Any]:
-        shown = self._draw(head("shop", self._seen, self.shop.now, problem))
-        decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(shown))
+        shown = encoded(head("shop", self._seen, self.shop.now, problem), self._shown)
+        decoded: dict[str, Any] = msgspec.json.decode(shown)
         return decoded
 
 
