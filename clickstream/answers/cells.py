@@ -93,7 +93,7 @@ class Max(Cell[Number | None]):
 
     takes = "an int of at most 2**53 either way or a finite float"
     packed = Number | None
-    _first: Callable[[Number, Number], Number] = staticmethod(max)
+    _kept: Callable[[Number, Number], Number] = staticmethod(max)
 
     def empty(self) -> Number | None:
         return None
@@ -108,13 +108,13 @@ class Max(Cell[Number | None]):
     def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
         if state is None or other is None:
             return other if state is None else state
-        return self._first(state, other)
+        return self._kept(state, other)
 
 
 class Min(Max):
     """The smallest number."""
 
-    _first = staticmethod(min)
+    _kept = staticmethod(min)
 
 
 class Distinct(Cell[Uniques]):
@@ -146,8 +146,7 @@ class Distinct(Cell[Uniques]):
         return round(state.estimate().value)
 
 
-#: Buckets between two powers of two, of one width: the harmonic mean of a bucket's ends is within 1 % of all that it holds.
-#: They follow from a number's bits alone, so that all machines agree.
+#: Buckets between two powers of two, of one width, chosen by a number's bits: their ends' harmonic mean is within 1 % of all.
 _EACH_OCTAVE = 50
 #: The bucket of numbers below 2**-32. Those from 2**64 on count as 2**64: at most 5,000 buckets.
 _ZERO = -(2**20)
@@ -186,9 +185,8 @@ class Quantiles(Cell[dict[int, int]]):
 
     def quantile(self, state: dict[int, int], at: float) -> float:
         """The number that this share of all numbers does not exceed, within 1 %; ``state`` is not empty."""
-        rank = at * (sum(state.values()) - 1)
-        buckets = sorted(state)
-        bucket = buckets[bisect_right(list(accumulate(map(state.__getitem__, buckets))), rank)]
+        buckets, counts = zip(*sorted(state.items()), strict=True)
+        bucket = buckets[bisect_right(list(accumulate(counts)), at * (sum(counts) - 1))]
         if bucket == _ZERO:
             return 0.0
         exponent, step = divmod(bucket, _EACH_OCTAVE)

@@ -11,7 +11,7 @@ from clickstream.answers.cells import Cell
 from clickstream.answers.users import User
 from clickstream.application import Clients, Fold, Settings, Sink
 from clickstream.errors import UserMistake
-from clickstream.events import EVENT_TYPES
+from clickstream.events import KNOWN
 from clickstream.needs import Needs, check_name
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -63,14 +63,10 @@ class Table:
         _named(f"table {name!r}", name)
         _must(per == 0 or (per > 0 and (DAY % per == 0 or per % DAY == 0)), f"table {name!r}: per={per}", _PER)
         _must(kept > 0, f"table {name!r}: kept={kept}", "how long a row stays, in ms: kept=90 * DAY")
-        _must(bool(cells), f"table {name!r} has no cells", "Table(name, per=HOUR, sold=Sum())")
+        _must(cells, f"table {name!r} has no cells", "Table(name, per=HOUR, sold=Sum())")
         for cell, kind in cells.items():
             _must(isinstance(kind, Cell), f"table {name!r}: {cell}={kind!r} is no cell", "Count(), with its parentheses")
-            _must(
-                _CELL.fullmatch(cell) is not None and cell not in _TAKEN,
-                f"table {name!r}: no cell may be named {cell!r}",
-                _CELLS,
-            )
+            _must(_CELL.fullmatch(cell) and cell not in _TAKEN, f"table {name!r}: no cell may be named {cell!r}", _CELLS)
 
     def add(self, key: str, /, **values: Any) -> Addition:
         """An addition to the row of ``key`` in the window of the event's (or the timer's) time."""
@@ -135,13 +131,8 @@ class Application:
         self._module: str = sys._getframe(1).f_globals["__name__"]  # the one that has it as APPLICATION
         says = f"application {name!r}"
         check_name(name)
-        known = {event_type.__struct_config__.tag for event_type in EVENT_TYPES}
         for kind in self.on:
-            _must(
-                kind in known,
-                f"{says}: no event has the type {kind!r}",
-                f"known are {', '.join(sorted(map(str, known)))}; {_TYPES}",
-            )
+            _must(kind in KNOWN, f"{says}: no event has the type {kind!r}", _TYPES)
         for what, handler in [*self.on.items(), *self.timers.items()]:
             _must(callable(handler), f"{says}: {what} has no function", "on={'purchase': bought}, timers={'cart': remind}")
         names: set[str] = set()
@@ -150,14 +141,11 @@ class Application:
             _named(f"{says}: {answer.name!r}", answer.name)
             _must(answer.name not in names, f"{says} has two answers named {answer.name!r}", "rename one")
             names.add(answer.name)
-            if isinstance(answer, Messages):
-                _must(answer.to in get_args(Goal), f"{says}: {answer.name!r} goes to {answer.to!r}", f"one of {get_args(Goal)}")
-            if isinstance(answer, Files):
-                _must(
-                    answer.format in get_args(Format),
-                    f"{says}: {answer.name!r} has the format {answer.format!r}",
-                    f"one of {get_args(Format)}",
-                )
+            match answer:
+                case Messages(_, goal):
+                    _must(goal in _GOALS, f"{says}: {answer.name!r} goes to {goal!r}", f"one of {_GOALS}")
+                case Files(_, format):
+                    _must(format in _FORMATS, f"{says}: {answer.name!r} has the format {format!r}", f"one of {_FORMATS}")
         _must(version >= 1 and lateness >= 0 and users_kept > 0, f"{says}: a negative number", "version, lateness, users_kept")
         _must(state is None or _is_state(state), f"{says}: {state!r} cannot be the state of a user", _STATE)
 
@@ -182,25 +170,26 @@ class Application:
         return ShortFold(self)
 
 
+_GOALS, _FORMATS = get_args(Goal), get_args(Format)
 _PER = "a divisor or multiple of a day in ms, or 0: per=HOUR"
 _CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
-_TYPES = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
+_OWN = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
+_TYPES = f"known are {', '.join(sorted(KNOWN))}; {_OWN}"
 _STATE = "a msgspec.Struct that is not frozen and has a default for every field"
 
 
-def _must(holds: bool, message: str, hint: str) -> None:
+def _must(holds: object, message: str, hint: str) -> None:
     if not holds:
         raise UserMistake(message, hint)
 
 
 def _named(what: str, name: str) -> None:
-    _must(_NAME.fullmatch(name) is not None, f"{what}: not a name", "lower case letters, digits and -, at most 40")
+    _must(_NAME.fullmatch(name), f"{what}: not a name", "lower case letters, digits and -, at most 40")
 
 
 def _is_state(state: type[msgspec.Struct]) -> bool:
     try:
-        return (
-            issubclass(state, msgspec.Struct) and not state.__struct_config__.frozen and bool(msgspec.msgpack.encode(state()))
-        )
-    except TypeError:
+        msgspec.msgpack.encode(state())
+        return not state.__struct_config__.frozen
+    except (TypeError, AttributeError):
         return False

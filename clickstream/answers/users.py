@@ -115,19 +115,17 @@ class Users:
         found: dict[tuple[int, str, str], None] = {}
         while self._alarms and self._alarms[0][0] <= watermark - self._lateness:
             entry = heappop(self._alarms)
-            if not self._put_off(entry):
+            if not self._put_off(*entry):
                 found[entry] = None
         self.due_at = self._alarms[0][0] + self._lateness if self._alarms else NEVER
-        for entry in found:
-            if not self._put_off(entry):
-                at_ms, user_id, name = entry
+        for at_ms, user_id, name in found:
+            if not self._put_off(at_ms, user_id, name):
                 user = self.meet(user_id, watermark)
                 del user.timers[name]
                 yield user, name, at_ms
 
-    def _put_off(self, entry: tuple[int, str, str]) -> bool:
-        """Whether the timer is not for the entry's time; it has an entry for its own then, if it still is."""
-        at_ms, user_id, name = entry
+    def _put_off(self, at_ms: int, user_id: str, name: str) -> bool:
+        """Whether the timer is not for this time; it gets an entry for its own then, if there still is one."""
         user = self._users.get(user_id)
         then = None if user is None else user.timers.get(name)
         if then is not None and then != at_ms:

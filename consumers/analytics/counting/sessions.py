@@ -11,6 +11,7 @@ on when memory is reclaimed.
 
 import heapq
 from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -154,7 +155,10 @@ class Sessions:
     def _sweep(self, watermark: int) -> None:
         self._swept = watermark
         self._minutes = {}
-        for key in [key for key, session in self._sessions.items() if watermark - session.seen > TIMEOUT]:
+        self._drop([key for key, session in self._sessions.items() if watermark - session.seen > TIMEOUT])
+
+    def _drop(self, keys: Iterable[str]) -> None:
+        for key in keys:
             del self._sessions[key]
             self._touched.pop(key, None)
 
@@ -163,9 +167,7 @@ class Sessions:
         self._sweep(watermark)
         if len(self._sessions) >= MOST_SESSIONS:
             oldest = heapq.nsmallest(MOST_SESSIONS // 8, ((session.seen, key) for key, session in self._sessions.items()))
-            for _, key in oldest:
-                del self._sessions[key]
-                self._touched.pop(key, None)
+            self._drop(key for _, key in oldest)
             self._recount(watermark)
             self._shed = max(self._shed, oldest[-1])
             self.forgotten += len(oldest)
@@ -186,11 +188,9 @@ class Sessions:
         """Take over sessions; with ``keys``, only those of users that hash into the range."""
         self._recount(self._counted_at)
         if state.shed[1]:
-            for key in [key for key, session in self._sessions.items() if (session.seen, key) <= state.shed]:
-                del self._sessions[key]
-        for session, marks in state.long:
-            session.marks = int.from_bytes(marks, "little")
-        for session in [*state.short, *(session for session, _ in state.long)]:
+            self._drop([key for key, session in self._sessions.items() if (session.seen, key) <= state.shed])
+        for session, marks in chain(((session, b"") for session in state.short), state.long):
+            session.marks |= int.from_bytes(marks, "little")
             # an earlier version kept ids of any length as they are
             session.key, session.user_id = kept(session.key, _WHOLE), kept_user(session.user_id)
             if keys is None or kept_hash_key(session.user_id) in keys:
