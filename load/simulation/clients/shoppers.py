@@ -177,6 +177,7 @@ class Shopper:
         others = [sent.event_id for sent in shop.ledger.events.values() if sent.user_id != self._name]
         if others and shop.chance.strikes("reused id", shop.plan.reused_ids):
             event_id = self._random.choice(others)
-            if f"{event_id} of {self._name}" not in shop.ledger.events:
+            mine = {f"{event_id}{end} of {self._name}" for end in ("", UNWRITABLE)}  # the end may come on later
+            if mine.isdisjoint(shop.ledger.events):
                 return event_id
         return f"{self._name}/{number}"
