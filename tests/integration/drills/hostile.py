@@ -72,8 +72,8 @@ class Up:
             assert self._up.poll() is None, said
             assert time.monotonic() < deadline, said
             time.sleep(0.2)
-        exported = re.findall(r"^export (\w+)=(.*)$", said, re.MULTILINE)
-        self._environment |= {name: shlex.split(value)[0] for name, value in exported}
+        exported = re.findall(r"^export (.*)$", said, re.MULTILINE)[0]
+        self._environment |= dict(word.split("=", 1) for word in shlex.split(exported))
         self.url = re.findall(r"events go to (http://[^/]+)/", said)[0]
 
     def command(self, *arguments: str) -> subprocess.Popen[bytes]:
