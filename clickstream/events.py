@@ -77,8 +77,8 @@ encode: Callable[[Event], bytes] = _encoder.encode
 """One event as compact UTF-8 JSON."""
 
 
-#: JSON up to this size is under ``MOST_EVENT_BYTES`` also with every default written out.
-_SURELY_SMALL = MOST_EVENT_BYTES // 4
+#: JSON up to this size is under ``MOST_EVENT_BYTES`` also with every default and number written out (1e15 as its digits).
+_SURELY_SMALL = MOST_EVENT_BYTES // 8
 _BACKSLASH, _DELETE = 0x5C, 0x7F
 #: How JSON may have a control character. Two patterns, since one that begins with a literal is found four times as fast.
 _ESCAPED, _IN_UTF8 = re.compile(rb"\\[bfnrtu]"), re.compile(rb"\xc2[\x80-\x9f]")
@@ -148,7 +148,7 @@ def from_builtins(fields: Any) -> AnyEvent:
     if not isinstance(fields, dict):
         raise InvalidEvent("an event is a JSON object")
     try:
-        event: AnyEvent = msgspec.convert(to_latest(fields), AnyEvent)
+        event: AnyEvent = msgspec.convert(to_latest(fields), AnyEvent, str_keys=True)
     except msgspec.ValidationError as error:
         reason, path = split_path(str(error))
         if path == "$.type" and reason == _UNKNOWN:
@@ -230,7 +230,7 @@ def _texts(value: object, path: str, is_id: bool = False) -> Iterator[tuple[str,
     """(path, text, whether it is an id) of every text in a value."""
     if isinstance(value, str):
         yield path, value, is_id
-    elif isinstance(value, tuple | list):
+    elif isinstance(value, tuple | list | set | frozenset):
         for number, part in enumerate(value):
             yield from _texts(part, f"{path}[{number}]", is_id)
     elif isinstance(value, dict):

@@ -16,6 +16,8 @@ from pathlib import Path
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
+import msgspec
+
 import clickstream
 from clickstream import consumers, platform
 from clickstream.errors import Missing, UserMistake
@@ -110,14 +112,18 @@ def _names(needs: Needs) -> set[str]:
 @cache
 def _declaration(module: str) -> Needs:
     """What a shop's module declares. It is looked for in the current folder too, as ``python -m`` does."""
+    if not all(map(str.isidentifier, module.split("."))):
+        raise Missing(f"{module} is the path of no module", hint="like package.module, without .py")
     if not sys.flags.safe_path and not {"", str(Path.cwd())} & set(sys.path):
         sys.path.insert(0, str(Path.cwd()))
     try:
         found = import_module(module)
         if hasattr(found, "__path__") and find_spec(f"{module}.needs"):
             found = import_module(f"{module}.needs")
-        needs = getattr(found, "NEEDS", None) or getattr(getattr(found, "APPLICATION", None), "needs", None)
-    except Exception as error:
+        needs = getattr(found, "NEEDS", None)
+        if needs is None and isinstance(needs := getattr(getattr(found, "APPLICATION", None), "needs", None), Needs):
+            needs = msgspec.structs.replace(needs, wiring=module)  # where it is found: a factory elsewhere may have made it
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
             raise Missing(f"there is no module {error.name}") from error
         hint = error.hint if isinstance(error, UserMistake) else "the application's own code failed when it was imported"
@@ -130,7 +136,7 @@ def _declaration(module: str) -> Needs:
     return needs
 
 
-def _place(error: Exception) -> str:
+def _place(error: BaseException) -> str:
     """The file and the line of the shop's that failed, not of what it called."""
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}"

@@ -160,7 +160,9 @@ def decision(event_id: str, as_json: bool) -> None:
 @option(_KEY)
 @option(_ORDER, metavar="CELL")
 @option(_LIMIT)
-@click.option("--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="As what."
+)
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def own(form: str, **given: str | int | None) -> None:
     now_ms = int(time.time() * 1000)

@@ -2,6 +2,7 @@
 
 import keyword
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -31,8 +32,11 @@ def application(name: str, folder: Path | None) -> None:
     """
     check_name(name)
     module, folder = name.replace("-", "_"), folder or Path(name)
-    if keyword.iskeyword(module) or module in {"clickstream", "events", "tests", *sys.stdlib_module_names}:
-        raise UserMistake(f"a module {module} would hide another", hint="give the application another name")
+    hides = keyword.iskeyword(module) or module in {"events", "tests", *sys.stdlib_module_names} or find_spec(module)
+    if hides or find_spec(f"clickstream.consumers.{module}"):
+        raise UserMistake(
+            f"a module {module} would hide another, or an application of ours", hint="give the application another name"
+        )
     made = {}
     for template in sorted(_TEMPLATES.rglob("*.template")):
         path = str(template.relative_to(_TEMPLATES)).removesuffix(".template").replace("MODULE", module)

@@ -23,6 +23,7 @@ from clickstream.settings import events_folder
 Fields = dict[str, Any]
 PUBLISHED = "published.json"
 GROUP = "clickstream.events"
+_MOST_BYTES = 32_000
 _FILE = re.compile(r"(?P<type>.+)\.v(?P<version>[1-9][0-9]{0,3})\.json")
 _TYPE = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _SEVEN: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in BUILT_IN}
@@ -91,7 +92,9 @@ def _in_folder(folder: Traversable, named_by: str) -> Iterator[Declared]:
     for name, schemas in found.items():
         if len(schemas) != max(schemas) - min(schemas) + 1:
             raise UserMistake(f"{folder}: {name} has version {max(schemas)}, but not every one before it")
-        kinds = {version: _struct(name, version, schema, folder) for version, schema in sorted(schemas.items())}
+        if name in _SEVEN and 1 not in schemas:
+            raise UserMistake(f"{folder}: {name} begins with version 1, which is what its producers of today send")
+        kinds = {version: _built(name, version, schema, folder) for version, schema in sorted(schemas.items())}
         yield Declared(name, str(folder), kinds, partial(_with_defaults, schemas), schemas)
 
 
@@ -105,14 +108,26 @@ def _read(file: Traversable) -> Schema:
     return {keyword: value for keyword, value in schema.items() if keyword not in ("$schema", "$id")}
 
 
-def _struct(name: str, version: int, schema: Schema, folder: Traversable) -> type[Event]:
-    parent = _SEVEN.get(name, Event)
+def _built(name: str, version: int, schema: Schema, folder: Traversable) -> type[Event]:
     place = f"{folder / name}.v{version}.json: $"
+    if len(msgspec.json.encode(schema)) > _MOST_BYTES:  # so its defaults have fewer
+        raise UserMistake(f"{place}: a schema of more than {_MOST_BYTES:,} bytes")
+    try:
+        return _struct(name, version, schema, place)
+    except UserMistake:
+        raise
+    except Exception as error:  # whatever JSON can be where a schema has something else
+        raise UserMistake(f"{place}: no type of events: {type(error).__name__}: {error}") from error
+
+
+def _struct(name: str, version: int, schema: Schema, place: str) -> type[Event]:
+    parent = _SEVEN.get(name, Event)
     # a later version is required: what says another, or none, is brought to it first
     kind: Any = Literal[version]
     stated: mapping.Field = ("type_version", kind, 1) if version == 1 else ("type_version", kind)
     own = mapping.fields(schema, place, name)
-    if taken := sorted({*parent.__struct_fields__, "type", "type_version"}.intersection(field[0] for field in own)):
+    theirs = {*parent.__struct_fields__, "type", "type_version"}
+    if taken := sorted(field[0] for field in own if field[0].casefold() in theirs):
         raise UserMistake(f"{place}: every event of this kind has its own {', '.join(taken)}", hint="choose another name")
     _refuse_required(place, [field[0] for field in own if len(field) == 2], parent)
     called = name if parent is Event else parent.__name__
@@ -128,9 +143,11 @@ def added(older: Schema, newer: Schema) -> dict[str, Schema]:
 
 def _with_defaults(schemas: dict[int, Schema], fields: Fields, version: int) -> Fields:
     """What the older version did not declare is new: an older producer meant something else by it, if it sent it at all."""
-    new = added(schemas[version], schemas[max(schemas)])
-    defaults = {name: described["default"] for name, described in new.items() if "default" in described}
-    return {name: value for name, value in fields.items() if name not in new} | defaults
+    for older in range(version, max(schemas)):
+        new = added(schemas[older], schemas[older + 1])
+        defaults = {name: described["default"] for name, described in new.items() if "default" in described}
+        fields = {name: value for name, value in fields.items() if name not in new} | defaults
+    return fields
 
 
 def _in_packages() -> Iterator[Declared]:
@@ -166,6 +183,14 @@ def _packaged(kind: type[Event], source: str) -> Declared:
     own = fields[len(theirs) :]
     versions = [value for field in own if field.name == "type_version" for value in get_args(field.type)]
     version = versions[0] if versions and isinstance(versions[0], int) else 1
+    if version > 1 and any(field.name == "type_version" and not field.required for field in own):
+        raise UserMistake(f"{place}: type_version has a default", hint="an event without one is of version 1")
+    try:
+        schema = msgspec.json.schema(kind, schema_hook=lambda _: {})
+    except Exception as error:
+        raise UserMistake(f"{place} cannot be decoded: {error}") from error
+    if "'format': 'decimal'" in repr(schema):
+        raise UserMistake(f"{place} has a Decimal", hint="an integer of minor units, or a text")
     _refuse_required(place, [field.name for field in own if field.required and field.name != "type_version"], parent)
     upcast: Callable[[Fields, int], Fields] | None = getattr(kind, "upcast", None)
     if version > 1 and upcast is None:

@@ -3,6 +3,7 @@
 A keyword that is not mapped is refused by name: one that were passed over would be a promise that nobody keeps.
 """
 
+import json
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -32,6 +33,11 @@ _PARTS = {"string": {"format"}, "array": {"items"}, "object": {"properties", "re
 #: What says something to people alone.
 _SAID = {"$comment", "deprecated", "description", "examples", "title"}
 _SCALARS = {"string": str, "integer": int, "number": float, "boolean": bool}
+#: What may be a value of enum, and the types that it is of.
+_VALUES = {str: {"string"}, int: {"integer", "number"}, type(None): {"null"}}
+#: What an id may not have, as JSON, and what has no UTF-8.
+_CONTROL = re.compile(r"\\[bfnrtu]|[\u007f-\u009f\ud800-\udfff]")
+_MOST_DEFAULT = 500
 #: Columns of the archive, and attributes of the struct.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 
@@ -52,6 +58,8 @@ def fields(schema: object, place: str, name: str) -> list[Field]:
             raise UserMistake(f"{here}: no name for a property", hint="letters, digits and _, and no keyword of Python")
         kind = type_of(described, here, f"{name}.{property}")
         default = _default(described["default"], kind, here) if "default" in described else UNSET
+        if property.casefold() in {field[0].casefold() for field in found}:
+            raise UserMistake(f"{here}: differs from another only by capitals", hint="SQL takes them for one column")
         if property in required:
             found.append((property, kind))
         else:
@@ -65,13 +73,13 @@ def type_of(schema: object, place: str, name: str) -> Any:
     """The type of one property. Raises UserMistake."""
     described = _checked(schema, place, None)
     kind = described.get("type")
+    if "enum" in described or "const" in described:
+        return _one_of(described, place)
     if isinstance(kind, list):
         others = [each for each in kind if each != "null"]
         if len(kind) != 2 or len(others) != 1:
             raise UserMistake(f"{place}: several types", hint='one type, or one and "null"')
         return type_of({**described, "type": others[0]}, place, name) | None
-    if "enum" in described or "const" in described:
-        return _one_of(described, place)
     if not isinstance(kind, str) or kind not in _BOUNDS:
         raise UserMistake(f"{place}: no type that is mapped", hint=f"mapped are {', '.join(_BOUNDS)}, enum and const")
     _checked(described, place, {"type", "default", *_BOUNDS[kind], *_PARTS.get(kind, ())})
@@ -79,6 +87,8 @@ def type_of(schema: object, place: str, name: str) -> Any:
         if described["format"] != "id" or _BOUNDS["string"].keys() & described.keys():
             raise UserMistake(f"{place}: the format {described['format']!r} is not mapped", hint='mapped is "id", unbounded')
         return Key
+    if kind == "number" and described.get("multipleOf", 1) % 1:
+        raise UserMistake(f"{place}: multipleOf of a number is a whole number", hint="count minor units, like cents")
     bounds = {ours: described[theirs] for theirs, ours in _BOUNDS[kind].items() if theirs in described}
     if kind == "integer":  # a column of 64 bits
         bounds = ({} if "gt" in bounds else {"ge": -(2**63)}) | ({} if "lt" in bounds else {"le": 2**63 - 1}) | bounds
@@ -100,11 +110,11 @@ def _inner(kind: str, described: Schema, place: str, name: str) -> Any:
         return tuple[type_of(described["items"], f"{place}[]", name), ...]  # type: ignore[misc]  # a type that is made here
     if kind != "object":
         return _SCALARS[kind]
-    if isinstance(values := described.get("additionalProperties"), dict) and "properties" not in described:
+    if isinstance(values := described.get("additionalProperties"), dict) and not described.keys() & {"properties", "required"}:
         return dict[str, type_of(values, f"{place}.*", name)]  # type: ignore[misc]  # a type that is made here
     if "additionalProperties" in described:
         raise UserMistake(
-            f"{place}: additionalProperties beside properties, or no schema",
+            f"{place}: additionalProperties beside properties or required, or no schema",
             hint="properties that are not declared are dropped; a map has a schema of its values and no properties",
         )
     within = {keyword: value for keyword, value in described.items() if keyword != "default"}
@@ -114,12 +124,24 @@ def _inner(kind: str, described: Schema, place: str, name: str) -> Any:
 def _one_of(described: Schema, place: str) -> Any:
     _checked(described, place, {"type", "enum", "const", "default"})
     values = described["enum"] if "enum" in described else [described["const"]]
-    if not isinstance(values, list) or not values or any(type(each) not in (str, int, type(None)) for each in values):
+    if not isinstance(values, list) or not values or any(type(each) not in _VALUES for each in values):
         raise UserMistake(f"{place}: not mapped: enum and const of anything but text, integers and null")
+    kind = described.get("type")
+    kinds = set(kind if isinstance(kind, list) else [kind])
+    if {"enum", "const"} <= described.keys() or (
+        "type" in described and not all(kinds & _VALUES[type(each)] for each in values)
+    ):
+        raise UserMistake(f"{place}: const beside enum, or a value that is not of its type")
     return Literal[tuple(values)]
 
 
 def _default(value: object, kind: Any, place: str) -> Any:
+    """Readers check an event with its defaults: one that they would refuse, or that grows with a list, is none."""
+    if {"[", "*"} & set(place.rpartition(": $")[2]):
+        raise UserMistake(f"{place}: a default within an array or a map", hint="leave it out: the property may be absent")
+    text = json.dumps(value, ensure_ascii=False)
+    if _CONTROL.search(text) or len(text.encode()) > _MOST_DEFAULT:
+        raise UserMistake(f"{place}: a default with a control character, or of more than {_MOST_DEFAULT} bytes")
     try:
         made = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:

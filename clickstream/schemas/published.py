@@ -40,7 +40,7 @@ def own_breaking_changes(published: Schema, declared: Sequence[Declared]) -> lis
     for key, schema in published.items():
         name, _, version = key.rpartition(".v")
         if key in now:
-            changes += [f"{key}: {change}" for change in breaking_changes(schema, now[key])]
+            changes += [f"{key}: {change}" for change in breaking_changes(schema, now[key], excused=())]
         elif name not in by_name or by_name[name].schemas or int(version) > by_name[name].version:
             changes.append(f"{key} was removed")  # of a struct the latest version alone is there
     for each in declared:
@@ -48,7 +48,9 @@ def own_breaking_changes(published: Schema, declared: Sequence[Declared]) -> lis
             new = added(older, newer)
             filled = {f"{each.kind.__name__}.{name}" for name in new if "default" in new[name]}
             key = f"{each.name}.v{number}"
-            changes += [f"{key}: {change}" for change in breaking_changes(now[f"{each.name}.v{last}"], now[key], filled)]
+            changes += [
+                f"{key}: {change}" for change in breaking_changes(now[f"{each.name}.v{last}"], now[key], filled, excused=())
+            ]
     return changes
 
 
@@ -58,13 +60,16 @@ def checked_in(version: int = SCHEMA_VERSION) -> str:
     return file.read_text() if file.is_file() else ""
 
 
-def breaking_changes(old: Schema, new: Schema, filled: Container[str] | None = None) -> list[str]:
+def breaking_changes(
+    old: Schema, new: Schema, filled: Container[str] | None = None, excused: Container[tuple[str, Any]] | None = None
+) -> list[str]:
     """What a producer of ``old`` could send that a consumer of ``new`` would refuse, one sentence each.
 
     Within one schema version fields may only be added, with a default; nothing is removed, retyped or narrowed, but for what
     ``TIGHTENED`` gives a reason for. ``filled`` says that ``new`` is the next version of a shop's type: fields may
-    go, and those may be required that the older events are given.
+    go, and those may be required that the older events are given. ``excused`` stands for ``TIGHTENED``.
     """
+    excused = TIGHTENED if excused is None else excused
     changes: list[str] = []
     for name, was in old["$defs"].items():
         if (now := new["$defs"].get(name)) is None:
@@ -75,7 +80,7 @@ def breaking_changes(old: Schema, new: Schema, filled: Container[str] | None = N
                 continue
             if field not in now.get("properties", {}):
                 changes += [f"{name}.{field} was removed"] if filled is None else []
-            elif (narrowed := _narrowed(old_field, now["properties"][field])) is not None:
+            elif (narrowed := _narrowed(old_field, now["properties"][field], excused)) is not None:
                 changes.append(f"{name}.{field} {narrowed}")
         changes += [
             f"{name}.{field} is newly required"
@@ -99,30 +104,30 @@ _BOUNDS = {
 }
 
 
-def _narrowed(old: Schema, new: Schema) -> str | None:
+def _narrowed(old: Schema, new: Schema, excused: Container[tuple[str, Any]]) -> str | None:
     if "anyOf" in old or "anyOf" in new:
         others = new.get("anyOf", [new])
-        covered = all(any(_narrowed(each, other) is None for other in others) for each in old.get("anyOf", [old]))
+        covered = all(any(_narrowed(each, other, excused) is None for other in others) for each in old.get("anyOf", [old]))
         return None if covered else "changed its type"
-    if _type_of(old) != _type_of(new):
+    if _type_of(old, excused) != _type_of(new, excused):
         return "changed its type"
     for inner in ("items", "additionalProperties"):
         if isinstance(old.get(inner), dict) and isinstance(new.get(inner), dict):
-            if (narrowed := _narrowed(old[inner], new[inner])) is not None:
+            if (narrowed := _narrowed(old[inner], new[inner], excused)) is not None:
                 return f"in its {inner} {narrowed}"
         elif old.get(inner) != new.get(inner):
             return "changed its type"
     if ("enum" in old) != ("enum" in new) or not set(old.get("enum", ())) <= set(new.get("enum", ())):
         return "takes fewer values"
     for bound, larger_accepts_more in _BOUNDS.items():
-        if bound not in new or (bound, new[bound]) in TIGHTENED:
+        if bound not in new or (bound, new[bound]) in excused:
             continue
         if bound not in old or (new[bound] < old[bound] if larger_accepts_more else new[bound] > old[bound]):
             return f"has a tighter {bound}"
     return None
 
 
-def _type_of(field: Schema) -> Schema:
+def _type_of(field: Schema, excused: Container[tuple[str, Any]]) -> Schema:
     """What must not change at all."""
     others = field.keys() - {*_BOUNDS, "default", "description", "items", "additionalProperties", "anyOf", "enum"}
-    return {keyword: field[keyword] for keyword in others if (keyword, str(field[keyword])) not in TIGHTENED}
+    return {keyword: field[keyword] for keyword in others if (keyword, str(field[keyword])) not in excused}

@@ -83,13 +83,21 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:
             found = list(islice(_problems(latest, kind, "$"), MOST_ERRORS))
-            if not found:
-                event: Any = msgspec.convert(latest, kind)
-                found = [Problem(path, reason) for reason, path in islice(events.faults(event), MOST_ERRORS)]
+            found = found or list(islice(_as_one(latest, kind), MOST_ERRORS))
     return found or [Problem(first.path, first.reason)]
 
 
 _KINDS: dict[str, type[Event]] = {str(kind.__struct_config__.tag): kind for kind in events.EVENT_TYPES}
+
+
+def _as_one(fields: dict[str, Any], kind: type[Event]) -> Iterator[Problem]:
+    """What is wrong though each field is right: a struct may refuse itself in ``__post_init__``."""
+    try:
+        event: Any = msgspec.convert(fields, kind, str_keys=True)
+    except msgspec.ValidationError:
+        return  # the decoder's first error says it
+    for reason, path in events.faults(event):
+        yield Problem(path, reason)
 
 
 class _Field(NamedTuple):
@@ -140,7 +148,7 @@ def _in_parts(value: object, part: type[msgspec.Struct] | None, place: str) -> I
 def _as_a_whole(value: object, kind: type[msgspec.Struct], place: str, inside: str) -> Iterator[Problem]:
     """``inside``: the place's own path in ``value``."""
     try:
-        msgspec.convert(value, kind)
+        msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError as error:
         reason, inner = split_path(str(error))
         yield Problem(place + inner.removeprefix(inside), reason)

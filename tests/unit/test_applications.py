@@ -68,6 +68,13 @@ def test_a_module_declares_its_application_in_three_forms(file: str, source: str
     assert find(module).name == "wish-list", "named twice, it is one application"
 
 
+def test_an_application_that_a_factory_made_is_wired_where_it_stands(shop: Path) -> None:
+    module = _unique(shop)
+    (shop / f"made_{module}.py").write_text(_declares("wish-list").format("class APPLICATION:\n    needs"))
+    (shop / f"{module}.py").write_text(f"from made_{module} import APPLICATION\n")
+    assert find(module).wiring == module
+
+
 def test_an_installed_package_is_found_by_its_entry_point(shop: Path) -> None:
     (shop / "installed_shop.py").write_text(_declares("wishes").format("NEEDS"))
     (shop / "shop-1.dist-info").mkdir()
@@ -91,6 +98,7 @@ def test_an_unknown_name_is_no_module_either(shop: Path) -> None:
     ("source", "told"),
     [
         ("", "broken declares no application"),
+        ("raise SystemExit(3)", "broken: SystemExit: 3"),
         ("NEEDS = 3", "broken declares no application"),
         ("APPLICATION = object()", "broken declares no application"),
         (_declares("analytics").format("NEEDS"), "broken: application analytics is there already"),

@@ -66,6 +66,11 @@ def test_no_credentials(arguments: tuple[str, ...], folder: Path) -> None:
     assert "credentials" in _one_line_and_a_hint(run(*arguments, folder=folder, environment=OFFLINE))
 
 
+@pytest.mark.parametrize("name", ["nonsense", "./nonsense.py", ".nonsense"])
+def test_an_unknown_application(name: str, folder: Path) -> None:
+    assert "not an application" in _one_line_and_a_hint(run("worker", name, folder=folder))
+
+
 @pytest.mark.parametrize(
     ("variables", "named"),
     [
@@ -122,7 +127,6 @@ def test_a_line_is_no_event(command: tuple[str, ...], folder: Path) -> None:
     [
         ("tail", "--since", "whenever"),
         ("tail", "--limit", "0"),
-        ("worker", "nonsense"),
         ("produce", "--rate", "0"),
         ("load", "run", "--duration", "-1"),
         ("load", "replay", "events.ndjson", "--dry-run", "--verify"),

@@ -90,7 +90,9 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert _files(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ["Wishes", "wish list", "../wishes", "collect", "statistics", "class", "tests", "clickstream"])
+@pytest.mark.parametrize(
+    "name", ["Wishes", "wish list", "../wishes", "collect", "statistics", "class", "tests", "clickstream", "pytest", "fraud"]
+)
 def test_a_name_that_would_not_run_is_refused(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     said = _write(name)

@@ -73,6 +73,12 @@ def test_an_older_version_is_brought_to_the_latest(tmp_path: Path) -> None:
         assert caught.value.path == "$.type_version"
 
 
+def test_a_name_that_went_and_came_back_means_something_else(tmp_path: Path) -> None:
+    text, number = {"properties": {"rank": {"type": "string"}}}, {"properties": {"rank": {"type": "integer", "default": 1}}}
+    own = events_with(declare(tmp_path, wish_v1=text, wish_v2={}, wish_v3=number))
+    assert own.decode(event("wish", rank="first")).rank == 1
+
+
 def test_the_platforms_first_version_knew_no_types_but_the_seven(tmp_path: Path) -> None:
     own = events_with(declare(tmp_path, wish_v1={"properties": {"sku": {"type": "string"}}}))
     assert own.decode(event("wish", schema_version=1, sku="s-1")).sku == "s-1"
@@ -149,6 +155,31 @@ def test_an_unknown_type_is_refused_with_the_names_that_are_known(tmp_path: Path
         ("wish_v1", {"properties": {"a": {"enum": [1.5]}}}, r"\$\.a: not mapped: enum and const"),
         ("wish_v1", {"properties": {"a": {"enum": []}}}, r"\$\.a: not mapped: enum and const"),
         ("wish_v1", {"properties": {"a": {"type": "integer", "default": "1"}}}, r"\$\.a: the default"),
+        ("wish_v1", {"properties": {"a": {"type": "string", "format": "id", "default": NUL}}}, "control character"),
+        ("wish_v1", {"properties": {"a": {"type": "string", "default": "x" * 501}}}, "more than 500 bytes"),
+        (
+            "wish_v1",
+            {
+                "properties": {
+                    "a": {"type": "array", "items": {"properties": {"b": {"enum": [1], "default": 1}}, "type": "object"}}
+                }
+            },
+            r"\$\.a\[\]\.b: a default within",
+        ),
+        ("wish_v1", {"properties": {"a": {"type": "number", "multipleOf": 0.01}}}, "whole number"),
+        ("wish_v1", {"properties": {"ab": {"type": "string"}, "aB": {"type": "string"}}}, "only by capitals"),
+        ("wish_v1", {"properties": {"User_id": {"type": "string"}}}, "has its own User_id"),
+        ("wish_v1", {"properties": {"a": {"enum": ["x"], "const": "x"}}}, "const beside enum"),
+        ("wish_v1", {"properties": {"a": {"type": "string", "enum": ["x", 1]}}}, "not of its type"),
+        (
+            "wish_v1",
+            {"properties": {"a": {"type": "object", "additionalProperties": {"type": "string"}, "required": ["b"]}}},
+            "beside properties or required",
+        ),
+        ("wish_v1", {"required": [{}]}, "no type of events: TypeError"),
+        ("wish_v1", {"properties": {"a": {"type": "string", "minLength": "x"}}}, r"\$\.a: "),
+        ("wish_v1", {"description": "x" * 32_000}, "more than 32,000 bytes"),
+        ("page_view_v2", {}, "page_view begins with version 1"),
         ("wish_v1", {"properties": {"a": 5}}, r"\$\.a: no JSON Schema"),
         ("wish_v1", {"properties": {"class": {"type": "string"}}}, r"\$\.class: no name for a property"),
         ("wish_v1", {"properties": {"_a": {"type": "string"}}}, r"\$\._a: no name for a property"),
@@ -218,6 +249,14 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return put
 
 
+def test_keys_that_are_no_text_and_a_set_of_ids_are_as_good_in_parsed_json(install: Any) -> None:
+    install("a_shop", PACKAGE + OWN + "counts: dict[int, int] = {}; ids: frozenset[Key] = frozenset()\nEVENTS = (Other,)")
+    own = events_with("")
+    assert own.from_builtins(own.parse(event("other", counts={"1": 2}))).counts == {1: 2}
+    with pytest.raises(InvalidEvent, match="a control character in an id"):
+        own.decode(event("other", ids=[NUL]))
+
+
 def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
     install("a_shop", PACKAGE + "\nEVENTS = (Wish, Seen)\n")
     own = events_with("")
@@ -242,6 +281,8 @@ def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
         (PACKAGE + "class Other(Event, frozen=True, tag='login'): pass\nEVENTS = (Other,)", "Other is no type of events"),
         (PACKAGE + "class Other(Event, frozen=False, tag='other'): pass\nEVENTS = (Other,)", "Other is no type of events"),
         (PACKAGE + "del Wish.upcast\nEVENTS = (Wish,)", "version 2 and no upcast"),
+        (PACKAGE.replace("Literal[2]", "Literal[2] = 2") + "EVENTS = (Wish,)", "type_version has a default"),
+        ("import decimal\n" + PACKAGE + OWN + "a: decimal.Decimal\nEVENTS = (Other,)", "has a Decimal"),
         (PACKAGE + "EVENTS = (Wish, Wish)", "wish is declared twice"),
         (PACKAGE + ADDED + "a: str\nEVENTS = (Other,)", "cannot be required: a"),
         (PACKAGE + OWN + "user_id: str = ''\nEVENTS = (Other,)", "Other changes the fields of Event"),

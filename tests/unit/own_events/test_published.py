@@ -37,6 +37,7 @@ def _changed(**properties: object) -> dict[str, Any]:
         (_changed(colour={"type": "string"}), []),
         (_changed(note={"type": "string"}), []),
         (_changed(size={"enum": ["s", "m", "l"]}), []),
+        (_changed(note={"type": "string", "format": "id"}), ["wish.note changed its type"]),
         (_changed(size={"type": ["string", "null"]}), ["wish.size changed its type"]),
         (_changed(note={"type": ["string", "null"], "maxLength": 20}), []),
         (_changed(others={"type": "array", "items": {"type": "string", "format": "id"}, "maxItems": 9}), []),
