@@ -125,6 +125,21 @@ def test_check_wants_what_is_published_and_says_what_broke(tmp_path: Path) -> No
         assert len(refused.stderr.splitlines()) == 3
 
 
+def test_check_of_a_folder_leaves_out_what_is_declared_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    about = tmp_path / "site" / "a_shop-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: a_shop\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[clickstream.events]\na_shop = a_shop_of_structs\n")
+    source = "from clickstream.envelope import Event\nclass Like(Event, frozen=True, tag='like'): ...\nEVENTS = (Like,)\n"
+    (tmp_path / "site" / "a_shop_of_structs.py").write_text(source)
+    folder = declare(tmp_path / "events", wish_v1=WISH)
+    (folder / "published.json").write_text(json.dumps(_schemas(folder, wish_v1=WISH)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    assert _run(folder, "schema", "check").returncode == 0
+    (folder / "published.json").write_text(_run(folder, "schema", "show", "--own").stdout)
+    assert _run(folder, "schema", "check").returncode == 0
+
+
 def test_show_prints_all_types_and_a_mistake_is_one_line(tmp_path: Path) -> None:
     shown = json.loads(_run(declare(tmp_path, wish_v1=WISH, page_view_v1=CAMPAIGN), "schema", "show").stdout)
     assert {"Login", "PageView", "wish", "wish.at"} < shown["$defs"].keys()
