@@ -180,6 +180,8 @@ def _packaged(kind: type[Event], source: str) -> Declared:
     theirs, fields = msgspec.structs.fields(parent), msgspec.structs.fields(kind)
     if fields[: len(theirs)] != theirs:
         raise UserMistake(f"{place} changes the fields of {parent.__name__}")
+    if len({"type", *(field.encode_name.casefold() for field in fields)}) <= len(fields):
+        raise UserMistake(f"{place} has names that differ only by capitals", hint="SQL takes them for one column")
     own = fields[len(theirs) :]
     versions = [value for field in own if field.name == "type_version" for value in get_args(field.type)]
     version = versions[0] if versions and isinstance(versions[0], int) else 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -271,6 +273,21 @@ def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
             own.decode(event("wish", type_version=2, product_id="p", **fields))
 
 
+AT_THE_DOOR = """
+from clickstream.producers.collector.reception import receive
+from tests.unit.own_events.shop import event
+print(receive(event("other", a=5), str, 1_764_000_000_001).errors)
+"""
+
+
+def test_a_struct_that_refuses_itself_is_refused_at_the_door(install: Any, tmp_path: Path) -> None:
+    refuses = "\n    a: int\n    def __post_init__(self):\n        raise ValueError('too many')\n"
+    install("a_shop", PACKAGE + OWN + refuses + "EVENTS = (Other,)")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"}
+    said = subprocess.run([sys.executable, "-c", AT_THE_DOOR], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == "(Problem(path='$', reason='too many'),)\n"
+
+
 @pytest.mark.parametrize(
     ("source", "message"),
     [
@@ -283,6 +300,7 @@ def test_structs_of_a_package_are_types_like_any_other(install: Any) -> None:
         (PACKAGE + "del Wish.upcast\nEVENTS = (Wish,)", "version 2 and no upcast"),
         (PACKAGE.replace("Literal[2]", "Literal[2] = 2") + "EVENTS = (Wish,)", "type_version has a default"),
         ("import decimal\n" + PACKAGE + OWN + "a: decimal.Decimal\nEVENTS = (Other,)", "has a Decimal"),
+        (PACKAGE + OWN + "User_id: str = ''\nEVENTS = (Other,)", "differ only by capitals"),
         (PACKAGE + "EVENTS = (Wish, Wish)", "wish is declared twice"),
         (PACKAGE + ADDED + "a: str\nEVENTS = (Other,)", "cannot be required: a"),
         (PACKAGE + OWN + "user_id: str = ''\nEVENTS = (Other,)", "Other changes the fields of Event"),
