@@ -18,6 +18,7 @@ from zlib import crc32
 import msgspec
 
 from clickstream.answers.uniques import Uniques
+from clickstream.errors import UserMistake
 
 Packed = int | float | bytes | dict[int, int] | list[Any] | None
 """What a row holds of a cell: plain values that MessagePack knows; None: nothing was added yet."""
@@ -120,14 +121,14 @@ class Min(Max):
 class Distinct(Cell[Uniques]):
     """How many different texts: exact up to some hundreds, then by a sketch with a standard error of 1.63 %."""
 
-    takes = "a str"
+    takes = "a str that is not empty"
     packed = bytes
 
     def empty(self) -> Uniques:
         return Uniques()
 
     def add(self, state: Uniques, value: Any, /) -> Uniques:
-        if type(value) is not str:
+        if type(value) is not str or not value:  # which a sketch would leave out
             raise self._refusal(value)
         state.keys.add(value)
         return state
@@ -160,6 +161,8 @@ class Quantiles(Cell[dict[int, int]]):
 
     def __init__(self, *at: float) -> None:
         self.at = at or (0.5, 0.9, 0.99)
+        if not all(type(each) in (int, float) and 0 <= each <= 1 for each in self.at):
+            raise UserMistake(f"Quantiles{at}: a quantile is a number from 0 to 1", "Quantiles(0.5, 0.99)")
 
     def empty(self) -> dict[int, int]:
         return {}
@@ -194,55 +197,70 @@ class Quantiles(Cell[dict[int, int]]):
         return float(2.0**exponent * low * high / (low + high))
 
 
-Counted = tuple[dict[str, int], dict[int, int]]
-"""Of one part: keys that are counted singly, and few counters for all others; no counters while all keys fit."""
+#: What the keys of one table's cells :class:`Top` may take of a row, of which DynamoDB allows 400 KB in all.
+TOP_BYTES = 64 * 1024
+#: A key's count, and its length, as MessagePack has them at most.
+_BESIDE_KEY = 12
+
+
+class Counted(msgspec.Struct, array_like=True):
+    """Of one part: keys that are counted singly, what they take, and few counters for all others, none while all keys fit."""
+
+    counts: dict[str, int]
+    beyond: dict[int, int]
+    taken: int = 0
 
 
 class Top(Cell[list[Counted]]):
     """The ``n`` keys with the highest counts. A value is a key, or a key with what to add for it: ``("shoes", 3)``.
 
-    Bounded: the first ``20 n`` (at least 200) keys of a row to come are counted singly; a later one adds to one of 64 counters,
-    which its hash chooses, and has no more than that counter. So the truth is from ``count`` to ``most``, and the two are the
-    same, and exact, for every key that came in time in all shards and parts, as the popular ones do.
+    Bounded: the first ``20 n`` (at least 200) keys of a row to come, of 64 KB in all, are counted singly; a later one adds to
+    one of 64 counters, which its hash chooses, and has no more than that counter. So the truth is from ``count`` to ``most``,
+    and the two are the same, and exact, for every key that came in time in all shards and parts, as the popular ones do.
     """
 
     takes = "a str, or a str with an int from 0 to 10**12"
     packed = Annotated[list[Counted], msgspec.Meta(min_length=1)]
 
     def __init__(self, n: int) -> None:
-        self.n, self.capacity = n, max(20 * n, 200)
+        if type(n) is not int or not 1 <= n <= 500:
+            raise UserMistake(f"Top({n!r}): how many keys is an int from 1 to 500", "Top(10)")
+        self.n, self.capacity, self.most_bytes = n, max(20 * n, 200), TOP_BYTES
 
     def empty(self) -> list[Counted]:
-        return [({}, {})]
+        return [Counted({}, {})]
 
     def add(self, state: list[Counted], value: Any, /) -> list[Counted]:
         key, weight = value if type(value) is tuple and len(value) == 2 else (value, 1)
         if type(key) is not str or type(weight) is not int or not 0 <= weight <= 10**12:
             raise self._refusal(value)
-        counts, beyond = state[0]
-        if key in counts or len(counts) < self.capacity:
-            counts[key] = counts.get(key, 0) + weight
+        part = state[0]
+        if key in part.counts:
+            part.counts[key] += weight
+        elif len(part.counts) < self.capacity and part.taken + (takes := len(key.encode()) + _BESIDE_KEY) <= self.most_bytes:
+            part.counts[key] = weight
+            part.taken += takes
         else:
             counter = _counter(key)
-            beyond[counter] = beyond.get(counter, 0) + weight
+            part.beyond[counter] = part.beyond.get(counter, 0) + weight
         return state
 
     def merge(self, state: list[Counted], other: list[Counted], /) -> list[Counted]:
         return [*state, *other]
 
     def pack(self, state: list[Counted], /) -> Packed:
-        return [(counts.copy(), beyond.copy()) for counts, beyond in state]
+        return [Counted(part.counts.copy(), part.beyond.copy(), part.taken) for part in state]
 
     def read(self, state: list[Counted], /) -> list[dict[str, str | int]]:
         """The first ``n`` by count descending, then key ascending."""
         counts = Counter[str]()
-        for counted, _ in state:
-            counts.update(counted)
+        for part in state:
+            counts.update(part.counts)
         first = nsmallest(self.n, counts.items(), key=lambda entry: (-entry[1], entry[0]))
         return [{"key": key, "count": count, "most": count + self._missed(state, key)} for key, count in first]
 
     def _missed(self, state: list[Counted], key: str) -> int:
-        return sum(beyond.get(_counter(key), 0) for counts, beyond in state if key not in counts)
+        return sum(part.beyond.get(_counter(key), 0) for part in state if key not in part.counts)
 
 
 def _counter(key: str) -> int:

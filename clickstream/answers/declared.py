@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
-from clickstream.answers.cells import Cell
+from clickstream.answers.cells import TOP_BYTES, Cell, Top
 from clickstream.answers.users import User
 from clickstream.application import Clients, Fold, Settings, Sink
 from clickstream.errors import UserMistake
@@ -55,18 +55,23 @@ class Table:
     """Cells per key and window of event time: ``Table("wishes", per=HOUR, wishes=Count(), wishers=Distinct())``.
 
     ``per`` is the window's length in ms (a divisor or multiple of a day; 0: one window for all time), ``kept`` how long a row
-    stays after it was last written.
+    stays after it was last written, and after its window's end at least; the one for all time stays for ever.
     """
 
     def __init__(self, name: str, *, per: int = HOUR, kept: int = 400 * DAY, **cells: Cell[Any]) -> None:
         self.name, self.per, self.kept, self.cells = name, per, kept, cells
         _named(f"table {name!r}", name)
-        _must(per == 0 or (per > 0 and (DAY % per == 0 or per % DAY == 0)), f"table {name!r}: per={per}", _PER)
-        _must(kept > 0, f"table {name!r}: kept={kept}", "how long a row stays, in ms: kept=90 * DAY")
+        _must(
+            _is_int(per) and (per == 0 or (per > 0 and (DAY % per == 0 or per % DAY == 0))), f"table {name!r}: per={per}", _PER
+        )
+        _must(_is_int(kept) and kept > 0, f"table {name!r}: kept={kept}", "an int, how long a row stays, in ms: kept=90 * DAY")
         _must(cells, f"table {name!r} has no cells", "Table(name, per=HOUR, sold=Sum())")
         for cell, kind in cells.items():
             _must(isinstance(kind, Cell), f"table {name!r}: {cell}={kind!r} is no cell", "Count(), with its parentheses")
             _must(_CELL.fullmatch(cell) and cell not in _TAKEN, f"table {name!r}: no cell may be named {cell!r}", _CELLS)
+        tops = [cell for cell in cells.values() if isinstance(cell, Top)]
+        for top in tops:
+            top.most_bytes = min(top.most_bytes, TOP_BYTES // len(tops))
 
     def add(self, key: str, /, **values: Any) -> Addition:
         """An addition to the row of ``key`` in the window of the event's (or the timer's) time."""
@@ -125,16 +130,18 @@ class Application:
         lateness: int = 5 * MINUTE,
         users_kept: int = 30 * DAY,
     ) -> None:
+        says = f"application {name!r}"
+        _must(isinstance(on, Mapping) and isinstance(timers or {}, Mapping), f"{says}: not by name", _BY_NAME)
+        _must(isinstance(answers, Iterable), f"{says}: {answers!r} is no list of answers", "answers=[TABLE]")
         self.name, self.on, self.timers, self.answers = name, dict(on), dict(timers or {}), tuple(answers)
         self.state, self.version, self.upcast = state, version, upcast
         self.lateness, self.users_kept = lateness, users_kept
         self._module: str = sys._getframe(1).f_globals["__name__"]  # the one that has it as APPLICATION
-        says = f"application {name!r}"
         check_name(name)
         for kind in self.on:
             _must(kind in KNOWN, f"{says}: no event has the type {kind!r}", _TYPES)
         for what, handler in [*self.on.items(), *self.timers.items()]:
-            _must(callable(handler), f"{says}: {what} has no function", "on={'purchase': bought}, timers={'cart': remind}")
+            _must(callable(handler) and isinstance(what, str), f"{says}: {what} has no function", _BY_NAME)
         names: set[str] = set()
         for answer in self.answers:
             _must(isinstance(answer, Table | Messages | Files), f"{says}: {answer!r} is no answer", "Table, Messages or Files")
@@ -146,7 +153,8 @@ class Application:
                     _must(goal in _GOALS, f"{says}: {answer.name!r} goes to {goal!r}", f"one of {_GOALS}")
                 case Files(_, format):
                     _must(format in _FORMATS, f"{says}: {answer.name!r} has the format {format!r}", f"one of {_FORMATS}")
-        _must(version >= 1 and lateness >= 0 and users_kept > 0, f"{says}: a negative number", "version, lateness, users_kept")
+        for number, value, least in ("version", version, 1), ("lateness", lateness, 0), ("users_kept", users_kept, 1):
+            _must(_is_int(value) and value >= least, f"{says}: {number}={value!r}", f"an int from {least} on: HOUR // 2")
         _must(state is None or _is_state(state), f"{says}: {state!r} cannot be the state of a user", _STATE)
 
     @property
@@ -171,11 +179,12 @@ class Application:
 
 
 _GOALS, _FORMATS = get_args(Goal), get_args(Format)
-_PER = "a divisor or multiple of a day in ms, or 0: per=HOUR"
+_PER = "an int, a divisor or multiple of a day in ms, or 0: per=HOUR // 2"
+_BY_NAME = "on={'purchase': bought}, timers={'cart': remind}"
 _CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
 _OWN = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
 _TYPES = f"known are {', '.join(sorted(KNOWN))}; {_OWN}"
-_STATE = "a msgspec.Struct that is not frozen and has a default for every field"
+_STATE = "a msgspec.Struct that is not frozen and has a default, of its type, for every field"
 
 
 def _must(holds: object, message: str, hint: str) -> None:
@@ -184,12 +193,18 @@ def _must(holds: object, message: str, hint: str) -> None:
 
 
 def _named(what: str, name: str) -> None:
-    _must(_NAME.fullmatch(name), f"{what}: not a name", "lower case letters, digits and -, at most 40")
+    _must(
+        isinstance(name, str) and _NAME.fullmatch(name), f"{what}: not a name", "lower case letters, digits and -, at most 40"
+    )
+
+
+def _is_int(value: object) -> bool:
+    return type(value) is int
 
 
 def _is_state(state: type[msgspec.Struct]) -> bool:
     try:
-        msgspec.msgpack.encode(state())
+        msgspec.msgpack.decode(msgspec.msgpack.encode(state()), type=state)
         return not state.__struct_config__.frozen
-    except (TypeError, AttributeError):
+    except (TypeError, AttributeError, msgspec.MsgspecError):
         return False

@@ -97,21 +97,38 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
     import pyarrow.parquet
 
     decoded = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
-    # else Arrow takes text for a time where it looks like one
-    texts = {name: pa.string() for fields in decoded for name, value in fields.items() if isinstance(value, str)}
     try:
+        # else Arrow takes text for a time where it looks like one
+        texts = _text_in(decoded) or pa.struct([])
         table = pyarrow.json.read_json(
             pa.BufferReader(b"\n".join(lines)),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=sum(map(len, lines)) + len(lines)),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(texts)),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(texts))),
         )
         if body:
             # read_table would import pandas, which no worker may carry
             before = pyarrow.parquet.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
             table = pa.concat_tables([before, table], promote_options="permissive")
-    except pa.ArrowException as error:
+        file = pa.BufferOutputStream()
+        pyarrow.parquet.write_table(table, file, compression="zstd")
+    except (pa.ArrowException, RecursionError) as error:
         raise Unwritable(f"Parquet: {error}") from error
-    file = pa.BufferOutputStream()
-    pyarrow.parquet.write_table(table, file, compression="zstd")
     encoded: bytes = file.getvalue().to_pybytes()
     return encoded
+
+
+def _text_in(values: Sequence[Any]) -> Any:
+    """The Arrow type of those among the values that are text or hold some; None if none does."""
+    import pyarrow as pa
+
+    if any(isinstance(value, str) for value in values):
+        return pa.string()
+    if lists := [value for value in values if isinstance(value, list)]:
+        inner = _text_in([each for value in lists for each in value])
+        return None if inner is None else pa.list_(inner)
+    fields: dict[str, list[Any]] = {}
+    for value in values:
+        for name, each in value.items() if isinstance(value, dict) else ():
+            fields.setdefault(name, []).append(each)
+    typed = [(name, kind) for name, each in fields.items() if (kind := _text_in(each)) is not None]
+    return pa.struct(typed) if typed else None

@@ -48,7 +48,7 @@ class ShortFold:
         self._handlers = {each: application.on.get(str(each.__struct_config__.tag)) for each in EVENT_TYPES}
         self._answers = {(type(answer), answer.name) for answer in application.answers}
         self._users = Users(application, most_users)
-        self._passing = None if application.state or application.timers else User[Any]("", self._users)
+        self._passing = None if application.state or application.timers else self._users.stranger("")
         """All users of an application that keeps nothing of them."""
         self._watermark = 0
         self._rows = Rows(application.tables, application.lateness, most_rows)
@@ -95,12 +95,12 @@ class ShortFold:
         if type(answer) is Sending and (Messages, answer.messages) in self._answers:
             must_be_key(answer.id, "a message's identity")
             self._ungiven.append(Message(answer.messages, answer.id, _json(answer.body)))
-        elif type(answer) is Writing and (Files, answer.files) in self._answers:
+        elif type(answer) is Writing and (Files, answer.files) in self._answers and answer.fields:
             number = self._lines.get(answer.files, 0)
             self._lines[answer.files] = number + 1
             self._ungiven.append(Line(answer.files, at_ms, _json(answer.fields), number))
         else:
-            raise WrongAnswer(f"{answer!r:.100} is no answer of the application: yield what add, send and write make")
+            raise WrongAnswer(f"{answer!r:.100} is no answer of the application: yield what add, send and write(field=…) make")
 
     def effects(self, *, flush: bool) -> Sequence[Effect]:
         others, self._ungiven = self._ungiven, []
@@ -130,11 +130,14 @@ class ShortFold:
         if inheritance is None:
             rows.turn, rows.base, self._lines, self._users.forgotten = stored.turn, stored.base, stored.lines, stored.forgotten
             rows.restore(stored.rows)
-            if stored.lateness != application.lateness:
-                rows.close()  # another rule said which part takes an addition
+            if stored.lateness != application.lateness or rows.has_more_than(stored.shape):
+                # another rule said which part takes an addition, or the store may have what this state has not
+                rows.close()
         else:  # the parent's rows stay; this shard adds its own
             users = [user for user in users if hash_key(user.id) in inheritance.keys]
         self._users.restore(stored.gone, users, lambda user: read_state(application, stored.version, user))
+        if inheritance is not None:
+            self._users.order()
         self._watermark = max(self._watermark, stored.watermark)
         self._begin_turn()
 

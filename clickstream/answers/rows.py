@@ -131,6 +131,10 @@ class Rows:
                     for name, cell in self._tables[table].cells.items()
                 }
 
+    def has_more_than(self, stored: Shape) -> bool:
+        """Whether a table or a cell is new, or comes back: an earlier version's values of it are in the store alone."""
+        return any(name not in stored or cells.keys() - stored[name][1].keys() for name, (_, cells) in self.shape.items())
+
     def must_fit(self, stored: Shape) -> None:
         """Raises msgspec.MsgspecError when another version's rows mean something else."""
         for name in stored.keys() & self.shape.keys():

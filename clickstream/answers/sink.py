@@ -38,8 +38,7 @@ class AnswersSink:
         name, answers = application.name, application.answers
         self._dynamodb, self._shard_id = clients.dynamodb, shard_id
         self._tables = {
-            table: (needs.answers_table(name, table).of(settings), declared.kept // 1000)
-            for table, declared in application.tables.items()
+            table: (needs.answers_table(name, table).of(settings), declared) for table, declared in application.tables.items()
         }
         deliver = {each.name: _deliver(name, each, clients, settings) for each in answers if isinstance(each, Messages)}
         self._outbox = Outbox(clients.dynamodb, needs.outbox(name).of(settings), deliver)
@@ -59,10 +58,13 @@ class AnswersSink:
         write_each(self._threads, lambda write: write(), writes)
 
     def _put(self, row: Row, position: Position, now_s: int) -> None:
-        table, kept_s = self._tables[row.table]
+        table, declared = self._tables[row.table]
         cells = {name: cell if type(cell) is int else msgspec.msgpack.encode(cell) for name, cell in row.cells.items()}
         key = {"window": f"{row.start_ms:014d}", "row": f"{row.key}#{self._shard_id}#{row.late}"}
-        put = guarded_put(table, item({**key, **cells, "expires": now_s + kept_s}), position)
+        # all parts of a window stay until it has ended, though only one of them is still written
+        ends_s = (row.start_ms + declared.per) // 1000
+        expires = {"expires": max(now_s, ends_s) + declared.kept // 1000} if declared.per else {}
+        put = guarded_put(table, item({**key, **cells, **expires}), position)
         with suppress(ClientError), translated("DynamoDB"):  # the value of a later position is there already
             self._dynamodb.put_item(**put)
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 S = TypeVar("S")
 NEVER = 2**63
+#: Timers are for before then; 1 January 2100.
+_LATEST = 4_102_444_800_000
+#: Entries beyond which the heap of timers is looked through for those that are of no use any more.
+_ALARMS = 1_000
 
 
 class WrongAnswer(TypeError):
@@ -42,11 +46,12 @@ class User(Generic[S]):
 
         A time that has passed already is due before the shard's next event.
         """
-        if type(at_ms) is not int or not -NEVER <= at_ms < NEVER:
-            raise WrongAnswer(f"a timer takes its time as an int of milliseconds, not {at_ms!r}")
-        if (before := self.timers.get(name)) is None or at_ms < before:
+        if type(at_ms) is not int or not 0 <= at_ms < _LATEST:
+            raise WrongAnswer(f"a timer takes its time as an int of milliseconds, from 1970 to 2099, not {at_ms!r}")
+        self._users.must_have(name)
+        before, self.timers[name] = self.timers.get(name), at_ms
+        if before is None or at_ms < before:
             self._users.look_at(at_ms, self.id, name)
-        self.timers[name] = at_ms
 
     def sleep(self, name: str) -> None:
         """Take the timer back, if there is one."""
@@ -57,6 +62,21 @@ class User(Generic[S]):
         self.state = self._users.begin()
         self.timers.clear()
         self.forgotten = True
+
+
+class Stateless(User[None]):
+    """Of an application without ``state``."""
+
+    __slots__ = ()
+
+    @property
+    def state(self) -> None:
+        return None
+
+    @state.setter
+    def state(self, value: object) -> None:
+        if value is not None:
+            raise WrongAnswer("the application keeps nothing of its users: declare state=, a msgspec.Struct")
 
 
 class StoredUser(msgspec.Struct, array_like=True):
@@ -73,13 +93,16 @@ class Users:
         self.begin: Callable[[], Any] = application.state or _nothing
         self._timers, self._lateness, self._kept = application.timers.keys(), application.lateness, application.users_kept
         self._most = most
-        self._stranger = _encoder.encode(self.begin())
+        self._kind: type[User[Any]] = User if application.state else Stateless
+        self._decode = msgspec.msgpack.Decoder(application.state or None).decode
+        self._default = _encoder.encode(self.begin())
         self._users: dict[str, User[Any]] = {}
         """Those met last are last."""
         self._changed: dict[str, User[Any] | None] = {}
         """Those met since ``changes``, and (None) those gone."""
         self._alarms: list[tuple[int, str, str]] = []
         """A heap: for each timer an entry at its time or before, for it may have been put off since."""
+        self._most_alarms = _ALARMS
         self.due_at = NEVER
         """No timer is due before the watermark has come here."""
         self.forgotten = 0
@@ -89,8 +112,8 @@ class Users:
         users = self._users
         user = users.pop(user_id, None)
         if user is None:
-            user = User(user_id, self)
-            if len(users) >= self._most:
+            user = self.stranger(user_id)
+            while len(users) >= self._most:  # after a merge of shards there may be more
                 self._drop(next(iter(users)))
                 self.forgotten += 1
         elif user.seen <= watermark - self._kept and not user.timers:
@@ -100,11 +123,21 @@ class Users:
         users[user_id] = self._changed[user_id] = user
         return user
 
-    def look_at(self, at_ms: int, user_id: str, name: str) -> None:
-        """At this time, look whether the timer is due."""
+    def stranger(self, user_id: str) -> User[Any]:
+        return self._kind(user_id, self)
+
+    def must_have(self, name: str) -> None:
         if name not in self._timers:
             raise WrongAnswer(f"there is no timer {name!r}; the application's timers are {sorted(self._timers)}")
+
+    def look_at(self, at_ms: int, user_id: str, name: str) -> None:
+        """At this time, look whether the timer is due."""
         heappush(self._alarms, (at_ms, user_id, name))
+        if len(self._alarms) > self._most_alarms:  # most are of timers that were taken back, or set anew
+            self._alarms = sorted(
+                {(then, id, name) for _, id, name in self._alarms if (then := self._time_of(id, name)) is not None}
+            )
+            self._most_alarms = 2 * len(self._alarms) + _ALARMS
         self.due_at = self._alarms[0][0] + self._lateness
 
     def due(self, watermark: int) -> Iterator[tuple[User[Any], str, int]]:
@@ -126,16 +159,19 @@ class Users:
 
     def _put_off(self, at_ms: int, user_id: str, name: str) -> bool:
         """Whether the timer is not for this time; it gets an entry for its own then, if there still is one."""
-        user = self._users.get(user_id)
-        then = None if user is None else user.timers.get(name)
+        then = self._time_of(user_id, name)
         if then is not None and then != at_ms:
             self.look_at(then, user_id, name)
         return then != at_ms
 
+    def _time_of(self, user_id: str, name: str) -> int | None:
+        user = self._users.get(user_id)
+        return None if user is None else user.timers.get(name)
+
     def part(self, user: User[Any]) -> None:
         """After a handler that has forgotten the user."""
         user.forgotten = False
-        if not user.timers and _encoder.encode(user.state) == self._stranger and user.id in self._users:
+        if not user.timers and _encoder.encode(user.state) == self._default and user.id in self._users:
             self._drop(user.id)
 
     def sweep(self, watermark: int) -> None:
@@ -151,23 +187,36 @@ class Users:
     def changes(self) -> tuple[list[StoredUser], list[str]]:
         """Those that were met, and the ids of those that are gone."""
         changed, self._changed = self._changed, {}
-        met = [_stored(user) for user in changed.values() if user is not None]
+        met = [self._checked(user) for user in changed.values() if user is not None]
         return met, [user_id for user_id, user in changed.items() if user is None]
 
     def snapshot(self) -> list[StoredUser]:
-        self._changed = {}
+        self.changes()
         return [_stored(user) for user in self._users.values()]
+
+    def _checked(self, user: User[Any]) -> StoredUser:
+        """Nobody checks what a handler assigns, and what cannot be read again would stop the shard for ever."""
+        try:
+            stored = _stored(user)
+            self._decode(stored.state)
+        except (msgspec.MsgspecError, TypeError, OverflowError) as error:
+            raise WrongAnswer(f"a handler has set user.state to what it cannot be: {error}") from error
+        return stored
 
     def restore(self, gone: Iterable[str], users: Iterable[StoredUser], read: Callable[[bytes], Any]) -> None:
         for user_id in gone:
             self._users.pop(user_id, None)
         for stored in users:
             self._users.pop(stored.id, None)
-            user = self._users[stored.id] = User(stored.id, self)
+            user = self._users[stored.id] = self.stranger(stored.id)
             user.seen, user.state = stored.seen, read(bytes(stored.state))
             for name, at_ms in stored.timers.items():
                 if name in self._timers:  # of another version
                     user.wake(name, at_ms)
+
+    def order(self) -> None:
+        """Those met last become last, as those of one shard are; for users of several."""
+        self._users = {user.id: user for user in sorted(self._users.values(), key=lambda user: (user.seen, user.id))}
 
 
 def _stored(user: User[Any]) -> StoredUser:

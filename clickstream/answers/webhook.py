@@ -68,7 +68,9 @@ class Webhook:
                 until = self._clock() + self._timeout_s
                 while not isinstance(event := http.next_event(), h11.Response):
                     if event is h11.NEED_DATA:
-                        connection.settimeout(max(0.0, until - self._clock()))
+                        if (left := until - self._clock()) <= 0:
+                            raise TimeoutError
+                        connection.settimeout(left)
                         http.receive_data(connection.recv(65_536))
                 return event.status_code
         except (OSError, h11.RemoteProtocolError) as error:

@@ -15,7 +15,7 @@ from clickstream.answers.users import Users
 from clickstream.aws import Clients
 from clickstream.consumers.explain.effects import item
 from clickstream.consumers.explain.life import Effect, Put
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent
 from clickstream.settings import Settings
 
@@ -27,11 +27,12 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
     except Exception:  # noqa: BLE001  # a shop's own code, which may need the state that the user had
         return None
     reader = Answers(clients, settings, {application.name: application})
-    added = sorted({(each.table, each.key) for each in at_once if isinstance(each, Addition)})
+    added = sorted({(each.table, each.key) for each in at_once if isinstance(each, Addition) and isinstance(each.key, str)})
     rows: list[dict[str, Any]] = []
-    with suppress(Missing, UserMistake):  # it may never have been set up here, or another version of it may run
+    with suppress(Missing, UserMistake, Rejected):  # it may never have been set up here, or another version of it may run
         for name, key in added:
-            table = application.tables[name]
+            if (table := application.tables.get(name)) is None:
+                continue
             start_ms = event.occurred_at - event.occurred_at % table.per if table.per else 0
             stored = list(reader.stored(application.name, table, start_ms, key))
             if any(place(each)[1] == put.shard and each["position"]["S"] >= str(put.position) for each in stored):

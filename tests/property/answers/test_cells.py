@@ -20,7 +20,7 @@ CELLS: list[tuple[Cell[Any], st.SearchStrategy[Any]]] = [
     (Sum(), ints),
     (Min(), numbers),
     (Max(), numbers),
-    (Distinct(), st.text()),
+    (Distinct(), st.text(min_size=1)),
     (Quantiles(), prices),
 ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -90,6 +91,20 @@ def test_a_field_of_another_type_is_unwritable_and_hinders_no_other(s3: Any) -> 
         "n": [1.0, 2.5, None],
         "more": [None, {"x": 1}, None],
     }
+
+
+@pytest.mark.parametrize("field", ['["2026-11-24"]', '{"d":"2026-11-24","n":1}', '[{"d":["2026-11-24"]}]'])
+def test_text_within_a_field_is_text(s3: Any, field: str) -> None:
+    bucket, later = FilesBucket(s3, BUCKET, SHARD, FORMATS), field.replace("2026-11-24", "later")
+    for n, text in enumerate((field, later)):
+        _write(bucket, [Line("columns", 0, b'{"a":%s}' % text.encode(), n)])
+    (body,) = _objects(s3).values()
+    assert pyarrow.parquet.read_table(io.BytesIO(body)).to_pydict() == {"a": [json.loads(field), json.loads(later)]}
+
+
+def test_what_parquet_has_no_column_for_is_unwritable(s3: Any) -> None:
+    with pytest.raises(Unwritable):
+        _write(FilesBucket(s3, BUCKET, SHARD, FORMATS), [Line("columns", 0, b'{"attributes":{}}', 0)])
 
 
 def test_parquet_carries_no_pandas() -> None:

@@ -97,7 +97,12 @@ def _speaks_ssh(connection: socket.socket) -> None:
     connection.sendall(b"SSH-2.0\r\n\r\n")
 
 
-@pytest.mark.parametrize("answer", [_drips, _hangs_up, _speaks_ssh])
+def _puts_off(connection: socket.socket) -> None:
+    while True:
+        connection.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 5_000)
+
+
+@pytest.mark.parametrize("answer", [_drips, _puts_off, _hangs_up, _speaks_ssh])
 def test_a_server_that_does_not_answer_is_asked_later(serve: Serve, answer: Callable[[socket.socket], None]) -> None:
     url, _ = serve(answer)
     done = threading.Event()

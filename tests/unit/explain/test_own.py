@@ -157,3 +157,18 @@ def test_a_handler_that_fails_on_its_own_is_no_failure_of_the_answer(clients: Cl
 
     application = Application("picky", on={"add_to_cart": picky}, state=Cart)
     assert looked(clients, application, cart("ann"), 0) is None
+
+
+def test_what_it_has_not_declared_or_no_store_takes_is_left_out(clients: Clients) -> None:
+    def careless(event: AddToCart, user: User[None]) -> Iterator[Addition]:
+        yield Table("other", n=Count()).add("k", n=1)
+        yield CARTS.add(7, carted=1)  # type: ignore[arg-type]
+        yield CARTS.add("p", carted=1)
+
+    work(clients, COUNTING, [cart("ann")])
+    application = Application("carts", on={"add_to_cart": careless}, answers=[CARTS])
+    found = looked(clients, application, cart("ann"), 0)
+    assert found is not None
+    assert [row["table"] for row in found.facts["rows"]] == ["carts"]
+    work_long = Application("carts", on={"add_to_cart": lambda *_: [CARTS.add("x" * 2_000, carted=1)]}, answers=[CARTS])
+    assert looked(clients, work_long, cart("ann"), 0) is None
