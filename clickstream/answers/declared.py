@@ -1,7 +1,6 @@
 """What a short application declares: tables of answers, messages and files, and the handlers that yield them. Pure values."""
 
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -136,7 +135,6 @@ class Application:
         self.name, self.on, self.timers, self.answers = name, dict(on), dict(timers or {}), tuple(answers)
         self.state, self.version, self.upcast = state, version, upcast
         self.lateness, self.users_kept = lateness, users_kept
-        self._module: str = sys._getframe(1).f_globals["__name__"]  # the one that has it as APPLICATION
         check_name(name)
         for kind in self.on:
             _must(kind in KNOWN, f"{says}: no event has the type {kind!r}", _TYPES)
@@ -163,9 +161,10 @@ class Application:
 
     @property
     def needs(self) -> Needs:
+        """Wired to no module yet: whoever loads one knows it."""
         from clickstream.answers.needs import needs_of
 
-        return needs_of(self, self._module)
+        return needs_of(self)
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings, /) -> Sink:
         from clickstream.answers.sink import AnswersSink

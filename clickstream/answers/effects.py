@@ -1,5 +1,6 @@
 """What the fold of a short application gives out, for its sink. Plain values, encoded already."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 
@@ -14,6 +15,25 @@ class Row(NamedTuple):
     key: str
     cells: dict[str, Any]
     """Name of the cell → its state, packed: see ``cells.Packed``."""
+
+    def item_key(self, shard_id: str) -> dict[str, str]:
+        """Of the row that this shard writes; ``place`` is the inverse."""
+        return {"window": window(self.start_ms), "row": f"{self.key}#{shard_id}#{self.late}"}
+
+
+def identity(messages: str, id: str) -> str:
+    """Of a message, in the outbox."""
+    return f"{messages}#{id}"
+
+
+def window(start_ms: int) -> str:
+    return f"{start_ms:014d}"
+
+
+def place(item: Mapping[str, Any]) -> tuple[str, str]:
+    """(key, shard) of a row as DynamoDB has it; a key may hold the mark between them."""
+    key, shard, _ = item["row"]["S"].rsplit("#", 2)
+    return key, shard
 
 
 class Message(NamedTuple):

@@ -35,8 +35,8 @@ def bucket(application: str) -> Bucket:
     return Bucket(f"{application}-files")
 
 
-def needs_of(application: Application, module: str) -> Needs:
-    """``module``: the one that holds it as ``APPLICATION``. Raises UserMistake when two answers would have one store."""
+def needs_of(application: Application) -> Needs:
+    """Wired to no module yet. Raises UserMistake when two answers would have one store."""
     name = application.name
     messages = [each for each in application.answers if isinstance(each, Messages)]
     tables = tuple(answers_table(name, table) for table in application.tables)
@@ -57,7 +57,7 @@ def needs_of(application: Application, module: str) -> Needs:
     ]
     return Needs(
         name=name,
-        wiring=module,
+        wiring="",
         own=True,
         tables=(*tables, *outboxes),
         buckets=buckets,

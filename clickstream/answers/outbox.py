@@ -11,7 +11,7 @@ from hashlib import sha256
 
 from botocore.exceptions import ClientError
 
-from clickstream.answers.effects import Message
+from clickstream.answers.effects import Message, identity
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.aws.items import item, update
@@ -34,8 +34,8 @@ class Outbox:
 
     def send(self, message: Message, now_s: int) -> None:
         """Not side by side with another message of the same identity."""
-        identity = f"{message.messages}#{message.id}"
-        kept = item({"id": identity, "body": message.body, "state": PENDING, "expires": now_s + KEPT_S})
+        name = identity(message.messages, message.id)
+        kept = item({"id": name, "body": message.body, "state": PENDING, "expires": now_s + KEPT_S})
         try:
             with translated("DynamoDB"):
                 self._dynamodb.put_item(
@@ -48,10 +48,10 @@ class Outbox:
             kept = refused.response["Item"]  # type: ignore[typeddict-item]  # not in the stubs
         if kept["state"]["S"] == SENT:
             return
-        key = sha256(identity.encode()).hexdigest()
+        key = sha256(name.encode()).hexdigest()
         self._deliver[message.messages](message.id, key, kept["body"]["B"])
         with translated("DynamoDB"):
-            self._dynamodb.update_item(**update(self._table, {"id": identity}, "SET #state = :sent", {"sent": SENT}))
+            self._dynamodb.update_item(**update(self._table, {"id": name}, "SET #state = :sent", {"sent": SENT}))
 
 
 def to_queue(clients: Clients, queue: str) -> Deliver:

@@ -1,6 +1,6 @@
 """The rows of short applications' tables as answers: cells merged over shards and parts. Pure, but for ``Answers``."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -8,13 +8,14 @@ import msgspec
 
 from clickstream.answers.cells import Quantiles, Top
 from clickstream.answers.declared import Application, Table
+from clickstream.answers.effects import place, window
 from clickstream.answers.needs import answers_table
 from clickstream.aws import Clients
 from clickstream.aws.items import query
 from clickstream.errors import UserMistake
 from clickstream.failures.outages import asked
 from clickstream.progress.completeness import completeness
-from clickstream.progress.shards_table import ShardsTable
+from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.settings import Settings
 
 #: One question reads at most so many windows, and so many stored rows.
@@ -32,12 +33,6 @@ class Row(msgspec.Struct, frozen=True):
     key: str
     values: dict[str, Any]
     """By cell: a number or null, {quantile: number}, or [{key, count, most}]."""
-
-
-def place(item: Item) -> tuple[str, str]:
-    """(key, shard); a key may hold the mark between them."""
-    key, shard, _ = item["row"]["S"].rsplit("#", 2)
-    return key, shard
 
 
 def merged(table: Table, start_ms: int, items: Iterable[Item]) -> list[Row]:
@@ -78,10 +73,14 @@ class Answers:
         tables = _known("application", application, self.applications).tables
         return _known(f"table of {application}", name, tables)
 
-    def complete_to(self, application: str) -> int | None:
-        """Windows that end by then (ms of event time) are complete, but for what timers add later; None: not known."""
+    def complete_to(self, application: str, shards: Sequence[ShardProgress] | None = None) -> int | None:
+        """Windows that end by then (ms of event time) are complete, but for what timers add later; None: not known.
+
+        ``shards``: all rows of the shards table, if they have been read just before.
+        """
         # all rows, as the other readers ask for them: the role of `serve` may scan, not query
-        return completeness([row for row in self._shards.read() if row.application == application]).complete_to
+        rows = self._shards.read() if shards is None else shards
+        return completeness([row for row in rows if row.application == application]).complete_to
 
     def rows(
         self,
@@ -120,7 +119,7 @@ class Answers:
     def stored(self, application: str, table: Table, start_ms: int, key: str | None = None) -> Iterator[Item]:
         """The rows of a window, or of a key in it, as the shards have written them."""
         name = answers_table(application, table.name).of(self._settings)
-        wanted, condition = {"window": f"{start_ms:014d}"}, "#window = :window"
+        wanted, condition = {"window": window(start_ms)}, "#window = :window"
         if key is not None:
             wanted, condition = {**wanted, "row": f"{key}#"}, f"{condition} AND begins_with(#row, :row)"
         with asked("DynamoDB", f"table {name}"):

@@ -60,11 +60,10 @@ class AnswersSink:
     def _put(self, row: Row, position: Position, now_s: int) -> None:
         table, declared = self._tables[row.table]
         cells = {name: cell if type(cell) is int else msgspec.msgpack.encode(cell) for name, cell in row.cells.items()}
-        key = {"window": f"{row.start_ms:014d}", "row": f"{row.key}#{self._shard_id}#{row.late}"}
         # all parts of a window stay until it has ended, though only one of them is still written
         ends_s = (row.start_ms + declared.per) // 1000
         expires = {"expires": max(now_s, ends_s) + declared.kept // 1000} if declared.per else {}
-        put = guarded_put(table, item({**key, **cells, **expires}), position)
+        put = guarded_put(table, item({**row.item_key(self._shard_id), **cells, **expires}), position)
         with suppress(ClientError), translated("DynamoDB"):  # the value of a later position is there already
             self._dynamodb.put_item(**put)
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import msgspec
 
+from clickstream.envelope import LATEST_MS
+
 if TYPE_CHECKING:
     from clickstream.answers.declared import Application
 
 S = TypeVar("S")
 NEVER = 2**63
-#: Timers are for before then; 1 January 2100.
-_LATEST = 4_102_444_800_000
 #: Entries beyond which the heap of timers is looked through for those that are of no use any more.
 _ALARMS = 1_000
 
@@ -46,7 +46,7 @@ class User(Generic[S]):
 
         A time that has passed already is due before the shard's next event.
         """
-        if type(at_ms) is not int or not 0 <= at_ms < _LATEST:
+        if type(at_ms) is not int or not 0 <= at_ms <= LATEST_MS:
             raise WrongAnswer(f"a timer takes its time as an int of milliseconds, from 1970 to 2099, not {at_ms!r}")
         self._users.must_have(name)
         before, self.timers[name] = self.timers.get(name), at_ms

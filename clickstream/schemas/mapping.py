@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from clickstream.envelope import Key
+from clickstream.envelope import Key, is_plain
 from clickstream.errors import UserMistake
 
 Schema = dict[str, Any]
@@ -35,8 +35,6 @@ _SAID = {"$comment", "deprecated", "description", "examples", "title"}
 _SCALARS = {"string": str, "integer": int, "number": float, "boolean": bool}
 #: What may be a value of enum, and the types that it is of.
 _VALUES = {str: {"string"}, int: {"integer", "number"}, type(None): {"null"}}
-#: What an id may not have, as JSON, and what has no UTF-8.
-_CONTROL = re.compile(r"\\[bfnrtu]|[\u007f-\u009f\ud800-\udfff]")
 _MOST_DEFAULT = 500
 #: Columns of the archive, and attributes of the struct.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
@@ -139,8 +137,7 @@ def _default(value: object, kind: Any, place: str) -> Any:
     """Readers check an event with its defaults: one that they would refuse, or that grows with a list, is none."""
     if {"[", "*"} & set(place.rpartition(": $")[2]):
         raise UserMistake(f"{place}: a default within an array or a map", hint="leave it out: the property may be absent")
-    text = json.dumps(value, ensure_ascii=False)
-    if _CONTROL.search(text) or len(text.encode()) > _MOST_DEFAULT:
+    if not is_plain(json.dumps(value, ensure_ascii=False).encode(errors="backslashreplace"), _MOST_DEFAULT):
         raise UserMistake(f"{place}: a default with a control character, or of more than {_MOST_DEFAULT} bytes")
     try:
         made = msgspec.convert(value, kind)

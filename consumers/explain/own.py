@@ -9,8 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from clickstream.answers.declared import Addition, Answer, Application, Sending
+from clickstream.answers.effects import identity, place
 from clickstream.answers.needs import outbox
-from clickstream.answers.reading import Answers, merged, place
+from clickstream.answers.reading import Answers, merged
 from clickstream.answers.users import Users
 from clickstream.aws import Clients
 from clickstream.consumers.explain.effects import item
@@ -40,8 +41,8 @@ def look(clients: Clients, settings: Settings, application: Application, event: 
                 rows.append({"table": name, "window": row.start, "key": key, "values": row.values})
     messages = []
     for sending in (each for each in (*at_once, *in_time) if isinstance(each, Sending)):
-        identity = f"{sending.messages}#{sending.id}"
-        if (sent := item(clients, outbox(application.name).of(settings), {"id": {"S": identity}})) is not None:
+        its = {"id": {"S": identity(sending.messages, sending.id)}}
+        if (sent := item(clients, outbox(application.name).of(settings), its)) is not None:
             messages.append({"messages": sending.messages, "id": sending.id, "state": sent["state"]["S"]})
     what = "answered with" if application.state is None else "answered with, as far as the event alone tells"
     return Effect(what=what, facts={"rows": rows, "messages": messages}) if rows or messages else None

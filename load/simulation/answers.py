@@ -14,15 +14,7 @@ from clickstream.needs import Needs
 
 def answers(stores: Stores, needs: Needs) -> dict[str, str]:
     """Name → value of each item (but for position and time to live), message and line of an object."""
-    items = (
-        (
-            f"{table.suffix} {'/'.join(key)}",
-            str({k: v for k, v in sorted(item.items()) if k not in {"position", table.expires}}),
-        )
-        for table in needs.tables
-        for key, item in stores.tables[table.suffix].items()
-    )
-    return dict(chain(items, _messages(stores), _lines(stores)))
+    return dict(chain(_items(stores, needs), _messages(stores), _lines(stores)))
 
 
 def differences(found: dict[str, str], expected: dict[str, str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from clickstream.consumers.analytics import views
 from clickstream.consumers.analytics.views import Estimate, Funnel, Granularity, WindowView
+from clickstream.envelope import LATEST_MS
 from clickstream.errors import UserMistake
 from clickstream.progress.completeness import Completeness
 from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count
@@ -18,8 +19,6 @@ SPAN = {Granularity.MINUTE: 60, Granularity.HOUR: 24, Granularity.DAY: 30}
 #: One answer holds at most this many windows: a day of minutes.
 MOST_WINDOWS = 1440
 MOST_TOP = 100
-#: The latest event time there can be: the year 2100.
-LATEST_MS = 4_102_444_800_000
 
 Ranking = Annotated[list[tuple[str, int]], Meta(description="[key, count], by count descending, then key")]
 

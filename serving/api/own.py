@@ -1,6 +1,6 @@
 """``GET /v1/own/…``: the answers of a shop's own applications, for API, page and ``clickstream query own``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from clickstream.answers.reading import Answers, Row
 from clickstream.errors import UserMistake
+from clickstream.progress.shards_table import ShardProgress
 from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key, text
 from clickstream.serving.moments import iso
 
@@ -26,7 +27,15 @@ class OwnAnswers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(
-    answers: Answers, now_ms: int, *, application: str, table: str, start: int | None, end: int | None, **asked: Any
+    answers: Answers,
+    now_ms: int,
+    *,
+    application: str,
+    table: str,
+    start: int | None,
+    end: int | None,
+    shards: Sequence[ShardProgress] | None = None,
+    **asked: Any,
 ) -> OwnAnswers:
     declared = answers.table(application, table)
     end_ms = now_ms + 1 if end is None else end
@@ -38,7 +47,7 @@ def read(
         table=table,
         cells=list(declared.cells),
         # before the rows: what is reported as complete must be in them
-        complete_to=answers.complete_to(application),
+        complete_to=answers.complete_to(application, shards),
         rows=answers.rows(application, table, start_ms, end_ms, **asked),
     )
 

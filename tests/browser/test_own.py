@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from moto import mock_aws
 from playwright.sync_api import Page, expect
 
 from clickstream.answers import HOUR, Application
@@ -16,7 +15,7 @@ from clickstream.consumers.analytics.views import ShardProgress
 from clickstream.settings import Settings
 from tests.browser.conftest import Site
 from tests.browser.watching import Watch
-from tests.unit.serving import stores, wishes
+from tests.unit.serving import wishes
 from tests.unit.serving.shop import HALVES, Shop
 from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
@@ -54,14 +53,7 @@ def shop() -> Wishing:
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "test")
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
-        monkeypatch.delenv(variable, raising=False)
-    with mock_aws():
-        clients = Clients(Settings())
-        stores.create(clients, Settings())
-        wishes.create(clients, Settings())
+    with wishes.stored(monkeypatch) as clients:
         yield clients
 
 

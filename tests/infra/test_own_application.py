@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[2]
 _MODULE = """
 from clickstream.answers.cells import Count
 from clickstream.answers.declared import Application, Files, Messages, Table
-from clickstream.answers.needs import needs_of
 
 APPLICATION = Application(
     "carts",
@@ -29,7 +28,6 @@ APPLICATION = Application(
         Files("lines"),
     ],
 )
-NEEDS = needs_of(APPLICATION, "carts")
 """
 
 
@@ -38,7 +36,6 @@ def synthesized(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]
     folder = tmp_path_factory.mktemp("own")
     (folder / "carts").mkdir()
     (folder / "carts" / "__init__.py").write_text(_MODULE.lstrip())
-    (folder / "carts" / "needs.py").write_text("from carts import NEEDS as NEEDS\n")
     environment = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "CLICKSTREAM_APPLICATIONS": "carts"}
     command = [sys.executable, "-m", "clickstream.infra.app", "production", "--outdir", str(folder / "cdk")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

@@ -39,7 +39,13 @@ MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA"}
 MEASURING = {ROOT / "load" / name for name in ("benchmarks", "proving", "simulation")} | {ROOT / "clickstream" / "testing"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}
 #: modules that do no I/O and read no clock
-PURE = ("clickstream/events.py", "clickstream/upcasting.py", "clickstream/records/routing.py", "clickstream/errors.py")
+PURE = (
+    *(f"clickstream/{name}.py" for name in ("envelope", "events", "upcasting", "records/routing", "errors", "schemas/mapping")),
+    *(
+        f"clickstream/answers/{name}.py"
+        for name in ("cells", "declared", "effects", "fold", "needs", "rows", "uniques", "users")
+    ),
+)
 IMPURE_IMPORTS = {
     "os",
     "io",

@@ -17,7 +17,7 @@ PUBLIC: dict[str, str] = {
     "clickstream.answers": ("DAY HOUR MINUTE Application Count Distinct Files Max Messages Min Quantiles Sum Table Top User"),
     "clickstream.application": ("Application Clients Fold Inheritance Position Settings Sink Wiring guarded_put"),
     "clickstream.envelope": (
-        "AddToCart BUILT_IN Context Currency DeviceKind EARLIEST_MS Event Item KEY_PATTERN Key Login MAX_AHEAD_MS "
+        "AddToCart BUILT_IN Context Currency DeviceKind EARLIEST_MS Event Item KEY_PATTERN Key LATEST_MS Login MAX_AHEAD_MS "
         "MOST_EVENT_BYTES MOST_KEY_BYTES Millis Money NO_CONTEXT Name PageView ProductView Purchase Quantity RemoveFromCart "
         "SCHEMA_VERSION Search Text Version"
     ),

@@ -40,6 +40,6 @@ class Own:
         newest = max((row.watermark_ms for row in seen.rows if row.application == application), default=0)
         place: dict[str, Any] = {"application": application, "table": table}
         try:
-            return read(self._answers, newest, **place, start=None, end=None, limit=ROWS, most=MOST_READ)
+            return read(self._answers, newest, **place, start=None, end=None, shards=seen.rows, limit=ROWS, most=MOST_READ)
         except (Missing, UserMistake) as error:  # the other tables are shown
             return OwnTable(**place, cells=[], problem=str(error))

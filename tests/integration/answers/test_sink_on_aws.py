@@ -66,7 +66,7 @@ def told(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
     Shop.told.clear()
     Shop.posts.clear()
     clients = Clients(settings)
-    needed = needs.needs_of(APPLICATION, "told")
+    needed = needs.needs_of(APPLICATION)
     needed = msgspec.structs.replace(needed, queues=(*needed.queues, SUBSCRIBER))
     monkeypatch.setattr(resources, "declared", lambda: [needed])
     resources.create(clients, settings, shards=1)

@@ -106,7 +106,7 @@ def test_no_part_of_a_window_goes_before_it_has_ended(per: int, expires: int | N
         monkeypatch.setenv(variable, "test")
     application = Application("shop", on={}, answers=[Table("seen", per=per, kept=DAY, views=Count())])
     with mock_aws(), patch("clickstream.answers.sink.time.time", lambda: (AT + HOUR) / 1000):
-        clients, (table,) = Clients(Settings()), needs_of(application, "x").tables
+        clients, (table,) = Clients(Settings()), needs_of(application).tables
         clients.dynamodb.create_table(**table.creation(table.of(Settings())))
         row = Row("seen", AT if per else 0, 0, "k", {"views": 1})
         AnswersSink(application, "shardId-000000000000", clients, Settings()).write([row], Position(1))

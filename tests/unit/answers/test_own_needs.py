@@ -18,10 +18,10 @@ URL = "https://shop.example/told?key=secret"
 
 
 def test_no_more_is_needed_than_is_declared() -> None:
-    needs = needs_of(Application("counted", on={}, answers=[Table("wishes", wishes=Count())]), "shop.counted")
+    needs = needs_of(Application("counted", on={}, answers=[Table("wishes", wishes=Count())]))
     assert [table.suffix for table in needs.tables] == ["counted-wishes"]
     assert (needs.buckets, needs.queues, needs.topics, needs.webhooks, needs.alarms) == ((), (), (), (), ())
-    assert (needs.name, needs.wiring, needs.own) == ("counted", "shop.counted", True)
+    assert (needs.name, needs.own) == ("counted", True)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_no_more_is_needed_than_is_declared() -> None:
 )
 def test_two_answers_in_one_store_are_refused(answers: tuple[Table | Messages | Files, ...]) -> None:
     with pytest.raises(UserMistake, match="two answers"):
-        needs_of(Application("counted", on={}, answers=answers), "shop.counted")
+        needs_of(Application("counted", on={}, answers=answers))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_a_webhook_without_a_url_is_told_in_one_line(text: str) -> None:
 
 
 def test_a_worker_does_not_start_without_its_webhooks(monkeypatch: pytest.MonkeyPatch) -> None:
-    needs = needs_of(Application("analytics", on={}, answers=[Messages("told", to="webhook")]), "shop.told")
+    needs = needs_of(Application("analytics", on={}, answers=[Messages("told", to="webhook")]))
     monkeypatch.setattr(commands, "find", lambda _: needs)
     said = CliRunner().invoke(commands.worker, ["analytics", "--print-properties"])
     assert isinstance(said.exception, UserMistake)

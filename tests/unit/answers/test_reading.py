@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from moto import mock_aws
 
 from clickstream.answers import HOUR, Quantiles, Table
 from clickstream.answers.reading import MOST_WINDOWS, Answers, Row
 from clickstream.aws import Clients
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
-from tests.unit.serving import stores, wishes
+from tests.unit.serving import wishes
 from tests.unit.serving.wishes import APPLICATION, EVER, THIS_HOUR, WISHES
 
 BEFORE = THIS_HOUR - HOUR
@@ -20,14 +19,7 @@ BEFORE = THIS_HOUR - HOUR
 
 @pytest.fixture
 def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "test")
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
-        monkeypatch.delenv(variable, raising=False)
-    with mock_aws():
-        clients = Clients(Settings())
-        stores.create(clients, Settings())
-        wishes.create(clients, Settings())
+    with wishes.stored(monkeypatch) as clients:
         yield clients
 
 

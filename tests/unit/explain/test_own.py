@@ -78,7 +78,7 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
 
 def work(clients: Clients, application: Application, events: list[AnyEvent]) -> None:
     """A worker's, from the first event to the last: one is at each position."""
-    needs = needs_of(application, "x")
+    needs = needs_of(application)
     for table in needs.tables:
         clients.dynamodb.create_table(**table.creation(table.of(Settings())))
     for queue in needs.queues:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
+import pytest
+from moto import mock_aws
 
 from clickstream import platform
 from clickstream.answers import HOUR, Application, Count, Distinct, Max, Messages, Table, Top, User
 from clickstream.answers.declared import Addition
-from clickstream.answers.needs import needs_of
 from clickstream.aws import Clients
 from clickstream.aws.boto_types import AttributeValueTypeDef
 from clickstream.events import AddToCart
 from clickstream.settings import Settings
+from tests.unit.serving import stores
 from tests.unit.serving.shop import HALVES, NOW
 
 WISHES = Table("wishes", per=HOUR, wishes=Count(), wishers=Distinct(), tags=Top(3))
@@ -26,13 +29,26 @@ def _wished(event: AddToCart, user: User[None]) -> Iterator[Addition]:
 
 
 APPLICATION = Application("wishlist", on={"add_to_cart": _wished}, answers=[WISHES, EVER, Messages("news")])
-NEEDS = needs_of(APPLICATION, __name__)
 THIS_HOUR = NOW // HOUR * HOUR
 SHARDS = ("shardId-000000000000", "shardId-000000000001")
 
 
+@contextmanager
+def stored(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clients]:
+    """Clients of stores in memory, with all tables; whatever AWS the machine is set to."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(variable, "test")
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE"):
+        monkeypatch.delenv(variable, raising=False)
+    with mock_aws():
+        clients = Clients(Settings())
+        stores.create(clients, Settings())
+        create(clients, Settings())
+        yield clients
+
+
 def create(clients: Clients, settings: Settings) -> None:
-    for table in NEEDS.tables:
+    for table in APPLICATION.needs.tables:
         clients.dynamodb.create_table(**table.creation(table.of(settings)))
 
 
