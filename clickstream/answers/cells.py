@@ -102,9 +102,9 @@ class Max(Cell[Number | None]):
     def add(self, state: Number | None, value: Any, /) -> Number | None:
         if type(value) is float and isfinite(value):
             value = int(value) if value.is_integer() and abs(value) <= 2**53 else value
-        elif type(value) is not int or abs(value) > 2**53:
+        elif type(value) is not int or not -(2**53) <= value <= 2**53:
             raise self._refusal(value)
-        return self.merge(state, value)
+        return value if state is None else self._kept(state, value)
 
     def merge(self, state: Number | None, other: Number | None, /) -> Number | None:
         if state is None or other is None:

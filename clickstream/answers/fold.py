@@ -6,7 +6,7 @@ timers that are due by then go off in the order (time, user, name); one that a t
 What was folded and not given out is no part of the state: a commit writes the effects of all that came before it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -14,7 +14,7 @@ import msgspec
 from clickstream.answers.declared import Addition, Answer, Application, Files, Messages, Sending, Writing
 from clickstream.answers.effects import Effect, Line, Message, Row
 from clickstream.answers.rows import MOST_ROWS, TURN, Rows, Shape, must_be_key
-from clickstream.answers.users import StoredUser, User, Users, WrongAnswer
+from clickstream.answers.users import StoredUser, Users, WrongAnswer
 from clickstream.application import Inheritance
 from clickstream.events import EVENT_TYPES, AnyEvent
 from clickstream.records.routing import hash_key
@@ -56,20 +56,8 @@ class ShortFold:
         self._lines: dict[str, int] = {}
 
     def apply(self, events: Sequence[AnyEvent]) -> None:
-        add = self._rows.add
-        for answers, user, at_ms in self._called(events):
-            if answers is not None:
-                for answer in answers:
-                    if type(answer) is Addition:
-                        add(answer, at_ms, self._watermark)
-                    else:
-                        self._give(answer, at_ms)
-            if user.forgotten:
-                self._users.part(user)
-
-    def _called(self, events: Sequence[AnyEvent]) -> Iterator[tuple[Iterable[Answer] | None, User[Any], int]]:
-        """What timers and handlers answer, one after the other, with their users and times."""
         handlers, rows, users, watermark, passing = self._handlers, self._rows, self._users, self._watermark, self._passing
+        add = rows.add
         for event in events:
             at_ms = event.occurred_at
             if at_ms > watermark:
@@ -78,21 +66,32 @@ class ShortFold:
                     self._begin_turn()
             if users.due_at <= watermark:
                 for user, name, due_ms in users.due(watermark):
-                    yield self._application.timers[name](user, due_ms), user, due_ms
+                    for answer in self._application.timers[name](user, due_ms) or ():
+                        self._take(answer, due_ms)
+                    if user.forgotten:
+                        users.part(user)
             if (handler := handlers.get(type(event))) is not None:
                 if passing is None:
                     user = users.meet(event.user_id, watermark)
                 else:
                     user = passing
                     user.id = event.user_id
-                yield handler(event, user), user, at_ms
+                for answer in handler(event, user) or ():
+                    if type(answer) is Addition:  # as _take does, without the call: it is what most events come to
+                        add(answer, at_ms, watermark)
+                    else:
+                        self._take(answer, at_ms)
+                if user.forgotten:
+                    users.part(user)
 
     def _begin_turn(self) -> None:
         self._rows.begin_turn(self._watermark)
         self._users.sweep(self._rows.turn_ends - TURN)
 
-    def _give(self, answer: Answer, at_ms: int) -> None:
-        if type(answer) is Sending and (Messages, answer.messages) in self._answers:
+    def _take(self, answer: Answer, at_ms: int) -> None:
+        if type(answer) is Addition:
+            self._rows.add(answer, at_ms, self._watermark)
+        elif type(answer) is Sending and (Messages, answer.messages) in self._answers:
             must_be_key(answer.id, "a message's identity")
             self._ungiven.append(Message(answer.messages, answer.id, _json(answer.body)))
         elif type(answer) is Writing and (Files, answer.files) in self._answers and answer.fields:

@@ -67,7 +67,9 @@ def bought(event: Purchase, user: User[Cart]) -> Iterator[Answer]:
 
 
 def remind(user: User[Cart], at_ms: int) -> Iterator[Answer]:
-    yield REMINDERS.send(f"{user.id}:{at_ms}", product_id=user.state.product_id, added=user.state.added)
+    product, added = user.state.product_id, user.state.added
+    # one identity, one body: a timer that is set into the past goes off twice for one time
+    yield REMINDERS.send(f"{user.id}:{at_ms}:{product}:{added}", product_id=product, added=added)
     yield EVER.add("reminders", events=1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import Any, Literal
 
 import msgspec
@@ -169,6 +169,7 @@ def test_timers_go_off_when_events_have_come_so_far(events: list[AnyEvent]) -> N
     watermark = 0
     timers: dict[tuple[str, str], int] = {}
     added: Counter[str] = Counter()
+    product: defaultdict[str, str] = defaultdict(str)
     seen: dict[str, int] = {}
     for event in events:
         watermark = max(watermark, event.occurred_at)
@@ -178,7 +179,7 @@ def test_timers_go_off_when_events_have_come_so_far(events: list[AnyEvent]) -> N
             del timers[user, name]
             seen[user] = watermark
             if name == "cart":
-                sent.append(f"{user}:{at}")
+                sent.append(f"{user}:{at}:{product[user]}:{added[user]}")
             else:
                 added[user] += 100
                 timers[user, "cart"] = at if added[user] % 2 else at + 4 * MINUTE
@@ -186,16 +187,17 @@ def test_timers_go_off_when_events_have_come_so_far(events: list[AnyEvent]) -> N
         if isinstance(event, ProductView | AddToCart | Purchase):
             waits = any(who == user for who, _ in timers)
             if not waits and seen.get(user, watermark) <= watermark - SHOP.users_kept:
-                added[user] = 0
+                added[user], product[user] = 0, ""
             seen[user] = watermark
         if isinstance(event, AddToCart):
             added[user] += event.quantity
+            product[user] = event.product_id
             timers[user, "cart"] = event.occurred_at + 3 * MINUTE
             timers[user, "check"] = event.occurred_at + MINUTE
             if event.quantity == 3:
                 del timers[user, "check"]
         elif isinstance(event, Purchase):
-            added[user] = 0
+            added[user], product[user] = 0, ""
             timers = {who: at for who, at in timers.items() if who[0] != user}
     fold = ShortFold(SHOP)
     fold.apply(events)
