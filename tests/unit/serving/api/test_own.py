@@ -7,32 +7,25 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto import mock_aws
 from starlette.testclient import TestClient
 
 from clickstream.answers import HOUR
 from clickstream.answers.reading import Answers
-from clickstream.aws import Clients
 from clickstream.cli import main
 from clickstream.consumers.needs import short_applications
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
-from tests.unit.serving import stores, wishes
+from tests.unit.serving import wishes
 from tests.unit.serving.shop import NOW, Shop
 from tests.unit.serving.wishes import THIS_HOUR, WISHES
 
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers]:
-    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(variable, "test")
-    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_PROFILE", "CLICKSTREAM_NAME"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("CLICKSTREAM_APPLICATIONS", wishes.__name__)
-    with mock_aws():
-        clients, settings = Clients(Settings()), Settings()
-        stores.create(clients, settings)
-        wishes.create(clients, settings)
+    monkeypatch.delenv("CLICKSTREAM_NAME", raising=False)
+    with wishes.stored(monkeypatch) as clients:
+        settings = Settings()
         wishes.seen(clients, settings, NOW, complete_to=THIS_HOUR)
         wishes.row(clients, settings, WISHES, THIS_HOUR, "=p1", wishes=[1, 1], wishers=["ann"], tags=["red", "red", "blue"])
         wishes.row(clients, settings, WISHES, THIS_HOUR - HOUR, "p2", wishes=[1])
