@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+import javaproperties
 import msgspec
 
 from clickstream.consumers.runtime.worker.restarts import RestartPolicy
@@ -132,70 +133,13 @@ def _without_blanks(argument: str) -> str:
 
 
 def render(properties: Mapping[str, str]) -> str:
-    """The text of a ``.properties`` file that ``java.util.Properties.load`` reads back as the same mapping: pure ASCII."""
-    return "".join(f"{_escape(key, key=True)}={_escape(value)}\n" for key, value in properties.items())
-
-
-_NAMED = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\f": "\\f"}
-
-
-def _escape(text: str, *, key: bool = False) -> str:
-    escaped = []
-    for place, character in enumerate(text):
-        if character in _NAMED:
-            escaped.append(_NAMED[character])
-        elif character == " " and (key or place == 0):
-            escaped.append("\\ ")  # blanks end a key, and are dropped in front of a value
-        elif key and character in "=:#!":
-            escaped.append("\\" + character)
-        elif " " <= character <= "~":
-            escaped.append(character)
-        else:
-            units = character.encode("utf-16-be", "surrogatepass")
-            escaped.extend(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))
-    return "".join(escaped)
+    """The text of a ``.properties`` file: pure ASCII."""
+    return javaproperties.dumps(properties, timestamp=False)
 
 
 def parse(text: str) -> dict[str, str]:
-    """The lines of a person's own ``.properties`` file: ``key = value``, comments with # or !, Java's escapes.
-
-    Raises UserMistake with the line's number. A line that ends with a backslash goes on in the next, as in Java.
-    """
-    properties: dict[str, str] = {}
-    logical, first = "", 0
-    for number, line in enumerate([*text.splitlines(), ""], start=1):
-        stripped = line.lstrip()
-        if not logical:
-            if not stripped or stripped[0] in "#!":
-                continue
-            first = number
-        logical += stripped
-        if (len(logical) - len(logical.rstrip("\\"))) % 2:
-            logical = logical[:-1]
-            continue
-        key, value = _split(logical, first)
-        properties[key] = value
-        logical = ""
-    return properties
-
-
-def _split(line: str, number: int) -> tuple[str, str]:
-    found = re.match(r"((?:\\.|[^\\=:\s])+)\s*[=:]?\s*(.*)\Z", line, re.DOTALL)
-    if found is None:
-        raise UserMistake(f"line {number} of the properties is no `key = value`: {line[:60]}")
+    """A person's own ``.properties`` file. Raises UserMistake."""
     try:
-        return _unescape(found[1]), _unescape(found[2])
-    except ValueError as error:
-        raise UserMistake(f"line {number} of the properties has a broken \\u escape") from error
-
-
-def _unescape(text: str) -> str:
-    characters = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", lambda found: _character(found[1]), text, flags=re.DOTALL)
-    # a pair of \u escapes may be one character beyond the first 65,536
-    return characters.encode("utf-16", "surrogatepass").decode("utf-16")
-
-
-def _character(escape: str) -> str:
-    if escape.startswith("u"):
-        return chr(int(escape[1:], 16))  # without four digits behind it: ValueError
-    return {"n": "\n", "r": "\r", "t": "\t", "f": "\f"}.get(escape, escape)
+        return javaproperties.loads(text)
+    except javaproperties.InvalidUEscapeError as error:
+        raise UserMistake(f"the properties have a broken escape: {error}") from error
