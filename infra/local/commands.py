@@ -133,8 +133,8 @@ def _named() -> str:
     "--with",
     "more",
     multiple=True,
-    metavar="MODULE",
-    help="Start this application of yours too; the current folder is searched as well. May be repeated.",
+    metavar="NAME|MODULE",
+    help="Start this application too: one of the platform's, or yours; the current folder is searched as well. May be repeated.",
 )
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
@@ -150,9 +150,9 @@ def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: i
     \b
     Example:
       clickstream up --only aws,analytics
-      clickstream up --with my_shop.wishlist
+      clickstream up --with archive --with my_shop.wishlist
     """
-    names = {find(module).name for module in more} | {name.strip() for name in only.split(",") if name.strip()}
+    names = {name if name in together.names() else find(name).name for name in more} | {name.strip() for name in only.split(",") if name.strip()}
     if unknown := sorted(names - set(together.names())):
         raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.names())})", param_hint="--only")
     around = from_env()

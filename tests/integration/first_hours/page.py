@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-#: ```sh, ```sh terminal (one that keeps running), or ```LANGUAGE PATH (a file to save).
-_BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: ```sh, ```sh exit CODE, ```sh terminal (one that keeps running), ```sh elsewhere (not to be typed here),
+#: or ```LANGUAGE PATH (a file to save).
+_BLOCK = re.compile(r"^```(\w+)(?: ([^\n]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Step(NamedTuple):
@@ -15,6 +16,7 @@ class Step(NamedTuple):
     """``type``, ``keep running`` or ``save``."""
     text: str
     path: str = ""
+    code: int = 0
 
 
 def steps(page: Path) -> list[Step]:
@@ -22,19 +24,21 @@ def steps(page: Path) -> list[Step]:
     for language, more, text in _BLOCK.findall(page.read_text(encoding="utf-8")):
         if language != "sh":
             found.append(Step("save", text, more))
-        else:
-            found.append(Step("keep running" if more else "type", text))
+        elif more == "terminal":
+            found.append(Step("keep running", text))
+        elif more != "elsewhere":
+            found.append(Step("type", text, code=int(more.removeprefix("exit ") or 0)))
     return found
 
 
 def commands(text: str) -> list[str]:
-    """The commands of a block: a quotation that is open at the end of a line goes on in the next."""
+    """The commands of a block: a quotation, or a text up to END, that is open at the end of a line goes on in the next."""
     found: list[str] = []
-    open_quote = False
+    goes_on = False
     for line in text.splitlines():
-        if open_quote:
+        if goes_on:
             found[-1] += f"\n{line}"
         else:
             found.append(line)
-        open_quote = found[-1].count("'") % 2 == 1
+        goes_on = found[-1].count("'") % 2 == 1 or ("<<END" in found[-1] and not found[-1].endswith("\nEND"))
     return found

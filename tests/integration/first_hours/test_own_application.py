@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clickstream.infra.local import ministack, stack
 from clickstream.settings import child_environment, from_env
-from tests.integration.examples.page import commands, steps
 from tests.integration.examples.shop import ROOT
+from tests.integration.first_hours.page import commands, steps
+from tests.integration.first_hours.terminal import Terminal, free_ports, on_ports, started
 
 pytestmark = [pytest.mark.integration, pytest.mark.java, pytest.mark.timeout(900)]
 
@@ -28,59 +25,6 @@ PAGE = ROOT / "docs" / "tutorial" / "own-application.md"
 MOST_S = 600.0
 #: uv installs into the environment that the page has made, and into nothing else.
 _LEADS_ELSEWHERE = ("PYTHONPATH", "VIRTUAL_ENV", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT")
-_DONE = "tutorial-command-ended"
-
-
-class Terminal:
-    """A shell that keeps its variables and folder from one command to the next."""
-
-    def __init__(self, environment: dict[str, str], folder: Path) -> None:
-        self._shell = subprocess.Popen(
-            ["bash"],
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            bufsize=1,
-            start_new_session=True,
-        )
-
-    def begin(self, command: str) -> None:
-        assert self._shell.stdin is not None
-        self._shell.stdin.write(command + "\n")
-
-    def run(self, command: str) -> str:
-        """What it has said; fails unless it exits with 0."""
-        self.begin(f"{command}\necho {_DONE} $?")
-        said = ""
-        for line in self.said():
-            before, marked, code = line.partition(_DONE)
-            said += before
-            if marked:
-                assert code.strip() == "0", f"{command}\n{said}"
-                return said
-        raise AssertionError(f"the shell ended: {command}\n{said}")
-
-    def said(self) -> Iterator[str]:
-        assert self._shell.stdout is not None
-        while line := self._shell.stdout.readline():  # `yield from` would close it with the generator
-            yield line
-
-    def interrupt(self) -> None:
-        """Ctrl-C, and the end of the terminal."""
-        if self._shell.poll() is None:
-            assert self._shell.stdin is not None
-            self._shell.stdin.close()
-            os.killpg(self._shell.pid, signal.SIGINT)
-            try:
-                self._shell.wait(60)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._shell.pid, signal.SIGKILL)
-                self._shell.wait()
-        if self._shell.stdout is not None:
-            self._shell.stdout.close()
 
 
 @pytest.fixture(scope="module")
@@ -111,31 +55,17 @@ def environment(wheels: Path, tmp_path: Path) -> dict[str, str]:
     return {name: value for name, value in inherited.items() if name not in _LEADS_ELSEWHERE}
 
 
-@pytest.fixture
-def ports() -> dict[str, str]:
-    """The page's ports → free ones: others run beside this test."""
-    sockets = [socket.socket() for _ in range(2)]
-    for each in sockets:
-        each.bind(("127.0.0.1", 0))
-    free = [str(each.getsockname()[1]) for each in sockets]
-    for each in sockets:
-        each.close()
-    return dict(zip(("8080", "8081"), free, strict=True))
-
-
 def test_the_page_leads_from_nothing_to_own_answers(
-    environment: dict[str, str], ports: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    environment: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def here(text: str) -> str:
-        return re.sub(r"\b808[01]\b", lambda found: ports[found[0]], text)
-
+    ports = free_ports()
     folder = tmp_path / "empty"
     folder.mkdir()
     terminals = [Terminal(environment, folder)]
     at_s: dict[str, float] = {}
     typed: list[str] = []
     said: dict[str, str] = {}
-    started = time.monotonic()
+    began = time.monotonic()
     try:
         for step in steps(PAGE):
             if step.kind == "save":
@@ -147,15 +77,15 @@ def test_the_page_leads_from_nothing_to_own_answers(
                 typed.append(command)
                 if step.kind == "keep running":
                     options = f" --port {ports['8080']} --collect-port {ports['8081']} --aws-port 0 --kinesis-port 0"
-                    pasted = _started(terminals[0], here(command) + options)
+                    pasted = started(terminals[0], on_ports(command, ports) + options)
                     terminals.append(Terminal(environment, folder / "wishlist"))
                     terminals[-1].run(pasted)
-                    at_s["ready"] = time.monotonic() - started
+                    at_s["ready"] = time.monotonic() - began
                 elif command.startswith("clickstream query own"):
-                    said[command] = _until_answered(terminals[-1], here(command))
-                    at_s["first own answer"] = time.monotonic() - started
+                    said[command] = _until_answered(terminals[-1], on_ports(command, ports))
+                    at_s["first own answer"] = time.monotonic() - began
                 else:
-                    said[command] = terminals[-1].run(here(command))
+                    said[command] = terminals[-1].run(on_ports(command, ports))
         page = _get(f"http://127.0.0.1:{ports['8080']}/own")
         rows = json.loads(_get(f"http://127.0.0.1:{ports['8080']}/v1/own/wishlist/wishes"))["rows"]
     finally:
@@ -172,22 +102,6 @@ def test_the_page_leads_from_nothing_to_own_answers(
         "p-2": {"wishes": 1, "wishers": 1},
     }
     assert at_s["first own answer"] < MOST_S
-
-
-def _started(terminal: Terminal, command: str) -> str:
-    """The line to paste, once it is ready."""
-    terminal.begin(command)
-    pasted = ""
-    ready = False
-    heard = ""
-    for line in terminal.said():
-        heard += line
-        ready = ready or "clickstream: ready" in line
-        if line.startswith("export "):
-            pasted = line.strip()
-        if ready and pasted:
-            return pasted
-    raise AssertionError(heard)
 
 
 def _until_answered(terminal: Terminal, command: str) -> str:
