@@ -4,7 +4,9 @@ Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 
 rejected, 130 interrupted. A failure a person can cause is one line and a hint; ``--debug`` adds the traceback.
 """
 
+import errno
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -104,6 +106,7 @@ def cli(debug: bool) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script. Never returns."""
+    closed, out = _stand_in_for_closed(), sys.stdout
     debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(args=arguments, prog_name="clickstream", standalone_mode=False)
@@ -115,20 +118,47 @@ def main(argv: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # `clickstream tail | head` is no failure; closing stdout's own buffer must not complain either
-        sys.stderr.close()
+        _drop_output()
         sys.exit(0)
+    except SystemExit as end:
+        # click wraps stdout and says 1 when a reader has gone; `clickstream tail | head` is no failure
+        sys.exit(end.code if sys.stdout is out else 0)
     except Exception as error:
         if debug:
             raise
-        from clickstream.failures.explaining import explain  # only who fails pays
+        from clickstream.failures.explaining import Explanation, explain  # only who fails pays
         from clickstream.terminal import shown
 
         explanation = explain(error)
+        if closed and isinstance(error, OSError) and error.errno == errno.EBADF:
+            explanation = Explanation(f"{' and '.join(closed)} is closed", "give it a file, a pipe or /dev/null")
         click.echo(f"clickstream: {shown(explanation.message)}", err=True)
         if explanation.hint:
             click.echo(f"hint: {explanation.hint}", err=True)
+        _drop_output()
         sys.exit(1)
+
+
+def _stand_in_for_closed() -> list[str]:
+    """Open what the shell has closed (``>&-``), so that no other file takes its number; returns which of stdin and stdout.
+
+    Whoever reads or writes those two is refused (EBADF). What would go to a closed stderr is dropped: the exit code tells.
+    """
+    closed = []
+    for number, (name, way) in enumerate((("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))):
+        if getattr(sys, name) is None:
+            if (opened := os.open(os.devnull, way)) != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+            closed += [name] if number < 2 else []
+    return closed
+
+
+def _drop_output() -> None:
+    """What stdout has not taken it never will: the interpreter must not try it again, and fail, at its end."""
+    with open(os.devnull, "wb") as null:
+        os.dup2(null.fileno(), 1)
 
 
 def _take_debug(given: Sequence[str]) -> tuple[bool, list[str]]:

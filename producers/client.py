@@ -9,12 +9,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from clickstream.envelope import Event
 from clickstream.errors import RetryLater, UserMistake
 from clickstream.identifiers import ENTROPY_BITS, uuid7
+from clickstream.web.listening import is_loopback
 
 MOST_EVENTS = 500
 """Of one request."""
@@ -52,6 +54,8 @@ class CollectorClient:
         self._headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
+        proxies = urllib.request.ProxyHandler({}) if is_loopback(urlsplit(url).hostname or "") else urllib.request.ProxyHandler()
+        self._open = urllib.request.build_opener(proxies).open
         self._timeout = timeout
         self._sleep = sleep
         self._clock = clock
@@ -93,7 +97,7 @@ class CollectorClient:
         body = gzip.compress(msgspec.json.encode(events), compresslevel=1)
         request = urllib.request.Request(self._url, body, self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+            with self._open(request, timeout=self._timeout) as response:
                 return _outcomes(response.read()), 0.0
         except urllib.error.HTTPError as error:
             with error:

@@ -61,6 +61,8 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     written = foreign = 0
     for batch in follow(client, settings.stream, start, only=shard, forever=forever):
         for record in batch.records:
+            if written == limit:
+                break  # nothing is said of what comes after it
             lines, refused = _lines(batch.shard, record, seen[batch.shard.shard_id])
             foreign += refused
             lines = lines[: limit - written if limit else None]

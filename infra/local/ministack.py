@@ -46,8 +46,8 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
 def command(python: Path, policies: Path | None = None) -> list[str]:
     """With a file of policies (clickstream.infra.local.roles): behind the gate, which refuses what AWS refuses."""
     if policies is None:
-        return [str(python), "-m", "ministack"]
-    return [str(python), str(_LAUNCHER), str(policies)]
+        return [str(python), "-I", "-m", "ministack"]
+    return [str(python), "-I", str(_LAUNCHER), str(policies)]
 
 
 def environment(port: int, scratch: Path, state: Path | None, region: str) -> dict[str, str]:

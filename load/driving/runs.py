@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import sys
 import threading
@@ -127,6 +128,7 @@ def _together(
 ) -> RunReport:
     # not fork: the clients' threads would not survive it
     spawn = multiprocessing.get_context("spawn")
+    os.environ["PYTHONSAFEPATH"] = "1"  # its -P: a file of the working directory must not stand for a library
     stop = spawn.Event()
     children, pipes = [], list[Connection]()
     for part in parts:

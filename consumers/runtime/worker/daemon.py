@@ -108,10 +108,10 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
 def forked(application: str, directory: Path) -> ShardProcesses:
     """Shard processes of one of our applications: forks of a preloaded Python where the system can, else a Python each."""
     if sys.platform != "linux":
-        return ShardProcesses(command=(sys.executable, "-m", "clickstream.consumers.runtime.worker.child", application))
+        return ShardProcesses(command=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.child", application))
     return ShardProcesses(
         command=("/bin/sh", str(_SHARD_SH), str(directory)),
-        companion=(sys.executable, "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
+        companion=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
         requests=directory,
     )
 
