@@ -128,7 +128,7 @@ def worker(
     if print_properties:
         click.echo(render(derive(plan, settings)), nl=False)
         return 0
-    logs.to_stderr(_level(settings))
+    logs.to_stderr(_level(settings), readable=False)  # as its JVM and its shard processes do: one format
     return run(plan, settings)
 
 
