@@ -150,15 +150,16 @@ def _stand_in_for_closed() -> list[str]:
             if (opened := os.open(os.devnull, way)) != number:
                 os.dup2(opened, number)
                 os.close(opened)
-            setattr(sys, name, open(number, "r" if number == 0 else "w", closefd=False))
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
             closed += [name] if number < 2 else []
     return closed
 
 
 def _drop_output() -> None:
     """What stdout has not taken it never will: the interpreter must not try it again, and fail, at its end."""
-    with open(os.devnull, "wb") as null:
-        os.dup2(null.fileno(), 1)
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _take_debug(given: Sequence[str]) -> tuple[bool, list[str]]:

@@ -54,7 +54,9 @@ class CollectorClient:
         self._headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
-        proxies = urllib.request.ProxyHandler({}) if is_loopback(urlsplit(url).hostname or "") else urllib.request.ProxyHandler()
+        proxies = (
+            urllib.request.ProxyHandler({}) if is_loopback(urlsplit(url).hostname or "") else urllib.request.ProxyHandler()
+        )
         self._open = urllib.request.build_opener(proxies).open
         self._timeout = timeout
         self._sleep = sleep

@@ -22,9 +22,7 @@ from clickstream.settings import Settings, environment
 DEADLINE_S = 120.0
 
 #: An error of the daemon as the product's logback.xml writes it, or the one here: time, level, "kcl", logger, message.
-_ERROR_OF_KCL = re.compile(
-    r'^\{"logger":"kcl\..*"level":"error".*|^\d\d:\d\d:\d\d\.\d{3} ERROR +kcl .*\n.*', re.MULTILINE
-)
+_ERROR_OF_KCL = re.compile(r'^\{"logger":"kcl\..*"level":"error".*|^\d\d:\d\d:\d\d\.\d{3} ERROR +kcl .*\n.*', re.MULTILINE)
 
 
 class Platform:
