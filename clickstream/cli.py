@@ -25,17 +25,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
-    "new": ("clickstream.new.commands:new", "The beginning of an application of your own, as a repository that runs."),
+    "new": ("clickstream.new.commands:new", "Begin an application of your own: write a repository that runs."),
     "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
+    "query": (
+        "clickstream.serving.query:query",
+        "Ask for aggregates, decisions, recommendations, answers of your own, or in SQL.",
+    ),
     "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
     "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
     "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
-    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
+    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale, advise."),
     "simulate": (
         "clickstream.load.simulation.command:simulate",
-        "An application in thousands of simulated fleets, under faults.",
+        "Run an application in thousands of simulated fleets, under faults.",
     ),
     "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
     "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
@@ -55,22 +58,21 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
-        _keep_whole_sentences(command)
-        return command
+        return whole_sentence(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
-def _keep_whole_sentences(command: click.Command) -> None:
+def whole_sentence(command: click.Command) -> click.Command:
     """A group lists its commands with their first sentences; click would cut them at the column where the line ends."""
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            if each.short_help is None and each.help:
-                paragraph = " ".join(each.help.split("\n\n")[0].split())
-                each.short_help = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
-            _keep_whole_sentences(each)
+    if command.short_help is None and command.help:
+        paragraph = " ".join(command.help.split("\n\n")[0].split())
+        command.short_help = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        whole_sentence(each)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -84,13 +86,14 @@ def cli(debug: bool) -> None:
 
     \b
     Environment:
-      AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
-      CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
+      AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> …   as in the AWS CLI, and so are its config files
+      CLICKSTREAM_NAME           the stream's name and every resource's prefix (clickstream)
       CLICKSTREAM_APPLICATIONS   modules with applications of your own, separated by commas
-      CLICKSTREAM_EVENTS      a folder of JSON Schemas of your own events; what is installed needs neither
-      CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
-      CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
-      NO_COLOR                any value: no colours
+      CLICKSTREAM_EVENTS         a folder of JSON Schemas of your own events
+                                 (installed packages that declare theirs need neither of the two)
+      CLICKSTREAM_LOG_LEVEL      DEBUG, INFO, WARNING (the default) or ERROR
+      CLICKSTREAM_LOCAL_DIR      the folder of the embedded AWS: its logs and its state (.local)
+      NO_COLOR                   any value: no colours
 
     \b
     Completion of commands and options by the Tab key:
@@ -99,7 +102,7 @@ def cli(debug: bool) -> None:
     \b
     Example:
       eval "$(clickstream local start)"
-      clickstream produce events.ndjson
+      clickstream load run --duration 10
       clickstream tail --limit 10
     """
 

@@ -109,6 +109,11 @@ def name_application(module: str) -> None:
     os.environ["CLICKSTREAM_APPLICATIONS"] = ",".join((*application_modules(), module))
 
 
+def isolate_children() -> None:
+    """As ``-P`` does for a Python whose command line is not ours: no file of the working directory stands for a library."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def events_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """``CLICKSTREAM_EVENTS`` alone: the events are read before any program has its settings."""
     folder = (os.environ if environ is None else environ).get("CLICKSTREAM_EVENTS")

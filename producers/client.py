@@ -109,7 +109,10 @@ class CollectorClient:
             if error.code in (408, 429) or error.code >= 500:
                 asked = error.headers.get("Retry-After") or ""
                 return _outcomes(content), float(asked) if asked.isdecimal() else 0.0
-            raise UserMistake(f"the collector refuses: {error.code} {_error(content)}", hint="see the answer") from error
+            raise UserMistake(
+                f"the collector refuses: {error.code} {_error(content)}",
+                hint="after 401 or 403 look at the API key; other answers name what is wrong",
+            ) from error
         except (OSError, http.client.HTTPException):
             # refused, reset, timed out: it may have been taken, and the same ids make sending again harmless
             return [], 0.0

@@ -111,5 +111,6 @@ def _uv(*arguments: str) -> None:
     except subprocess.CalledProcessError as error:
         lines = [line.strip() for line in error.stderr.splitlines() if line.strip()] or [f"exit code {error.returncode}"]
         raise UserMistake(
-            f"ministack's environment could not be built: {lines[-1]}", hint="the first start needs the package index"
+            f"ministack's environment could not be built: {lines[-1]}",
+            hint="the first start fetches packages from PyPI: is the network there, or its mirror or proxy named?",
         ) from error

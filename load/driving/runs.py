@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import sys
 import threading
@@ -23,7 +22,7 @@ from clickstream.load.driving.report import INTERVAL_S, RunReport, joined
 from clickstream.load.driving.senders import Route, sender
 from clickstream.load.traffic.plan import Plan
 from clickstream.load.verdict.send_log import SendLog
-from clickstream.settings import Settings
+from clickstream.settings import Settings, isolate_children
 
 #: Other processes need so long to start before the first record is due.
 _START_S = 3.0
@@ -128,7 +127,7 @@ def _together(
 ) -> RunReport:
     # not fork: the clients' threads would not survive it
     spawn = multiprocessing.get_context("spawn")
-    os.environ["PYTHONSAFEPATH"] = "1"  # its -P: a file of the working directory must not stand for a library
+    isolate_children()
     stop = spawn.Event()
     children, pipes = [], list[Connection]()
     for part in parts:

@@ -98,10 +98,13 @@ def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
         missing = f"table {table}" if error.operation_name == "DescribeTable" else f"stream {settings.stream}"
         raise Missing(f"{missing} is not there (region {settings.region})", hint=hint) from error
     except NoCredentialsError as error:
-        raise Missing("no AWS credentials", hint="export what `clickstream local` prints, or set AWS_PROFILE") from error
+        raise Missing(
+            "no AWS credentials", hint='eval "$(clickstream local start)" for this machine\'s own AWS, or set AWS_PROFILE'
+        ) from error
     except BotoCoreError as error:
         raise UserMistake(
-            f"AWS does not answer: {error}", hint="is AWS_ENDPOINT_URL right, and `clickstream local` up?"
+            f"AWS does not answer: {error}",
+            hint="is AWS_ENDPOINT_URL right, and does `clickstream local status` say that it runs?",
         ) from error
 
 
