@@ -141,28 +141,25 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
 
     Whoever reads this process's own never asks a proxy for this machine from then on, and neither do its children.
     """
-    from clickstream.aws.profiles import Configured, configured  # which that package's clients are made of: it imports us
+    from clickstream.aws.profiles import configured  # not above: that package's clients are made of settings
 
     if environ is None:
         os.environ.update(_past_proxies(os.environ))
     env = os.environ if environ is None else environ
     values: dict[str, object] = {field: env[variable] for field, variable in _VARIABLES.items() if variable in env}
-    profile = env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE") or None
-    own = configured(profile, env)
-    endpoints = {
-        variable.removeprefix(_ENDPOINT_OF).lower(): url for variable, url in env.items() if variable.startswith(_ENDPOINT_OF)
-    }
+    profile = env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE")
+    region, urls = configured(profile or "default", env)
+    if "AWS_ENDPOINT_URL" in env:  # it comes before whatever a profile says
+        urls = {"": env["AWS_ENDPOINT_URL"]}
+    urls |= {name.removeprefix(_ENDPOINT_OF).lower(): url for name, url in env.items() if name.startswith(_ENDPOINT_OF)}
     if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
-        values.pop("endpoint_url", None)
-        endpoints = {}
-    elif "endpoint_url" not in values:  # AWS_ENDPOINT_URL comes before whatever a profile says
-        endpoints = {**own.endpoint_urls, **endpoints}
-        values |= {"endpoint_url": own.endpoint_url} if own.endpoint_url else {}
+        urls = {}
     values |= {
         # boto3 ignores AWS_REGION while Java and ECS use it: both count here, and the clients get the result
-        "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or own.region or DEFAULT_REGION,
-        "profile": profile,
-        "endpoint_urls": endpoints,
+        "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or region or DEFAULT_REGION,
+        "profile": profile or None,
+        "endpoint_url": urls.get(""),
+        "endpoint_urls": {service: url for service, url in urls.items() if service},
         "java_home": env.get("JAVA_HOME") or None,
         "events": events_folder(env),
     }
@@ -178,13 +175,12 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     if not _NAME.fullmatch(settings.name):
         hint = "like my-shop: 1 to 30 small letters, digits and dashes, no dash at an end, since S3 buckets begin with it"
         raise UserMistake(f"CLICKSTREAM_NAME cannot name AWS resources: {settings.name!r}", hint)
-    whose = f" (profile {profile or 'default'})" if own != Configured() else ""
-    for service, url in (("", settings.endpoint_url), *settings.endpoint_urls.items()):
-        if url is not None and not _is_url(url):
-            variable = f"AWS_ENDPOINT_URL_{service.upper()}".rstrip("_")
-            raise UserMistake(f"{variable} is no URL: {url!r}{whose}", hint="like http://127.0.0.1:4566")
+    for service, url in urls.items():
+        if not _is_url(url):
+            variable = f"{_ENDPOINT_OF}{service.upper()}".rstrip("_")
+            raise UserMistake(f"{variable}, or the profile's, is no URL: {url!r}", hint="like http://127.0.0.1:4566")
     if not _REGION.fullmatch(settings.region):
-        raise UserMistake(f"AWS_REGION is no region: {settings.region!r}{whose}", hint="like us-east-1")
+        raise UserMistake(f"AWS_REGION, or the profile's, is no region: {settings.region!r}", hint="like us-east-1")
     if not 0.0 <= settings.trace_sampling <= 1.0:
         raise UserMistake(f"CLICKSTREAM_TRACE_SAMPLING is no share: {settings.trace_sampling:g}", hint="from 0 (off) to 1")
     if not _is_url(settings.otlp_endpoint):
