@@ -4,7 +4,9 @@ Data goes to stdout, progress and logs to stderr. Exit codes: 0 done, 1 failed, 
 rejected, 130 interrupted. A failure a person can cause is one line and a hint; ``--debug`` adds the traceback.
 """
 
+import errno
 import importlib
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -23,17 +25,20 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
     "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
     "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
-    "new": ("clickstream.new.commands:new", "The beginning of an application of your own, as a repository that runs."),
+    "new": ("clickstream.new.commands:new", "Begin an application of your own: write a repository that runs."),
     "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
     "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": ("clickstream.serving.query:query", "Ask for aggregates, decisions, recommendations, or in SQL."),
+    "query": (
+        "clickstream.serving.query:query",
+        "Ask for aggregates, decisions, recommendations, answers of your own, or in SQL.",
+    ),
     "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
     "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
     "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
-    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale."),
+    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale, advise."),
     "simulate": (
         "clickstream.load.simulation.command:simulate",
-        "An application in thousands of simulated fleets, under faults.",
+        "Run an application in thousands of simulated fleets, under faults.",
     ),
     "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
     "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
@@ -53,22 +58,21 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[cmd_name][0].split(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
-        _keep_whole_sentences(command)
-        return command
+        return whole_sentence(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
-def _keep_whole_sentences(command: click.Command) -> None:
+def whole_sentence(command: click.Command) -> click.Command:
     """A group lists its commands with their first sentences; click would cut them at the column where the line ends."""
-    if isinstance(command, click.Group):
-        for each in command.commands.values():
-            if each.short_help is None and each.help:
-                paragraph = " ".join(each.help.split("\n\n")[0].split())
-                each.short_help = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
-            _keep_whole_sentences(each)
+    if command.short_help is None and command.help:
+        paragraph = " ".join(command.help.split("\n\n")[0].split())
+        command.short_help = re.split(r"(?<=[.!?])\s", paragraph, maxsplit=1)[0]
+    for each in command.commands.values() if isinstance(command, click.Group) else ():
+        whole_sentence(each)
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -82,13 +86,14 @@ def cli(debug: bool) -> None:
 
     \b
     Environment:
-      AWS_PROFILE, AWS_REGION, AWS_DEFAULT_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE>   as in the AWS CLI
-      CLICKSTREAM_NAME        the stream's name and every resource's prefix (clickstream)
+      AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL, AWS_ENDPOINT_URL_<SERVICE> …   as in the AWS CLI, and so are its config files
+      CLICKSTREAM_NAME           the stream's name and every resource's prefix (clickstream)
       CLICKSTREAM_APPLICATIONS   modules with applications of your own, separated by commas
-      CLICKSTREAM_EVENTS      a folder of JSON Schemas of your own events; what is installed needs neither
-      CLICKSTREAM_LOG_LEVEL   DEBUG, INFO, WARNING (the default) or ERROR
-      CLICKSTREAM_LOCAL_DIR   where the embedded AWS keeps itself (.local)
-      NO_COLOR                any value: no colours
+      CLICKSTREAM_EVENTS         a folder of JSON Schemas of your own events
+                                 (installed packages that declare theirs need neither of the two)
+      CLICKSTREAM_LOG_LEVEL      DEBUG, INFO, WARNING (the default) or ERROR
+      CLICKSTREAM_LOCAL_DIR      the folder of the embedded AWS: its logs and its state (.local)
+      NO_COLOR                   any value: no colours
 
     \b
     Completion of commands and options by the Tab key:
@@ -97,13 +102,14 @@ def cli(debug: bool) -> None:
     \b
     Example:
       eval "$(clickstream local start)"
-      clickstream produce events.ndjson
+      clickstream load run --duration 10
       clickstream tail --limit 10
     """
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script. Never returns."""
+    closed, out = _stand_in_for_closed(), sys.stdout
     debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
     try:
         code = cli.main(args=arguments, prog_name="clickstream", standalone_mode=False)
@@ -115,20 +121,48 @@ def main(argv: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # `clickstream tail | head` is no failure; closing stdout's own buffer must not complain either
-        sys.stderr.close()
+        _drop_output()
         sys.exit(0)
+    except SystemExit as end:
+        # click wraps stdout and says 1 when a reader has gone; `clickstream tail | head` is no failure
+        sys.exit(end.code if sys.stdout is out else 0)
     except Exception as error:
         if debug:
             raise
-        from clickstream.failures.explaining import explain  # only who fails pays
+        from clickstream.failures.explaining import Explanation, explain  # only who fails pays
         from clickstream.terminal import shown
 
         explanation = explain(error)
+        if closed and isinstance(error, OSError) and error.errno == errno.EBADF:
+            explanation = Explanation(f"{' and '.join(closed)} is closed", "give it a file, a pipe or /dev/null")
         click.echo(f"clickstream: {shown(explanation.message)}", err=True)
         if explanation.hint:
             click.echo(f"hint: {explanation.hint}", err=True)
+        _drop_output()
         sys.exit(1)
+
+
+def _stand_in_for_closed() -> list[str]:
+    """Open what the shell has closed (``>&-``), so that no other file takes its number; returns which of stdin and stdout.
+
+    Whoever reads or writes those two is refused (EBADF). What would go to a closed stderr is dropped: the exit code tells.
+    """
+    closed = []
+    for number, (name, way) in enumerate((("stdin", os.O_WRONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY))):
+        if getattr(sys, name) is None:
+            if (opened := os.open(os.devnull, way)) != number:
+                os.dup2(opened, number)
+                os.close(opened)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+            closed += [name] if number < 2 else []
+    return closed
+
+
+def _drop_output() -> None:
+    """What stdout has not taken it never will: the interpreter must not try it again, and fail, at its end."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.close(null)
 
 
 def _take_debug(given: Sequence[str]) -> tuple[bool, list[str]]:

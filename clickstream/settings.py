@@ -109,6 +109,11 @@ def name_application(module: str) -> None:
     os.environ["CLICKSTREAM_APPLICATIONS"] = ",".join((*application_modules(), module))
 
 
+def isolate_children() -> None:
+    """As ``-P`` does for a Python whose command line is not ours: no file of the working directory stands for a library."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def events_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """``CLICKSTREAM_EVENTS`` alone: the events are read before any program has its settings."""
     folder = (os.environ if environ is None else environ).get("CLICKSTREAM_EVENTS")
@@ -132,17 +137,29 @@ _ENDPOINT_OF = "AWS_ENDPOINT_URL_"
 
 
 def from_env(environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from the environment; an unusable value is a :class:`UserMistake` that names the variable."""
+    """Settings from the environment; an unusable value is a :class:`UserMistake` that names the variable.
+
+    Whoever reads this process's own never asks a proxy for this machine from then on, and neither do its children.
+    """
+    from clickstream.aws.profiles import configured  # not above: that package's clients are made of settings
+
+    if environ is None:
+        os.environ.update(_past_proxies(os.environ))
     env = os.environ if environ is None else environ
     values: dict[str, object] = {field: env[variable] for field, variable in _VARIABLES.items() if variable in env}
+    profile = env.get("AWS_PROFILE") or env.get("AWS_DEFAULT_PROFILE")
+    region, urls = configured(profile or "default", env)
+    if "AWS_ENDPOINT_URL" in env:  # it comes before whatever a profile says
+        urls = {"": env["AWS_ENDPOINT_URL"]}
+    urls |= {name.removeprefix(_ENDPOINT_OF).lower(): url for name, url in env.items() if name.startswith(_ENDPOINT_OF)}
+    if env.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() == "true":
+        urls = {}
     values |= {
         # boto3 ignores AWS_REGION while Java and ECS use it: both count here, and the clients get the result
-        "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or DEFAULT_REGION,
-        "endpoint_urls": {
-            variable.removeprefix(_ENDPOINT_OF).lower(): url
-            for variable, url in env.items()
-            if variable.startswith(_ENDPOINT_OF)
-        },
+        "region": env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION") or region or DEFAULT_REGION,
+        "profile": profile or None,
+        "endpoint_url": urls.get(""),
+        "endpoint_urls": {service: url for service, url in urls.items() if service},
         "java_home": env.get("JAVA_HOME") or None,
         "events": events_folder(env),
     }
@@ -155,11 +172,15 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
         name = field.rstrip("`")
         variable = _VARIABLES.get(name, name)
         raise UserMistake(f"bad setting {variable}: {reason}", hint="see `clickstream --help` for the variables") from error
-    for variable in ("AWS_ENDPOINT_URL", *(name for name in env if name.startswith(_ENDPOINT_OF))):
-        if variable in env and not _is_url(env[variable]):
-            raise UserMistake(f"{variable} is no URL: {env[variable]!r}", hint="like http://127.0.0.1:4566")
+    if not _NAME.fullmatch(settings.name):
+        hint = "like my-shop: 1 to 30 small letters, digits and dashes, no dash at an end, since S3 buckets begin with it"
+        raise UserMistake(f"CLICKSTREAM_NAME cannot name AWS resources: {settings.name!r}", hint)
+    for service, url in urls.items():
+        if not _is_url(url):
+            variable = f"{_ENDPOINT_OF}{service.upper()}".rstrip("_")
+            raise UserMistake(f"{variable}, or the profile's, is no URL: {url!r}", hint="like http://127.0.0.1:4566")
     if not _REGION.fullmatch(settings.region):
-        raise UserMistake(f"AWS_REGION is no region: {settings.region!r}", hint="like us-east-1")
+        raise UserMistake(f"AWS_REGION, or the profile's, is no region: {settings.region!r}", hint="like us-east-1")
     if not 0.0 <= settings.trace_sampling <= 1.0:
         raise UserMistake(f"CLICKSTREAM_TRACE_SAMPLING is no share: {settings.trace_sampling:g}", hint="from 0 (off) to 1")
     if not _is_url(settings.otlp_endpoint):
@@ -173,6 +194,18 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _REGION = re.compile(r"[a-zA-Z0-9-]{1,63}")
+#: With a dash and an application's name (32 characters) it is an S3 bucket's, of 63.
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?")
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+
+def _past_proxies(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables that keep HTTP clients, Java's too, from asking a proxy for this machine; none without a proxy."""
+    past = env.get("no_proxy") or env.get("NO_PROXY") or ""
+    if past == "*" or not {"http_proxy", "https_proxy", "all_proxy"} & set(map(str.lower, env)):
+        return {}
+    past = ",".join(dict.fromkeys(filter(None, (*past.split(","), *_THIS_MACHINE))))
+    return {"no_proxy": past, "NO_PROXY": past}
 
 
 def _is_url(text: str) -> bool:
@@ -204,8 +237,10 @@ def environment(settings: Settings, environ: Mapping[str, str] | None = None) ->
             env[variable] = str(value.absolute() if isinstance(value, Path) else value)
     env |= {"AWS_REGION": settings.region, "AWS_DEFAULT_REGION": settings.region}
     env |= {f"{_ENDPOINT_OF}{service.upper()}": url for service, url in settings.endpoint_urls.items()}
+    if settings.endpoint_url or settings.endpoint_urls:
+        env.pop("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", None)
     if settings.credentials is not None:
-        for elsewhere in ("AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        for elsewhere in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN"):
             env.pop(elsewhere, None)
         env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"] = settings.credentials
     return env

@@ -111,11 +111,11 @@ def _names(needs: Needs) -> set[str]:
 
 @cache
 def _declaration(module: str) -> Needs:
-    """What a shop's module declares. It is looked for in the current folder too, as ``python -m`` does."""
+    """What a shop's module declares. It is looked for in the current folder too, but last: nothing there hides a library."""
     if not all(map(str.isidentifier, module.split("."))):
         raise Missing(f"{module} is the path of no module", hint="like package.module, without .py")
-    if not sys.flags.safe_path and not {"", str(Path.cwd())} & set(sys.path):
-        sys.path.insert(0, str(Path.cwd()))
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))
     try:
         found = import_module(module)
         if hasattr(found, "__path__") and find_spec(f"{module}.needs"):

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from clickstream import platform
+from clickstream.cli import whole_sentence
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class ByModel(click.Group):
         assert self.name is not None
         command = getattr(importlib.import_module(MODELS[cmd_name][self.name]), self.name)
         assert isinstance(command, click.Command)
-        return command
+        return whole_sentence(command)
 
 
 @click.group()
@@ -66,7 +67,7 @@ class OfFraud(ByModel):
         return super().resolve_command(ctx, args if args[0] in MODELS else ["fraud", *args])
 
 
-@models.group(cls=OfFraud, subcommand_metavar="[fraud] VERSION [ARGS]…")
+@models.group(cls=OfFraud, subcommand_metavar="[fraud] VERSION")
 def shadow() -> None:
     """Compare a version with the live one on the stream, deciding nothing."""
 

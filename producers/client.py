@@ -9,12 +9,14 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
 from clickstream.envelope import Event
 from clickstream.errors import RetryLater, UserMistake
 from clickstream.identifiers import ENTROPY_BITS, uuid7
+from clickstream.web.listening import is_loopback
 
 MOST_EVENTS = 500
 """Of one request."""
@@ -52,6 +54,10 @@ class CollectorClient:
         self._headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
         if key:
             self._headers["Authorization"] = f"Bearer {key}"
+        proxies = (
+            urllib.request.ProxyHandler({}) if is_loopback(urlsplit(url).hostname or "") else urllib.request.ProxyHandler()
+        )
+        self._open = urllib.request.build_opener(proxies).open
         self._timeout = timeout
         self._sleep = sleep
         self._clock = clock
@@ -93,7 +99,7 @@ class CollectorClient:
         body = gzip.compress(msgspec.json.encode(events), compresslevel=1)
         request = urllib.request.Request(self._url, body, self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as response:
+            with self._open(request, timeout=self._timeout) as response:
                 return _outcomes(response.read()), 0.0
         except urllib.error.HTTPError as error:
             with error:
@@ -103,7 +109,10 @@ class CollectorClient:
             if error.code in (408, 429) or error.code >= 500:
                 asked = error.headers.get("Retry-After") or ""
                 return _outcomes(content), float(asked) if asked.isdecimal() else 0.0
-            raise UserMistake(f"the collector refuses: {error.code} {_error(content)}", hint="see the answer") from error
+            raise UserMistake(
+                f"the collector refuses: {error.code} {_error(content)}",
+                hint="after 401 or 403 look at the API key; other answers name what is wrong",
+            ) from error
         except (OSError, http.client.HTTPException):
             # refused, reset, timed out: it may have been taken, and the same ids make sending again harmless
             return [], 0.0

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
 _DRAIN_S = 10
 
 
-@click.command(epilog="Example: clickstream serve --port 8081 --open")
+@click.command(epilog="Example: clickstream serve --port 8090 --open")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
-@click.option("--open", "browse", is_flag=True, help="Open the page in a browser.")
+@click.option(
+    "--port", default=8080, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+)
+@click.option("--open", "browse", is_flag=True, help="Open the dashboard in a browser.")
 @click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach; then a login is needed.")
 @click.option("--login", is_flag=True, help="Need a login on loopback too.")
 def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -> None:
     """The HTTP API and the dashboard, until Ctrl-C or SIGTERM.
 
     \b
-    / /fraud /recommendations /pipeline   the pages, with /own of a shop's own applications; /api describes the API
+    / /fraud /recommendations /pipeline /own   the pages, the last for applications of your own; /api describes the API
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
@@ -41,11 +43,12 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/openapi.json   /healthz /readyz
     /metrics           for Prometheus: one series per application and shard
 
-    \b
-    The login's token is CLICKSTREAM_DASHBOARD_TOKEN. On loopback one is made without it, and told on stderr; an address that
-    others can reach needs it, since what runs there keeps a log. With COLLECTOR_KEYS (the content of the collector's file)
-    /v1/recommendations/USER_ID is also told to who sends one of its keys as X-API-Key.
-    It comes in over plain HTTP: put a proxy with TLS in front of an address that others can reach.
+    On this machine nobody logs in, unless --login is given or CLICKSTREAM_DASHBOARD_TOKEN is set, the token to log in with;
+    --login alone makes one and shows it on stderr. An address that others can reach needs the variable, and a proxy with TLS
+    in front, since the token travels over plain HTTP.
+
+    A shop's server reads /v1/recommendations/USER_ID without a login: it sends a key of the collector's as X-API-Key, and
+    COLLECTOR_KEYS holds the content of the collector's file of keys.
     """
     # --help must not wait for the imports of a web server and of boto3
     from clickstream import aws, settings
@@ -70,7 +73,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     given = surroundings.dashboard_token
     if given and len(given) < LEAST_CHARACTERS:
         few = f"CLICKSTREAM_DASHBOARD_TOKEN has fewer than {LEAST_CHARACTERS} characters"
-        raise UserMistake(few, "leave it out, and one is made")
+        raise UserMistake(few, "leave it out and add --login: one is made and shown")
     if not local and not given:
         hint = "set CLICKSTREAM_DASHBOARD_TOKEN to a secret of your own"
         raise UserMistake("an address that others can reach needs a login", hint)

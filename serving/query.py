@@ -161,7 +161,12 @@ def decision(event_id: str, as_json: bool) -> None:
 @option(_ORDER, metavar="CELL")
 @option(_LIMIT)
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json", "csv"]), default="text", show_default=True, help="As what."
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="How the rows are printed.",
 )
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
 def own(form: str, **given: str | int | None) -> None:

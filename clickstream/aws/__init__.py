@@ -65,7 +65,7 @@ class Clients:
             raise AttributeError(service)
         name = service.rstrip("_")
         client: object = self._session.client(  # type: ignore[call-overload]  # the name is not a literal here
-            name, endpoint_url=self._settings.endpoint(name), config=self._config
+            name, endpoint_url=self._settings.endpoint("sfn" if name == "stepfunctions" else name), config=self._config
         )
         setattr(self, service, client)
         return client

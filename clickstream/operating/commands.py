@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from clickstream.aws.boto_types import KinesisClient
-from clickstream.errors import RetryLater
+from clickstream.errors import RetryLater, UserMistake
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
 from clickstream.records.kinesis import changing, list_shards, take
@@ -113,11 +113,17 @@ def scale(count: int, apply: bool, as_json: bool) -> None:
     """Have COUNT open shards of equal size.
 
     Kinesis takes at most twice and at least half of the open shards in one call, and ten calls in 24 hours: a longer way goes
-    in steps.
+    in steps. COUNT shards that splits and merges have made unequal are made equal.
     """
     stream = from_env().stream
-    current = sum(shard.is_open for shard in list_shards(_client(), stream))
-    _carry_out(stream, resharding.scale(current, count), apply=apply, as_json=as_json)
+    found = list_shards(_client(), stream)
+    current = sum(shard.is_open for shard in found)
+    steps = resharding.scale(current, count, equal=resharding.are_equal(found))
+    _carry_out(stream, steps, apply=apply, as_json=as_json)
+    if apply and not resharding.are_equal(left := list_shards(_client(), stream)):
+        sizes = sorted(resharding.share(*resharding.bounds(shard.hash_range)) for shard in left if shard.is_open)
+        unequal = f"Kinesis has made {len(sizes)} shards that are not equal: {sizes[0]:.2%} to {sizes[-1]:.2%} of the keys each"
+        raise UserMistake(unequal, hint="`clickstream shards split` and `merge` change single ones")
 
 
 @shards.command("advise", epilog="Example: clickstream shards advise --window 60")
@@ -179,7 +185,7 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
             waited = _wait_until_active(client, stream)
             _say(f"done after {waited:.1f} s")
     if not steps:
-        _say("nothing to do: it has that many open shards already")
+        _say("nothing to do: it has that many open shards of equal size already")
     if not show:
         return
     if as_json:

@@ -77,14 +77,23 @@ def merge(shards: Sequence[Shard], one: str, other: str) -> Merge:
     return Merge(lower, upper)
 
 
-def scale(current: int, target: int) -> list[Scale]:
-    """The way from ``current`` to ``target`` open shards; empty when it is there already.
+def are_equal(shards: Sequence[Shard]) -> bool:
+    """Whether the open shards divide the hash keys into equal ranges, but for rounding."""
+    sizes = [share(*bounds(shard.hash_range)) for shard in shards if shard.is_open]
+    return max(sizes) - min(sizes) < 1e-6
 
-    Kinesis takes at most twice and at least half of the open shards in one call: 8 → 3 goes by way of 4.
+
+def scale(current: int, target: int, *, equal: bool = True) -> list[Scale]:
+    """The way from ``current`` to ``target`` open shards of equal size; empty when it is there already.
+
+    Kinesis takes at most twice and at least half of the open shards in one call: 8 → 3 goes by way of 4. As many shards that
+    are not ``equal`` go by way of one more, since a call that changes no number need not change any range.
 
     >>> [step.target for step in scale(8, 3)], [step.target for step in scale(2, 9)]
     ([4, 3], [4, 8, 9])
     """
+    if current == target and not equal:
+        return [Scale(current, current + 1), Scale(current + 1, current)]
     steps: list[Scale] = []
     while current != target:
         reached = min(target, current * 2) if target > current else max(target, (current + 1) // 2)

@@ -10,7 +10,7 @@ from time import monotonic, sleep
 import msgspec
 
 from clickstream.aws.boto_types import KinesisClient
-from clickstream.errors import RetryLater
+from clickstream.operating.resharding import find
 from clickstream.records.kinesis import list_shards
 from clickstream.records.reading import TRIM_HORIZON, Batch, ShardReader, Start
 from clickstream.records.routing import Shard
@@ -52,14 +52,12 @@ class Lineage:
 def follow(client: KinesisClient, stream: str, start: Start, *, only: str | None = None, forever: bool) -> Iterator[Batch]:
     """Read until every shard is read to its tip, or ``forever``; ``only`` reads a single shard and not its children.
 
-    Yields after each read, empty ones too, so that a caller can flush or stop. Raises Missing when the stream is not there,
-    RetryLater when the shard is not or Kinesis does not answer.
+    Yields after each read, empty ones too, so that a caller can flush or stop. Raises Missing when the stream or
+    the shard is not there, RetryLater when Kinesis does not answer.
     """
     shards = list_shards(client, stream)
     if only is not None:
-        shards = [msgspec.structs.replace(shard, parents=()) for shard in shards if shard.shard_id == only]
-        if not shards:
-            raise RetryLater(f"stream {stream} has no shard {only}")
+        shards = [msgspec.structs.replace(find(shards, only), parents=())]
     elif start.kind == "LATEST":
         # what is closed has no new records
         shards = [msgspec.structs.replace(shard, parents=()) for shard in shards if shard.is_open]

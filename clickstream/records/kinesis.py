@@ -69,6 +69,7 @@ def _refusal(code: str, message: str) -> ClickstreamError:
                 message, hint="AWS allows ten UpdateShardCount calls in 24 hours, and a number of shards per account"
             )
         case "InvalidArgumentException" | "ValidationException" | "AccessDeniedException":
-            return UserMistake(f"Kinesis refused: {message}", hint="an on-demand stream scales by itself, and by itself only")
+            on_demand = "an on-demand stream scales by itself, and by itself only"
+            return UserMistake(f"Kinesis refused: {message}", hint=on_demand if "On-Demand" in message else "")
         case _:
             return RetryLater(f"{code}: {message}")

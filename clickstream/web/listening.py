@@ -16,7 +16,9 @@ def listen(host: str, port: int, *, backlog: int = 128) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise UserMistake(f"cannot listen on {host}: {error.strerror}", hint="see --host") from error
+        raise UserMistake(
+            f"cannot listen on {host}: {error.strerror}", hint="--host takes an address of this machine"
+        ) from error
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
@@ -25,7 +27,10 @@ def listen(host: str, port: int, *, backlog: int = 128) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise UserMistake(f"port {port} is taken", hint="end what listens there, or choose another with --port") from error
-        raise UserMistake(f"cannot listen on {host} port {port}: {error.strerror}", hint="see --host and --port") from error
+        raise UserMistake(
+            f"cannot listen on {host} port {port}: {error.strerror}",
+            hint="--host takes an address of this machine, --port a number above 1023",
+        ) from error
     return listener
 
 

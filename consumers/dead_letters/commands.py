@@ -48,7 +48,7 @@ def _filters(command: click.Command) -> click.Command:
 @_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_letters(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], as_json: bool) -> None:
-    """One line per letter, oldest first. Letters stay in the queue.
+    """One line per dead letter, oldest first. Letters stay in the queue.
 
     \b
     Example:

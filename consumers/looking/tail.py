@@ -44,7 +44,7 @@ def parse_since(text: str, now: datetime) -> Start:
 @click.option("--since", default="10m", show_default=True, help="10m (or s, h, d), TRIM_HORIZON, LATEST or an ISO time.")
 @click.option("--follow", "forever", is_flag=True, help="Go on with what comes, also after a reshard.")
 @click.option("--limit", type=click.IntRange(min=1), help="Stop after this many events.")
-@click.option("--shard", help="Only this shard.")
+@click.option("--shard", help="Only this shard: its id, or the number in it.")
 def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> None:
     """Events of the stream as NDJSON on stdout, each once; what is not an event is reported on stderr.
 
@@ -61,6 +61,8 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     written = foreign = 0
     for batch in follow(client, settings.stream, start, only=shard, forever=forever):
         for record in batch.records:
+            if written == limit:
+                break  # nothing is said of what comes after it
             lines, refused = _lines(batch.shard, record, seen[batch.shard.shard_id])
             foreign += refused
             lines = lines[: limit - written if limit else None]
@@ -70,6 +72,8 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
         out.flush()
         if written == limit:
             break
+    if not written and start.kind == "AT_TIMESTAMP":
+        click.echo(f"no event since {since}: TRIM_HORIZON reads all that the stream keeps, --follow waits for more", err=True)
     if foreign:
         click.echo(
             f"passed over {foreign:,} events outside of their users' shards: a reshard overtook them and they are put again, "

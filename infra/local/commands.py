@@ -26,7 +26,7 @@ def _exports(stack: embedded.Stack, around: Settings, **own: str) -> str:
     variables = stack.environment | {name: value for name, value in own.items() if value}
     line = " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
     # a profile would be asked for credentials before the two among them
-    return f"unset AWS_PROFILE; {line}" if around.profile else line
+    return f"unset AWS_PROFILE AWS_DEFAULT_PROFILE; {line}" if around.profile else line
 
 
 @click.group()
@@ -59,6 +59,7 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
     from clickstream.infra.local import resources
 
     around = from_env()
+    ran = embedded.status(around.local_dir) is not None
     stack = embedded.start(
         around.local_dir,
         region=around.region,
@@ -66,7 +67,12 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
         state=None if state is None else state.absolute(),
         say=_say,
     )
-    resources.create(Clients(stack.settings), stack.settings, shards=shards)
+    try:
+        resources.create(Clients(stack.settings), stack.settings, shards=shards)
+    except BaseException:
+        if not ran:
+            embedded.stop(around.local_dir)
+        raise
     click.echo(_exports(stack, around))
     _say(f"the embedded AWS runs; stream {around.stream}; logs in {stack.directory / 'logs'}")
 

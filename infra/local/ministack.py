@@ -46,8 +46,8 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
 def command(python: Path, policies: Path | None = None) -> list[str]:
     """With a file of policies (clickstream.infra.local.roles): behind the gate, which refuses what AWS refuses."""
     if policies is None:
-        return [str(python), "-m", "ministack"]
-    return [str(python), str(_LAUNCHER), str(policies)]
+        return [str(python), "-I", "-m", "ministack"]
+    return [str(python), "-I", str(_LAUNCHER), str(policies)]
 
 
 def environment(port: int, scratch: Path, state: Path | None, region: str) -> dict[str, str]:
@@ -111,5 +111,6 @@ def _uv(*arguments: str) -> None:
     except subprocess.CalledProcessError as error:
         lines = [line.strip() for line in error.stderr.splitlines() if line.strip()] or [f"exit code {error.returncode}"]
         raise UserMistake(
-            f"ministack's environment could not be built: {lines[-1]}", hint="the first start needs the package index"
+            f"ministack's environment could not be built: {lines[-1]}",
+            hint="the first start fetches packages from PyPI: is the network there, or its mirror or proxy named?",
         ) from error

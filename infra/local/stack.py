@@ -260,6 +260,7 @@ def _bring_up(
     policies.write_text(roles.policies())
     kinesis = [
         sys.executable,
+        "-P",
         "-m",
         "clickstream.infra.local.kinesis",
         "--port",

@@ -54,12 +54,14 @@ class Parts:
 
         Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
         """
-        if "serve" in self._names:
-            (port,) = claim((port, "--port"))
-        if "collect" in self._names:
-            (collect_port,) = claim((collect_port, "--collect-port"))
+        wanted = {"serve": (port, "--port"), "collect": (collect_port, "--collect-port")}
+        wanted |= {"aws": (ports.aws, "--aws-port"), "kinesis": (ports.kinesis, "--kinesis-port")}
+        here = [part for part in wanted if part.replace("kinesis", "aws") in self._names]
+        claimed = dict(zip(here, claim(*map(wanted.__getitem__, here)), strict=True))
+        port, collect_port = claimed.get("serve", port), claimed.get("collect", collect_port)
         stack = None
         if "aws" in self._names:
+            ports = Ports(aws=claimed["aws"], kinesis=claimed["kinesis"])
             stack = launch(self._aws, self._settings.local_dir, ports=ports, say=self._say)
             self._settings = stack.settings
         clients = Clients(self._settings)
@@ -71,7 +73,7 @@ class Parts:
                 role = roles.variables(self._settings.name, _ROLES.get(name, name))
                 environment = child_environment(stack.environment | role)
             log = self._settings.local_dir.absolute() / "logs" / f"{name}.log"
-            group.start(name, [sys.executable, "-m", "clickstream.cli", *arguments], environment=environment, log=log)
+            group.start(name, [sys.executable, "-P", "-m", "clickstream.cli", *arguments], environment=environment, log=log)
             self._say(f"started {name} (log: {log})")
 
         since_ms = int(time.time() * 1000)

@@ -22,7 +22,7 @@ _READY = "ready"
 #: Without these a child would find another AWS, or none.
 _EXPORTED = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_KINESIS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 _WORKER_STARTED = "started analytics"
-_CLI = (sys.executable, "-m", "clickstream.cli")
+_CLI = (sys.executable, "-P", "-m", "clickstream.cli")
 
 
 class PartEnded(Exception):

@@ -46,7 +46,13 @@ from clickstream.load.traffic.profiles import PROFILES
 @click.option(
     "--hdr-log", type=click.Path(dir_okay=False, path_type=Path), help="Latencies per second in the format of HdrHistogram."
 )
-@click.option("--max-records", default=1_000_000, show_default=True, type=click.IntRange(1, MAX_RECORDS), help="Hard cap.")
+@click.option(
+    "--max-records",
+    default=1_000_000,
+    show_default=True,
+    type=click.IntRange(1, MAX_RECORDS),
+    help="Never send more than so many records.",
+)
 @click.option("--allow-remote", is_flag=True, help="Permit a stream, or a collector, that is not on this machine.")
 @click.option("--dry-run", is_flag=True, help="Print the records as NDJSON instead of sending them.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object on stdout.")

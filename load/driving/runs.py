@@ -22,7 +22,7 @@ from clickstream.load.driving.report import INTERVAL_S, RunReport, joined
 from clickstream.load.driving.senders import Route, sender
 from clickstream.load.traffic.plan import Plan
 from clickstream.load.verdict.send_log import SendLog
-from clickstream.settings import Settings
+from clickstream.settings import Settings, isolate_children
 
 #: Other processes need so long to start before the first record is due.
 _START_S = 3.0
@@ -127,6 +127,7 @@ def _together(
 ) -> RunReport:
     # not fork: the clients' threads would not survive it
     spawn = multiprocessing.get_context("spawn")
+    isolate_children()
     stop = spawn.Event()
     children, pipes = [], list[Connection]()
     for part in parts:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from os import pathsep
+from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -22,11 +23,11 @@ from clickstream.settings import child_environment
 class Twin:
     def __init__(self, foreign: Foreign, hash_seed: str) -> None:
         module, attribute = _place(foreign.application)
-        environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": pathsep.join(filter(None, sys.path))}
+        environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": pathsep.join(each or str(Path.cwd()) for each in sys.path)}
         program = f"from {__name__} import answer; answer()"
         tables = msgspec.json.encode(foreign.needs.tables).decode()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", program, module, attribute, tables],
+            [sys.executable, "-P", "-c", program, module, attribute, tables],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=child_environment(environment),

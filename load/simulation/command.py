@@ -76,9 +76,9 @@ class Fleets(NamedTuple):
 @click.command()
 @click.argument("module", default="")
 @click.option("--seeds", default=1_000, show_default=True, help="How many worlds to simulate.")
-@click.option("--from", "first", default=0, help="The first seed of them.")
-@click.option("--processes", default=0, help="0: one per core.")
-@click.option("--seed", type=int, help="One seed alone.")
+@click.option("--from", "first", default=0, help="The first seed.")
+@click.option("--processes", default=0, help="Worlds simulated side by side; 0: one per core.")
+@click.option("--seed", type=int, help="Simulate this seed alone.")
 @click.option("--trace", is_flag=True, help="With --seed: print everything that happens, on stderr.")
 @click.option("--plan", "overrides", default="{}", help="With --seed: fields of the plan to change, as JSON.")
 def simulate(module: str, seeds: int, first: int, processes: int, seed: int | None, trace: bool, overrides: str) -> int:

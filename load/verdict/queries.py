@@ -56,7 +56,7 @@ def recommendations(user_id: str) -> dict[str, Any]:
 
 
 def _query(*arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "clickstream.cli", "query", *arguments, "--json"]
+    command = [sys.executable, "-P", "-m", "clickstream.cli", "query", *arguments, "--json"]
     done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False)
     if done.returncode != 0:
         reason = done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}"

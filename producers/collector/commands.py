@@ -23,15 +23,17 @@ if TYPE_CHECKING:
     invoke_without_command=True, epilog="Example: clickstream collect --keys collector-keys.json --origin https://shop.example"
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free port.")
+@click.option(
+    "--port", default=8081, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 takes a free one."
+)
 @click.option(
     "--keys",
     "keys_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="API keys; without, this machine alone is served.",
+    help="File of the clients' API keys; without it, this machine alone is served.",
 )
 @click.option("--origin", "origins", multiple=True, help="A page's origin that may send (CORS), like https://shop.example.")
-@click.option("--trusted-proxy", "proxies", multiple=True, metavar="NETWORK", help="Proxies whose X-Forwarded-For counts.")
+@click.option("--trusted-proxy", "proxies", multiple=True, metavar="NETWORK", help="Proxies whose X-Forwarded-For is believed.")
 @click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach; needs --keys.")
 @click.pass_context
 def collect(
@@ -43,11 +45,11 @@ def collect(
     proxies: tuple[str, ...],
     allow_remote: bool,
 ) -> None:
-    """The HTTP collector, until Ctrl-C or SIGTERM, which lets the requests under way be answered.
+    """The HTTP collector; Ctrl-C or SIGTERM ends it, once the requests under way are answered.
 
     \b
     POST /v1/events    one event, a JSON array of them, or NDJSON; gzip too. 200: Kinesis has them all
-    /clickstream.js    the browser's side
+    /clickstream.js    the tracker for a shop's pages
     /healthz /readyz
     /metrics           for Prometheus, on this machine alone
     """

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import os
+import urllib.request
 from pathlib import Path
 
+import boto3
 import pytest
 
+from clickstream.aws import Clients
 from clickstream.consumers.analytics.needs import AGGREGATES
+from clickstream.consumers.archive.views import Archive
+from clickstream.consumers.runtime.worker.properties import ShardProcesses, WorkerPlan, derive
 from clickstream.errors import UserMistake
 from clickstream.platform import DEAD_LETTERS, SHARDS, STATE
-from clickstream.settings import Settings, child_environment, from_env
+from clickstream.settings import Settings, child_environment, environment, from_env
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:
@@ -32,6 +38,87 @@ def test_a_services_endpoint_comes_before_the_general_one() -> None:
     assert settings.endpoint("kinesis") == "http://kinesis"
     assert settings.endpoint("dynamodb") == "http://all"
     assert from_env({}).endpoint("kinesis") is None
+
+
+@pytest.mark.parametrize("name", ["", "My_Shop", "shop-", "-shop", "shop.eu", "s" * 31])
+def test_a_name_that_aws_refuses_for_any_resource_is_refused_first(name: str) -> None:
+    with pytest.raises(UserMistake, match="CLICKSTREAM_NAME") as caught:
+        from_env({"CLICKSTREAM_NAME": name})
+    assert "small letters" in caught.value.hint
+
+
+CONFIG = """
+[default]
+region = eu-west-1
+[profile shop]
+region = eu-west-3
+endpoint_url = http://127.0.0.1:1
+services = of-the-shop
+[services of-the-shop]
+kinesis =
+  endpoint_url = http://127.0.0.1:2
+sfn =
+  endpoint_url = http://127.0.0.1:3
+"""
+
+
+def test_every_client_goes_where_the_profile_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's own reading of the same files is the oracle; KCL's properties and SQL's S3 follow it."""
+    (tmp_path / "config").write_text(CONFIG)
+    (tmp_path / "credentials").write_text("[shop]\naws_access_key_id = k\naws_secret_access_key = s\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    assert from_env().region == boto3.Session().region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    settings, theirs = from_env(), boto3.Session()
+    for service in ("kinesis", "dynamodb", "stepfunctions"):
+        ours = getattr(Clients(settings), service).meta
+        expected = theirs.client(service).meta
+        assert (ours.endpoint_url, ours.region_name) == (expected.endpoint_url, expected.region_name)
+    properties = derive(WorkerPlan(application="a", worker_id="w", shards=ShardProcesses(command=("/bin/true",))), settings)
+    assert properties["regionName"] == "eu-west-3"
+    assert properties["kinesisEndpoint"] == "http://127.0.0.1:2"
+    assert properties["dynamoDBEndpoint"] == "http://127.0.0.1:1"
+    connection = Archive(Clients(settings), settings)._connection()
+    assert (connection["endpoint_override"], connection["region"]) == ("127.0.0.1:1", "eu-west-3")
+    child = environment(settings)
+    assert environment(from_env(child)) == child
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv("AWS_DEFAULT_PROFILE", "shop")
+    assert from_env() == settings
+
+
+def test_variables_come_before_the_profile(tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(CONFIG)
+    around = {"AWS_CONFIG_FILE": str(tmp_path / "config"), "AWS_PROFILE": "shop"}
+    assert from_env(around | {"AWS_REGION": "us-west-2"}).region == "us-west-2"
+    assert from_env(around | {"AWS_ENDPOINT_URL": "http://here"}).endpoint("kinesis") == "http://here"
+    assert from_env(around | {"AWS_ENDPOINT_URL_KINESIS": "http://here"}).endpoint("dynamodb") == "http://127.0.0.1:1"
+    ignoring = from_env(around | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true", "AWS_ENDPOINT_URL": "http://here"})
+    assert (ignoring.endpoint("kinesis"), ignoring.region) == (None, "eu-west-3")
+    (tmp_path / "config").write_text("region = [")
+    with pytest.raises(UserMistake, match="config"):
+        from_env(around)
+
+
+@pytest.mark.parametrize(
+    ("around", "past"),
+    [
+        ({}, None),
+        ({"http_proxy": "http://proxy"}, "localhost,127.0.0.1,::1"),
+        ({"HTTPS_PROXY": "http://proxy", "NO_PROXY": "shop.example,localhost"}, "shop.example,localhost,127.0.0.1,::1"),
+        ({"all_proxy": "http://proxy", "no_proxy": "*"}, "*"),
+    ],
+)
+def test_no_proxy_is_asked_for_this_machine(around: dict[str, str], past: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "")  # so that what from_env sets is taken back
+        monkeypatch.delenv(name)
+    for name, value in around.items():
+        monkeypatch.setenv(name, value)
+    from_env()
+    assert os.environ.get("no_proxy") == past
+    assert bool(around) == bool(urllib.request.proxy_bypass("127.0.0.1"))
 
 
 def test_the_name_prefixes_every_resource() -> None:

@@ -42,14 +42,14 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
     default="1",
     show_default=True,
     metavar="ID",
-    help="Tells this worker from others of APP; must be its own on every machine.",
+    help="This worker's name among those of APP; no two may share one, on whatever machine.",
 )
 @click.option(
     "--retrieval",
     type=click.Choice(get_args(Retrieval)),
     default="polling",
     show_default=True,
-    help="fanout: a consumer of its own with 2 MB/s per shard, at a price.",
+    help="polling: all readers share a shard's 2 MB/s; fanout: APP has 2 MB/s of its own, at a price.",
 )
 @click.option(
     "--from",
@@ -64,7 +64,7 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
     type=click.IntRange(1, MOST_RECORDS),
     default=MOST_RECORDS,
     show_default=True,
-    help="Of one read, under polling.",
+    help="Most records of one read, under polling.",
 )
 @click.option(
     "--properties",
@@ -128,7 +128,7 @@ def worker(
     if print_properties:
         click.echo(render(derive(plan, settings)), nl=False)
         return 0
-    logs.to_stderr(_level(settings))
+    logs.to_stderr(_level(settings), readable=False)  # as its JVM and its shard processes do: one format
     return run(plan, settings)
 
 

@@ -18,8 +18,8 @@ from clickstream.consumers.runtime.worker.java import LOCALE, command_line
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
 from clickstream.consumers.runtime.worker.supervisor import Processes, Supervisor
 from clickstream.consumers.runtime.worker.worker_lock import lock
-from clickstream.errors import ClickstreamError, Missing, UserMistake
-from clickstream.failures.outages import translated
+from clickstream.errors import ClickstreamError
+from clickstream.failures.outages import asked, translated
 from clickstream.platform import SHARDS
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
@@ -36,7 +36,7 @@ _SHARD_SH = Path(__file__).with_name("shard.sh")
 
 
 def run(plan: WorkerPlan, settings: Settings) -> int:
-    """Run the worker until SIGTERM or Ctrl-C; returns the exit code. Raises UserMistake before anything is started."""
+    """Run the worker until SIGTERM or Ctrl-C; returns the exit code. What is missing is raised before anything starts."""
     folder = folder_of(settings)
     binary = java.find(settings)
     clients = Clients(settings)
@@ -80,38 +80,22 @@ def folder_of(settings: Settings) -> Path:
 
 
 def check(plan: WorkerPlan, clients: Clients, settings: Settings) -> datetime:
-    """Whether the stream and the tables are there; returns when the stream was made. Raises Missing or UserMistake."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
-
-    hint = "clickstream local start makes them on this machine; on AWS the stack does"
-    try:
+    """Whether the stream and the tables are there; returns when the stream was made. Raises Missing or RetryLater."""
+    with asked("Kinesis", f"stream {settings.stream} (region {settings.region})"):
         stream = clients.kinesis.describe_stream_summary(StreamName=settings.stream)["StreamDescriptionSummary"]
-        for table in plan.tables:
+    for table in plan.tables:
+        with asked("DynamoDB", f"table {table} (region {settings.region})"):
             clients.dynamodb.describe_table(TableName=table)
-        return stream["StreamCreationTimestamp"]
-    except ClientError as error:
-        code = error.response["Error"]["Code"]
-        if code != "ResourceNotFoundException":
-            raise UserMistake(
-                f"AWS refused {error.operation_name}: {code}", hint="check the credentials and the region"
-            ) from error
-        missing = f"table {table}" if error.operation_name == "DescribeTable" else f"stream {settings.stream}"
-        raise Missing(f"{missing} is not there (region {settings.region})", hint=hint) from error
-    except NoCredentialsError as error:
-        raise Missing("no AWS credentials", hint="export what `clickstream local` prints, or set AWS_PROFILE") from error
-    except BotoCoreError as error:
-        raise UserMistake(
-            f"AWS does not answer: {error}", hint="is AWS_ENDPOINT_URL right, and `clickstream local` up?"
-        ) from error
+    return stream["StreamCreationTimestamp"]
 
 
 def forked(application: str, directory: Path) -> ShardProcesses:
     """Shard processes of one of our applications: forks of a preloaded Python where the system can, else a Python each."""
     if sys.platform != "linux":
-        return ShardProcesses(command=(sys.executable, "-m", "clickstream.consumers.runtime.worker.child", application))
+        return ShardProcesses(command=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.child", application))
     return ShardProcesses(
         command=("/bin/sh", str(_SHARD_SH), str(directory)),
-        companion=(sys.executable, "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
+        companion=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
         requests=directory,
     )
 

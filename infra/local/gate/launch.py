@@ -1,6 +1,6 @@
 """Starts ministack behind the gate: ``PYTHON launch.py POLICIES``, with ministack's own Python.
 
-A script, not a module: only this process finds the project's folder, and not the Lambda functions that it starts.
+A script, run isolated (-I): only this process finds the project's folder, and not the Lambda functions that it starts.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from typing import Any
 
 def main() -> None:
     _, policies = sys.argv
-    # Python puts this script's folder first; its modules must be found only under their full names
-    del sys.path[0]
     sys.path.append(str(Path(__file__).absolute().parents[4]))
     sys.argv = ["ministack"]
 

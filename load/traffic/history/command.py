@@ -12,7 +12,7 @@ import click
 @click.argument("events", type=click.Path(dir_okay=False, path_type=Path))
 @click.argument("labels", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--people", default=3_000, show_default=True, type=click.IntRange(1, 100_000), help="Visitors.")
-@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 400), help="Length.")
+@click.option("--days", default=45, show_default=True, type=click.IntRange(1, 400), help="Length in days.")
 @click.option("--seed", default=1, show_default=True, help="The same seed is the same history.")
 @click.option(
     "--from", "start", default="2026-09-01", show_default=True, type=click.DateTime(["%Y-%m-%d"]), help="First day, UTC."

@@ -34,14 +34,20 @@ def _home() -> Path:
 
 @pytest.fixture
 def clickstream(tmp_path: Path) -> Iterator[Clickstream]:
-    """The program, with a local_dir of its own, in which nothing runs at the end."""
+    """The program, with a local_dir of its own, in which nothing runs at the end.
+
+    Its proxy is not there, and a file stands in the way of a library.
+    """
     ministack.install(_home(), stack.quiet)
     (tmp_path / "ministack").symlink_to(_home() / "ministack")
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = child_environment({"CLICKSTREAM_LOCAL_DIR": str(tmp_path)})
-        command = [sys.executable, "-m", "clickstream.cli", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=120)
+    (tmp_path / "queue.py").write_text("raise SystemExit('not the library')")
+
+    def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        around = {"CLICKSTREAM_LOCAL_DIR": str(tmp_path), "http_proxy": "http://127.0.0.1:1"}
+        environment = child_environment({**around, **variables})
+        command = [sys.executable, "-P", "-m", "clickstream.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path, check=False, timeout=120)
 
     try:
         yield run
@@ -148,6 +154,13 @@ def test_a_server_that_does_not_come_up_is_named(tmp_path: Path, monkeypatch: py
 
 def test_start_status_stop(clickstream: Clickstream, tmp_path: Path) -> None:
     assert clickstream("local", "status").returncode == 1
+    (tmp_path / "wrong.py").write_text(
+        "from clickstream.needs import Bucket, Needs\n"
+        "NEEDS = Needs(name='wrong', wiring='wrong', buckets=(Bucket('No_Bucket_Is_Called_So'),))\n"
+    )
+    failed = clickstream("local", "start", "--port", "0", "--kinesis-port", "0", CLICKSTREAM_APPLICATIONS="wrong")
+    assert (failed.returncode, failed.stdout) == (1, ""), failed.stderr
+    assert clickstream("local", "stop").stderr == "clickstream: was not running\n"
 
     started = clickstream("local", "start", "--port", "0", "--kinesis-port", "0", "--shards", "1")
     assert started.returncode == 0, started.stderr

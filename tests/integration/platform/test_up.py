@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -33,7 +34,7 @@ def up(folder: Path, *arguments: str, **variables: str) -> Iterator[subprocess.P
     (folder / "ministack").symlink_to(home / "ministack")
     ports = ("--port", "0", "--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
     with subprocess.Popen(
-        [sys.executable, "-m", "clickstream.cli", "up", *ports, *arguments],
+        [sys.executable, "-P", "-m", "clickstream.cli", "up", *ports, *arguments],
         env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder), **variables}),
         cwd=folder,
         stdout=subprocess.PIPE,
@@ -71,7 +72,12 @@ def _children(pid: int) -> dict[str, int]:
 
 
 def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path: Path) -> None:
-    with up(tmp_path, "--shards", "2") as program:
+    """Behind a proxy that is not there, in a folder with files called like libraries, beside another's package ``load``."""
+    (tmp_path / "queue.py").write_text("raise SystemExit('not the library')")
+    (tmp_path / "others" / "load").mkdir(parents=True)
+    (tmp_path / "others" / "load" / "__init__.py").write_text("raise SystemExit('not the platform')")
+    around = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": str(tmp_path / "others")}
+    with up(tmp_path, "--shards", "2", **around) as program:
         said = said_until_ready(program)
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert found, said
@@ -93,6 +99,9 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         assert (program.returncode, out, err) == (0, "", "")
         assert time.monotonic() - began < together.STOP_SECONDS
         assert [pid for pid in parts.values() if start_time(pid) is not None] == []
+    lines = [json.loads(line) for line in (tmp_path / "logs" / "analytics.log").read_text().splitlines()]
+    assert lines[-1]["event"] == "the worker has stopped"
+    assert [line for line in lines if not line.keys() >= {"event", "level", "timestamp"} or "exception" in line] == []
 
 
 def test_a_part_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
@@ -123,14 +132,15 @@ def test_an_interrupt_before_ready_is_an_interrupt(tmp_path: Path) -> None:
         assert [pid for pid in parts.values() if start_time(pid) is not None] == []
 
 
-def test_a_taken_dashboard_port_stops_it_before_anything_starts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("option", ["--port", "--kinesis-port"])
+def test_a_taken_port_is_named_with_its_option_before_anything_starts(tmp_path: Path, option: str) -> None:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        with up(tmp_path, "--port", str(port)) as program:
+        with up(tmp_path, option, str(port)) as program:
             out, err = program.communicate(timeout=60)
     assert (program.returncode, out) == (1, "")
     assert err.splitlines()[0] == f"clickstream: port {port} is taken"
-    assert err.splitlines()[1].startswith("hint: choose another with --port")
+    assert err.splitlines()[1].startswith(f"hint: choose another with {option},")
     assert not (tmp_path / "logs").exists()

@@ -131,6 +131,9 @@ def test_tail_reports_what_is_no_event(settings: Settings, kinesis: Any) -> None
     first, second = shown.stderr.decode().splitlines()
     assert "not JSON" in first
     assert "bad checksum" in second
+    kinesis.put_record(StreamName=settings.stream, PartitionKey="user-5", Data=b"not json either")
+    limited = clickstream(settings, "tail", "--since", "TRIM_HORIZON", "--limit", "1")
+    assert (limited.stdout, limited.stderr) == (shown.stdout, shown.stderr), "nothing is said of what comes after the last one"
 
 
 def test_tail_follows_the_children_of_a_reshard(settings: Settings, kinesis: Any) -> None:

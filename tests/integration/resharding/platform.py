@@ -21,8 +21,8 @@ from clickstream.settings import Settings, environment
 #: Far above what is measured: a busy machine fails no test.
 DEADLINE_S = 120.0
 
-#: A line of the daemon as consumers/runtime/worker/jars/logback.xml writes it: time, level, "kcl", logger, message.
-_ERROR_OF_KCL = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} ERROR +kcl .*\n.*", re.MULTILINE)
+#: An error of the daemon as the product's logback.xml writes it, or the one here: time, level, "kcl", logger, message.
+_ERROR_OF_KCL = re.compile(r'^\{"logger":"kcl\..*"level":"error".*|^\d\d:\d\d:\d\d\.\d{3} ERROR +kcl .*\n.*', re.MULTILINE)
 
 
 class Platform:

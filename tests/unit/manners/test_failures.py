@@ -79,6 +79,7 @@ def test_an_unknown_application(name: str, folder: Path) -> None:
         ({"AWS_ENDPOINT_URL": "http://127.0.0.1:port"}, "AWS_ENDPOINT_URL"),
         ({"AWS_ENDPOINT_URL_KINESIS": "nonsense"}, "AWS_ENDPOINT_URL_KINESIS"),
         ({"AWS_REGION": "the moon"}, "AWS_REGION"),
+        ({"CLICKSTREAM_NAME": "My_Shop"}, "CLICKSTREAM_NAME"),
         ({"CLICKSTREAM_LOG_LEVEL": "loud"}, "CLICKSTREAM_LOG_LEVEL"),
         ({"CLICKSTREAM_HUNG_AFTER_S": "long"}, "CLICKSTREAM_HUNG_AFTER_S"),
     ],

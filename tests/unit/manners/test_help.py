@@ -56,8 +56,9 @@ def test_no_example_names_an_option_that_is_not_there(words: tuple[str, ...]) ->
     assert used - known == set()
 
 
-def test_a_group_shows_its_commands_with_whole_sentences(tmp_path: Path) -> None:
-    said = run("dlq", "--help", folder=tmp_path)
+@pytest.mark.parametrize("group", [("dlq",), ("models", "label")], ids=" ".join)
+def test_a_group_shows_its_commands_with_whole_sentences(group: tuple[str, ...], tmp_path: Path) -> None:
+    said = run(*group, "--help", folder=tmp_path)
     assert (said.returncode, said.stderr) == (0, "")
     assert "..." not in said.stdout.split("Commands:")[1]
 

@@ -79,6 +79,14 @@ def test_a_merge_shows_the_graph() -> None:
     assert tree.count("open") == 1
 
 
+def test_shards_that_are_not_equal_are_scaled_by_way_of_one_more_and_told_if_they_stay_so() -> None:
+    """moto is a Kinesis that does not make them equal."""
+    run("split", "0", "--apply")
+    assert run("scale", "3").stdout.count("would scale") == 2
+    mistake = refused("scale", "3", "--apply")
+    assert "3 shards that are not equal" in str(mistake)
+
+
 def test_scaling_to_what_is_there_is_nothing_to_do() -> None:
     result = run("scale", "2", "--apply")
     assert "nothing to do" in result.stderr
@@ -92,7 +100,7 @@ def test_what_is_no_hash_key_is_wrong_usage(at: str) -> None:
 
 def test_refusals_are_told_with_a_hint() -> None:
     assert isinstance(refused("split", "7", "--apply"), Missing)
-    run("scale", "3", "--apply")
+    run("scale", "4", "--apply")
     mistake = refused("split", "0")
     assert isinstance(mistake, UserMistake)
     assert "closed" in str(mistake)
