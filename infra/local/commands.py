@@ -140,7 +140,7 @@ def _named() -> str:
     "more",
     multiple=True,
     metavar="NAME|MODULE",
-    help="Start this application too: one of the platform's, or yours; the current folder is searched as well. May be repeated.",
+    help="Start this application too: one of the platform's, or yours, also from this folder. May be repeated.",
 )
 @_SHARDS
 @click.option("--port", default=8080, show_default=True, help="The dashboard's; 0 takes a free port.")
@@ -158,7 +158,8 @@ def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: i
       clickstream up --only aws,analytics
       clickstream up --with archive --with my_shop.wishlist
     """
-    names = {name if name in together.names() else find(name).name for name in more} | {name.strip() for name in only.split(",") if name.strip()}
+    asked = {name.strip() for name in only.split(",") if name.strip()}
+    names = asked | {name if name in together.names() else find(name).name for name in more}
     if unknown := sorted(names - set(together.names())):
         raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.names())})", param_hint="--only")
     around = from_env()
