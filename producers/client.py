@@ -27,6 +27,10 @@ class Outcome(msgspec.Struct, frozen=True):
     event_id: str | None
     status: str
     errors: tuple[dict[str, str], ...] = ()
+    not_kept: tuple[str, ...] = ()
+    """The paths of properties that no type declares; the rest of the event was taken."""
+    assigned: dict[str, str | int] = {}
+    """The ``occurred_at`` of an event without one: the collector's time."""
 
 
 class _Answer(msgspec.Struct):
@@ -65,7 +69,7 @@ class CollectorClient:
         Raises UserMistake when the collector refuses a request as a whole (a wrong key, say).
         """
         given = [msgspec.to_builtins(event) if isinstance(event, Event) else event for event in events]
-        named = [{**event, "event_id": event.get("event_id") or _new_id()} for event in given]
+        named = [{**event, "event_id": event.get("event_id") or new_id()} for event in given]
         until = self._clock() + deadline
         return [outcome for part in _parts(named) for outcome in self._send_part(part, until)]
 
@@ -124,7 +128,7 @@ def _error(content: bytes) -> str:
     return said.get("error", "")
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return uuid7(time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
 
 

@@ -5,13 +5,15 @@ A request that goes no further is refused as a whole, before any event of it is 
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from clickstream.errors import ClickstreamError, Rejected
 from clickstream.producers.collector.delivery import Fate
 from clickstream.producers.collector.reception import Problem, Refusal
+from clickstream.producers.door import Assigned
 
 #: Seconds after which a client should try again when the stream does not take events.
 RETRY_AFTER_S = 2
@@ -21,6 +23,8 @@ _REPEAT = (
     "Repeating accepted ones under theirs does no harm: an event_id counts once"
 )
 
+_UNNAMED = "an event without an event_id is given one: sent again without it, it counts again"
+
 
 class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """``accepted``: Kinesis has it. ``rejected``: it never will, see ``errors``. ``retry``: it may have it or not."""
@@ -28,6 +32,8 @@ class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str | None
     status: Literal["accepted", "rejected", "retry"]
     errors: tuple[Problem, ...] = ()
+    not_kept: Annotated[tuple[str, ...], Meta(description="paths of properties that no type declares; the rest is taken")] = ()
+    assigned: Annotated[Assigned, Meta(description="the event_id and the occurred_at that the sender left out")] = {}
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -36,6 +42,8 @@ class Taken(msgspec.Struct, frozen=True):
     event_id: str
     record: tuple[str, bytes]
     """(partition key, data)"""
+    not_kept: tuple[str, ...] = ()
+    assigned: Assigned = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,7 +68,8 @@ def answer_each(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> l
         if isinstance(fate, Rejected):
             answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
         else:
-            answers.append(EventAnswer(event.event_id, "accepted" if fate == "delivered" else "retry"))
+            status: Literal["accepted", "retry"] = "accepted" if fate == "delivered" else "retry"
+            answers.append(EventAnswer(event.event_id, status, (), event.not_kept, event.assigned))
     return answers
 
 
@@ -73,7 +82,8 @@ def sum_up(events: Sequence[EventAnswer]) -> tuple[int, Answer]:
     counts = {"accepted": 0, "rejected": 0, "retry": 0}
     for event in events:
         counts[event.status] += 1
-    answer = Answer(**counts, events=events, message=_REPEAT if counts["retry"] else "")
+    unnamed = _UNNAMED if any("event_id" in event.assigned for event in events) else ""
+    answer = Answer(**counts, events=events, message=_REPEAT if counts["retry"] else unnamed)
     if counts["retry"]:
         return 503, answer
     if not counts["rejected"]:
