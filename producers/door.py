@@ -1,8 +1,8 @@
 """An event at a door of the platform: what its sender may leave to us, and what of it no type declares. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import inspect
@@ -19,8 +19,16 @@ Assigned = dict[str, str | int]
 """What the sender left out and the door has set: ``event_id``, ``occurred_at``."""
 
 
-def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[Fields, Assigned]:
-    """A document's fields, completed, and what of them was assigned. Raises Rejected for what is no JSON object."""
+class Opened(NamedTuple):
+    """A document, completed: its bytes and its fields."""
+
+    data: bytes
+    fields: Fields
+    assigned: Assigned
+
+
+def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> Opened:
+    """Raises Rejected for what is no JSON object."""
     fields = events.parse(document)
     if not isinstance(fields, dict):
         raise InvalidEvent("an event is a JSON object")
@@ -29,8 +37,13 @@ def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[Fie
         assigned["event_id"] = new_id()
     if fields.get("occurred_at") is None:
         assigned["occurred_at"] = now_ms
+    if not assigned:
+        return Opened(document, fields, assigned)
     fields |= assigned
-    return fields, assigned
+    try:
+        return Opened(msgspec.json.encode(fields), fields, assigned)
+    except UnicodeEncodeError as error:
+        raise InvalidEvent("a lone surrogate, which is no character") from error
 
 
 def undeclared(fields: Fields) -> list[str]:
@@ -40,43 +53,45 @@ def undeclared(fields: Fields) -> list[str]:
     if own is not None and fields.get("type_version", 1) not in own.kinds:
         fields = own.to_latest(fields)
     kind = _KINDS[fields["type"]] if own is None else own.kinds[fields.get("type_version", 1)]
-    return list(dict.fromkeys(_of_struct(fields, kind, "$")))
+    found: dict[str, None] = {}
+    _in_struct(fields, kind, "$", found)
+    return list(found)
 
 
 _KINDS: dict[str, type[msgspec.Struct]] = {str(kind.__struct_config__.tag): kind for kind in events.EVENT_TYPES}
 
 
-def _of_struct(value: Fields, kind: type[msgspec.Struct], path: str) -> Iterator[str]:
+def _in_struct(value: Fields, kind: type[msgspec.Struct], path: str, found: dict[str, None]) -> None:
     names, parts = _declared(kind)
-    for name in value:
-        if name not in names:
-            yield f"{path}.{shown(name if len(name) <= _MOST_CHARACTERS else f'{name[: _MOST_CHARACTERS - 1]}…')}"
+    if not value.keys() <= names:
+        short = (
+            name if len(name) <= _MOST_CHARACTERS else f"{name[: _MOST_CHARACTERS - 1]}…" for name in value if name not in names
+        )
+        found.update((f"{path}.{shown(name)}", None) for name in short)
     for name, part in parts:
         if name in value:
-            yield from _within(value[name], part, f"{path}.{name}")
+            _within(value[name], part, f"{path}.{name}", found)
 
 
-def _within(value: Any, kind: inspect.Type, path: str) -> Iterator[str]:
-    if isinstance(kind, inspect.UnionType):
-        for each in kind.types:
-            yield from _within(value, each, path)
-    elif isinstance(kind, inspect.StructType) and isinstance(value, dict):
-        yield from _of_struct(value, kind.cls, path)
-    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
-        for each in value.values():
-            yield from _within(each, kind.value_type, f"{path}.*")
+def _within(value: Any, kind: inspect.Type, path: str, found: dict[str, None]) -> None:
+    if isinstance(kind, inspect.StructType) and isinstance(value, dict):
+        _in_struct(value, kind.cls, path, found)
     elif isinstance(kind, inspect.CollectionType) and isinstance(value, list):
         for each in value:
-            yield from _within(each, kind.item_type, f"{path}[]")
+            _within(each, kind.item_type, f"{path}[]", found)
+    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
+        for each in value.values():
+            _within(each, kind.value_type, f"{path}.*", found)
+    elif isinstance(kind, inspect.UnionType):
+        for each in kind.types:
+            _within(value, each, path, found)
 
 
 @cache
-def _declared(kind: type[msgspec.Struct]) -> tuple[frozenset[str], list[tuple[str, inspect.Type]]]:
+def _declared(kind: type[msgspec.Struct]) -> tuple[frozenset[str], Sequence[tuple[str, inspect.Type]]]:
     """The names of a struct's fields, and of those that hold others what they hold."""
     info = inspect.type_info(kind)
     assert isinstance(info, inspect.StructType)
     holding = (inspect.UnionType, inspect.StructType, inspect.DictType, inspect.CollectionType)
-    parts: list[tuple[str, inspect.Type]] = [
-        (field.encode_name, field.type) for field in info.fields if isinstance(field.type, holding)
-    ]
+    parts = [(field.encode_name, field.type) for field in info.fields if isinstance(field.type, holding)]
     return frozenset(filter(None, [info.tag_field, *(field.encode_name for field in info.fields)])), parts

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import msgspec
 
 from clickstream.errors import Missing, Rejected, UserMistake
-from clickstream.events import AnyEvent, admit, from_builtins
+from clickstream.events import AnyEvent, admit, decode
 from clickstream.producers import door
 
 
@@ -37,11 +37,10 @@ def read(source: Iterable[bytes], new_id: Callable[[], str], wall_ms: Callable[[
             continue
         try:
             now_ms = wall_ms()
-            fields, assigned = door.opened(data, new_id, now_ms)
-            event = from_builtins(fields)
+            opened = door.opened(data, new_id, now_ms)
+            event = decode(opened.data)
             admit(event, event.user_id, now_ms)
-            line = msgspec.json.encode(fields) if assigned else data
-            yield Line(number, line, event, assigned, door.undeclared(fields))
+            yield Line(number, opened.data, event, opened.assigned, door.undeclared(opened.fields))
         except Rejected as error:
             yield Line(number, data, error)
 

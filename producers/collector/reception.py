@@ -49,11 +49,11 @@ class Entered(NamedTuple):
 def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered | Refusal:
     """One event of any schema version, completed at the door. What readers refuse is refused here."""
     try:
-        fields, assigned = door.opened(document, new_id, now_ms)
+        data, fields, assigned = door.opened(document, new_id, now_ms)
     except Rejected as error:
         return Refusal.of(error)
     try:
-        event = _allowed(events.from_builtins(fields), now_ms)
+        event = _allowed(events.decode(data), now_ms)
         return Entered(event, assigned, tuple(door.undeclared(fields)[:MOST_TOLD]))
     except Rejected as error:
         event_id = fields["event_id"]
