@@ -16,26 +16,22 @@ def parse_moment(text: str, now_ms: int) -> int:
     A time without a zone is UTC. Raises UserMistake, also for what lies outside of the years 1970 to 2100.
     """
     text = text.strip()
-    earliest_ms = 0
     try:
         if text == "now":
             return now_ms
-        if text.isdecimal():
-            at_ms, earliest_ms = int(text), EARLIEST_MS  # before it: seconds, or a date without its hyphens
+        if text.isdecimal():  # a smaller number: seconds, or a date without its hyphens
+            at_ms = int(text) if int(text) >= EARLIEST_MS else -1
         elif ago := _AGO.fullmatch(text):
             at_ms = now_ms - int(ago[1]) * _UNITS_MS[ago[2]]
         else:
             moment = datetime.fromisoformat(text)
             at_ms = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)
-    except ValueError as error:
-        raise UserMistake(
-            f"not a time: {text[:64]!r}", hint="use ISO 8601 (2026-11-24T10:00Z), now, or an age such as 2h ago"
-        ) from error
-    if not earliest_ms <= at_ms <= LATEST_MS:
-        raise UserMistake(
-            f"a time out of range: {text[:64]!r}",
-            hint="1970 to 2100; plain numbers are milliseconds since the epoch, from the year 2000 on; a date is 2026-11-24",
-        )
+    except ValueError:
+        at_ms = -1
+    if not 0 <= at_ms <= LATEST_MS:
+        numbers = "milliseconds since the epoch, from the year 2000 on"
+        hint = f"1970 to 2100, as ISO 8601 (2026-11-24T10:00Z), now, an age such as 2h ago, or {numbers}"
+        raise UserMistake(f"not a time: {text[:64]!r}", hint=hint)
     return at_ms
 
 

@@ -6,7 +6,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -71,7 +71,8 @@ class CollectorClient:
         given = [msgspec.to_builtins(event) if isinstance(event, Event) else event for event in events]
         named = [{**event, "event_id": event.get("event_id") or new_id()} for event in given]
         until = self._clock() + deadline
-        return [outcome for part in _parts(named) for outcome in self._send_part(part, until)]
+        parts = (named[start : start + MOST_EVENTS] for start in range(0, len(named), MOST_EVENTS))
+        return [outcome for part in parts for outcome in self._send_part(part, until)]
 
     def _send_part(self, events: list[dict[str, Any]], until: float) -> list[Outcome]:
         outcomes: list[Outcome | None] = [None] * len(events)
@@ -130,8 +131,3 @@ def _error(content: bytes) -> str:
 
 def new_id() -> str:
     return uuid7(time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
-
-
-def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, len(events), MOST_EVENTS):
-        yield events[start : start + MOST_EVENTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep, time_ns
@@ -40,9 +41,9 @@ class Tally(msgspec.Struct):
     retried: int = 0
     mispredicted: int = 0
     reput: int = 0
-    assigned: dict[str, int] = {}
+    assigned: Counter[str] = msgspec.field(default_factory=Counter)
     """Events without an ``event_id`` or ``occurred_at``, which got one here."""
-    not_kept: dict[str, int] = {}
+    not_kept: Counter[str] = msgspec.field(default_factory=Counter)
     """Events by property that their type does not declare (``page_view $.colour``)."""
     seconds: float = 0.0
 
@@ -90,10 +91,9 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
         ctx.exit(SOME_REJECTED)
 
 
-def _counted(counts: dict[str, int]) -> str:
-    most = sorted(counts.items(), key=lambda each: -each[1])
-    others = f" and {len(most) - _SHOWN:,} more" if len(most) > _SHOWN else ""
-    return ", ".join(f"{name} ({count:,})" for name, count in most[:_SHOWN]) + others
+def _counted(counts: Counter[str]) -> str:
+    more = [f"{len(counts) - _SHOWN:,} more"] if len(counts) > _SHOWN else []
+    return ", ".join([*(f"{name} ({count:,})" for name, count in counts.most_common(_SHOWN)), *more])
 
 
 def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
@@ -138,12 +138,10 @@ def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
 def _note(line: lines.Line, tally: Tally) -> None:
     if isinstance(line.event, Rejected):
         return
-    for name in line.assigned:
-        tally.assigned[name] = tally.assigned.get(name, 0) + 1
+    tally.assigned.update(line.assigned.keys())
     for path in line.not_kept:
         name = f"{line.event.type} {path}"
-        name = name if name in tally.not_kept or len(tally.not_kept) < _MOST_NAMES else "others"
-        tally.not_kept[name] = tally.not_kept.get(name, 0) + 1
+        tally.not_kept[name if name in tally.not_kept or len(tally.not_kept) < _MOST_NAMES else "others"] += 1
 
 
 def _report(number: int, error: Rejected, tally: Tally) -> None:

@@ -37,10 +37,10 @@ def read(source: Iterable[bytes], new_id: Callable[[], str], wall_ms: Callable[[
             continue
         try:
             now_ms = wall_ms()
-            opened = door.opened(data, new_id, now_ms)
-            event = decode(opened.data)
+            line, fields, assigned = door.opened(data, new_id, now_ms)
+            event = decode(line)
             admit(event, event.user_id, now_ms)
-            yield Line(number, opened.data, event, opened.assigned, door.undeclared(opened.fields))
+            yield Line(number, line, event, assigned, door.not_kept(fields, event))
         except Rejected as error:
             yield Line(number, data, error)
 

@@ -23,8 +23,6 @@ _REPEAT = (
     "Repeating accepted ones under theirs does no harm: an event_id counts once"
 )
 
-_UNNAMED = "an event without an event_id is given one: sent again without it, it counts again"
-
 
 class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     """``accepted``: Kinesis has it. ``rejected``: it never will, see ``errors``. ``retry``: it may have it or not."""
@@ -33,7 +31,7 @@ class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Literal["accepted", "rejected", "retry"]
     errors: tuple[Problem, ...] = ()
     not_kept: Annotated[tuple[str, ...], Meta(description="paths of properties that no type declares; the rest is taken")] = ()
-    assigned: Annotated[Assigned, Meta(description="the event_id and the occurred_at that the sender left out")] = {}
+    assigned: Annotated[Assigned, Meta(description="what was left out; without event_id it counts again when repeated")] = {}
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -82,8 +80,7 @@ def sum_up(events: Sequence[EventAnswer]) -> tuple[int, Answer]:
     counts = {"accepted": 0, "rejected": 0, "retry": 0}
     for event in events:
         counts[event.status] += 1
-    unnamed = _UNNAMED if any("event_id" in event.assigned for event in events) else ""
-    answer = Answer(**counts, events=events, message=_REPEAT if counts["retry"] else unnamed)
+    answer = Answer(**counts, events=events, message=_REPEAT if counts["retry"] else "")
     if counts["retry"]:
         return 503, answer
     if not counts["rejected"]:

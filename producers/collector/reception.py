@@ -54,7 +54,7 @@ def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered 
         return Refusal.of(error)
     try:
         event = _allowed(events.decode(data), now_ms)
-        return Entered(event, assigned, tuple(door.undeclared(fields)[:MOST_TOLD]))
+        return Entered(event, assigned, tuple(door.not_kept(fields, event)[:MOST_TOLD]))
     except Rejected as error:
         event_id = fields["event_id"]
         told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None

@@ -91,12 +91,10 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
 
 def _refuse_unknown(given: QueryParams, known: set[str]) -> None:
     """One that were passed over would be an answer to another question. Raises UserMistake."""
-    asked = [name for name, _ in given.multi_items()]
-    hint = f"known are {', '.join(sorted(known))}" if known else "this path takes none"
-    for name in asked:
+    for name in given:
         if name not in known:
-            raise UserMistake(f"no parameter {name[:64]!r}", hint=hint)
-        if asked.count(name) > 1:
+            raise UserMistake(f"no parameter {name[:64]!r}", hint=f"known are: {', '.join(sorted(known)) or 'none'}")
+        if len(given.getlist(name)) > 1:
             raise UserMistake(f"the parameter {name} is given twice", hint="say it once")
 
 
