@@ -31,7 +31,7 @@ def parse_since(text: str, now_ms: int) -> Start:
     try:
         return Start("AT_TIMESTAMP", datetime.fromtimestamp(parse_moment(text, now_ms) / 1000, UTC))
     except UserMistake as error:
-        raise click.BadParameter(f"{error}; {error.hint}, TRIM_HORIZON or LATEST") from None
+        raise click.BadParameter(f"{error}: TRIM_HORIZON, LATEST, or {error.hint}") from None
 
 
 @click.command()
