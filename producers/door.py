@@ -36,7 +36,7 @@ def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[byt
         raise InvalidEvent("a lone surrogate, which is no character") from error
 
 
-def not_kept(fields: Fields, event: events.AnyEvent) -> list[str]:
+def not_kept(fields: Fields, event: events.Event) -> list[str]:
     """The paths (``$.items[].colour``) of what the event's type does not declare."""
     return list(dict.fromkeys(_beyond(events.to_latest(fields), msgspec.to_builtins(event, str_keys=True), "$")))
 

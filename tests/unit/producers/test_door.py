@@ -15,9 +15,9 @@ class Shelf(msgspec.Struct, frozen=True):
 
 
 class Wish(Event, frozen=True, kw_only=True, tag="wish"):
-    tags: frozenset[str] = frozenset()
-    counts: dict[int, int] = {}
-    shelves: dict[str, Shelf] = {}
+    tags: frozenset[str]
+    counts: dict[int, int]
+    shelves: dict[str, Shelf]
     at: Shelf | None = None
     called: str = msgspec.field(default="", name="name")
 
