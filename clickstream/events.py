@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, cached_property
 from itertools import islice
+from math import isinf
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -118,10 +119,21 @@ def decode_lines(text: bytes) -> list[AnyEvent] | None:
     return found
 
 
+def _number(text: str) -> float:
+    """2.0 is an integer, as JSON Schema has it; beyond 2**53 nobody knows which one was meant."""
+    number = float(text)
+    if isinf(number):
+        raise ValueError("Number out of range")
+    return int(number) if number.is_integer() and abs(number) <= 2**53 else number
+
+
+_parser: msgspec.json.Decoder[Any] = msgspec.json.Decoder(float_hook=_number)
+
+
 def parse(data: bytes) -> Any:
     """JSON as it is; raises Undecodable with a reason that quotes nothing of it."""
     try:
-        return msgspec.json.decode(data)
+        return _parser.decode(data)
     except UnicodeDecodeError as error:
         raise Undecodable("not JSON: not UTF-8") from error
     except RecursionError as error:
@@ -253,4 +265,6 @@ def split_path(message: str) -> tuple[str, str]:
         reason = _UNKNOWN
     elif reason.endswith(f">= {EARLIEST_MS}"):
         reason = "before the year 2000: is it in milliseconds?"
+    elif reason.endswith(f"<= {LATEST_MS}"):
+        reason = "after the year 2100: is it in milliseconds?"
     return reason, path

@@ -6,7 +6,7 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,10 @@ class Outcome(msgspec.Struct, frozen=True):
     event_id: str | None
     status: str
     errors: tuple[dict[str, str], ...] = ()
+    not_kept: tuple[str, ...] = ()
+    """The paths of properties that no type declares; the rest of the event was taken."""
+    assigned: dict[str, str | int] = {}
+    """The ``occurred_at`` of an event without one: the collector's time."""
 
 
 class _Answer(msgspec.Struct):
@@ -71,9 +75,10 @@ class CollectorClient:
         Raises UserMistake when the collector refuses a request as a whole (a wrong key, say).
         """
         given = [msgspec.to_builtins(event) if isinstance(event, Event) else event for event in events]
-        named = [{**event, "event_id": event.get("event_id") or _new_id()} for event in given]
+        named = [{**event, "event_id": event.get("event_id") or new_id()} for event in given]
         until = self._clock() + deadline
-        return [outcome for part in _parts(named) for outcome in self._send_part(part, until)]
+        parts = (named[start : start + MOST_EVENTS] for start in range(0, len(named), MOST_EVENTS))
+        return [outcome for part in parts for outcome in self._send_part(part, until)]
 
     def _send_part(self, events: list[dict[str, Any]], until: float) -> list[Outcome]:
         outcomes: list[Outcome | None] = [None] * len(events)
@@ -133,10 +138,5 @@ def _error(content: bytes) -> str:
     return said.get("error", "")
 
 
-def _new_id() -> str:
+def new_id() -> str:
     return uuid7(time.time_ns() // 1_000_000, secrets.randbits(ENTROPY_BITS))
-
-
-def _parts(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for start in range(0, len(events), MOST_EVENTS):
-        yield events[start : start + MOST_EVENTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic, sleep, time_ns
@@ -13,6 +14,7 @@ import msgspec
 
 from clickstream.errors import Rejected
 from clickstream.producers import lines
+from clickstream.producers.client import new_id
 from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import from_env
 from clickstream.terminal import shown
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 SOME_REJECTED = 3
 """Exit code: done, but some input was rejected."""
+_SHOWN, _MOST_NAMES = 10, 1_000
+"""Of the properties that were not kept: told in a line, and counted apart."""
 
 
 class Tally(msgspec.Struct):
@@ -37,6 +41,10 @@ class Tally(msgspec.Struct):
     retried: int = 0
     mispredicted: int = 0
     reput: int = 0
+    assigned: Counter[str] = msgspec.field(default_factory=Counter)
+    """Events without an ``event_id`` or ``occurred_at``, which got one here."""
+    not_kept: Counter[str] = msgspec.field(default_factory=Counter)
+    """Events by property that their type does not declare (``page_view $.colour``)."""
     seconds: float = 0.0
 
 
@@ -51,6 +59,7 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
 
     A line that is not an event is reported on stderr with its number, and the rest goes on; the exit code is then 3.
+    An event without an event_id or occurred_at gets a new id and the present time: put again, it counts again.
 
     \b
     Example:
@@ -71,10 +80,20 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     else:
         did = f"{tally.sent:,} valid" if dry_run else f"{tally.delivered:,} delivered in {tally.records:,} records"
         click.echo(f"{tally.lines:,} lines: {did}, {tally.rejected:,} rejected, {tally.failed:,} failed", err=True)
+        if tally.assigned:
+            click.echo(f"given here: {_counted(tally.assigned)}; the same lines put again get others", err=True)
+        if tally.not_kept:
+            click.echo(f"not kept, since no type declares it: {_counted(tally.not_kept)}", err=True)
+            click.echo("hint: a misspelt name, or one to declare: docs/reference/own-events.md", err=True)
     if tally.failed:
         ctx.exit(1)
     if tally.rejected:
         ctx.exit(SOME_REJECTED)
+
+
+def _counted(counts: Counter[str]) -> str:
+    more = [f"{len(counts) - _SHOWN:,} more"] if len(counts) > _SHOWN else []
+    return ", ".join([*(f"{name} ({count:,})" for name, count in counts.most_common(_SHOWN)), *more])
 
 
 def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits) -> None:
@@ -106,13 +125,23 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
 def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
     """All lines, with the wrong ones reported and the progress shown."""
     with _progress(source) as advance:
-        for line in lines.read(source.lines, lambda: time_ns() // 1_000_000):
+        for line in lines.read(source.lines, new_id, lambda: time_ns() // 1_000_000):
             tally.lines += 1
+            _note(line, tally)
             if isinstance(line.event, Rejected):
                 _report(line.number, line.event, tally)
             if tally.lines % 1_000 == 0:
                 advance()
             yield line
+
+
+def _note(line: lines.Line, tally: Tally) -> None:
+    if isinstance(line.event, Rejected):
+        return
+    tally.assigned.update(line.assigned.keys())
+    for path in line.not_kept:
+        name = f"{line.event.type} {path}"
+        tally.not_kept[name if name in tally.not_kept or len(tally.not_kept) < _MOST_NAMES else "others"] += 1
 
 
 def _report(number: int, error: Rejected, tally: Tally) -> None:

@@ -3,7 +3,7 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.errors import Missing, Rejected, UserMistake
 from clickstream.events import AnyEvent, admit, decode
+from clickstream.producers import door
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -20,18 +21,26 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     number: int
     data: bytes
     event: AnyEvent | Rejected
+    assigned: door.Assigned = {}
+    not_kept: Sequence[str] = ()
+    """The paths of what its type does not declare."""
 
 
-def read(source: Iterable[bytes], wall_ms: Callable[[], int]) -> Iterator[Line]:
-    """The lines of an NDJSON source, numbered from 1; blank lines are passed over. What no reader would take is rejected."""
+def read(source: Iterable[bytes], new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[Line]:
+    """The lines of an NDJSON source, numbered from 1; blank lines are passed over. What no reader would take is rejected.
+
+    A line stays as it is, but for what its sender left to us.
+    """
     for number, raw in enumerate(source, start=1):
         data = raw.strip()
         if not data:
             continue
         try:
-            event = decode(data)
-            admit(event, event.user_id, wall_ms())
-            yield Line(number, data, event)
+            now_ms = wall_ms()
+            line, fields, assigned = door.opened(data, new_id, now_ms)
+            event = decode(line)
+            admit(event, event.user_id, now_ms)
+            yield Line(number, line, event, assigned, door.not_kept(fields, event))
         except Rejected as error:
             yield Line(number, data, error)
 

@@ -41,10 +41,9 @@ def explain(
     """
     from clickstream.aws import Clients
     from clickstream.consumers.explain.views import Explainer, Limit, Stretch
-    from clickstream.serving.moments import parse_moment
     from clickstream.serving.pages.explain import life as life_text
     from clickstream.settings import from_env
-    from clickstream.terminal import shown
+    from clickstream.terminal import parse_moment, shown
 
     now_ms = time.time_ns() // 1_000_000
     within = Stretch(*(parse_moment(each, now_ms) if each else None for each in (since, until))) if since or until else None

@@ -13,7 +13,7 @@ from clickstream.consumers.analytics.views import Aggregates, Granularity
 from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
-from clickstream.serving.api.aggregates import AGGREGATES, Window
+from clickstream.serving.api.aggregates import AGGREGATES, Window, stretch
 from clickstream.serving.api.aggregates import aggregates as answer
 from clickstream.serving.api.command_line import described, json_option, option
 from clickstream.serving.api.operation import FROM, TO
@@ -21,9 +21,9 @@ from clickstream.serving.api.own import OWN, read, rows
 from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
 from clickstream.serving.ids import Id
-from clickstream.serving.moments import iso, parse_moment
+from clickstream.serving.moments import iso
 from clickstream.settings import from_env
-from clickstream.terminal import shown
+from clickstream.terminal import parse_moment, shown
 
 Reader = TypeVar("Reader")
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
@@ -50,10 +50,12 @@ def query() -> None:
 @json_option
 def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) -> None:
     now_ms = int(time.time() * 1000)
+    width = Granularity(granularity)
     start_ms, end_ms = parse_moment(start, now_ms), parse_moment(end, now_ms)
     if end_ms < start_ms:
         raise click.BadParameter("it is before --from", param_hint="--to")
-    found, seen = answer(_reader(Aggregates), Granularity(granularity), start_ms, end_ms, top)
+    span = stretch(width, start_ms, end_ms, now_ms)
+    found, seen = answer(_reader(Aggregates), width, *span, top)
     if as_json:
         click.echo(msgspec.json.encode(found))
         return

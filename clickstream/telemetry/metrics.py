@@ -27,6 +27,7 @@ MetricName = Literal[
     "clickstream_stores_up",
     "clickstream_collector_requests_total",
     "clickstream_collector_events_total",
+    "clickstream_collector_undeclared_total",
     "clickstream_collector_answer_seconds",
     "clickstream_publisher_delivered_total",
     "clickstream_publisher_failed_total",
@@ -146,6 +147,10 @@ METRICS: dict[MetricName, Metric] = {
         labels=("outcome",),
         says="events answered: accepted, rejected, or retry",
         advice="rejected grows: a client's release sends what is no event; the answers say what is wrong",
+    ),
+    "clickstream_collector_undeclared_total": Metric(
+        says="events with properties that no type declares, which are not kept",
+        advice="the answers name them: declare them (own-events.md), or mend the client's spelling",
     ),
     "clickstream_collector_answer_seconds": Metric(
         is_distribution=True,

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Any
 
 import click
@@ -16,7 +17,6 @@ from clickstream.aws.boto_types import KinesisClient
 from clickstream.consumers.dead_letters.letters import Queue, Received, reading
 from clickstream.consumers.dead_letters.redriving import Decision, decide
 from clickstream.consumers.looking.records import delivered
-from clickstream.consumers.looking.tail import parse_since
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetter
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected, UserMistake
@@ -25,7 +25,7 @@ from clickstream.failures.outages import translated
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
-from clickstream.terminal import shown
+from clickstream.terminal import parse_moment, shown
 
 
 @click.group()
@@ -130,13 +130,13 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
 
 
 def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
-    after = parse_since(since, datetime.now(UTC)).timestamp if since else None
+    after_ms = parse_moment(since, time_ns() // 1_000_000) if since else 0
     return [
         each
         for each in queue.receive()
         if (app is None or each.letter.application == app)
         and (reason is None or reason.lower() in each.letter.reason.lower())
-        and (after is None or each.letter.arrived_ms >= after.timestamp() * 1000)
+        and each.letter.arrived_ms >= after_ms
         and (not ids or each.id in ids or each.letter.event_id in ids)
     ]
 

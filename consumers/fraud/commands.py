@@ -73,11 +73,9 @@ def shadow(version: str, start: str, labels: Path | None, as_json: bool) -> None
 
 def since(text: str, now_ms: int) -> int:
     """Milliseconds since the epoch. Raises click.BadParameter."""
-    from datetime import UTC, datetime
-
     from clickstream.consumers.looking.tail import parse_since
 
-    parsed = parse_since(text, datetime.fromtimestamp(now_ms / 1000, UTC))
+    parsed = parse_since(text, now_ms)
     if parsed.timestamp is not None:
         return int(parsed.timestamp.timestamp() * 1000)
     return 0 if parsed.kind == "TRIM_HORIZON" else now_ms

@@ -1,9 +1,9 @@
 """``clickstream tail``: the stream's events as NDJSON on stdout."""
 
-import re
 import sys
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from time import time_ns
 from typing import Any
 
 import click
@@ -14,30 +14,24 @@ from clickstream.aws import Clients
 from clickstream.consumers.looking.records import delivered, looked_at
 from clickstream.consumers.runtime.loop.decoding import Rejection
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
+from clickstream.errors import UserMistake
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.records.routing import Shard
 from clickstream.settings import from_env
-from clickstream.terminal import shown
-
-_AGO = re.compile(r"(\d+)([smhd])")
-_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+from clickstream.terminal import parse_moment, shown
 
 
-def parse_since(text: str, now: datetime) -> Start:
-    """``10m`` (s, m, h, d), TRIM_HORIZON, LATEST or an ISO time (UTC when it names no zone); raises click.BadParameter."""
+def parse_since(text: str, now_ms: int) -> Start:
+    """TRIM_HORIZON, LATEST or a time; raises click.BadParameter."""
     if text.upper() == "TRIM_HORIZON":
         return Start("TRIM_HORIZON")
     if text.upper() == "LATEST":
         return Start("LATEST")
-    ago = _AGO.fullmatch(text)
-    if ago:
-        return Start("AT_TIMESTAMP", now - int(ago[1]) * _UNITS[ago[2]])
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not 10m, TRIM_HORIZON, LATEST or an ISO time", param_hint="--since") from None
-    return Start("AT_TIMESTAMP", moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        return Start("AT_TIMESTAMP", datetime.fromtimestamp(parse_moment(text, now_ms) / 1000, UTC))
+    except UserMistake as error:
+        raise click.BadParameter(f"{error}: TRIM_HORIZON, LATEST, or {error.hint}") from None
 
 
 @click.command()
@@ -54,7 +48,7 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
       clickstream tail --since LATEST --follow | jq -r .type
     """
     settings = from_env()
-    start = parse_since(since, datetime.now(UTC))
+    start = parse_since(since, time_ns() // 1_000_000)
     client = Clients(settings).kinesis
     out = sys.stdout.buffer
     seen: dict[str, SeenEvents] = defaultdict(SeenEvents)

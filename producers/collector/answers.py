@@ -5,13 +5,15 @@ A request that goes no further is refused as a whole, before any event of it is 
 
 from collections.abc import Iterable, Sequence
 from math import ceil
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from clickstream.errors import ClickstreamError, Rejected
 from clickstream.producers.collector.delivery import Fate
 from clickstream.producers.collector.reception import Problem, Refusal
+from clickstream.producers.door import Assigned
 
 #: Seconds after which a client should try again when the stream does not take events.
 RETRY_AFTER_S = 2
@@ -28,6 +30,8 @@ class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     event_id: str | None
     status: Literal["accepted", "rejected", "retry"]
     errors: tuple[Problem, ...] = ()
+    not_kept: Annotated[tuple[str, ...], Meta(description="paths of properties that no type declares; the rest is taken")] = ()
+    assigned: Annotated[Assigned, Meta(description="what was left out; without event_id it counts again when repeated")] = {}
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -36,6 +40,8 @@ class Taken(msgspec.Struct, frozen=True):
     event_id: str
     record: tuple[str, bytes]
     """(partition key, data)"""
+    not_kept: tuple[str, ...] = ()
+    assigned: Assigned = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -60,7 +66,8 @@ def answer_each(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> l
         if isinstance(fate, Rejected):
             answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
         else:
-            answers.append(EventAnswer(event.event_id, "accepted" if fate == "delivered" else "retry"))
+            status: Literal["accepted", "retry"] = "accepted" if fate == "delivered" else "retry"
+            answers.append(EventAnswer(event.event_id, status, (), event.not_kept, event.assigned))
     return answers
 
 

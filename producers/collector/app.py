@@ -31,7 +31,8 @@ from clickstream.producers.collector.delivery import Fate, Puts, deliver
 from clickstream.producers.collector.health import StreamHealth
 from clickstream.producers.collector.meters import EVENTS, Meter
 from clickstream.producers.collector.reading import Budget, form_of, read_body
-from clickstream.producers.collector.reception import Refusal, receive
+from clickstream.producers.collector.reception import Entered, Refusal, receive
+from clickstream.producers.door import Assigned
 from clickstream.telemetry import prometheus
 from clickstream.web.listening import is_loopback
 
@@ -176,11 +177,9 @@ class _Endpoints:
         kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
         received = self._receive(documents, sender, kind)
         if trace is not None:
-            marked = iter(trace.mark([event for event in received if not isinstance(event, Refusal)], self.stream))
-            received = [event if isinstance(event, Refusal) else next(marked) for event in received]
-        return [
-            event if isinstance(event, Refusal) else Taken(event.event_id, (event.user_id, encode(event))) for event in received
-        ]
+            marked = iter(trace.mark([each.event for each in received if not isinstance(each, Refusal)], self.stream))
+            received = [each if isinstance(each, Refusal) else each._replace(event=next(marked)) for each in received]
+        return [each if isinstance(each, Refusal) else _taken(*each) for each in received]
 
     def _documents(self, body: bytes, form: Form, sender: Sender) -> list[bytes | Rejected]:
         """Raises Refused (400, 413, 429); a body that is refused costs its sender one event."""
@@ -194,20 +193,21 @@ class _Endpoints:
 
     def _receive(
         self, documents: Sequence[bytes | Rejected], sender: Sender, device_kind: DeviceKind | None
-    ) -> list[AnyEvent | Refusal]:
+    ) -> list[Entered | Refusal]:
         address = self.fingerprints.ip(sender.address)
-        received: list[AnyEvent | Refusal] = []
+        received: list[Entered | Refusal] = []
         for document in documents:
             if isinstance(document, Rejected):
                 received.append(Refusal.of(document))
                 continue
-            event = receive(document, self._new_id, self.clocks.wall_ms())
-            if not isinstance(event, Refusal):
+            entered = receive(document, self._new_id, self.clocks.wall_ms())
+            if not isinstance(entered, Refusal):
+                event = entered.event
                 visitor = (
                     self.fingerprints.ip(addresses.normal(event.context.ip)) if sender.relay and event.context.ip else address
                 )
-                event = self.fingerprints.hide(devices.named(event, device_kind), visitor)
-            received.append(event)
+                entered = entered._replace(event=self.fingerprints.hide(devices.named(event, device_kind), visitor))
+            received.append(entered)
         return received
 
     async def _deliver(self, records: Sequence[tuple[str, bytes]]) -> list[Fate]:
@@ -267,10 +267,16 @@ class _Endpoints:
         self.draining = True
 
 
+def _taken(event: AnyEvent, assigned: Assigned, not_kept: tuple[str, ...]) -> Taken:
+    return Taken(event.event_id, (event.user_id, encode(event)), not_kept, assigned)
+
+
 def _memory(received: Sequence[Taken | Refusal]) -> int:
     """Bytes, roughly, that a request holds while it waits for its answer."""
     return sum(
-        _OBJECT_BYTES * (1 + len(each.errors)) if isinstance(each, Refusal) else 2 * _OBJECT_BYTES + len(each.record[1])
+        _OBJECT_BYTES * (1 + len(each.errors))
+        if isinstance(each, Refusal)
+        else _OBJECT_BYTES * (2 + len(each.not_kept) + len(each.assigned)) + len(each.record[1])
         for each in received
     )
 

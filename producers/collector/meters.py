@@ -39,7 +39,8 @@ class Meter:
         self._pending = pending
         self._forbidden = forbidden
         self._requests: Counter[int] = Counter()
-        self._accepted = self._rejected = self._retry = 0
+        self._events: Counter[str] = Counter()
+        self._undeclared = 0
         self._buckets = [0] * (len(BOUNDS) + 1)
         self._seconds = 0.0
 
@@ -49,15 +50,15 @@ class Meter:
         self._seconds += seconds
 
     def events(self, answer: Answer) -> None:
-        self._accepted += answer.accepted
-        self._rejected += answer.rejected
-        self._retry += answer.retry
+        self._events.update(event.status for event in answer.events)
+        self._undeclared += sum(bool(event.not_kept) for event in answer.events)
 
     def samples(self) -> Iterator[Sample]:
         for status, count in sorted(self._requests.items()):
             yield Sample("clickstream_collector_requests_total", count, (str(status),))
-        for outcome, count in (("accepted", self._accepted), ("rejected", self._rejected), ("retry", self._retry)):
-            yield Sample("clickstream_collector_events_total", count, (outcome,))
+        for outcome in ("accepted", "rejected", "retry"):
+            yield Sample("clickstream_collector_events_total", self._events[outcome], (outcome,))
+        yield Sample("clickstream_collector_undeclared_total", self._undeclared)
         yield Sample("clickstream_collector_answer_seconds", self._histogram())
         if self._counters is not None:
             counters = self._counters()

@@ -9,7 +9,7 @@ import msgspec
 from clickstream.events import EVENT_TYPES, SCHEMA_VERSION, AnyEvent
 from clickstream.producers.collector.answers import Answer
 from clickstream.producers.collector.bodies import Bounds
-from clickstream.producers.collector.reception import MOST_ERRORS, Problem
+from clickstream.producers.collector.reception import MOST_TOLD, Problem
 
 Schema = dict[str, Any]
 _COMPONENTS = "#/components/schemas/"
@@ -48,8 +48,8 @@ def document(bounds: Bounds) -> bytes:
     )
     for kind in kinds:  # by reference: the names of a shop's types are its own
         _as_sent(components[kind["$ref"].removeprefix(_COMPONENTS)])
-    components[problem["$ref"].removeprefix(_COMPONENTS)]["description"] = f"One of at most {MOST_ERRORS} told of an event."
-    components["Event"] = {"description": "An event without an event_id is given one.", **event}
+    components[problem["$ref"].removeprefix(_COMPONENTS)]["description"] = f"One of at most {MOST_TOLD} told of an event."
+    components["Event"] = {"description": "An event without an event_id, or occurred_at, is given one.", **event}
     one: Schema = {"$ref": f"{_COMPONENTS}Event"}
     described: Schema = {
         "openapi": "3.1.0",
@@ -75,7 +75,7 @@ def document(bounds: Bounds) -> bytes:
 
 def _as_sent(kind: Schema) -> None:
     """What a client may leave to the collector, and what it may not send."""
-    kind["required"] = [name for name in kind["required"] if name != "event_id"]
+    kind["required"] = [name for name in kind["required"] if name not in ("event_id", "occurred_at")]
     kind["properties"].pop("redriven_for")
     # an older version has other fields; it is taken too, and brought to these
     kind["properties"]["schema_version"] = {"enum": [SCHEMA_VERSION], "default": SCHEMA_VERSION}

@@ -11,9 +11,10 @@ from msgspec import UNSET, inspect
 from clickstream import events
 from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent, Event, split_path
+from clickstream.producers import door
 
-MOST_ERRORS = 20
-"""Told of one event; a client that gets so many has a deeper problem."""
+MOST_TOLD = 20
+"""Errors, or properties that were not kept, of one event; a client that gets so many has a deeper problem."""
 MOST_CHARACTERS = 256
 """Of an event_id that is given back; a longer one is none."""
 MOST_BYTES = events.MOST_EVENT_BYTES - 1_000
@@ -38,23 +39,22 @@ class Refusal(msgspec.Struct, frozen=True):
         return cls(None, (Problem(error.path, error.reason),))
 
 
-def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> AnyEvent | Refusal:
-    """One event of any schema version; without an ``event_id`` it gets a new one. What readers refuse is refused here."""
-    if b'"event_id"' in document:
-        try:
-            return _allowed(events.decode(document), now_ms)
-        except Rejected:
-            pass  # most likely not valid; all the reasons are found below
+class Entered(NamedTuple):
+    event: AnyEvent
+    assigned: door.Assigned
+    not_kept: tuple[str, ...]
+    """The paths of what its type does not declare."""
+
+
+def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered | Refusal:
+    """One event of any schema version, completed at the door. What readers refuse is refused here."""
     try:
-        fields = events.parse(document)
+        data, fields, assigned = door.opened(document, new_id, now_ms)
     except Rejected as error:
         return Refusal.of(error)
-    if not isinstance(fields, dict):
-        return Refusal(None, (Problem("$", "an event is a JSON object"),))
-    if fields.get("event_id") in (None, ""):
-        fields["event_id"] = new_id()
     try:
-        return _allowed(events.from_builtins(fields), now_ms)
+        event = _allowed(events.decode(data), now_ms)
+        return Entered(event, assigned, tuple(door.not_kept(fields, event)[:MOST_TOLD]))
     except Rejected as error:
         event_id = fields["event_id"]
         told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
@@ -82,8 +82,8 @@ def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:
         except InvalidEvent:
             latest = None  # an old version whose fields could not even be brought to the latest names
         if latest is not None:
-            found = list(islice(_problems(latest, kind, "$"), MOST_ERRORS))
-            found = found or list(islice(_as_one(latest, kind), MOST_ERRORS))
+            found = list(islice(_problems(latest, kind, "$"), MOST_TOLD))
+            found = found or list(islice(_as_one(latest, kind), MOST_TOLD))
     return found or [Problem(first.path, first.reason)]
 
 

@@ -14,7 +14,7 @@ from msgspec import Meta
 from clickstream.errors import UserMistake
 from clickstream.events import Key
 from clickstream.serving import ids
-from clickstream.serving.moments import parse_moment
+from clickstream.terminal import parse_moment
 
 Schema = dict[str, Any]
 Moment = Annotated[int, Meta(description="ms since the epoch, UTC")]

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from clickstream.answers.reading import Answers
 from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.fraud.views import Decisions
+from clickstream.errors import UserMistake
 from clickstream.serving.api import aggregates, explain, fraud, own, progress, recommendations
 from clickstream.serving.api.operation import Operation
 from clickstream.serving.moments import Clock
@@ -60,6 +62,7 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
     async def endpoint(request: Request) -> Response:
         now_ms = clock()
         given = {"query": request.query_params, "path": request.path_params}
+        _refuse_unknown(request.query_params, {each.name for each in operation.parameters if each.place == "query"})
         arguments = {each.argument: each.value(given[each.place].get(each.name), now_ms) for each in operation.parameters}
         form, download = arguments.pop("format", "json"), arguments.pop("download", False)
         if inspect.iscoroutinefunction(operation.read):
@@ -84,6 +87,15 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
         return json(answer, 200 if found else 404, headers)
 
     return Route(operation.route, endpoint)
+
+
+def _refuse_unknown(given: QueryParams, known: set[str]) -> None:
+    """One that were passed over would be an answer to another question. Raises UserMistake."""
+    for name in given:
+        if name not in known:
+            raise UserMistake(f"no parameter {name[:64]!r}", hint=f"known are: {', '.join(sorted(known)) or 'none'}")
+        if len(given.getlist(name)) > 1:
+            raise UserMistake(f"the parameter {name} is given twice", hint="say it once")
 
 
 def _matches(header: str, tag: str) -> bool:

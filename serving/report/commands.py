@@ -39,7 +39,8 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
       clickstream report --from "2h ago"
       clickstream report --from 2026-11-01 --to 2026-12-01 --out november.html --out november.csv
     """
-    from clickstream.serving.moments import iso, parse_moment
+    from clickstream.serving.moments import iso
+    from clickstream.terminal import parse_moment
 
     now_ms = int(time.time() * 1000)
     # whole seconds, to be read by people

@@ -52,6 +52,14 @@ def test_pause_holds_the_figures_and_resume_catches_up(open_page: Open, shop: Sh
     assert number(page, "#events") > held
 
 
+@pytest.mark.parametrize("asked", ["3h", "constructor"])
+def test_a_range_that_there_is_not_is_said_to_be_none(open_page: Open, asked: str) -> None:
+    page = open_page(f"/?range={asked}")
+    expect(page.get_by_role("alert")).to_have_text(f"There is no range {asked}; this is 1h. Known are 15m, 1h, 24h, 7d, 30d.")
+    page.get_by_label("24 hours").press("Space")
+    expect(page.locator("#unknown-range")).to_be_hidden()
+
+
 def test_the_range_is_chosen_by_keyboard_and_kept_in_the_address(open_page: Open, shop: Shop) -> None:
     shop.opened_ms -= 40 * 3_600_000
     shop.pace = 60  # a million would be told as 1M

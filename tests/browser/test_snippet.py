@@ -177,11 +177,13 @@ def test_a_number_is_a_visitor(page: Page, shop: Shop) -> None:
     assert shop.taken()[0]["user_id"] == "7"
 
 
-def test_what_is_rejected_is_told_in_the_console_and_not_sent_again(page: Page, shop: Shop) -> None:
+def test_what_is_rejected_or_not_kept_is_told_in_the_console_and_not_sent_again(page: Page, shop: Shop) -> None:
     told: list[str] = []
     page.on("console", lambda message: told.append(message.text))
     page.evaluate("clickstream.track('search', {query: 5})")
     until(page, lambda: any("refused" in line for line in told))
-    page.evaluate("clickstream.track('login')")
-    until(page, lambda: len(shop.stream.records) == 1)
-    assert [event["type"] for event in shop.taken()] == ["login"]
+    page.evaluate("clickstream.track('login', {colour: 1}); clickstream.track('login', {colour: 2})")
+    until(page, lambda: len(shop.stream.records) == 2)
+    until(page, lambda: any("not kept" in line for line in told))
+    assert [event["type"] for event in shop.taken()] == ["login", "login"]
+    assert [line.partition(", since")[0] for line in told if "kept" in line] == ["clickstream: $.colour is not kept"]

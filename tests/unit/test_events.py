@@ -170,7 +170,7 @@ def test_version_1_amounts_become_minor_units(text: str, currency: str, minor_un
         ({**_purchase_1("1"), "items": [5]}, "$.items[0]"),
         ({key: value for key, value in _purchase_1().items() if key != "amount"}, "$"),
         (_event("product_view", sku="p", schema_version=True), "$.schema_version"),
-        (_event("product_view", sku="p", schema_version=1.0), "$.schema_version"),
+        (_event("product_view", sku="p", schema_version=1.5), "$.schema_version"),
         (_event("product_view", sku=5, schema_version=1), "$.product_id"),
     ],
 )
@@ -245,7 +245,7 @@ def test_bytes_that_are_not_json_are_undecodable(data: bytes) -> None:
         (_event("page_view", occurred_at=5.5), "$.occurred_at", "Expected `int`, got `float`"),
         (_event("page_view", occurred_at=True), "$.occurred_at", "Expected `int`, got `bool`"),
         (_event("page_view", occurred_at=-1), "$.occurred_at", "milliseconds?"),
-        (_event("page_view", occurred_at=4_102_444_800_001), "$.occurred_at", "<= 4102444800000"),
+        (_event("page_view", occurred_at=4_102_444_800_001), "$.occurred_at", "is it in milliseconds?"),
         (_event("page_view", user_id=""), "$.user_id", "length >= 1"),
         (_event("page_view", user_id="u" * 257), "$.user_id", "length <= 256"),
         (_event("page_view", user_id=None), "$.user_id", "Expected `str`, got `null`"),
@@ -283,6 +283,29 @@ def test_json_that_is_no_event_is_refused_with_its_place(fields: object, path: s
         decode(msgspec.json.encode(fields))
     assert caught.value.path == path
     assert reason in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "field", "value"),
+    [
+        ('"occurred_at":1796010950305.0', "occurred_at", 1_796_010_950_305),
+        ('"occurred_at":1.796010950305e+12', "occurred_at", 1_796_010_950_305),
+        ('"quantity":2.0', "quantity", 2),
+        ('"quantity":20E-1', "quantity", 2),
+    ],
+)
+def test_an_integer_may_be_written_as_json_schema_lets_it(written: str, field: str, value: int) -> None:
+    fields = {"type": "add_to_cart", **ENVELOPE, "product_id": "p"}
+    fields.pop(field, None)
+    found = getattr(decode(msgspec.json.encode(fields)[:-1] + f",{written}}}".encode()), field)
+    assert (found, type(found)) == (value, int)
+
+
+@pytest.mark.parametrize("written", ["2.5", "1e16", "9007199254740994.0", "1e400", "-1e400", '"2"', "true"])
+def test_what_is_no_integer_stays_refused(written: str) -> None:
+    fields = msgspec.json.encode({"type": "add_to_cart", **ENVELOPE, "product_id": "p"})[:-1]
+    with pytest.raises(Rejected):
+        decode(fields + f',"quantity":{written}}}'.encode())
 
 
 def test_unknown_fields_are_ignored() -> None:

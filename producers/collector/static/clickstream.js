@@ -15,6 +15,7 @@
   const script = document.currentScript;
   const key = script?.dataset.key ?? "";
   const endpoint = script?.dataset.endpoint ?? new URL("/v1/events", script?.src ?? location.href).href;
+  const told = new Set();     // paths that are not kept, each once a page
   let queue = [];
   let user, timer, sending = false, failures = 0;
 
@@ -57,6 +58,11 @@
       if (again) wait = 1000 * (Number(response.headers.get("Retry-After")) || 1);
       for (const each of answers) {
         if (each.status === "rejected") console.warn(`clickstream: event ${each.event_id} refused`, each.errors);
+        for (const path of each.not_kept ?? []) {
+          if (told.has(path)) continue;
+          told.add(path);
+          console.warn(`clickstream: ${path} is not kept, since no type declares it: event ${each.event_id}`);
+        }
       }
       if (!response.ok && !again) console.warn(`clickstream: ${response.status}, ${batch.length} events refused`);
     } catch { wait = 1000; }   // no connection

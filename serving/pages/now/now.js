@@ -26,7 +26,11 @@ const NAMES = { countries: (code) => `${format.country(code)}`, devices: (kind) 
 
 const range = () => document.querySelector("input[name=range]:checked").value;
 const asked = new URLSearchParams(location.search).get("range");
-if (asked in RANGES) document.querySelector(`input[name=range][value="${asked}"]`).checked = true;
+if (Object.hasOwn(RANGES, asked)) document.querySelector(`input[name=range][value="${asked}"]`).checked = true;
+else if (asked !== null) {
+  $("unknown-range").hidden = false;
+  text("unknown-range", `There is no range ${asked}; this is 1h. Known are ${Object.keys(RANGES).join(", ")}.`);
+}
 
 const drawRate = throughput();
 const bars = (ink) => [{ paint: "bars", ink }, { paint: "bars", ink, pale: true }];
@@ -107,6 +111,7 @@ function chosen() {
 const frame = start({ address: () => `/v1/live/now?range=${range()}`, show });
 for (const input of document.querySelectorAll("input[name=range]")) input.addEventListener("change", () => {
   history.replaceState(null, "", `?range=${range()}`);
+  $("unknown-range").hidden = true;
   chosen();
   frame.again();
 });

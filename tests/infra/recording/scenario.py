@@ -38,7 +38,7 @@ _PAGES = (
     "/v1/aggregates?granularity=minute",
     "/v1/progress",
     "/v1/recommendations/u-recorded",
-    "/v1/recommendations?session=s-1&viewed=p-recorded",
+    "/v1/recommendations?viewed=p-recorded",
     "/v1/fraud/decided",
     "/v1/fraud/alerts",
     "/v1/decisions/e-before",

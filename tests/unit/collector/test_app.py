@@ -34,6 +34,19 @@ def test_all_accepted(site: Site) -> None:
     assert {key for key, _ in site.stream.records} == {"u-1"}
 
 
+def test_the_answer_says_what_was_set_and_what_was_not_kept(site: Site) -> None:
+    site.stream.room = 2
+    bare = {"type": "page_view", "user_id": "u-1", "session_id": "s-1", "colour": "red"}
+    answer = site.post([event(), bare, bare])
+    plain, told, later = answer.json()["events"]
+    assert plain == {"event_id": "e-1", "status": "accepted"}
+    assert told["not_kept"] == later["not_kept"] == ["$.colour"]
+    assert told["assigned"] == {"event_id": told["event_id"], "occurred_at": NOW}
+    assert (later["status"], later["assigned"]["event_id"]) == ("retry", later["event_id"])
+    site.stream.room = 10
+    assert site.taken()[1]["occurred_at"] == NOW
+
+
 def test_some_accepted_answers_in_order(site: Site) -> None:
     answer = site.post([event(user_id=1), event(event_id="b"), 5])
     assert answer.status_code == 207

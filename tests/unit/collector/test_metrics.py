@@ -27,7 +27,7 @@ def _metrics(site: Site) -> dict[tuple[str, str], float]:
 
 def test_requests_and_events_are_counted_refused_ones_too() -> None:
     site = Site(meter=Meter(lambda: Counters(delivered=3, throttled=2), lambda: (4, 900)))
-    site.post([event(event_id="a"), event(event_id="b"), {"type": "nonsense"}])
+    site.post([event(event_id="a", colour="red", size="m"), event(event_id="b"), {"type": "nonsense"}])
     site.post(b"{]", content_type="image/png")
     site.stream.mood = "full"
     site.post(event())
@@ -37,6 +37,7 @@ def test_requests_and_events_are_counted_refused_ones_too() -> None:
         assert found["clickstream_collector_requests_total", status] == 1
     for outcome, count in (("accepted", 2), ("rejected", 1), ("retry", 1)):
         assert found["clickstream_collector_events_total", outcome] == count
+    assert found["clickstream_collector_undeclared_total", ""] == 1
     assert found["clickstream_collector_answer_seconds_count", ""] == 3
     assert found["clickstream_publisher_delivered_total", ""] == 3
     assert found["clickstream_publisher_throttled_total", ""] == 2

@@ -46,7 +46,7 @@ def test_our_applications_answer_the_same_with_added_properties(folder: Path) ->
 def test_produce_takes_own_events_and_reports_what_is_none(folder: Path) -> None:
     lines = [
         event("wish", product_id="p-1"),
-        event("page_view", campaign="spring"),
+        event("page_view", campaign="spring", occurred_at=None, colour="red"),
         event("wish", product_id="p-1", size="xxl"),
         event("wihs"),
     ]
@@ -56,6 +56,8 @@ def test_produce_takes_own_events_and_reports_what_is_none(folder: Path) -> None
     assert said[0] == "line 3: not one of the values that are known here at $.size"
     assert said[1] == f"line 4: not one of the values that are known here: {', '.join((*BUILT_IN, 'wish'))} at $.type"
     assert said[2].startswith("4 lines: 2 valid, 2 rejected")
+    assert said[3] == "given here: occurred_at (1); the same lines put again get others"
+    assert said[4] == "not kept, since no type declares it: page_view $.colour (1)"
 
 
 def test_the_collector_names_every_fault_of_an_own_event(folder: Path) -> None:
@@ -70,6 +72,7 @@ def test_the_collector_names_every_fault_of_an_own_event(folder: Path) -> None:
         ],
         "unknown": [["$.type", f"not one of the values that are known here: {', '.join((*BUILT_IN, 'wish'))}"]],
         "document": ["campaign", "note"],
+        "not_kept": ["$.at.row", "$.colour"],
     }
 
 

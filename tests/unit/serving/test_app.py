@@ -118,6 +118,10 @@ def test_progress(client: TestClient, shop: Shop) -> None:
         "from=2026-01-01&to=2026-11-01",
         "from=5&to=5",
         "to=99999999999999999",
+        "from=20261130",
+        "to=1795527440",
+        "country=DE",
+        "granularity=minute&granularity=day",
     ],
 )
 def test_a_bad_question_is_400_with_a_hint(client: TestClient, query: str) -> None:

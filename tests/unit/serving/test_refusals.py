@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from clickstream.consumers.recommendations.views import RecommendationsView
 from clickstream.errors import Forbidden, Throttled, Unwritable
 from clickstream.serving.app import create_app
-from clickstream.serving.moments import parse_moment
 from clickstream.serving.query import query
+from clickstream.terminal import parse_moment
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.shop import Shop
 

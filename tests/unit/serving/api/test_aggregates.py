@@ -33,7 +33,7 @@ def test_a_stretch_is_neither_empty_nor_endless() -> None:
     assert stretch(Granularity.MINUTE, NOON, NOON + MOST_WINDOWS * MINUTE, NOON) == (NOON, NOON + MOST_WINDOWS * MINUTE)
     with pytest.raises(UserMistake):
         stretch(Granularity.MINUTE, NOON, NOON + (MOST_WINDOWS + 1) * MINUTE, NOON)
-    for start, end in [(NOON, NOON), (NOON, NOON - 1), (NOON + 5 * MINUTE, None), (-1, NOON), (None, 10**15)]:
+    for start, end in [(NOON, NOON), (NOON, NOON - 1), (NOON + 5 * MINUTE, None)]:
         with pytest.raises(UserMistake) as caught:
             stretch(Granularity.MINUTE, start, end, NOON)
         assert caught.value.hint

@@ -35,8 +35,8 @@ def client(lives: Lives) -> Iterator[TestClient]:
 def test_a_life_as_json_never_reads_the_queue_not_even_when_asked_to(client: TestClient, lives: Lives) -> None:
     answer = client.get("/v1/explain/a/b?user=u")
     assert (answer.status_code, answer.json()["puts"][0]["shard"]) == (200, "shard-1")
-    client.get("/v1/explain/a/b?letters=1")
-    assert [(each["event_id"], each["user_id"]) for each in lives.asked] == [("a/b", "u"), ("a/b", None)]
+    assert client.get("/v1/explain/a/b?letters=1").status_code == 400
+    assert [(each["event_id"], each["user_id"]) for each in lives.asked] == [("a/b", "u")]
     assert not any(each.get("with_letters") for each in lives.asked)
 
 
