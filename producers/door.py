@@ -1,7 +1,9 @@
 """An event at a door of the platform: what its sender may leave to us, and what of it is not kept. Pure."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import suppress
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -15,6 +17,15 @@ _MOST_CHARACTERS = 64
 Fields = dict[str, Any]
 Assigned = dict[str, str | int]
 """What the sender left out and the door has set: ``event_id``, ``occurred_at``."""
+
+
+def is_as_declared(document: bytes) -> bool:
+    """Whether an event is surely complete, with nothing that its type does not declare: most are, and need not be opened."""
+    try:
+        event = _closed.decode(document)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return bool(event.schema_version == events.SCHEMA_VERSION)
 
 
 def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[bytes, Fields, Assigned]:
@@ -55,3 +66,32 @@ def _beyond(sent: Any, kept: Any, path: str) -> Iterator[str]:
 
 def _short(name: str) -> str:
     return shown(name if len(name) <= _MOST_CHARACTERS else f"{name[: _MOST_CHARACTERS - 1]}…")
+
+
+def _close(kind: Any) -> Any:
+    """The same type, but it refuses what it does not declare, in its parts too. Raises TypeError, RecursionError."""
+    if args := get_args(kind):
+        closed = tuple(map(_close, args))
+        origin: Any = Union if get_origin(kind) is UnionType else get_origin(kind)
+        return kind if closed == args else (Annotated if hasattr(kind, "__metadata__") else origin)[closed]
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        if hasattr(kind, "__annotations__"):
+            raise TypeError(f"{kind} passes over what it does not declare")
+        return kind
+    parts = [
+        (each.name, _close(each.type), msgspec.field(default=each.default, name=each.encode_name))
+        if each.default_factory is msgspec.NODEFAULT
+        else (each.name, _close(each.type), msgspec.field(default_factory=each.default_factory, name=each.encode_name))
+        for each in msgspec.structs.fields(kind)
+    ]
+    tag = kind.__struct_config__.tag
+    return msgspec.defstruct(kind.__name__, parts, bases=(kind,), tag=tag, kw_only=True, forbid_unknown_fields=True)
+
+
+def _closable() -> Iterator[type[events.Event]]:
+    for kind in events.EVENT_TYPES:
+        with suppress(TypeError, RecursionError):
+            yield _close(kind)
+
+
+_closed: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[tuple(_closable())])  # noqa: UP007  # of a tuple

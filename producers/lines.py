@@ -37,10 +37,11 @@ def read(source: Iterable[bytes], new_id: Callable[[], str], wall_ms: Callable[[
             continue
         try:
             now_ms = wall_ms()
-            line, fields, assigned = door.opened(data, new_id, now_ms)
+            as_declared = door.is_as_declared(data)
+            line, fields, assigned = (data, {}, {}) if as_declared else door.opened(data, new_id, now_ms)
             event = decode(line)
             admit(event, event.user_id, now_ms)
-            yield Line(number, line, event, assigned, door.not_kept(fields, event))
+            yield Line(number, line, event, assigned, () if as_declared else door.not_kept(fields, event))
         except Rejected as error:
             yield Line(number, data, error)
 
