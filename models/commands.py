@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from pkgutil import resolve_name
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from clickstream import platform
+from clickstream.errors import UserMistake
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -128,6 +133,53 @@ def rollback(model: str, dry_run: bool) -> None:
         click.echo(f"would go back to {before}", err=True)
         return
     click.echo(registry.rollback(model, now_ms=_now_ms()).version)
+
+
+def source(command: Callable[..., None]) -> Callable[..., None]:
+    """What every ``train`` learns from, FILE or the archive's events: as the arguments ``file`` and ``source``, its name."""
+
+    @wraps(command)
+    def of_either(*, file: Path | None, archive: bool, where: str | None, **others: Any) -> None:
+        if (file is None) is not archive or (where is not None and not archive):
+            raise click.UsageError("FILE or --archive; --where goes with --archive")
+        if file is not None:
+            command(**others, file=file, source=file.name)
+            return
+        with TemporaryDirectory() as folder:
+            events = Path(folder) / "archive.ndjson"
+            _copy_archive(events, where)
+            command(**others, file=events, source="the archive" if where is None else f"the archive where {where}")
+
+    made: Callable[..., None] = of_either
+    made = click.option("--where", metavar="SQL", help="Of the archive, only these: \"date >= '2026-11-01'\".")(made)
+    made = click.option("--archive", is_flag=True, help="Train on the archive's events instead of a FILE.")(made)
+    return click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))(made)
+
+
+def _copy_archive(file: Path, where: str | None) -> None:
+    """In the order of time, as the features see them. Raises UserMistake, and what the archive raises."""
+    from clickstream.aws import Clients
+
+    settings = from_env()
+    archive = resolve_name("clickstream.consumers.archive.views:Archive")(Clients(settings), settings)
+    condition = "" if where is None else f" WHERE ({where})"
+    taken = left_out = 0
+    with (
+        archive.asked(f"SELECT * FROM events{condition} ORDER BY occurred_at, ordinal, event_id") as kept,
+        file.open("wb") as out,
+    ):
+        for line, fault in kept.events():
+            if fault is None:
+                out.write(line + b"\n")
+                taken += 1
+            else:
+                left_out += 1
+    undeclared = f"; {left_out:,} are left out, which are no events as they are declared here" if left_out else ""
+    click.echo(f"{taken:,} events of the archive{undeclared}", err=True)
+    if not taken:
+        raise UserMistake(
+            "the archive holds no events to train on", hint="`clickstream worker archive` fills it; is --where right?"
+        )
 
 
 def publish(

@@ -42,7 +42,7 @@ class Kept(Local):
 
     def read_by(self, types: Sequence[type[Event]]) -> None:
         archive = Archive(Clients(Settings()), Settings(), types)
-        self._patch.setattr(archive, "files", lambda: sorted(self._names))
+        self._patch.setattr(archive, "files", lambda: sorted(self.names))
         self._patch.setattr(query, "_reader", lambda *_: archive)
 
 
