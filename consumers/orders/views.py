@@ -13,7 +13,7 @@ from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 
-__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "refused"]
+__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "placings", "refused"]
 
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
@@ -25,6 +25,15 @@ def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]
     """Orders that were refused because this one has their id."""
     table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
     return [table.read(reused(stood.order.order_id, purchase)) for purchase in stood.refused]
+
+
+def placings(clients: Clients, settings: Settings, order_id: str) -> list[Order]:
+    """What came with an order id: what placed the order, then what was refused. None while no workflow has come to it."""
+    kept = item(clients, ORDERS.of(settings), {"order_id": {"S": order_id}})
+    if kept is None:
+        return []
+    stood = stored(kept)
+    return [stood.order, *(each.order for each in refused(clients, settings, stood))]
 
 
 def inventory(clients: Clients, settings: Settings) -> Inventory:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from clickstream.consumers.explain.views import Life, Processing, Put
 from clickstream.serving.moments import iso
@@ -50,6 +50,9 @@ def panel(life: Life) -> str:
     rows = "\n".join(
         f'<tr><th scope="row">{escape(when)}</th><td class="wrap">{escape(what)}</td></tr>' for when, what in lines(life)
     )
+    if life.order is not None and (placed_by := life.order["event_id"]) != life.event_id:
+        link = f'<a class="id" href="/explain?{escape(urlencode({"event": placed_by}))}">{escape(placed_by)}</a>'
+        rows += f'\n<tr><th scope="row">placed by</th><td class="wrap">{link}</td></tr>'
     # a slash of an id is none of the path: "a/../b" would lead a browser elsewhere
     link = f'<a href="/v1/explain/{quote(life.event_id, safe="")}">JSON</a>'
     return (
