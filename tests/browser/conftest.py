@@ -75,6 +75,7 @@ class Site:
             risk=self.desk,
             offers=Window(self._shop),
             lives=Lives().life,
+            placings=Lives().placings,
             own=self._own,
             token=self._token,
         )
