@@ -138,48 +138,38 @@ def rollback(model: str, dry_run: bool) -> None:
 def source(command: Callable[..., None]) -> Callable[..., None]:
     """What every ``train`` learns from, FILE or the archive's events: as the arguments ``file`` and ``source``, its name."""
 
+    @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+    @click.option(
+        "--archive", metavar="SQL", help="Instead of FILE, the archive's events where \"date >= '2026-11-01'\", or true."
+    )
     @wraps(command)
-    def of_either(*, file: Path | None, archive: bool, where: str | None, **others: Any) -> None:
-        if (file is None) is not archive or (where is not None and not archive):
-            raise click.UsageError("FILE or --archive; --where goes with --archive")
-        if file is not None:
+    def of_either(*, file: Path | None, archive: str | None, **others: Any) -> None:
+        if file is not None and archive is None:
             command(**others, file=file, source=file.name)
-            return
-        with TemporaryDirectory() as folder:
-            events = Path(folder) / "archive.ndjson"
-            _copy_archive(events, where)
-            command(**others, file=events, source="the archive" if where is None else f"the archive where {where}")
+        elif archive is not None and file is None:
+            with TemporaryDirectory() as folder:
+                events = Path(folder) / "archive.ndjson"
+                _copy_archive(archive, events)
+                command(**others, file=events, source=f"archive where {archive}")
+        else:
+            raise click.UsageError("FILE or --archive")
 
-    made: Callable[..., None] = of_either
-    made = click.option("--where", metavar="SQL", help="Of the archive, only these: \"date >= '2026-11-01'\".")(made)
-    made = click.option("--archive", is_flag=True, help="Train on the archive's events instead of a FILE.")(made)
-    return click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))(made)
+    return of_either
 
 
-def _copy_archive(file: Path, where: str | None) -> None:
+def _copy_archive(condition: str, file: Path) -> None:
     """In the order of time, as the features see them. Raises UserMistake, and what the archive raises."""
     from clickstream.aws import Clients
 
     settings = from_env()
     archive = resolve_name("clickstream.consumers.archive.views:Archive")(Clients(settings), settings)
-    condition = "" if where is None else f" WHERE ({where})"
-    taken = left_out = 0
-    with (
-        archive.asked(f"SELECT * FROM events{condition} ORDER BY occurred_at, ordinal, event_id") as kept,
-        file.open("wb") as out,
-    ):
-        for line, fault in kept.events():
-            if fault is None:
-                out.write(line + b"\n")
-                taken += 1
-            else:
-                left_out += 1
-    undeclared = f"; {left_out:,} are left out, which are no events as they are declared here" if left_out else ""
-    click.echo(f"{taken:,} events of the archive{undeclared}", err=True)
+    sql = f"SELECT * FROM events WHERE ({condition}) ORDER BY occurred_at, ordinal, event_id"
+    with archive.asked(sql) as kept, file.open("wb") as out:
+        # what is not declared any more is nothing that a model learns from
+        taken = sum(out.write(line + b"\n") > 0 for line, fault in kept.events() if fault is None)
+    click.echo(f"{taken:,} events of the archive", err=True)
     if not taken:
-        raise UserMistake(
-            "the archive holds no events to train on", hint="`clickstream worker archive` fills it; is --where right?"
-        )
+        raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
 
 
 def publish(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route
 
 from clickstream.answers.reading import Answers
 from clickstream.consumers.analytics.views import Aggregates
-from clickstream.consumers.explain.views import Life, Placing
+from clickstream.consumers.explain.views import Life
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
@@ -52,7 +52,7 @@ def create_app(
     offers: Recommendations | None = None,
     risk: Decisions | None = None,
     lives: Callable[..., Life] | None = None,
-    placings: Callable[[str], Sequence[Placing]] = lambda _: (),
+    placing: Callable[[str], tuple[str, str] | None] = lambda _: None,
     own: Answers | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
@@ -62,7 +62,7 @@ def create_app(
     ``clock`` is the wall clock, ``monotonic`` the one that intervals are measured by. ``hosts`` are the host names answered
     to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
-    ``lives`` none about single events, which ``placings`` finds by an order, without ``own`` none of a shop's own applications.
+    ``lives`` none about single events, which ``placing`` finds by an order, without ``own`` none of a shop's own applications.
     With a ``token``, nothing but health is answered without it; recommendations are answered to the holders of the
     ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
@@ -130,7 +130,7 @@ def create_app(
         Mount("/static", frame.Assets()),
     ]
     if readers.searches is not None:
-        served.append(explain_page.route(readers.searches, placings, linked))
+        served.append(explain_page.route(readers.searches, placing, linked))
     if login is not None:
         served.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
 

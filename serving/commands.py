@@ -89,7 +89,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
         lives=explainer.life,
-        placings=explainer.placings,
+        placing=explainer.placing,
         own=Answers(clients, surroundings, declared) if declared else None,
         token=token,
         client_keys=clients_of_ours,

@@ -186,7 +186,7 @@ def own(form: str, **given: str | int | None) -> None:
 
 @query.command()
 @click.argument("statement", metavar="SQL")
-@click.option("--out", type=export.FileOf(".parquet", ".csv", ".ndjson"), metavar="FILE", help="FILE.parquet, .csv or .ndjson.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="FILE.parquet, FILE.csv or FILE.ndjson.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on stdout.")
 @click.pass_context
 def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> None:
@@ -209,6 +209,8 @@ def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> 
     """
     from clickstream.consumers.archive.views import Archive
 
+    if out is not None and out.suffix not in export.FORMS:
+        raise click.BadParameter(f"{out} ends in none of {', '.join(export.FORMS)}", param_hint="--out")
     with _reader(Archive).asked(statement) as result:
         if out is not None:
             written = export.write(result, out)

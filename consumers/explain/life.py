@@ -117,13 +117,6 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
     order: dict[str, Any] | None = None
 
 
-class Placing(NamedTuple):
-    """A purchase, as an order knows it."""
-
-    event_id: str
-    user_id: str
-
-
 _UUID7 = re.compile("([0-9a-fA-F]{12})7.{19}")
 
 

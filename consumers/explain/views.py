@@ -14,7 +14,6 @@ from clickstream.consumers.explain.life import (
     Effect,
     Letter,
     Life,
-    Placing,
     Processing,
     Put,
     Sighting,
@@ -29,7 +28,7 @@ from clickstream.consumers.explain.life import (
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
 from clickstream.consumers.needs import applications, short_applications
-from clickstream.consumers.orders.views import placed_by, placings
+from clickstream.consumers.orders.views import placed_by, placing
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardsTable
@@ -39,7 +38,7 @@ from clickstream.settings import Settings
 if TYPE_CHECKING:
     from clickstream.consumers.dead_letters.letters import Received
 
-__all__ = ["Explainer", "Letter", "Life", "Limit", "Placing", "Processing", "Put", "Stretch", "Unread"]
+__all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
 
 class Explainer:
@@ -102,9 +101,10 @@ class Explainer:
             order=placed_by(event, self._clients, self._settings),
         )
 
-    def placings(self, order_id: str) -> list[Placing]:
-        """The purchases that came with an order id, the one whose order it is first. Raises RetryLater."""
-        return [Placing(each.event_id, each.user_id) for each in placings(self._clients, self._settings, order_id)]
+    def placing(self, order_id: str) -> tuple[str, str] | None:
+        """(event id, user id) of the purchase that placed an order. Raises RetryLater."""
+        order = placing(self._clients, self._settings, order_id)
+        return None if order is None else (order.event_id, order.user_id)
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: "list[Received]") -> Processing:
         letters = [each.letter for each in received if each.letter.application == application]

@@ -13,7 +13,7 @@ from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 
-__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "placings", "refused"]
+__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "placing", "refused"]
 
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
@@ -27,13 +27,10 @@ def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]
     return [table.read(reused(stood.order.order_id, purchase)) for purchase in stood.refused]
 
 
-def placings(clients: Clients, settings: Settings, order_id: str) -> list[Order]:
-    """What came with an order id: what placed the order, then what was refused. None while no workflow has come to it."""
+def placing(clients: Clients, settings: Settings, order_id: str) -> Order | None:
+    """An order as its purchase placed it; None while no workflow has come to it."""
     kept = item(clients, ORDERS.of(settings), {"order_id": {"S": order_id}})
-    if kept is None:
-        return []
-    stood = stored(kept)
-    return [stood.order, *(each.order for each in refused(clients, settings, stood))]
+    return None if kept is None else stored(kept).order
 
 
 def inventory(clients: Clients, settings: Settings) -> Inventory:

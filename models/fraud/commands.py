@@ -202,7 +202,7 @@ def train(
 
       clickstream models train fraud events.ndjson --labels labels.csv --promote
 
-      clickstream models train fraud --archive --where "date >= '2026-11-01'" --labels labels.csv
+      clickstream models train fraud --archive "date >= '2026-11-01'" --labels labels.csv
     """
     with _models_extra():
         from clickstream.models.fraud import scoring

@@ -109,7 +109,7 @@ def train(file: Path, source: str, promoted: bool, skip_evaluation: bool, dry_ru
 
       clickstream models train recommender events.ndjson --promote
 
-      clickstream models train recommender --archive --where "date >= '2026-11-01'"
+      clickstream models train recommender --archive "date >= '2026-11-01'"
     """
     from clickstream.models.recommender import NAME, clicks, datasets, evaluation, model
     from clickstream.models.recommender.parameters import Parameters

@@ -75,7 +75,7 @@ class Site:
             risk=self.desk,
             offers=Window(self._shop),
             lives=Lives().life,
-            placings=Lives().placings,
+            placing=Lives().placing,
             own=self._own,
             token=self._token,
         )

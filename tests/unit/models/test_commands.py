@@ -94,17 +94,17 @@ def test_the_archive_trains_what_a_file_of_its_events_trains(
     train = ("train", "recommender", "--skip-evaluation", "--dry-run", "--json")
     expected, of_all, of_some = (
         json.loads(run(*train, *chosen))["description"]["training"]
-        for chosen in ([str(file)], ["--archive"], ["--archive", "--where", "type = 'search'"])
+        for chosen in ([str(file)], ["--archive", "true"], ["--archive", "type = 'search'"])
     )
-    assert of_all == {**expected, "source": "the archive"}
-    assert of_some["source"] == "the archive where type = 'search'"
+    assert of_all == {**expected, "source": "archive where true"}
+    assert of_some["source"] == "archive where type = 'search'"
     assert 0 < of_some["rows"] < of_all["rows"]
     with pytest.raises(UserMistake, match="no events"):
-        run(*train, "--archive", "--where", "false")
+        run(*train, "--archive", "false")
 
 
 @pytest.mark.parametrize("model", ["fraud", "recommender"])
-@pytest.mark.parametrize("chosen", [[], ["--where", "true"]])
+@pytest.mark.parametrize("chosen", [[], ["events.ndjson", "--archive", "true"]])
 def test_training_needs_a_file_or_the_archive(model: str, chosen: list[str]) -> None:
     answer = CliRunner().invoke(cli, ["models", "train", model, *chosen])
     assert answer.exit_code == 2

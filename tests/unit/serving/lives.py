@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clickstream.consumers.explain.life import Effect
-from clickstream.consumers.explain.views import Life, Placing, Processing, Put, Stretch
+from clickstream.consumers.explain.views import Life, Processing, Put, Stretch
 from clickstream.errors import RetryLater
 
 T = 1_790_000_000_000
@@ -32,8 +32,8 @@ class Lives:
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
 
-    def placings(self, order_id: str) -> list[Placing]:
-        return {"order-1": [Placing("a/b", "u&x=1")], "twice": [Placing("a/b", "u"), Placing("<c>", "v")]}.get(order_id, [])
+    def placing(self, order_id: str) -> tuple[str, str] | None:
+        return ("a/b", "u&x=1") if order_id == "order-1" else None
 
     def life(self, event_id: str, **asked: Any) -> Life:
         self.asked.append({"event_id": event_id, **asked})
