@@ -55,9 +55,8 @@ class Own(msgspec.Struct, frozen=True):
     column: str
     shared: tuple[str, ...]
     kinds: Mapping[str, pa.DataType | None]
-    required: frozenset[str]
-    implied: frozenset[str]
-    """Of its own, those of which a null in the column says that the event has it, or means it by saying nothing."""
+    nulls: frozenset[str]
+    """Of its own, those of which a null in the column is null in the event: it may not be left out, or then means null."""
 
     @classmethod
     def of(cls, kind: type[Event]) -> "Own":
@@ -65,10 +64,8 @@ class Own(msgspec.Struct, frozen=True):
         shared = {"type", *(field.name for field in fields)}
         own = inspect.type_info(kind).fields[len(fields) :]  # type: ignore[attr-defined]  # it is a struct's
         kinds = {field.encode_name: _column(field.type) for field in own}
-        required = frozenset(field.encode_name for field in own if field.required)
-        implied = required.union(field.encode_name for field in own if field.default is None)
-        named = tuple(name for name in COMMON.names if name in shared)
-        return cls(f"own_{kind.__struct_config__.tag}", named, kinds, required, implied)
+        nulls = frozenset(field.encode_name for field in own if field.required or field.default is None)
+        return cls(f"own_{kind.__struct_config__.tag}", tuple(name for name in COMMON.names if name in shared), kinds, nulls)
 
 
 #: What is known of a type that is none now, and was one when its chunk was begun.
@@ -100,7 +97,7 @@ class Columns:
         if fits and mine.keys() <= own.kinds.keys():
             texts = {name: msgspec.json.encode(value).decode() for name, value in mine.items() if own.kinds[name] is None}
             fields[own.column] = mine | texts
-            mine = {name: value for name, value in mine.items() if name not in texts and _hides(value, name in own.implied)}
+            mine = {name: value for name, value in mine.items() if name not in texts and _hides(value, name in own.nulls)}
         if mine:
             fields[UNFIT] = msgspec.json.encode(mine).decode()
         return ordinal + b"," + msgspec.json.encode(fields)[1:]
@@ -113,17 +110,16 @@ class Columns:
         for name, value in (row.get(own.column) or {}).items():
             if value is not None and own.kinds[name] is None:
                 fields[name] = msgspec.Raw(value.encode())
-            elif value is not None or name in own.required:
+            elif value is not None or name in own.nulls:
                 fields[name] = _told(value)
         if row[UNFIT] is not None:
             fields |= _raw.decode(row[UNFIT])
         return msgspec.json.encode(fields)
 
 
-def _hides(value: msgspec.Raw, is_implied: bool) -> bool:
+def _hides(value: msgspec.Raw, is_told: bool) -> bool:
     """Whether a property's column does not tell all: where it is null, JSON says null or nothing."""
-    text = bytes(value)
-    return b"null" in text and not (is_implied and text == b"null")
+    return b"null" in bytes(value) and not (is_told and bytes(value) == b"null")
 
 
 def _told(value: Any) -> Any:
