@@ -198,10 +198,9 @@ def train(
     With --labels it is a gradient-boosted model whose figures are measured on the latest fifth of the purchases, before it is
     trained on all of them. Without, for the cold start, an isolation forest that sends the strangest purchases to review.
 
+    \b
     Examples:
-
       clickstream models train fraud events.ndjson --labels labels.csv --promote
-
       clickstream models train fraud --archive "date >= '2026-11-01'" --labels labels.csv
     """
     with _models_extra():

@@ -105,10 +105,9 @@ def train(file: Path, source: str, promoted: bool, skip_evaluation: bool, dry_ru
 
     The version's figures are measured on the last fifth of the sessions, before it is trained on all of them.
 
+    \b
     Examples:
-
       clickstream models train recommender events.ndjson --promote
-
       clickstream models train recommender --archive "date >= '2026-11-01'"
     """
     from clickstream.models.recommender import NAME, clicks, datasets, evaluation, model
