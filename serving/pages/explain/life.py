@@ -88,6 +88,8 @@ def _processing(each: Processing) -> str:
         if each.effect.model_version:
             said.append(f"model {each.effect.model_version}")
         said += [_fact(name, value) for name, value in each.effect.facts.items() if value != []]
+    elif each.state == "processed":
+        said.append("no effect of this event alone is found")
     if each.latency_ms is not None:
         said.append(f"{each.latency_ms:,} ms after the put")
     elif each.usual_p50_ms is not None:
