@@ -165,10 +165,9 @@ def _copy_archive(condition: str, file: Path) -> None:
     archive = resolve_name("clickstream.consumers.archive.views:Archive")(Clients(settings), settings)
     sql = f"SELECT * FROM events WHERE ({condition}) ORDER BY occurred_at, ordinal, event_id"
     with archive.asked(sql) as kept, file.open("wb") as out:
-        # what is not declared any more is nothing that a model learns from
-        taken = sum(out.write(line + b"\n") > 0 for line, fault in kept.events() if fault is None)
-    click.echo(f"{taken:,} events of the archive", err=True)
-    if not taken:
+        taken = [fault is None and out.write(line + b"\n") > 0 for line, fault in kept.events()]
+    click.echo(f"{sum(taken):,} of {len(taken):,} events of the archive are events as they are declared here", err=True)
+    if not any(taken):
         raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
 
 

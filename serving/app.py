@@ -115,11 +115,8 @@ def create_app(
         return Feed(feeds[name].broadcast)
 
     served = [
-        *(
-            Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8"))
-            for page in (*linked, frame.API)
-            if page is not frame.EXPLAIN
-        ),
+        *([] if readers.searches is None else [explain_page.route(readers.searches, placing, linked)]),  # before the fixed ones
+        *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
         Route("/favicon.ico", _fixed((frame.STATIC / "favicon.svg").read_bytes(), "image/svg+xml")),
         Route("/healthz", _fixed(msgspec.json.encode({"status": "ok"}), "application/json")),
         Route("/readyz", readyz),
@@ -129,8 +126,6 @@ def create_app(
         metrics.route(views, clock),
         Mount("/static", frame.Assets()),
     ]
-    if readers.searches is not None:
-        served.append(explain_page.route(readers.searches, placing, linked))
     if login is not None:
         served.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
 

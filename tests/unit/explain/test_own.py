@@ -129,7 +129,9 @@ def test_an_own_application_is_asked_by_its_declaration(clients: Clients, monkey
 
 
 def test_what_was_processed_and_left_no_trace_says_so() -> None:
-    assert _processing(Processing(application="carts", state="processed")) == "processed; no effect of this event alone is found"
+    assert (
+        _processing(Processing(application="carts", state="processed")) == "processed; no effect of this event alone is found"
+    )
 
 
 def test_not_before_it_is_written_nor_on_another_shard_nor_for_other_events(clients: Clients) -> None:
