@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from pkgutil import resolve_name
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from clickstream import platform
 from clickstream.cli import whole_sentence
+from clickstream.errors import UserMistake
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -129,6 +134,42 @@ def rollback(model: str, dry_run: bool) -> None:
         click.echo(f"would go back to {before}", err=True)
         return
     click.echo(registry.rollback(model, now_ms=_now_ms()).version)
+
+
+def source(command: Callable[..., None]) -> Callable[..., None]:
+    """What every ``train`` learns from, FILE or the archive's events: as the arguments ``file`` and ``source``, its name."""
+
+    @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+    @click.option(
+        "--archive", metavar="SQL", help="Instead of FILE, the archive's events where \"date >= '2026-11-01'\", or true."
+    )
+    @wraps(command)
+    def of_either(*, file: Path | None, archive: str | None, **others: Any) -> None:
+        if file is not None and archive is None:
+            command(**others, file=file, source=file.name)
+        elif archive is not None and file is None:
+            with TemporaryDirectory() as folder:
+                events = Path(folder) / "archive.ndjson"
+                _copy_archive(archive, events)
+                command(**others, file=events, source=f"archive where {archive}")
+        else:
+            raise click.UsageError("FILE or --archive")
+
+    return of_either
+
+
+def _copy_archive(condition: str, file: Path) -> None:
+    """In the order of time, as the features see them. Raises UserMistake, and what the archive raises."""
+    from clickstream.aws import Clients
+
+    settings = from_env()
+    archive = resolve_name("clickstream.consumers.archive.views:Archive")(Clients(settings), settings)
+    sql = f"SELECT * FROM events WHERE ({condition}) ORDER BY occurred_at, ordinal, event_id"
+    with archive.asked(sql) as kept, file.open("wb") as out:
+        taken = [fault is None and out.write(line + b"\n") > 0 for line, fault in kept.events()]
+    click.echo(f"{sum(taken):,} of {len(taken):,} events of the archive are events as they are declared here", err=True)
+    if not any(taken):
+        raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
 
 
 def publish(

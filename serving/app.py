@@ -52,6 +52,7 @@ def create_app(
     offers: Recommendations | None = None,
     risk: Decisions | None = None,
     lives: Callable[..., Life] | None = None,
+    placing: Callable[[str], tuple[str, str] | None] = lambda _: None,
     own: Answers | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
@@ -61,7 +62,7 @@ def create_app(
     ``clock`` is the wall clock, ``monotonic`` the one that intervals are measured by. ``hosts`` are the host names answered
     to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
-    ``lives`` none about single events, without ``own`` none of a shop's own applications.
+    ``lives`` none about single events, which ``placing`` finds by an order, without ``own`` none of a shop's own applications.
     With a ``token``, nothing but health is answered without it; recommendations are answered to the holders of the
     ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
@@ -76,7 +77,12 @@ def create_app(
     )
     operations = offered(readers)
     feeds = feeds_of(readers, clock, title=title, period_s=period_s)
-    absent = {frame.FRAUD: risk is None, frame.RECOMMENDATIONS: offers is None, frame.OWN: own is None}
+    absent = {
+        frame.FRAUD: risk is None,
+        frame.RECOMMENDATIONS: offers is None,
+        frame.OWN: own is None,
+        frame.EXPLAIN: lives is None,
+    }
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
 
@@ -109,6 +115,7 @@ def create_app(
         return Feed(feeds[name].broadcast)
 
     served = [
+        *([] if readers.searches is None else [explain_page.route(readers.searches, placing, linked)]),  # before the fixed ones
         *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
         Route("/favicon.ico", _fixed((frame.STATIC / "favicon.svg").read_bytes(), "image/svg+xml")),
         Route("/healthz", _fixed(msgspec.json.encode({"status": "ok"}), "application/json")),
@@ -119,8 +126,6 @@ def create_app(
         metrics.route(views, clock),
         Mount("/static", frame.Assets()),
     ]
-    if readers.searches is not None:
-        served.append(explain_page.route(readers.searches, linked))
     if login is not None:
         served.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
 

@@ -31,14 +31,14 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     """The HTTP API and the dashboard, until Ctrl-C or SIGTERM.
 
     \b
-    / /fraud /recommendations /pipeline /own   the pages, the last for applications of your own; /api describes the API
+    / /fraud /recommendations /explain /pipeline /own   the pages, the last for applications of your own; /api describes the API
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/recommendations           ?viewed=&count=&without=
     /v1/own/APPLICATION/TABLE     ?from=&to=&key=&order=&limit=
-    /v1/explain/EVENT_ID   ?user=; the same as a page: /explain?event=EVENT_ID
+    /v1/explain/EVENT_ID   ?user=; as a page /explain?event=EVENT_ID, or ?order=ORDER_ID
     /v1/live/PAGE      server-sent events
     /v1/openapi.json   /healthz /readyz
     /metrics           for Prometheus: one series per application and shard
@@ -82,6 +82,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     clients = aws.Clients(surroundings, attempts=2, validate=False)
     _require_tables(clients, surroundings)
     declared = short_applications()
+    explainer = Explainer(clients, surroundings)
     listener = listen(host, port)
     app = create_app(
         Aggregates(clients, surroundings),
@@ -90,7 +91,8 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         hosts=LOOPBACK_NAMES if local else None,
         offers=Recommendations(clients, surroundings),
         risk=Decisions(clients, surroundings),
-        lives=Explainer(clients, surroundings).life,
+        lives=explainer.life,
+        placing=explainer.placing,
         own=Answers(clients, surroundings, declared) if declared else None,
         token=token,
         client_keys=clients_of_ours,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +14,7 @@ from clickstream.consumers.analytics.views import Aggregates, Granularity
 from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
+from clickstream.serving import export
 from clickstream.serving.api.aggregates import AGGREGATES, Window, stretch
 from clickstream.serving.api.aggregates import aggregates as answer
 from clickstream.serving.api.command_line import described, json_option, option
@@ -28,6 +30,8 @@ from clickstream.terminal import parse_moment, shown
 Reader = TypeVar("Reader")
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
 _KEY, _ORDER, _LIMIT = OWN.own[-3:]
+#: Exit code: all is written, and some of it `clickstream produce` would reject.
+SOME_UNFIT = 3
 
 
 @click.group()
@@ -189,8 +193,10 @@ def own(form: str, **given: str | int | None) -> None:
 
 @query.command()
 @click.argument("statement", metavar="SQL")
+@click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="FILE.parquet, FILE.csv or FILE.ndjson.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per row on stdout.")
-def sql(statement: str, as_json: bool) -> None:
+@click.pass_context
+def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> None:
     """SQL (DuckDB's) over the archive: `events` has every archived event once, `own.TYPE` those of a type of your own.
 
     \b
@@ -199,19 +205,36 @@ def sql(statement: str, as_json: bool) -> None:
     hour (number), by which a query reads less. `DESCRIBE events` shows their types. Properties of your own are columns of
     `own.TYPE`, also those that you add to one of the seven types; in `events` they are the fields of `own_TYPE`.
 
+    With --out FILE.ndjson, rows that have every column of `events` are written as the events that they are: `clickstream
+    produce FILE.ndjson` puts them again. Exit code 3: some of them are no events as they are declared today.
+
     \b
     Example:
       clickstream query sql "SELECT type, count(*) FROM events WHERE date = '2026-11-24' GROUP BY type ORDER BY 2 DESC"
-      clickstream query sql "SELECT product_id, count(*) FROM own.wish GROUP BY 1"
+      clickstream query sql "SELECT product_id, count(*) FROM own.wish GROUP BY 1" --out wishes.csv
+      clickstream query sql "SELECT * FROM events ORDER BY occurred_at, ordinal" --out events.ndjson
     """
     from clickstream.consumers.archive.views import Archive
 
-    answer = _reader(Archive).query(statement)
-    if not as_json:
-        _print_values(answer.columns, answer.rows)
+    if out is not None and out.suffix not in export.FORMS:
+        raise click.BadParameter(f"{out} ends in none of {', '.join(export.FORMS)}", param_hint="--out")
+    with _reader(Archive).asked(statement) as result:
+        if out is not None:
+            written = export.write(result, out)
+        elif as_json:
+            for line in export.objects(result):
+                click.echo(line)
+        else:
+            _print_values(result.columns, result.rows())
+    if out is None:
         return
-    for row in answer.rows:
-        click.echo(msgspec.json.encode(dict(zip(answer.columns, row, strict=True)), enc_hook=str))
+    lines = out.suffix == ".ndjson"
+    click.echo(f"{out}: {written.rows:,} {'events' if lines and result.is_of_events else 'rows'}", err=True)
+    if lines and not result.is_of_events:
+        click.echo("hint: `clickstream produce` takes whole events, as SELECT * FROM events has them", err=True)
+    if written.unfit:
+        click.echo(shown(f"{written.unfit:,} of them are no events as they are declared today; {written.why}"), err=True)
+        ctx.exit(SOME_UNFIT)
 
 
 def _reader(kind: Callable[..., Reader], *arguments: object) -> Reader:

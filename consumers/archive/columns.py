@@ -5,6 +5,8 @@ types may give one name to different things. A file lacks what was declared afte
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 import pyarrow as pa
@@ -40,8 +42,9 @@ COMMON = pa.schema(
 )
 TIME = COMMON.get_field_index("occurred_at")
 #: The JSON of own properties that are not as their columns: beyond 64 bits, or of a declaration that was changed while their
-#: chunk was open. Empty for all others.
+#: chunk was open. And of those that are in their columns, where a null does not tell whether it was said. Empty for all others.
 UNFIT = "unfit"
+_EPOCH, _MS = datetime(1970, 1, 1), timedelta(milliseconds=1)  # as the columns are: UTC, without a zone
 
 _raw = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -52,6 +55,8 @@ class Own(msgspec.Struct, frozen=True):
     column: str
     shared: tuple[str, ...]
     kinds: Mapping[str, pa.DataType | None]
+    nulls: frozenset[str]
+    """Of its own, those of which a null in the column is null in the event: it may not be left out, or then means null."""
 
     @classmethod
     def of(cls, kind: type[Event]) -> "Own":
@@ -59,7 +64,8 @@ class Own(msgspec.Struct, frozen=True):
         shared = {"type", *(field.name for field in fields)}
         own = inspect.type_info(kind).fields[len(fields) :]  # type: ignore[attr-defined]  # it is a struct's
         kinds = {field.encode_name: _column(field.type) for field in own}
-        return cls(f"own_{kind.__struct_config__.tag}", tuple(name for name in COMMON.names if name in shared), kinds)
+        nulls = frozenset(field.encode_name for field in own if field.required or field.default is None)
+        return cls(f"own_{kind.__struct_config__.tag}", tuple(name for name in COMMON.names if name in shared), kinds, nulls)
 
 
 #: What is known of a type that is none now, and was one when its chunk was begun.
@@ -86,14 +92,41 @@ class Columns:
         if fits and own is not _ENVELOPE and name not in self.own:
             return line
         ordinal, _, rest = line.partition(b",")  # an own property may have the ordinal's name
-        fields: dict[str, object] = {**_raw.decode(b"{" + rest)}
+        fields: dict[str, Any] = {**_raw.decode(b"{" + rest)}
         mine = {name: fields.pop(name) for name in list(fields) if name not in own.shared and name != "redriven_for"}
         if fits and mine.keys() <= own.kinds.keys():
             texts = {name: msgspec.json.encode(value).decode() for name, value in mine.items() if own.kinds[name] is None}
             fields[own.column] = mine | texts
-        elif mine:
+            mine = {name: value for name, value in mine.items() if name not in texts and _hides(value, name in own.nulls)}
+        if mine:
             fields[UNFIT] = msgspec.json.encode(mine).decode()
         return ordinal + b"," + msgspec.json.encode(fields)[1:]
+
+    def event(self, row: Mapping[str, Any]) -> bytes:
+        """The inverse: an event's JSON out of its row, which has all columns."""
+        own = self._types.get(row["type"], _ENVELOPE)
+        fields = {name: _told(row[name]) for name in own.shared if row[name] is not None}
+        fields["occurred_at"] = (row["occurred_at"] - _EPOCH) // _MS
+        for name, value in (row.get(own.column) or {}).items():
+            if value is not None and own.kinds[name] is None:
+                fields[name] = msgspec.Raw(value.encode())
+            elif value is not None or name in own.nulls:
+                fields[name] = _told(value)
+        if row[UNFIT] is not None:
+            fields |= _raw.decode(row[UNFIT])
+        return msgspec.json.encode(fields)
+
+
+def _hides(value: msgspec.Raw, is_told: bool) -> bool:
+    """Whether a property's column does not tell all: where it is null, JSON says null or nothing."""
+    return b"null" in bytes(value) and not (is_told and bytes(value) == b"null")
+
+
+def _told(value: Any) -> Any:
+    """Without the fields of structs that are null."""
+    if isinstance(value, dict):
+        return {name: _told(each) for name, each in value.items() if each is not None}
+    return [*map(_told, value)] if isinstance(value, list) else value
 
 
 def _column(kind: inspect.Type, depth: int = 8) -> pa.DataType | None:

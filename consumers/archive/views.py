@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,17 +13,21 @@ from clickstream.aws import Clients
 from clickstream.consumers.archive.fold import SCATTERED
 from clickstream.consumers.archive.names import Name, covered, stored
 from clickstream.consumers.archive.needs import ARCHIVE
-from clickstream.errors import Missing, UserMistake
-from clickstream.events import EVENT_TYPES, Event
+from clickstream.errors import Missing, Rejected, UserMistake
+from clickstream.events import EVENT_TYPES, Event, decode, encode
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
+    from pyarrow import RecordBatchReader
     from pyarrow.dataset import Dataset
 
     from clickstream.consumers.archive.columns import Columns, Own
 
-__all__ = ["Answer", "Archive"]
+__all__ = ["Answer", "Archive", "Result"]
+
+#: Rows that are held at a time where a result is not answered as a whole.
+_BATCH = 10_000
 
 
 #: Every event once, under its own hour; a query by date or hour reads the files of those, and the few that hold many hours.
@@ -42,6 +47,39 @@ class Answer(msgspec.Struct, frozen=True):
     rows: Sequence[tuple[Any, ...]]
 
 
+class Result:
+    """A query that is bound, and runs when its result is read."""
+
+    def __init__(self, connection: Any, sql: str, made: Columns) -> None:
+        self._connection, self._sql, self._made = connection, sql, made
+        self._relation = connection.sql(sql)
+        self.columns: list[str] = [] if self._relation is None else self._relation.columns
+        self.is_of_events = set(made.schema.names) <= set(self.columns)
+        """Whether a row has every column of ``events``, and so a whole event."""
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        # a relation would be read as a whole
+        running = self._connection.execute(self._sql) if self.columns else None
+        while running is not None and (batch := running.fetchmany(_BATCH)):
+            yield from batch
+
+    def dicts(self) -> Iterator[Mapping[str, Any]]:
+        return (dict(zip(self.columns, row, strict=True)) for row in self.rows())
+
+    def batches(self) -> RecordBatchReader:
+        made: RecordBatchReader = self._relation.to_arrow_reader(_BATCH)
+        return made
+
+    def events(self) -> Iterator[tuple[bytes, Rejected | None]]:
+        """Each event's JSON as it was archived, or what is there of it and why that is no event here."""
+        for row in self.dicts():
+            line = self._made.event(row)
+            try:
+                yield encode(decode(line)), None
+            except Rejected as error:
+                yield line, error
+
+
 class Archive:
     """All archived events as the table ``events``, those of a type with own properties as ``own.TYPE`` as well.
 
@@ -54,20 +92,25 @@ class Archive:
 
     def query(self, sql: str) -> Answer:
         """Run one SQL statement in a database of its own that has only the archive. Raises UserMistake when it is wrong."""
+        with self.asked(sql) as result:
+            return Answer(result.columns, [*result.rows()])
+
+    @contextmanager
+    def asked(self, sql: str) -> Iterator[Result]:
+        """The same, to be read while it lasts."""
         duckdb = _extra("duckdb")
         with duckdb.connect() as connection:
             files = self.files()
             connection.register("filed", self.dataset([name for name in files if name.hour != SCATTERED]))
             connection.register("scattered", self.dataset([name for name in files if name.hour == SCATTERED]))
-            own = self._columns().own
-            connection.execute(_EVENTS + "".join(_view(name, each) for name, each in own.items()))
+            made = self._columns()
+            connection.execute(_EVENTS + "".join(_view(name, each) for name, each in made.own.items()))
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
-                result = connection.execute(sql)
-                return Answer([column[0] for column in result.description or ()], result.fetchall())
+                yield Result(connection, sql, made)
             except duckdb.Error as error:
-                tables = ", ".join(["events", *(f"own.{name}" for name in own)])
+                tables = ", ".join(["events", *(f"own.{name}" for name in made.own)])
                 raise UserMistake(str(error).splitlines()[0], hint=f"there is {tables}; DESCRIBE shows the columns") from error
 
     def dataset(self, files: Sequence[Name] | None = None) -> Dataset:

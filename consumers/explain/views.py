@@ -28,7 +28,7 @@ from clickstream.consumers.explain.life import (
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
 from clickstream.consumers.needs import applications, short_applications
-from clickstream.consumers.orders.views import placed_by
+from clickstream.consumers.orders.views import placed_by, placing
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardsTable
@@ -100,6 +100,11 @@ class Explainer:
             letters=None if letters is None else [*map(_letter, letters)],
             order=placed_by(event, self._clients, self._settings),
         )
+
+    def placing(self, order_id: str) -> tuple[str, str] | None:
+        """(event id, user id) of the purchase that placed an order. Raises RetryLater."""
+        order = placing(self._clients, self._settings, order_id)
+        return None if order is None else (order.event_id, order.user_id)
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: "list[Received]") -> Processing:
         letters = [each.letter for each in received if each.letter.application == application]

@@ -13,7 +13,7 @@ from clickstream.events import AnyEvent, Purchase
 from clickstream.purchases import fingerprint, reused
 from clickstream.settings import Settings
 
-__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "refused"]
+__all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order", "placed_by", "placing", "refused"]
 
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
@@ -25,6 +25,12 @@ def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]
     """Orders that were refused because this one has their id."""
     table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
     return [table.read(reused(stood.order.order_id, purchase)) for purchase in stood.refused]
+
+
+def placing(clients: Clients, settings: Settings, order_id: str) -> Order | None:
+    """An order as its purchase placed it; None while no workflow has come to it."""
+    kept = item(clients, ORDERS.of(settings), {"order_id": {"S": order_id}})
+    return None if kept is None else stored(kept).order
 
 
 def inventory(clients: Clients, settings: Settings) -> Inventory:

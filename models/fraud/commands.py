@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.models.commands import publish
+from clickstream.models.commands import publish, source
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def _figures(result: Report) -> list[str]:
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@source
 @_LABELS
 @_costs
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed is the same model.")
@@ -185,6 +185,7 @@ def _figures(result: Report) -> list[str]:
 @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
 def train(
     file: Path,
+    source: str,
     labels: Path | None,
     costs: Costs,
     seed: int,
@@ -192,12 +193,15 @@ def train(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Train on the events of FILE (NDJSON) and publish a version.
+    """Train on the events of FILE (NDJSON), or of the archive, and publish a version.
 
     With --labels it is a gradient-boosted model whose figures are measured on the latest fifth of the purchases, before it is
     trained on all of them. Without, for the cold start, an isolation forest that sends the strangest purchases to review.
 
-    Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
+    \b
+    Examples:
+      clickstream models train fraud events.ndjson --labels labels.csv --promote
+      clickstream models train fraud --archive "date >= '2026-11-01'" --labels labels.csv
     """
     with _models_extra():
         from clickstream.models.fraud import scoring
@@ -220,7 +224,7 @@ def train(
     times = purchases.facts["occurred_at"]
     description = Description(
         training=Training(
-            source=file.name,
+            source=source,
             from_ms=int(times.min()),
             to_ms=int(times.max()),
             rows=len(times),

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.models.commands import publish
+from clickstream.models.commands import publish, source
 from clickstream.settings import from_env
 
 if TYPE_CHECKING:
@@ -93,19 +93,22 @@ def _print_table(results: Mapping[str, Result]) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@source
 @click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
 @click.option(
     "--skip-evaluation", is_flag=True, help="Publish without figures (they cost a training on the first four fifths)."
 )
 @click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
 @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
-def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_json: bool) -> None:
-    """Train on FILE (clicks as yoochoose has them, or events as NDJSON) and publish a version.
+def train(file: Path, source: str, promoted: bool, skip_evaluation: bool, dry_run: bool, as_json: bool) -> None:
+    """Train on FILE (clicks as yoochoose has them, or events as NDJSON), or on the archive, and publish a version.
 
     The version's figures are measured on the last fifth of the sessions, before it is trained on all of them.
 
-    Example: clickstream models train recommender events.ndjson --promote
+    \b
+    Examples:
+      clickstream models train recommender events.ndjson --promote
+      clickstream models train recommender --archive "date >= '2026-11-01'"
     """
     from clickstream.models.recommender import NAME, clicks, datasets, evaluation, model
     from clickstream.models.recommender.parameters import Parameters
@@ -113,7 +116,7 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
 
     every = datasets.read(file)
     if not every:
-        raise UserMistake(f"{file} holds no clicks")
+        raise UserMistake(f"{source} holds no clicks")
     parameters = Parameters()
     metrics: dict[str, float] = {}
     if not skip_evaluation:
@@ -127,7 +130,7 @@ def train(file: Path, promoted: bool, skip_evaluation: bool, dry_run: bool, as_j
     files = model.encode(model.train(grouped, parameters))
     description = Description(
         training=Training(
-            source=file.name,
+            source=source,
             from_ms=int(grouped.began_s * 1000),
             to_ms=int(grouped.ended_s.max() * 1000),
             rows=len(every),

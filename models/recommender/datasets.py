@@ -46,7 +46,12 @@ def load(name: str, folder: Path) -> Split:
 
 
 def read(path: Path) -> list[Click]:
-    """Clicks of a yoochoose file, or of a file of events as NDJSON (``clickstream tail``, ``clickstream load run``)."""
+    """Clicks of a yoochoose file, or of a file of events as NDJSON (``clickstream tail``, ``clickstream load run``).
+
+    Raises Missing, UserMistake.
+    """
+    if not path.is_file():
+        raise Missing(f"no file {path}")
     with path.open("rb") as file:
         if file.read(1) != b"{":
             return clicks.read(path)

@@ -53,6 +53,7 @@ def is_found(life: Life) -> bool:
 
 
 EVENT_ID = key("event_id", "event_id", "of the event", place="path")
+ORDER = key("order", "order_id", "that the event placed")
 USER = key("user", "user_id", "reads only the shards where this user's events can be")
 EXPLAIN = Operation(
     "/v1/explain/{event_id}",

@@ -121,11 +121,11 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 def table(rows: Iterable[Sequence[Any]]) -> bytes:
     """CSV in UTF-8 with the mark that spreadsheets look for."""
     out = io.StringIO(newline="")
-    csv.writer(out).writerows([_cell(value) for value in row] for row in rows)
+    csv.writer(out).writerows([cell(value) for value in row] for row in rows)
     return "\ufeff".encode() + out.getvalue().encode()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 

@@ -27,22 +27,18 @@ PIPELINE = Page("/pipeline", "Pipeline", "pipeline")
 API = Page("/api", "API", "api")
 #: Of all applications that are declared by their answers.
 OWN = Page("/own", "Own answers", "own")
-#: Of one event, named in the address; in no navigation.
-EXPLAIN = Page("/explain", "An event's life", "explain")
+#: Of one event, named in the address.
+EXPLAIN = Page("/explain", "Explain", "explain")
 
 
 def navigation() -> tuple[Page, ...]:
     """The pages that applications declare, and the platform's own."""
-    return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, PIPELINE)
+    return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, EXPLAIN, PIPELINE)
 
 
 def html(page: Page, offered: tuple[Page, ...]) -> bytes:
     """The page's document, with links to the pages ``offered``."""
-    return framed(page, offered, (PAGES / page.name / f"{page.name}.html").read_text()).encode()
-
-
-def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
-    """The frame around ``main``, which is HTML."""
+    main = (PAGES / page.name / f"{page.name}.html").read_text()
     frame = (PAGES / "frame.html").read_text()
     links = "\n".join(
         f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.title}</a>'
@@ -52,7 +48,7 @@ def framed(page: Page, offered: tuple[Page, ...], main: str) -> str:
     filled = {"title": page.title, "name": page.name, "links": links, "main": main}
     for name, text in filled.items():
         frame = frame.replace(f"{{{{{name}}}}}", text)
-    return frame
+    return frame.encode()
 
 
 class Assets(StaticFiles):
@@ -61,7 +57,7 @@ class Assets(StaticFiles):
     def __init__(self) -> None:
         super().__init__(directory=STATIC)
         self._scripts = StaticFiles(directory=PAGES)
-        self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API, EXPLAIN)}
+        self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API)}
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
         script = self._places.get(path)

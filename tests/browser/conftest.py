@@ -75,6 +75,7 @@ class Site:
             risk=self.desk,
             offers=Window(self._shop),
             lives=Lives().life,
+            placing=Lives().placing,
             own=self._own,
             token=self._token,
         )

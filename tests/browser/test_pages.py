@@ -77,7 +77,12 @@ def test_a_page_is_live_and_stays_on_this_machine(
 def test_an_events_life_stands_in_the_frame_of_the_others(
     open_page: Open, accessible: Accessible, watch: Watch, screenshots: Path, scheme: str, width: int
 ) -> None:
-    page = open_page("/explain?event=a/b", width, scheme)
+    page = open_page("/explain", width, scheme)
+    state_is(page, "Live")
+    page.screenshot(path=screenshots / f"explain-empty-{scheme}-{width}.png", full_page=True)
+    page.get_by_label("Order id").fill(" order-1 ")
+    page.get_by_role("button", name="Look up").click()
+    page.wait_for_url("**/explain?event=a%2Fb&user=u%26x%3D1")
     state_is(page, "Live")
     expect(page.locator("main th").first).to_be_visible()
     expect(page.get_by_role("navigation", name="Pages").get_by_role("link", name="Pipeline")).to_be_visible()

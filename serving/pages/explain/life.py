@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from clickstream.consumers.explain.views import Life, Processing, Put
 from clickstream.serving.moments import iso
@@ -45,11 +45,19 @@ def head(life: Life) -> str:
     return f"{life.event_id}: {life.type} of {life.user_id}, session {life.session_id}"
 
 
+def address(event_id: str, user_id: str = "") -> str:
+    """Of an event's page; the user saves reading the shards where it cannot be."""
+    return f"/explain?{urlencode({'event': event_id} | ({'user': user_id} if user_id else {}))}"
+
+
 def panel(life: Life) -> str:
     """The same as HTML for a page; nothing of an event is taken for markup."""
     rows = "\n".join(
         f'<tr><th scope="row">{escape(when)}</th><td class="wrap">{escape(what)}</td></tr>' for when, what in lines(life)
     )
+    if life.order is not None and (placed_by := life.order["event_id"]) != life.event_id:
+        link = f'<a class="id" href="{escape(address(placed_by))}">{escape(placed_by)}</a>'
+        rows += f'\n<tr><th scope="row">placed by</th><td class="wrap">{link}</td></tr>'
     # a slash of an id is none of the path: "a/../b" would lead a browser elsewhere
     link = f'<a href="/v1/explain/{quote(life.event_id, safe="")}">JSON</a>'
     return (
@@ -80,6 +88,8 @@ def _processing(each: Processing) -> str:
         if each.effect.model_version:
             said.append(f"model {each.effect.model_version}")
         said += [_fact(name, value) for name, value in each.effect.facts.items() if value != []]
+    elif each.state == "processed":
+        said.append("no effect of this event alone is found")
     if each.latency_ms is not None:
         said.append(f"{each.latency_ms:,} ms after the put")
     elif each.usual_p50_ms is not None:

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from clickstream.aws import Clients
+from clickstream.consumers.explain.views import Explainer
 from clickstream.consumers.orders.needs import INVENTORY, NEEDS
 from clickstream.consumers.orders.table import Inventory
 from clickstream.events import AnyEvent, Item, PageView, Purchase
@@ -139,6 +140,8 @@ def test_an_order_and_the_archive_are_told_of_as_they_are(shop: Settings, worker
     assert _order_line(shop, missed).startswith("order-2: rejected, sold out: sold-out; 2 × sold-out, ")
     assert f"placed by the event {bought.event_id} before" in _order_line(shop, again)
     assert order(bought)["step"] == "confirmed"
+    found = [Explainer(clients, shop).placing(order_id) for order_id in ("order-1", "order-0")]
+    assert found == [(bought.event_id, bought.user_id), None]
 
     page = tmp_path / "report.html"
 

@@ -1,4 +1,4 @@
-"""Any type of a shop's own through Parquet and back, read by DuckDB: every value as it was."""
+"""Any type of a shop's own through Parquet and back, read by DuckDB: every value, and every event, as it was."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 import duckdb
 import msgspec
@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 from clickstream import events
 from clickstream.consumers.archive import parquet
 from clickstream.consumers.archive.columns import Columns
+from clickstream.consumers.archive.views import Result
 from clickstream.events import Event, PageView
 
 ENVELOPE: dict[str, Any] = {"event_id": "e", "user_id": "u", "session_id": "s", "occurred_at": 1_764_000_000_123}
@@ -28,6 +29,10 @@ NUMBER = st.floats(allow_nan=False, allow_infinity=False)
 class Inner(msgspec.Struct, frozen=True):
     size: int
     label: str | None = None
+
+
+class Loose(msgspec.Struct, frozen=True):
+    note: str | UnsetType | None = UNSET
 
 
 class Kind(NamedTuple):
@@ -55,6 +60,13 @@ KINDS = [
     Kind(Literal["a", 1], st.sampled_from(["a", 1]), as_json),
     Kind(str | None, st.none() | TEXT),
     Kind(int | UnsetType, st.just(UNSET) | LONG, lambda value: None if value is UNSET else value),
+    # null and nothing are one in SQL, and two in the event
+    Kind(int | UnsetType | None, st.just(UNSET) | st.none() | LONG, lambda value: None if value is UNSET else value),
+    Kind(
+        Loose,
+        st.builds(Loose, st.just(UNSET) | st.none() | TEXT),
+        lambda value: {"note": None if value.note is UNSET else value.note},
+    ),
     Kind(tuple[float, ...], st.lists(NUMBER, max_size=3).map(tuple), list),
     Kind(list[list[str]], st.lists(st.lists(TEXT, max_size=2), max_size=2)),
     Kind(Inner, INNER, msgspec.structs.asdict),
@@ -80,9 +92,10 @@ def test_every_value_comes_back(data: st.DataObject, names: list[str], adds: boo
     names = [name for name in names if name not in base.__struct_fields__]
     kinds = {name: data.draw(st.sampled_from(KINDS)) for name in names}
     tag = "page_view" if adds else "wish"
-    own: Any = msgspec.defstruct(
-        "Own", [(name, kind.annotation) for name, kind in kinds.items()], bases=(base,), tag=tag, frozen=True, kw_only=True
-    )
+    fields = [
+        (name, kind.annotation, *([UNSET] if UnsetType in get_args(kind.annotation) else [])) for name, kind in kinds.items()
+    ]
+    own: Any = msgspec.defstruct("Own", fields, bases=(base,), tag=tag, frozen=True, kw_only=True)
     sent = data.draw(
         st.lists(st.fixed_dictionaries({name: kind.values for name, kind in kinds.items()}), min_size=1, max_size=4)
     )
@@ -92,11 +105,16 @@ def test_every_value_comes_back(data: st.DataObject, names: list[str], adds: boo
         Path(file.name).write_bytes(parquet.encode(lines, columns))
         structs = f"own_{tag}" if names else "NULL"
         found = connection.execute(
-            f"SELECT ordinal, event_id, type, epoch_ms(occurred_at), unfit, {structs} FROM read_parquet(?)", [file.name]
+            f"SELECT ordinal, event_id, type, epoch_ms(occurred_at), {structs} FROM read_parquet(?)", [file.name]
         ).fetchall()
+        whole = Result(connection, f"SELECT * FROM '{file.name}'", columns)
+        events_again = [columns.event(row) for row in whole.dicts()]
+    reader = msgspec.json.Decoder(own)
+    for line, values in zip(events_again, sent, strict=True):
+        assert events.encode(reader.decode(line)) == events.encode(own(**ENVELOPE, **values))
     for number, (values, row) in enumerate(zip(sent, found, strict=True)):
         *envelope, struct = row
-        assert envelope == [number, "e", tag, ENVELOPE["occurred_at"], None]
+        assert envelope == [number, "e", tag, ENVELOPE["occurred_at"]]
         expected = {name: kinds[name].in_sql(value) for name, value in values.items()}
         assert (struct or {}) == expected
         for name, value in expected.items():

@@ -36,18 +36,18 @@ class Local:
         patch.setattr(pyarrow.fs, "S3FileSystem", local)
         self._folder = folder / ARCHIVE.of(Settings())
         self._patch = patch
-        self._names: list[Name] = []
+        self.names: list[Name] = []
 
     def add(self, hour: int, chunk: int, content: bytes) -> None:
         name = Name(hour, SHARD, chunk, chunk)
         file = self._folder / name.key
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
-        self._names.append(name)
+        self.names.append(name)
 
     def query(self, sql: str, types: Sequence[type[Event]] = EVENT_TYPES) -> Answer:
         archive = Archive(Clients(Settings()), Settings(), types)
-        self._patch.setattr(archive, "files", lambda: sorted(self._names))
+        self._patch.setattr(archive, "files", lambda: sorted(self.names))
         return archive.query(sql)
 
 

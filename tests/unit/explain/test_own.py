@@ -128,6 +128,12 @@ def test_an_own_application_is_asked_by_its_declaration(clients: Clients, monkey
     assert [row["values"]["wishes"] for row in found.facts["rows"]] == [1]
 
 
+def test_what_was_processed_and_left_no_trace_says_so() -> None:
+    assert (
+        _processing(Processing(application="carts", state="processed")) == "processed; no effect of this event alone is found"
+    )
+
+
 def test_not_before_it_is_written_nor_on_another_shard_nor_for_other_events(clients: Clients) -> None:
     events: list[AnyEvent] = [cart("ann"), login(T)]
     assert looked(clients, COUNTING, events[0], 0) is None  # no tables yet

@@ -13,11 +13,14 @@ from moto import mock_aws
 from clickstream import events, platform
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.archive.views import Archive
+from clickstream.errors import UserMistake
 from clickstream.models.commands import MODELS
 from clickstream.models.recommender import model
 from clickstream.models.recommender.model import Recommender, Seen
 from clickstream.models.registry.s3 import Registry
 from clickstream.settings import Settings
+from tests.unit.archive.test_export import Kept
 from tests.unit.recommendations.traffic import traffic
 
 SETTINGS = Settings()
@@ -78,3 +81,31 @@ def test_every_verb_of_the_table_is_a_command(model: str) -> None:
     for verb in MODELS[model]:
         assert "Usage:" in run(verb, model, "--help")
     assert CliRunner().invoke(cli, ["models", "train", "no-such-model"]).exit_code == 2
+
+
+def test_the_archive_trains_what_a_file_of_its_events_trains(
+    registry: Registry, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = Kept(tmp_path / "bucket", monkeypatch)
+    sent = [events.decode(line) for line in file.read_bytes().splitlines()]
+    kept.keep(sent, events.EVENT_TYPES)
+    monkeypatch.setattr(Archive, "files", lambda _: sorted(kept.names))
+    file.write_bytes(b"".join(events.encode(each) + b"\n" for each in sorted(sent, key=lambda each: each.occurred_at)))
+    train = ("train", "recommender", "--skip-evaluation", "--dry-run", "--json")
+    expected, of_all, of_some = (
+        json.loads(run(*train, *chosen))["description"]["training"]
+        for chosen in ([str(file)], ["--archive", "true"], ["--archive", "type = 'search'"])
+    )
+    assert of_all == {**expected, "source": "archive where true"}
+    assert of_some["source"] == "archive where type = 'search'"
+    assert 0 < of_some["rows"] < of_all["rows"]
+    with pytest.raises(UserMistake, match="no events"):
+        run(*train, "--archive", "false")
+
+
+@pytest.mark.parametrize("model", ["fraud", "recommender"])
+@pytest.mark.parametrize("chosen", [[], ["events.ndjson", "--archive", "true"]])
+def test_training_needs_a_file_or_the_archive(model: str, chosen: list[str]) -> None:
+    answer = CliRunner().invoke(cli, ["models", "train", model, *chosen])
+    assert answer.exit_code == 2
+    assert "FILE or --archive" in answer.output

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from clickstream.consumers.explain.life import Effect
 from clickstream.consumers.explain.views import Life, Processing, Put, Stretch
 from clickstream.errors import RetryLater
 
 T = 1_790_000_000_000
 _ORDER = {
     "order_id": "order-1",
-    "event_id": "a/b",
+    "event_id": "placing",
     "amount": 2_500,
     "currency": "EUR",
     "lines": [{"product_id": "p-1", "quantity": 2}],
@@ -20,12 +21,19 @@ _ORDER = {
     "notified": "rejected",
 }
 
+_WISHED = Effect(
+    what="answered with", facts={"rows": [{"table": "wishes", "window": T, "key": "<sku>", "values": {"wishes": 3}}]}
+)
+
 
 class Lives:
     """Knows one event; notes what it was asked."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
+
+    def placing(self, order_id: str) -> tuple[str, str] | None:
+        return ("a/b", "u&x=1") if order_id == "order-1" else None
 
     def life(self, event_id: str, **asked: Any) -> Life:
         self.asked.append({"event_id": event_id, **asked})
@@ -47,7 +55,10 @@ class Lives:
             shards_searched=["shard-1"],
             not_searched=[],
             puts=[put] if known else [],
-            applications=[Processing(application="fraud", state="processed", shard="shard-1", owner="worker-1")]
+            applications=[
+                Processing(application="fraud", state="processed", shard="shard-1", owner="worker-1"),
+                Processing(application="wishlist", state="processed", effect=_WISHED),
+            ]
             if known
             else [],
             letters=None,

@@ -27,7 +27,7 @@ def lives() -> Lives:
 
 @pytest.fixture
 def client(lives: Lives) -> Iterator[TestClient]:
-    app = create_app(Shop(), lambda: T, lives=lives.life)
+    app = create_app(Shop(), lambda: T, lives=lives.life, placing=lives.placing)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         yield client
 
@@ -67,10 +67,36 @@ def test_nothing_of_an_event_is_taken_for_markup_or_for_a_place_to_fill(client: 
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/v1/explain/unknown", 404), ("/explain?event=unknown", 404), ("/explain", 400), ("/v1/explain/down", 503)],
+    [
+        ("/v1/explain/unknown", 404),
+        ("/explain?event=unknown", 404),
+        ("/explain", 200),
+        ("/explain?event=&order=", 200),
+        ("/explain?order=none", 404),
+        ("/v1/explain/down", 503),
+    ],
 )
 def test_what_is_answered_else(path: str, status: int, client: TestClient) -> None:
     assert client.get(path).status_code == status
+
+
+def test_an_event_is_found_by_the_order_that_it_placed(client: TestClient, lives: Lives) -> None:
+    answer = client.get("/explain", params={"event": "", "order": "order-1"})
+    assert [each.headers["location"] for each in answer.history] == ["/explain?event=a%2Fb&user=u%26x%3D1"]
+    assert (answer.status_code, lives.asked[0]["user_id"]) == (200, "u&x=1")
+
+
+@pytest.mark.parametrize("query", ["", "event=a/b", "event=unknown", "order=none", "event=a%00b", "event=e&user=a%00b"])
+def test_whatever_was_asked_the_page_has_its_form(query: str, client: TestClient) -> None:
+    answer = client.get(f"/explain?{query}")
+    assert '<form class="ask" id="ask" action="/explain">' in answer.text
+    assert "form-action 'self'" in answer.headers["content-security-policy"]
+
+
+def test_a_shops_own_answers_are_told_and_the_event_that_placed_the_order_is_a_step_away(client: TestClient) -> None:
+    text = client.get("/explain?event=a/b").text
+    assert "answered with; rows table wishes window 2026-09-21T14:13:20Z key &lt;sku&gt; values wishes 3" in text
+    assert '<a class="id" href="/explain?event=placing">placing</a>' in text
 
 
 class Endless(Lives):
