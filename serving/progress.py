@@ -1,12 +1,13 @@
 """Every application's progress on every shard, read once for all readers of a moment, with speeds from the readings before."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from clickstream.consumers.analytics.views import NAME, Aggregates, ShardProgress, completeness
 from clickstream.progress.completeness import Completeness
+from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.serving.moments import Clock
 from clickstream.serving.speeds import Meter, Rate, Speed
 
@@ -25,14 +26,33 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     rate: list[tuple[int, float]]
     completeness: Completeness
 
-    @property
-    def updated_at(self) -> int | None:
-        return max((row.updated_at for row in self.rows), default=None)
+    def of(self, applications: Collection[str]) -> list[ShardProgress]:
+        """The rows of these applications; of none: of all that are not retired."""
+        return [row for row in self.rows if (row.application in applications if applications else not row.retired)]
+
+    def complete_to(self, applications: Collection[str]) -> int | None:
+        """Event time (ms) up to which the answers of all of them are complete."""
+        rows = self.of(applications)
+        told = [
+            completeness_of(row for row in rows if row.application == each).complete_to
+            for each in applications or {row.application for row in rows}
+        ]
+        known = [at for at in told if at is not None]
+        return min(known) if known and len(known) == len(told) else None
 
     @property
     def newest_event(self) -> int | None:
         """The latest event time that analytics has seen."""
         return max((row.watermark_ms for row in self.rows if row.application == NAME and row.watermark_ms), default=None)
+
+
+def silent(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, int]:
+    """Applications with a silent shard → the longest silence (ms)."""
+    found: dict[str, int] = {}
+    for row in rows:
+        if silent_ms := row.silent_ms(now_ms):
+            found[row.application] = max(silent_ms, found.get(row.application, 0))
+    return found
 
 
 class ProgressReader:
@@ -59,7 +79,7 @@ class ProgressReader:
             key = row.application, row.shard
             meter = self._meters.setdefault(key, Meter())
             meter.add(ticks_ms, row.events + row.duplicates + row.dead_letters + row.foreign, row.arrived_ms)
-            speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
+            speeds[key] = Speed(meter.per_second(), meter.waiting(row.lag_ms(now_ms)))
         if counted := [row.events for row in rows if row.application == NAME]:
             self._rate.count(ticks_ms, now_ms, sum(counted))
         return Reading(

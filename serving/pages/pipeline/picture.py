@@ -3,6 +3,7 @@
 import msgspec
 
 from clickstream.serving.api.progress import Application, Shard, applications, shards
+from clickstream.serving.pages.pipeline.troubles import Trouble, troubles
 from clickstream.serving.progress import Reading
 
 
@@ -12,12 +13,15 @@ class Shown(msgspec.Struct, frozen=True):
     rate: list[tuple[int, float]] = []
     applications: list[Application] = []
     shards: list[Shard] = []
+    troubles: list[Trouble] = []
 
 
 class Pipeline:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
+    applications = ()
     blank = Shown()
 
     def read(self, seen: Reading) -> Shown:
-        return Shown(seen.rate, applications(seen.rows, seen.speeds), shards(seen.rows, seen.speeds, seen.read_at))
+        read = shards(seen.rows, seen.speeds, seen.read_at)
+        return Shown(seen.rate, applications(seen.rows, read), read, troubles(read))

@@ -60,7 +60,7 @@ def wait_until_read(client: TestClient) -> None:
     while time.monotonic() < deadline:
         if client.get("/readyz").status_code == 200:
             return
-    raise AssertionError("the feed has not read the stores")
+    raise AssertionError(client.get("/readyz").text)
 
 
 def test_aggregates(client: TestClient, shop: Shop) -> None:
@@ -150,6 +150,33 @@ def test_health_and_readiness_tell_the_sides_apart(shop: Shop) -> None:
         shop.down = True
         shop.now += 60_000
         assert client.get("/readyz").status_code == 503
+
+
+def test_a_silent_application_is_not_ready_within_fifteen_seconds(shop: Shop) -> None:
+    """While the others talk. A shard without traffic talks too; an application that was retired is not to."""
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock, period_s=0.001), base_url="http://localhost") as client:
+        wait_until_read(client)
+        shop.pace = 0  # an idle shop
+        shop.now += 600_000
+        assert read_at(client, shop.now)["status"] == "ready"
+        shop.silent, shop.silent_since = "analytics", shop.now
+        shop.now += 15_000
+        told = read_at(client, shop.now)
+        assert (told["status"], told["stuck"]) == ("not ready", "applications")
+        assert told["reason"] == "analytics has been silent for 15 s"
+        shop.retired_at = shop.now
+        shop.now += 60_000
+        assert read_at(client, shop.now)["status"] == "ready"
+
+
+def read_at(client: TestClient, now_ms: int) -> dict[str, Any]:
+    """What /readyz says once the stores were read at that time."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told: dict[str, Any] = client.get("/readyz").json()
+        if told["read_at"] == now_ms:
+            return told
+    raise AssertionError(client.get("/readyz").text)
 
 
 def test_a_fault_of_ours_shows_no_traceback(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
