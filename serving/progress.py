@@ -2,6 +2,8 @@
 
 import threading
 from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -13,6 +15,7 @@ from clickstream.serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250
+_application = attrgetter("application")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,13 +35,8 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
     def complete_to(self, applications: Collection[str]) -> int | None:
         """Event time (ms) up to which the answers of all of them are complete."""
-        rows = self.of(applications)
-        told = [
-            completeness_of(row for row in rows if row.application == each).complete_to
-            for each in applications or {row.application for row in rows}
-        ]
-        known = [at for at in told if at is not None]
-        return min(known) if known and len(known) == len(told) else None
+        told = [completeness_of(rows).complete_to for _, rows in groupby(self.of(applications), _application)]
+        return min(told, key=lambda at: at or 0, default=None)
 
     @property
     def newest_event(self) -> int | None:
@@ -47,12 +45,9 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def silent(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, int]:
-    """Applications with a silent shard → the longest silence (ms)."""
-    found: dict[str, int] = {}
-    for row in rows:
-        if silent_ms := row.silent_ms(now_ms):
-            found[row.application] = max(silent_ms, found.get(row.application, 0))
-    return found
+    """Applications with a silent shard → the longest silence (ms). ``rows``: in order of applications."""
+    found = {name: max(row.silent_ms(now_ms) for row in same) for name, same in groupby(rows, _application)}
+    return {name: silent_ms for name, silent_ms in found.items() if silent_ms}
 
 
 class ProgressReader:

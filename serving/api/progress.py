@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -13,6 +13,8 @@ from clickstream.serving.progress import ProgressReader
 from clickstream.serving.speeds import Speed
 
 State = Literal["forbidden", "dying", "silent", "waiting", "behind", "starting", "current", "retired", "ended"]
+#: The worst first.
+STATES: tuple[State, ...] = get_args(State)
 SLOW_MS = 30_000
 
 
@@ -45,6 +47,8 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     """All shards of one application together."""
 
     application: str
+    state: Annotated[State, Meta(description="of the shard that is worst off")]
+    updated_at: Annotated[Moment, Meta(description="its last word")]
     shards: Annotated[int, Meta(description="that are to be read")]
     ended: int
     retired: int
@@ -120,6 +124,8 @@ def _application(name: str, rows: Sequence[ShardProgress], shards: Sequence[Shar
     wait = put_to_visible(rows)
     return Application(
         application=name,
+        state=min((shard.state for shard in shards), key=STATES.index),
+        updated_at=max(row.updated_at for row in rows),
         shards=len(read),
         ended=sum(shard.ended for shard in shards),
         retired=sum(shard.state == "retired" for shard in shards),

@@ -102,8 +102,8 @@ def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
     state_is(page, "Stale")
     expect(page.locator("#state-detail")).to_contain_text("analytics has been silent for 40 s, fraud has been")
     expect(page.locator("#shards tr").first).to_contain_text("Silent")
-    expect(page.locator("#troubles li").first).to_contain_text("analytics has been silent for 40 s (all shards)")
-    expect(page.locator("#troubles code").first).to_have_text("clickstream worker analytics")
+    expect(page.locator("#troubles li").first).to_contain_text("analytics has been silent for 40 s (all its shards)")
+    expect(page.locator("#troubles code").first).to_have_text("clickstream applications retire analytics")
 
 
 def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
@@ -113,7 +113,7 @@ def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
     shop.deaths = 3
     shop.now += 1_000  # readings within a moment are shared
     expect(page.locator("#shards tr").first).to_contain_text("Dying")
-    expect(page.locator("#troubles")).to_contain_text("analytics: its worker died 3 times without moving all shards")
+    expect(page.locator("#troubles")).to_contain_text("analytics: its worker died 3 times without moving all its shards")
 
 
 def test_an_alarm_shows_with_its_reasons(open_page: Open, shop: Shop, site: Site) -> None:
