@@ -95,12 +95,15 @@ def create_app(
         reader, now_ms = feeds["pipeline"], clock()
         read_at = None if reader.seen is None else reader.seen.read_at
         if reader.seen is None or now_ms - reader.seen.read_at > READY_MS:
-            reason = reader.problem or "not read yet"
-            return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": read_at}, 503)
-        if found := silent(reader.seen.rows, now_ms):
-            reason = ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items())
-            return json({"status": "not ready", "stuck": "applications", "reason": reason, "read_at": read_at}, 503)
-        return json({"status": "ready", "read_at": read_at})
+            stuck, reason = "stores", reader.problem or "not read yet"
+        elif found := silent(reader.seen.rows, now_ms):
+            stuck, reason = (
+                "applications",
+                ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items()),
+            )
+        else:
+            return json({"status": "ready", "read_at": read_at})
+        return json({"status": "not ready", "stuck": stuck, "reason": reason, "read_at": read_at}, 503)
 
     async def live(request: Request) -> Response:
         name = request.path_params["feed"]

@@ -26,7 +26,7 @@ def applications() -> None:
 def list_command(as_json: bool) -> None:
     """Each with the state of its worst shard: silent is one whose worker is missing, retired one that is meant to be."""
     from clickstream.serving.api.progress import applications, shards
-    from clickstream.terminal import lasting
+    from clickstream.serving.moments import iso
 
     now_ms, rows = time.time_ns() // 1_000_000, _table().read()
     found = applications(rows, shards(rows, {}, now_ms))
@@ -34,9 +34,8 @@ def list_command(as_json: bool) -> None:
         click.echo(msgspec.json.encode(found))
         return
     for each in found:
-        lag = "" if each.lag_ms is None else f", {lasting(each.lag_ms)} behind"
-        read = f"{each.shards} shards{lag}, " if each.shards else ""
-        click.echo(f"{each.application}: {each.state} ({read}last word {lasting(max(0, now_ms - each.updated_at))} ago)")
+        lag = "" if each.lag_ms is None else f", {each.lag_ms // 1000:,} s behind"
+        click.echo(f"{each.application}: {each.state}{lag}; last word {iso(each.updated_at // 1000 * 1000)}")
 
 
 @applications.command(epilog="Example: clickstream applications retire wishlist")

@@ -99,7 +99,7 @@ METRICS: dict[MetricName, Metric] = {
     "clickstream_progress_age_seconds": Metric(
         labels=SHARD,
         says="since the owner's last commit or heartbeat",
-        advice="over 60: nobody works on the shard; is a worker of the application alive, and does DynamoDB answer it? else `retire` it",
+        advice="over 60: nobody works on the shard: is a worker alive, does DynamoDB answer it? if it is over, retire it",
     ),
     "clickstream_watermark_age_seconds": Metric(
         labels=SHARD,

@@ -3,7 +3,6 @@
 import msgspec
 
 from clickstream.serving.api.progress import Application, Shard, applications, shards
-from clickstream.serving.pages.pipeline.troubles import Trouble, troubles
 from clickstream.serving.progress import Reading
 
 
@@ -13,7 +12,6 @@ class Shown(msgspec.Struct, frozen=True):
     rate: list[tuple[int, float]] = []
     applications: list[Application] = []
     shards: list[Shard] = []
-    troubles: list[Trouble] = []
 
 
 class Pipeline:
@@ -24,4 +22,4 @@ class Pipeline:
 
     def read(self, seen: Reading) -> Shown:
         read = shards(seen.rows, seen.speeds, seen.read_at)
-        return Shown(seen.rate, applications(seen.rows, read), read, troubles(read))
+        return Shown(seen.rate, applications(seen.rows, read), read)

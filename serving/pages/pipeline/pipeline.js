@@ -4,6 +4,7 @@ import { $, fill, list, make, row, text, typed } from "../dom.js";
 import * as format from "../format.js";
 import { start } from "../frame.js";
 import { throughput } from "../throughput.js";
+import { isRead, troubles } from "../troubles.js";
 
 const drawRate = throughput();
 const name = (shard) => shard.replace(/^shardId-0*(?=\d)/, "shard ");
@@ -13,7 +14,6 @@ const breakersOf = (shard) => Object.entries(shard.breakers).map(([dependency, s
 // In words, because a colour alone says nothing to many.
 const STATES = { forbidden: "Forbidden", dying: "Dying", silent: "Silent", waiting: "Waiting", behind: "Behind", starting: "Starting", current: "Current", retired: "Retired", ended: "Ended" };
 const INKS = { current: "good", starting: "soft", retired: "soft", ended: "soft" };
-const isRead = ({ state }) => state !== "ended" && state !== "retired";
 
 function shardsOf({ shards, ended, retired }) {
   return [shards || !(ended || retired) ? String(shards) : "", ended ? `${ended} ended` : "", retired ? `${retired} retired` : ""].filter(Boolean).join(" + ");
@@ -44,7 +44,7 @@ function shardRows(shards) {
   }));
 }
 
-function show({ head, rate, applications: summed, shards: read, troubles }) {
+function show({ head, rate, applications: summed, shards: read }) {
   drawRate(rate);
   // the ages grow while the store does not answer
   const later = Math.max(0, head.now - head.read_at);
@@ -53,10 +53,11 @@ function show({ head, rate, applications: summed, shards: read, troubles }) {
   text("window", summed.length ? `${summed.filter(({ shards: some }) => some).length} applications on ${moving} shard leases; complete to ${known(head.complete_to, (at) => format.moment(at, head.now))}` : "");
   applications(summed);
   shardRows(shards);
-  fill("troubles", troubles.length ? "" : shards.length ? "None: every shard is current, no dead letters, no open breaker." : "Nothing runs yet.");
+  const found = troubles(shards);
+  fill("troubles", found.length ? "" : shards.length ? "None: every shard is current, no dead letters, no open breaker." : "Nothing runs yet.");
   // a silence grows every second: what is to be typed can be selected all the same
-  list("troubles", troubles.map((each) => each.do), () => troubles.map((each) => make("li", "", make("strong", ""), make("p", "", ...typed(each.do)))));
-  troubles.forEach(({ what }, n) => ($("troubles").children[n].firstChild.textContent = what));
+  list("troubles", found.map(([, advice]) => advice), () => found.map(([, advice]) => make("li", "", make("strong", ""), make("p", "", ...typed(advice)))));
+  found.forEach(([what], n) => ($("troubles").children[n].firstChild.textContent = what));
 }
 
 start({ address: () => "/v1/live/pipeline", show });

@@ -45,7 +45,7 @@ def test_what_is_over_is_retired_until_it_runs_again(table: ShardsTable) -> None
     assert states() == {"analytics": "starting", SHADOW: "silent"}
     assert run("retire", SHADOW).stderr == f"{SHADOW} is retired on 2 shards\n"
     assert states()[SHADOW] == "retired"
-    assert run("list").stdout.splitlines()[1].startswith(f"{SHADOW}: retired (last word 6")
+    assert run("list").stdout.splitlines()[1].startswith(f"{SHADOW}: retired; last word 20")
     table.take(SHADOW, "shard-0", owner="w3", now_ms=time.time_ns() // 1_000_000, hash_range="")
     assert states()[SHADOW] == "starting"
 
