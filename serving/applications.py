@@ -33,6 +33,8 @@ def list_command(as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode(found))
         return
+    if not found:
+        click.echo("no application has run here yet: `clickstream up` starts all", err=True)
     for each in found:
         lag = "" if each.lag_ms is None else f", {each.lag_ms // 1000:,} s behind"
         click.echo(f"{each.application}: {each.state}{lag}; last word {iso(each.updated_at // 1000 * 1000)}")

@@ -109,6 +109,7 @@ def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
         [
             "fraud has been silent for 40 s (all its shards)",
             "analytics has been silent for 40 s (all its shards)",
+            "recommendations has been silent for 40 s (all its shards)",
             "Bad records so far: 3 (each application keeps its own letters: fraud 3)",
         ]
     )

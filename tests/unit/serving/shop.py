@@ -115,6 +115,8 @@ class Shop(Aggregates):
             self._row("analytics", 1, folded - folded // 2, behind_ms=340),
             self._row("fraud", 0, folded // 2 - 40, behind_ms=0),
             self._row("fraud", 1, folded // 3, behind_ms=95_000, dead_letters=3),
+            self._row("recommendations", 0, folded // 2, behind_ms=0),
+            self._row("recommendations", 1, folded // 2, behind_ms=0),
         ]
 
     def _row(self, application: str, shard: int, events: int, *, behind_ms: int, dead_letters: int = 0) -> ShardProgress:

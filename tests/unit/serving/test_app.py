@@ -94,12 +94,15 @@ def test_progress(client: TestClient, shop: Shop) -> None:
         ("analytics", "shardId-000000000001", 340, 0),
         ("fraud", "shardId-000000000000", 0, 0),
         ("fraud", "shardId-000000000001", 95_000, 3),
+        ("recommendations", "shardId-000000000000", 0, 0),
+        ("recommendations", "shardId-000000000001", 0, 0),
     ]
     assert {row["age_ms"] for row in answer["progress"]} == {300}
     assert {row["checkpoint_age_ms"] for row in answer["progress"]} == {900}
     assert [(each["application"], each["shards"], each["lag_ms"]) for each in answer["applications"]] == [
         ("analytics", 2, 340),
         ("fraud", 2, 95_000),
+        ("recommendations", 2, 0),
     ]
     assert answer["complete_to"] == shop.now - 840  # of every granularity: hours are written less often
     assert (answer["lateness_ms"], answer["late_share"]) == (0, 0)

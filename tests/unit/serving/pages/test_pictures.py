@@ -120,13 +120,16 @@ def test_a_page_is_as_fresh_as_the_application_that_makes_its_figures(name: str,
     found = picture.read()["head"]
     is_silent = MAKERS.get(name, silent) == silent
     assert found["silent"] == ({silent: 40_300} if is_silent else {})
-    if name == "recommendations":
-        assert (found["absent"], found["updated_at"], found["complete_to"]) == (["recommendations"], None, None)
-        return
     assert found["absent"] == []
     assert found["updated_at"] == (NOW if is_silent else shop.now) - 300
     # what fraud has not read is not complete on its page, whatever analytics has read
-    assert found["complete_to"] == shop.now - 500 - (340 if name == "now" else 95_000)
+    assert found["complete_to"] == shop.now - 500 - {"now": 340, "recommendations": 0}.get(name, 95_000)
+
+
+def test_a_page_whose_application_never_ran_names_it() -> None:
+    shop = Shop(opened_ms=NOW)
+    found = now_of(shop).read()["head"]
+    assert (found["absent"], found["updated_at"], found["complete_to"]) == (["analytics"], None, None)
 
 
 def test_a_retired_application_makes_no_page_stale() -> None:
@@ -136,7 +139,7 @@ def test_a_retired_application_makes_no_page_stale() -> None:
     pipeline = Screen(Pipeline(), shop).read()
     assert pipeline["head"]["silent"] == {}
     assert {each["state"] for each in pipeline["shards"] if each["application"] == "fraud"} == {"retired"}
-    assert [each["retired"] for each in pipeline["applications"]] == [0, 2]
+    assert [each["retired"] for each in pipeline["applications"]] == [0, 2, 0]
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -164,7 +167,7 @@ def test_the_pipeline_sums_the_shards_of_each_application() -> None:
     for _ in range(5):
         shop.now += 2_000
         shown = picture.read()
-    analytics, fraud = shown["applications"]
+    analytics, fraud, _ = shown["applications"]
     assert (analytics["application"], analytics["shards"], fraud["lag_ms"], fraud["dead_letters"]) == (
         "analytics",
         2,
