@@ -15,6 +15,7 @@ import click
 
 #: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "applications": ("clickstream.serving.applications:applications", "The applications that ran here: list, retire."),
     "archive": ("clickstream.consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
     "collect": (
         "clickstream.producers.collector.commands:collect",

@@ -32,12 +32,12 @@ from clickstream.serving.pages.explain import page as explain_page
 from clickstream.serving.pages.feeds import feeds_of
 from clickstream.serving.pages.live import PERIOD_S, Feed, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
-from clickstream.serving.progress import ProgressReader
+from clickstream.serving.progress import ProgressReader, silent
 from clickstream.serving.security import HEADERS, Security
 from clickstream.web.listening import LOOPBACK_NAMES
 
 log = structlog.get_logger()
-#: Older than this, the last successful read of the stores no longer counts as ready.
+#: Older than this, a reading of the stores no longer counts.
 READY_MS = 10_000
 
 
@@ -97,12 +97,19 @@ def create_app(
             await asyncio.wait(reading)
 
     async def readyz(_: Request) -> Response:
-        """The stores answered lately; if not, the answer says that the stores are the cause."""
-        reader = feeds["pipeline"]
-        if reader.read_at_ms is not None and clock() - reader.read_at_ms <= READY_MS:
-            return json({"status": "ready", "read_at": reader.read_at_ms})
-        reason = reader.problem or "not read yet"
-        return json({"status": "not ready", "stuck": "stores", "reason": reason, "read_at": reader.read_at_ms}, 503)
+        """Whether the answers are fresh: the stores answered lately, and no application is silent."""
+        reader, now_ms = feeds["pipeline"], clock()
+        read_at = None if reader.seen is None else reader.seen.read_at
+        if reader.seen is None or now_ms - reader.seen.read_at > READY_MS:
+            stuck, reason = "stores", reader.problem or "not read yet"
+        elif found := silent(reader.seen.rows, now_ms):
+            stuck, reason = (
+                "applications",
+                ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items()),
+            )
+        else:
+            return json({"status": "ready", "read_at": read_at})
+        return json({"status": "not ready", "stuck": stuck, "reason": reason, "read_at": read_at}, 503)
 
     async def live(request: Request) -> Response:
         name = request.path_params["feed"]

@@ -29,18 +29,18 @@ def route(views: Aggregates, clock: Clock) -> Route:
 
 
 def of_shards(rows: Iterable[ShardProgress], now_ms: int) -> Iterator[Sample]:
-    """What each row tells. A shard that was read to its end keeps its counters, and has no lag any more."""
+    """What each row tells. A shard that nobody is to read any more keeps its counters, and has no lag."""
     for row in rows:
         labels = (row.application, row.shard)
         for metric, field in SHARD_COUNTERS.items():
             yield Sample(metric, getattr(row, field), labels)
         if row.latency:
             yield Sample("clickstream_effect_latency_seconds", histogram(HdrHistogram.decode(row.latency)), labels)
-        if row.ended:
+        if not row.is_read:
             continue
         yield Sample("clickstream_worker_deaths", row.deaths, labels)
-        if row.behind_ms is not None:
-            yield Sample("clickstream_behind_seconds", row.behind_ms / 1000, labels)
+        if (lag_ms := row.lag_ms(now_ms)) is not None:
+            yield Sample("clickstream_behind_seconds", lag_ms / 1000, labels)
         if row.updated_at:
             yield Sample("clickstream_progress_age_seconds", max(0, now_ms - row.updated_at) / 1000, labels)
         if row.watermark_ms:

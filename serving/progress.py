@@ -1,17 +1,21 @@
 """Every application's progress on every shard, read once for all readers of a moment, with speeds from the readings before."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
 from clickstream.consumers.analytics.views import NAME, Aggregates, ShardProgress, completeness
 from clickstream.progress.completeness import Completeness
+from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.serving.moments import Clock
 from clickstream.serving.speeds import Meter, Rate, Speed
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250
+_application = attrgetter("application")
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,14 +29,25 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     rate: list[tuple[int, float]]
     completeness: Completeness
 
-    @property
-    def updated_at(self) -> int | None:
-        return max((row.updated_at for row in self.rows), default=None)
+    def of(self, applications: Collection[str]) -> list[ShardProgress]:
+        """The rows of these applications; of none: of all that are not retired."""
+        return [row for row in self.rows if (row.application in applications if applications else not row.retired)]
+
+    def complete_to(self, applications: Collection[str]) -> int | None:
+        """Event time (ms) up to which the answers of all of them are complete."""
+        told = [completeness_of(rows).complete_to for _, rows in groupby(self.of(applications), _application)]
+        return min(told, key=lambda at: at or 0, default=None)
 
     @property
     def newest_event(self) -> int | None:
         """The latest event time that analytics has seen."""
         return max((row.watermark_ms for row in self.rows if row.application == NAME and row.watermark_ms), default=None)
+
+
+def silent(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, int]:
+    """Applications with a silent shard → the longest silence (ms). ``rows``: in order of applications."""
+    found = {name: max(row.silent_ms(now_ms) for row in same) for name, same in groupby(rows, _application)}
+    return {name: silent_ms for name, silent_ms in found.items() if silent_ms}
 
 
 class ProgressReader:
@@ -59,7 +74,7 @@ class ProgressReader:
             key = row.application, row.shard
             meter = self._meters.setdefault(key, Meter())
             meter.add(ticks_ms, row.events + row.duplicates + row.dead_letters + row.foreign, row.arrived_ms)
-            speeds[key] = Speed(meter.per_second(), meter.waiting(row.behind_ms))
+            speeds[key] = Speed(meter.per_second(), meter.waiting(row.lag_ms(now_ms)))
         if counted := [row.events for row in rows if row.application == NAME]:
             self._rate.count(ticks_ms, now_ms, sum(counted))
         return Reading(

@@ -25,8 +25,6 @@ from clickstream.records.reading import Batch, ShardReader, Start
 from clickstream.records.routing import Shard, hash_key
 from clickstream.settings import Settings
 
-#: A worker that has not reported for so long is not counted, and its lag grows with the silence.
-ALIVE_MS = 15_000
 #: GetRecords calls per shard and look: two of the five that a shard gives in a second, 10 MB each.
 _READS = 4
 _PAUSE_S = 0.5
@@ -97,29 +95,23 @@ def readers_of(
     alive: dict[str, set[str]] = defaultdict(set)
     known = {(each.application, each.shard): each for each in before}
     for each in after:
-        if each.shard not in open_shards:
+        if each.shard not in open_shards or each.retired:
             continue
-        if now_ms - each.updated_at <= ALIVE_MS:
+        if each.owner and not each.silent_ms(now_ms):
             alive[each.application].add(each.owner)
         earlier = known.get((each.application, each.shard), each)
         lags[each.application].append(
             ShardLag(
                 shard_id=each.shard,
                 owner=each.owner,
-                behind_ms=_behind(each, now_ms),
-                before_ms=_behind(earlier, earlier.updated_at),
+                behind_ms=each.lag_ms(now_ms) or 0,
+                before_ms=earlier.behind_ms or 0,
             )
         )
     return tuple(
         Reader(application=application, workers=len(alive[application]), lags=tuple(found))
         for application, found in lags.items()
     )
-
-
-def _behind(shard: ShardProgress, now_ms: int) -> int:
-    """As its owner reported, and the time since then if that has fallen silent."""
-    silent_ms = now_ms - shard.updated_at
-    return (shard.behind_ms or 0) + (silent_ms if silent_ms > ALIVE_MS else 0)
 
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:

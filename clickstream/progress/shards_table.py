@@ -22,6 +22,8 @@ from clickstream.settings import Settings
 _RESERVED = "#"
 _STREAM = "#stream"
 _REFUSED = "ConditionalCheckFailedException"
+#: An owner says about every second how far it is, on a shard without traffic too. Who has not for so long is silent.
+SILENT_MS = 12_000
 
 
 class ShardProgress(Arrival, frozen=True, kw_only=True):
@@ -52,6 +54,27 @@ class ShardProgress(Arrival, frozen=True, kw_only=True):
     waiting: dict[str, str | int] = msgspec.field(default_factory=dict)
     deaths: int = 0
     """How often its worker ended by itself since the shard last committed."""
+    retired_at: int = 0
+    """When its silence was declared to be meant; that holds until an owner says something again."""
+
+    @property
+    def retired(self) -> bool:
+        return not self.ended and 0 < self.updated_at <= self.retired_at
+
+    @property
+    def is_read(self) -> bool:
+        """Whether an owner should be there."""
+        return not (self.ended or self.retired)
+
+    def silent_ms(self, now_ms: int) -> int:
+        """For how long an owner that should be there has said nothing; 0 while it speaks, and before the first has."""
+        age_ms = now_ms - self.updated_at
+        return age_ms if self.is_read and self.updated_at and age_ms > SILENT_MS else 0
+
+    def lag_ms(self, now_ms: int) -> int | None:
+        """Behind the stream's end: what the owner said last, and the silence since. None: not known, or nobody is to read."""
+        silent_ms = self.silent_ms(now_ms)
+        return (self.behind_ms or 0) + silent_ms if silent_ms else self.behind_ms if self.is_read else None
 
 
 class ShardItem(ShardProgress, frozen=True, kw_only=True):
@@ -148,7 +171,14 @@ class ShardsTable:
         values: dict[str, Value] = {"manifest": manifest, "true": True}
         self._update(application, shard, "SET manifest = :manifest", values, "ended = :true")
 
-    # for the launcher
+    # for whoever starts and ends workers
+
+    def retire(self, application: str, now_ms: int) -> int:
+        """Declare that nobody is to read for the application; returns on how many shards somebody was to."""
+        shards = [each for each in self.read(application) if each.is_read]
+        for each in shards:
+            self._update(application, each.shard, "SET retired_at = :now", {"now": max(now_ms, each.updated_at)})
+        return len(shards)
 
     def count_death(self, application: str, shard: str, *, anew: bool) -> int:
         """Count one death of the shard's worker; returns how many there were since the last commit.

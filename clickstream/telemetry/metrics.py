@@ -94,13 +94,13 @@ METRICS: dict[MetricName, Metric] = {
     ),
     "clickstream_behind_seconds": Metric(
         labels=SHARD,
-        says="how old what is not folded yet may be: MillisBehindLatest at the read, and the time it was busy since",
+        says="how old what is not folded yet may be: MillisBehindLatest at the read, time busy and silence since",
         advice="all shards: start a worker, or mend the slow store; one shard: split it; before the retention ends",
     ),
     "clickstream_progress_age_seconds": Metric(
         labels=SHARD,
         says="since the owner's last commit or heartbeat",
-        advice="over 60: nobody works on the shard; is a worker of the application alive, and does DynamoDB answer it?",
+        advice="over 60: nobody works on the shard: is a worker alive, does DynamoDB answer it? if it is over, retire it",
     ),
     "clickstream_watermark_age_seconds": Metric(
         labels=SHARD,

@@ -168,13 +168,13 @@ def put_for(application: str, puts: Sequence[Put], rejected: Collection[str] = (
 
 
 def processing(
-    application: str, put: Put, shard: ShardProgress | None, usual: Wait | None, effect: Effect | None
+    application: str, put: Put, shard: ShardProgress | None, usual: Wait | None, effect: Effect | None, now_ms: int
 ) -> Processing:
     """What the application has made of this put, by how far it has committed and what its store holds."""
     position = str(put.position)
-    if shard is None:
+    passed = shard is not None and shard.position is not None and shard.position >= position
+    if shard is None or (shard.retired and not passed):
         return Processing(application=application, state="not reading", shard=put.shard, position=position)
-    passed = shard.position is not None and shard.position >= position
     state: State = "waiting"
     if put.fate == "rejected" and passed:
         state = "dead-lettered"
@@ -188,7 +188,7 @@ def processing(
         position=position,
         committed=shard.position,
         owner=shard.owner or None,
-        behind_ms=shard.behind_ms,
+        behind_ms=shard.lag_ms(now_ms),
         effect=effect,
         latency_ms=None if at is None else max(0, at - put.arrived_at),
         usual_p50_ms=None if usual is None else usual.p50_ms,

@@ -114,7 +114,8 @@ class Explainer:
         effect = self._effect(application, event, put) if event is not None and put.fate == "takes effect" else None
         # as its owner last wrote it
         shard = ShardsTable(self._clients, self._settings).get(application, put.shard)
-        return processing(application, put, shard, None if shard is None else put_to_visible([shard]), effect)
+        usual = None if shard is None else put_to_visible([shard])
+        return processing(application, put, shard, usual, effect, self._clock_ms())
 
     def _effect(self, application: str, event: AnyEvent, put: Put) -> Effect | None:
         """None also when the application keeps nothing per event. Raises RetryLater."""

@@ -106,8 +106,9 @@ class WebStack(Stack):
         )
         self.balancer = self._balancer(stage)
         self.targets = {
-            "collector": self._listen("Collector", self.collector, COLLECTOR_PORT),
-            "serving": self._listen("Serving", self.serving, SERVING_PORT),
+            "collector": self._listen("Collector", self.collector, COLLECTOR_PORT, "/readyz"),
+            # its /readyz tells of the workers too, and a dashboard is needed most while they are silent
+            "serving": self._listen("Serving", self.serving, SERVING_PORT, "/healthz"),
         }
 
     def _balancer(self, stage: Stage) -> elb.NetworkLoadBalancer:
@@ -128,7 +129,7 @@ class WebStack(Stack):
         accept(balancer, "ELB2", "a network load balancer logs TLS alone; the gateway before it logs every request")
         return balancer
 
-    def _listen(self, name: str, service: Service, port: int) -> elb.NetworkTargetGroup:
+    def _listen(self, name: str, service: Service, port: int, health: str) -> elb.NetworkTargetGroup:
         service.security_group.connections.allow_from(self.balancer, ec2.Port.tcp(port), "From the balancer")
         return self.balancer.add_listener(name, port=port, protocol=elb.Protocol.TCP).add_targets(
             f"{name}Targets",
@@ -137,7 +138,7 @@ class WebStack(Stack):
             deregistration_delay=Duration.seconds(20),  # as long as the collector answers what it has begun
             health_check=elb.HealthCheck(
                 protocol=elb.Protocol.HTTP,
-                path="/readyz",
+                path=health,
                 interval=Duration.seconds(10),
                 healthy_threshold_count=2,
                 unhealthy_threshold_count=2,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
@@ -12,16 +12,22 @@ from clickstream.serving.api.operation import Moment, Operation, Sheet
 from clickstream.serving.progress import ProgressReader
 from clickstream.serving.speeds import Speed
 
+State = Literal["forbidden", "dying", "silent", "waiting", "behind", "starting", "current", "retired", "ended"]
+#: The worst first.
+STATES: tuple[State, ...] = get_args(State)
+SLOW_MS = 30_000
+
 
 class Shard(msgspec.Struct, frozen=True, kw_only=True):
     """One application on one shard as of its last commit or heartbeat."""
 
     application: str
     shard: str
+    state: Annotated[State, Meta(description="waiting: for a store; retired: nobody is to read it; ended: read to its end")]
     owner: str
     position: str | None
     ended: Annotated[bool, Meta(description="a closed shard that was read to its end")]
-    lag_ms: Annotated[int | None, Meta(description="behind the stream's end; null while the owner has not committed yet")]
+    lag_ms: Annotated[int | None, Meta(description="behind the stream's end, grown by a silence; null: unknown, or not read")]
     lag_events: Annotated[int | None, Meta(description="about how many events are still to be read; null when not known")]
     per_second: Annotated[float | None, Meta(description="events processed, over the last ten seconds")]
     watermark: Annotated[Moment | None, Meta(description="the latest event time seen")]
@@ -41,8 +47,11 @@ class Application(msgspec.Struct, frozen=True, kw_only=True):
     """All shards of one application together."""
 
     application: str
-    shards: int
+    state: Annotated[State, Meta(description="of the shard that is worst off")]
+    updated_at: Annotated[Moment, Meta(description="its last word")]
+    shards: Annotated[int, Meta(description="that are to be read")]
     ended: int
+    retired: int
     events: int
     per_second: float | None
     lag_ms: Annotated[int | None, Meta(description="of the shard that is behind most")]
@@ -70,13 +79,29 @@ _UNKNOWN = Speed(None, None)
 
 def shards(rows: Iterable[ShardProgress], speeds: Mapping[tuple[str, str], Speed], now_ms: int) -> list[Shard]:
     """As seen at ``now_ms``."""
-    return [_shard(row, speeds.get((row.application, row.shard), _UNKNOWN), now_ms) for row in rows]
+    return [_shard(row, _state(row, now_ms), speeds.get((row.application, row.shard), _UNKNOWN), now_ms) for row in rows]
 
 
-def _shard(row: ShardProgress, speed: Speed, now_ms: int) -> Shard:
+def _state(row: ShardProgress, now_ms: int) -> State:
+    lag_ms = row.lag_ms(now_ms)
+    states: list[tuple[State, object]] = [
+        ("ended", row.ended),
+        ("retired", row.retired),
+        ("forbidden", row.waiting),
+        ("dying", row.deaths > 1),
+        ("silent", row.silent_ms(now_ms)),
+        ("starting", lag_ms is None),
+        ("waiting", row.breakers),
+        ("behind", (lag_ms or 0) > SLOW_MS),
+    ]
+    return next((state for state, applies in states if applies), "current")
+
+
+def _shard(row: ShardProgress, state: State, speed: Speed, now_ms: int) -> Shard:
     return Shard(
+        state=state,
         **{name: getattr(row, name) for name in _AS_IT_IS},
-        lag_ms=row.behind_ms,
+        lag_ms=row.lag_ms(now_ms),
         lag_events=speed.waiting,
         per_second=speed.per_second,
         watermark=row.watermark_ms or None,
@@ -85,25 +110,30 @@ def _shard(row: ShardProgress, speed: Speed, now_ms: int) -> Shard:
     )
 
 
-def applications(rows: Sequence[ShardProgress], speeds: Mapping[tuple[str, str], Speed]) -> list[Application]:
-    """``rows`` in order of applications, each summed up over its shards."""
-    return [_application(name, list(shards), speeds) for name, shards in groupby(rows, key=lambda row: row.application)]
+def applications(rows: Sequence[ShardProgress], seen: Iterable[Shard]) -> list[Application]:
+    """``rows`` in order of applications, each summed up over its shards; ``seen``: what :func:`shards` makes of them."""
+    both = groupby(zip(rows, seen, strict=True), key=lambda each: each[0].application)
+    return [_application(name, *zip(*pairs, strict=True)) for name, pairs in both]
 
 
-def _application(name: str, rows: Sequence[ShardProgress], speeds: Mapping[tuple[str, str], Speed]) -> Application:
-    moving = [row for row in rows if not row.ended]
-    known = [speeds.get((name, row.shard), _UNKNOWN) for row in moving]
-    rates = [speed.per_second for speed in known if speed.per_second is not None]
-    waiting = [speed.waiting for speed in known if speed.waiting is not None]
+def _application(name: str, rows: Sequence[ShardProgress], shards: Sequence[Shard]) -> Application:
+    read = [shard for shard in shards if shard.state not in ("ended", "retired")]
+    rates = [shard.per_second for shard in read if shard.per_second is not None]
+    lags = [shard.lag_ms for shard in read if shard.lag_ms is not None]
+    waiting = [shard.lag_events for shard in read if shard.lag_events is not None]
     wait = put_to_visible(rows)
     return Application(
         application=name,
-        shards=len(moving),
-        ended=len(rows) - len(moving),
+        state=min((shard.state for shard in shards), key=STATES.index),
+        updated_at=max(row.updated_at for row in rows),
+        shards=len(read),
+        ended=sum(shard.ended for shard in shards),
+        retired=sum(shard.state == "retired" for shard in shards),
         events=sum(row.events for row in rows),
         per_second=round(sum(rates), 1) if rates else None,
-        lag_ms=max((row.behind_ms for row in moving if row.behind_ms is not None), default=None),
-        lag_events=sum(waiting) if waiting else None,
+        lag_ms=max(lags, default=None),
+        # a sum without those that are not known would be too little
+        lag_events=sum(waiting) if waiting and len(waiting) == len(read) else None,
         dead_letters=sum(row.dead_letters for row in rows),
         p50_ms=None if wait is None else wait.p50_ms,
         p99_ms=None if wait is None else wait.p99_ms,
@@ -112,13 +142,14 @@ def _application(name: str, rows: Sequence[ShardProgress], speeds: Mapping[tuple
 
 def _read(reader: ProgressReader, now_ms: int) -> Progress:
     seen = reader.read(now_ms)
+    read = shards(seen.rows, seen.speeds, now_ms)
     return Progress(
         now=now_ms,
         complete_to=seen.completeness.complete_to,
         lateness_ms=seen.completeness.lateness_ms,
         late_share=seen.completeness.late_share,
-        applications=applications(seen.rows, seen.speeds),
-        progress=shards(seen.rows, seen.speeds, now_ms),
+        applications=applications(seen.rows, read),
+        progress=read,
     )
 
 

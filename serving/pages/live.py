@@ -49,12 +49,11 @@ class Live:
     broadcast: Broadcast = field(default_factory=Broadcast, init=False)
     problem: str | None = field(default=None, init=False)
     """Why the last read failed; None after one that did not, and before the first."""
-    read_at_ms: int | None = field(default=None, init=False)
+    seen: Reading | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
-        self._seen: Reading | None = None
         self._shown = self.picture.blank
 
     async def run(self) -> None:
@@ -98,8 +97,7 @@ class Live:
             while not (await asyncio.wait({reading}, timeout=self.slow_s))[0]:
                 self._note(TimeoutError(f"it has not answered for {monotonic() - began:.0f} s"))
                 await self._send()
-            self._seen, self._shown = await reading
-            self.read_at_ms = now_ms
+            self.seen, self._shown = await reading
         finally:
             reading.cancel()
 
@@ -119,7 +117,7 @@ class Live:
         self.broadcast.send(event.encode())
 
     def _encoded(self) -> bytes:
-        return encoded(head(self.title, self._seen, self.clock(), self.problem), self._shown)
+        return encoded(head(self.title, self.seen, self.picture.applications, self.clock(), self.problem), self._shown)
 
 
 def reason(error: Exception) -> str:

@@ -1,10 +1,11 @@
 """What a page shows at one moment: read from the stores on a thread, kept, and shown again while they do not answer."""
 
+from collections.abc import Collection
 from typing import Protocol
 
 import msgspec
 
-from clickstream.serving.progress import Reading
+from clickstream.serving.progress import Reading, silent
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,18 +15,26 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Why the stores were not read just now."""
     read_at: int | None
     updated_at: int | None
-    """When a worker last wrote its progress."""
+    """When the shard last told its progress whose last word is oldest; None where no shard is read."""
     complete_to: int | None
+    silent: dict[str, int]
+    """Applications with a silent shard → the longest silence (ms)."""
+    absent: list[str]
+    """Applications that have never run here."""
 
 
-def head(title: str, seen: Reading | None, now_ms: int, problem: str | None) -> Head:
+def head(title: str, seen: Reading | None, applications: Collection[str], now_ms: int, problem: str | None) -> Head:
+    """``applications``: whose figures the page shows, see :class:`Picture`."""
+    rows = [] if seen is None else seen.of(applications)
     return Head(
         title=title,
         now=now_ms,
         problem=problem,
         read_at=None if seen is None else seen.read_at,
-        updated_at=None if seen is None else seen.updated_at,
-        complete_to=None if seen is None else seen.completeness.complete_to,
+        updated_at=min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
+        complete_to=None if seen is None else seen.complete_to(applications),
+        silent=silent(rows, now_ms),
+        absent=sorted(set(applications).difference(row.application for row in rows)),
     )
 
 
@@ -36,6 +45,10 @@ def encoded(head: Head, shown: msgspec.Struct) -> bytes:
 
 class Picture(Protocol):
     """Of one page. Its readings never overlap."""
+
+    @property
+    def applications(self) -> Collection[str]:
+        """Those that make its figures: the page is as fresh as they are. Empty: all."""
 
     @property
     def blank(self) -> msgspec.Struct:

@@ -30,9 +30,11 @@ export function fill(id, hint) {
   const container = element.closest(".scroll") ?? element;
   container.hidden = Boolean(hint);
   empty.hidden = !hint;
-  // what stands between backticks is to be typed
-  list(empty.id, hint, () => hint.split("`").map((part, at) => (at % 2 ? make("code", "", part) : part)));
+  list(empty.id, hint, () => typed(hint));
 }
+
+// Words in which what stands between backticks is to be typed.
+export const typed = (words) => words.split("`").map((part, at) => (at % 2 ? make("code", "", part) : part));
 
 // A row of a table; a cell is a text, or [text, class], or [element, class].
 export const row = (...cells) => make("tr", "", ...cells.map((cell) => (Array.isArray(cell) ? make("td", cell[1], cell[0]) : make("td", "", cell))));

@@ -4,7 +4,6 @@ import { $, text } from "./dom.js";
 import { openFeed } from "./feed.js";
 import * as format from "./format.js";
 
-const SILENT_MS = 15_000; // workers say about every second how far they are
 const SIGNS = { connecting: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
 
 // `address` is where the pictures come from, `show` draws one. Answers {again, now}: again() goes to a changed address.
@@ -23,11 +22,13 @@ export function start({ address, show }) {
     if (connected === null) return ["connecting", "Connecting", "", ""];
     if (connected === false) return ["disconnected", "Disconnected", "trying again", picture ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
     if (paused) return ["paused", "Paused", "", ""];
-    const { problem, updated_at } = picture.head;
+    const { problem, updated_at, silent, absent } = picture.head;
     if (problem) return ["stale", "Stale", "a store cannot be read", `The store cannot be read: ${problem}. The figures below are the last that could be read.`];
-    if (updated_at === null) return ["waiting", "Waiting", "no worker has committed yet", ""];
-    const silent = now() - updated_at;
-    if (silent > SILENT_MS) return ["stale", "Stale", `no worker has reported for ${format.duration(silent)}`, ""];
+    const silences = Object.entries(silent).map(([name, ms]) => `${name} has been silent for ${format.duration(ms)}`).join(", ");
+    const missing = $("troubles") ? "" : `${silences}: what it should have counted since then is missing below. The page Pipeline says what to do.`;
+    if (silences) return ["stale", "Stale", silences, missing];
+    if (absent.length) return ["waiting", "Waiting", `${absent.join(", ")} has not run here yet`, ""];
+    if (updated_at === null) return ["waiting", "Waiting", "no worker is to report: none has run, or all are retired", ""];
     return ["live", "Live", "", ""];
   }
 

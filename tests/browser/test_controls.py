@@ -6,14 +6,17 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from clickstream.progress.shards_table import ShardProgress
+from clickstream.serving.api.progress import shards
 from tests.browser.conftest import Site
 from tests.browser.test_pages import number, state_is
 from tests.browser.watching import Watch
 from tests.unit.serving.desk import decision_at
-from tests.unit.serving.shop import Shop
+from tests.unit.serving.shop import NOW, Shop
 
 pytestmark = pytest.mark.browser
 
@@ -108,9 +111,52 @@ def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
     shop.silent_since = shop.now
     shop.now += 40_000
     state_is(page, "Stale")
-    expect(page.locator("#state-detail")).to_contain_text("no worker has reported for 40 s")
+    expect(page.locator("#state-detail")).to_contain_text("analytics has been silent for 40 s, fraud has been")
     expect(page.locator("#shards tr").first).to_contain_text("Silent")
-    expect(page.locator("#troubles")).to_contain_text("nothing heard from worker-1 for 40 s")
+    expect(page.locator("#troubles strong")).to_have_text(
+        [
+            "fraud has been silent for 40 s (all its shards)",
+            "analytics has been silent for 40 s (all its shards)",
+            "recommendations has been silent for 40 s (all its shards)",
+            "Bad records so far: 3 (each application keeps its own letters: fraud 3)",
+        ]
+    )
+    expect(page.locator("#troubles code").first).to_have_text("clickstream applications retire fraud")
+
+
+def test_troubles_are_causes_and_the_worst_comes_first(open_page: Open) -> None:
+    """Not one for each application and shard."""
+    well = ShardProgress(application="analytics", shard="", owner="w1", behind_ms=0, updated_at=NOW - 500)
+
+    def four(application: str, count: int = 4, **fields: object) -> list[ShardProgress]:
+        changed = msgspec.structs.replace(well, application=application, **fields)
+        fine = msgspec.structs.replace(well, application=application)
+        return [msgspec.structs.replace(changed if n < count else fine, shard=f"shardId-{n:012d}") for n in range(4)]
+
+    rows = [
+        *four("analytics", behind_ms=95_000, dead_letters=3),
+        *four("archive", 1, updated_at=NOW - 20_000, dead_letters=12),
+        *four("fraud", updated_at=NOW - 7_200_000, dead_letters=1),
+        *four("orders", breakers={"SNS": "open"}),
+        *four("over", updated_at=1, retired_at=2, dead_letters=9),
+        *four("recommendations", waiting={"action": "sqs:SendMessage", "resource": "arn:queue", "since": NOW}),
+        *four("wishlist", 3, deaths=3),
+    ]
+    page = open_page("/pipeline")
+    found = page.evaluate(
+        "async (shards) => (await import('/static/troubles.js')).troubles(shards)",
+        msgspec.to_builtins(shards(rows, {}, NOW)),
+    )
+    assert [what for what, _ in found] == [
+        "recommendations may not sqs:SendMessage on arn:queue (all its shards)",
+        "wishlist: its worker died 3 times without moving 3 of 4 shards",
+        "fraud has been silent for 2 h 0 min (all its shards)",
+        "archive has been silent for 20 s (1 of 4 shards)",
+        "orders waits for SNS (all its shards)",
+        "analytics is 1 min 35 s behind (all its shards)",
+        "Bad records so far: 12 (each application keeps its own letters: analytics 12, archive 12, fraud 4)",
+    ]
+    assert all(advice for _, advice in found)
 
 
 def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
@@ -120,7 +166,7 @@ def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:
     shop.deaths = 3
     shop.now += 1_000  # readings within a moment are shared
     expect(page.locator("#shards tr").first).to_contain_text("Dying")
-    expect(page.locator("#troubles")).to_contain_text("analytics, shard 0: its worker died 3 times and the shard has not moved")
+    expect(page.locator("#troubles")).to_contain_text("analytics: its worker died 3 times without moving all its shards")
 
 
 def test_an_alarm_shows_with_its_reasons(open_page: Open, shop: Shop, site: Site) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 from clickstream.aws import Clients
 from clickstream.aws.items import query
@@ -13,9 +14,10 @@ from clickstream.consumers.fraud.shadow.opinion_items import PARTITIONS, Opinion
 from clickstream.consumers.fraud.shadow.sink import name_of
 from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
 from clickstream.consumers.runtime.worker.properties import WorkerPlan
-from clickstream.errors import RetryLater
+from clickstream.errors import ClickstreamError, RetryLater
 from clickstream.failures.outages import translated
 from clickstream.platform import SHARDS
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import Settings
 
 _LOOK_S = 0.5
@@ -55,6 +57,9 @@ def follow(version: str, clients: Clients, settings: Settings, *, until_ms: int)
     finally:
         ended.set()
         watcher.join()
+        # its end is meant, whoever ended it: nobody is to be woken by its silence
+        with suppress(ClickstreamError):
+            ShardsTable(clients, settings).retire(application, time.time_ns() // 1_000_000)
     return done.is_set()
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Pointer
+from clickstream.consumers.fraud.views import NAME, DecidedMinute, Decisions, Pointer
 from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, alert, decided
 from clickstream.serving.progress import Reading
 
@@ -23,6 +23,7 @@ class Shown(msgspec.Struct, frozen=True):
 class Fraud:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
+    applications = (NAME,)
     blank = Shown()
 
     def __init__(self, risk: Decisions) -> None:

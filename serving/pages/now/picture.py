@@ -2,7 +2,7 @@
 
 import msgspec
 
-from clickstream.consumers.analytics.views import Aggregates, complete_to
+from clickstream.consumers.analytics.views import NAME, Aggregates, complete_to
 from clickstream.serving.api.aggregates import Window, window
 from clickstream.serving.pages.now.spans import Span, anchor
 from clickstream.serving.pages.now.stretch import Stretch, Sum
@@ -25,6 +25,8 @@ class Shown(msgspec.Struct, frozen=True):
 
 class Now:
     """See ``clickstream.serving.pages.picture.Picture``; of one span."""
+
+    applications = (NAME,)
 
     def __init__(self, views: Aggregates, span: Span) -> None:
         self._views = views

@@ -31,6 +31,7 @@ class Own:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
+        self.applications = tuple(answers.applications)
 
     def read(self, seen: Reading) -> Shown:
         declared = self._answers.applications.items()

@@ -17,7 +17,9 @@ class Shown(msgspec.Struct, frozen=True):
 class Pipeline:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
+    applications = ()
     blank = Shown()
 
     def read(self, seen: Reading) -> Shown:
-        return Shown(seen.rate, applications(seen.rows, seen.speeds), shards(seen.rows, seen.speeds, seen.read_at))
+        read = shards(seen.rows, seen.speeds, seen.read_at)
+        return Shown(seen.rate, applications(seen.rows, read), read)

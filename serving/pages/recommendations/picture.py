@@ -43,6 +43,7 @@ class Shown(msgspec.Struct, frozen=True):
 class Recommendations:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
+    applications = (views.NAME,)
     blank = Shown()
 
     def __init__(self, offers: views.Recommendations) -> None:

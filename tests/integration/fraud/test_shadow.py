@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from clickstream.aws import Clients
 from clickstream.consumers.fraud.views import Verdict
 from clickstream.events import Purchase
 from clickstream.load.traffic.history.adversaries import history, label_lines
 from clickstream.models.fraud import scoring
 from clickstream.producers.publisher.kinesis import KinesisPublisher
+from clickstream.progress.shards_table import ShardsTable
 from clickstream.settings import environment
 from tests.integration.fraud.application import START_MS, Fraud, model_files, vectors_of
 from tests.integration.resharding.platform import DEADLINE_S
@@ -61,6 +63,8 @@ def test_a_candidate_is_compared_and_then_promoted(fraud: Fraud, tmp_path: Path)
         )
         assert repr(fraud.decided()) == repr(before)
         assert fraud.alerts() == []
+        ended = [row for row in ShardsTable(Clients(fraud.settings), fraud.settings).read() if candidate in row.application]
+        assert {row.retired for row in ended} == {True}
         pointer = fraud.registry.current(scoring.MODEL)
         assert pointer is not None
         assert pointer.version == live

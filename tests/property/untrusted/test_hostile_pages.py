@@ -203,7 +203,7 @@ def test_what_lists_names_is_json_and_a_table_that_no_spreadsheet_computes(site:
 
 
 def drawn(site: Site, picture: Picture) -> bytes:
-    return encoded(head("shop", site.seen, site.now_ms, None), picture.read(site.seen))
+    return encoded(head("shop", site.seen, picture.applications, site.now_ms, None), picture.read(site.seen))
 
 
 def test_the_live_pictures_are_json_that_carries_every_name_unchanged(site: Site) -> None:

@@ -112,13 +112,13 @@ def _put(fate: str = "takes effect") -> Put:
 )
 def test_how_far_it_has_come(fate: str, committed: Position | None, effect: Effect | None, state: str) -> None:
     shard = ShardProgress(application="fraud", shard="shard", position=None if committed is None else str(committed))
-    made = processing("fraud", _put(fate), shard, None, effect)
+    made = processing("fraud", _put(fate), shard, None, effect, 0)
     assert made.state == state
     assert made.latency_ms == (7 if effect else None)
 
 
 def test_an_application_that_never_read_the_shard_says_so() -> None:
-    assert processing("fraud", _put(), None, None, None).state == "not reading"
+    assert processing("fraud", _put(), None, None, None, 0).state == "not reading"
 
 
 def test_the_likely_stretch_comes_first_and_every_stretch_is_bounded() -> None:

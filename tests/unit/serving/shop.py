@@ -34,7 +34,10 @@ class Shop(Aggregates):
     hanging: int = 0
     """Readings that hung."""
     silent_since: int | None = None
-    """When the workers stopped reporting."""
+    """When the workers stopped reporting, of all applications or of one."""
+    silent: str = ""
+    retired_at: int = 0
+    """When the one that is silent was retired."""
     deaths: int = 0
     asked: list[tuple[str, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -112,9 +115,13 @@ class Shop(Aggregates):
             self._row("analytics", 1, folded - folded // 2, behind_ms=340),
             self._row("fraud", 0, folded // 2 - 40, behind_ms=0),
             self._row("fraud", 1, folded // 3, behind_ms=95_000, dead_letters=3),
+            self._row("recommendations", 0, folded // 2, behind_ms=0),
+            self._row("recommendations", 1, folded // 2, behind_ms=0),
         ]
 
     def _row(self, application: str, shard: int, events: int, *, behind_ms: int, dead_letters: int = 0) -> ShardProgress:
+        is_silent = self.silent_since is not None and self.silent in ("", application)
+        heard = self.silent_since if self.silent_since is not None and is_silent else self.now
         return ShardProgress(
             application=application,
             shard=f"shardId-{shard:012d}",
@@ -126,8 +133,9 @@ class Shop(Aggregates):
             whole_to=self.now - 500 - behind_ms,
             watermark_ms=self.now - 400 - behind_ms,
             arrived_ms=self.now - 300 - behind_ms,
-            updated_at=(self.now if self.silent_since is None else self.silent_since) - 300,
-            committed_at=(self.now if self.silent_since is None else self.silent_since) - 900,
+            updated_at=heard - 300,
+            committed_at=heard - 900,
+            retired_at=self.retired_at if is_silent else 0,
             events=events,
             dead_letters=dead_letters,
             duplicates=events // 900,

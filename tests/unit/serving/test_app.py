@@ -60,7 +60,7 @@ def wait_until_read(client: TestClient) -> None:
     while time.monotonic() < deadline:
         if client.get("/readyz").status_code == 200:
             return
-    raise AssertionError("the feed has not read the stores")
+    raise AssertionError(client.get("/readyz").text)
 
 
 def test_aggregates(client: TestClient, shop: Shop) -> None:
@@ -94,12 +94,15 @@ def test_progress(client: TestClient, shop: Shop) -> None:
         ("analytics", "shardId-000000000001", 340, 0),
         ("fraud", "shardId-000000000000", 0, 0),
         ("fraud", "shardId-000000000001", 95_000, 3),
+        ("recommendations", "shardId-000000000000", 0, 0),
+        ("recommendations", "shardId-000000000001", 0, 0),
     ]
     assert {row["age_ms"] for row in answer["progress"]} == {300}
     assert {row["checkpoint_age_ms"] for row in answer["progress"]} == {900}
     assert [(each["application"], each["shards"], each["lag_ms"]) for each in answer["applications"]] == [
         ("analytics", 2, 340),
         ("fraud", 2, 95_000),
+        ("recommendations", 2, 0),
     ]
     assert answer["complete_to"] == shop.now - 840  # of every granularity: hours are written less often
     assert (answer["lateness_ms"], answer["late_share"]) == (0, 0)
@@ -154,6 +157,33 @@ def test_health_and_readiness_tell_the_sides_apart(shop: Shop) -> None:
         shop.down = True
         shop.now += 60_000
         assert client.get("/readyz").status_code == 503
+
+
+def test_a_silent_application_is_not_ready_within_fifteen_seconds(shop: Shop) -> None:
+    """While the others talk. A shard without traffic talks too; an application that was retired is not to."""
+    with TestClient(create_app(shop, shop.clock, monotonic=shop.clock, period_s=0.001), base_url="http://localhost") as client:
+        wait_until_read(client)
+        shop.pace = 0  # an idle shop
+        shop.now += 600_000
+        assert read_at(client, shop.now)["status"] == "ready"
+        shop.silent, shop.silent_since = "analytics", shop.now
+        shop.now += 15_000
+        told = read_at(client, shop.now)
+        assert (told["status"], told["stuck"]) == ("not ready", "applications")
+        assert told["reason"] == "analytics has been silent for 15 s"
+        shop.retired_at = shop.now
+        shop.now += 60_000
+        assert read_at(client, shop.now)["status"] == "ready"
+
+
+def read_at(client: TestClient, now_ms: int) -> dict[str, Any]:
+    """What /readyz says once the stores were read at that time."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told: dict[str, Any] = client.get("/readyz").json()
+        if told["read_at"] == now_ms:
+            return told
+    raise AssertionError(client.get("/readyz").text)
 
 
 def test_a_fault_of_ours_shows_no_traceback(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,11 @@ def test_a_worker_that_died_leaves_a_growing_lag() -> None:
     assert (alive.behind_ms, alive.needs_help) == (0, False)
 
 
+def test_a_retired_application_is_no_reader() -> None:
+    over = ShardProgress(application="fraud-shadow-1", shard="s0", owner="w1", updated_at=1_000, retired_at=2_000)
+    assert readers_of([over], [over], {"s0"}, now_ms=101_000) == ()
+
+
 def test_closed_shards_are_of_no_interest() -> None:
     shards = [progress("s0", "w1", 0, 1), progress("s9", "w1", 10**9, 1)]
     (reader,) = readers_of(shards, shards, {"s0"}, now_ms=2)

@@ -63,6 +63,15 @@ def _row(**fields: object) -> ShardProgress:
     return ShardProgress(**{"application": "fraud", "shard": "shard-1", **fields})  # type: ignore[arg-type]  # a test's table
 
 
+def test_a_silence_is_lag_until_it_is_meant() -> None:
+    silent = _row(events=7, behind_ms=0, updated_at=NOW - 91_000)
+    assert list(_parsed(prometheus.render(of_shards([silent], NOW)))["clickstream_behind_seconds"].values()) == [91]
+    retired = _row(events=7, behind_ms=0, updated_at=NOW - 91_000, retired_at=NOW)
+    found = _parsed(prometheus.render(of_shards([retired], NOW)))
+    assert list(found["clickstream_events_total"].values()) == [7]
+    assert not found.keys() & {"clickstream_behind_seconds", "clickstream_progress_age_seconds"}
+
+
 def test_a_shards_row_is_one_series_per_metric() -> None:
     latencies = HdrHistogram(1, 3_600_000, 2)
     for milliseconds in (8, 40, 400, 400, 900, 20_000):

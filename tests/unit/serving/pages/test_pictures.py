@@ -42,7 +42,7 @@ class Screen:
         return self.drawn()
 
     def drawn(self, problem: str | None = None) -> dict[str, Any]:
-        shown = encoded(head("shop", self._seen, self.shop.now, problem), self._shown)
+        shown = encoded(head("shop", self._seen, self._picture.applications, self.shop.now, problem), self._shown)
         decoded: dict[str, Any] = msgspec.json.decode(shown)
         return decoded
 
@@ -106,6 +106,42 @@ def test_a_store_that_is_away_leaves_the_last_picture_and_says_why(name: str) ->
     }
 
 
+#: Whose figures a page shows; the pipeline shows all.
+MAKERS = {"now": "analytics", "fraud": "fraud", "recommendations": "recommendations"}
+
+
+@pytest.mark.parametrize("silent", ["analytics", "fraud"])
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_page_is_as_fresh_as_the_application_that_makes_its_figures(name: str, silent: str) -> None:
+    """Another that talks, or that is silent, says nothing about it."""
+    shop = Shop(silent=silent, silent_since=NOW)
+    picture = Screen(PICTURES[name](shop), shop)
+    shop.now += 40_000
+    found = picture.read()["head"]
+    is_silent = MAKERS.get(name, silent) == silent
+    assert found["silent"] == ({silent: 40_300} if is_silent else {})
+    assert found["absent"] == []
+    assert found["updated_at"] == (NOW if is_silent else shop.now) - 300
+    # what fraud has not read is not complete on its page, whatever analytics has read
+    assert found["complete_to"] == shop.now - 500 - {"now": 340, "recommendations": 0}.get(name, 95_000)
+
+
+def test_a_page_whose_application_never_ran_names_it() -> None:
+    shop = Shop(opened_ms=NOW)
+    found = now_of(shop).read()["head"]
+    assert (found["absent"], found["updated_at"], found["complete_to"]) == (["analytics"], None, None)
+
+
+def test_a_retired_application_makes_no_page_stale() -> None:
+    shop = Shop(silent="fraud", silent_since=NOW - 60_000, retired_at=NOW)
+    found = Screen(Fraud(Desk(shop)), shop).read()["head"]
+    assert (found["silent"], found["updated_at"]) == ({}, None)
+    pipeline = Screen(Pipeline(), shop).read()
+    assert pipeline["head"]["silent"] == {}
+    assert {each["state"] for each in pipeline["shards"] if each["application"] == "fraud"} == {"retired"}
+    assert [each["retired"] for each in pipeline["applications"]] == [0, 2, 0]
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_before_the_first_commit_there_is_a_picture_without_data(name: str) -> None:
     shop = Shop(opened_ms=NOW + 1)
@@ -131,7 +167,7 @@ def test_the_pipeline_sums_the_shards_of_each_application() -> None:
     for _ in range(5):
         shop.now += 2_000
         shown = picture.read()
-    analytics, fraud = shown["applications"]
+    analytics, fraud, _ = shown["applications"]
     assert (analytics["application"], analytics["shards"], fraud["lag_ms"], fraud["dead_letters"]) == (
         "analytics",
         2,
