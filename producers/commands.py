@@ -48,14 +48,14 @@ class Tally(msgspec.Struct):
 @click.option("--aggregate/--no-aggregate", default=True, help="Pack many events into a record (default), or put each alone.")
 @click.pass_context
 def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as_json: bool, aggregate: bool) -> None:
-    """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
+    """Put NDJSON events from FILE (plain, gzip or zstd; - is stdin) on the stream.
 
     A line that is not an event is reported on stderr with its number, and the rest goes on; the exit code is then 3.
 
     \b
     Example:
       clickstream produce events.ndjson --dry-run
-      gunzip -c events.ndjson.gz | clickstream produce - --rate 500
+      clickstream produce events.ndjson.gz --rate 500
     """
     tally = Tally()
     started = monotonic()
@@ -132,4 +132,4 @@ def _progress(source: lines.Source) -> Iterator[Callable[[], None]]:
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=source.size)
-        yield lambda: progress.update(task, completed=source.consumed.tell())
+        yield lambda: progress.update(task, completed=source.bytes_read())

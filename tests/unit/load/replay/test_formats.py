@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import sys
 from pathlib import Path
 
 import pytest
 
-from clickstream.errors import Missing
 from clickstream.events import PageView, Search
 from clickstream.load.replay import formats
 from clickstream.load.replay.formats import Fault, Line
+from clickstream.load.replay.replayer import Account
+from clickstream.load.verdict import derivation, oracle
+from clickstream.load.verdict.send_log import Entry
+from clickstream.producers import lines
 
 GOOD = b'{"type":"search","event_id":"e1","user_id":"u1","session_id":"s1","occurred_at":1700000000000,"query":"tea"}'
 
@@ -51,7 +52,7 @@ def test_a_last_line_without_newline_counts_when_it_is_whole_and_is_a_cut_tail_w
 
 
 def test_an_endless_line_is_one_fault_and_the_next_line_is_read() -> None:
-    fault, good = _read(b"x" * (3 * formats.MAX_LINE_BYTES) + b"\n" + GOOD + b"\n")
+    fault, good = _read(b"x" * (3 * lines.MAX_LINE_BYTES) + b"\n" + GOOD + b"\n")
 
     assert isinstance(fault, Fault)
     assert fault.line == 1
@@ -60,44 +61,45 @@ def test_an_endless_line_is_one_fault_and_the_next_line_is_read() -> None:
 
 
 def test_a_line_of_exactly_the_limit_is_read_whole() -> None:
-    padded = GOOD + b" " * (formats.MAX_LINE_BYTES - len(GOOD) - 1) + b"\n"
+    padded = GOOD + b" " * (lines.MAX_LINE_BYTES - len(GOOD) - 1) + b"\n"
 
     entries = _read(padded + GOOD + b"\n")
 
     assert [type(entry) for entry in entries] == [Line, Line]
 
 
-def test_gzip_is_known_by_its_bytes_and_a_damaged_one_is_a_fault_after_what_could_be_read(tmp_path: Path) -> None:
-    packed = gzip.compress((GOOD + b"\n") * 20_000)
-    (tmp_path / "whole.ndjson").write_bytes(packed)
-    (tmp_path / "cut.ndjson").write_bytes(packed[: len(packed) - 100])
+def test_what_every_reader_would_dead_letter_is_a_fault_here() -> None:
+    (fault,) = _read(GOOD.replace(b"1700000000000", b"4000000000000"))
 
-    with formats.opened(str(tmp_path / "whole.ndjson")) as source:
-        assert source.size == len(packed)
-        assert sum(isinstance(entry, Line) for entry in formats.read(source.lines, formats.FORMATS["ndjson"]())) == 20_000
-        assert source.bytes_read() == len(packed)
-    with formats.opened(str(tmp_path / "cut.ndjson")) as source:
-        *before, last = formats.read(source.lines, formats.FORMATS["ndjson"]())
-    assert before
-    assert all(isinstance(entry, Line) for entry in before)
-    assert isinstance(last, Fault)
-    assert "gzip" in last.reason
-    assert not last.tail
+    assert isinstance(fault, Fault)
+    assert (fault.path, fault.reason) == ("$.occurred_at", "occurred in the future")
 
 
-def test_stdin_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(gzip.compress(GOOD + b"\n")))))
+@pytest.mark.parametrize(
+    ("name", "sent", "refused_at"),
+    [
+        ("bom", 3, []),
+        ("v-lower-currency", 1, ["$.currency"]),
+        ("v-long-id", 1, ["$.user_id"]),
+        ("v-version-99", 1, ["$.schema_version"]),
+        ("v-jpy-1", 1, []),
+        ("v-lone-surrogate", 1, ["$"]),
+        ("v-huge-time", 1, ["$.occurred_at"]),
+        ("v-pause", 2, []),
+    ],
+)
+def test_the_oracle_has_exactly_what_is_sent(name: str, sent: int, refused_at: list[str]) -> None:
+    entries = _read((Path(__file__).parent / "field" / f"{name}.ndjson").read_bytes())
+    account = Account(io.BytesIO(), "ndjson")
+    for entry in entries:
+        if isinstance(entry, Line):
+            account.add(entry, 1)
 
-    with formats.opened("-") as source:
-        (entry,) = formats.read(source.lines, formats.FORMATS["ndjson"]())
+    frame = account.frame()
 
-    assert isinstance(entry, Line)
-    assert source.size is None
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="nowhere"), formats.opened(str(tmp_path / "nowhere")):
-        pass
+    assert len(frame) == sent
+    assert [entry.path for entry in entries if isinstance(entry, Fault)] == refused_at
+    assert oracle.aggregate(frame) == derivation.windows([Entry(1, each.event) for each in entries if isinstance(each, Line)])
 
 
 @pytest.mark.parametrize(
