@@ -55,7 +55,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def text(report: Report) -> str:
     """The report as a person reads it."""
-    again = f", {report.repeated:,} of them for another time: they count once" if report.repeated else ""
+    again = f"; {report.repeated:,} of these events had come before, and count once" if report.repeated else ""
     lines = [f"sent {report.sent:,}, put {report.put:,}{again}"]
     for name, part in report.applications.items():
         lines += [

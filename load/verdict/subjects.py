@@ -41,7 +41,7 @@ def names() -> list[str]:
 def counted(clients: Clients, settings: Settings, applications: Sequence[str] | None = None) -> dict[str, Counted]:
     """What the applications have counted of all that is on the stream now; one that never ran has counted nothing.
 
-    Those that stand still, or take too long, are not waited for: they come to more than must come, which is seen.
+    Those that stand still, or take too long, are not waited for: later they have counted more than must come, which is seen.
     """
     began = time.time_ns() // 1_000_000
     while True:

@@ -59,15 +59,19 @@ def compare(fingerprints: bytes, rows: Iterable[Row], *, is_first: bool) -> Comp
     expected = _apart(fingerprints)
     found: Counter[bytes] = Counter()
     extra: list[str] = []
+    others = 0
     for event_id, user_id in rows:
         row = fingerprint(event_id, user_id)
         if row not in expected and not is_first:
+            others += 1
             continue
         found[row] += 1
         if row not in expected or found[row] > 1:
             extra.append(ascii(event_id)[1:-1])
     missing = len(expected - found.keys())
     compared = Compared(compared=len(expected), lost=missing, duplicated=len(extra))
+    if others:
+        compared.left_out["rows of events of others"] = others
     if missing:
         compared.problems.append(f"archive lost {missing:,} of {len(expected):,} events")
     if extra:
