@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING
 
@@ -104,32 +103,23 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
 
 
 def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
-    """All lines, with the wrong ones reported and the progress shown."""
-    with _progress(source) as advance:
+    """All lines, with the wrong ones reported, and a bar on stderr when a person watches a file being read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    is_watched = source.size is not None and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_watched) as progress:
+        task = progress.add_task("", total=source.size)
         for line in lines.read(source.lines, lambda: time_ns() // 1_000_000):
             tally.lines += 1
             if isinstance(line.event, Rejected):
                 _report(line.number, line.event, tally)
             if tally.lines % 1_000 == 0:
-                advance()
+                progress.update(task, completed=source.bytes_read())
             yield line
 
 
 def _report(number: int, error: Rejected, tally: Tally) -> None:
     tally.rejected += 1
     click.echo(shown(f"line {number}: {error.reason} at {error.path}"), err=True)
-
-
-@contextmanager
-def _progress(source: lines.Source) -> Iterator[Callable[[], None]]:
-    """A bar on stderr when a person watches a file being read; yields what moves it on."""
-    if source.size is None or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=source.size)
-        yield lambda: progress.update(task, completed=source.bytes_read())

@@ -13,12 +13,12 @@ from typing import Any, BinaryIO, cast
 import msgspec
 import zstandard
 
-from clickstream.errors import Missing, Rejected, Undecodable, UserMistake
+from clickstream.errors import Missing, Rejected, Undecodable
 from clickstream.events import AnyEvent, admit, decode
 
 #: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the memory.
 MAX_LINE_BYTES = 1 << 20
-STDIN = "-"
+_TOO_LONG = f"a line of more than {MAX_LINE_BYTES:,} bytes"
 #: Bytes of zstd that are inflated at once: it may make 40,000 of one.
 _PIECE = 512
 
@@ -50,13 +50,11 @@ def numbered(source: BinaryIO) -> Iterator[tuple[int, bytes | Rejected]]:
     number = 1
     try:
         while line := source.readline(MAX_LINE_BYTES):
-            is_too_long = rest = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
-            while rest:
-                rest = bool(part := source.readline(MAX_LINE_BYTES)) and not part.endswith(b"\n")
-            if is_too_long:
-                yield number, Undecodable(f"a line of more than {MAX_LINE_BYTES:,} bytes")
-            else:
-                yield number, line.removeprefix(BOM_UTF8) if number == 1 else line
+            part = line
+            while len(part) == MAX_LINE_BYTES and not part.endswith(b"\n"):
+                part = source.readline(MAX_LINE_BYTES)
+            # files that were put together may each begin with the mark
+            yield number, line.removeprefix(BOM_UTF8) if part is line else Undecodable(_TOO_LONG)
             number += 1
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         yield number, Undecodable(f"the file is damaged or cut here, and cannot be unpacked: {error}")
@@ -68,7 +66,7 @@ class Source(msgspec.Struct, frozen=True):
     lines: BinaryIO
     file: BinaryIO
     size: int | None
-    """Bytes of the file; None of what has no end yet (a pipe, a terminal)."""
+    """Bytes of the file; None of a pipe or a terminal."""
 
     def bytes_read(self) -> int:
         return 0 if self.size is None else self.file.tell()
@@ -76,15 +74,14 @@ class Source(msgspec.Struct, frozen=True):
 
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
-    """Open a file by name (``-`` is stdin); raises Missing, UserMistake."""
-    if path == STDIN:
+    """Open a file by name (``-`` is stdin); raises Missing."""
+    if path == "-":
         yield Source(_unpacked(sys.stdin.buffer), sys.stdin.buffer, None)
         return
     try:
         file = Path(path).open("rb")  # noqa: SIM115  # closed below; the error must not be confused with one of the reader's
     except OSError as error:
-        kind = Missing if isinstance(error, FileNotFoundError) else UserMistake
-        raise kind(f"cannot read {path}: {error.strerror}", hint="give a file of events, or - for stdin") from error
+        raise Missing(f"cannot read {path}: {error.strerror}", hint="give a file of events, or - for stdin") from error
     with file:
         yield Source(_unpacked(file), file, Path(path).stat().st_size if Path(path).is_file() else None)
 

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 import zstandard
 
-from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable, UserMistake
+from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable
 from clickstream.events import Login
 from clickstream.producers import lines
 
@@ -66,7 +66,7 @@ def test_a_damaged_file_says_so_after_what_could_be_read(
 @pytest.mark.parametrize("pack", PACKED)
 def test_an_endless_line_is_one_fault_in_bounded_memory(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / "endless"
-    path.write_bytes(pack(bytes(60_000_000) + b"\n" + GOOD))
+    path.write_bytes(pack(bytes(40_000_000) + b"\n" + GOOD))
     tracemalloc.start()
     try:
         endless, good = _all(path)
@@ -77,7 +77,7 @@ def test_an_endless_line_is_one_fault_in_bounded_memory(tmp_path: Path, pack: Ca
     assert isinstance(endless.event, Undecodable)
     assert "1,048,576 bytes" in endless.event.reason
     assert (good.number, good.data) == (2, GOOD)
-    assert most < 40_000_000
+    assert most < 30_000_000
 
 
 def test_a_pipe_has_no_size_and_is_read_once(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_stdin_may_be_packed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.data for line in _all(Path("-"))] == [GOOD]
 
 
-@pytest.mark.parametrize(("path", "error"), [("/no/such/file", Missing), ("/", UserMistake)])
-def test_what_cannot_be_read_is_named(path: str, error: type[UserMistake]) -> None:
-    with pytest.raises(error, match=path), lines.opened(path):
+@pytest.mark.parametrize("path", ["/no/such/file", "/"])
+def test_what_cannot_be_read_is_named(path: str) -> None:
+    with pytest.raises(Missing, match=f"cannot read {path}"), lines.opened(path):
         pass
