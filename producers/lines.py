@@ -20,7 +20,7 @@ from clickstream.events import AnyEvent, admit, decode
 MAX_LINE_BYTES = 1 << 20
 _TOO_LONG = f"a line of more than {MAX_LINE_BYTES:,} bytes"
 #: Bytes of zstd that are inflated at once: it may make 40,000 of one.
-_PIECE = 512
+_PIECE = 256
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 import msgspec
 import pandas as pd
 from msgspec import UNSET
 
 from clickstream.aws import Clients
-from clickstream.consumers.looking.records import delivered, looked_at
-from clickstream.consumers.runtime.loop.decoding import Rejection
+from clickstream.errors import Rejected
+from clickstream.events import AnyEvent, admit, decode
 from clickstream.load.traffic.faults import AHEAD_MS
 from clickstream.load.verdict import derivation, frames, oracle
 from clickstream.load.verdict.comparers import archived
 from clickstream.load.verdict.comparers.aggregates import Totals, Window, differences
 from clickstream.load.verdict.ledger import Ledger
 from clickstream.load.verdict.send_log import Entry
+from clickstream.records.aggregation import user_records
+from clickstream.records.blocks import events_in
 from clickstream.records.following import follow
 from clickstream.records.reading import TRIM_HORIZON
+from clickstream.records.routing import hash_key
 from clickstream.settings import Settings
 
 
@@ -35,13 +40,27 @@ class Among(msgspec.Struct, frozen=True):
 def on_stream(clients: Clients, settings: Settings) -> list[Entry]:
     """What analytics is given of all that the stream still holds, in the order of arrival. Raises Missing, RetryLater."""
     found = [
-        Entry(look.record.approximate_arrival_timestamp, look.event)
+        Entry(arrived_ms, event)
         for batch in follow(clients.kinesis, settings.stream, TRIM_HORIZON, forever=False)
         for record in batch.records
-        for look in looked_at(delivered(record), batch.shard)
-        if look.at_home and not isinstance(look.event, Rejection) and look.event.redriven_for in (UNSET, "analytics")
+        if (arrived_ms := int(record["ApproximateArrivalTimestamp"].timestamp() * 1000))
+        for event in _events(record, arrived_ms)
+        if hash_key(event.user_id) in batch.shard.hash_range and event.redriven_for in (UNSET, "analytics")
     ]
     return sorted(found, key=lambda entry: entry.sent_ms)
+
+
+def _events(record: dict[str, Any], arrived_ms: int) -> Iterator[AnyEvent]:
+    members = [(key, data) for key, _, data in user_records(record["PartitionKey"], record["Data"])]
+    if len(members) == 1:
+        lines = events_in(members[0][1])
+        # a line among others has no key of its own
+        members = [(members[0][0] if len(lines) == 1 else "", line) for _, line in lines]
+    for key, data in members:
+        with suppress(Rejected):
+            event = decode(data)
+            admit(event, key or event.user_id, arrived_ms)
+            yield event
 
 
 def among(others: Sequence[Entry], own: pd.DataFrame) -> Among:
