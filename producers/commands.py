@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from time import monotonic, sleep, time_ns
 from typing import TYPE_CHECKING
 
@@ -56,7 +55,7 @@ class Tally(msgspec.Struct):
 @click.option("--aggregate/--no-aggregate", default=True, help="Pack many events into a record (default), or put each alone.")
 @click.pass_context
 def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as_json: bool, aggregate: bool) -> None:
-    """Put NDJSON events from FILE (or - for stdin; .gz is decompressed) on the stream.
+    """Put NDJSON events from FILE (plain, gzip or zstd; - is stdin) on the stream.
 
     A line that is not an event is reported on stderr with its number, and the rest goes on; the exit code is then 3.
     An event without an event_id or occurred_at gets a new id and the present time: put again, it counts again.
@@ -64,7 +63,7 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     \b
     Example:
       clickstream produce events.ndjson --dry-run
-      gunzip -c events.ndjson.gz | clickstream produce - --rate 500
+      clickstream produce events.ndjson.gz --rate 500
     """
     tally = Tally()
     started = monotonic()
@@ -123,15 +122,21 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
 
 
 def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
-    """All lines, with the wrong ones reported and the progress shown."""
-    with _progress(source) as advance:
+    """All lines, with the wrong ones reported, and a bar on stderr when a person watches a file being read."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    is_watched = source.size is not None and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_watched) as progress:
+        task = progress.add_task("", total=source.size)
         for line in lines.read(source.lines, new_id, lambda: time_ns() // 1_000_000):
             tally.lines += 1
             _note(line, tally)
             if isinstance(line.event, Rejected):
                 _report(line.number, line.event, tally)
             if tally.lines % 1_000 == 0:
-                advance()
+                progress.update(task, completed=source.bytes_read())
             yield line
 
 
@@ -147,18 +152,3 @@ def _note(line: lines.Line, tally: Tally) -> None:
 def _report(number: int, error: Rejected, tally: Tally) -> None:
     tally.rejected += 1
     click.echo(shown(f"line {number}: {error.reason} at {error.path}"), err=True)
-
-
-@contextmanager
-def _progress(source: lines.Source) -> Iterator[Callable[[], None]]:
-    """A bar on stderr when a person watches a file being read; yields what moves it on."""
-    if source.size is None or not sys.stderr.isatty():
-        yield lambda: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("", total=source.size)
-        yield lambda: progress.update(task, completed=source.consumed.tell())

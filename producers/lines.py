@@ -1,18 +1,27 @@
-"""NDJSON from a file or stdin: one event per line, and where a line is wrong, its number and reason."""
+"""Lines of a file or stdin, in bounded memory: plain, gzip or zstd, told by the first bytes; and what is wrong with each."""
 
 import gzip
+import io
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from codecs import BOM_UTF8
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 import msgspec
+import zstandard
 
-from clickstream.errors import Missing, Rejected, UserMistake
+from clickstream.errors import Missing, Rejected, Undecodable
 from clickstream.events import AnyEvent, admit, decode
 from clickstream.producers import door
+
+#: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the memory.
+MAX_LINE_BYTES = 1 << 20
+_TOO_LONG = f"a line of more than {MAX_LINE_BYTES:,} bytes"
+#: Bytes of zstd that are inflated at once: it may make 40,000 of one.
+_PIECE = 256
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -26,50 +35,97 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     """The paths of what its type does not declare."""
 
 
-def read(source: Iterable[bytes], new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[Line]:
-    """The lines of an NDJSON source, numbered from 1; blank lines are passed over. What no reader would take is rejected.
+def read(source: BinaryIO, new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[Line]:
+    """The lines of an NDJSON source; blank lines are passed over. What no reader would take is rejected.
 
     A line stays as it is, but for what its sender left to us.
     """
-    for number, raw in enumerate(source, start=1):
-        data = raw.strip()
-        if not data:
-            continue
-        try:
-            now_ms = wall_ms()
-            as_declared = door.is_as_declared(data)
-            line, fields, assigned = (data, {}, {}) if as_declared else door.opened(data, new_id, now_ms)
-            event = decode(line)
-            admit(event, event.user_id, now_ms)
-            yield Line(number, line, event, assigned, () if as_declared else door.not_kept(fields, event))
-        except Rejected as error:
-            yield Line(number, data, error)
+    for number, raw in numbered(source):
+        if isinstance(raw, Rejected):
+            yield Line(number, b"", raw)
+        elif data := raw.strip():
+            try:
+                now_ms = wall_ms()
+                as_declared = door.is_as_declared(data)
+                line, fields, assigned = (data, {}, {}) if as_declared else door.opened(data, new_id, now_ms)
+                event = decode(line)
+                admit(event, event.user_id, now_ms)
+                yield Line(number, line, event, assigned, () if as_declared else door.not_kept(fields, event))
+            except Rejected as error:
+                yield Line(number, data, error)
+
+
+def numbered(source: BinaryIO) -> Iterator[tuple[int, bytes | Rejected]]:
+    """(number from 1, the line with its newline, or why it cannot be read); a damaged file ends with the latter."""
+    number = 1
+    try:
+        while line := source.readline(MAX_LINE_BYTES):
+            part = line
+            while len(part) == MAX_LINE_BYTES and not part.endswith(b"\n"):
+                part = source.readline(MAX_LINE_BYTES)
+            # files that were put together may each begin with the mark
+            yield number, line.removeprefix(BOM_UTF8) if part is line else Undecodable(_TOO_LONG)
+            number += 1
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        yield number, Undecodable(f"the file is damaged or cut here, and cannot be unpacked: {error}")
 
 
 class Source(msgspec.Struct, frozen=True):
+    """An open input: its bytes as unpacked, and how far the file behind them has been read."""
+
     lines: BinaryIO
-    consumed: BinaryIO
-    """What tells how far the reading is: the file itself, below decompression."""
+    file: BinaryIO
     size: int | None
-    """Bytes of the file, None for stdin."""
+    """Bytes of the file; None of a pipe or a terminal."""
+
+    def bytes_read(self) -> int:
+        return 0 if self.size is None else self.file.tell()
 
 
 @contextmanager
 def opened(path: str) -> Iterator[Source]:
-    """Open a file by name (``-`` is stdin, ``.gz`` is decompressed); raises Missing, and UserMistake for a broken gzip file."""
+    """Open a file by name (``-`` is stdin); raises Missing."""
     if path == "-":
-        yield Source(sys.stdin.buffer, sys.stdin.buffer, None)
+        yield Source(_unpacked(sys.stdin.buffer), sys.stdin.buffer, None)
         return
     try:
         file = Path(path).open("rb")  # noqa: SIM115  # closed below; the error must not be confused with one of the reader's
     except OSError as error:
-        raise Missing(f"cannot read {path}: {error.strerror}", hint="give a file of NDJSON events, or - for stdin") from error
+        raise Missing(f"cannot read {path}: {error.strerror}", hint="give a file of events, or - for stdin") from error
     with file:
-        size = Path(path).stat().st_size
-        if not path.endswith(".gz"):
-            yield Source(file, file, size)
-            return
-        try:
-            yield Source(gzip.GzipFile(fileobj=file), file, size)  # type: ignore[arg-type]  # a BinaryIO in all that we use
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UserMistake(f"{path} is not a whole gzip file: {error}", hint="what came before the fault was put") from error
+        yield Source(_unpacked(file), file, Path(path).stat().st_size if Path(path).is_file() else None)
+
+
+def _unpacked(file: BinaryIO) -> BinaryIO:
+    whole = file if isinstance(file, io.BufferedReader) else io.BufferedReader(cast("io.RawIOBase", file))
+    magic = whole.peek(4)[:4]
+    if magic.startswith(b"\x1f\x8b"):
+        return cast("BinaryIO", gzip.open(whole))
+    return cast("BinaryIO", io.BufferedReader(_Zstd(whole)) if magic == b"\x28\xb5\x2f\xfd" else whole)
+
+
+class _Zstd(io.RawIOBase):
+    """zstandard's own stream ends in silence where a file is cut short."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._text = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._text:
+            data = b""
+            if self._frame is not None and self._frame.eof:
+                data, self._frame = self._frame.unused_data, None
+            if not (data := data or self._file.read(_PIECE)):
+                if self._frame is not None:
+                    raise EOFError("the end is missing")
+                return 0
+            self._frame = self._frame or zstandard.ZstdDecompressor().decompressobj()
+            self._text = memoryview(self._frame.decompress(data))
+        size = min(len(buffer), len(self._text))
+        buffer[:size], self._text = self._text[:size], self._text[size:]
+        return size

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
-from clickstream.errors import UserMistake
 from clickstream.load.verdict.command import JSON, STALL, report
 
 if TYPE_CHECKING:
@@ -45,13 +44,16 @@ class Speed(click.ParamType[float]):
 )
 @click.option("--speed", default="max", show_default=True, type=Speed(), help="N times the original pace, or max.")
 @click.option(
-    "--verify", "verified", is_flag=True, help="Wait for the answers and compare every one with batch pandas over the file."
+    "--verify", "verified", is_flag=True, help="Wait for the answers and compare every one with batch pandas over the lines."
 )
 @STALL
 @click.option("--dry-run", is_flag=True, help="Only check the lines; nothing is sent.")
 @JSON
 def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: float, dry_run: bool, as_json: bool) -> None:
-    """Put the events of FILE on the stream (plain or gzip; - is stdin).
+    """Put the events of FILE on the stream (plain, gzip or zstd; - is stdin).
+
+    --verify: what other events of the stream come to in the same windows is counted in, and an event that was put before by
+    its id, which counts once. Nobody else may put events meanwhile.
 
     \b
     ndjson   one event a line, any schema version
@@ -66,6 +68,7 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
     from clickstream.load.driving.terminal import progress_bar
     from clickstream.load.replay import formats, replayer
     from clickstream.load.verdict import subjects
+    from clickstream.producers import lines
     from clickstream.producers.publisher.kinesis import KinesisPublisher
     from clickstream.settings import from_env
 
@@ -74,25 +77,37 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
             raise click.UsageError("--dry-run sends nothing that --verify could wait for")
         _check(file, file_format, as_json=as_json)
         return
-    if verified and file == formats.STDIN:
-        raise UserMistake("--verify reads the file a second time, which stdin cannot give", hint="name a file")
     settings = from_env()
     clients = Clients(settings)
-    before = subjects.counted(clients, settings, ("analytics",)) if verified else None
     with (
-        formats.opened(file) as source,
+        lines.opened(file) as source,
+        TemporaryFile() as spool,
         progress_bar("replaying (bytes)", source.size) as move,
         KinesisPublisher(settings, on_failed=_report_failure) as publisher,
     ):
+        account = replayer.Account(spool, file_format)
+        if verified:
+            from clickstream.load.verdict import others
+
+            before = subjects.counted(clients, settings, ("analytics",))["analytics"]
+            earlier = others.on_stream(clients, settings)
+
+        def on_sent(line: formats.Line) -> None:
+            move(source.bytes_read())
+            if verified:
+                account.add(line, now_ms())
+
         tally = replayer.replay(
             formats.read(source.lines, formats.FORMATS[file_format]()),
             publisher,
             Pace(speed),
             on_fault=lambda fault: click.echo(f"{file}: {fault}", err=True),
-            on_sent=lambda _sent: move(source.bytes_read()),
+            on_sent=on_sent,
         )
         publisher.flush(FLUSH_S)
         counters = publisher.counters
+        if verified:
+            own = account.frame()
     put, flushed_ms = counters.delivered, now_ms()
     click.echo(f"sent {tally.sent:,} events, {tally.rejected:,} lines rejected, {put:,} acknowledged", err=True)
     if counters.mispredicted:
@@ -100,19 +115,19 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
             f"the stream was resharded: {counters.mispredicted:,} records came elsewhere, {counters.reput:,} events put again",
             err=True,
         )
-    if before is not None:
-        from clickstream.load.verdict import frames, oracle
+    if verified:
+        from clickstream.load.verdict import oracle
+        from clickstream.load.verdict.comparers.aggregates import Window
         from clickstream.load.verdict.verification import Expectation
 
-        events = frames.from_file(Path(file), file_format)
+        windows, among = oracle.aggregate(own), others.among(earlier, own)
         expected = Expectation(
-            sent=tally.sent,
-            put=put,
-            events=events["event_id"].nunique(),
-            dead_letters=0,
-            flushed_ms=flushed_ms,
+            sent=tally.sent, put=put, events=among.own, repeated=tally.sent - among.own, dead_letters=0, flushed_ms=flushed_ms
         )
-        subject = subjects.analytics(clients, settings, oracle.aggregate(events), before=before["analytics"])
+        # what was counted and has left the stream may be in any window
+        known = among.counted - among.own == before.events
+        truth = (among.windows, frozenset[Window]()) if known else (windows, frozenset(windows))
+        subject = subjects.analytics(clients, settings, windows, lambda: truth, before=before)
         report(expected, {"analytics": subject}, None, stall_s, as_json)
     elif as_json:
         click.echo(msgspec.json.encode({"sent": tally.sent, "put": put, "rejected": tally.rejected}).decode())
@@ -126,9 +141,10 @@ def _check(file: str, file_format: str, *, as_json: bool) -> None:
     """What a replay would send, and every line that it would not."""
     from clickstream.load.driving.terminal import progress_bar
     from clickstream.load.replay import formats
+    from clickstream.producers import lines
 
     sent = rejected = 0
-    with formats.opened(file) as source, progress_bar("checking (bytes)", source.size) as move:
+    with lines.opened(file) as source, progress_bar("checking (bytes)", source.size) as move:
         for entry in formats.read(source.lines, formats.FORMATS[file_format]()):
             if isinstance(entry, formats.Line):
                 sent += 1

@@ -1,4 +1,4 @@
-"""Files as events, lazily: NDJSON and the Taobao format, plain or gzip, from a path or from stdin.
+"""Files as events, lazily: NDJSON and the Taobao format.
 
 A line that is no event does not end the reading: it comes out as a :class:`Fault` in its place, with its number and the path
 of what is wrong. A last line without a newline that does not parse is a *cut tail* (a copy that ended early): reported, but
@@ -7,26 +7,17 @@ no fault of the file's author, so it does not turn a replay's exit code to 3.
 
 from __future__ import annotations
 
-import gzip
-import io
-import sys
-import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import msgspec
 
 from clickstream import events
-from clickstream.errors import Missing, Rejected, UserMistake
+from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
+from clickstream.load.driving.pace import now_ms
 from clickstream.load.replay.taobao import TaobaoParser
-
-#: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the reader's memory.
-MAX_LINE_BYTES = 1 << 20
-STDIN = "-"
-_GZIP_MAGIC = b"\x1f\x8b"
+from clickstream.producers.lines import numbered
 
 #: (line number from 1, the line without its newline) → the event; raises Rejected.
 Parser = Callable[[int, bytes], AnyEvent]
@@ -54,75 +45,25 @@ FORMATS: dict[str, Callable[[], Parser]] = {"ndjson": lambda: _ndjson, "taobao":
 
 
 class Line(msgspec.Struct, frozen=True):
-    """An event and the number of its line, from 1."""
+    """An event, its line as it stands in the file, and the number of that, from 1."""
 
     number: int
     event: AnyEvent
-
-
-class Source(msgspec.Struct, frozen=True):
-    """An open input: its bytes after decompression, and how far the file behind them has been read."""
-
-    lines: BinaryIO
-    raw: BinaryIO
-    size: int | None
-    """Bytes of the file on disk; None when it is not a regular file."""
-
-    def bytes_read(self) -> int:
-        return self.raw.tell() if self.size is not None else 0
-
-
-@contextmanager
-def opened(path: str) -> Iterator[Source]:
-    """A path, or ``-`` for stdin; gzip is recognised by its first bytes, not by its name. Raises Missing, UserMistake."""
-    if path == STDIN:
-        yield _decompressed(sys.stdin.buffer, None)
-        return
-    try:
-        file = Path(path).open("rb")  # noqa: SIM115  closed by the with below; only opening it may be a user's mistake
-    except FileNotFoundError as error:
-        raise Missing(f"no file {path}") from error
-    except OSError as error:
-        raise UserMistake(f"cannot read {path}: {error.strerror}") from error
-    with file:
-        regular = Path(path).is_file()
-        yield _decompressed(file, Path(path).stat().st_size if regular else None)
-
-
-def _decompressed(file: BinaryIO, size: int | None) -> Source:
-    raw = cast("io.BufferedReader", file)
-    if raw.peek(2)[:2] == _GZIP_MAGIC:
-        return Source(cast("BinaryIO", gzip.open(raw)), file, size)
-    return Source(file, file, size)
+    data: bytes = b""
 
 
 def read(lines: BinaryIO, parse: Parser) -> Iterator[Line | Fault]:
-    """Events and faults in the order of the lines; blank lines are neither."""
-    number = 0
-    while True:
-        try:
-            line = lines.readline(MAX_LINE_BYTES)
-            too_long = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
-            if too_long:
-                _skip_line(lines)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            yield Fault(line=number + 1, path="$", reason=f"damaged gzip: {error}")
-            return
-        if not line:
-            return
-        number += 1
-        if too_long:
-            yield Fault(line=number, path="$", reason=f"longer than {MAX_LINE_BYTES:,} bytes")
+    """Events and faults in the order of the lines; blank lines are neither. What every reader would reject is a fault too."""
+    for number, line in numbered(lines):
+        if isinstance(line, Rejected):
+            yield Fault(line=number, path=line.path, reason=line.reason)
             continue
         text = line.rstrip(b"\r\n")
         if not text.strip():
             continue
         try:
-            yield Line(number, parse(number, text))
+            event = parse(number, text)
+            events.admit(event, event.user_id, now_ms())
+            yield Line(number, event, text)
         except Rejected as error:
             yield Fault(line=number, path=error.path, reason=error.reason, tail=not line.endswith(b"\n"))
-
-
-def _skip_line(lines: BinaryIO) -> None:
-    while (rest := lines.readline(MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-        pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -13,11 +13,34 @@ from clickstream.events import AnyEvent
 from clickstream.load.driving.pace import MAX_SPEED, Pace, wait_until
 from clickstream.load.replay.formats import Fault, Line
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 class Putter(Protocol):
     """What a replay needs of the publisher: ``put`` keeps the order per user and waits while the memory bound is reached."""
 
     def put(self, event: AnyEvent) -> None: ...
+
+
+class Account:
+    """What was sent, for a later judgement: the lines as they were read, and when each left under which id."""
+
+    def __init__(self, spool: IO[bytes], file_format: str) -> None:
+        self._spool, self._format = spool, file_format
+        self._ids: list[str] = []
+        self._times: list[int] = []
+
+    def add(self, line: Line, now_ms: int) -> None:
+        self._spool.write(line.data + b"\n")
+        self._ids.append(line.event.event_id)
+        self._times.append(now_ms)
+
+    def frame(self) -> pd.DataFrame:
+        from clickstream.load.verdict import frames  # pandas is slow to import
+
+        self._spool.seek(0)
+        return frames.from_lines(self._spool, self._format).assign(event_id=self._ids, arrived=self._times)
 
 
 class Tally(msgspec.Struct):
@@ -35,7 +58,7 @@ def replay(
     pace: Pace,
     *,
     on_fault: Callable[[Fault], None],
-    on_sent: Callable[[int], None],
+    on_sent: Callable[[Line], None],
 ) -> Tally:
     """Put every event in its turn, report every fault; returns once all are handed to the publisher (not yet flushed)."""
     tally = Tally()
@@ -58,7 +81,7 @@ def replay(
             on_fault(fault)
             continue
         tally.sent += 1
-        on_sent(tally.sent)
+        on_sent(entry)
     return tally
 
 

@@ -34,7 +34,8 @@ STALL = click.option(
 def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool) -> None:
     """Wait until every application has all of the last run, then compare every answer with its ledger; exit 0 only if exact.
 
-    Nobody else may have used the stream since. Windows that began before the run are compared only if it was the first.
+    Nobody else may have used the stream since. Events that were on it before are counted in, as long as it still holds them;
+    what is not compared is counted with its reason, and an application of which nothing can be is a failure.
 
     \b
       analytics         every aggregate of every window

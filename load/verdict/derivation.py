@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from clickstream.events import AddToCart, AnyEvent, ProductView, Purchase, RemoveFromCart, Search
+from clickstream.events import AddToCart, ProductView, Purchase, RemoveFromCart, Search
 from clickstream.load.traffic.plan import Plan
 from clickstream.load.verdict.comparers import archived
 from clickstream.load.verdict.comparers.aggregates import Totals, Window
@@ -25,7 +25,7 @@ def windows(entries: Sequence[Entry]) -> dict[Window, Totals]:
     # pandas costs half a second and 100 MB: only who asks for the truth pays
     from clickstream.load.verdict import frames, oracle
 
-    return oracle.aggregate(frames.frame_of(_rows(entry.event for entry in entries)))
+    return oracle.aggregate(frames.frame_of(rows(entries)))
 
 
 def purchases(entries: Iterable[Entry], adversaries: Mapping[str, str]) -> list[Bought]:
@@ -118,14 +118,17 @@ def ledger_of(
     )
 
 
-def _rows(events: Iterable[AnyEvent]) -> Iterable[dict[str, Any]]:
-    for event in events:
+def rows(entries: Iterable[Entry]) -> Iterable[dict[str, Any]]:
+    """For the oracle's frames."""
+    for entry in entries:
+        event = entry.event
         row: dict[str, Any] = {
             "event_id": event.event_id,
             "type": type(event).__struct_config__.tag,
             "user": event.user_id,
             "session": event.session_id,
             "at": event.occurred_at,
+            "arrived": entry.sent_ms,
         }
         if isinstance(event, ProductView | AddToCart | RemoveFromCart):
             row |= {"product": event.product_id, "category": event.category}

@@ -6,23 +6,22 @@ A frame has one row per event in file order and the columns of :data:`COLUMNS`; 
 from __future__ import annotations
 
 import csv
-import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
-#: Column → dtype. ``at`` is milliseconds since the epoch; ``quantity`` the pieces added to the cart; of a purchase, ``amount``
-#: is the total in minor units and ``basket`` a tuple of (product, pieces).
+#: Column → dtype. ``at`` and ``arrived`` are milliseconds since the epoch; ``quantity`` the pieces added to the cart; of a
+#: purchase, ``amount`` is the total in minor units and ``basket`` a tuple of (product, pieces).
 COLUMNS: dict[str, str] = {
     "event_id": "str",
     "type": "str",
     "user": "str",
     "session": "str",
     "at": "int64",
+    "arrived": "int64",
     "product": "str",
     "category": "str",
     "quantity": "int64",
@@ -32,7 +31,9 @@ COLUMNS: dict[str, str] = {
     "basket": "object",
 }
 _BLANK: dict[str, object] = {"int64": 0, "str": "", "object": ()}
-TYPES = ("page_view", "product_view", "search", "add_to_cart", "remove_from_cart", "purchase", "login")
+#: Decimals of the currencies that have not two, by ISO 4217.
+_EXPONENTS = dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0)
+_EXPONENTS |= dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3) | dict.fromkeys(("CLF", "UYW"), 4)
 
 _TAOBAO_TYPES = {"pv": "product_view", "cart": "add_to_cart", "fav": "page_view", "buy": "purchase"}
 
@@ -43,26 +44,20 @@ def frame_of(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(full, columns=list(COLUMNS)).astype(COLUMNS)
 
 
-def from_file(path: Path, file_format: str) -> pd.DataFrame:
-    """An event file of a known format (``ndjson`` or ``taobao``), plain or gzip."""
-    return {"ndjson": from_ndjson, "taobao": from_taobao}[file_format](path)
+def from_lines(lines: IO[bytes], file_format: str) -> pd.DataFrame:
+    """Lines of a known format (``ndjson`` or ``taobao``), each of which is an event."""
+    return {"ndjson": from_ndjson, "taobao": from_taobao}[file_format](lines)
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
-
-
-def from_taobao(path: Path) -> pd.DataFrame:
+def from_taobao(lines: IO[bytes]) -> pd.DataFrame:
     """The Taobao format; a row that is not whole is left out. Sessions end with a gap of more than 30 minutes."""
     raw = pd.read_csv(
-        path,
+        lines,
         names=["user", "item", "category", "behavior", "seconds"],
         dtype="str",
         na_filter=False,
         quoting=csv.QUOTE_NONE,
         on_bad_lines="skip",
-        compression="gzip" if _is_gzip(path) else None,
     )
     numbers = raw[["user", "item", "category", "seconds"]]
     whole = numbers.apply(lambda column: column.str.fullmatch(r"[0-9]+")).all(axis="columns")
@@ -80,6 +75,7 @@ def from_taobao(path: Path) -> pd.DataFrame:
             "user": raw["user"],
             "session": raw["user"] + "/" + visit,
             "at": seconds * 1000,
+            "arrived": 0,
             "product": raw["item"].where(viewed_or_carted, ""),
             "category": raw["category"].where(viewed_or_carted, ""),
             "quantity": raw["behavior"].eq("cart").astype("int64"),
@@ -91,63 +87,29 @@ def from_taobao(path: Path) -> pd.DataFrame:
     ).astype(COLUMNS)
 
 
-def from_ndjson(path: Path) -> pd.DataFrame:
-    """NDJSON events of any schema version; lines that are not events are left out."""
-    return frame_of(_ndjson_rows(path))
-
-
-def _ndjson_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rb") if _is_gzip(path) else path.open("rb") as lines:
-        for line in lines:
-            try:
-                fields = json.loads(line)
-            except ValueError:  # not JSON, or not UTF-8
-                continue
-            if isinstance(fields, dict) and fields.get("type") in TYPES:
-                try:
-                    yield _row(fields)
-                except (KeyError, TypeError, ArithmeticError):
-                    continue
+def from_ndjson(lines: Iterable[bytes]) -> pd.DataFrame:
+    """NDJSON events of any schema version."""
+    return frame_of(_row(json.loads(line)) for line in lines)
 
 
 def _row(fields: dict[str, Any]) -> dict[str, Any]:
-    """One event's columns; a KeyError or TypeError says that a field is missing or of another kind."""
-    row: dict[str, Any] = {"type": fields["type"]}
-    for column, field in (("event_id", "event_id"), ("user", "user_id"), ("session", "session_id")):
-        row[column] = _text(fields[field])
-    row["at"] = _whole(fields["occurred_at"])
+    row: dict[str, Any] = {name: fields[name] for name in ("type", "event_id")}
+    row |= {"user": fields["user_id"], "session": fields["session_id"], "at": int(fields["occurred_at"])}
     if fields["type"] in ("product_view", "add_to_cart", "remove_from_cart"):
         row["product"] = _product(fields)
         row["category"] = fields.get("category", "")
-        row["quantity"] = _whole(fields.get("quantity", 1))
+        row["quantity"] = int(fields.get("quantity", 1))
     if fields["type"] == "search":
-        row["query"] = fields["query"] + ""
+        row["query"] = fields["query"]
     if fields["type"] == "purchase":
-        row["currency"] = _text(fields["currency"])
-        row["amount"] = _amount(fields["amount"], fields.get("schema_version"))
-        row["basket"] = tuple((_product(item), _whole(item.get("quantity", 1))) for item in fields["items"])
-        if not row["basket"] or not _text(fields["order_id"]):
-            raise KeyError("items")
+        row["currency"] = fields["currency"]
+        exponent = _EXPONENTS.get(fields["currency"], 2)
+        # version 1 wrote decimal text
+        row["amount"] = int(Decimal(fields["amount"]).scaleb(exponent if fields.get("schema_version") == 1 else 0))
+        row["basket"] = tuple((_product(item), int(item.get("quantity", 1))) for item in fields["items"])
     return row
 
 
 def _product(fields: dict[str, Any]) -> str:
     """Version 1 called it ``sku``."""
-    return _text(fields["product_id"] if "product_id" in fields else fields["sku"])
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError(f"not text: {value!r}")
-    return value
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"not a whole number: {value!r}")
-    return value
-
-
-def _amount(value: object, version: object) -> int:
-    """Minor units; version 1 wrote decimal text."""
-    return int(Decimal(_text(value)) * 100) if version == 1 else _whole(value)
+    return str(fields["product_id"] if "product_id" in fields else fields["sku"])

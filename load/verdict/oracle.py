@@ -1,10 +1,10 @@
 """What the aggregates must be: batch pandas over events (``load.verdict.frames``), sharing no code with the platform.
 
-The rules: tumbling UTC windows by ``occurred_at``; a user's event id counts once; revenue is the sum of purchase amounts per
-currency; products and categories are ranked by product views, what was carted and bought by pieces, searches by the first 100
-characters of their case-folded text with single spaces; a session (of one user) counts once per window and funnel stage in
-which it acts: it views a product; it adds to the cart, having viewed before; it purchases, having done the former before, in
-the order of the log.
+The rules: tumbling UTC windows by ``occurred_at``; a user's event id counts once in two spans of arrival; revenue is the sum of
+purchase amounts per currency; products and categories are ranked by product views, what was carted and bought by pieces,
+searches by the first 100 characters of their case-folded text with single spaces; a session (of one user) counts once per
+window and funnel stage in which it acts: it views a product; it adds to the cart, having viewed before; it purchases, having
+done the former before, in the order of the log.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import pandas as pd
 
 from clickstream.load.verdict.comparers.aggregates import GRANULARITIES, TOP, Ranking, Totals, Window
 
+#: An event that comes again is known by its id in this span of arrival and the next.
+SPAN_MS = 5 * 60 * 1000
 #: The platform forgets a session this long (event time) after its last act of the funnel, and follows none for longer than a
-#: day; inputs in which that matters are refused.
+#: day; where that matters, the funnel is not defined.
 SESSION_MEMORY_MS = 60 * 60 * 1000
 SESSION_SPAN_MS = 23 * SESSION_MEMORY_MS
 
@@ -24,24 +26,38 @@ SESSION_SPAN_MS = 23 * SESSION_MEMORY_MS
 def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
     """Every window's exact aggregates of events in the order of the log.
 
-    Raises ValueError when a session pauses or lasts for longer than the platform follows one.
+    A funnel is None where a session acts that pauses or lasts for longer than the platform follows one.
     """
-    events = events.drop_duplicates(["user", "event_id"], keep="first").reset_index(drop=True)
+    events = events[~repeated(events)].reset_index(drop=True)
     if events.empty:
         return {}
     visit = events.groupby(["user", "session"]).ngroup()
     query = events["query"].map(lambda text: " ".join(str(text).casefold().split())[:100])
     events = events.assign(visit=visit, query=query)
-    _refuse_long_sessions(events)
-    stages = _funnel_stages(events)
+    stages, unclear = _funnel_stages(events), _too_long(events)
     windows: dict[Window, Totals] = {}
     for granularity, width in GRANULARITIES.items():
         events["window"] = events["at"] // width * width
         windows |= {Window(granularity, start): totals for start, totals in _windows(events, stages).items()}
+        for start in events["window"][unclear].unique():
+            windows[Window(granularity, int(start))].funnel = None
     return windows
 
 
-def _refuse_long_sessions(events: pd.DataFrame) -> None:
+def repeated(events: pd.DataFrame) -> pd.Series[bool]:
+    """Which rows are an event that came before and was counted then."""
+    counted: dict[tuple[str, str], int] = {}
+    found: list[bool] = []
+    for user, event_id, arrived in zip(events["user"], events["event_id"], events["arrived"], strict=True):
+        span = arrived // SPAN_MS
+        found.append(span - counted.get((user, event_id), -2) < 2)
+        if not found[-1]:
+            counted[user, event_id] = span
+    return pd.Series(found, index=events.index, dtype=bool)
+
+
+def _too_long(events: pd.DataFrame) -> pd.Series[bool]:
+    """The acts of the sessions that the platform does not follow to their end."""
     # the latest time anywhere bounds the latest time in the session's shard, whatever the sharding
     latest = events["at"].cummax()
     acts = events["type"].isin(["product_view", "add_to_cart", "purchase"])
@@ -49,11 +65,8 @@ def _refuse_long_sessions(events: pd.DataFrame) -> None:
     times = events["at"][acts].groupby(visit)
     pauses = (latest[acts] - times.cummax().groupby(visit).shift()).fillna(0)
     spans = times.max() - times.min()
-    if pauses.max() > SESSION_MEMORY_MS or spans.max() > SESSION_SPAN_MS:
-        raise ValueError(
-            f"a session pauses for {pauses.max() / 60_000:.0f} or lasts for {spans.max() / 60_000:.0f} minutes: "
-            "longer than the platform follows one, so its funnel is not defined"
-        )
+    long = set(visit[pauses > SESSION_MEMORY_MS]) | set(spans.index[spans > SESSION_SPAN_MS])
+    return acts & events["visit"].isin(long)
 
 
 def _funnel_stages(events: pd.DataFrame) -> list[pd.Series[bool]]:

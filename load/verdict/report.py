@@ -18,6 +18,8 @@ class ApplicationReport(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: int
     p99_ms: int
     complete_to: str | None
+    left_out: dict[str, int]
+    """Why something was not compared → how many."""
     figures: dict[str, float]
     """Told and not judged."""
 
@@ -29,6 +31,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ok: bool
     sent: int
     put: int
+    repeated: int
+    """Events that had come before, and rightly count once."""
     processed: int
     lost: int
     duplicated: int
@@ -51,13 +55,15 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 def text(report: Report) -> str:
     """The report as a person reads it."""
-    lines = [f"sent {report.sent:,}, put {report.put:,}"]
+    again = f"; {report.repeated:,} of these events had come before, and count once" if report.repeated else ""
+    lines = [f"sent {report.sent:,}, put {report.put:,}{again}"]
     for name, part in report.applications.items():
         lines += [
             f"{name}: processed {part.processed:,}, dead-lettered {part.dead_lettered:,}, lost {part.lost:,}, "
             f"duplicated {part.duplicated:,}, wrong {part.wrong:,}, late {part.late:,}; {part.compared:,} answers compared",
             f"  put to visible effect: p50 {part.p50_ms:,} ms, p99 {part.p99_ms:,} ms; complete to {part.complete_to}",
         ]
+        lines += [f"  not compared: {count:,} {why}" for why, count in part.left_out.items()]
         if part.figures:
             lines.append("  " + ", ".join(f"{figure} {value:,g}" for figure, value in part.figures.items()))
     if report.letters:

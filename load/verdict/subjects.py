@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, partial
 from pkgutil import resolve_name
 
 import msgspec
 
 from clickstream.aws import Clients
 from clickstream.consumers.needs import declared
-from clickstream.load.traffic.faults import AHEAD_MS
 from clickstream.load.verdict import progress, queries, stores
 from clickstream.load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
 from clickstream.load.verdict.comparers.aggregates import Totals, Window
@@ -23,8 +23,14 @@ from clickstream.settings import Settings
 
 #: What an application's ``needs`` names as its ``comparer``.
 Compare = Callable[[Ledger, Clients, Settings], Subject]
+#: What the windows must be, and which of them hold events that nobody knows.
+Truth = tuple[Mapping[Window, Totals], frozenset[Window]]
 #: Decisions, and offers, that are asked for by a command each.
 _ASKED = 3
+#: How long applications may take to catch up before a run; a shard that has said nothing for so long stands still; how old
+#: what was read last may be when it speaks.
+_CATCH_UP_MS, _SILENT_MS, _READ_MS = 15_000, 5_000, 1_000
+_LOOK_S = 0.25
 
 
 def names() -> list[str]:
@@ -33,8 +39,20 @@ def names() -> list[str]:
 
 
 def counted(clients: Clients, settings: Settings, applications: Sequence[str] | None = None) -> dict[str, Counted]:
-    """What the applications have counted so far; an application that never ran has counted nothing."""
-    return {name: progress.counted(progress.read(clients.dynamodb, settings, name)) for name in applications or names()}
+    """What the applications have counted of all that is on the stream now; one that never ran has counted nothing.
+
+    Those that stand still, or take too long, are not waited for: later they have counted more than must come, which is seen.
+    """
+    began = time.time_ns() // 1_000_000
+    while True:
+        shards = {name: progress.read(clients.dynamodb, settings, name) for name in applications or names()}
+        now = time.time_ns() // 1_000_000
+        if now > began + _CATCH_UP_MS or all(
+            progress.caught_up(each, began + _READ_MS) or all(shard.updated_at < began - _SILENT_MS for shard in each)
+            for each in shards.values()
+        ):
+            return {name: progress.counted(each) for name, each in shards.items()}
+        time.sleep(_LOOK_S)
 
 
 def epochs(clients: Clients, settings: Settings, applications: Sequence[str] | None = None) -> dict[str, int]:
@@ -65,23 +83,36 @@ def expectation(ledger: Ledger) -> Expectation:
 def analytics(
     clients: Clients,
     settings: Settings,
-    windows: Mapping[Window, Totals],
+    own: Iterable[Window],
+    truth: Callable[[], Truth],
     *,
-    foreign: frozenset[Window] = frozenset(),
     before: Counted = Counted(),  # noqa: B008  a frozen value
 ) -> Subject:
-    """Aggregates, asked for by ``clickstream query aggregates``. ``foreign`` windows hold others' events too: not compared."""
-    return Subject(
-        look=partial(progress.read, clients.dynamodb, settings, "analytics"),
-        compare=lambda: diagnosis.compare(windows, queries.ask(windows), foreign),
-        before=before,
-    )
+    """Aggregates of one's own windows, asked for by ``clickstream query aggregates``."""
+
+    def compare() -> Compared:
+        windows, foreign = truth()
+        answered = queries.ask(own)
+        expected = {window: windows[window] for window in windows.keys() & {*own, *answered}}
+        return diagnosis.compare(expected, answered, foreign)
+
+    return Subject(look=partial(progress.read, clients.dynamodb, settings, "analytics"), compare=compare, before=before)
 
 
 def analytics_of_run(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
     """The aggregates of a run of the load generator."""
-    before = _before(ledger, "analytics")
-    return analytics(clients, settings, _windows(ledger), foreign=foreign(ledger), before=before)
+    own = {row.window: row.totals for row in ledger.windows}
+
+    @cache
+    def truth() -> Truth:
+        if ledger.is_first:
+            return own, frozenset()
+        from clickstream.load.verdict import others  # pandas is slow to import
+
+        counted = progress.counted(progress.read(clients.dynamodb, settings, "analytics"))
+        return others.truth(ledger, others.on_stream(clients, settings), counted.events)
+
+    return analytics(clients, settings, own, truth, before=_before(ledger, "analytics"))
 
 
 def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
@@ -184,17 +215,6 @@ def _with_moves(ledger: Ledger, clients: Clients, settings: Settings, name: str,
 def queue(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> Compared:
     """The dead-letter queue of these applications."""
     return letters.compare(ledger.rejected, stores.letters(clients, settings), applications, started_ms=ledger.started_ms)
-
-
-def foreign(ledger: Ledger) -> frozenset[Window]:
-    """On a stream that was not empty, the windows that began before the run, or before the fastest clocks of an earlier one."""
-    if ledger.is_first:
-        return frozenset()
-    return frozenset(row.window for row in ledger.windows if row.window.start_ms < ledger.started_ms + AHEAD_MS)
-
-
-def _windows(ledger: Ledger) -> dict[Window, Totals]:
-    return {row.window: row.totals for row in ledger.windows}
 
 
 def _before(ledger: Ledger, application: str) -> Counted:

@@ -32,6 +32,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """Records that were acknowledged."""
     events: int
     """Valid events, each once."""
+    repeated: int = 0
+    """Events that had come before, and count once."""
     dead_letters: int
     """Of each application."""
     to_refuse: int = 0
@@ -126,9 +128,11 @@ def _report(expected: Expectation, subjects: Mapping[str, Subject], shards: Shar
         complete = _is_complete(expected, done, shards[name])
         problems += [f"{name} {problem}" for problem in _problems(expected, done, complete=complete)]
         problems += compared[name].problems
-        if not compared[name].compared:
-            problems.append(f"{name} has nothing that could be compared")
     queue = compared.get(LETTERS, Compared())
+    for name, each in compared.items():
+        if not each.compared and (name in subjects or not subjects):
+            why = "; ".join(f"{count:,} {why}" for why, count in each.left_out.items()) or "nothing was sent for it"
+            problems.append(f"{name} has nothing that could be compared: {why}")
     problems += queue.problems
     parts = applications.values()
     complete_to = [part.complete_to for part in parts]
@@ -136,6 +140,7 @@ def _report(expected: Expectation, subjects: Mapping[str, Subject], shards: Shar
         ok=not problems and all(each.is_exact for each in compared.values()),
         sent=expected.sent,
         put=expected.put,
+        repeated=expected.repeated,
         processed=min((part.processed for part in parts), default=0),
         lost=sum(part.lost for part in parts) + queue.lost,
         duplicated=sum(part.duplicated for part in parts) + queue.duplicated,
@@ -169,6 +174,7 @@ def _application(
         p50_ms=int(latency.get_value_at_percentile(50)),
         p99_ms=int(latency.get_value_at_percentile(99)),
         complete_to=None if complete_to is None else _iso(complete_to),
+        left_out=compared.left_out,
         figures=compared.figures,
     )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections import defaultdict
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -32,10 +30,7 @@ def test_both_readings_of_any_taobao_file_agree(lines: list[tuple[int, int, str]
     content = text.encode()[: len(text) - cut] if cut < len(text) else text.encode()
 
     entries = list(formats.read(io.BytesIO(content), formats.FORMATS["taobao"]()))
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "behaviour.csv"
-        path.write_bytes(content)
-        frame = frames.from_taobao(path)
+    frame = frames.from_taobao(io.BytesIO(content))
 
     events = [entry.event for entry in entries if isinstance(entry, Line)]
     assert [(event.user_id, event.occurred_at, type(event).__struct_config__.tag) for event in events] == list(

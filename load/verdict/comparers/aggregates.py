@@ -48,8 +48,8 @@ class Totals(msgspec.Struct, kw_only=True):
     """By pieces, and so are those bought."""
     bought: Ranking = []
     searches: Ranking = []
-    funnel: tuple[int, int, int] = (0, 0, 0)
-    """Sessions that viewed; that carted after a view; that purchased after carting."""
+    funnel: tuple[int, int, int] | None = (0, 0, 0)
+    """Sessions that viewed; that carted after a view; that purchased after carting. None: not defined, see the oracle."""
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ def _compared(window: Window, must: Totals, has: Totals) -> list[Difference]:
         ("events", _without_zeros(must.events), _without_zeros(has.events)),
         ("orders", must.orders, has.orders),
         ("revenue", _without_zeros(must.revenue), _without_zeros(has.revenue)),
-        ("funnel", must.funnel, has.funnel),
+        ("funnel", must.funnel, has.funnel if must.funnel is not None else None),
     ]
     pairs += [
         (f"{name}[{place}]", one, other)

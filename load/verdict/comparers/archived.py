@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from hashlib import blake2b
 
 from clickstream.load.verdict.comparers.compared import Compared, some
+from clickstream.load.verdict.send_log import Entry
 
 _BYTES = 8
 _KEY = re.compile(r"(?P<place>date=[^/]+/hour=[^/]+/[^/.]+)\.(?P<first>\d+)-(?P<last>\d+)\.parquet")
@@ -24,6 +25,19 @@ def fingerprint(event_id: str, user_id: str) -> bytes:
 
 def fingerprints(rows: Iterable[Row]) -> bytes:
     return b"".join(sorted(fingerprint(*row) for row in rows))
+
+
+def parted(entries: Iterable[Entry], fingerprints: bytes) -> tuple[list[Entry], list[Entry]]:
+    """Those that have one of the fingerprints, and the others."""
+    known = _apart(fingerprints)
+    parts: tuple[list[Entry], list[Entry]] = [], []
+    for entry in entries:
+        parts[fingerprint(entry.event.event_id, entry.event.user_id) not in known].append(entry)
+    return parts
+
+
+def _apart(fingerprints: bytes) -> set[bytes]:
+    return {fingerprints[at : at + _BYTES] for at in range(0, len(fingerprints), _BYTES)}
 
 
 def looked_at(keys: Iterable[str]) -> list[str]:
@@ -42,18 +56,22 @@ def looked_at(keys: Iterable[str]) -> list[str]:
 
 def compare(fingerprints: bytes, rows: Iterable[Row], *, is_first: bool) -> Compared:
     """``is_first``: nothing was archived before the run; otherwise rows that are not of it are left out."""
-    expected = {fingerprints[at : at + _BYTES] for at in range(0, len(fingerprints), _BYTES)}
+    expected = _apart(fingerprints)
     found: Counter[bytes] = Counter()
     extra: list[str] = []
+    others = 0
     for event_id, user_id in rows:
         row = fingerprint(event_id, user_id)
         if row not in expected and not is_first:
+            others += 1
             continue
         found[row] += 1
         if row not in expected or found[row] > 1:
             extra.append(ascii(event_id)[1:-1])
     missing = len(expected - found.keys())
     compared = Compared(compared=len(expected), lost=missing, duplicated=len(extra))
+    if others:
+        compared.left_out["rows of events of others"] = others
     if missing:
         compared.problems.append(f"archive lost {missing:,} of {len(expected):,} events")
     if extra:

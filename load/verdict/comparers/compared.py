@@ -19,6 +19,8 @@ class Compared(msgspec.Struct, kw_only=True):
     compared: int = 0
     """How many answers were looked at."""
     problems: list[str] = []
+    left_out: dict[str, int] = {}
+    """Why something was not compared → how many."""
     figures: dict[str, float] = {}
 
     @property

@@ -16,11 +16,19 @@ _SHOWN = 20
 _NARROWEST = "minute"
 
 
+#: Why something is left out.
+_FOREIGN = "windows with events of others that have left the stream"
+_UNCLEAR = "funnels, since a session acts an hour behind the latest event, or for a day: longer than one is followed"
+
+
 def compare(expected: Mapping[Window, Totals], answered: Mapping[Window, Totals], foreign: Iterable[Window] = ()) -> Compared:
     """``foreign`` windows hold others' events too: left out."""
     left_out = frozenset(foreign)
     found = differences(expected, answered, foreign=left_out)
     compared = Compared(compared=len(expected.keys() - left_out), wrong=len(found))
+    unclear = sum(totals.funnel is None for window, totals in expected.items() if window not in left_out)
+    counts = {_FOREIGN: len(expected.keys() & left_out), _UNCLEAR: unclear}
+    compared.left_out = {why: count for why, count in counts.items() if count}
     if not found:
         return compared
     narrow = {window for window in expected.keys() | answered.keys() if window.granularity == _NARROWEST} - left_out
@@ -66,6 +74,8 @@ def _mixed_up(windows: Iterable[Window], expected: Mapping[Window, Totals], answ
     sessions = 0
     for window in sorted(windows):
         must, has = expected.get(window, _NOTHING), answered.get(window, _NOTHING)
+        if not must.funnel or not has.funnel:
+            continue
         if must.funnel != has.funnel and must.events == {kind: count for kind, count in has.events.items() if count}:
             places.append(f"{window} {must.funnel} became {has.funnel}")
             sessions += sum(abs(one - other) for one, other in zip(must.funnel, has.funnel, strict=True))

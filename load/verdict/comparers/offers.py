@@ -56,7 +56,9 @@ def compare(
         compared.problems.append(f"recommendations lost {len(missing):,} visitors: no offer for {some(missing)}")
     if strangers:
         compared.problems.append(f"recommendations has offers for {len(strangers):,} who were not there: {some(strangers)}")
-    if is_first:
+    if not is_first:
+        compared.left_out["reasons of offers, since visitors may have been there before"] = len(pairs)
+    else:
         mixed_up = [
             f"{offer.user_id} because of {strange[0]}"
             for visitor, offer in pairs

@@ -32,11 +32,14 @@ def compare(purchases: Sequence[Bought], orders: Sequence[Placed], *, is_first: 
         firsts.setdefault(each.order_id, {}).setdefault(each.user_id, each)
     by_id = {each.order_id: each for each in orders}
     missing = [order for order in firsts if order not in by_id]
-    strangers = [order for order in by_id if order not in firsts] if is_first else []
+    others = [order for order in by_id if order not in firsts]
+    strangers = others if is_first else []
     pairs = [(order, by_id[order], firsts[order]) for order in firsts if order in by_id]
     wrong = [order for order, has, must in pairs if has.user_id not in must or _told(has) != _told(must[has.user_id])]
     untold = [order for order, has, _ in pairs if has.told != "sent"]
     compared = Compared(compared=len(firsts), lost=len(missing), duplicated=len(strangers), wrong=len(wrong) + len(untold))
+    if not is_first and others:
+        compared.left_out["orders of others"] = len(others)
     for orders_of, said in (
         (missing, "orders lost {}: nothing placed for"),
         (strangers, "orders has {} that nobody placed:"),

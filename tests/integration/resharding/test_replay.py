@@ -21,6 +21,7 @@ from clickstream.load.driving.pace import Pace
 from clickstream.load.replay import formats, replayer
 from clickstream.load.traffic.shop.visitors import Visitors, shop_for
 from clickstream.load.verdict import frames, oracle, progress, subjects, verification
+from clickstream.producers import lines
 from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.producers.publisher.puts import Counters
 from clickstream.settings import environment, from_env
@@ -77,12 +78,12 @@ RESHARDS = (split_first, split_first, merge_first, merge_first, scale(8), scale(
 
 def publish(platform: Platform, traffic: Input, worker: subprocess.Popen[bytes]) -> tuple[Recording, Counters]:
     """Replay at full speed, and reshard each time that another part of the events has arrived."""
-    with KinesisPublisher(platform.settings) as publisher, formats.opened(str(traffic.path)) as source:
+    with KinesisPublisher(platform.settings) as publisher, lines.opened(str(traffic.path)) as source:
         recording = Recording(publisher)
-        lines = formats.read(source.lines, formats.FORMATS[traffic.file_format]())
+        entries = formats.read(source.lines, formats.FORMATS[traffic.file_format]())
         thread = Thread(
             target=replayer.replay,
-            args=(lines, recording, Pace(math.inf)),
+            args=(entries, recording, Pace(math.inf)),
             kwargs={"on_fault": lambda _fault: None, "on_sent": lambda _sent: None},
         )
         thread.start()
@@ -111,7 +112,8 @@ def test_a_replay_through_seven_reshards_equals_pandas(
         up = time.monotonic()
         recording, counters = publish(platform, traffic, worker)
         put = time.monotonic()
-        events = frames.from_file(traffic.path, traffic.file_format)
+        with lines.opened(str(traffic.path)) as source:
+            events = frames.from_lines(source.lines, traffic.file_format)
         assert len(events) == traffic.events
         expected = verification.Expectation(
             sent=counters.events,
@@ -120,9 +122,10 @@ def test_a_replay_through_seven_reshards_equals_pandas(
             dead_letters=0,
             flushed_ms=time.time_ns() // 1_000_000,
         )
+        windows = oracle.aggregate(events)
         for name, value in environment(platform.settings).items():
             monkeypatch.setenv(name, value)  # the answers are asked for by a command
-        subject = subjects.analytics(platform.clients, platform.settings, oracle.aggregate(events))
+        subject = subjects.analytics(platform.clients, platform.settings, windows, lambda: (windows, frozenset()))
         report = verification.verify(expected, {"analytics": subject}, stall_s=_STALL_S, on_progress=lambda _processed: None)
         verified = time.monotonic()
     shards = platform.counted().values()

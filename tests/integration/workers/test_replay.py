@@ -91,6 +91,10 @@ def taobao(datasets: Path) -> str:
     return str(path)
 
 
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
 def _report(process: subprocess.Popen[str]) -> tuple[int, dict[str, Any], str]:
     out, err = process.communicate(timeout=2 * _DEADLINE_S)
     return process.returncode, json.loads(out.splitlines()[-1]) if out else {}, err
@@ -152,3 +156,22 @@ def test_generated_traffic_with_all_faults_is_exact_and_a_false_ledger_is_found_
         assert code == 1
         assert report["wrong"] == 1
         assert "orders" in report["problems"][0]
+
+        # users have a stream that is not empty: theirs are counted in, and what came before is told apart
+        put = tmp_path / "put.ndjson"
+        view = {"type": "product_view", "user_id": "u", "session_id": "s", "occurred_at": _now_ms(), "product_id": "p"}
+        put.write_text("".join(json.dumps(view | {"event_id": f"own-{n}"}) + "\n" for n in range(3)))
+        platform.command("produce", str(put)).communicate(timeout=_DEADLINE_S)
+        with put.open("a") as file:
+            file.write(json.dumps(view | {"event_id": "new"}) + "\n" + json.dumps(view | {"schema_version": 99}) + "\n")
+        code, report, err = _report(platform.command("load", "replay", str(put), "--verify", "--json"))
+        assert (code, report.get("problems")) == (3, []), err
+        assert (report["sent"], report["repeated"], report["processed"], report["windows"]) == (4, 3, 1, 3)
+
+        code, _, err = _report(platform.command("load", "run", "--rate", "500", "--duration", "2", "--json"))
+        assert code == 0, err
+        code, report, err = _report(platform.command("load", "verify", "--only", "analytics", "--json"))
+        assert report.get("problems") == [], err
+        assert {"day", "hour", "minute"} <= {row["window"]["granularity"] for row in json.loads(ledger.read_text())["windows"]}
+        assert report["windows"] >= len(json.loads(ledger.read_text())["windows"])
+        assert report["applications"]["analytics"]["left_out"] == {}

@@ -1,25 +1,37 @@
-"""NDJSON input: numbers, reasons, compression."""
+"""One bounded reader of files: numbers, reasons, compression."""
 
 from __future__ import annotations
 
 import gzip
+import io
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
+import zstandard
 
-from clickstream.errors import InvalidEvent, Missing, Undecodable, UserMistake
+from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable
 from clickstream.events import Login
 from clickstream.producers import lines
 
 NOW = 1_764_000_000_000
 GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":1764000000000,"new_field":1}'
+PACKED: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, zstandard.compress]
+
+
+def _all(path: Path) -> list[lines.Line]:
+    with lines.opened(str(path)) as source:
+        return list(lines.read(source.lines, lambda: "new", lambda: NOW))
 
 
 def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
-    good, broken, wrong = lines.read(
-        [GOOD + b"\r\n", b"\n", b"  \n", b"{\n", GOOD.replace(b'"u"', b"7")], lambda: "new", lambda: NOW
-    )
+    text = b"\n".join([b"\xef\xbb\xbf" + GOOD + b"\r", b"", b"  ", b"{", GOOD.replace(b'"u"', b"7")])
+    good, broken, wrong = lines.read(io.BytesIO(text), lambda: "new", lambda: NOW)
     assert (good.number, good.data, type(good.event)) == (1, GOOD, Login)
     assert (broken.number, type(broken.event)) == (4, Undecodable)
     assert wrong.number == 5
@@ -29,34 +41,72 @@ def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
 
 def test_a_line_is_completed_and_keeps_what_no_type_declares_for_those_that_will() -> None:
     bare = GOOD.replace(b'"event_id":"1",', b"").replace(b',"occurred_at":1764000000000', b"")
-    good, completed = lines.read([GOOD, bare], lambda: "new", lambda: NOW)
+    good, completed = lines.read(io.BytesIO(GOOD + b"\n" + bare), lambda: "new", lambda: NOW)
     assert (good.data, good.assigned, good.not_kept) == (GOOD, {}, ["$.new_field"])
     assert (completed.assigned, completed.not_kept) == ({"event_id": "new", "occurred_at": NOW}, ["$.new_field"])
     assert msgspec.json.decode(completed.data) == msgspec.json.decode(GOOD) | completed.assigned
 
 
+@pytest.mark.parametrize("pack", PACKED)
 @pytest.mark.parametrize("name", ["plain.ndjson", "packed.ndjson.gz"])
-def test_a_file_is_opened_by_its_suffix(tmp_path: Path, name: str) -> None:
+def test_compression_is_told_by_content_and_never_by_name(tmp_path: Path, name: str, pack: Callable[[bytes], bytes]) -> None:
     path = tmp_path / name
-    path.write_bytes(gzip.compress(GOOD) if name.endswith(".gz") else GOOD)
+    path.write_bytes(pack((GOOD + b"\n") * 5_000) + pack(GOOD))
+    with lines.opened(str(path)) as source:
+        assert [line.data for line in lines.read(source.lines, lambda: "new", lambda: NOW)] == [GOOD] * 5_001
+        assert source.size == source.bytes_read() == path.stat().st_size
+
+
+@pytest.mark.parametrize("pack", PACKED[1:])
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[: len(data) // 2] + bytes(99)])
+def test_a_damaged_file_says_so_after_what_could_be_read(
+    tmp_path: Path, pack: Callable[[bytes], bytes], damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "damaged"
+    path.write_bytes(pack((GOOD + b"\n") * 1_000) + damage(pack(GOOD * 100)))
+
+    *before, last = _all(path)
+
+    assert [line.data for line in before[:1_000]] == [GOOD] * 1_000
+    assert isinstance(last.event, Rejected)
+    assert "damaged or cut" in last.event.reason
+
+
+@pytest.mark.parametrize("pack", PACKED)
+def test_an_endless_line_is_one_fault_in_bounded_memory(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    path = tmp_path / "endless"
+    path.write_bytes(pack(bytes(40_000_000) + b"\n" + GOOD))
+    tracemalloc.start()
+    try:
+        endless, good = _all(path)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert isinstance(endless.event, Undecodable)
+    assert "1,048,576 bytes" in endless.event.reason
+    assert (good.number, good.data) == (2, GOOD)
+    assert most < 30_000_000
+
+
+def test_a_pipe_has_no_size_and_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = Thread(target=path.write_bytes, args=[GOOD])
+    writer.start()
     with lines.opened(str(path)) as source:
         assert [line.data for line in lines.read(source.lines, lambda: "new", lambda: NOW)] == [GOOD]
-        assert source.size == source.consumed.tell() == path.stat().st_size
+        assert (source.size, source.bytes_read()) == (None, 0)
+    writer.join()
 
 
-def test_a_file_that_is_not_there_is_missing() -> None:
-    with pytest.raises(Missing), lines.opened("/no/such/file"):
+def test_stdin_may_be_packed_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(gzip.compress(GOOD + b"\n")))))
+
+    assert [line.data for line in _all(Path("-"))] == [GOOD]
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/"])
+def test_what_cannot_be_read_is_named(path: str) -> None:
+    with pytest.raises(Missing, match=f"cannot read {path}"), lines.opened(path):
         pass
-
-
-@pytest.mark.parametrize("content", [b"not gzip", gzip.compress(GOOD * 100)[:-10], gzip.compress(GOOD)[:20] + bytes(99)])
-def test_a_broken_gzip_file_is_said_to_be_one(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "broken.gz"
-    path.write_bytes(content)
-
-    def read_all() -> None:
-        with lines.opened(str(path)) as source:
-            list(lines.read(source.lines, lambda: "new", lambda: NOW))
-
-    with pytest.raises(UserMistake, match="gzip"):
-        read_all()

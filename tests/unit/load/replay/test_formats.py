@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import io
-import sys
-from pathlib import Path
+import json
+from codecs import BOM_UTF8
 
 import pytest
 
-from clickstream.errors import Missing
 from clickstream.events import PageView, Search
 from clickstream.load.replay import formats
 from clickstream.load.replay.formats import Fault, Line
+from clickstream.load.replay.replayer import Account
+from clickstream.load.verdict import derivation, oracle
+from clickstream.load.verdict.send_log import Entry
+from clickstream.producers import lines
 
 GOOD = b'{"type":"search","event_id":"e1","user_id":"u1","session_id":"s1","occurred_at":1700000000000,"query":"tea"}'
 
@@ -51,7 +53,7 @@ def test_a_last_line_without_newline_counts_when_it_is_whole_and_is_a_cut_tail_w
 
 
 def test_an_endless_line_is_one_fault_and_the_next_line_is_read() -> None:
-    fault, good = _read(b"x" * (3 * formats.MAX_LINE_BYTES) + b"\n" + GOOD + b"\n")
+    fault, good = _read(b"x" * (3 * lines.MAX_LINE_BYTES) + b"\n" + GOOD + b"\n")
 
     assert isinstance(fault, Fault)
     assert fault.line == 1
@@ -60,44 +62,50 @@ def test_an_endless_line_is_one_fault_and_the_next_line_is_read() -> None:
 
 
 def test_a_line_of_exactly_the_limit_is_read_whole() -> None:
-    padded = GOOD + b" " * (formats.MAX_LINE_BYTES - len(GOOD) - 1) + b"\n"
+    padded = GOOD + b" " * (lines.MAX_LINE_BYTES - len(GOOD) - 1) + b"\n"
 
     entries = _read(padded + GOOD + b"\n")
 
     assert [type(entry) for entry in entries] == [Line, Line]
 
 
-def test_gzip_is_known_by_its_bytes_and_a_damaged_one_is_a_fault_after_what_could_be_read(tmp_path: Path) -> None:
-    packed = gzip.compress((GOOD + b"\n") * 20_000)
-    (tmp_path / "whole.ndjson").write_bytes(packed)
-    (tmp_path / "cut.ndjson").write_bytes(packed[: len(packed) - 100])
+def test_what_every_reader_would_dead_letter_is_a_fault_here() -> None:
+    (fault,) = _read(GOOD.replace(b"1700000000000", b"4000000000000"))
 
-    with formats.opened(str(tmp_path / "whole.ndjson")) as source:
-        assert source.size == len(packed)
-        assert sum(isinstance(entry, Line) for entry in formats.read(source.lines, formats.FORMATS["ndjson"]())) == 20_000
-        assert source.bytes_read() == len(packed)
-    with formats.opened(str(tmp_path / "cut.ndjson")) as source:
-        *before, last = formats.read(source.lines, formats.FORMATS["ndjson"]())
-    assert before
-    assert all(isinstance(entry, Line) for entry in before)
-    assert isinstance(last, Fault)
-    assert "gzip" in last.reason
-    assert not last.tail
+    assert isinstance(fault, Fault)
+    assert (fault.path, fault.reason) == ("$.occurred_at", "occurred in the future")
 
 
-def test_stdin_is_read_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(gzip.compress(GOOD + b"\n")))))
-
-    with formats.opened("-") as source:
-        (entry,) = formats.read(source.lines, formats.FORMATS["ndjson"]())
-
-    assert isinstance(entry, Line)
-    assert source.size is None
+_VIEW = {"type": "product_view", "user_id": "u1", "session_id": "s1", "product_id": "p"}
+_OLD = {
+    "type": "purchase", "schema_version": 1, "order_id": "o", "items": [{"sku": "p"}], "amount": "1200", "currency": "JPY"
+}  # fmt: skip
 
 
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(Missing, match="nowhere"), formats.opened(str(tmp_path / "nowhere")):
-        pass
+@pytest.mark.parametrize(
+    ("changes", "refused_at"),
+    [
+        (_OLD, []),
+        ({"occurred_at": 1_700_003_720_000}, []),
+        (_OLD | {"currency": "usd"}, ["$.currency"]),
+        ({"user_id": "u" * 300}, ["$.user_id"]),
+        ({"schema_version": 99}, ["$.schema_version"]),
+        ({"product_id": "p-\ud83d"}, ["$"]),
+        ({"occurred_at": 10**30}, ["$.occurred_at"]),
+    ],
+)
+def test_the_oracle_has_exactly_what_is_sent(changes: dict[str, object], refused_at: list[str]) -> None:
+    first = _VIEW | {"event_id": "first", "occurred_at": 1_700_000_000_000}
+    second = first | {"event_id": "second"} | changes
+    entries = _read(BOM_UTF8 + b"".join(json.dumps(fields).encode() + b"\n" for fields in (first, second)))
+    sent = [entry for entry in entries if isinstance(entry, Line)]
+    account = Account(io.BytesIO(), "ndjson")
+    for line in sent:
+        account.add(line, 1)
+
+    assert [entry.path for entry in entries if isinstance(entry, Fault)] == refused_at
+    assert len(sent) == 2 - len(refused_at)
+    assert oracle.aggregate(account.frame()) == derivation.windows([Entry(1, line.event) for line in sent])
 
 
 @pytest.mark.parametrize(

@@ -83,5 +83,11 @@ def test_any_other_difference_is_told_as_it_is(changes: dict[str, object]) -> No
     assert str(FIRST) in compared.problems[0]
 
 
-def test_foreign_windows_are_left_out() -> None:
-    assert compare(EXPECTED, {}, foreign=EXPECTED).is_exact
+def test_foreign_windows_and_funnels_that_are_not_defined_are_left_out_and_counted() -> None:
+    foreign = compare(EXPECTED, {}, foreign=EXPECTED)
+    unclear = compare(_with(FIRST, _changed(ONE, funnel=None)), EXPECTED)
+
+    assert foreign.is_exact
+    assert (foreign.compared, list(foreign.left_out.values())) == (0, [3])
+    assert unclear.is_exact
+    assert (unclear.compared, list(unclear.left_out.values())) == (3, [1])

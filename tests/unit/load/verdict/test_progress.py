@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from threading import Timer
 from typing import Any
 
 import boto3
@@ -11,8 +13,9 @@ from hdrh.histogram import HdrHistogram
 from moto import mock_aws
 from mypy_boto3_dynamodb import DynamoDBClient
 
+from clickstream.aws import Clients
 from clickstream.errors import Missing
-from clickstream.load.verdict import progress
+from clickstream.load.verdict import progress, subjects
 from clickstream.load.verdict.progress import Counted, ShardProgress
 from clickstream.platform import SHARDS
 from clickstream.settings import Settings
@@ -71,3 +74,25 @@ def test_a_missing_table_is_named(dynamodb: DynamoDBClient) -> None:
 
 def test_nothing_is_caught_up_before_a_shard_has_an_owner() -> None:
     assert not progress.caught_up([], since_ms=0)
+
+
+def _say(dynamodb: DynamoDBClient, **fields: int) -> None:
+    item = {name: {"N": str(value)} for name, value in fields.items()}
+    dynamodb.put_item(
+        TableName=SHARDS.of(SETTINGS), Item={"application": {"S": "analytics"}, "shard": {"S": "shardId-0"}, **item}
+    )
+
+
+def test_what_was_counted_before_is_asked_once_all_that_is_on_the_stream_was_read(dynamodb: DynamoDBClient) -> None:
+    _table(dynamodb)
+    _say(dynamodb, events=2, behind_ms=70, updated_at=time.time_ns() // 1_000_000)
+    later = Timer(0.5, lambda: _say(dynamodb, events=5, behind_ms=0, updated_at=time.time_ns() // 1_000_000 + 2_000))
+    later.start()
+
+    assert subjects.counted(Clients(SETTINGS), SETTINGS, ["analytics"])["analytics"].events == 5
+    later.join()
+    _say(dynamodb, events=2, behind_ms=70, updated_at=1)
+    assert subjects.counted(Clients(SETTINGS), SETTINGS, ["analytics", "fraud"]) == {
+        "analytics": Counted(events=2),
+        "fraud": Counted(),
+    }, "who stands still is not waited for"

@@ -187,3 +187,15 @@ def test_all_applications_must_be_complete() -> None:
     assert report.ok
     assert report.processed == 9
     assert set(report.applications) == {"analytics", "fraud"}
+
+
+def test_where_nothing_can_be_compared_the_verdict_is_no_and_says_why() -> None:
+    nothing = Shop([DONE], [Compared(left_out={"windows of others": 3})]).verify()
+    letters_alone = verify(EXPECTED, {}, Compared, stall_s=5, on_progress=lambda _done: None)
+
+    assert not nothing.ok
+    assert nothing.problems == ["analytics has nothing that could be compared: 3 windows of others"]
+    assert "not compared: 3 windows of others" in text(nothing)
+    assert not letters_alone.ok
+    assert letters_alone.problems == ["dead-letters has nothing that could be compared: nothing was sent for it"]
+    assert Shop([DONE]).verify(letters=Compared()).ok, "beside an application that was compared"
