@@ -41,7 +41,8 @@ bytecode: setup
 	@$(RUN)/python -m compileall -q $(SOURCES)
 
 demo: bytecode
-	@$(RUN)/python -m clickstream.load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
+	@$(RUN)/python -m clickstream.load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(STATE),--state $(STATE)) $(if $(ORIGIN),--origin $(ORIGIN))
 
 # the CDK, for the types and the tests of infra: 470 MB that a demo does without
 .venv/infra: .venv/synced

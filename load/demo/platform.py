@@ -13,6 +13,7 @@ from typing import IO
 
 import click
 
+from clickstream.infra.local.processes import tethered
 from clickstream.settings import child_environment
 
 _LOOK_S = 0.25
@@ -26,18 +27,18 @@ _CLI = (sys.executable, "-m", "clickstream.cli")
 
 
 class PartEnded(Exception):
-    """``clickstream up`` ended by itself; its last words are on stderr already."""
+    """``clickstream up`` ended by itself; its last words, and why, are on stderr already."""
 
 
 class Platform:
     """``clickstream up`` as a child: started, awaited, ended."""
 
-    def __init__(self, shards: int, port: int) -> None:
+    def __init__(self, shards: int, port: int, *options: str) -> None:
         free = ("--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
-        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), *free]
+        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), *free, *options]
         # a session of its own: Ctrl-C reaches us alone, and the load ends before what it talks to
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            tethered(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         self._ready = threading.Event()
         self._exported = threading.Event()
@@ -50,6 +51,7 @@ class Platform:
         ]
 
     def _on_data(self, line: str) -> None:
+        click.echo(line, err=True)  # to be pasted; our own data is the summary
         for word in shlex.split(line.partition("export ")[2]):
             name, _, value = word.partition("=")
             self._exports[name] = value

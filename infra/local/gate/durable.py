@@ -1,7 +1,7 @@
 """What ministack's DynamoDB has acknowledged survives kill -9, as what the embedded Kinesis has does.
 
-ministack itself writes its tables only when it is ended in order. Here each call's changes are one transaction in SQLite, on the
-disk before the answer leaves; calls that arrive while the disk is busy share the next one.
+ministack itself writes its tables only when it is ended in order. Here each call's changes are part of one transaction in
+SQLite, on the disk before the answer leaves; calls that arrive while the disk is busy share the next one.
 """
 
 from __future__ import annotations
