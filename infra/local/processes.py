@@ -78,11 +78,11 @@ class Died(ClickstreamError):
 class Heartbeat:
     """Says what is waited for, and since when, every few seconds: a person sees that it goes on."""
 
-    def __init__(self, say: Callable[[str], None], every_s: float = 5.0) -> None:
+    def __init__(self, say: Callable[[str], None], *, every_s: float = 5.0, at_once: bool = False) -> None:
         self._say = say
         self._every_s = every_s
         self._began = time.monotonic()
-        self._told = 0.0
+        self._told = -every_s if at_once else 0.0
 
     def __call__(self, what: str) -> None:
         after = time.monotonic() - self._began

@@ -22,6 +22,8 @@ from clickstream.infra.local.processes import Heartbeat, Process, end
 #: How long an end may take, ours or that of what a killed run left. A worker may drain for KCL's grace of 30 s and the JVM's
 #: end (clickstream.consumers.runtime.worker.daemon).
 STOP_SECONDS = 45.0
+#: The names of the embedded AWS's processes (clickstream.infra.local.stack).
+SERVERS = frozenset(("ministack", "kinesis"))
 _KEPT_RUNS = 10
 _LOOK_SECONDS = 0.1
 
@@ -84,8 +86,8 @@ def alone(home: Path, say: Callable[[str], None]) -> Iterator[Run]:
     home.mkdir(parents=True, exist_ok=True)
     lock = os.open(home / "up.lock", os.O_CREAT | os.O_RDWR, 0o644)
     try:
-        _take(lock, home, Heartbeat(say))
-        _outlive(_read(home), Heartbeat(say))
+        _take(lock, home, Heartbeat(say, at_once=True))
+        _outlive(_read(home), Heartbeat(say, at_once=True))
         try:
             yield Run(home, datetime.now(UTC))
         finally:
@@ -122,13 +124,15 @@ def _taken(home: Path, other: Record | None) -> UserMistake:
 
 def _outlive(killed: Record | None, beat: Heartbeat) -> None:
     """Wait until nothing runs that a run without an orderly end has started; its end was each one's sign to end too."""
-    left = [process for process in killed.processes if process.is_running()] if killed is not None else []
+    started = [] if killed is None else killed.processes
+    servers = {process.name for process in started} & SERVERS
     deadline = time.monotonic() + STOP_SECONDS
-    while left and time.monotonic() < deadline:
-        beat(f"a run before this one was killed: waiting for its {', '.join(process.name for process in left)} to end")
+    while (left := [process for process in started if process.is_running()]) and time.monotonic() < deadline:
+        if servers and servers.isdisjoint(process.name for process in left):
+            break  # with the embedded AWS went whatever a worker could still write: a second sign ends its drain
+        beat(f"the run before this one was killed: waiting for its {', '.join(process.name for process in left)} to end")
         time.sleep(_LOOK_SECONDS)
-        left = [process for process in left if process.is_running()]
-    end(left, time.monotonic())
+    end(left, deadline, beat)
 
 
 def _record(home: Path) -> Path:

@@ -32,7 +32,8 @@ from clickstream.settings import Settings, child_environment
 
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
-READY_SECONDS = 60.0
+#: Workers whose leases a killed run held take half a minute; a person sees what is waited for, and may end it.
+READY_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 
 
@@ -43,10 +44,10 @@ def names(*, unasked: bool = False) -> tuple[str, ...]:
 
 
 class Part(msgspec.Struct):
-    """A command of ours that is started again when it ends; its log is a new one each time."""
+    """A command that is started again when it ends; its log is a new one each time."""
 
     name: str
-    arguments: tuple[str, ...]
+    command: list[str]
     group: Children
     environment: dict[str, str] | None
     ends: list[float] = []
@@ -55,9 +56,7 @@ class Part(msgspec.Struct):
     def start(self, logs: Path) -> Path:
         number = f".{len(self.ends) + 1}" if self.ends else ""
         log = logs / f"{self.name}{number}.log"
-        self.group.start(
-            self.name, [sys.executable, "-m", "clickstream.cli", *self.arguments], environment=self.environment, log=log
-        )
+        self.group.start(self.name, self.command, environment=self.environment, log=log)
         return log
 
 
@@ -84,8 +83,8 @@ class Parts:
         self._settings = settings
         self._run = run
         self._say = say
-        self._collecting, self._workers, self._serving, self._aws = (Children(on_start=run.started) for _ in range(4))
-        self._groups = (self._collecting, self._workers, self._serving, self._aws)
+        self.collecting, self.workers, self.serving, self.aws = (Children(on_start=run.started) for _ in range(4))
+        self._groups = (self.collecting, self.workers, self.serving, self.aws)
         """In the order in which they end."""
         self._parts: dict[str, Part] = {}
         self._began = time.monotonic()
@@ -103,7 +102,7 @@ class Parts:
         stack = None
         if "aws" in names:
             home = self._settings.local_dir
-            stack = launch(self._aws, self._run.folder, ports=wanted.ports, state=wanted.state, home=home, say=self._say)
+            stack = launch(self.aws, self._run.folder, ports=wanted.ports, state=wanted.state, home=home, say=self._say)
             self._settings = stack.settings
         self._run.begin()
         self._say(f"logs in {self._run.logs}")
@@ -111,13 +110,12 @@ class Parts:
         resources.create(clients, self._settings, shards=wanted.shards)
 
         def begin(group: Children, name: str, *arguments: str) -> None:
+            command = [sys.executable, "-m", "clickstream.cli", *arguments]
             environment = None
             if stack is not None:
                 role = roles.variables(self._settings.name, _ROLES.get(name, name))
                 environment = child_environment(stack.environment | role)
-            self._parts[name] = Part(name, arguments, group, environment)
-            self._parts[name].start(self._run.logs)
-            self._say(f"started {name}")
+            self.begin(Part(name, command, group, environment))
 
         since_ms = int(time.time() * 1000)
         workers = [name for name in applications() if name in names]
@@ -126,12 +124,12 @@ class Parts:
                 if applications()[name].functions:
                     functions.deploy(clients, self._settings, applications()[name])
                 resources.create_lease_tables(clients, self._settings, name)
-            begin(self._workers, name, "worker", name)
+            begin(self.workers, name, "worker", name)
         if "collect" in names:
             asked = [text for origin in wanted.origins for text in ("--origin", origin)]
-            begin(self._collecting, "collect", "collect", "--port", str(collect_port), *asked)
+            begin(self.collecting, "collect", "collect", "--port", str(collect_port), *asked)
         if "serve" in names:
-            begin(self._serving, "serve", "serve", "--port", str(port))
+            begin(self.serving, "serve", "serve", "--port", str(port))
 
         heartbeat = Heartbeat(self._say)
         deadline = time.monotonic() + READY_SECONDS
@@ -157,13 +155,18 @@ class Parts:
             await_(name, partial(owns_every_shard, clients, self._settings, name, since_ms))
         return stack
 
+    def begin(self, part: Part) -> None:
+        self._parts[part.name] = part
+        part.start(self._run.logs)
+        self._say(f"started {part.name}")
+
     def watch(self, requested: Event) -> None:
         """Return when ``requested`` is set; until then, start again what ends.
 
         Raises Died for the AWS, since what it holds goes with it, and EndedTooOften for what does not live.
         """
         while not requested.wait(_LOOK_SECONDS):
-            self._aws.check()
+            self.aws.check()
             for group in self._groups[:-1]:
                 try:
                     group.check()
@@ -175,7 +178,7 @@ class Parts:
         part.ends.append(now)
         after = delay(part.ends, now)
         if after is None:
-            raise EndedTooOften(f"{died}, more than {BUDGET} times within {WINDOW_SECONDS / 60:g} minutes")
+            raise EndedTooOften(f"{died}, {BUDGET + 1} times within {WINDOW_SECONDS / 60:g} minutes")
         if not requested.wait(after):
             log = part.start(self._run.logs)
             self._say(f"{died}; started again (log: {log})")
@@ -192,9 +195,9 @@ class Parts:
         remove_scratch(self._run.folder)
         if running:
             ends = [f"{part.name} {len(part.ends)}" for part in self._parts.values() if part.ends]
-            again = f", ended before and started again: {', '.join(ends)}" if ends else ""
+            again = f"; ended before and started again: {', '.join(ends)}" if ends else ""
             now = time.monotonic()
-            self._say(f"stopped {running} parts in {now - began:.0f} s after {_length(began - self._began)}{again}")
+            self._say(f"stopped {running} parts in {now - began:.0f} s, after {_length(began - self._began)}{again}")
         return killed
 
 

@@ -25,6 +25,7 @@ from clickstream.web.origins import option as origin_option
 
 #: `clickstream load verify`: not exact. Anything else that is not 0 is a failure of a part.
 _NOT_EXACT = 1
+_FAULTS = ("lost", "duplicated", "wrong")
 
 
 class Stopped(Exception):
@@ -53,8 +54,15 @@ def _demonstrate(platform: Platform, seconds: float | None, rate: float, seed: i
         report: dict[str, Any] = json.loads(summary)
         for problem in report["problems"]:
             click.echo(f"wrong: {problem}", err=True)
+        click.echo(_told(report), err=True)
         click.echo(summary)
     return code
+
+
+def _told(report: dict[str, Any]) -> str:
+    """The summary as a person reads it."""
+    figures = ", ".join(f"{report[name]:,} {name.replace('_', ' ')}" for name in ("sent", "put", *_FAULTS, "dead_lettered"))
+    return f"{'exact' if report['ok'] else 'NOT exact'}: {figures}"
 
 
 @click.command()

@@ -158,6 +158,7 @@ def test_start_status_stop(clickstream: Clickstream, tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_KINESIS",
         "AWS_REGION",
+        "AWS_DEFAULT_REGION",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_EC2_METADATA_DISABLED",
