@@ -203,7 +203,5 @@ def up(
             parts.watch(requested)
         finally:
             killed = parts.stop()
-            if "aws" in names:
-                _say("nothing is kept: --state DIR keeps it" if state is None else f"kept in {state}")
     if killed:
         raise click.ClickException(f"{', '.join(process.name for process in killed)} had to be killed")

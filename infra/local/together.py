@@ -87,6 +87,7 @@ class Parts:
         self._groups = (self.collecting, self.workers, self.serving, self.aws)
         """In the order in which they end."""
         self._parts: dict[str, Part] = {}
+        self._kept = ""
         self._began = time.monotonic()
 
     def start(self, wanted: Wanted, requested: Event) -> Stack | None:
@@ -104,6 +105,7 @@ class Parts:
             home = self._settings.local_dir
             stack = launch(self.aws, self._run.folder, ports=wanted.ports, state=wanted.state, home=home, say=self._say)
             self._settings = stack.settings
+            self._kept = "; nothing is kept without --state DIR" if wanted.state is None else f"; kept in {wanted.state}"
         self._run.begin()
         self._say(f"logs in {self._run.logs}")
         clients = Clients(self._settings)
@@ -196,8 +198,8 @@ class Parts:
         if running:
             ends = [f"{part.name} {len(part.ends)}" for part in self._parts.values() if part.ends]
             again = f"; ended before and started again: {', '.join(ends)}" if ends else ""
-            now = time.monotonic()
-            self._say(f"stopped {running} parts in {now - began:.0f} s, after {_length(began - self._began)}{again}")
+            took, ran = time.monotonic() - began, _length(began - self._began)
+            self._say(f"stopped {running} parts in {took:.0f} s, after {ran}{again}{self._kept}")
         return killed
 
 

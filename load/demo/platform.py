@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import IO
 
 import click
 
-from clickstream.infra.local.processes import tethered
+from clickstream.infra.local.processes import Heartbeat, tethered
 from clickstream.settings import child_environment
 
 _LOOK_S = 0.25
@@ -107,8 +108,12 @@ def _end(process: subprocess.Popen[str], by: signal.Signals) -> None:
             process.wait()
 
 
-def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
-    """A clickstream command beside the platform: its exit code and stdout. Raises PartEnded when the platform ends first."""
+def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str], *, waiting: str = "") -> tuple[int, str]:
+    """A clickstream command beside the platform: its exit code and stdout. Raises PartEnded when the platform ends first.
+
+    ``waiting``: what is told now and then of a command that says nothing itself.
+    """
+    beat = Heartbeat(partial(click.echo, err=True), every_s=10.0)
     process = subprocess.Popen([*_CLI, *arguments], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
     lines: list[str] = []
     reader = _reader(process.stdout, lines.append)
@@ -119,6 +124,8 @@ def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str
                 break
             except subprocess.TimeoutExpired:
                 platform.check()
+                if waiting:
+                    beat(waiting)
     finally:
         _end(process, signal.SIGINT)
     reader.join()
