@@ -32,7 +32,7 @@ from clickstream.settings import Settings, child_environment
 
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
-#: Workers whose leases a killed run held take half a minute; a person sees what is waited for, and may end it.
+#: Three JVMs take over half a minute on a busy machine; a person sees what is waited for, and may end it.
 READY_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 
