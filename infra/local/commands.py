@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -25,7 +26,8 @@ _STATE = click.option(
 
 
 def _say(line: str) -> None:
-    click.echo(f"clickstream: {line}", err=True)
+    with suppress(OSError):  # the terminal or the demo has gone: no reason for less than an orderly end
+        click.echo(f"clickstream: {line}", err=True)
 
 
 def _exports(stack: embedded.Stack, around: Settings, **own: str) -> str:

@@ -45,13 +45,15 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
                 return  # it ended in between, which is what a signal of ours is for
 
     def last_words(self) -> str:
-        """The last line of its log that says anything, for an error message; of a structured line the event alone."""
+        """The last line of its log that says anything, with what a hint belongs to; of a structured line the event alone."""
         try:
             lines = [line.strip() for line in Path(self.log).read_text(errors="replace").splitlines() if line.strip()]
         except FileNotFoundError:
             return ""
         if not lines:
             return ""
+        if lines[-1].startswith("hint: "):
+            return "; ".join(lines[-2:])
         try:
             return msgspec.json.decode(lines[-1], type=_LogLine).event
         except msgspec.MsgspecError:

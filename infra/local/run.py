@@ -70,6 +70,11 @@ class Run:
     def ending(self) -> None:
         self._note(ending=True)
 
+    def over(self) -> None:
+        """Nothing is left to tell, unless something of it still runs: the next one waits for that."""
+        if not any(process.is_running() for process in self._record.processes):
+            self._file.unlink(missing_ok=True)
+
     def _note(self, **changes: object) -> None:
         self._record = msgspec.structs.replace(self._record, **changes)
         self._write()
@@ -88,10 +93,11 @@ def alone(home: Path, say: Callable[[str], None]) -> Iterator[Run]:
     try:
         _take(lock, home, Heartbeat(say, at_once=True))
         _outlive(_read(home), Heartbeat(say, at_once=True))
+        run = Run(home, datetime.now(UTC))
         try:
-            yield Run(home, datetime.now(UTC))
+            yield run
         finally:
-            _record(home).unlink(missing_ok=True)
+            run.over()
     finally:
         os.close(lock)
 

@@ -90,6 +90,20 @@ def test_without_its_aws_what_is_left_is_ended(tmp_path: Path, left: Process) ->
         assert not left.is_running()
 
 
+def test_what_outlives_its_run_is_known_to_the_next(tmp_path: Path, left: Process) -> None:
+    with alone(tmp_path, print) as run:
+        run.started(left)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        os.kill(left.pid, 15)
+
+    with alone(tmp_path, say):
+        pass
+    assert said
+
+
 def test_each_has_a_folder_of_its_own_and_the_oldest_go(tmp_path: Path) -> None:
     for day in range(1, 14):
         Run(tmp_path, datetime(2026, 11, day, tzinfo=UTC)).begin()
