@@ -199,7 +199,7 @@ class Parts:
             ends = [f"{part.name} {len(part.ends)}" for part in self._parts.values() if part.ends]
             again = f"; ended before and started again: {', '.join(ends)}" if ends else ""
             took, ran = time.monotonic() - began, _length(began - self._began)
-            self._say(f"stopped {running} parts in {took:.0f} s, after {ran}{again}{self._kept}")
+            self._say(f"stopped {running} part{'' if running == 1 else 's'} in {took:.0f} s, after {ran}{again}{self._kept}")
         return killed
 
 
