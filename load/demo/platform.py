@@ -114,7 +114,9 @@ def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str
     ``waiting``: what is told now and then of a command that says nothing itself.
     """
     beat = Heartbeat(partial(click.echo, err=True), every_s=10.0)
-    process = subprocess.Popen([*_CLI, *arguments], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        tethered([*_CLI, *arguments]), env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     lines: list[str] = []
     reader = _reader(process.stdout, lines.append)
     try:
