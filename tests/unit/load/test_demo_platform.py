@@ -15,7 +15,8 @@ _DEMO = """
 import os, sys
 from types import SimpleNamespace
 from clickstream.load.demo import platform
-platform._CLI = (sys.executable, "-c", "import os, time; print(os.getpid(), file=open(os.environ['TOLD'], 'w')); time.sleep(600)")
+load = "import os, time; print(os.getpid(), file=open(os.environ['TOLD'], 'w')); time.sleep(600)"
+platform._CLI = (sys.executable, "-c", load)
 platform.run(SimpleNamespace(check=lambda: None), [], dict(os.environ))
 """
 
