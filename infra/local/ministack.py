@@ -11,16 +11,20 @@ import hashlib
 import os
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from clickstream.errors import UserMistake
+from clickstream.infra.local.processes import Heartbeat
 from clickstream.settings import child_environment
 
 REQUIREMENTS = Path(__file__).with_name("ministack-requirements.txt")
 _LAUNCHER = Path(__file__).with_name("gate") / "launch.py"
 HEALTH = "/_ministack/ready"
+_LOOK_SECONDS = 0.1
 
 
 def install(home: Path, say: Callable[[str], None]) -> Path:
@@ -36,9 +40,10 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
     with locked(home / "ministack.lock"):
         if python.exists() and stamp.exists() and stamp.read_text() == wanted:
             return python
-        say("building ministack's environment (once)")
-        _uv("venv", "--quiet", "--clear", "--python", sys.executable, str(environment))
-        _uv("pip", "install", "--quiet", "--require-hashes", "--python", str(python), "--requirements", str(REQUIREMENTS))
+        say("installing ministack, the embedded AWS, for the first start (about a minute)")
+        beat = Heartbeat(say)
+        _uv(beat, "venv", "--clear", "--python", sys.executable, str(environment))
+        _uv(beat, "pip", "install", "--require-hashes", "--python", str(python), "--requirements", str(REQUIREMENTS))
         stamp.write_text(wanted)
     return python
 
@@ -54,7 +59,7 @@ def environment(port: int, scratch: Path, state: Path | None, region: str) -> di
     """ministack's environment variables: loopback only.
 
     ``scratch`` is its own temporary directory, since it leaves the code of local Lambda functions there; what is stored
-    outlives a clean stop in ``state``, if that is given.
+    outlives the process in ``state``, if that is given: tables and objects any end of it, the rest an orderly one.
     """
     kept = (
         {}
@@ -97,20 +102,25 @@ def _fingerprint() -> str:
     return hashlib.sha256(f"{sys.version}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()
 
 
-def _uv(*arguments: str) -> None:
+def _uv(beat: Heartbeat, *arguments: str) -> None:
     import uv
 
-    try:
-        subprocess.run(
-            [uv.find_uv_bin(), *arguments],
+    with (
+        tempfile.TemporaryFile("w+") as said,
+        subprocess.Popen(
+            [uv.find_uv_bin(), *arguments, "--quiet"],
             env=child_environment({"UV_COMPILE_BYTECODE": "1"}),
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-    except subprocess.CalledProcessError as error:
-        lines = [line.strip() for line in error.stderr.splitlines() if line.strip()] or [f"exit code {error.returncode}"]
-        raise UserMistake(
-            f"ministack's environment could not be built: {lines[-1]}",
-            hint="the first start fetches packages from PyPI: is the network there, or its mirror or proxy named?",
-        ) from error
+            stdout=said,
+            stderr=said,
+        ) as running,
+    ):
+        while running.poll() is None:
+            beat("still installing")
+            time.sleep(_LOOK_SECONDS)
+        if running.returncode:
+            said.seek(0)
+            lines = [line.strip() for line in said if line.strip()] or [f"exit code {running.returncode}"]
+            raise UserMistake(
+                f"ministack's environment could not be built: {lines[-1]}",
+                hint="the first start fetches packages from PyPI: is the network there, or its mirror or proxy named?",
+            )

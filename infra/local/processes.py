@@ -45,13 +45,15 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
                 return  # it ended in between, which is what a signal of ours is for
 
     def last_words(self) -> str:
-        """The last line of its log that says anything, for an error message; of a structured line the event alone."""
+        """The last line of its log that says anything, with what a hint belongs to; of a structured line the event alone."""
         try:
             lines = [line.strip() for line in Path(self.log).read_text(errors="replace").splitlines() if line.strip()]
         except FileNotFoundError:
             return ""
         if not lines:
             return ""
+        if lines[-1].startswith("hint: "):
+            return "; ".join(lines[-2:])
         try:
             return msgspec.json.decode(lines[-1], type=_LogLine).event
         except msgspec.MsgspecError:
@@ -70,8 +72,25 @@ class Died(ClickstreamError):
     def __init__(self, process: Process, status: int | None = None) -> None:
         """``status`` as subprocess gives it: an exit code, or a signal's number, negative."""
         how = "" if status is None else f" with exit code {status}" if status >= 0 else f" by {signal.Signals(-status).name}"
+        self.process = process
         words = process.last_words()
         super().__init__(f"{process.name} ended{how}{f': {words}' if words else ''} (log: {process.log})")
+
+
+class Heartbeat:
+    """Says what is waited for, and since when, every few seconds: a person sees that it goes on."""
+
+    def __init__(self, say: Callable[[str], None], *, every_s: float = 5.0, at_once: bool = False) -> None:
+        self._say = say
+        self._every_s = every_s
+        self._began = time.monotonic()
+        self._told = -every_s if at_once else 0.0
+
+    def __call__(self, what: str) -> None:
+        after = time.monotonic() - self._began
+        if after >= self._told + self._every_s:
+            self._told = after
+            self._say(f"{what} ({after:.0f} s)")
 
 
 class NotReady(ClickstreamError):
@@ -109,8 +128,9 @@ def tethered(command: Sequence[str]) -> list[str]:
 class Children:
     """A group of children of this program that live and end together; a context manager that ends whatever still runs."""
 
-    def __init__(self, *, grace: float = 15.0) -> None:
+    def __init__(self, *, grace: float = 15.0, on_start: Callable[[Process], None] = lambda _: None) -> None:
         self._grace = grace
+        self._on_start = on_start
         self._started: list[tuple[Process, subprocess.Popen[bytes]]] = []
 
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None, log: Path) -> Process:
@@ -129,6 +149,7 @@ class Children:
             )
         process = Process(name=name, pid=popen.pid, started=start_time(popen.pid) or "ended", log=str(log))
         self._started.append((process, popen))
+        self._on_start(process)
         return process
 
     def __enter__(self) -> Children:
@@ -137,15 +158,21 @@ class Children:
     def __exit__(self, *_: object) -> None:
         self.stop(time.monotonic() + self._grace)
 
+    @property
+    def size(self) -> int:
+        return len(self._started)
+
     def check(self) -> None:
-        """Raise Died for a child that has ended by itself."""
-        for process, popen in self._started:
+        """Raise Died for a child that has ended by itself; it is told once, and may be started again."""
+        for child in self._started:
+            process, popen = child
             if (status := popen.poll()) is not None:
+                self._started.remove(child)
                 raise Died(process, status)
 
-    def stop(self, deadline: float) -> list[Process]:
+    def stop(self, deadline: float, beat: Callable[[str], None] = lambda _: None) -> list[Process]:
         """End all children at once; returns those that had to be killed at the deadline."""
-        killed = end((process for process, _ in self._started), deadline)
+        killed = end((process for process, _ in self._started), deadline, beat)
         for _, popen in self._started:
             popen.wait()
         self._started.clear()
@@ -167,12 +194,13 @@ def start_detached(name: str, command: Sequence[str], *, environment: Mapping[st
     return Process(name=name, pid=pid, started=start_time(pid) or "ended", log=str(log))
 
 
-def end(processes: Iterable[Process], deadline: float) -> list[Process]:
+def end(processes: Iterable[Process], deadline: float, beat: Callable[[str], None] = lambda _: None) -> list[Process]:
     """SIGTERM to each, wait for all, and SIGKILL to the whole session of those left at the deadline, which are returned."""
     waiting = [process for process in processes if process.is_running()]
     for process in waiting:
         process.signal(signal.SIGTERM)
     while waiting and time.monotonic() < deadline:
+        beat(f"waiting for {', '.join(process.name for process in waiting)} to end")
         time.sleep(_POLL_SECONDS)
         waiting = [process for process in waiting if process.is_running()]
     for process in waiting:

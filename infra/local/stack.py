@@ -76,6 +76,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             "AWS_ENDPOINT_URL": f"http://{HOST}:{self.ports.aws}",
             "AWS_ENDPOINT_URL_KINESIS": f"http://{HOST}:{self.ports.kinesis}",
             "AWS_REGION": self.region,
+            # the one of both that boto3 reads
+            "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": CREDENTIALS[0],
             "AWS_SECRET_ACCESS_KEY": CREDENTIALS[1],
             # without it a client that finds no credentials asks the network for them, and waits

@@ -1,4 +1,4 @@
-"""Every part of the platform at once: started in order, watched, and ended in the opposite order.
+"""Every part of the platform at once: started in order, watched and started again, and ended in the opposite order.
 
 The AWS comes first and goes last. The collector goes first, so that what it answered for is read; the workers drain
 before the dashboard goes, so a reader sees their last answers.
@@ -9,16 +9,22 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from threading import Event
 from types import FrameType
 
+import msgspec
+
 from clickstream.aws import Clients
 from clickstream.consumers.needs import applications
+from clickstream.errors import ClickstreamError
 from clickstream.infra.local import functions, resources, roles
-from clickstream.infra.local.processes import Children, Process, wait_until
+from clickstream.infra.local.processes import Children, Died, Heartbeat, Process, wait_until
+from clickstream.infra.local.restarting import BUDGET, WINDOW_SECONDS, delay
+from clickstream.infra.local.run import STOP_SECONDS, Run
 from clickstream.infra.local.stack import Ports, Stack, answers, claim, launch, remove_scratch
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
@@ -26,9 +32,8 @@ from clickstream.settings import Settings, child_environment
 
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
-READY_SECONDS = 60.0
-#: A worker may drain for KCL's grace of 30 s and the JVM's end (clickstream.consumers.runtime.worker.daemon).
-STOP_SECONDS = 45.0
+#: Three JVMs take over half a minute on a busy machine; a person sees what is waited for, and may end it.
+READY_SECONDS = 120.0
 _LOOK_SECONDS = 0.25
 
 
@@ -38,89 +43,170 @@ def names(*, unasked: bool = False) -> tuple[str, ...]:
     return ("aws", *workers, "collect", "serve")
 
 
+class Part(msgspec.Struct):
+    """A command that is started again when it ends; its log is a new one each time."""
+
+    name: str
+    command: list[str]
+    group: Children
+    environment: dict[str, str] | None
+    ends: list[float] = []
+    """Of the monotonic clock."""
+
+    def start(self, logs: Path) -> Path:
+        number = f".{len(self.ends) + 1}" if self.ends else ""
+        log = logs / f"{self.name}{number}.log"
+        self.group.start(self.name, self.command, environment=self.environment, log=log)
+        return log
+
+
+class EndedTooOften(ClickstreamError):
+    """A part that ends again and again."""
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person asked for."""
+
+    names: Collection[str]
+    shards: int
+    port: int
+    collect_port: int
+    ports: Ports
+    state: Path | None = None
+    origins: Sequence[str] = ()
+
+
 class Parts:
     """The parts of one ``clickstream up``: :meth:`start`, :meth:`watch` until asked to stop, :meth:`stop` in any case."""
 
-    def __init__(self, settings: Settings, names: Collection[str], *, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, run: Run, *, say: Callable[[str], None]) -> None:
         self._settings = settings
-        self._names = names
+        self._run = run
         self._say = say
-        self._collecting, self._workers, self._serving, self._aws = Children(), Children(), Children(), Children()
-        self._groups = (self._collecting, self._workers, self._serving, self._aws)
+        self.collecting, self.workers, self.serving, self.aws = (Children(on_start=run.started) for _ in range(4))
+        self._groups = (self.collecting, self.workers, self.serving, self.aws)
         """In the order in which they end."""
+        self._parts: dict[str, Part] = {}
+        self._kept = ""
+        self._began = time.monotonic()
 
-    def start(self, *, shards: int, port: int, collect_port: int, ports: Ports, requested: Event) -> Stack | None:
+    def start(self, wanted: Wanted, requested: Event) -> Stack | None:
         """Start everything and wait until every part answers; returns the embedded AWS if it is a part.
 
         Raises UserMistake (a port is taken), Died or NotReady; KeyboardInterrupt when ``requested`` is set meanwhile.
         """
-        wanted = {"serve": (port, "--port"), "collect": (collect_port, "--collect-port")}
-        wanted |= {"aws": (ports.aws, "--aws-port"), "kinesis": (ports.kinesis, "--kinesis-port")}
-        here = [part for part in wanted if part.replace("kinesis", "aws") in self._names]
-        claimed = dict(zip(here, claim(*map(wanted.__getitem__, here)), strict=True))
-        port, collect_port = claimed.get("serve", port), claimed.get("collect", collect_port)
+        names, ports = wanted.names, wanted.ports
+        doors = {"serve": (wanted.port, "--port"), "collect": (wanted.collect_port, "--collect-port")}
+        doors |= {"aws": (ports.aws, "--aws-port"), "kinesis": (ports.kinesis, "--kinesis-port")}
+        here = [part for part in doors if part.replace("kinesis", "aws") in names]
+        claimed = dict(zip(here, claim(*map(doors.__getitem__, here)), strict=True))
+        port, collect_port = claimed.get("serve", wanted.port), claimed.get("collect", wanted.collect_port)
         stack = None
-        if "aws" in self._names:
+        if "aws" in names:
             ports = Ports(aws=claimed["aws"], kinesis=claimed["kinesis"])
-            stack = launch(self._aws, self._settings.local_dir, ports=ports, say=self._say)
+            home = self._settings.local_dir
+            stack = launch(self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say)
             self._settings = stack.settings
+            self._kept = "; nothing is kept without --state DIR" if wanted.state is None else f"; kept in {wanted.state}"
+        self._run.begin()
+        self._say(f"logs in {self._run.logs}")
         clients = Clients(self._settings)
-        resources.create(clients, self._settings, shards=shards)
+        resources.create(clients, self._settings, shards=wanted.shards)
 
         def begin(group: Children, name: str, *arguments: str) -> None:
+            command = [sys.executable, "-P", "-m", "clickstream.cli", *arguments]
             environment = None
             if stack is not None:
                 role = roles.variables(self._settings.name, _ROLES.get(name, name))
                 environment = child_environment(stack.environment | role)
-            log = self._settings.local_dir.absolute() / "logs" / f"{name}.log"
-            group.start(name, [sys.executable, "-P", "-m", "clickstream.cli", *arguments], environment=environment, log=log)
-            self._say(f"started {name} (log: {log})")
+            self.begin(Part(name, command, group, environment))
 
         since_ms = int(time.time() * 1000)
-        workers = [name for name in applications() if name in self._names]
+        workers = [name for name in applications() if name in names]
         for name in workers:
             if stack is not None:
                 if applications()[name].functions:
                     functions.deploy(clients, self._settings, applications()[name])
                 resources.create_lease_tables(clients, self._settings, name)
-            begin(self._workers, name, "worker", name)
-        if "collect" in self._names:
-            begin(self._collecting, "collect", "collect", "--port", str(collect_port))
-        if "serve" in self._names:
-            begin(self._serving, "serve", "serve", "--port", str(port))
+            begin(self.workers, name, "worker", name)
+        if "collect" in names:
+            asked = [text for origin in wanted.origins for text in ("--origin", origin)]
+            begin(self.collecting, "collect", "collect", "--port", str(collect_port), *asked)
+        if "serve" in names:
+            begin(self.serving, "serve", "serve", "--port", str(port))
 
-        def check() -> None:
-            self._check()
-            if requested.is_set():
-                raise KeyboardInterrupt
-
+        heartbeat = Heartbeat(self._say)
         deadline = time.monotonic() + READY_SECONDS
-        if "serve" in self._names:
-            wait_until(lambda: answers(port, "/healthz"), "serve", deadline, check=check)
+
+        def await_(name: str, condition: Callable[[], bool]) -> None:
+            def check() -> None:
+                for group in self._groups:
+                    group.check()
+                if requested.is_set():
+                    raise KeyboardInterrupt
+                heartbeat(f"waiting for {name}")
+
+            wait_until(condition, name, deadline, check=check)
+
+        if "serve" in names:
+            await_("serve", lambda: answers(port, "/healthz"))
+            self._run.shown_at(f"http://127.0.0.1:{port}")
             self._say(f"the dashboard is at http://127.0.0.1:{port}")
-        if "collect" in self._names:
-            wait_until(lambda: answers(collect_port, "/healthz"), "collect", deadline, check=check)
+        if "collect" in names:
+            await_("collect", lambda: answers(collect_port, "/healthz"))
             self._say(f"events go to http://127.0.0.1:{collect_port}/v1/events")
         for name in workers:
-            owned = partial(owns_every_shard, clients, self._settings, name, since_ms)
-            wait_until(owned, name, deadline, check=check)
+            await_(name, partial(owns_every_shard, clients, self._settings, name, since_ms))
         return stack
 
+    def begin(self, part: Part) -> None:
+        self._parts[part.name] = part
+        part.start(self._run.logs)
+        self._say(f"started {part.name}")
+
     def watch(self, requested: Event) -> None:
-        """Return when ``requested`` is set; raises Died when a part ends before."""
+        """Return when ``requested`` is set; until then, start again what ends.
+
+        Raises Died for the AWS, since what it holds goes with it, and EndedTooOften for what does not live.
+        """
         while not requested.wait(_LOOK_SECONDS):
-            self._check()
+            self.aws.check()
+            for group in self._groups[:-1]:
+                try:
+                    group.check()
+                except Died as died:
+                    self._start_again(died, requested)
+
+    def _start_again(self, died: Died, requested: Event) -> None:
+        part, now = self._parts[died.process.name], time.monotonic()
+        part.ends.append(now)
+        after = delay(part.ends, now)
+        if after is None:
+            raise EndedTooOften(f"{died}, {BUDGET + 1} times within {WINDOW_SECONDS / 60:g} minutes")
+        if not requested.wait(after):
+            log = part.start(self._run.logs)
+            self._say(f"{died}; started again (log: {log})")
 
     def stop(self) -> list[Process]:
         """End all by one deadline: the collector, then the workers (both drain), the AWS last; returns what was killed."""
-        deadline = time.monotonic() + STOP_SECONDS
-        killed = [process for group in self._groups for process in group.stop(deadline)]
-        remove_scratch(self._settings.local_dir)
+        self._run.ending()
+        began = time.monotonic()
+        running = sum(group.size for group in self._groups)
+        if running:
+            self._say(f"stopping: the workers finish and keep what they have read, for at most {STOP_SECONDS:g} s")
+        heartbeat = Heartbeat(self._say)
+        killed = [process for group in self._groups for process in group.stop(began + STOP_SECONDS, heartbeat)]
+        remove_scratch(self._run.folder)
+        if running:
+            ends = [f"{part.name} {len(part.ends)}" for part in self._parts.values() if part.ends]
+            again = f"; ended before and started again: {', '.join(ends)}" if ends else ""
+            took, ran = time.monotonic() - began, _length(began - self._began)
+            self._say(f"stopped {running} part{'' if running == 1 else 's'} in {took:.0f} s, after {ran}{again}{self._kept}")
         return killed
 
-    def _check(self) -> None:
-        for group in self._groups:
-            group.check()
+
+def _length(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:

@@ -21,9 +21,11 @@ from clickstream.load.demo.first_aggregates import FirstAggregates
 from clickstream.load.demo.platform import PartEnded, Platform, run
 from clickstream.load.traffic.plan import MAX_RECORDS, MAX_SECONDS
 from clickstream.settings import from_env
+from clickstream.web.origins import option as origin_option
 
 #: `clickstream load verify`: not exact. Anything else that is not 0 is a failure of a part.
 _NOT_EXACT = 1
+_FAULTS = ("lost", "duplicated", "wrong")
 
 
 class Stopped(Exception):
@@ -47,13 +49,21 @@ def _demonstrate(platform: Platform, seconds: float | None, rate: float, seed: i
     if code != 0:
         click.echo(f"the load did not get through: {sent}", err=True)
         return code
-    code, summary = run(platform, ["load", "verify", "--ledger", str(ledger), "--json"], environment)
+    verify = ["load", "verify", "--ledger", str(ledger), "--json"]
+    code, summary = run(platform, verify, environment, waiting="comparing every answer with what was sent")
     if code in (0, _NOT_EXACT) and summary:
         report: dict[str, Any] = json.loads(summary)
         for problem in report["problems"]:
             click.echo(f"wrong: {problem}", err=True)
+        click.echo(_told(report), err=True)
         click.echo(summary)
     return code
+
+
+def _told(report: dict[str, Any]) -> str:
+    """The summary as a person reads it."""
+    figures = ", ".join(f"{report[name]:,} {name.replace('_', ' ')}" for name in ("sent", "put", *_FAULTS, "dead_lettered"))
+    return f"{'exact' if report['ok'] else 'not shown to be exact'}: {figures}"
 
 
 @click.command()
@@ -62,7 +72,11 @@ def _demonstrate(platform: Platform, seconds: float | None, rate: float, seed: i
 @click.option("--seed", default=1, show_default=True, help="The same seed is the same traffic.")
 @click.option("--shards", default=4, show_default=True, type=click.IntRange(1, 100))
 @click.option("--port", default=8080, show_default=True, type=click.IntRange(1, 65535), help="The page's.")
-def demo(seconds: float | None, rate: float, seed: int, shards: int, port: int) -> None:
+@click.option("--state", type=click.Path(file_okay=False), metavar="DIR", help="Keep what is stored here over a restart.")
+@origin_option
+def demo(
+    seconds: float | None, rate: float, seed: int, shards: int, port: int, state: str | None, origins: tuple[str, ...]
+) -> None:
     """Local AWS, workers, dashboard and load at once; with --seconds also the verification."""
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -70,14 +84,15 @@ def demo(seconds: float | None, rate: float, seed: int, shards: int, port: int) 
 
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
-    platform = Platform(shards, port)
+    kept = () if state is None else ("--state", state)
+    platform = Platform(shards, port, *kept, *(text for origin in origins for text in ("--origin", origin)))
     try:
         code = _demonstrate(platform, seconds, rate, seed, port, from_env().local_dir / "demo-ledger.json")
     except Stopped:
         # asked to run for ever, being stopped is success
         code = 0 if seconds is None else 130
     except PartEnded:
-        click.echo("demo: a part of the platform ended", err=True)
+        click.echo("demo: `clickstream up` ended; it has said why above", err=True)
         code = 1
     finally:
         # a second Ctrl-C must not leave anything behind

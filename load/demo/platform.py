@@ -9,10 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import IO
 
 import click
 
+from clickstream.infra.local.processes import Heartbeat, tethered
 from clickstream.settings import child_environment
 
 _LOOK_S = 0.25
@@ -26,18 +28,18 @@ _CLI = (sys.executable, "-P", "-m", "clickstream.cli")
 
 
 class PartEnded(Exception):
-    """``clickstream up`` ended by itself; its last words are on stderr already."""
+    """``clickstream up`` ended by itself; its last words, and why, are on stderr already."""
 
 
 class Platform:
     """``clickstream up`` as a child: started, awaited, ended."""
 
-    def __init__(self, shards: int, port: int) -> None:
+    def __init__(self, shards: int, port: int, *options: str) -> None:
         free = ("--collect-port", "0", "--aws-port", "0", "--kinesis-port", "0")
-        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), *free]
+        command = [*_CLI, "up", "--shards", str(shards), "--port", str(port), *free, *options]
         # a session of its own: Ctrl-C reaches us alone, and the load ends before what it talks to
         self._process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+            tethered(command), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
         )
         self._ready = threading.Event()
         self._exported = threading.Event()
@@ -50,6 +52,7 @@ class Platform:
         ]
 
     def _on_data(self, line: str) -> None:
+        click.echo(line, err=True)  # to be pasted; our own data is the summary
         for word in shlex.split(line.partition("export ")[2]):
             name, _, value = word.partition("=")
             self._exports[name] = value
@@ -105,9 +108,15 @@ def _end(process: subprocess.Popen[str], by: signal.Signals) -> None:
             process.wait()
 
 
-def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str]) -> tuple[int, str]:
-    """A clickstream command beside the platform: its exit code and stdout. Raises PartEnded when the platform ends first."""
-    process = subprocess.Popen([*_CLI, *arguments], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str], *, waiting: str = "") -> tuple[int, str]:
+    """A clickstream command beside the platform: its exit code and stdout. Raises PartEnded when the platform ends first.
+
+    ``waiting``: what is told now and then of a command that says nothing itself.
+    """
+    beat = Heartbeat(partial(click.echo, err=True), every_s=10.0)
+    process = subprocess.Popen(
+        tethered([*_CLI, *arguments]), env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
     lines: list[str] = []
     reader = _reader(process.stdout, lines.append)
     try:
@@ -117,6 +126,8 @@ def run(platform: Platform, arguments: Sequence[str], environment: dict[str, str
                 break
             except subprocess.TimeoutExpired:
                 platform.check()
+                if waiting:
+                    beat(waiting)
     finally:
         _end(process, signal.SIGINT)
     reader.join()

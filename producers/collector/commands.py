@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from clickstream.errors import Missing, UserMistake
+from clickstream.web.origins import option as origin_option
 
 if TYPE_CHECKING:
     from starlette.middleware import Middleware
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File of the clients' API keys; without it, this machine alone is served.",
 )
-@click.option("--origin", "origins", multiple=True, help="A page's origin that may send (CORS), like https://shop.example.")
+@origin_option
 @click.option("--trusted-proxy", "proxies", multiple=True, metavar="NETWORK", help="Proxies whose X-Forwarded-For is believed.")
 @click.option("--allow-remote", is_flag=True, help="Permit a --host that other machines can reach; needs --keys.")
 @click.pass_context
@@ -67,7 +68,7 @@ def collect(
     from clickstream.telemetry import logs
     from clickstream.web.listening import is_loopback, listen, url
 
-    allowed, trusted = _origins(origins), [_network(text) for text in proxies]
+    trusted = [_network(text) for text in proxies]
     local = is_loopback(host)
     if not local and not allow_remote:
         raise UserMistake(f"{host} can be reached from other machines", hint="add --allow-remote if that is meant")
@@ -88,7 +89,7 @@ def collect(
             fingerprints,
             Clocks(monotonic=time.monotonic, wall_ms=lambda: time.time_ns() // 1_000_000),
             keys=known,
-            origins=allowed,
+            origins=origins,
             trusted=trusted,
             meter=Meter(lambda: publisher.counters, lambda: publisher.waiting, lambda: publisher.forbidden),
             traces=traces,
@@ -124,14 +125,6 @@ def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
         return ipaddress.ip_network(text)
     except ValueError as error:
         raise click.BadParameter(f"{error}", param_hint="--trusted-proxy") from error
-
-
-def _origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in origins:
-        scheme, separator, host = origin.partition("://")
-        if scheme not in ("http", "https") or not separator or not host or "/" in host or "*" in host:
-            raise click.BadParameter(f"{origin!r} is not like https://shop.example", param_hint="--origin")
-    return origins
 
 
 _KEYS = click.option(

@@ -52,6 +52,10 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
         ("pass", "oracle ended with exit code 0"),
         ("import os; os.abort()", "oracle ended by SIGABRT"),
         ('print(\'{"event": "lost the lease", "level": "error"}\')', "oracle ended with exit code 0: lost the lease"),
+        (
+            "print('clickstream: no stream\\nhint: make one'); raise SystemExit(1)",
+            "oracle ended with exit code 1: clickstream: no stream; hint: make one",
+        ),
         ("print('[1]')", "oracle ended with exit code 0: [1]"),
     ],
 )

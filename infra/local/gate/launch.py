@@ -16,11 +16,12 @@ def main() -> None:
     sys.argv = ["ministack"]
 
     from ministack import app as ministack
-    from ministack.core import lambda_runtime
+    from ministack.core import lambda_runtime, persistence
     from ministack.core.responses import get_region
     from ministack.services import dynamodb, lambda_svc, sqs
 
     from clickstream.infra.local.account import ACCOUNT
+    from clickstream.infra.local.gate import durable
     from clickstream.infra.local.gate.asgi import Middleware
     from clickstream.infra.local.gate.gate import Gate
     from clickstream.infra.local.gate.policies import Policies
@@ -49,6 +50,8 @@ def main() -> None:
     lambda_runtime.execution_credentials = as_its_role(lambda_runtime.execution_credentials)
     lambda_svc.execution_credentials = lambda_runtime.execution_credentials
     make_cheap(sqs)
+    if persistence.PERSIST_STATE:
+        durable.keep(dynamodb, persistence, Path(persistence.STATE_DIR))
     ministack.app = Middleware(ministack.app, Gate(known, keys))
     ministack.main()
 

@@ -87,7 +87,7 @@ def opened(folder: Path) -> Iterator[Shop]:
         variables = exported(program.stdout.readline())
         assert [variables[name] for name in ("CLICKSTREAM_EVENTS", "CLICKSTREAM_APPLICATIONS")] == [*more.values()][1:], said
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
-        yield Shop(program.pid, settings, child_environment(variables | more), folder / "logs")
+        yield Shop(program.pid, settings, child_environment(variables | more), folder / "latest" / "logs")
 
 
 def _said(pid: int) -> str:

@@ -68,6 +68,8 @@ def test_it_ends_by_itself_with_an_exact_summary(tmp_path: Path, port: int) -> N
     assert summary["complete_to"].endswith("Z")
     assert f"http://127.0.0.1:{port}" in err
     assert "first aggregates after" in err
+    assert "\nexport AWS_ENDPOINT_URL=" in err  # for a second terminal
+    assert f"exact: {summary['sent']:,} sent, {summary['put']:,} put, 0 lost, 0 duplicated, 0 wrong" in err
     if sys.platform == "linux":
         assert _running_in(tmp_path) == []
 
@@ -118,4 +120,4 @@ def test_a_taken_port_is_told_in_one_line_and_nothing_is_started(tmp_path: Path)
     assert out == ""
     assert f"port {taken} is taken" in err
     assert "Traceback" not in err
-    assert not (tmp_path / "logs").exists()
+    assert not (tmp_path / "runs").exists()

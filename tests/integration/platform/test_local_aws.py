@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -169,6 +171,7 @@ def test_start_status_stop(clickstream: Clickstream, tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL",
         "AWS_ENDPOINT_URL_KINESIS",
         "AWS_REGION",
+        "AWS_DEFAULT_REGION",
         "AWS_ACCESS_KEY_ID",
         "AWS_SECRET_ACCESS_KEY",
         "AWS_EC2_METADATA_DISABLED",
@@ -216,3 +219,34 @@ def test_two_starts_at_once_give_one_stack(clickstream: Clickstream) -> None:
         both = [outcome.result() for outcome in [threads.submit(clickstream, *start) for _ in range(2)]]
     assert [said.returncode for said in both] == [0, 0], both
     assert both[0].stdout == both[1].stdout
+
+
+def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
+    """Tables and items, changed and deleted ones, objects; before it, only what was there at the last orderly stop did."""
+    with stack.local_aws(tmp_path, state=tmp_path / "state", home=_home()) as running:
+        settings = running.settings
+        dynamodb, table, aggregates = Clients(settings).dynamodb, SHARDS.of(settings), AGGREGATES.of(settings)
+        for each in (SHARDS, AGGREGATES):
+            dynamodb.create_table(**each.creation(each.of(settings)))
+        key = {"application": {"S": "a"}, "shard": {"S": "kept"}}
+        dynamodb.put_item(TableName=table, Item=key)
+        change: dict[str, Any] = {"UpdateExpression": "SET n = :n", "ExpressionAttributeValues": {":n": {"N": "3"}}}
+        dynamodb.update_item(TableName=table, Key=key, **change)
+        others = [{"application": {"S": "a"}, "shard": {"S": f"s{n}"}} for n in range(20)]
+        dynamodb.transact_write_items(TransactItems=[{"Put": {"TableName": table, "Item": item}} for item in others])
+        for item in others:
+            dynamodb.delete_item(TableName=table, Key=item)
+        dynamodb.put_item(TableName=aggregates, Item={"window": {"S": "w"}, "part": {"S": "p"}})
+        dynamodb.delete_table(TableName=aggregates)
+        dynamodb.create_table(**AGGREGATES.creation(aggregates))
+        Clients(settings).s3.create_bucket(Bucket=STATE.of(settings))
+        Clients(settings).s3.put_object(Bucket=STATE.of(settings), Key="k", Body=b"kept")
+        for process in running.processes:
+            process.signal(signal.SIGKILL)
+
+    with stack.local_aws(tmp_path, state=tmp_path / "state", home=_home()) as running:
+        clients = Clients(running.settings)
+        assert clients.dynamodb.scan(TableName=table)["Items"] == [key | {"n": {"N": "3"}}]
+        assert clients.dynamodb.describe_table(TableName=table)["Table"]["ItemCount"] == 1
+        assert clients.dynamodb.scan(TableName=aggregates)["Items"] == []
+        assert clients.s3.get_object(Bucket=STATE.of(settings), Key="k")["Body"].read() == b"kept"

@@ -62,7 +62,7 @@ def test_it_ends_with_one_line_that_names_the_way_out_and_that_is_one(
         _, said = program.communicate(timeout=_DEADLINE_S)
     assert program.returncode == 1
     assert "clickstream worker analytics --forget" in said.splitlines()[-1]
-    log = (tmp_path / "logs" / "analytics.log").read_text()
+    log = (tmp_path / "latest" / "logs" / "analytics.log").read_text()
     assert f"stream {settings.stream} was made again" in log
 
     subprocess.run(

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 from clickstream.aws import Clients
 from clickstream.infra.local import ministack, stack, together
 from clickstream.infra.local.processes import start_time
+from clickstream.infra.local.run import STOP_SECONDS
 from clickstream.settings import child_environment, from_env
 
 pytestmark = [pytest.mark.integration, pytest.mark.java]
@@ -77,7 +79,7 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
     (tmp_path / "others" / "load").mkdir(parents=True)
     (tmp_path / "others" / "load" / "__init__.py").write_text("raise SystemExit('not the platform')")
     around = {"http_proxy": "http://127.0.0.1:1", "PYTHONPATH": str(tmp_path / "others")}
-    with up(tmp_path, "--shards", "2", **around) as program:
+    with up(tmp_path, "--shards", "2", "--origin", "http://127.0.0.1:3000", **around) as program:
         said = said_until_ready(program)
         found = re.search(r"http://127\.0\.0\.1:(\d+)", said)
         assert found, said
@@ -85,6 +87,10 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         collecting = re.search(r"http://127\.0\.0\.1:(\d+)/v1/events", said)
         assert collecting, said
         assert stack.answers(int(collecting.group(1)), "/readyz")
+        preflight = {"Origin": "http://127.0.0.1:3000", "Access-Control-Request-Method": "POST"}
+        asked = urllib.request.Request(collecting[0], headers=preflight, method="OPTIONS")
+        with urllib.request.urlopen(asked, timeout=10) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:3000"
 
         assert program.stdout is not None
         settings = from_env(exported(program.stdout.readline()))
@@ -96,26 +102,39 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
         began = time.monotonic()
         program.send_signal(signal.SIGINT)
         out, err = program.communicate(timeout=60)
-        assert (program.returncode, out, err) == (0, "", "")
-        assert time.monotonic() - began < together.STOP_SECONDS
+        assert (program.returncode, out) == (0, ""), err
+        summary = rf"^clickstream: stopped {len(parts)} parts in \d+ s, after \d+ s; nothing is kept without --state DIR$"
+        assert re.search(summary, err, re.MULTILINE), err
+        assert time.monotonic() - began < STOP_SECONDS
         assert [pid for pid in parts.values() if start_time(pid) is not None] == []
-    lines = [json.loads(line) for line in (tmp_path / "logs" / "analytics.log").read_text().splitlines()]
+    lines = [json.loads(line) for line in (tmp_path / "latest" / "logs" / "analytics.log").read_text().splitlines()]
     assert lines[-1]["event"] == "the worker has stopped"
     assert [line for line in lines if not line.keys() >= {"event", "level", "timestamp"} or "exception" in line] == []
 
 
-def test_a_part_that_dies_takes_the_others_with_it(tmp_path: Path) -> None:
+def test_a_killed_worker_is_started_again_and_without_its_aws_all_end(tmp_path: Path) -> None:
     with up(tmp_path, "--only", "aws,analytics", "--shards", "1") as program:
         said_until_ready(program)
+        logs = (tmp_path / "latest").resolve() / "logs"
+        _kill(program, "worker analytics")
+        assert program.stderr is not None
+        told = program.stderr.readline()
+        assert told.startswith("clickstream: analytics ended by SIGKILL"), told
+        assert told.endswith(f"(log: {logs / 'analytics.log'}); started again (log: {logs / 'analytics.2.log'})\n"), told
         parts = _children(program.pid)
-        (worker,) = (pid for command, pid in parts.items() if "worker analytics" in command)
-        os.kill(worker, signal.SIGKILL)
+        assert [command for command in parts if "worker analytics" in command]
+
+        _kill(program, "infra.local.kinesis")
         _, err = program.communicate(timeout=60)
         assert program.returncode == 1
-        assert err.startswith("clickstream: analytics ended by SIGKILL")
-        assert err.endswith(f"(log: {tmp_path / 'logs' / 'analytics.log'})\n")
-        assert len(err.splitlines()) == 1
+        assert "kinesis ended by SIGKILL: kinesis: ready on" in err.splitlines()[-1]
+        assert "; ended before and started again: analytics 1;" in err
         assert [pid for pid in parts.values() if start_time(pid) is not None] == []
+
+
+def _kill(program: subprocess.Popen[str], command: str) -> None:
+    (pid,) = (pid for line, pid in _children(program.pid).items() if command in line)
+    os.kill(pid, signal.SIGKILL)
 
 
 def test_an_interrupt_before_ready_is_an_interrupt(tmp_path: Path) -> None:
@@ -143,4 +162,4 @@ def test_a_taken_port_is_named_with_its_option_before_anything_starts(tmp_path: 
     assert (program.returncode, out) == (1, "")
     assert err.splitlines()[0] == f"clickstream: port {port} is taken"
     assert err.splitlines()[1].startswith(f"hint: choose another with {option},")
-    assert not (tmp_path / "logs").exists()
+    assert not (tmp_path / "runs").exists()
