@@ -55,7 +55,7 @@ class Live:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
         self._seen: Reading | None = None
-        self._shown = self.picture.blank
+        self._shown: msgspec.Struct | None = None
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""

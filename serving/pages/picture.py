@@ -29,17 +29,14 @@ def head(title: str, seen: Reading | None, now_ms: int, problem: str | None) -> 
     )
 
 
-def encoded(head: Head, shown: msgspec.Struct) -> bytes:
-    """As one JSON object."""
-    return msgspec.json.encode({"head": head, **{name: getattr(shown, name) for name in shown.__struct_fields__}})
+def encoded(head: Head, shown: msgspec.Struct | None) -> bytes:
+    """As one JSON object; of nothing but the head before the first reading."""
+    fields = () if shown is None else shown.__struct_fields__
+    return msgspec.json.encode({"head": head, **{name: getattr(shown, name) for name in fields}})
 
 
 class Picture(Protocol):
     """Of one page. Its readings never overlap."""
-
-    @property
-    def blank(self) -> msgspec.Struct:
-        """What is shown before the first reading."""
 
     def read(self, seen: Reading) -> msgspec.Struct:
         """What the page shows; raises what the read models raise, and then what was read last stands."""

@@ -5,7 +5,7 @@ import { openFeed } from "./feed.js";
 import * as format from "./format.js";
 
 const SILENT_MS = 15_000; // workers say about every second how far they are
-const SIGNS = { connecting: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
+const SIGNS = { connecting: "○", loading: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
 
 // `address` is where the pictures come from, `show` draws one. Answers {again, now}: again() goes to a changed address.
 export function start({ address, show }) {
@@ -16,15 +16,18 @@ export function start({ address, show }) {
   let paused = false;
 
   const now = () => Date.now() + skew;
-  const draw = () => picture && !document.hidden && show(picture);
+  // before the first reading there is nothing that could be said, least of all that there is none
+  const wasRead = () => picture !== null && picture.head.read_at !== null;
+  const draw = () => wasRead() && !document.hidden && show(picture);
 
   // [state, word, detail, notice]
   function status() {
     if (connected === null) return ["connecting", "Connecting", "", ""];
-    if (connected === false) return ["disconnected", "Disconnected", "trying again", picture ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
+    if (connected === false) return ["disconnected", "Disconnected", "trying again", wasRead() ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
     if (paused) return ["paused", "Paused", "", ""];
     const { problem, updated_at } = picture.head;
-    if (problem) return ["stale", "Stale", "a store cannot be read", `The store cannot be read: ${problem}. The figures below are the last that could be read.`];
+    if (problem) return ["stale", "Stale", "a store cannot be read", `The store cannot be read: ${problem}. ${wasRead() ? "The figures below are the last that could be read." : "Nothing could be read yet."}`];
+    if (!wasRead()) return ["loading", "Loading", "the stores are being read", ""];
     if (updated_at === null) return ["waiting", "Waiting", "no worker has committed yet", ""];
     const silent = now() - updated_at;
     if (silent > SILENT_MS) return ["stale", "Stale", `no worker has reported for ${format.duration(silent)}`, ""];
@@ -34,6 +37,7 @@ export function start({ address, show }) {
   function showStatus() {
     const [state, word, detail, notice] = status();
     $("state").dataset.state = state;
+    $("main").setAttribute("aria-busy", String(!wasRead()));
     text("state-sign", SIGNS[state]);
     text("state-word", word); // the only part that is announced: it changes when the state does
     text("state-detail", detail);
@@ -71,6 +75,7 @@ export function start({ address, show }) {
   });
   document.addEventListener("visibilitychange", draw);
   setInterval(showStatus, 1000);
+  showStatus();
 
   return {
     now,

@@ -15,15 +15,13 @@ MODEL_MS = 5_000
 
 
 class Shown(msgspec.Struct, frozen=True):
-    model: Pointer | None = None
-    decided: Decided = decided((), 0, 0)
-    alerts: list[Alert] = []
+    model: Pointer | None
+    decided: Decided
+    alerts: list[Alert]
 
 
 class Fraud:
     """See ``clickstream.serving.pages.picture.Picture``."""
-
-    blank = Shown()
 
     def __init__(self, risk: Decisions) -> None:
         self._risk = risk

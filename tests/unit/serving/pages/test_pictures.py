@@ -33,7 +33,7 @@ class Screen:
         self._picture = picture
         self._reader = ProgressReader(shop, lambda: shop.now if self.ticks is None else self.ticks)
         self._seen: Reading | None = None
-        self._shown = picture.blank
+        self._shown: msgspec.Struct | None = None
 
     def read(self, now: int | None = None) -> dict[str, Any]:
         seen = self._reader.read(self.shop.now if now is None else now)
@@ -110,7 +110,10 @@ def test_a_store_that_is_away_leaves_the_last_picture_and_says_why(name: str) ->
 def test_before_the_first_commit_there_is_a_picture_without_data(name: str) -> None:
     shop = Shop(opened_ms=NOW + 1)
     picture = Screen(PICTURES[name](shop), shop)
-    assert picture.drawn()["head"]["read_at"] is None
+    before = picture.drawn()
+    assert before["head"]["read_at"] is None
+    # a page that were told of "no" alarms or "no" model would say so
+    assert before.keys() == {"head"}
     shown = picture.read()["head"]
     assert (shown["updated_at"], shown["complete_to"]) == (None, None)
 
