@@ -200,7 +200,7 @@ def train(
     Example: clickstream models train fraud events.ndjson --labels labels.csv --promote
     """
     with _models_extra():
-        from clickstream.models.fraud import scoring
+        from clickstream.models.fraud import profile, scoring
         from clickstream.models.fraud.offline import labelled, training, trials
     from clickstream.models.fraud.purchases import PURCHASES
     from clickstream.models.registry.manifest import Description, Training
@@ -236,5 +236,6 @@ def train(
         metrics=metrics,
         libraries={name: version(name) for name in ("numpy", "pandas", "scikit-learn", "treelite")},
     )
-    files = scoring.encode(trained.card, trained.trees)
+    rows = purchases.features.to_numpy("float64")
+    files = {**scoring.encode(trained.card, trained.trees), profile.FILE: profile.encode(rows, PURCHASES.names)}
     publish(scoring.MODEL, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)

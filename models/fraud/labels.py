@@ -7,7 +7,8 @@ from clickstream.errors import Missing, UserMistake
 
 #: The kind of a purchase that is known to be no fraud.
 GENUINE = "genuine"
-_FRAUD = "fraud"
+#: And of one that is known to be one, of no known kind.
+FRAUD = "fraud"
 
 
 def read(path: Path) -> bytes:
@@ -30,5 +31,5 @@ def parse(text: bytes, name: object) -> dict[str, str]:
     for number, row in enumerate(rows, 2):
         if row["fraud"] not in ("0", "1"):
             raise UserMistake(f"{name}, line {number}: fraud is {row['fraud']!r}, not 0 or 1")
-        kinds[row["event_id"]] = (row.get("kind") or _FRAUD) if row["fraud"] == "1" else GENUINE
+        kinds[row["event_id"]] = (row.get("kind") or FRAUD) if row["fraud"] == "1" else GENUINE
     return kinds

@@ -26,7 +26,7 @@ export function start({ address, show }) {
     if (connected === false) return ["disconnected", "Disconnected", "trying again", wasRead() ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
     if (paused) return ["paused", "Paused", "", ""];
     const { problem, updated_at } = picture.head;
-    if (problem) return ["stale", "Stale", "a store cannot be read", `The store cannot be read: ${problem}. ${wasRead() ? "The figures below are the last that could be read." : "Nothing could be read yet."}`];
+    if (problem) return ["stale", wasRead() ? "Stale" : "Not read", "a store cannot be read", `The store cannot be read: ${problem}. ${wasRead() ? "The figures below are the last that could be read." : "Nothing could be read yet."}`];
     if (!wasRead()) return ["loading", "Loading", "the stores are being read", ""];
     if (updated_at === null) return ["waiting", "Waiting", "no worker has committed yet", ""];
     const silent = now() - updated_at;

@@ -100,7 +100,9 @@ def test_nothing_is_claimed_before_anything_was_read(
         expect(page.locator("main")).to_have_attribute("aria-busy", "true")
         assert set(page.locator(".value").all_inner_texts()) <= {"–"}
         told = page.locator("main").inner_text()
-        assert [words for words in ("1970", "No ", "none", "Nobody", "Nothing is", "no labels", "runs yet") if words in told] == []
+        assert [
+            words for words in ("1970", "No ", "none", "Nobody", "Nothing is", "no labels", "runs yet") if words in told
+        ] == []
         page.screenshot(path=screenshots / f"{name}-unread.png")
     shop.down = False
     state_is(page, "Live")
