@@ -1,6 +1,8 @@
 """What became known of purchases, as a CSV: event_id, fraud (0 or 1), and perhaps the kind of fraud. Light: no pandas."""
 
 import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from clickstream.errors import Missing, UserMistake
@@ -17,6 +19,15 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise Missing(f"no file {path}") from error
+
+
+def written(kinds: Iterable[tuple[str, str]]) -> str:
+    """The file of these labels, by event id."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["event_id", "fraud", "kind"])
+    lines.writerows((event_id, int(kind != GENUINE), kind) for event_id, kind in kinds)
+    return out.getvalue()
 
 
 def parse(text: bytes, name: object) -> dict[str, str]:

@@ -88,7 +88,7 @@ class DecisionAnswer(Alert, frozen=True, kw_only=True):
     """One decision with what the model saw."""
 
     features: dict[str, float | None]
-    others: Annotated[list[Alert], Meta(description="on further purchases under the same event id")] = []
+    others: Annotated[list[Alert], Meta(description="on further purchases under the same id")] = []
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,12 +96,6 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
 
     alerts: list[Alert]
     next: str | None = None
-
-
-class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What was decided on the purchases of one id, as it was decided."""
-
-    decisions: list[DecisionAnswer]
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):
@@ -166,20 +160,13 @@ def _read_alerts(risk: Decisions, _: int, *, count: int, days: int, status: str,
 
 
 def _read_decision(risk: Decisions, _: int, *, event_id: str) -> DecisionAnswer | None:
-    found = risk.of(event_id)
-    if found is None:
+    first = risk.of(event_id)
+    made = risk.of_order(event_id) if first is None else [first, *risk.others(event_id)]
+    if not made:
         return None
-    others = risk.others(event_id)
-    reviews = risk.reviews([found, *others])
+    reviews, (found, *others) = risk.reviews(made), made
     told = [msgspec.to_builtins(_told(Alert, other, reviews)) for other in others]
     return _told(DecisionAnswer, found, reviews, others=told)
-
-
-def _read_purchase(risk: Decisions, _: int, *, id: str) -> Found | None:
-    first = risk.of(id)
-    found = risk.of_order(id) if first is None else [first, *risk.others(id)]
-    reviews = risk.reviews(found)
-    return Found(decisions=[_told(DecisionAnswer, each, reviews) for each in found]) if found else None
 
 
 def _review(risk: Decisions, _: int, *, sent: Act) -> Alert | None:
@@ -233,17 +220,8 @@ DECISION = Operation(
     "risk",
     DecisionAnswer,
     _read_decision,
-    (key("event_id", "event_id", "of the purchase", place="path"),),
-    absent="there is no decision on that event (yet); only purchases are decided on",
-)
-PURCHASE = Operation(
-    "/v1/fraud/purchases/{id}",
-    "The decisions on a purchase, by its event id or its order id",
-    "risk",
-    Found,
-    _read_purchase,
-    (key("id", "id", "event id or order id of the purchase", place="path"),),
-    absent="there is no decision on a purchase or an order of that id (yet)",
+    (key("event_id", "event_id", "of the purchase; or its order's id", place="path"),),
+    absent="there is no decision on that event or order (yet); only purchases are decided on",
 )
 REVIEW = Operation(
     "/v1/fraud/reviews",

@@ -29,7 +29,6 @@ OPERATIONS: tuple[Operation, ...] = (
     fraud.DECIDED,
     fraud.ALERTS,
     fraud.DECISION,
-    fraud.PURCHASE,
     fraud.REVIEW,
     recommendations.OF_VISITOR,
     recommendations.OF_SESSION,

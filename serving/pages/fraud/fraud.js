@@ -76,13 +76,13 @@ function described(decision) {
     ["Order", explained(decision)],
     ["Reasons", reasons(decision.reasons)],
     ["Done about it", history(decision, frame.now())],
-    ...Object.entries(decision.features).map(([name, value]) => [words(name), told(name, value)]),
+    ...Object.entries(decision.features ?? {}).map(([name, value]) => [words(name), told(name, value)]),
   ];
   return make("div", "", work.acts(decision, () => $("ask").requestSubmit()), make("dl", "terms wide", ...pairs.flatMap(([term, value]) => [make("dt", "", term), make("dd", "", value)])));
 }
 
 ask({
-  address: (id) => `/v1/fraud/purchases/${encodeURIComponent(id)}`,
+  address: (id) => `/v1/decisions/${encodeURIComponent(id)}`,
   clear: () => list("found", [], () => []),
-  show: ({ decisions }) => list("found", decisions, () => decisions.map(described)),
+  show: (found) => list("found", found, () => [found, ...found.others].map(described)),
 });

@@ -74,11 +74,11 @@ def test_what_a_person_does_stands_beside_the_decision_with_who_and_when(client:
     assert asked(client, "status=open")["alerts"][0] == second
     assert "approve by eve 2026-" in client.get("/v1/fraud/alerts?status=done&format=csv").text
     for by in (first["event_id"], first["order_id"]):
-        (found,) = client.get(f"/v1/fraud/purchases/{by}").json()["decisions"]
+        found = client.get(f"/v1/decisions/{by}").json()
         assert found["id"] == first["id"]
         assert found["reviews"] == done["reviews"]
         assert found["features"]
-    assert client.get("/v1/fraud/purchases/nothing").status_code == 404
+    assert client.get("/v1/decisions/nothing").status_code == 404
 
 
 @pytest.mark.parametrize(
