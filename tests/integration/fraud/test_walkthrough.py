@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clickstream.events import Purchase, decode
-from clickstream.models.fraud import scoring
+from clickstream.models.fraud import labels, scoring
 from clickstream.settings import environment
 from tests.integration.examples.page import commands, steps
 from tests.integration.fraud.application import Fraud
@@ -49,9 +49,8 @@ def test_every_line_pastes_and_ends_at_the_rules(fraud: Fraud, tmp_path: Path) -
     purchases = sum(isinstance(decode(line), Purchase) for line in (tmp_path / "live.ndjson").read_bytes().splitlines())
     assert f"{purchases:,} purchases" in told['clickstream models shadow "$FIRST" --labels truth.csv']
     assert "blocked" in told['clickstream models promote fraud "$FIRST" --dry-run']
-    known = (tmp_path / "known.csv").read_text().splitlines()
-    assert len(known) > 1
-    assert set(known[1:]) <= set((tmp_path / "truth.csv").read_text().splitlines())
+    known, truth = (labels.parse((tmp_path / name).read_bytes(), name) for name in ("known.csv", "truth.csv"))
+    assert known == truth
     back = told["clickstream models rollback fraud"]
     assert "the rules decide" in back
     pointer = fraud.registry.current(scoring.MODEL)
