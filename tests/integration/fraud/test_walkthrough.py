@@ -1,10 +1,15 @@
-"""The page on a whole round of fraud, typed as it stands there, beside a live worker."""
+"""The page on a whole round of fraud, typed as it stands there, beside a live worker.
+
+How long each line took goes to build/fraud-walkthrough.json; the page tells those of a quiet machine.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -25,13 +30,14 @@ def test_every_line_pastes_and_ends_at_the_rules(fraud: Fraud, tmp_path: Path) -
     first, *blocks = steps(PAGE)
     assert (first.kind, first.text) == ("keep running", "clickstream up --only aws,fraud,serve\n")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    told = {}
+    told, took_s = {}, {}
     # variables of the shell go from block to block in a file
     kept = tmp_path / "variables"
     kept.touch()
     with fraud.worker("w1") as worker:
         for command in (command for block in blocks for command in commands(block.text)):
             script = f'set -a; . "{kept}"; set -e\n{command}\ndeclare -p FIRST SECOND 2>/dev/null > "{kept}" || true\n'
+            began = time.monotonic()
             done = subprocess.run(
                 ["bash", "-c", script],
                 env=environment(fraud.settings)
@@ -43,9 +49,12 @@ def test_every_line_pastes_and_ends_at_the_rules(fraud: Fraud, tmp_path: Path) -
                 check=False,
             )
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+            took_s[command] = round(time.monotonic() - began, 1)
             told[command] = done.stdout + done.stderr
             if command.startswith("clickstream produce"):
                 fraud.wait_for([decode(line) for line in (tmp_path / "live.ndjson").read_bytes().splitlines()], worker)
+    Path("build").mkdir(exist_ok=True)
+    Path("build/fraud-walkthrough.json").write_text(json.dumps(took_s, indent=2))
     purchases = sum(isinstance(decode(line), Purchase) for line in (tmp_path / "live.ndjson").read_bytes().splitlines())
     assert f"{purchases:,} purchases" in told['clickstream models shadow "$FIRST" --labels truth.csv']
     assert "blocked" in told['clickstream models promote fraud "$FIRST" --dry-run']
