@@ -18,8 +18,9 @@ _STATUSES = {
 
 def document(operations: Sequence[Operation], *, with_login: bool) -> bytes:
     """Of the operations that are offered."""
+    sent = [operation.body for operation in operations if operation.body is not None]
     (problem, *answers), components = msgspec.json.schema_components(
-        [Problem, *(operation.answer for operation in operations)], ref_template="#/components/schemas/{name}"
+        [Problem, *(operation.answer for operation in operations), *sent], ref_template="#/components/schemas/{name}"
     )
     described: Schema = {
         "openapi": "3.1.0",
@@ -30,7 +31,7 @@ def document(operations: Sequence[Operation], *, with_login: bool) -> bytes:
         },
         "paths": {
             operation.path: {"get" if operation.body is None else "post": _operation(operation, answer, problem, with_login)}
-            for operation, answer in zip(operations, answers, strict=True)
+            for operation, answer in zip(operations, answers, strict=False)
         },
         "components": {"schemas": components},
     }
@@ -69,6 +70,6 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
     if operation.body is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": msgspec.json.schema(operation.body)}},
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.body.__name__}"}}},
         }
     return described

@@ -81,6 +81,13 @@ def test_what_a_person_does_stands_beside_the_decision_with_who_and_when(client:
     assert client.get("/v1/decisions/nothing").status_code == 404
 
 
+def test_what_is_sent_is_described(client: TestClient) -> None:
+    described = client.get("/v1/openapi.json").json()
+    body = described["paths"][REVIEWS]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    act = described["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    assert set(act["required"]) == {"id", "action", "by"}
+
+
 @pytest.mark.parametrize(
     "sent", [b"", b"[]", b'{"id":"e","action":"eat","by":"eve"}', b'{"id":"e","action":"block","by":" "}', b"x" * 5_000]
 )
