@@ -13,6 +13,8 @@ from clickstream.events import Purchase
 
 #: So many further purchases under one id are named beside the first; all of them are kept.
 MOST_NAMED = 20
+#: In the key of a further purchase, and in no id.
+SEPARATOR = "\x1f"
 
 
 class Bought(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,4 +53,4 @@ def fingerprint(bought: Bought | Purchase) -> str:
 
 def reused(key: str, purchase: str) -> str:
     """The key of a further purchase (its fingerprint) under an id. No id is like it: none has a control character."""
-    return f"{key}\x1f{purchase}"
+    return f"{key}{SEPARATOR}{purchase}"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
@@ -82,6 +83,21 @@ def label() -> None:
     """Note what became known of decided purchases."""
 
 
+#: Model → what decides while no version serves.
+WITHOUT: Mapping[str, str] = {"fraud": "the rules", "recommender": "the live index"}
+#: Model → what a version would do to recent traffic, asked before it serves: of a registry's version, an :class:`Outlook`.
+OUTLOOKS: Mapping[str, str] = {"fraud": "clickstream.consumers.fraud.promotion:outlook"}
+#: A person is asked before a version may turn away such a share of the shop.
+MOST_BLOCKED = 0.1
+
+
+class Outlook(NamedTuple):
+    """``blocked``: the share of recent purchases; ``lines``: what is to be known before a promotion."""
+
+    blocked: float
+    lines: Sequence[str]
+
+
 _MODEL = click.argument("model", type=click.Choice(sorted(MODELS)))
 _JSON = click.option("--json", "as_json", is_flag=True, help="JSON on stdout.")
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Say what would change.")
@@ -97,6 +113,8 @@ def list_versions(model: str, as_json: bool) -> None:
     """
     registry = _registry()
     pointer = registry.current(model)
+    if pointer is None or pointer.version is None:
+        click.echo(f"no version serves: {WITHOUT[model]} decide", err=True)
     for version in registry.versions(model):
         manifest = registry.manifest(model, version)
         serving = pointer is not None and pointer.version == version
@@ -111,29 +129,63 @@ def list_versions(model: str, as_json: bool) -> None:
 @models.command(epilog="Example: clickstream models promote fraud 20261124T101500-3fb2c1 --dry-run")
 @_MODEL
 @click.argument("version")
+@click.option("--yes", is_flag=True, help="Even if it would block a tenth of the recent purchases.")
 @_DRY_RUN
-def promote(model: str, version: str, dry_run: bool) -> None:
-    """Let VERSION serve; workers take it up within seconds, between two commits."""
+def promote(model: str, version: str, yes: bool, dry_run: bool) -> None:
+    """Let VERSION serve; workers take it up within seconds, between two commits.
+
+    Of fraud, it first decides the purchases of the last day once more, for comparison only, and says how they differ from those
+    that it was trained on. Before it would block a tenth of them, it asks.
+    """
     registry = _registry()
+    blocked = _look_ahead(registry, model, version)
     if dry_run:
-        registry.load(model, version)
         click.echo(f"{version} would serve", err=True)
         return
-    click.echo(registry.promote(model, version, now_ms=_now_ms()).version)
+    _let_serve(registry, model, version, 0.0 if yes else blocked)
+    click.echo(version)
+
+
+def _look_ahead(registry: Registry, model: str, version: str) -> float:
+    """The share of recent purchases that it would block; what else is to be known is said."""
+    loaded = registry.load(model, version)
+    if model not in OUTLOOKS:
+        return 0.0
+    found = resolve_name(OUTLOOKS[model])(loaded)
+    for line in found.lines:
+        click.echo(line, err=True)
+    return float(found.blocked)
+
+
+def _let_serve(registry: Registry, model: str, version: str, blocked: float) -> None:
+    if blocked >= MOST_BLOCKED:
+        much = f"{version} would block {blocked:.0%} of the recent purchases"
+        if not (sys.stdin.isatty() and click.confirm(f"{much}. Let it serve all the same?", err=True)):
+            hint = f"`clickstream models shadow {version}` names them; if it is right: `models promote {model} {version} --yes`"
+            raise UserMistake(f"{much}: it does not serve", hint)
+    registry.promote(model, version, now_ms=_now_ms())
 
 
 @models.command(epilog="Example: clickstream models rollback fraud")
 @_MODEL
 @_DRY_RUN
 def rollback(model: str, dry_run: bool) -> None:
-    """Let the version serve again that did before the current one."""
+    """Let the version serve again that did before the current one; before the first, what decides without any.
+
+    The name of the version that now serves comes on stdout; nothing, if none does.
+    """
     registry = _registry()
     if dry_run:
         pointer = registry.current(model)
-        before = pointer.previous[0] if pointer is not None and pointer.previous else "nothing: there is no earlier version"
+        serves = pointer is not None and pointer.version is not None
+        before = next(iter(pointer.previous), WITHOUT[model]) if pointer and serves else "nothing: no version serves"
         click.echo(f"would go back to {before}", err=True)
         return
-    click.echo(registry.rollback(model, now_ms=_now_ms()).version)
+    version = registry.rollback(model, now_ms=_now_ms()).version
+    if version is None:
+        click.echo(f"no version serves any more: {WITHOUT[model]} decide", err=True)
+    else:
+        click.echo(version)
 
 
 def source(command: Callable[..., None]) -> Callable[..., None]:
@@ -184,9 +236,9 @@ def publish(
     else:
         registry = _registry()
         manifest = registry.publish(model, files, description, now_ms=now_ms)
-        if promoted:
-            registry.promote(model, manifest.version, now_ms=now_ms)
     click.echo(msgspec.json.encode(manifest) if as_json else manifest.version)
+    if promoted and not dry_run:
+        _let_serve(registry, model, manifest.version, _look_ahead(registry, model, manifest.version))
 
 
 def _now_ms() -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Set
 
@@ -33,7 +34,7 @@ from clickstream.serving.pages.feeds import feeds_of
 from clickstream.serving.pages.live import PERIOD_S, Feed, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
 from clickstream.serving.progress import ProgressReader, silent
-from clickstream.serving.security import HEADERS, Security
+from clickstream.serving.security import HEADERS, OwnPages, Security
 from clickstream.web.listening import LOOPBACK_NAMES
 
 log = structlog.get_logger()
@@ -85,6 +86,7 @@ def create_app(
     }
     linked = tuple(page for page in frame.navigation() if not absent.get(page))
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
+    guard = OwnPages(secrets.token_urlsafe(24) if login is None else login.page_token(), with_login=login is not None)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -123,12 +125,18 @@ def create_app(
 
     served = [
         *([] if readers.searches is None else [explain_page.route(readers.searches, placing, linked)]),  # before the fixed ones
-        *(Route(page.path, _fixed(frame.html(page, linked), "text/html; charset=utf-8")) for page in (*linked, frame.API)),
+        *(
+            Route(
+                page.path,
+                _fixed(frame.html(page, linked).replace(b"{{csrf}}", guard.token.encode()), "text/html; charset=utf-8"),
+            )
+            for page in (*linked, frame.API)
+        ),
         Route("/favicon.ico", _fixed((frame.STATIC / "favicon.svg").read_bytes(), "image/svg+xml")),
         Route("/healthz", _fixed(msgspec.json.encode({"status": "ok"}), "application/json")),
         Route("/readyz", readyz),
         Route("/v1/live/{feed}", live),
-        *routes(operations, readers, clock),
+        *routes(operations, readers, clock, guard),
         Route("/v1/openapi.json", _fixed(openapi.document(operations, with_login=login is not None), "application/json")),
         metrics.route(views, clock),
         Mount("/static", frame.Assets()),

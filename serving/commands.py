@@ -35,6 +35,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     /v1/aggregates     ?granularity=minute|hour|day&from=&to=&top=
     /v1/progress       every application on every shard
     /v1/fraud/decided  /v1/fraud/alerts  /v1/decisions/EVENT_ID
+    /v1/fraud/reviews  POST: what a person does about a decision
     /v1/recommendations/USER_ID   ?count=&without=
     /v1/recommendations           ?viewed=&count=&without=
     /v1/own/APPLICATION/TABLE     ?from=&to=&key=&order=&limit=

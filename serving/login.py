@@ -12,11 +12,13 @@ from urllib.parse import parse_qs, quote
 
 import msgspec
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from clickstream.errors import UserMistake
+from clickstream.serving.api.routes import body
 from clickstream.serving.pages.frame import PAGES
 from clickstream.serving.security import FORM_POLICY
 
@@ -109,6 +111,10 @@ class Login:
         end = str(int(self._clock_s()) + SESSION_S)
         return f"{end}.{self._mac(end)}"
 
+    def page_token(self) -> str:
+        """For :class:`clickstream.serving.security.OwnPages`: the same on every server with this login."""
+        return self._mac("pages")
+
     def _mac(self, end: str) -> str:
         return hmac.digest(self._key, end.encode(), "sha256").hex()
 
@@ -144,8 +150,6 @@ class LoginRequired:
 class LoginPage:
     """``GET /login`` shows the form, ``POST /login`` takes it."""
 
-    _MOST_BYTES = 4096
-
     def __init__(self, login: Login) -> None:
         self._login = login
         self._html = (PAGES / "login.html").read_bytes()
@@ -153,15 +157,14 @@ class LoginPage:
     async def answer(self, request: Request) -> Response:
         if request.method != "POST":
             return self._form(200)
-        body = b""
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > self._MOST_BYTES:
-                return self._form(413)
+        try:
+            sent = await body(request)
+        except HTTPException as refused:
+            return self._form(refused.status_code)
         guesses, address = self._login.guesses, _address(request)
         if wait_s := guesses.wait_s(address):
             return self._form(429, wait_s)
-        given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0]
+        given = parse_qs(sent.decode("utf-8", "replace")).get("token", [""])[0]
         if not self._login.is_token(given.strip()):
             guesses.wrong(address)
             return self._form(403)

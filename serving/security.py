@@ -1,6 +1,8 @@
 """The response headers of every answer, and the check of the host name."""
 
+import hmac
 from collections.abc import Set
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -23,6 +25,33 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+
+
+class OwnPages:
+    """Refuses a change that another site makes a browser ask for (CSRF). What a browser says of a request's origin is looked
+    at, and a token that stands in our own pages alone, which no other origin can read."""
+
+    HEADER = "X-CSRF-Token"
+
+    def __init__(self, token: str, *, with_login: bool) -> None:
+        """``with_login``: a request with ``Authorization`` was checked before, and no browser adds that by itself."""
+        self.token = token
+        self._with_login = with_login
+
+    def refusal(self, headers: Headers) -> str:
+        """Why it is refused; empty when it is not."""
+        if self._with_login and "authorization" in headers:
+            return ""
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        # of a browser that does not tell the site; behind a proxy the host may be another than the origin's
+        foreign = (
+            site != "same-origin" if site is not None else origin is not None and urlsplit(origin).netloc != headers.get("host")
+        )
+        if foreign:
+            return "a page of another site asked for this"
+        if not hmac.compare_digest(headers.get(self.HEADER, "").encode(), self.token.encode()):
+            return "without the token of this server's pages nothing is changed: load the page again"
+        return ""
 
 
 class Security:

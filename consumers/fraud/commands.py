@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
+from clickstream.consumers.fraud.outcomes import KEPT_S
 from clickstream.errors import UserMistake
 from clickstream.platform import MODELS
 from clickstream.settings import from_env
@@ -107,30 +108,48 @@ def _figure(value: float | None, sign: str = "") -> str:
 
 
 @click.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_FILE, required=False)
+@click.option("--list", "listing", is_flag=True, help="Print what is known, the page's labels too, as such a CSV.")
+@click.option("--from", "start", default="7d", show_default=True, help="With --list: of purchases decided since then.")
 @click.option("--dry-run", is_flag=True, help="Say what would be noted.")
-def label(file: Path, dry_run: bool) -> None:
+def label(file: Path | None, listing: bool, start: str, dry_run: bool) -> None:
     """Note which decided purchases were frauds, from a CSV with the columns event_id, fraud (0 or 1) and perhaps kind.
 
     The dashboard and `clickstream models shadow` then tell precision, recall and money. A newer label replaces an older one;
     the label of an id that was used again is that of its first purchase.
 
-    Example: clickstream models label fraud labels.csv
+    \b
+    Example:
+      clickstream models label fraud labels.csv
+      clickstream models label fraud --list --from 30d > known.csv
     """
     from clickstream.aws import Clients
     from clickstream.consumers.fraud import tables
     from clickstream.consumers.fraud.tables import OutcomesTable
+    from clickstream.consumers.fraud.views import Decisions
     from clickstream.models.fraud import labels as label_files
 
+    settings, now_ms = from_env(), time.time_ns() // 1_000_000
+    if listing:
+        # a stretch is read hour by hour, and labels are kept for so long
+        start_ms = max(since(start, now_ms), now_ms - 1000 * KEPT_S)
+        click.echo(label_files.written(Decisions(Clients(settings), settings).known(start_ms, now_ms)), nl=False)
+        return
+    if file is None:
+        raise click.UsageError("name a FILE with labels, or --list those that are known")
     kinds = label_files.parse(label_files.read(file), file)
     if not kinds:
         raise UserMistake(f"{file} holds no labels")
-    settings = from_env()
     dynamodb = Clients(settings).dynamodb
     decided = tables.decisions(dynamodb, DECISIONS.of(settings), kinds)
     if not dry_run:
         labelled = [(decision, kinds[event_id]) for event_id, decision in decided.items()]
         OutcomesTable(dynamodb, OUTCOMES.of(settings)).label(labelled, int(time.time()))
+    if not decided:
+        hint = (
+            "a history that was not on the stream is known by its file: `clickstream models train fraud EVENTS --labels FILE`"
+        )
+        raise UserMistake(f"none of the {len(kinds):,} labels of {file} is of a purchase that was decided here", hint)
     frauds = sum(kinds[event_id] != label_files.GENUINE for event_id in decided)
     would, others = "would note" if dry_run else "noted", len(kinds) - len(decided)
     click.echo(

@@ -34,7 +34,10 @@ NEEDS = Needs(
     ),
     serving=Access(
         (DECISIONS.may("GetItem"), OUTCOMES.may("Query")),
-        (MODELS.objects("models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),),
+        (
+            OUTCOMES.may("PutItem", "what a person does on the page; no run of the recording does"),
+            MODELS.objects("models/fraud/", "GetObject", "which version serves; newer than the recorded calls"),
+        ),
     ),
     effect="clickstream.consumers.fraud.views:look",
     comparer="clickstream.load.verdict.subjects:fraud",

@@ -4,6 +4,7 @@
     <start of the hour, ms>   <start of the minute>#decided#<key>         one per decision, by the time of the decision
     <start of the hour, ms>   <start of the minute>#label#<key>           one per purchase of which the truth is known
     alerts#<hour>             <time of the decision>#<key>                one per review or block, the decision in it
+    order#<order id>          <key>                                       one per decision, which is found by its order
 
 A decision's key is its event id, unless that was used before (``Decision.key``).
 Every item is a function of the decision that stands: whoever writes it again writes the same.
@@ -90,7 +91,7 @@ def euro_cents(decision: Decision) -> int | None:
 
 
 def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
-    """The items that stand for a decision beside its own: one, and one more for an alarm."""
+    """The items that stand for a decision beside its own: two, and one more for an alarm."""
     expires: AttributeValueTypeDef = {"N": str(decision.decided_at // 1000 + KEPT_S)}
     counted: dict[str, AttributeValueTypeDef] = {
         **_key(decision, _DECIDED),
@@ -100,15 +101,20 @@ def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
     }
     if (cents := euro_cents(decision)) is not None:
         counted["cents"] = {"N": str(cents)}
+    named: dict[str, AttributeValueTypeDef] = {
+        "window": {"S": order_window(decision.order_id)},
+        "part": {"S": decision.key},
+        "expires_at": expires,
+    }
     if decision.verdict is Verdict.APPROVE:
-        return [counted]
+        return [counted, named]
     alert: dict[str, AttributeValueTypeDef] = {
         "window": {"S": alerts_window(decision.decided_at)},
-        "part": {"S": f"{decision.decided_at:014d}#{decision.key}"},
+        "part": {"S": alert_part(decision)},
         "decision": {"B": msgspec.msgpack.encode(decision)},
         "expires_at": expires,
     }
-    return [counted, alert]
+    return [counted, named, alert]
 
 
 def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
@@ -132,6 +138,14 @@ def window(at_ms: int) -> str:
 
 def alerts_window(at_ms: int) -> str:
     return f"alerts#{window(at_ms)}"
+
+
+def alert_part(decision: Decision) -> str:
+    return f"{decision.decided_at:014d}#{decision.key}"
+
+
+def order_window(order_id: str) -> str:
+    return f"order#{order_id}"
 
 
 def part(minute_ms: int) -> str:

@@ -1,7 +1,8 @@
 """The read model: one decision, as a risk analyst asks for it; what was decided lately, by minute; the alerts; the model."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -9,31 +10,35 @@ import msgspec
 from clickstream.aws import Clients
 from clickstream.aws.items import query
 from clickstream.consumers.explain.life import Effect, Put
-from clickstream.consumers.fraud import NAME, outcomes
+from clickstream.consumers.fraud import NAME, outcomes, reviews, tables
 from clickstream.consumers.fraud.decisions import Decision, Source, as_json
 from clickstream.consumers.fraud.items import decision_of
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
-from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth
-from clickstream.errors import Missing
+from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth, alert_part
+from clickstream.consumers.fraud.reviews import Action, Review
+from clickstream.errors import Missing, UserMistake
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.models.fraud.verdicts import Reason, Verdict
 from clickstream.models.registry.s3 import Pointer, Registry
 from clickstream.platform import MODELS
-from clickstream.purchases import fingerprint, reused
+from clickstream.purchases import SEPARATOR, fingerprint, reused
 from clickstream.settings import Settings
 
 #: what an application publishes for others to read stands behind this module alone
 __all__ = [
     "NAME",
+    "Action",
     "DecidedMinute",
     "Decision",
     "Decisions",
     "Pointer",
     "Reason",
+    "Review",
     "Source",
     "Truth",
     "Verdict",
+    "alert_part",
     "as_json",
 ]
 
@@ -106,19 +111,63 @@ class Decisions:
         views = (known[at][1] if at in known else found.get(at) for at in wanted)
         return [view for view in views if view is not None]
 
-    def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS) -> list[Decision]:
-        """Purchases to be reviewed, or blocked, the latest first: at most so many, decided at most so long ago."""
-        now_ms = self._clock_ms()
-        found: list[Decision] = []
-        for hour_ms in range(now_ms // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
-            wanted = {"window": outcomes.alerts_window(hour_ms), "first": f"{now_ms - within_ms:014d}"}
-            request = query(self._outcomes, "#window = :window AND #part >= :first", wanted, ConsistentRead=False)
-            with asked("DynamoDB", f"table {self._outcomes}"):
-                items = self._dynamodb.query(**request, ScanIndexForward=False, Limit=most - len(found))["Items"]
-            found += [self._decoded(item, item["part"]["S"]) for item in items]
-            if len(found) >= most:
-                break
+    def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS, before: str | None = None) -> Iterator[Decision]:
+        """Purchases to be reviewed, or blocked, the latest first, decided at most so long ago; read ``most`` at a time.
+
+        ``before``: begins behind this one (:func:`outcomes.alert_part`). Raises UserMistake when there is none like it.
+        """
+        items = self._newest(outcomes.alerts_window, most, within_ms, before)
+        return (self._decoded(item, item["part"]["S"]) for item in items)
+
+    def recent(self, *, most: int, within_ms: int = 24 * HOUR_MS) -> list[Decision]:
+        """At most so many decisions, the latest, made at most so long ago."""
+        parts = (item["part"]["S"] for item in self._newest(outcomes.window, most, within_ms) if "verdict" in item)
+        keys = [part.split("#", 2)[2] for part in islice(parts, most)]
+        return list(tables.decisions(self._dynamodb, self._decisions, keys).values())
+
+    def known(self, start_ms: int, end_ms: int) -> Iterator[tuple[str, str]]:
+        """What became known of the purchases decided in these minutes, by event id; not of ids that were used again."""
+        for item in self._items(start_ms // MINUTE_MS * MINUTE_MS, end_ms // MINUTE_MS * MINUTE_MS):
+            key = item["part"]["S"].split("#", 2)[2]
+            if "kind" in item and SEPARATOR not in key:
+                yield key, item["kind"]["S"]
+
+    def of_order(self, order_id: str) -> list[Decision]:
+        """On its purchases, as they were made."""
+        keys = [item["part"]["S"] for item in self._query("#window = :window", {"window": outcomes.order_window(order_id)})]
+        return sorted(filter(None, map(self.of, keys)), key=lambda each: each.decided_at)
+
+    def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
+        """What people did about them, by the decision's key, as they did it."""
+        wanted = {reviews.part(decision): decision.key for decision in decisions}
+        found: dict[str, list[Review]] = {}
+        for window in {reviews.window(decision.decided_at) for decision in decisions}:
+            for item in self._query(
+                "#window = :window AND #part BETWEEN :first AND :last",
+                {
+                    "window": window,
+                    "first": min(wanted),
+                    "last": max(wanted) + "~",
+                },
+            ):
+                start, review = reviews.review_of(item)
+                if start in wanted:
+                    found.setdefault(wanted[start], []).append(review)
         return found
+
+    def note(self, key: str, action: Action, by: str) -> Decision | None:
+        """What a person has done about a decision; None when there is none of this key."""
+        decision = self.of(key)
+        if decision is None:
+            return None
+        now_ms = self._clock_ms()
+        items: list[Any] = [reviews.item_of(decision, Review(action=action, by=by, at=now_ms))]
+        if action.label is not None:
+            items.append(outcomes.label_item(decision, action.label, now_ms // 1000))
+        for item in items:
+            with asked("DynamoDB", f"table {self._outcomes}"):
+                self._dynamodb.put_item(TableName=self._outcomes, Item=item)
+        return decision
 
     def serving(self) -> Pointer | None:
         """Which version of the model serves, since when, and which did before; None before the first promotion."""
@@ -129,10 +178,33 @@ class Decisions:
         for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
             wanted = {"first": outcomes.part(first_ms), "last": outcomes.part(last_ms + MINUTE_MS)}
             wanted["window"] = outcomes.window(hour_ms)
-            request = query(self._outcomes, "#window = :window AND #part BETWEEN :first AND :last", wanted)
-            with asked("DynamoDB", f"table {self._outcomes}"):
-                for page in self._dynamodb.get_paginator("query").paginate(**request):
-                    yield from page["Items"]
+            yield from self._query("#window = :window AND #part BETWEEN :first AND :last", wanted)
+
+    def _newest(
+        self, window: Callable[[int], str], most: int, within_ms: int, before: str | None = None
+    ) -> Iterator[Mapping[str, Any]]:
+        """The items of the hours' windows from now, or from before one of them, back; read as they are asked for."""
+        now_ms = self._clock_ms()
+        last = f"{now_ms + HOUR_MS:014d}" if before is None else before
+        if not last[:14].isdigit():
+            raise UserMistake("`before` names no alert", hint="it is the `next` of an earlier answer")
+        for hour_ms in range(min(int(last[:14]), now_ms) // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
+            wanted = {"window": window(hour_ms), "first": f"{now_ms - within_ms:014d}", "last": last}
+            for item in self._query(
+                "#window = :window AND #part BETWEEN :first AND :last",
+                wanted,
+                ConsistentRead=False,
+                ScanIndexForward=False,
+                PaginationConfig={"PageSize": most},
+            ):
+                if item["part"]["S"] != before:
+                    yield item
+
+    def _query(self, condition: str, wanted: Mapping[str, str], **others: Any) -> Iterator[Mapping[str, Any]]:
+        request = query(self._outcomes, condition, wanted, **others)
+        with asked("DynamoDB", f"table {self._outcomes}"):
+            for page in self._dynamodb.get_paginator("query").paginate(**request):
+                yield from page["Items"]
 
     def _decoded(self, item: Mapping[str, Any], what: str) -> Decision:
         try:

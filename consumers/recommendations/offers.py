@@ -6,7 +6,7 @@ import msgspec
 
 from clickstream.consumers.recommendations.fold import Visit
 from clickstream.models.recommender.model import Model, Recommended, Seen
-from clickstream.models.recommender.overlay import Overlay
+from clickstream.models.recommender.overlay import EMPTY, Overlay
 
 #: Items of an offer.
 LENGTH = 20
@@ -55,8 +55,8 @@ class Offers:
         self._popular: frozenset[str] = frozenset()
         self._shown: dict[str, frozenset[str]] = {}
 
-    def use(self, model: Model) -> None:
-        self._overlay.rebase(model)
+    def use(self, model: Model | None) -> None:
+        self._overlay.rebase(model or EMPTY)
         self._refreshed_ms = self._popular_ms = None
 
     def count(self, visits: Sequence[Visit]) -> HitRate:

@@ -56,7 +56,7 @@ class RecommendationsTable:
     def write(self, effects: Sequence[Visit], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
         now_ms = self._clock_ms()
-        if self._model.look(now_ms) and self._model.value is not None:
+        if self._model.look(now_ms):
             self._offers.use(self._model.value)
         hit_rate = self._count(effects, position)
         made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]

@@ -130,8 +130,9 @@ class Recommendations:
             self._looking = self._thread.submit(self._look, now_ms)
 
     def _look(self, now_ms: int) -> None:
-        if self._model.look(now_ms) and self._model.value is not None and self._model.version is not None:
-            self._serving = Recommender.of(self._model.value), self._model.version
+        if self._model.look(now_ms):
+            model, version = self._model.value, self._model.version
+            self._serving = None if model is None or version is None else (Recommender.of(model), version)
 
     def sold_out(self) -> frozenset[str]:
         return self._inventory.sold_out()

@@ -204,7 +204,7 @@ def train(
       clickstream models train fraud --archive "date >= '2026-11-01'" --labels labels.csv
     """
     with _models_extra():
-        from clickstream.models.fraud import scoring
+        from clickstream.models.fraud import profile, scoring
         from clickstream.models.fraud.offline import labelled, training, trials
     from clickstream.models.fraud.purchases import PURCHASES
     from clickstream.models.registry.manifest import Description, Training
@@ -240,5 +240,6 @@ def train(
         metrics=metrics,
         libraries={name: version(name) for name in ("numpy", "pandas", "scikit-learn", "treelite")},
     )
-    files = scoring.encode(trained.card, trained.trees)
+    rows = purchases.features.to_numpy("float64")
+    files = {**scoring.encode(trained.card, trained.trees), profile.FILE: profile.encode(rows, PURCHASES.names)}
     publish(scoring.MODEL, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)

@@ -1,13 +1,16 @@
 """What became known of purchases, as a CSV: event_id, fraud (0 or 1), and perhaps the kind of fraud. Light: no pandas."""
 
 import csv
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 from clickstream.errors import Missing, UserMistake
 
 #: The kind of a purchase that is known to be no fraud.
 GENUINE = "genuine"
-_FRAUD = "fraud"
+#: And of one that is known to be one, of no known kind.
+FRAUD = "fraud"
 
 
 def read(path: Path) -> bytes:
@@ -16,6 +19,15 @@ def read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError as error:
         raise Missing(f"no file {path}") from error
+
+
+def written(kinds: Iterable[tuple[str, str]]) -> str:
+    """The file of these labels, by event id."""
+    out = io.StringIO()
+    lines = csv.writer(out, lineterminator="\n")
+    lines.writerow(["event_id", "fraud", "kind"])
+    lines.writerows((event_id, int(kind != GENUINE), kind) for event_id, kind in kinds)
+    return out.getvalue()
 
 
 def parse(text: bytes, name: object) -> dict[str, str]:
@@ -30,5 +42,5 @@ def parse(text: bytes, name: object) -> dict[str, str]:
     for number, row in enumerate(rows, 2):
         if row["fraud"] not in ("0", "1"):
             raise UserMistake(f"{name}, line {number}: fraud is {row['fraud']!r}, not 0 or 1")
-        kinds[row["event_id"]] = (row.get("kind") or _FRAUD) if row["fraud"] == "1" else GENUINE
+        kinds[row["event_id"]] = (row.get("kind") or FRAUD) if row["fraud"] == "1" else GENUINE
     return kinds

@@ -31,7 +31,7 @@ class Followed(Generic[T]):
     every_ms: int = field(default=LOOK_EVERY_MS, kw_only=True)
     version: str | None = field(default=None, init=False)
     value: T | None = field(default=None, init=False)
-    """None until a version was promoted."""
+    """None while no version serves."""
 
     def __post_init__(self) -> None:
         self._looked_ms: int | None = None
@@ -48,10 +48,10 @@ class Followed(Generic[T]):
         wanted: str | None = None
         try:
             pointer = self.versions.current(self.model)
-            if pointer is None or pointer.version in (self.version, self._refused):
+            if pointer is None or pointer.version in {self.version, self._refused or self.version}:
                 return False
             wanted = pointer.version
-            made = self.make(self.versions.load(self.model, wanted))
+            made = None if wanted is None else self.make(self.versions.load(self.model, wanted))
         except UnusableModel as error:
             self._refused = wanted  # asking for it again cannot mend it
             log.error("model refused", model=self.model, refused=wanted, goes_on_with=self.version, reason=str(error))
@@ -60,5 +60,5 @@ class Followed(Generic[T]):
             log.warning("registry does not answer", model=self.model, goes_on_with=self.version, error=str(error))
             return False
         self.value, self.version, self._refused = made, wanted, None
-        log.info("model loaded", model=self.model, version=wanted)
+        log.info("model loaded" if wanted else "model taken back", model=self.model, version=wanted)
         return True

@@ -29,9 +29,12 @@ _CONFLICTS = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
 
 
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that serves, since ``promoted_at`` (ms); ``previous`` are those before it, the latest first."""
+    """The version that serves, since ``promoted_at`` (ms); ``previous`` are those before it, the latest first.
 
-    version: str
+    Version None: somebody rolled back to what decided before the first one.
+    """
+
+    version: str | None
     promoted_at: int
     previous: tuple[str, ...] = ()
 
@@ -96,7 +99,7 @@ class Registry:
         return Version(manifest, files)
 
     def current(self, model: str) -> Pointer | None:
-        """Which version serves; None when none was ever promoted."""
+        """What serves; None when no version was ever promoted."""
         found = self._pointer(model)
         return None if found is None else found[0]
 
@@ -109,19 +112,18 @@ class Registry:
         pointer, etag = found
         if pointer.version == version:
             return pointer
-        previous = (pointer.version, *pointer.previous)[:REMEMBERED]
+        previous = (pointer.version, *pointer.previous)[:REMEMBERED] if pointer.version else ()
         return self._move(model, Pointer(version=version, promoted_at=now_ms, previous=previous), etag)
 
     def rollback(self, model: str, *, now_ms: int) -> Pointer:
-        """Let the version serve that did before the current one. Raises UserMistake when there is none."""
+        """Let the version serve that did before the current one; before the first, none. Raises UserMistake if none serves."""
         found = self._pointer(model)
-        if found is None or not found[0].previous:
-            raise UserMistake(
-                f"{model} has no earlier version to go back to", hint=f"`clickstream models list {model}` shows all"
-            )
+        if found is None or found[0].version is None:
+            raise UserMistake(f"no version of {model} serves", hint=f"`clickstream models list {model}` shows all")
         pointer, etag = found
-        before, *older = pointer.previous
-        self.load(model, before)
+        before, *older = pointer.previous or (None,)
+        if before is not None:
+            self.load(model, before)
         return self._move(model, Pointer(version=before, promoted_at=now_ms, previous=tuple(older)), etag)
 
     def _move(self, model: str, pointer: Pointer, etag: str | None) -> Pointer:

@@ -1,20 +1,22 @@
 """``GET /v1/fraud/…`` and ``/v1/decisions/…``: what the API and the page Fraud answer of decisions; nobody is named in them."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from clickstream.consumers.fraud import views
-from clickstream.consumers.fraud.views import DecidedMinute, Decision, Decisions, Verdict, as_json
+from clickstream.consumers.fraud.views import Action, DecidedMinute, Decision, Decisions, Review, Verdict, alert_part, as_json
 from clickstream.errors import UserMistake
-from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, count, key
+from clickstream.serving.api.operation import FROM, TO, Moment, Operation, Sheet, choice, count, key, text
 from clickstream.serving.moments import iso
 
 MOST_ALERTS = 200
 MINUTE_MS = 60_000
+DAY_MS = 86_400_000
 #: Of decisions by the minute: each is one item of a table.
 LONGEST_DECIDED_MS = 6 * 3_600_000
 
@@ -67,6 +69,7 @@ class Why(msgspec.Struct, frozen=True):
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One decision. ``amount``: minor units. Who bought is not told."""
 
+    id: Annotated[str, Meta(description="of the decision: the event id, unless another purchase had that before")]
     event_id: str
     order_id: str
     occurred_at: Moment
@@ -78,24 +81,38 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[Why]
     source: Annotated[str, Meta(description="model, unsupervised, rules, or safeguard")]
     model_version: str
+    reviews: Annotated[list[Review], Meta(description="what people did about it, the latest last")] = []
 
 
 class DecisionAnswer(Alert, frozen=True, kw_only=True):
     """One decision with what the model saw."""
 
     features: dict[str, float | None]
-    others: Annotated[list[Alert], Meta(description="on further purchases under the same event id")] = []
+    others: Annotated[list[Alert], Meta(description="on further purchases under the same id")] = []
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """Reviews and blocks, the latest first."""
+    """Reviews and blocks, the latest first. ``next``, asked as ``before``, answers those behind them; null: there are none."""
 
     alerts: list[Alert]
+    next: str | None = None
 
 
-def alert(decision: Decision) -> Alert:
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person does about a decision: a verdict of their own (approve, block), or what became known (fraud, genuine)."""
+
+    id: str
+    action: Action
+    by: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^\S[^\x00-\x1f]*$", description="the person's name")]
+
+
+_Told = TypeVar("_Told", bound=Alert)
+
+
+def _told(kind: type[_Told], decision: Decision, reviews: Mapping[str, list[Review]], **others: Any) -> _Told:
     """Without the fields that name the buyer: conversion drops what the type does not have."""
-    return msgspec.convert(as_json(decision), Alert)
+    known = {"id": decision.key, "reviews": msgspec.to_builtins(reviews.get(decision.key, []))}
+    return msgspec.convert(as_json(decision) | known | others, kind)
 
 
 def decided(minutes: Sequence[DecidedMinute], start_ms: int, end_ms: int) -> Decided:
@@ -125,16 +142,36 @@ def _read_decided(risk: Decisions, now_ms: int, *, start: int | None, end: int |
     return decided(risk.minutes(start_ms, end_ms), start_ms, end_ms)
 
 
-def _read_alerts(risk: Decisions, _: int, *, count: int) -> Alerts:
-    return Alerts(alerts=[alert(decision) for decision in risk.alerts(most=count)])
+def _read_alerts(risk: Decisions, _: int, *, count: int, days: int, status: str, verdict: str, before: str | None) -> Alerts:
+    alarms = risk.alerts(most=count, within_ms=days * DAY_MS, before=before)
+    wanted = (alarm for alarm in alarms if verdict in ("any", alarm.verdict))
+    found: list[Alert] = []
+    last: str | None = None
+    while batch := list(islice(wanted, count)):
+        reviews = risk.reviews(batch)
+        for decision in batch:
+            if status != "any" and (status == "done") != (decision.key in reviews):
+                continue
+            if len(found) == count:
+                return Alerts(alerts=found, next=last)
+            found.append(_told(Alert, decision, reviews))
+            last = alert_part(decision)
+    return Alerts(alerts=found)
 
 
 def _read_decision(risk: Decisions, _: int, *, event_id: str) -> DecisionAnswer | None:
-    found = risk.of(event_id)
-    if found is None:
+    first = risk.of(event_id)
+    made = risk.of_order(event_id) if first is None else [first, *risk.others(event_id)]
+    if not made:
         return None
-    others = [as_json(other) for other in risk.others(event_id)]
-    return msgspec.convert(as_json(found) | {"others": others}, DecisionAnswer)
+    reviews, (found, *others) = risk.reviews(made), made
+    told = [msgspec.to_builtins(_told(Alert, other, reviews)) for other in others]
+    return _told(DecisionAnswer, found, reviews, others=told)
+
+
+def _review(risk: Decisions, _: int, *, sent: Act) -> Alert | None:
+    decision = risk.note(sent.id, sent.action, sent.by)
+    return None if decision is None else _told(Alert, decision, risk.reviews([decision]))
 
 
 def _minutes(answer: Decided) -> Iterator[list[Any]]:
@@ -146,10 +183,11 @@ _COLUMNS = ["event_id", "order_id", "verdict", "score", "amount", "currency", "s
 
 
 def _alerts(answer: Alerts) -> Iterator[list[Any]]:
-    yield ["decided_at", *_COLUMNS, "reasons"]
+    yield ["decided_at", *_COLUMNS, "reasons", "reviews"]
     for each in answer.alerts:
         reasons = "; ".join(f"{why.feature} {why.effect:+.2f}" for why in each.reasons)
-        yield [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), reasons]
+        reviews = "; ".join(f"{done.action} by {done.by} {iso(done.at)}" for done in each.reviews)
+        yield [iso(each.decided_at), *(getattr(each, name) for name in _COLUMNS), reasons, reviews]
 
 
 DECIDED = Operation(
@@ -163,11 +201,17 @@ DECIDED = Operation(
 )
 ALERTS = Operation(
     "/v1/fraud/alerts",
-    "The latest reviews and blocks of a day, with reasons",
+    "The latest reviews and blocks, with reasons and what people did about them",
     "risk",
     Alerts,
     _read_alerts,
-    (count("count", 50, MOST_ALERTS, "at most so many"),),
+    (
+        count("count", 50, MOST_ALERTS, "at most so many"),
+        count("days", 1, 7, "decided in so many days"),
+        choice("status", ("any", "open", "done"), "any", "open: nobody has done anything about it"),
+        choice("verdict", ("any", "review", "block"), "any", "what was decided"),
+        text("before", "`next` of an earlier answer: what lies behind it"),
+    ),
     Sheet("alerts", _alerts),
 )
 DECISION = Operation(
@@ -176,6 +220,15 @@ DECISION = Operation(
     "risk",
     DecisionAnswer,
     _read_decision,
-    (key("event_id", "event_id", "of the purchase", place="path"),),
-    absent="there is no decision on that event (yet); only purchases are decided on",
+    (key("event_id", "event_id", "of the purchase; or its order's id", place="path"),),
+    absent="there is no decision on that event or order (yet); only purchases are decided on",
+)
+REVIEW = Operation(
+    "/v1/fraud/reviews",
+    "Note what a person does about a decision: approve, block, fraud or genuine",
+    "risk",
+    Alert,
+    _review,
+    absent="there is no such decision",
+    body=Act,
 )

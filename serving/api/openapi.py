@@ -10,6 +10,7 @@ from clickstream.serving.api.operation import Operation, Problem, Schema
 _STATUSES = {
     "400": "The question cannot be answered; the hint says how to ask",
     "401": "A login is needed",
+    "403": "It does not come from this server's own page",
     "404": "There is none",
     "503": "A store does not answer; Retry-After says when to ask again",
 }
@@ -17,8 +18,9 @@ _STATUSES = {
 
 def document(operations: Sequence[Operation], *, with_login: bool) -> bytes:
     """Of the operations that are offered."""
+    sent = [operation.body for operation in operations if operation.body is not None]
     (problem, *answers), components = msgspec.json.schema_components(
-        [Problem, *(operation.answer for operation in operations)], ref_template="#/components/schemas/{name}"
+        [Problem, *(operation.answer for operation in operations), *sent], ref_template="#/components/schemas/{name}"
     )
     described: Schema = {
         "openapi": "3.1.0",
@@ -28,8 +30,8 @@ def document(operations: Sequence[Operation], *, with_login: bool) -> bytes:
             "description": "What the shop's stream says, live. Money is in minor units; times are ms since the epoch, UTC.",
         },
         "paths": {
-            operation.path: {"get": _operation(operation, answer, problem, with_login)}
-            for operation, answer in zip(operations, answers, strict=True)
+            operation.path: {"get" if operation.body is None else "post": _operation(operation, answer, problem, with_login)}
+            for operation, answer in zip(operations, answers, strict=False)
         },
         "components": {"schemas": components},
     }
@@ -46,9 +48,11 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
     refusals = {"400": problem, "503": problem}
     if with_login:
         refusals["401"] = problem
+    if operation.body is not None:
+        refusals["403"] = problem
     if operation.absent or operation.is_found is not None:
         refusals["404"] = problem if operation.is_found is None else answer
-    return {
+    described: Schema = {
         "operationId": operation.path.removeprefix("/v1/").replace("/{", "-by-").replace("}", "").replace("/", "-"),
         "summary": operation.summary,
         "parameters": [
@@ -63,3 +67,9 @@ def _operation(operation: Operation, answer: Schema, problem: Schema, with_login
             },
         },
     }
+    if operation.body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{operation.body.__name__}"}}},
+        }
+    return described

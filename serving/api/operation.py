@@ -152,6 +152,8 @@ class Operation(NamedTuple):
     """The error of the 404 for None; empty: there is always an answer."""
     is_found: Callable[[Any], bool] | None = None
     """False for an answer that is given with status 404."""
+    body: Any = None
+    """The type of what is sent: then it changes something, is a POST and ``read`` is given it as ``sent``."""
 
     @property
     def parameters(self) -> Sequence[Parameter]:

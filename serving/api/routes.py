@@ -20,7 +20,9 @@ from clickstream.serving.api import aggregates, explain, fraud, own, progress, r
 from clickstream.serving.api.operation import Operation
 from clickstream.serving.moments import Clock
 from clickstream.serving.progress import ProgressReader
+from clickstream.serving.security import OwnPages
 
+MOST_BYTES = 4_096
 #: Everything that the JSON API answers, in the order of the OpenAPI document.
 OPERATIONS: tuple[Operation, ...] = (
     aggregates.AGGREGATES,
@@ -28,6 +30,7 @@ OPERATIONS: tuple[Operation, ...] = (
     fraud.DECIDED,
     fraud.ALERTS,
     fraud.DECISION,
+    fraud.REVIEW,
     recommendations.OF_VISITOR,
     recommendations.OF_SESSION,
     explain.EXPLAIN,
@@ -54,13 +57,18 @@ def json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None
     return Response(msgspec.json.encode(value), status, headers, "application/json")
 
 
-def routes(operations: Iterable[Operation], readers: Readers, clock: Clock) -> list[Route]:
-    return [_route(operation, getattr(readers, operation.reader), clock) for operation in operations]
+def routes(operations: Iterable[Operation], readers: Readers, clock: Clock, guard: OwnPages) -> list[Route]:
+    return [_route(operation, getattr(readers, operation.reader), clock, guard) for operation in operations]
 
 
-def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
+def _route(operation: Operation, reader: Any, clock: Clock, guard: OwnPages) -> Route:
     async def endpoint(request: Request) -> Response:
         now_ms = clock()
+        sent = {}
+        if operation.body is not None:
+            if refusal := guard.refusal(request.headers):
+                raise HTTPException(403, refusal)
+            sent = {"sent": _sent(await body(request), operation.body)}
         given = {"query": request.query_params, "path": request.path_params}
         _refuse_unknown(request.query_params, {each.name for each in operation.parameters if each.place == "query"})
         arguments = {each.argument: each.value(given[each.place].get(each.name), now_ms) for each in operation.parameters}
@@ -68,7 +76,7 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
         if inspect.iscoroutinefunction(operation.read):
             answer = await operation.read(reader, request, **arguments)
         else:
-            answer = await run_in_threadpool(operation.read, reader, now_ms, **arguments)
+            answer = await run_in_threadpool(operation.read, reader, now_ms, **arguments, **sent)
         if answer is None:
             raise HTTPException(404, operation.absent)
         headers = {}
@@ -86,7 +94,24 @@ def _route(operation: Operation, reader: Any, clock: Clock) -> Route:
         found = operation.is_found is None or operation.is_found(answer)
         return json(answer, 200 if found else 404, headers)
 
-    return Route(operation.route, endpoint)
+    return Route(operation.route, endpoint, methods=["GET" if operation.body is None else "POST"])
+
+
+async def body(request: Request) -> bytes:
+    """At most so much as a form or a small object needs. Raises HTTPException."""
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > MOST_BYTES:
+            raise HTTPException(413, f"more than {MOST_BYTES:,} bytes were sent")
+    return found
+
+
+def _sent(content: bytes, kind: Any) -> Any:
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.MsgspecError as error:
+        raise UserMistake(f"what was sent is not as described: {error}", hint="/v1/openapi.json describes it") from error
 
 
 def _refuse_unknown(given: QueryParams, known: set[str]) -> None:

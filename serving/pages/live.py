@@ -54,7 +54,7 @@ class Live:
     def __post_init__(self) -> None:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
-        self._shown = self.picture.blank
+        self._shown: msgspec.Struct | None = None
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""

@@ -38,9 +38,10 @@ def head(title: str, seen: Reading | None, applications: Collection[str], now_ms
     )
 
 
-def encoded(head: Head, shown: msgspec.Struct) -> bytes:
-    """As one JSON object."""
-    return msgspec.json.encode({"head": head, **{name: getattr(shown, name) for name in shown.__struct_fields__}})
+def encoded(head: Head, shown: msgspec.Struct | None) -> bytes:
+    """As one JSON object; of nothing but the head before the first reading."""
+    fields = () if shown is None else shown.__struct_fields__
+    return msgspec.json.encode({"head": head, **{name: getattr(shown, name) for name in fields}})
 
 
 class Picture(Protocol):
@@ -49,10 +50,6 @@ class Picture(Protocol):
     @property
     def applications(self) -> Collection[str]:
         """Those that make its figures: the page is as fresh as they are. Empty: all."""
-
-    @property
-    def blank(self) -> msgspec.Struct:
-        """What is shown before the first reading."""
 
     def read(self, seen: Reading) -> msgspec.Struct:
         """What the page shows; raises what the read models raise, and then what was read last stands."""

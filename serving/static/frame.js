@@ -4,7 +4,7 @@ import { $, text } from "./dom.js";
 import { openFeed } from "./feed.js";
 import * as format from "./format.js";
 
-const SIGNS = { connecting: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
+const SIGNS = { connecting: "○", loading: "○", waiting: "○", live: "●", stale: "▲", disconnected: "✕", paused: "❚❚" };
 
 // `address` is where the pictures come from, `show` draws one. Answers {again, now}: again() goes to a changed address.
 export function start({ address, show }) {
@@ -15,15 +15,18 @@ export function start({ address, show }) {
   let paused = false;
 
   const now = () => Date.now() + skew;
-  const draw = () => picture && !document.hidden && show(picture);
+  // before the first reading there is nothing that could be said, least of all that there is none
+  const wasRead = () => picture !== null && picture.head.read_at !== null;
+  const draw = () => wasRead() && !document.hidden && show(picture);
 
   // [state, word, detail, notice]
   function status() {
     if (connected === null) return ["connecting", "Connecting", "", ""];
-    if (connected === false) return ["disconnected", "Disconnected", "trying again", picture ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
+    if (connected === false) return ["disconnected", "Disconnected", "trying again", wasRead() ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
     if (paused) return ["paused", "Paused", "", ""];
     const { problem, updated_at, silent, absent } = picture.head;
-    if (problem) return ["stale", "Stale", "a store cannot be read", `The store cannot be read: ${problem}. The figures below are the last that could be read.`];
+    if (problem) return ["stale", wasRead() ? "Stale" : "Not read", "a store cannot be read", `The store cannot be read: ${problem}. ${wasRead() ? "The figures below are the last that could be read." : "Nothing could be read yet."}`];
+    if (!wasRead()) return ["loading", "Loading", "the stores are being read", ""];
     const silences = Object.entries(silent).map(([name, ms]) => `${name} has been silent for ${format.duration(ms)}`).join(", ");
     const missing = $("troubles") ? "" : `${silences}: what it should have counted since then is missing below. The page Pipeline says what to do.`;
     if (silences) return ["stale", "Stale", silences, missing];
@@ -35,6 +38,7 @@ export function start({ address, show }) {
   function showStatus() {
     const [state, word, detail, notice] = status();
     $("state").dataset.state = state;
+    $("main").setAttribute("aria-busy", String(!wasRead()));
     text("state-sign", SIGNS[state]);
     text("state-word", word); // the only part that is announced: it changes when the state does
     text("state-detail", detail);
@@ -72,6 +76,7 @@ export function start({ address, show }) {
   });
   document.addEventListener("visibilitychange", draw);
   setInterval(showStatus, 1000);
+  showStatus();
 
   return {
     now,

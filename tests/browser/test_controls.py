@@ -10,6 +10,8 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from clickstream.consumers.fraud.decisions import PARTIAL, REUSED
+from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.progress.shards_table import ShardProgress
 from clickstream.serving.api.progress import shards
 from tests.browser.conftest import Site
@@ -177,23 +179,53 @@ def test_an_alarm_shows_with_its_reasons(open_page: Open, shop: Shop, site: Site
     expect(page.locator("#block")).to_have_text(str(before + 1))
     first = page.locator("#alerts tr").first
     expect(first).to_contain_text("o-16")
-    expect(first).to_contain_text("failed_logins_1h +2.41")
+    expect(first).to_contain_text("failed log-ins of the user, in an hour: 6")
+    expect(first).to_contain_text("a device new to the user, in 7 days: yes")
+    # every feature has words
+    unsaid = page.evaluate(
+        "(names) => import('/static/features.js').then(({ words }) => names.filter((name) => words(name).includes('_')))",
+        [*PURCHASES.names, PARTIAL.feature, REUSED.feature],
+    )
+    assert unsaid == []
     assert "u-secret" not in page.content()
 
 
 def test_a_decision_is_looked_up(open_page: Open, watch: Watch) -> None:
     page = open_page("/fraud")
     state_is(page, "Live")
-    page.get_by_label("Event id").fill("nothing")
+    page.get_by_label("Event id or order id").fill("nothing")
     page.keyboard.press("Enter")
     expect(page.locator("#found-note")).to_contain_text("no decision")
-    event_id = page.evaluate("fetch('/v1/fraud/alerts?count=1').then((answer) => answer.json())")["alerts"][0]["event_id"]
-    page.get_by_label("Event id").fill(event_id)
-    page.keyboard.press("Enter")
-    expect(page.locator("#found")).to_contain_text("failed_logins_1h")
-    expect(page.locator("#found-note")).to_be_hidden()
+    alarm = page.evaluate("fetch('/v1/fraud/alerts?count=1').then((answer) => answer.json())")["alerts"][0]
+    for by in ("event_id", "order_id"):
+        page.get_by_label("Event id or order id").fill(alarm[by])
+        page.keyboard.press("Enter")
+        expect(page.locator("#found")).to_contain_text("failed log-ins of the user, in an hour")
+        expect(page.locator("#found-note")).to_be_hidden()
     # Chromium tells of every answer that is an error, the 404 that was asked for too
     assert [complaint for complaint in watch.complaints if "404" not in complaint] == []
+
+
+def test_alarms_are_worked_through(open_page: Open, accessible: Callable[[Page], list[str]], screenshots: Path) -> None:
+    page = open_page("/fraud")
+    rows = page.locator("#alerts tr")
+    expect(rows.first).to_be_visible()
+    count, order = rows.count(), rows.first.locator("a").inner_text()
+    rows.first.get_by_role("button", name="Approve").click()
+    expect(page.locator("#work-note")).to_contain_text("Who are you?")
+    page.get_by_label("Your name").fill("<b>Eve</b>")
+    rows.first.get_by_role("button", name="Approve").click()
+    expect(page.locator("#work-note")).to_have_text(f"Order {order} was approved.")
+    expect(rows).to_have_count(count - 1)
+    page.get_by_label("State").select_option("done")
+    expect(rows).to_have_count(1)
+    expect(rows.first).to_contain_text("approved by <b>Eve</b>, 13:37:20")
+    rows.first.get_by_role("button", name="Genuine").click()
+    expect(rows.first).to_contain_text("labelled genuine by <b>Eve</b>")
+    assert accessible(page) == []
+    page.screenshot(path=screenshots / "fraud-worked.png", full_page=True)
+    page.reload()
+    expect(page.get_by_label("Your name")).to_have_value("<b>Eve</b>")
 
 
 def test_a_visitor_is_looked_up(open_page: Open, watch: Watch) -> None:

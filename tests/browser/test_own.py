@@ -154,10 +154,10 @@ def test_a_table_that_is_away_leaves_the_others(open_page: Open, clients: Client
 def test_while_it_loads_and_from_page_to_page(open_page: Open, shop: Wishing) -> None:
     shop.hangs = True
     page = open_page("/own")
-    expect(page.locator("#loading")).to_have_text("Reading the tables …")
+    expect(page.locator("main")).to_have_attribute("aria-busy", "true")
     shop.hangs = False
     shop.holding.set()
-    expect(page.locator("#loading")).to_be_hidden()
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false")
     page.get_by_role("link", name="Pipeline").click()
     page.get_by_role("link", name="Own answers").click()
     expect(page).to_have_title("Own answers · clickstream")
@@ -182,4 +182,4 @@ class TestWithoutTables:
 
     def test_the_page_says_so(self, open_page: Open) -> None:
         page = open_page("/own")
-        expect(page.locator("#loading")).to_contain_text("keep no tables")
+        expect(page.locator("#empty-own")).to_contain_text("keep no tables")

@@ -94,6 +94,27 @@ def test_an_events_life_stands_in_the_frame_of_the_others(
     assert watch.complaints == []
 
 
+def test_nothing_is_claimed_before_anything_was_read(
+    open_page: Open, site: Site, shop: Shop, watch: Watch, screenshots: Path
+) -> None:
+    shop.down = True
+    page = open_page(PAGES["fraud"].path)
+    for name, shown in PAGES.items():
+        page.goto(site.url.rstrip("/") + shown.path)
+        expect(page.locator("#notice")).to_contain_text("Nothing could be read yet")
+        expect(page.locator("main")).to_have_attribute("aria-busy", "true")
+        assert set(page.locator(".value").all_inner_texts()) <= {"–"}
+        told = page.locator("main").inner_text()
+        assert [
+            words for words in ("1970", "No ", "none", "Nobody", "Nothing is", "no labels", "runs yet") if words in told
+        ] == []
+        page.screenshot(path=screenshots / f"{name}-unread.png")
+    shop.down = False
+    state_is(page, "Live")
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false")
+    assert watch.complaints == []
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_a_store_that_goes_away(open_page: Open, shop: Shop, watch: Watch, screenshots: Path, name: str) -> None:
     page = open_page(PAGES[name].path)

@@ -25,7 +25,7 @@ class Labelled(msgspec.Struct, frozen=True):
 def history(seed: int, *, people: int, days: int, start_ms: int) -> Labelled:
     """A shop's events from ``start_ms`` on. The same arguments give the same events."""
     random = Random(f"history {seed}")
-    shoppers = [shopper(random, n) for n in range(people)]
+    shoppers = [shopper(random, seed, n) for n in range(people)]
     events: list[AnyEvent] = []
     frauds: dict[str, str] = {}
     for who in shoppers:

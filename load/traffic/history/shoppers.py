@@ -82,8 +82,9 @@ class Visit:
         return str(envelope["event_id"])
 
 
-def shopper(random: Random, n: int) -> Shopper:
-    name = f"u{n:06d}"
+def shopper(random: Random, seed: int, n: int) -> Shopper:
+    # two histories may meet on one stream: an id of one must not be the other's
+    name = f"u{seed}-{n:06d}"
     return Shopper(
         user_id=name,
         devices=[f"d-{name}-{k}" for k in range(1 + (random.random() < 0.5))],

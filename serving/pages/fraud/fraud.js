@@ -1,14 +1,14 @@
-// The page Fraud: decisions of the last hour, the latest alarms, the model, and one decision on request.
+// The page Fraud: decisions of the last hour, the alarms as a work list, the model, and a purchase on request.
 
 import { ask } from "../ask.js";
 import { chart } from "../charts.js";
-import { $, fill, list, make, row, terms, text } from "../dom.js";
+import { $, fill, list, make, terms, text } from "../dom.js";
+import { reasons, told, words } from "../features.js";
 import * as format from "../format.js";
 import { start } from "../frame.js";
+import { explained, history, SOURCES, VERDICTS, worklist } from "../worklist.js";
 
 const MINUTE_MS = 60_000;
-const VERDICTS = { approve: "Approve", review: "Review", block: "Block" };
-const SOURCES = { model: "model", unsupervised: "model without labels", rules: "rules", safeguard: "safeguard" };
 const alarms = chart($("chart-alarms"), {
   // the sum stands behind, so that the two are stacked
   series: [{ paint: "bars", ink: "second" }, { paint: "bars", ink: "bad" }],
@@ -17,16 +17,6 @@ const alarms = chart($("chart-alarms"), {
   most: 4,
 });
 const euros = (cents) => format.money(cents, "EUR");
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(2)}`;
-
-function reasons(given) {
-  if (!given.length) return "–";
-  return make("ul", "reasons", ...given.map((why) => {
-    const item = make("li", "", make("span", "id", why.feature), ` ${signed(why.effect)}`);
-    item.title = why.value === null ? "value missing" : `value ${why.value}`;
-    return item;
-  }));
-}
 
 function figures({ counts, money, truth }) {
   const all = counts.approve + counts.review + counts.block;
@@ -54,45 +44,45 @@ function bars({ minutes, from, to }) {
 }
 
 function modelTerms(model, versions, now) {
-  text("model-note", model ? "serving" : "none promoted: rules decide");
+  const version = model?.version ?? null;
+  text("model-note", version ? "serving" : model ? "taken back: rules decide" : "none promoted: rules decide");
   const made = Object.entries(versions).sort(([, a], [, b]) => b - a);
   terms("model", [
-    ["Version", model ? make("span", "id", model.version) : "–"],
+    ["Version", version ? make("span", "id", version) : "–"],
     ["Since", model ? format.moment(model.promoted_at, now) : "–"],
     ["Before it", model?.previous.length ? make("span", "id", model.previous.slice(0, 2).join(", ")) : "–"],
-    ...made.slice(0, 4).map(([version, count]) => ["Decided by", make("span", "", make("span", "id", version), ` ${format.number(count)}`)]),
+    ...made.slice(0, 4).map(([by, count]) => ["Decided by", make("span", "", make("span", "id", by), ` ${format.number(count)}`)]),
   ]);
 }
 
-function alertRows(alerts, now) {
-  fill("alerts", alerts.length ? "" : "No purchase was to be reviewed, or blocked, in the last 24 hours.");
-  list("alerts", [alerts, Math.floor(now / 86_400_000)], () => alerts.map((each) => row(
-    format.moment(each.decided_at, now), [VERDICTS[each.verdict] ?? each.verdict, each.verdict === "block" ? "bad" : "attention"],
-    [format.money(each.amount, each.currency), "n"], [each.score.toFixed(3), "n"], [reasons(each.reasons), "wrap"],
-    SOURCES[each.source] ?? each.source, [each.order_id, "id"])));
-}
-
-function show({ head, model, decided, alerts }) {
+function show({ head, model, decided, newest }) {
   text("window", `Last hour, ${format.span(decided.from, decided.to)}`);
   figures(decided);
   bars(decided);
   modelTerms(model, decided.versions, head.now);
-  alertRows(alerts, head.now);
+  work.saw(newest);
 }
 
 const frame = start({ address: () => "/v1/live/fraud", show });
+const work = worklist({ now: frame.now });
+
+function described(decision) {
+  const pairs = [
+    ["Verdict", VERDICTS[decision.verdict] ?? decision.verdict],
+    ["Score", decision.score.toFixed(4)],
+    ["Amount", format.money(decision.amount, decision.currency)],
+    ["Decided", format.moment(decision.decided_at, frame.now())],
+    ["By", `${SOURCES[decision.source] ?? decision.source}, ${decision.model_version}`],
+    ["Order", explained(decision)],
+    ["Reasons", reasons(decision.reasons)],
+    ["Done about it", history(decision, frame.now())],
+    ...Object.entries(decision.features ?? {}).map(([name, value]) => [words(name), told(name, value)]),
+  ];
+  return make("div", "", work.acts(decision, () => $("ask").requestSubmit()), make("dl", "terms wide", ...pairs.flatMap(([term, value]) => [make("dt", "", term), make("dd", "", value)])));
+}
 
 ask({
   address: (id) => `/v1/decisions/${encodeURIComponent(id)}`,
-  clear: () => terms("found", []),
-  show: (found) => terms("found", [
-    ["Verdict", VERDICTS[found.verdict] ?? found.verdict],
-    ["Score", found.score.toFixed(4)],
-    ["Amount", format.money(found.amount, found.currency)],
-    ["Decided", format.moment(found.decided_at, frame.now())],
-    ["By", `${SOURCES[found.source] ?? found.source}, ${found.model_version}`],
-    ["Order", make("span", "id", found.order_id)],
-    ["Reasons", reasons(found.reasons)],
-    ...Object.entries(found.features).map(([name, value]) => [make("span", "id", name), value === null ? "missing" : format.short(value)]),
-  ]),
+  clear: () => list("found", [], () => []),
+  show: (found) => list("found", found, () => [found, ...found.others].map(described)),
 });

@@ -3,11 +3,10 @@
 import msgspec
 
 from clickstream.consumers.fraud.views import NAME, DecidedMinute, Decisions, Pointer
-from clickstream.serving.api.fraud import MINUTE_MS, Alert, Decided, alert, decided
+from clickstream.serving.api.fraud import MINUTE_MS, Decided, decided
 from clickstream.serving.progress import Reading
 
 MINUTES = 60
-ALERTS = 25
 #: A minute is one item per decision: the running minute and the one before are read each time, all of them now and then.
 ALL_MS = 10_000
 #: The registry stands on S3, and a promotion is rare.
@@ -15,16 +14,16 @@ MODEL_MS = 5_000
 
 
 class Shown(msgspec.Struct, frozen=True):
-    model: Pointer | None = None
-    decided: Decided = decided((), 0, 0)
-    alerts: list[Alert] = []
+    model: Pointer | None
+    decided: Decided
+    newest: str | None
+    """The latest alarm; the list of them is asked for when it is another one."""
 
 
 class Fraud:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
     applications = (NAME,)
-    blank = Shown()
 
     def __init__(self, risk: Decisions) -> None:
         self._risk = risk
@@ -40,14 +39,14 @@ class Fraud:
         is_whole = _is_due(self._all_read_at, ALL_MS, seen)
         start = first if is_whole else end - 2 * MINUTE_MS
         read = self._risk.minutes(start, end)
-        alerts = [alert(decision) for decision in self._risk.alerts(most=ALERTS)]
+        newest = next((alarm.key for alarm in self._risk.alerts(most=1)), None)
         if _is_due(self._model_read_at, MODEL_MS, seen):
             self._model, self._model_read_at = self._risk.serving(), seen.ticks_ms
         kept = {at: minute for at, minute in self._minutes.items() if first <= at < start}
         self._minutes = kept | {minute.start_ms: minute for minute in read}
         if is_whole:
             self._all_read_at = seen.ticks_ms
-        return Shown(self._model, decided([self._minutes[at] for at in sorted(self._minutes)], first, end), alerts)
+        return Shown(self._model, decided([self._minutes[at] for at in sorted(self._minutes)], first, end), newest)
 
 
 def _is_due(read_at: int | None, every_ms: int, seen: Reading) -> bool:

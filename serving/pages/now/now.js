@@ -87,7 +87,7 @@ function series({ bars: points, bar, total, head }, { words, bar: unit }) {
 function show(picture) {
   const { total } = picture;
   drawRate(picture.rate);
-  if (!total || picture.span !== range()) return;
+  if (picture.span !== range()) return;
   const named = RANGES[picture.span];
   text("window", format.span(total.start, total.end));
   figures(picture, named.words);

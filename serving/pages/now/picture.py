@@ -17,10 +17,10 @@ class Shown(msgspec.Struct, frozen=True):
 
     span: str
     bar: int
-    rate: list[tuple[int, float]] = []
-    bars: list[Sum] = []
-    total: Window | None = None
-    before: Sum | None = None
+    rate: list[tuple[int, float]]
+    bars: list[Sum]
+    total: Window
+    before: Sum | None
 
 
 class Now:
@@ -32,7 +32,6 @@ class Now:
         self._views = views
         self._span = span
         self._stretch = Stretch(span, TOP)
-        self.blank = Shown(span.name, span.bar_ms)
 
     def read(self, seen: Reading) -> Shown:
         # `seen` was read before the rows: what it reports as complete is in them

@@ -72,13 +72,9 @@ function draw(table, id) {
 }
 
 function show({ tables }) {
-  $("loading").hidden = tables !== null;
-  if (tables === null) return;
+  fill("own", tables.length ? "" : "The shop's own applications keep no tables: they answer with messages or files.");
   list("own", tables.map(({ application, table }) => [application, table]), () => tables.map((table, id) => panel(table, id)));
   tables.forEach((table, id) => draw(table, id));
-  if (tables.length) return;
-  $("loading").hidden = false;
-  text("loading", "The shop's own applications keep no tables: they answer with messages or files.");
 }
 
 start({ address: () => "/v1/live/own", show });

@@ -20,14 +20,11 @@ class OwnTable(OwnAnswers, frozen=True, kw_only=True):
 
 
 class Shown(msgspec.Struct, frozen=True):
-    tables: list[OwnAnswers] | None = None
-    """None: not read yet."""
+    tables: list[OwnAnswers]
 
 
 class Own:
     """See ``clickstream.serving.pages.picture.Picture``."""
-
-    blank = Shown()
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers

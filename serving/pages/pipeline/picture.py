@@ -9,16 +9,15 @@ from clickstream.serving.progress import Reading
 class Shown(msgspec.Struct, frozen=True):
     """The shards' ages are of when they were read."""
 
-    rate: list[tuple[int, float]] = []
-    applications: list[Application] = []
-    shards: list[Shard] = []
+    rate: list[tuple[int, float]]
+    applications: list[Application]
+    shards: list[Shard]
 
 
 class Pipeline:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
     applications = ()
-    blank = Shown()
 
     def read(self, seen: Reading) -> Shown:
         read = shards(seen.rows, seen.speeds, seen.read_at)

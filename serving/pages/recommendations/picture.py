@@ -32,19 +32,18 @@ class Popular(msgspec.Struct, frozen=True):
 class Shown(msgspec.Struct, frozen=True):
     """``ever``: since the application first ran; ``lately``: over the last minute."""
 
-    model: str | None = None
-    made_at: int | None = None
-    ever: HitRate | None = None
-    lately: HitRate | None = None
-    line: list[Point] = []
-    popular: list[Popular] = []
+    model: str | None
+    made_at: int | None
+    ever: HitRate
+    lately: HitRate
+    line: list[Point]
+    popular: list[Popular]
 
 
 class Recommendations:
     """See ``clickstream.serving.pages.picture.Picture``."""
 
     applications = (views.NAME,)
-    blank = Shown()
 
     def __init__(self, offers: views.Recommendations) -> None:
         self._offers = offers

@@ -16,13 +16,13 @@ const hits = chart($("chart-hits"), {
 });
 
 function figures({ head, model, made_at, ever, lately }) {
-  text("lately", lately ? format.percent(lately.hits, lately.clicks) : "–");
-  text("lately-note", lately?.clicks ? `${format.number(lately.hits)} of ${format.number(lately.clicks)} clicks` : "no clicks after an offer");
-  text("ever", ever ? format.percent(ever.hits, ever.clicks) : "–");
-  text("ever-note", ever?.clicks ? `${format.compact(ever.hits)} hits in all` : "");
-  text("popular-rate", ever ? format.percent(ever.popular_hits, ever.clicks) : "–");
-  text("popular-note", ever?.clicks ? "clicks on what is popular" : "");
-  text("clicks", ever ? format.compact(ever.clicks) : "–");
+  text("lately", format.percent(lately.hits, lately.clicks));
+  text("lately-note", lately.clicks ? `${format.number(lately.hits)} of ${format.number(lately.clicks)} clicks` : "no clicks after an offer");
+  text("ever", format.percent(ever.hits, ever.clicks));
+  text("ever-note", ever.clicks ? `${format.compact(ever.hits)} hits in all` : "");
+  text("popular-rate", format.percent(ever.popular_hits, ever.clicks));
+  text("popular-note", ever.clicks ? "clicks on what is popular" : "");
+  text("clicks", format.compact(ever.clicks));
   text("clicks-note", "after an offer was shown");
   text("model", model ?? "none yet");
   text("model-note", made_at ? `popular list made ${format.age(head.now - made_at)}` : "");

@@ -66,7 +66,7 @@ def test_every_purchase_is_decided_once_by_the_version_that_served(
             split_first(fraud.clients.kinesis, fraud.settings.stream)
             v2 = fraud.publish(second)
             _wait_for_version(fraud, v2, parts[3], put, worker)
-            back = fraud.registry.rollback(scoring.MODEL, now_ms=0).version
+            back = fraud.registry.rollback(scoring.MODEL, now_ms=0).version or ""
             _wait_for_version(fraud, back, parts[4], put, worker)
             fraud.platform.wait_until(lambda: fraud.counted() == (4, len(shop.events)), "all events are committed", worker)
     assert back == v1 != v2

@@ -58,7 +58,7 @@ def test_every_operation_is_described(described: Document) -> None:
     assert set(described.root["paths"]) == {operation.path for operation in OPERATIONS}
 
 
-@pytest.mark.parametrize("path", [operation.path for operation in OPERATIONS])
+@pytest.mark.parametrize("path", [operation.path for operation in OPERATIONS if operation.body is None])
 @pytest.mark.parametrize("down", [False, True])
 def test_whatever_is_asked_is_answered_as_described(
     client: TestClient, shop: Shop, described: Document, path: str, down: bool

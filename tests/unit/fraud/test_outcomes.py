@@ -7,8 +7,8 @@ import pytest
 from clickstream.consumers.fraud.needs import OUTCOMES
 from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from clickstream.consumers.fraud.tables import OutcomesTable
-from clickstream.consumers.fraud.views import DecidedMinute, Truth, Verdict
-from clickstream.errors import Missing
+from clickstream.consumers.fraud.views import Action, DecidedMinute, Review, Truth, Verdict, alert_part
+from clickstream.errors import Missing, UserMistake
 from clickstream.events import Context
 from clickstream.models.fraud.labels import GENUINE
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
@@ -96,9 +96,38 @@ def test_alerts_come_with_their_reasons_the_latest_first(shop: Shop) -> None:
             shop.clock.now_s += HOUR_MS / 2000
     latest = [event.event_id for event in reversed(events)]
     assert [alert.event_id for alert in shop.decisions.alerts()] == latest
-    assert [alert.event_id for alert in shop.decisions.alerts(most=3)] == latest[:3]
+    # read three at a time, and from the middle on
+    assert [alert.event_id for alert in shop.decisions.alerts(most=3)] == latest
+    third = alert_part(list(shop.decisions.alerts())[2])
+    assert [alert.event_id for alert in shop.decisions.alerts(before=third)] == latest[3:]
+    with pytest.raises(UserMistake):
+        list(shop.decisions.alerts(before="nothing"))
     assert [alert.event_id for alert in shop.decisions.alerts(within_ms=HOUR_MS)] == latest[:2]
-    assert shop.decisions.alerts()[0].reasons[0].feature == "amount"
+    assert next(shop.decisions.alerts()).reasons[0].feature == "amount"
+
+
+def test_a_purchase_is_found_by_its_order_and_what_people_did_stays_beside_it(shop: Shop) -> None:
+    event, other = purchase("ann", START_MS, amount=2_100_000), purchase("bob", START_MS)
+    shop.sink.write(effects(event, other), AT)
+    assert [each.event_id for each in shop.decisions.of_order(event.order_id)] == [event.event_id]
+    assert shop.decisions.of_order("no such order") == []
+    assert shop.decisions.note("no such event", Action.APPROVE, "eve") is None
+    decision = shop.of(event)
+    assert repr(shop.decisions.note(event.event_id, Action.APPROVE, "eve")) == repr(decision)
+    shop.clock.now_s += 3 * 24 * 3600
+    shop.decisions.note(event.event_id, Action.FRAUD, "kim")
+    shop.sink.write(effects(event, other), AT)  # a replay takes nothing back
+    assert shop.decisions.reviews([decision, shop.of(other)]) == {
+        event.event_id: [
+            Review(action=Action.APPROVE, by="eve", at=START_MS),
+            Review(action=Action.FRAUD, by="kim", at=START_MS + 3 * 24 * HOUR_MS),
+        ]
+    }
+    assert dict(shop.decisions.known(MINUTE, MINUTE + HOUR_MS)) == {event.event_id: "fraud"}
+    assert {each.event_id for each in shop.decisions.recent(most=10, within_ms=4 * 24 * HOUR_MS)} == {
+        event.event_id,
+        other.event_id,
+    }
 
 
 def test_the_model_in_use_is_the_pointers(shop: Shop, good: dict[str, bytes]) -> None:
@@ -112,4 +141,4 @@ def test_the_model_in_use_is_the_pointers(shop: Shop, good: dict[str, bytes]) ->
 def test_a_missing_table_is_told_by_its_name(shop: Shop) -> None:
     shop.clients.dynamodb.delete_table(TableName=OUTCOMES.of(SETTINGS))
     with pytest.raises(Missing, match=OUTCOMES.of(SETTINGS)):
-        shop.decisions.alerts()
+        list(shop.decisions.alerts())

@@ -141,7 +141,7 @@ def test_train_promote_and_roll_back(files: tuple[Path, Path], registry: Registr
     pointer = registry.current(scoring.MODEL)
     assert pointer is not None
     assert (pointer.version, pointer.previous) == (manifest["version"], (first.stdout.strip(),))
-    model = scoring.load(registry.load(scoring.MODEL, pointer.version), PURCHASES)
+    model = scoring.load(registry.load(scoring.MODEL, manifest["version"]), PURCHASES)
     assert model.card.is_supervised
     cold = scoring.load(registry.load(scoring.MODEL, first.stdout.strip()), PURCHASES)
     assert not cold.card.is_supervised

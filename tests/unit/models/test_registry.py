@@ -97,15 +97,17 @@ def test_a_lost_file_or_a_manifest_of_a_later_format_is_refused(clients: Clients
 def test_promote_and_roll_back(registry: Registry) -> None:
     one, two, three = (publish(registry, name, n) for n, name in enumerate((b"one", b"two", b"three")))
     assert registry.current("tiny") is None
-    with pytest.raises(UserMistake, match="no earlier version"):
+    with pytest.raises(UserMistake, match="no version of tiny serves"):
         registry.rollback("tiny", now_ms=NOW_MS)
     for n, version in enumerate((one, two, three, three)):
         registry.promote("tiny", version, now_ms=NOW_MS + n)
     assert registry.current("tiny") == Pointer(version=three, promoted_at=NOW_MS + 2, previous=(two, one))
     assert registry.rollback("tiny", now_ms=NOW_MS + 9).version == two
     assert registry.rollback("tiny", now_ms=NOW_MS + 10) == Pointer(version=one, promoted_at=NOW_MS + 10)
-    with pytest.raises(UserMistake):
+    assert registry.rollback("tiny", now_ms=NOW_MS + 11) == Pointer(version=None, promoted_at=NOW_MS + 11)
+    with pytest.raises(UserMistake, match="no version of tiny serves"):
         registry.rollback("tiny", now_ms=NOW_MS)
+    assert registry.promote("tiny", two, now_ms=NOW_MS + 12) == Pointer(version=two, promoted_at=NOW_MS + 12)
     with pytest.raises(Missing):
         registry.promote("tiny", "20200101T000000Z-00000000", now_ms=NOW_MS)
 
@@ -180,3 +182,7 @@ def test_a_follower_swaps_when_it_looks_and_keeps_what_it_has_in_trouble() -> No
     # the clock was set back: look rather than wait for it to catch up
     shelf.promote("three")
     assert (followed.look(5), followed.value) == (True, "three")
+    # taken back to what decided before the first
+    shelf.pointer = Pointer(version=None, promoted_at=1)
+    assert (followed.look(20), followed.value, followed.version) == (True, None, None)
+    assert (followed.look(30), followed.value) == (False, None)

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from clickstream.consumers.fraud.views import DecidedMinute, Decision, Decisions, Pointer, Reason, Source, Truth, Verdict
+from clickstream.consumers.fraud.views import (
+    Action,
+    DecidedMinute,
+    Decision,
+    Decisions,
+    Pointer,
+    Reason,
+    Review,
+    Source,
+    Truth,
+    Verdict,
+    alert_part,
+)
 from clickstream.consumers.recommendations.views import HitRate, Recommendations, RecommendationsView, Recommended
 from clickstream.errors import RetryLater
 from tests.unit.serving.shop import Shop
@@ -21,10 +33,23 @@ class Desk(Decisions):
     labels: bool = True
     more: list[Decision] = field(default_factory=list)
     """Decided just now, by the test."""
+    done: dict[str, list[Review]] = field(default_factory=dict)
 
     def of(self, event_id: str) -> Decision | None:
         self._answer()
-        return next((each for each in self.alerts() if each.event_id == event_id), None)
+        return next((each for each in self.alerts() if each.key == event_id), None)
+
+    def of_order(self, order_id: str) -> list[Decision]:
+        return [each for each in self.alerts() if each.order_id == order_id][:1]
+
+    def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
+        return {each.key: self.done[each.key] for each in decisions if each.key in self.done}
+
+    def note(self, key: str, action: Action, by: str) -> Decision | None:
+        decision = self.of(key)
+        if decision is not None:
+            self.done.setdefault(key, []).append(Review(action=action, by=by, at=self.shop.now))
+        return decision
 
     def others(self, event_id: str) -> list[Decision]:
         return []
@@ -57,11 +82,11 @@ class Desk(Decisions):
             start_ms=at, counts=counts, money=money, versions={"20261124-091500-1f3c": sum(counts.values())}, truth=known
         )
 
-    def alerts(self, *, most: int = 50, within_ms: int = 86_400_000) -> list[Decision]:
+    def alerts(self, *, most: int = 50, within_ms: int = 86_400_000, before: str | None = None) -> Iterator[Decision]:
         self._answer()
         minutes = range(self.shop.now // MINUTE_MS, self.shop.opened_ms // MINUTE_MS, -1)
         told = [decision_at(number) for number in minutes if number % 4 == 0]
-        return [*reversed(self.more), *told][:most]
+        return (each for each in (*reversed(self.more), *told) if before is None or alert_part(each) < before)
 
     def serving(self) -> Pointer | None:
         self._answer()
