@@ -5,6 +5,7 @@ rejected, 130 interrupted. A failure a person can cause is one line and a hint; 
 """
 
 import importlib
+import io
 import re
 import sys
 from collections.abc import Sequence
@@ -105,6 +106,9 @@ def cli(debug: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script. Never returns."""
     debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an encoding without our arrows shows a "?" for each
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=arguments, prog_name="clickstream", standalone_mode=False)
         sys.stdout.flush()  # a reader that has gone is met here, and not when the interpreter ends

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ from clickstream.failures.outages import asked
 from clickstream.settings import Settings
 
 if TYPE_CHECKING:
+    from duckdb import DuckDBPyRelation
     from pyarrow.dataset import Dataset
 
     from clickstream.consumers.archive.columns import Columns, Own
@@ -64,8 +67,10 @@ class Archive:
             # the SQL may come from anybody whom the caller trusts with the events, and with nothing else
             connection.execute("SET enable_external_access = false")
             try:
-                result = connection.execute(sql)
-                return Answer([column[0] for column in result.description or ()], result.fetchall())
+                relation = connection.sql(sql)
+                if relation is None:
+                    raise UserMistake("no statement with an answer", hint='for example "SELECT count(*) FROM events"')
+                return _answer(relation)
             except duckdb.Error as error:
                 tables = ", ".join(["events", *(f"own.{name}" for name in own)])
                 raise UserMistake(str(error).splitlines()[0], hint=f"there is {tables}; DESCRIBE shows the columns") from error
@@ -103,6 +108,47 @@ class Archive:
         if (found := self._clients.credentials()) is not None:
             connection |= dict(zip(("access_key", "secret_key", "session_token"), found, strict=True))
         return connection
+
+
+def _answer(relation: DuckDBPyRelation) -> Answer:
+    columns: dict[str, None] = {}
+    for name in relation.columns:
+        # two columns of one name are two columns, as DuckDB itself names them in a table
+        others = (f"{name}_{number}" for number in count(1))
+        columns[name if name not in columns else next(other for other in others if other not in columns)] = None
+    if not any("INTERVAL" in str(kind) for kind in relation.types):
+        return Answer(list(columns), relation.fetchall())
+    # as timedelta a month would be 30 days
+    rows = zip(*(column.to_pylist() for column in relation.to_arrow_table().columns), strict=True)
+    return Answer(list(columns), [tuple(map(_with_intervals, row)) for row in rows])
+
+
+def _with_intervals(value: Any) -> Any:
+    """The same with each of Arrow's intervals as ISO 8601 has it, at any depth."""
+    import pyarrow as pa
+
+    match value:
+        case pa.MonthDayNano():
+            return _iso_8601(value.months, value.days, value.nanoseconds)
+        case list():
+            return [_with_intervals(each) for each in value]
+        case dict():
+            return {name: _with_intervals(each) for name, each in value.items()}
+    return value
+
+
+def _iso_8601(months: int, days: int, nanoseconds: int) -> str:
+    """``P1Y2M3DT4H5M6.5S``; each part has its own sign."""
+    sign = -1 if nanoseconds < 0 else 1
+    years, months = (-part for part in divmod(-months, 12)) if months < 0 else divmod(months, 12)
+    minutes, rest = divmod(abs(nanoseconds), 60 * 10**9)
+    date = _parts({"Y": years, "M": months, "D": days})
+    time = _parts({"H": sign * (minutes // 60), "M": sign * (minutes % 60), "S": sign * Decimal(rest).scaleb(-9)})
+    return f"P{date}T{time}" if time else f"P{date or '0D'}"
+
+
+def _parts(numbers: Mapping[str, Decimal | int]) -> str:
+    return "".join(f"{Decimal(number).normalize():f}{unit}" for unit, number in numbers.items() if number)
 
 
 def _view(name: str, own: Own) -> str:
