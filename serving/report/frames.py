@@ -11,7 +11,7 @@ from clickstream.consumers.analytics.views import WindowView
 from clickstream.consumers.fraud.views import DecidedMinute, Verdict
 
 #: Pandas's names of the windows' widths.
-_WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
+WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,13 +79,13 @@ def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.Da
         for minute in minutes
     ]
     frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
-    summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
+    summed: pd.DataFrame = frame.resample(WIDTHS[granularity]).sum()
     return summed[summed.any(axis="columns")]
 
 
 def first_start(granularity: str, moment_ms: int) -> int:
     """When the first window begins that does not begin before a moment: stretches of windows go from one such to another."""
-    return int(pd.Timestamp(moment_ms, unit="ms").ceil(_WIDTHS[granularity]).value // 1_000_000)
+    return int(pd.Timestamp(moment_ms, unit="ms").ceil(WIDTHS[granularity]).value // 1_000_000)
 
 
 def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str, int]]]:

@@ -27,6 +27,8 @@ class Shop(Aggregates):
     now: int = NOW
     opened_ms: int = NOW - 50 * 60_000
     pace: int = 600
+    price: int = 4_399
+    """Of a purchase on average, in cents."""
     down: bool = False
     holding: threading.Event = field(default_factory=threading.Event)
     """Until it is set, readings hang when ``hangs``."""
@@ -89,7 +91,7 @@ class Shop(Aggregates):
             end_ms=end_ms,
             counts={kind: count for kind, count in counts.items() if count},
             orders=bought,
-            revenue={"EUR": bought * 4_399, "USD": bought * 811} if bought else {},
+            revenue={"EUR": bought * self.price, "USD": bought * 811} if bought else {},
             uniques=Estimate(views * 0.8, views * 0.78, views * 0.83),
             funnel=Funnel(views, views // 6, views // 23),
             tops={
