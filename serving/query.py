@@ -176,10 +176,10 @@ def own(form: str, **given: str | int | None) -> None:
     if form == "json":
         click.echo(json_line(found))
     elif form == "csv" and OWN.sheet is not None:
-        sheet = OWN.sheet.render(found).decode()
-        click.echo(
-            "".join(shown(line) + "\n" for line in sheet.splitlines()) if sys.stdout.isatty() else sheet.encode(), nl=False
-        )
+        sheet = OWN.sheet.render(found)
+        if sys.stdout.isatty():
+            sheet = "".join(shown(line) + "\n" for line in sheet.decode("utf-8-sig").splitlines()).encode()
+        click.echo(sheet, nl=False)
     else:
         # a window's end would not fit a terminal
         columns, *values = ([start, *rest] for start, _, *rest in rows(found))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -111,44 +111,29 @@ class Archive:
 
 
 def _answer(relation: DuckDBPyRelation) -> Answer:
-    columns: dict[str, None] = {}
+    columns: list[str] = []
     for name in relation.columns:
         # two columns of one name are two columns, as DuckDB itself names them in a table
-        others = (f"{name}_{number}" for number in count(1))
-        columns[name if name not in columns else next(other for other in others if other not in columns)] = None
+        names = chain([name], (f"{name}_{number}" for number in count(1)))
+        columns.append(next(each for each in names if each not in columns))
     if not any("INTERVAL" in str(kind) for kind in relation.types):
-        return Answer(list(columns), relation.fetchall())
+        return Answer(columns, relation.fetchall())
     # as timedelta a month would be 30 days
     rows = zip(*(column.to_pylist() for column in relation.to_arrow_table().columns), strict=True)
-    return Answer(list(columns), [tuple(map(_with_intervals, row)) for row in rows])
+    return Answer(columns, [tuple(map(_with_intervals, row)) for row in rows])
 
 
 def _with_intervals(value: Any) -> Any:
-    """The same with each of Arrow's intervals as ISO 8601 has it, at any depth."""
-    import pyarrow as pa
-
-    match value:
-        case pa.MonthDayNano():
-            return _iso_8601(value.months, value.days, value.nanoseconds)
-        case list():
-            return [_with_intervals(each) for each in value]
-        case dict():
-            return {name: _with_intervals(each) for name, each in value.items()}
-    return value
-
-
-def _iso_8601(months: int, days: int, nanoseconds: int) -> str:
-    """``P1Y2M3DT4H5M6.5S``; each part has its own sign."""
-    sign = -1 if nanoseconds < 0 else 1
-    years, months = (-part for part in divmod(-months, 12)) if months < 0 else divmod(months, 12)
-    minutes, rest = divmod(abs(nanoseconds), 60 * 10**9)
-    date = _parts({"Y": years, "M": months, "D": days})
-    time = _parts({"H": sign * (minutes // 60), "M": sign * (minutes % 60), "S": sign * Decimal(rest).scaleb(-9)})
-    return f"P{date}T{time}" if time else f"P{date or '0D'}"
-
-
-def _parts(numbers: Mapping[str, Decimal | int]) -> str:
-    return "".join(f"{Decimal(number).normalize():f}{unit}" for unit, number in numbers.items() if number)
+    """The same with each of Arrow's intervals as ISO 8601 has it (``P14M3DT2.5S``), at any depth."""
+    if isinstance(value, list):
+        return [_with_intervals(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _with_intervals(each) for name, each in value.items()}
+    if type(value).__name__ != "MonthDayNano":
+        return value
+    date = "".join(f"{number}{unit}" for number, unit in ((value.months, "M"), (value.days, "D")) if number)
+    seconds = Decimal(value.nanoseconds).scaleb(-9).normalize()
+    return f"P{date}T{seconds:f}S" if seconds or not date else f"P{date}"
 
 
 def _view(name: str, own: Own) -> str:

@@ -86,6 +86,9 @@ class Site:
         self._thread.start()
         assert ready.wait(10)
 
+    def pass_time(self, ms: int) -> None:
+        self._shop.now += ms
+
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=10)

@@ -55,6 +55,7 @@ def standing(page: str, state: str) -> Iterator[tuple[Site, str]]:
                 fill(clients)
         shop.price = 1_250_000  # a minute's axis goes to 150.000 €
         shop.hangs = state == "loading"
+        shop.patience_s = 600
         if state == "empty":
             shop.opened_ms = shop.now + 60_000
         if state == "killed":
@@ -73,15 +74,17 @@ def taken(
     chromium: Browser, site: Site, word: str, name: str, look: tuple[str, str, int], accessible: Callable[[Page], list[str]]
 ) -> Iterator[str]:
     """Writes one picture; what is wrong on it."""
-    page, state = name.split("-")
+    page = name.partition("-")[0]
     language, scheme, width = look
     context = chromium.new_context(viewport={"width": width, "height": 1000}, color_scheme=scheme, locale=LANGUAGES[language])  # type: ignore[arg-type]  # a literal there
     context.add_init_script(boxes.CANVAS_WATCH)
     shown = context.new_page()
     shown.goto(site.url.rstrip("/") + PATHS[page])
     if word and page != "login":
-        shown.wait_for_function("(word) => document.querySelector('#state-word').textContent === word", arg=word)
-    shown.wait_for_timeout(600)  # charts and widths that grow
+        shown.wait_for_function("(word) => document.querySelector('#state-word').textContent === word", arg=word, timeout=120_000)
+    for _ in range(12):
+        site.pass_time(0 if "-killed" in name else 2_000)
+        shown.wait_for_timeout(60)  # lines and widths grow
     shown.screenshot(path=FOLDER / f"{name}-{language}-{scheme}-{width}.png", full_page=True)
     yield from boxes.faults(shown)
     yield from accessible(shown)
@@ -105,8 +108,7 @@ def sheet(page: str) -> None:
 
 def main(pages: list[str]) -> int:
     accessible, wrong = axe.checker(), 0
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), headless=True, args=FLAGS)
         for page in pages or PATHS:
@@ -115,7 +117,7 @@ def main(pages: list[str]) -> int:
                     for look in product(LANGUAGES, SCHEMES, WIDTHS):
                         for fault in taken(chromium, site, word, f"{page}-{state}", look, accessible):
                             wrong += 1
-                            print(page, state, *look, fault, sep="\t")
+                            sys.stdout.write("\t".join((page, state, *map(str, look), fault)) + "\n")
             sheet(page)
         chromium.close()
     return 1 if wrong else 0

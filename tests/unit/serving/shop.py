@@ -33,6 +33,7 @@ class Shop(Aggregates):
     holding: threading.Event = field(default_factory=threading.Event)
     """Until it is set, readings hang when ``hangs``."""
     hangs: bool = False
+    patience_s: int = 30
     hanging: int = 0
     """Readings that hung."""
     silent_since: int | None = None
@@ -139,7 +140,7 @@ class Shop(Aggregates):
     def _answer(self) -> None:
         if self.hangs:
             self.hanging += 1
-            assert self.holding.wait(30)
+            assert self.holding.wait(self.patience_s)
         if self.down:
             raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")
 
