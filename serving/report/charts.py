@@ -76,7 +76,7 @@ def lines(axis: Axis, series: Sequence[Series], band: Sequence[Sequence[float]] 
 
 def _top(most: float) -> float:
     """The end of the axis: round, not below ``most``, and whole in its quarters too."""
-    tops = (part * 10 ** len(str(int(most))) / 100 for part in (12, 16, 20, 24, 32, 40, 60, 80, 100, 120))
+    tops = (part * 10.0 ** (len(str(int(most))) - 2) for part in (12, 16, 20, 24, 32, 40, 60, 80, 100, 120))
     return next(top for top in tops if top >= most and top % 4 == 0)
 
 

@@ -11,7 +11,7 @@ from clickstream.consumers.analytics.views import WindowView
 from clickstream.consumers.fraud.views import DecidedMinute, Verdict
 
 #: Pandas's names of the windows' widths.
-WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
+_WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,29 +63,29 @@ def windows_frame(windows: Sequence[WindowView]) -> pd.DataFrame:
         }
         for window in windows
     ]
-    starts = _starts([window.start_ms for window in windows])
+    index = starts(window.start_ms for window in windows)
     # a type or a currency that a window does not have was counted there zero times
-    frame = pd.DataFrame(rows, index=starts, columns=None if rows else ["events", "orders"]).fillna(0)
+    frame = pd.DataFrame(rows, index=index, columns=None if rows else ["events", "orders"]).fillna(0)
     return frame.astype({name: "int64" for name in frame.columns if name.startswith(("events_", "revenue_"))})
 
 
 def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.DataFrame:
     """One row per window in which anything was decided (by the time of the decision)."""
     if not minutes:
-        return pd.DataFrame(index=_starts([]))
+        return pd.DataFrame(index=starts([]))
     rows = [
         {verdict.value: minute.counts.get(verdict, 0) for verdict in Verdict}
         | {"frauds": minute.truth.frauds, "caught": minute.truth.caught}
         for minute in minutes
     ]
-    frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
-    summed: pd.DataFrame = frame.resample(WIDTHS[granularity]).sum()
+    frame = pd.DataFrame(rows, index=starts([minute.start_ms for minute in minutes]))
+    summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
     return summed[summed.any(axis="columns")]
 
 
 def first_start(granularity: str, moment_ms: int) -> int:
     """When the first window begins that does not begin before a moment: stretches of windows go from one such to another."""
-    return int(pd.Timestamp(moment_ms, unit="ms").ceil(WIDTHS[granularity]).value // 1_000_000)
+    return int(pd.Timestamp(moment_ms, unit="ms").ceil(_WIDTHS[granularity]).value // 1_000_000)
 
 
 def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str, int]]]:
@@ -97,5 +97,5 @@ def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str
     return {name: sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:places] for name, found in counts.items()}
 
 
-def _starts(milliseconds: Sequence[int]) -> pd.DatetimeIndex:
+def starts(milliseconds: Iterable[int]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(list(milliseconds), unit="ms", utc=True), name="start")

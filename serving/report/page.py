@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from clickstream.consumers.analytics.views import Granularity
 from clickstream.money import exponent, money
 from clickstream.serving.report.charts import Axis, Series, bars, lines, local
-from clickstream.serving.report.frames import WIDTHS, Report, first_start
+from clickstream.serving.report.frames import Report, first_start, starts
 
 #: Rows of the table of windows; the CSV has all.
 MOST_ROWS = 500
@@ -73,15 +74,13 @@ def _headline(name: str, number: int) -> str:
 
 def _charts(report: Report, zone: tzinfo | None) -> Iterator[str]:
     """What the report has data for; a window without any was empty, and is drawn as such."""
-    width, first = pd.Timedelta(WIDTHS[report.granularity]), first_start(report.granularity, report.start_ms)
-    ends = (pd.Timestamp(at_ms, unit="ms", tz="UTC") for at_ms in (first, report.end_ms))
-    every = pd.date_range(*ends, freq=width, inclusive="left")
-    if report.table.empty or every.empty:
+    width_ms = Granularity(report.granularity).ms
+    begins = range(first_start(report.granularity, report.start_ms), report.end_ms, width_ms)
+    if report.table.empty or not begins:
         return
-    width_ms = int(width / pd.Timedelta(milliseconds=1))
     open_from = 0 if report.complete_to is None else report.complete_to - width_ms + 1
-    axis = Axis([first + n * width_ms for n in range(len(every))], width_ms, open_from, zone)
-    windows, decisions = (frame.reindex(every, fill_value=0) for frame in (report.windows, report.decisions))
+    axis = Axis(begins, width_ms, open_from, zone)
+    windows, decisions = (frame.reindex(starts(begins), fill_value=0) for frame in (report.windows, report.decisions))
     per = f"per {report.granularity}"
 
     def series(frame: pd.DataFrame, **inks: str) -> list[Series]:

@@ -81,7 +81,8 @@ def taken(
     shown = context.new_page()
     shown.goto(site.url.rstrip("/") + PATHS[page])
     if word and page != "login":
-        shown.wait_for_function("(word) => document.querySelector('#state-word').textContent === word", arg=word, timeout=120_000)
+        said = "(word) => document.querySelector('#state-word').textContent === word"
+        shown.wait_for_function(said, arg=word, timeout=120_000)
     for _ in range(12):
         site.pass_time(0 if "-killed" in name else 2_000)
         shown.wait_for_timeout(60)  # lines and widths grow
