@@ -84,7 +84,7 @@ def taken(
         said = "(word) => document.querySelector('#state-word').textContent === word"
         shown.wait_for_function(said, arg=word, timeout=120_000)
     for _ in range(12):
-        site.pass_time(0 if "-killed" in name else 2_000)
+        site.pass_time(2_000 if name.endswith("-live") else 0)
         shown.wait_for_timeout(60)  # lines and widths grow
     shown.screenshot(path=FOLDER / f"{name}-{language}-{scheme}-{width}.png", full_page=True)
     yield from boxes.faults(shown)

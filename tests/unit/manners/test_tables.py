@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from clickstream.cli import main
 from clickstream.terminal import print_table
 
 COLUMNS = ("window", "events", "revenue", "top products")
@@ -51,3 +52,13 @@ def test_what_is_wider_than_the_terminal_is_turned(monkeypatch: pytest.MonkeyPat
 
 def test_a_pipe_gets_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(printed(monkeypatch, io.StringIO(), 40)) == 5
+
+
+def test_a_table_in_ascii_has_a_mark_for_each_arrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.TextIOWrapper(io.BytesIO(), "ascii")
+    monkeypatch.setattr(sys, "stdout", out)
+    with pytest.raises(SystemExit):
+        main(["--version"])  # as every command begins
+    print_table(("view → cart",), [("1,215 → 202",)])
+    out.seek(0)
+    assert out.read().splitlines()[1:] == ["view ? cart", "1,215 ? 202"]
