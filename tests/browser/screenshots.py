@@ -51,7 +51,8 @@ def standing(page: str, state: str) -> Iterator[tuple[Site, str]]:
         if page == "own":
             clients = stack.enter_context(wishes.stored(stack.enter_context(pytest.MonkeyPatch.context())))
             shop, own = Wishing(), Answers(clients, Settings(), {wishes.APPLICATION.name: wishes.APPLICATION})
-            if state != "empty":
+            shop.begun = state != "empty"
+            if shop.begun:
                 fill(clients)
         shop.price = 1_250_000  # a minute's axis goes to 150.000 €
         shop.hangs = state == "loading"
