@@ -1,5 +1,5 @@
 # Everything one does here, each verb with its set-up: a machine needs Python 3.11 or later and make, nothing else.
-.PHONY: replacements help demo test bench simulate synth lint clean setup bytecode ministack-requirements
+.PHONY: screenshots replacements help demo test bench simulate synth lint clean setup bytecode ministack-requirements
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -22,6 +22,7 @@ help:
 	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
 	@echo 'make synth       the AWS stacks into cdk.out/, checked'
 	@echo 'make lint        ruff and mypy alone'
+	@echo 'make screenshots every page in every state, language, theme and width, as contact sheets in build/screenshots'
 	@echo 'make clean       delete everything that was built, local AWS included'
 
 .tools/bin/uv:
@@ -84,6 +85,10 @@ bench: bytecode
 
 simulate: bytecode
 	@$(RUN)/python -m clickstream.load.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))
+
+# PAGES="now fraud": these alone
+screenshots: .venv/infra bytecode
+	@$(RUN)/python -m tests.browser.screenshots $(PAGES)
 
 # the AWS stacks of every stage, without credentials; see docs/how-to/deploy.md
 synth: .venv/infra

@@ -6,6 +6,7 @@ rejected, 130 interrupted. A failure a person can cause is one line and a hint; 
 
 import errno
 import importlib
+import io
 import os
 import re
 import sys
@@ -112,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The console script. Never returns."""
     closed, out = _stand_in_for_closed(), sys.stdout
     debug, arguments = _take_debug(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an encoding without our arrows shows a "?" for each
+            stream.reconfigure(errors="replace")
     try:
         code = cli.main(args=arguments, prog_name="clickstream", standalone_mode=False)
         sys.stdout.flush()  # a reader that has gone is met here, and not when the interpreter ends

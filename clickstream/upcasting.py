@@ -12,16 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from clickstream.errors import InvalidEvent
+from clickstream.money import exponent
 
 Fields = dict[str, Any]
 LATEST = 2
-#: The currencies whose minor unit is not a hundredth: ISO 4217, list one, published 2026-01-01 (tests/unit/iso-4217.csv).
-_EXPONENTS = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
-    **dict.fromkeys(("PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 
 
 def to_latest(fields: Fields) -> Fields:
@@ -42,7 +36,7 @@ def _minor_units(text: object, currency: object, path: str) -> int:
         # a number here must not pass for minor units, which it would in the latest version
         raise InvalidEvent('not a decimal amount in text ("12.34")', path)
     # what is no text is refused later; its str() might be endless
-    amount = Decimal(text).scaleb(_EXPONENTS.get(currency, 2) if isinstance(currency, str) else 2)
+    amount = Decimal(text).scaleb(exponent(currency) if isinstance(currency, str) else 2)
     if amount != amount.to_integral_value():
         raise InvalidEvent("more decimals than the currency has", path)
     return int(amount)

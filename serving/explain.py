@@ -3,7 +3,6 @@
 import time
 
 import click
-import msgspec
 
 from clickstream.serving.ids import Id
 
@@ -43,7 +42,7 @@ def explain(
     from clickstream.consumers.explain.views import Explainer, Limit, Stretch
     from clickstream.serving.pages.explain import life as life_text
     from clickstream.settings import from_env
-    from clickstream.terminal import parse_moment, shown
+    from clickstream.terminal import json_line, parse_moment, shown
 
     now_ms = time.time_ns() // 1_000_000
     within = Stretch(*(parse_moment(each, now_ms) if each else None for each in (since, until))) if since or until else None
@@ -53,7 +52,7 @@ def explain(
     )
     found = bool(life.puts or life.letters or life.occurred_at)
     if as_json:
-        click.echo(msgspec.json.encode(life))
+        click.echo(json_line(life))
     else:
         click.echo(shown(life_text.head(life)))
         steps = list(life_text.lines(life))

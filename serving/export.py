@@ -1,7 +1,6 @@
 """A query's result as a file: Parquet, CSV, or NDJSON, in which whole events are as `clickstream produce` takes them."""
 
 import csv
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,11 +34,6 @@ def write(result: Result, file: Path) -> Written:
     return written
 
 
-def objects(result: Result) -> Iterator[bytes]:
-    """Each row as JSON."""
-    return (msgspec.json.encode(row, enc_hook=str) for row in result.dicts())
-
-
 def _parquet(result: Result, file: Path) -> Written:
     import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
@@ -71,7 +65,9 @@ def _cell(value: Any) -> Any:
 
 
 def _ndjson(result: Result, file: Path) -> Written:
-    lines = result.events() if result.is_of_events else ((line, None) for line in objects(result))
+    lines = (
+        result.events() if result.is_of_events else ((msgspec.json.encode(row, enc_hook=str), None) for row in result.dicts())
+    )
     rows, faults = 0, []
     with file.open("wb") as out:
         for rows, (line, fault) in enumerate(lines, 1):

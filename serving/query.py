@@ -1,12 +1,12 @@
 """``clickstream query``: answers for a terminal or a script."""
 
+import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-import msgspec
 
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
@@ -14,6 +14,7 @@ from clickstream.consumers.analytics.views import Aggregates, Granularity
 from clickstream.consumers.needs import short_applications
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Missing
+from clickstream.money import money
 from clickstream.serving import export
 from clickstream.serving.api.aggregates import AGGREGATES, Window, stretch
 from clickstream.serving.api.aggregates import aggregates as answer
@@ -25,7 +26,7 @@ from clickstream.serving.api.recommendations import recommendations as recommend
 from clickstream.serving.ids import Id
 from clickstream.serving.moments import iso
 from clickstream.settings import from_env
-from clickstream.terminal import parse_moment, shown
+from clickstream.terminal import json_line, parse_moment, print_table, shown
 
 Reader = TypeVar("Reader")
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
@@ -61,24 +62,27 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     span = stretch(width, start_ms, end_ms, now_ms)
     found, seen = answer(_reader(Aggregates), width, *span, top)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
-    right = {"justify": "right", "no_wrap": True}
-    columns = {"window (UTC)": {"no_wrap": True}} | dict.fromkeys(("events", "revenue", "uniques", "view → cart → buy"), right)
-    # the only column that gives way on a narrow terminal
-    columns["top products"] = {"overflow": "fold", "min_width": 12}
-    _print_rows(columns.items(), map(_cells, found.windows))
+    numbers = ("events", "revenue", "uniques", "view → cart → buy")
+    print_table(("window (UTC)", *numbers, "top products"), map(_cells, found.windows), right=numbers)
     late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
-    click.echo(f"complete to {_moment(found.complete_to)} ({late}); … = more may come; revenue in minor units", err=True)
+    click.echo(f"complete to {_moment(found.complete_to)} ({late}); … = more may come", err=True)
+
+
+def _begin(window: Window) -> str:
+    """Without what goes without saying: a day's hour, a minute's year."""
+    day, clock = iso(window.start)[:16].split("T")
+    return day if window.end - window.start == Granularity.DAY.ms else f"{day[5:]} {clock}"
 
 
 def _cells(window: Window) -> list[str]:
     funnel, bound = window.funnel, window.bounds.get("products")
     products = [shown(f"{key} {count:,}") for key, count in window.products[:3]]
     return [
-        f"{iso(window.start)[:16]}{'' if window.complete else ' …'}",
+        f"{_begin(window)}{'' if window.complete else ' …'}",
         f"{window.events:,}",
-        "\n".join(f"{amount:,} {currency}" for currency, amount in window.revenue.items()),
+        "\n".join(money(amount, currency) for currency, amount in window.revenue.items()),
         f"{window.uniques.value:,.0f}",
         f"{funnel.view:,} → {funnel.cart:,} → {funnel.purchase:,}",
         "\n".join(products if bound is None else [*products, f"(±{bound:,})"]),
@@ -100,7 +104,7 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
     view = _reader(Recommendations).of(user_id, count=count, without=frozenset(filter(None, without.split(","))))
     found = recommended(view)
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
         return
     for place, each in enumerate(found.items, 1):
         click.echo(shown(f"{place:>3}  {each.product_id}  {each.score:.3f}  {each.reason}"))
@@ -141,11 +145,11 @@ def decision(event_id: str, as_json: bool) -> None:
         )
     others = decisions.others(event_id)
     if as_json:
-        click.echo(msgspec.json.encode(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
+        click.echo(json_line(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
         return
     for each in (found, *others):
         click.echo(shown(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}"))
-        paid = f"{each.amount:,} {each.currency} (minor units)"
+        paid = money(each.amount, each.currency)
         click.echo(shown(f"order {each.order_id} of {each.user_id}, {paid}, {iso(each.occurred_at)}"))
         for moved in each.reasons:
             click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
@@ -181,9 +185,12 @@ def own(form: str, **given: str | int | None) -> None:
     arguments = {each.argument: each.value(texts[each.argument], now_ms) for each in OWN.own}
     found = read(_reader(Answers, short_applications()), now_ms, **arguments)
     if form == "json":
-        click.echo(msgspec.json.encode(found))
+        click.echo(json_line(found))
     elif form == "csv" and OWN.sheet is not None:
-        click.echo(OWN.sheet.render(found), nl=False)
+        sheet = OWN.sheet.render(found)
+        if sys.stdout.isatty():
+            sheet = "".join(shown(line) + "\n" for line in sheet.decode("utf-8-sig").splitlines()).encode()
+        click.echo(sheet, nl=False)
     else:
         # a window's end would not fit a terminal
         columns, *values = ([start, *rest] for start, _, *rest in rows(found))
@@ -222,8 +229,8 @@ def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> 
         if out is not None:
             written = export.write(result, out)
         elif as_json:
-            for line in export.objects(result):
-                click.echo(line)
+            for row in result.dicts():
+                click.echo(json_line(row, enc_hook=str))
         else:
             _print_values(result.columns, result.rows())
     if out is None:
@@ -246,22 +253,5 @@ def _moment(at_ms: int | None) -> str:
     return "unknown" if at_ms is None else iso(at_ms)
 
 
-def _print_values(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    cells = (["" if value is None else shown(str(value)) for value in row] for row in rows)
-    _print_rows(((name, {}) for name in columns), cells)
-
-
-def _print_rows(columns: Iterable[tuple[str, Mapping[str, Any]]], rows: Iterable[Iterable[str]]) -> None:
-    """``columns``: names, with rich's arguments."""
-    # rich costs 0.1 s to import, which --json does not pay
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, header_style="bold")
-    for name, column in columns:
-        table.add_column(name, **column)
-    for row in rows:
-        # what is told is data, not rich's markup
-        table.add_row(*map(Text, row))
-    Console().print(table)
+def _print_values(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    print_table([*map(shown, columns)], [["" if value is None else shown(str(value)) for value in row] for row in rows])

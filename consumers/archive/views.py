@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from decimal import Decimal
+from itertools import chain, count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -48,19 +50,25 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Result:
-    """A query that is bound, and runs when its result is read."""
+    """A query that is bound, and runs when its result is read. Raises UserMistake for a statement without an answer."""
 
     def __init__(self, connection: Any, sql: str, made: Columns) -> None:
         self._connection, self._sql, self._made = connection, sql, made
         self._relation = connection.sql(sql)
-        self.columns: list[str] = [] if self._relation is None else self._relation.columns
+        if self._relation is None:
+            raise UserMistake("no statement with an answer", hint='for example "SELECT count(*) FROM events"')
+        self.columns = _distinct(self._relation.columns)
         self.is_of_events = set(made.schema.names) <= set(self.columns)
         """Whether a row has every column of ``events``, and so a whole event."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        # a relation would be read as a whole
-        running = self._connection.execute(self._sql) if self.columns else None
-        while running is not None and (batch := running.fetchmany(_BATCH)):
+        if any("INTERVAL" in str(kind) for kind in self._relation.types):  # as timedelta a month would be 30 days
+            for batch in self.batches():
+                for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    yield tuple(map(_with_intervals, row))
+            return
+        running = self._connection.execute(self._sql)  # a relation would be read as a whole
+        while batch := running.fetchmany(_BATCH):
             yield from batch
 
     def dicts(self) -> Iterator[Mapping[str, Any]]:
@@ -146,6 +154,27 @@ class Archive:
         if (found := self._clients.credentials()) is not None:
             connection |= dict(zip(("access_key", "secret_key", "session_token"), found, strict=True))
         return connection
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """Two columns of one name are two columns, called as DuckDB itself calls them in a table."""
+    called: list[str] = []
+    for name in columns:
+        called.append(next(each for each in chain([name], (f"{name}_{n}" for n in count(1))) if each not in called))
+    return called
+
+
+def _with_intervals(value: Any) -> Any:
+    """The same with each of Arrow's intervals as ISO 8601 has it (``P14M3DT2.5S``), at any depth."""
+    if isinstance(value, list):
+        return [_with_intervals(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _with_intervals(each) for name, each in value.items()}
+    if type(value).__name__ != "MonthDayNano":
+        return value
+    date = "".join(f"{number}{unit}" for number, unit in ((value.months, "M"), (value.days, "D")) if number)
+    seconds = Decimal(value.nanoseconds).scaleb(-9).normalize()
+    return f"P{date}T{seconds:f}S" if seconds or not date else f"P{date}"
 
 
 def _view(name: str, own: Own) -> str:

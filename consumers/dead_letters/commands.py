@@ -2,7 +2,6 @@
 
 import base64
 import json
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -176,4 +175,4 @@ def _raw(data: bytes) -> dict[str, str]:
 
 
 def _print_json(content: dict[str, Any]) -> None:
-    sys.stdout.write(shown(json.dumps(content, ensure_ascii=False)) + "\n")
+    click.echo(shown(json.dumps(content, ensure_ascii=False)).encode())

@@ -12,8 +12,10 @@ import msgspec
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
 from clickstream.consumers.fraud.outcomes import KEPT_S
 from clickstream.errors import UserMistake
+from clickstream.money import money
 from clickstream.platform import MODELS
 from clickstream.settings import from_env
+from clickstream.terminal import print_table
 
 if TYPE_CHECKING:
     from clickstream.consumers.fraud.shadow.comparison import Comparison
@@ -83,19 +85,21 @@ def since(text: str, now_ms: int) -> int:
 
 
 def _print(version: str, found: Comparison) -> None:
-    lines = [("", "live", "candidate", "difference")]
+    rows = []
     for name in ("approved", "reviewed", "blocked", "alerts", "alerted_money", "precision", "recall", "money_missed"):
         live, candidate = getattr(found.live, name), getattr(found.candidate, name)
-        difference = "" if live is None or candidate is None else _figure(candidate - live, sign="+")
-        lines.append((name.replace("_", " "), _figure(live), _figure(candidate), difference))
-    for name, *figures in lines:
-        click.echo(f"{name:<14}" + "".join(f"{figure:>15}" for figure in figures))
-    for change, count in found.changed.items():
-        click.echo(f"{change:<29}{count:>15,}")
+        difference = None if live is None or candidate is None else candidate - live
+        if "money" in name:
+            figures = [money(cents, "EUR") for cents in (live, candidate, candidate - live)]
+        else:
+            figures = [_figure(live), _figure(candidate), "" if difference is None else _figure(difference, sign="+")]
+        rows.append((name.replace("_", " "), *figures))
+    rows += [(change, "", f"{count:,}", "") for change, count in found.changed.items()]
+    print_table(("", "live", "candidate", "difference"), rows, right=("live", "candidate", "difference"))
     versions = ", ".join(f"{name} {count:,}" for name, count in found.live_versions.items()) or "nobody"
     click.echo(f"{found.purchases:,} purchases, decided by {versions}; {found.undecided:,} more are not decided yet", err=True)
     click.echo(
-        f"money in euro cents; {found.live.truth.labelled:,} labels, {found.live.truth.frauds:,} frauds; to let it serve: "
+        f"{found.live.truth.labelled:,} labels, {found.live.truth.frauds:,} frauds; to let it serve: "
         f"clickstream models promote fraud {version}",
         err=True,
     )

@@ -6,8 +6,9 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
+from clickstream.money import money
 from clickstream.settings import from_env
-from clickstream.terminal import shown
+from clickstream.terminal import json_line, shown
 
 _DELIVERY = re.compile(r"(.+)=(\d{1,9})")
 
@@ -42,7 +43,7 @@ def stock(deliveries: tuple[str, ...], as_json: bool) -> None:
     shelves.add(quantities)
     available = dict(sorted(shelves.available().items()))
     if as_json:
-        click.echo(msgspec.json.encode(available))
+        click.echo(json_line(available))
         return
     for product, quantity in available.items():
         click.echo(shown(f"{product}  {quantity:,}"))
@@ -68,20 +69,18 @@ def show(order_id: str, as_json: bool) -> None:
     stored = order(clients, settings, order_id)
     others = refused(clients, settings, stored)
     if as_json:
-        click.echo(msgspec.json.encode({**msgspec.structs.asdict(stored), "refused": others}))
+        click.echo(json_line({**msgspec.structs.asdict(stored), "refused": others}))
         return
     placed = stored.order
     click.echo(
         f"{stored.step.value}{f' ({stored.reason})' if stored.reason else ''}; customer told: {stored.notified or 'nothing'}"
     )
-    click.echo(
-        shown(f"by {placed.user_id}, {placed.amount:,} {placed.currency} (minor units), purchase event {placed.event_id}")
-    )
+    click.echo(shown(f"by {placed.user_id}, {money(placed.amount, placed.currency)}, purchase event {placed.event_id}"))
     for line in placed.lines:
         click.echo(shown(f"  {line.quantity} x {line.product_id}"))
     for other in others:
         by = other.order
-        told = f"refused under the same id: by {by.user_id}, {by.amount:,} {by.currency}, purchase event {by.event_id}"
+        told = f"refused under the same id: by {by.user_id}, {money(by.amount, by.currency)}, purchase event {by.event_id}"
         click.echo(shown(told))
 
 

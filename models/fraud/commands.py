@@ -15,6 +15,7 @@ import msgspec
 from clickstream.errors import Missing, UserMistake
 from clickstream.models.commands import publish, source
 from clickstream.settings import from_env
+from clickstream.terminal import print_table
 
 if TYPE_CHECKING:
     from clickstream.models.fraud.costs import Costs
@@ -134,30 +135,20 @@ def evaluate(
 
 
 def _print_table(trial: Trial, *, published: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from clickstream.models.fraud.offline import handbook_data
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("", no_wrap=True)
-    for name in ("AUC", "average precision", "card precision@100", "caught", "money", "false alarms", "cost"):
-        table.add_column(name, justify="right")
-    for name, result in (("ours", trial.model), ("ours, without labels", trial.unsupervised)):
-        table.add_row(name, *_figures(result))
-    if published:
-        for name, figures in handbook_data.PUBLISHED.items():
-            table.add_row(name, f"{figures.auc:.3f}", f"{figures.average_precision:.3f}", f"{figures.card_precision:.3f}")
-    console = Console()
-    console.print(table)
-    kinds = Table(box=None, header_style="bold", pad_edge=False, title="by kind, at 1 % false alarms", title_justify="left")
-    kinds.add_column("", no_wrap=True)
-    for name in ("frauds", "share of money", "caught", "money caught"):
-        kinds.add_column(name, justify="right")
+    numbers = ("AUC", "average precision", "card precision@100", "caught", "money", "false alarms", "cost")
+    rows = [("ours", *_figures(trial.model)), ("ours, without labels", *_figures(trial.unsupervised))]
+    for name, figures in handbook_data.PUBLISHED.items() if published else ():
+        known = (f"{figures.auc:.3f}", f"{figures.average_precision:.3f}", f"{figures.card_precision:.3f}")
+        rows.append((name, *known, "", "", "", ""))
+    print_table(("", *numbers), rows, right=numbers)
+    shares_of = ("frauds", "share of money", "caught", "money caught")
+    kinds = []
     for name, kind in trial.kinds.items():
         shares = (kind.share_of_money, kind.caught, kind.money_caught)
-        kinds.add_row(name, f"{kind.frauds:,}", *(f"{share:.1%}" for share in shares))
-    console.print(kinds)
+        kinds.append((name, f"{kind.frauds:,}", *(f"{share:.1%}" for share in shares)))
+    print_table(("by kind, at 1 % false alarms", *shares_of), kinds, right=shares_of)
     result = trial.model
     saved = f"approving all would cost {result.cost_of_approving_all:,.0f}"
     click.echo(f"{result.purchases:,} purchases, {result.frauds:,} frauds; {saved}", err=True)

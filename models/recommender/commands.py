@@ -12,6 +12,7 @@ import msgspec
 from clickstream.errors import UserMistake
 from clickstream.models.commands import publish, source
 from clickstream.settings import from_env
+from clickstream.terminal import print_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,18 +77,13 @@ def evaluate(dataset: str, as_json: bool) -> None:
 
 
 def _print_table(results: Mapping[str, Result]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("at 20", no_wrap=True)
-    for name in ("recall", "mrr", "ndcg", "coverage", "novelty", "unseen", "unseen mrr"):
-        table.add_column(name, justify="right", no_wrap=True)
+    numbers = ("recall", "mrr", "ndcg", "coverage", "novelty", "unseen", "unseen mrr")
+    rows = []
     for name, result in results.items():
         every, unseen = result.all, result.unseen
         figures = (every.recall, every.mrr, every.ndcg, every.coverage, every.novelty, unseen.recall, unseen.mrr)
-        table.add_row(name, *(f"{figure:.4f}" for figure in figures))
-    Console().print(table)
+        rows.append([name, *(f"{figure:.4f}" for figure in figures)])
+    print_table(("at 20", *numbers), rows, right=numbers)
     positions = next(iter(results.values())).all.positions
     click.echo(f"{positions:,} positions", err=True)
 

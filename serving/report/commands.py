@@ -25,14 +25,15 @@ from clickstream.errors import UserMistake
     metavar="FILE",
     default=(Path("clickstream-report.html"),),
     show_default="clickstream-report.html",
-    help="FILE.html: a page that needs nothing else. FILE.csv: a row per window. May be given twice.",
+    help="FILE.html: a page that needs nothing else. FILE.csv: a row per window, money in minor units. May be given twice.",
 )
 @click.option("--top", "places", type=click.IntRange(0, 200), default=10, show_default=True, help="Places per ranking.")
-@click.option("--json", "as_json", is_flag=True, help="The sums as one JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="The sums as one JSON object on stdout, money in minor units.")
 def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...], places: int, as_json: bool) -> None:
     """What happened from --from to --to: events, revenue, visitors, the funnel, fraud decisions, rankings.
 
-    Read from the aggregates, the decisions and, where one is kept, the archive, whose counts stand beside the others.
+    Read from the aggregates, the decisions and, where one is kept, the archive, whose counts stand beside the others. The page
+    has the times of this machine's zone (TZ sets another).
 
     \b
     Example:
@@ -54,7 +55,7 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
             raise UserMistake(f"there is no folder {file.parent}", hint="make it, or choose another with --out")
     # pandas and boto3 take most of a second, which a wrong option need not wait for
     from clickstream.aws import Clients
-    from clickstream.serving.report import page, plots, reading
+    from clickstream.serving.report import page, reading
     from clickstream.settings import from_env
 
     settings = from_env()
@@ -64,7 +65,7 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
         if file.suffix == ".csv":
             made.table.to_csv(file, date_format="%Y-%m-%dT%H:%M:%SZ")
         else:
-            file.write_text(page.html(made, plots.pictures(made)), encoding="utf-8")
+            file.write_text(page.html(made), encoding="utf-8")
         click.echo(f"{file}: {len(made.windows):,} windows of one {width}, {iso(start_ms)} to {iso(end_ms)}", err=True)
     if as_json:
         span = {"from": start_ms, "to": end_ms, "granularity": width, "complete_to": made.complete_to}

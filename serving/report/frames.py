@@ -63,22 +63,22 @@ def windows_frame(windows: Sequence[WindowView]) -> pd.DataFrame:
         }
         for window in windows
     ]
-    starts = _starts([window.start_ms for window in windows])
+    index = starts(window.start_ms for window in windows)
     # a type or a currency that a window does not have was counted there zero times
-    frame = pd.DataFrame(rows, index=starts, columns=None if rows else ["events", "orders"]).fillna(0)
+    frame = pd.DataFrame(rows, index=index, columns=None if rows else ["events", "orders"]).fillna(0)
     return frame.astype({name: "int64" for name in frame.columns if name.startswith(("events_", "revenue_"))})
 
 
 def decisions_frame(minutes: Sequence[DecidedMinute], granularity: str) -> pd.DataFrame:
     """One row per window in which anything was decided (by the time of the decision)."""
     if not minutes:
-        return pd.DataFrame(index=_starts([]))
+        return pd.DataFrame(index=starts([]))
     rows = [
         {verdict.value: minute.counts.get(verdict, 0) for verdict in Verdict}
         | {"frauds": minute.truth.frauds, "caught": minute.truth.caught}
         for minute in minutes
     ]
-    frame = pd.DataFrame(rows, index=_starts([minute.start_ms for minute in minutes]))
+    frame = pd.DataFrame(rows, index=starts([minute.start_ms for minute in minutes]))
     summed: pd.DataFrame = frame.resample(_WIDTHS[granularity]).sum()
     return summed[summed.any(axis="columns")]
 
@@ -97,5 +97,5 @@ def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str
     return {name: sorted(found.items(), key=lambda entry: (-entry[1], entry[0]))[:places] for name, found in counts.items()}
 
 
-def _starts(milliseconds: Sequence[int]) -> pd.DatetimeIndex:
+def starts(milliseconds: Iterable[int]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(list(milliseconds), unit="ms", utc=True), name="start")

@@ -1,91 +1,153 @@
-"""The report as one HTML page: styles, pictures and numbers inside, no script, nothing asked of any server. Pure."""
+"""The report as one HTML page in the dashboard's dress: no script, nothing asked of any server. Pure."""
 
-import base64
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import tzinfo
 from html import escape
+from pathlib import Path
 
 import pandas as pd
 
-from clickstream.serving.moments import iso
-from clickstream.serving.report.frames import Report
+from clickstream.consumers.analytics.views import Granularity
+from clickstream.money import exponent, money
+from clickstream.serving.report.charts import Axis, Series, bars, lines, local
+from clickstream.serving.report.frames import Report, first_start, starts
 
 #: Rows of the table of windows; the CSV has all.
 MOST_ROWS = 500
 
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: .5rem 0 1.5rem; }
-th, td { padding: .15rem .6rem; text-align: right; border-bottom: 1px solid #8884; }
-th:first-child, td:first-child { text-align: left; }
-figure { margin: 1rem 0 2rem; } img { width: 100%; background: #fff; }
-.wide { overflow-x: auto; }
-"""
+_HERE = Path(__file__).parent
+_WORDS: dict[str, str] = json.loads((_HERE / "words.json").read_text())
 
 
-def html(report: Report, pictures: Sequence[tuple[str, str]]) -> str:
-    """The whole page; ``pictures`` are (title, SVG)."""
-    start, end = iso(report.start_ms), iso(report.end_ms)
-    title = escape(f"{report.name}, {start} to {end}")
-    parts = [
-        f"<h1>{title}</h1>",
-        f"<p>Windows of one {escape(report.granularity)}, UTC. {escape(_completeness(report))} Revenue in minor units.</p>",
-        "<h2>In all</h2>",
-        _table(("", "sum"), ((name.replace("_", " "), f"{value:,}") for name, value in report.totals.items())),
-        *(_figure(heading, svg) for heading, svg in pictures),
-        *(_ranking(name, entries) for name, entries in report.tops.items() if entries),
-        *_archive(report),
-        "<h2>Windows</h2>",
-        _windows(report.table),
-    ]
-    return (
-        f"<!doctype html>\n<html lang=en>\n<head><meta charset=utf-8><title>{title}</title>\n"
-        f'<meta name=viewport content="width=device-width, initial-scale=1">\n<style>{_STYLE}</style></head>\n'
-        f"<body>\n{chr(10).join(parts)}\n</body></html>\n"
-    )
-
-
-def _completeness(report: Report) -> str:
+def html(report: Report, zone: tzinfo | None = None) -> str:
+    """The whole page, with the times of ``zone``: this machine's without one."""
+    start, end = local(report.start_ms, zone), local(report.end_ms, zone)
+    until = "%H:%M %Z" if start.date() == end.date() else "%-d %b %Y, %H:%M %Z"
+    said = "Not complete yet: what is pale may still grow."
     if report.complete_to is None:
-        return "How far the answers are complete is not known."
-    if report.complete_to >= report.end_ms:
-        return "Complete."
-    return f"Complete to {iso(report.complete_to)}; later windows may still grow."
+        said = "How far the answers are complete is not known."
+    elif report.complete_to >= report.end_ms:
+        said = "Complete."
+    filled = {
+        "style": "".join((_HERE.parent / "static" / f"{each}.css").read_text() for each in ("style", "panels", "report")),
+        "span": f"{start:%-d %b %Y, %H:%M} to {end:{until}}",
+        "said": said,
+        "granularity": report.granularity,
+        "name": escape(report.name),
+        # last: a placeholder in it stays as it is
+        "main": "\n".join(_main(report, zone)),
+    }
+    page = (_HERE / "report.html").read_text()
+    for name, text in filled.items():
+        page = page.replace(f"{{{{{name}}}}}", text)
+    return page
 
 
-def _figure(heading: str, svg: str) -> str:
-    # an image of its own, so that two pictures cannot mix up their ids
-    data = base64.b64encode(svg.encode()).decode()
-    image = f'<img alt="{escape(heading)}" src="data:image/svg+xml;base64,{data}">'
-    return f"<figure><figcaption><h2>{escape(heading)}</h2></figcaption>{image}</figure>"
+def _main(report: Report, zone: tzinfo | None) -> Iterator[str]:
+    shown = ((name, sum) for name, sum in report.totals.items() if not name.startswith("events_"))
+    figures = (
+        f"<div class=figure><h2>{_word(name)}</h2><p class=value>{_headline(name, sum)}</p></div>" for name, sum in shown
+    )
+    yield f"<section class=figures aria-label=Figures>{''.join(figures)}</section>"
+    for layout, panels in (("pair even", _charts(report, zone)), ("three", _rankings(report))):
+        if inside := "".join(panels):
+            yield f'<div class="{layout}">{inside}</div>'
+    yield _windows(report.table, zone) if len(report.table) else "<p class=empty>Nothing happened in this time.</p>"
 
 
-def _ranking(name: str, entries: Sequence[tuple[str, int]]) -> str:
-    return f"<h2>Top {escape(name)}</h2>" + _table(("", "count"), ((key, f"{count:,}") for key, count in entries))
+def _word(name: str) -> str:
+    """As HTML."""
+    currency, kind = name.removeprefix("revenue_"), name.removeprefix("events_").replace("_", " ")
+    return escape(_WORDS.get(name, kind if currency == name else f"Revenue, {currency}"))
 
 
-def _archive(report: Report) -> list[str]:
-    if report.archived is None:
-        return []
-    counted = {name.removeprefix("events_"): count for name, count in report.totals.items() if name.startswith("events_")}
-    kinds = sorted(report.archived.keys() | counted.keys())
-    rows = ((kind, f"{report.archived.get(kind, 0):,}", f"{counted.get(kind, 0):,}") for kind in kinds)
-    note = "<p>Events of these windows; the archive's newest files follow within a moment.</p>"
-    return ["<h2>Archive beside analytics</h2>", note, _table(("type", "archived", "counted"), rows)]
+def _value(name: str, number: float) -> str:
+    return money(int(number), name[8:]) if name.startswith("revenue_") else f"{number:,.0f}"
 
 
-def _windows(table: pd.DataFrame) -> str:
-    shown = table.tail(MOST_ROWS)
+def _headline(name: str, number: int) -> str:
+    """Its title has the currency; cents say nothing beside thousands."""
+    text = _value(name, number).split()[0]
+    return text if len(text) < 9 else text.partition(".")[0]
+
+
+def _charts(report: Report, zone: tzinfo | None) -> Iterator[str]:
+    """What the report has data for; a window without any was empty, and is drawn as such."""
+    width_ms = Granularity(report.granularity).ms
+    begins = range(first_start(report.granularity, report.start_ms), report.end_ms, width_ms)
+    if report.table.empty or not begins:
+        return
+    open_from = 0 if report.complete_to is None else report.complete_to - width_ms + 1
+    axis = Axis(begins, width_ms, open_from, zone)
+    windows, decisions = (frame.reindex(starts(begins), fill_value=0) for frame in (report.windows, report.decisions))
+    per = f"per {report.granularity}"
+
+    def series(frame: pd.DataFrame, **inks: str) -> list[Series]:
+        return [Series(_WORDS[name], ink, frame[name].tolist()) for name, ink in inks.items()]
+
+    if not report.windows.empty:
+        yield _chart("Events", per, bars(axis, series(windows, events="accent")))
+        for code in (str(name)[8:] for name in windows.filter(regex="^revenue_")):
+            earned = windows[f"revenue_{code}"] / 10 ** exponent(code)
+            yield _chart("Revenue", f"{code} {per}", bars(axis, [Series(code, "second", earned.tolist())]))
+        band = [windows[edge].tolist() for edge in ("uniques_low", "uniques_high")]
+        visitors = lines(axis, series(windows, uniques="accent"), band)
+        yield _chart("Unique visitors", f"{per}, with the bounds of 95 % confidence", visitors)
+        steps = series(windows, sessions_view="accent", sessions_cart="second", sessions_purchase="warn")
+        yield _chart("Sessions", per, lines(axis, steps), steps)
+    if not report.decisions.empty:
+        alarms, truth = series(decisions, review="second", block="bad"), series(decisions, frauds="bad", caught="accent")
+        yield _chart("Fraud alarms", per, bars(axis, alarms), alarms)
+        if decisions["frauds"].any():
+            yield _chart("Frauds known from labels", per, lines(axis, truth), truth)
+
+
+def _chart(title: str, note: str, drawing: str, series: Sequence[Series] = ()) -> str:
+    keys = " ".join(f"<span class=key data-ink={each.ink}>{escape(each.name)}</span>" for each in series)
+    return _panel(title, f'<div role=img aria-label="{title}">{drawing}</div>', f"{escape(note)} {keys}")
+
+
+def _panel(title: str, inside: str, note: str = "") -> str:
+    return f"<section class=panel><header><h2>{title}</h2><p>{note}</p></header>{inside}</section>"
+
+
+def _rankings(report: Report) -> Iterator[str]:
+    counted = {name: count for name, count in report.totals.items() if name.startswith("events_")}
+    kinds = sorted(((_word(name), count) for name, count in counted.items()), key=lambda each: -each[1])
+    ranked = {"Events by type": kinds}
+    ranked |= {_word(name): [(escape(key), count) for key, count in entries] for name, entries in report.tops.items()}
+    for title, entries in ranked.items():
+        if entries:
+            yield _panel(title, f"<ol class=ranks>{''.join(_ranks(entries))}</ol>")
+    if (archived := report.archived) is not None:
+        names = sorted({f"events_{kind}" for kind in archived} | counted.keys())
+        rows = ([_word(name), f"{archived.get(name[7:], 0):,}", f"{counted.get(name, 0):,}"] for name in names)
+        yield _panel("Archive beside analytics", _table(("Type", "Archived", "Counted"), rows), "the newest files follow soon")
+
+
+def _ranks(entries: Sequence[tuple[str, int]]) -> Iterator[str]:
+    most = max(count for _, count in entries) or 1
+    for name, count in entries:
+        weight = f'<div class=weight style="width:{100 * count / most:.1f}%"></div>'
+        said = f'<span class=name title="{name}">{name}</span></div><span class=count>{count:,}</span>'
+        yield f"<li><div class=cell>{weight}{said}</li>"
+
+
+def _windows(table: pd.DataFrame, zone: tzinfo | None) -> str:
+    shown = table.drop(columns=["uniques_low", "uniques_high"], errors="ignore").tail(MOST_ROWS)
+    names = [str(name) for name in shown.columns]
     rows = (
-        [iso(int(start.timestamp() * 1000)), *("" if pd.isna(value) else f"{value:,.0f}" for value in values)]
+        [f"{local(int(start.timestamp() * 1000), zone):%-d %b %Y, %H:%M}"]
+        + ["–" if pd.isna(value) else _value(name, value) for name, value in zip(names, values, strict=True)]
         for start, *values in shown.itertuples()
     )
-    left_out = len(table) - len(shown)
-    note = f"<p>The last {MOST_ROWS:,} of {len(table):,}; the CSV has all.</p>" if left_out else ""
-    return note + _table(("start", *(str(name).replace("_", " ") for name in table.columns)), rows)
+    note = f"the last {MOST_ROWS:,} of {len(table):,}; the CSV has all" if len(table) > len(shown) else ""
+    return _panel("Every window", _table(("From", *map(_word, names)), rows), note)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th scope=col>{escape(each)}</th>" for each in heads)
-    body = "\n".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<div class=wide><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
+    """Of HTML; the first column is text, the others are numbers."""
+    head = "".join(f"<th scope=col>{each}" for each in heads)
+    body = "\n".join(f"<tr>{''.join(f'<td>{each}' for each in row)}" for row in rows)
+    return f"<div class=scroll tabindex=0><table class=numbers><thead><tr>{head}</thead>\n<tbody>{body}</tbody></table></div>"

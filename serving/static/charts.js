@@ -21,6 +21,13 @@ function colour(name) {
   return resolved;
 }
 
+// As wide as the widest of an axis' labels: a language writes 150k, another 150.000 €.
+function room(plot, labels, axis, cycle) {
+  if (cycle > 1) return plot.axes[axis]._size; // widened once: the ticks must come to rest
+  [plot.ctx.font] = plot.axes[axis].font;
+  return 16 + Math.ceil(Math.max(24, ...(labels ?? []).map((label) => plot.ctx.measureText(label).width / devicePixelRatio)));
+}
+
 // One chart in an element. Every one of `series` is {paint: "line" or "bars", ink: the style variables' stem, pale: bool}; bars
 // drawn later stand in front. `value` turns the numbers at one moment into words, `short` one into a tick's text.
 // `most` is the least height of the y axis' end.
@@ -50,7 +57,7 @@ export function chart(element, { series, value, short, most = 0 }) {
       },
       axes: [
         { ...axis, grid: { show: false }, space: 64, values: times, size: 28 },
-        { ...axis, grid: { stroke: colour("--line"), width: 1 }, space: 34, size: 58, values: (_, ticks) => ticks.map(short) },
+        { ...axis, grid: { stroke: colour("--line"), width: 1 }, space: 34, size: room, values: (_, ticks) => ticks.map(short) },
       ],
       series: [{}, ...drawn],
       hooks: { setCursor: [point] },

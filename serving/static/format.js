@@ -14,6 +14,8 @@ export const number = (value) => whole.format(value);
 export const compact = (value) => (value < 1_000_000 ? whole : shortened).format(value);
 export const tick = (value) => (value < 10_000 ? new Intl.NumberFormat().format(value) : shortened.format(value));
 export const short = (value) => (Number.isInteger(value) ? whole.format(value) : new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(value));
+const scores = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+export const score = (value) => scores.format(value);
 export const rate = (value) => (value < 10 ? (Math.round(value * 10) / 10).toString() : whole.format(value));
 export const percent = (part, of) => (of > 0 ? share.format(part / of) : "–");
 

@@ -15,7 +15,7 @@ from clickstream.answers.reading import Answers
 from clickstream.serving.app import create_app
 from clickstream.web.listening import listen, url
 from clickstream.web.server import Server
-from tests.browser import axe
+from tests.browser import axe, boxes
 from tests.browser.watching import CSP_WATCH, Watch
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
@@ -87,6 +87,9 @@ class Site:
         self._thread.start()
         assert ready.wait(10)
 
+    def pass_time(self, ms: int) -> None:
+        self._shop.now += ms
+
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(timeout=10)
@@ -118,16 +121,17 @@ def watch() -> Watch:
 
 @pytest.fixture
 def open_page(chromium: Browser, site: Site, watch: Watch) -> Iterator[Callable[..., Page]]:
-    """Opens a page of the site in a fresh context: its path, width in pixels, "light" or "dark"."""
+    """Opens a page of the site in a fresh context: its path, width in pixels, "light" or "dark", locale."""
     contexts: list[BrowserContext] = []
 
-    def open_page(path: str = "/", width: int = 1440, scheme: str = "light") -> Page:
+    def open_page(path: str = "/", width: int = 1440, scheme: str = "light", locale: str = "en-GB") -> Page:
         context = chromium.new_context(
             viewport={"width": width, "height": 1000},
             color_scheme=scheme,  # type: ignore[arg-type]  # a literal there
-            locale="en-GB",
+            locale=locale,
         )
         context.add_init_script(CSP_WATCH)
+        context.add_init_script(boxes.CANVAS_WATCH)
         contexts.append(context)
         page = context.new_page()
         watch.attach(page)

@@ -39,7 +39,7 @@ class Wishing(Shop):
                 watermark_ms=self.now - 1_000,
                 arrived_to=self.now - 2_000,
                 whole_to=self.now - 2_000,
-                updated_at=self.now - 500,
+                updated_at=(self.now if self.silent_since is None else self.silent_since) - 500,
             )
             for shard, keys in zip(wishes.SHARDS, HALVES, strict=True)
         ]

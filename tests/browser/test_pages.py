@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser import boxes
 from tests.browser.conftest import Site
 from tests.browser.watching import Watch
 from tests.unit.serving.shop import Shop
@@ -46,14 +47,23 @@ def number(page: Page, selector: str) -> int:
     return int(re.sub(r"\D", "", page.locator(selector).first.inner_text()) or -1)
 
 
-@pytest.mark.parametrize("width", [1440, 420])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+@pytest.mark.parametrize(("scheme", "locale"), [("light", "en-GB"), ("dark", "de-DE")])
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_live_and_stays_on_this_machine(
-    open_page: Open, accessible: Accessible, shop: Shop, watch: Watch, screenshots: Path, name: str, scheme: str, width: int
+    open_page: Open,
+    accessible: Accessible,
+    shop: Shop,
+    watch: Watch,
+    screenshots: Path,
+    name: str,
+    scheme: str,
+    locale: str,
+    width: int,
 ) -> None:
     shown = PAGES[name]
-    page = open_page(shown.path, width, scheme)
+    shop.price = 1_250_000  # a minute's axis goes to 150.000 €
+    page = open_page(shown.path, width, scheme, locale)
     state_is(page, "Live")
     before = page.locator(shown.moves).first.inner_text()
     for step in range(30):
@@ -63,8 +73,9 @@ def test_a_page_is_live_and_stays_on_this_machine(
     expect(page.locator(shown.moves).first).not_to_have_text(before)
     for selector in shown.present:
         expect(page.locator(selector).first).to_be_visible()
-    # nothing is wider than the screen
+    # nothing is wider than the screen, and no label is cut
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert boxes.faults(page) == []
     page.screenshot(path=screenshots / f"{name}-{scheme}-{width}.png", full_page=True)
 
     assert accessible(page) == []
@@ -231,3 +242,22 @@ def test_the_api_is_described_here(open_page: Open, accessible: Accessible, watc
     page.screenshot(path=screenshots / "api.png", full_page=True)
     assert accessible(page) == []
     assert (watch.hosts, watch.complaints) == ({"127.0.0.1"}, [])
+
+
+def test_a_cut_label_would_be_seen(open_page: Open) -> None:
+    page = open_page()
+    state_is(page, "Live")
+    expect(page.locator("#chart-revenue canvas")).to_be_visible()
+    page.get_by_role("button", name="Pause").click()  # else all is drawn again
+    page.evaluate(
+        """() => {
+          document.querySelector("#events").style = "text-overflow: clip; width: 1.5ch";
+          document.querySelector("#orders").style = "position: fixed; left: 4rem; top: 1rem";
+          const pen = document.querySelector("#chart-revenue canvas").getContext("2d");
+          pen.fillText("150.000 €", -9, 20);
+        }"""
+    )
+    found = boxes.faults(page)
+    assert any(fault.startswith("cut: ") for fault in found), found
+    assert any(fault.startswith("covered: ") for fault in found), found
+    assert "cut on its chart: 150.000 €" in found

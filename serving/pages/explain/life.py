@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from clickstream.consumers.explain.views import Life, Processing, Put
+from clickstream.money import money
 from clickstream.serving.moments import iso
 
 _STATES = {
@@ -112,7 +113,7 @@ def _fact(name: str, value: object) -> str:
 def _order(order: Mapping[str, Any], event_id: str) -> str:
     reason = f", {order['reason']}" if order["reason"] else ""
     goods = ", ".join(f"{line['quantity']:,} × {line['product_id']}" for line in order["lines"])
-    said = [f"{order['order_id']}: {order['step']}{reason}", f"{goods}, {order['amount']:,} {order['currency']} in minor units"]
+    said = [f"{order['order_id']}: {order['step']}{reason}", f"{goods}, {money(order['amount'], order['currency'])}"]
     if order["event_id"] != event_id:
         said.append(f"placed by the event {order['event_id']} before")
     if order["told"] == "pending":

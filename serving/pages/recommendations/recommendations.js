@@ -38,7 +38,7 @@ function show(picture) {
     hits.draw([line.map(({ at }) => at / 1000), line.map((point) => point.hits), line.map((point) => point.popular_hits)],
       [Math.min(line[0].at / 1000, end - KEPT_S / 6), end], `Hit rate over the last half hour: ${share(newest.hits)} now.`);
   }
-  ranks("popular", popular.map((each) => [each.product_id, each.score]), "Nothing is popular yet. `clickstream worker recommendations` finds out what is.", { count: format.short });
+  ranks("popular", popular.map((each) => [each.product_id, each.score]), "Nothing is popular yet. `clickstream worker recommendations` finds out what is.", { count: format.score });
 }
 
 start({ address: () => "/v1/live/recommendations", show });
@@ -53,7 +53,7 @@ ask({
     $("json").href = `/v1/recommendations/${encodeURIComponent(id)}`;
     $("export").hidden = false;
     $("found-scroll").hidden = !found.items.length;
-    list("found", found.items, () => found.items.map((item, n) => row([String(n + 1), "n"], [item.product_id, "id"], [item.score.toFixed(3), "n"], item.reason)));
+    list("found", found.items, () => found.items.map((item, n) => row([String(n + 1), "n"], [item.product_id, "id"], [format.score(item.score), "n"], item.reason)));
     if (!found.items.length) return "Nothing to recommend yet.";
     return found.personal ? `Made by ${found.model ?? "no model"}.` : "Nothing is known of this visitor: this is what is popular.";
   },

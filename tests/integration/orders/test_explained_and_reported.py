@@ -134,9 +134,7 @@ def test_an_order_and_the_archive_are_told_of_as_they_are(shop: Settings, worker
         "notified": "confirmed",
     }
     _until(lambda: ended(missed), "the order is rejected", deadline)
-    assert _order_line(shop, bought) == (
-        "order-1: confirmed; 2 × in-stock, 2,500 EUR in minor units; the customer knows that it is confirmed"
-    )
+    assert _order_line(shop, bought) == ("order-1: confirmed; 2 × in-stock, 25.00 EUR; the customer knows that it is confirmed")
     assert _order_line(shop, missed).startswith("order-2: rejected, sold out: sold-out; 2 × sold-out, ")
     assert f"placed by the event {bought.event_id} before" in _order_line(shop, again)
     assert order(bought)["step"] == "confirmed"

@@ -82,7 +82,7 @@ def test_the_sums_are_those_of_what_was_sent(provisioned: Settings, sent: list[A
     days = pd.to_datetime([event.occurred_at for event in sent], unit="ms", utc=True).floor("D").value_counts().sort_index()
     assert table["events"].dropna().astype(int).tolist() == days.tolist()
     page = (tmp_path / "report.html").read_text()
-    assert page.count("data:image/svg+xml;base64,") >= 4
+    assert page.count("<svg") >= 4
 
     # decisions stand under the time at which they were made, which is now
     lately = _report(provisioned, tmp_path, "--from", "10m ago", "--to", "now", "--granularity", "minute")

@@ -12,10 +12,11 @@ from clickstream.cli import main
 
 def run(arguments: list[str]) -> tuple[int, str, str]:
     """Exit code, stdout, stderr."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+    out, err = io.BytesIO(), io.BytesIO()
+    stdout, stderr = (io.TextIOWrapper(each, "utf-8", write_through=True) for each in (out, err))
+    with redirect_stdout(stdout), redirect_stderr(stderr), pytest.raises(SystemExit) as ended:
         main(arguments)
-    return int(ended.value.code or 0), out.getvalue(), err.getvalue()
+    return int(ended.value.code or 0), out.getvalue().decode(), err.getvalue().decode()
 
 
 def is_clean(shown: str) -> bool:

@@ -38,6 +38,7 @@ from clickstream.serving.pages.recommendations.picture import Recommendations as
 from clickstream.serving.progress import ProgressReader, Reading
 from clickstream.settings import Settings
 from tests.property.untrusted import hostile
+from tests.property.untrusted.at_the_terminal import is_clean, run
 
 SHARD = "shardId-000000000000"
 APPLICATIONS = [
@@ -269,3 +270,20 @@ def test_the_way_to_the_login_and_back_stays_on_this_server(site: Site, path: st
     assert not back.startswith(("//", "/\\"))
     assert back.isascii()
     assert back.isprintable()
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]], ids=["text", "json"])
+def test_no_command_lets_an_event_reach_the_terminal(site: Site, form: list[str]) -> None:
+    purchases = [event for event in site.filled if isinstance(event, Purchase)]
+    questions = [["query", "aggregates", "--from", "2h ago", "--top", "50"], ["orders", "stock"]]
+    for name, words in {
+        "event_id": ["query", "decision"], "user_id": ["query", "recommendations"], "order_id": ["orders", "show"]
+    }.items():  # fmt: skip
+        questions += [[*words, "--", text] for event in purchases if not (text := getattr(event, name)).isprintable()][:2]
+    questions.append(["explain", "--no-letters", *questions[2][2:]])
+    for words in questions:
+        at = 1 if words[0] == "explain" else 2
+        code, stdout, stderr = run([*words[:at], *form, *words[at:]])
+        assert is_clean(stdout + stderr), words
+        assert "a fault of this program" not in stderr, words
+        assert code in (0, 1), words

@@ -153,3 +153,33 @@ def test_a_table_that_is_not_there_is_answered_with_those_that_are(tmp_path: Pat
     with pytest.raises(UserMistake) as caught:
         Local(tmp_path, monkeypatch).query("SELECT * FROM own.wishes", OLD)
     assert "own.wish" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("statement", ["", "  ", "-- nothing", ";"])
+def test_no_statement_is_a_mistake_of_who_asks(statement: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserMistake, match="no statement"):
+        Local(tmp_path, monkeypatch).query(statement)
+
+
+def test_no_column_is_lost_to_another_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = Local(tmp_path, monkeypatch).query("SELECT 1 AS a, 2 AS a, 3 AS a_1, 4 AS a")
+    assert dict(zip(answer.columns, answer.rows[0], strict=True)) == {"a": 1, "a_1": 2, "a_1_1": 3, "a_2": 4}
+
+
+@pytest.mark.parametrize(
+    ("interval", "iso"),
+    [
+        ("14 months", "P14M"),
+        ("-14 months", "P-14M"),
+        ("3 days", "P3D"),
+        ("1 month 420 days", "P1M420D"),
+        ("100 minutes", "PT6000S"),
+        ("-2.5 seconds", "PT-2.5S"),
+        ("10 years 1 hour", "P120MT3600S"),
+        ("0 days", "PT0S"),
+    ],
+)
+def test_an_interval_keeps_its_months(interval: str, iso: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    statement = f"SELECT INTERVAL '{interval}' AS i, [{{'x': INTERVAL '{interval}'}}] AS nested, 7 AS n, NULL AS nothing"
+    answer = Local(tmp_path, monkeypatch).query(statement)
+    assert answer.rows == [(iso, [{"x": iso}], 7, None)]

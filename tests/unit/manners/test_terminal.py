@@ -78,3 +78,9 @@ def test_a_pipe_gets_neither(command: tuple[str, ...], folder: Path) -> None:
     assert _BAR not in said.stderr
     assert "\x1b" not in said.stderr
     assert said.stdout == ""
+
+
+def test_an_encoding_without_arrows_shows_a_mark_for_each(folder: Path) -> None:
+    said = run("models", "shadow", "fraud", "--help", folder=folder, environment={**OFFLINE, "PYTHONIOENCODING": "latin-1"})
+    assert (said.returncode, said.stderr) == (0, "")
+    assert '"changed": {"approve?block": n' in said.stdout

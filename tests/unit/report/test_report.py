@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import re
-import xml.etree.ElementTree as ET
+from datetime import datetime
+from html import unescape
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from clickstream.consumers.analytics.views import WindowView
 from clickstream.consumers.fraud.views import DecidedMinute, Truth, Verdict
-from clickstream.serving.report import page, plots
+from clickstream.serving.report import charts, page
 from clickstream.serving.report.commands import _fitting
 from clickstream.serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 from tests.unit.report.shop import window
@@ -103,49 +104,73 @@ class _References(HTMLParser):
 
 
 def test_the_page_needs_nothing_else(report: Report) -> None:
-    made = page.html(report, plots.pictures(report))
+    made = page.html(report, ZoneInfo("Europe/Berlin"))
     references = _References()
     references.feed(made)
-    assert references.alone == []
-    assert len(references.found) == 6
-    assert all(reference.startswith("data:image/svg+xml;base64,") for reference in references.found)
+    assert (references.alone, references.found) == ([], [])
     assert "url(" not in made
-    for reference in references.found:
-        picture = ET.fromstring(base64.b64decode(reference.partition(",")[2]))
-        assert picture.tag == "{http://www.w3.org/2000/svg}svg"
-        asked = [value for each in picture.iter() for name, value in each.attrib.items() if name.endswith("href")]
-        assert all(value.startswith("#") for value in asked), "a picture points into itself alone"
+    assert "@import" not in made
+    assert made.count("<svg") == 6
 
 
-def test_pictures_show_the_data(report: Report) -> None:
-    told = dict(plots.pictures(report))
-    assert re.search(r">\s*purchase\s*<", told["Events by type"])
-    assert re.search(r">\s*block\s*<", told["Fraud decisions"])
-    ticks = [float(text) for text in re.findall(r">\s*([\d.]+)\s*</text>", told["Revenue, minor units"])]
-    assert 700 <= max(ticks) <= 1_000, "the axis spans the values"
-    fills = set(re.findall(r"fill: (#[0-9a-f]{6})", told["Events by type"])) - {"#ffffff"}
-    assert len(fills) >= 2, "a colour for each type"
-    assert plots.pictures(report) == plots.pictures(report), "the same data give the same bytes"
+def test_charts_show_the_data_in_words_local_time_and_major_units() -> None:
+    windows = [
+        window(T, {"page_view": 10}, {"EUR": 15_000_099, "JPY": 700}, [("a", 5)]),
+        window(T + HOUR, {"purchase": 2}, {"EUR": 500}, []),
+    ]
+    made = page.html(_report(windows, [_minute(T, 3, 1, 1)], complete_to=T + HOUR), ZoneInfo("Europe/Berlin"))
+    told = unescape(re.sub(r"<[^>]+>", "|", re.sub(r"<style>.*?</style>", "", made, flags=re.DOTALL)))
+    assert "<h1>21 Sep 2026, 16:00 to 19:00 CEST</h1>" in made
+    for words in (
+        *("Revenue, EUR||150,005|", "Revenue, JPY||700|", "21 Sep, 16:00: EUR 150,000.99|", "21 Sep, 16:00: JPY 700|"),
+        *("|EUR per hour", "|160,000|", "21 Sep, 16:00: To review 0; Blocked 1|", "|Page views|", "|21 Sep 2026, 16:00|"),
+        "|150,000.99 EUR|",
+    ):
+        assert words in told, words
+    assert not re.search(r"events_|revenue_|sessions_|minor", told)
+    assert made.count("<g class=pale>") >= 4, "windows that are not complete"
+
+
+@pytest.mark.parametrize("most", [0, 1, 3.5, 4, 9, 10, 11, 99, 101, 12_345, 10**12])
+def test_an_axis_ends_round_and_near(most: float) -> None:
+    top = charts._top(most)
+    assert most <= top <= max(4, 1.4 * most)
+    assert top % 4 == 0
+
+
+@pytest.mark.parametrize(
+    ("start", "width_ms", "count", "labels"),
+    [
+        ("2026-10-24T22:00Z", HOUR, 26, ["25 Oct", "05:00", "11:00", "17:00", "23:00"]),  # the clocks go back
+        ("2026-11-24T08:00Z", HOUR, 26, ["12:00", "18:00", "25 Nov", "06:00"]),
+        ("2026-11-24T12:07Z", 60_000, 60, ["13:10", "13:20", "13:30", "13:40", "13:50", "14:00"]),
+        ("2026-11-01T00:00Z", 24 * HOUR, 30, ["5 Nov", "12 Nov", "19 Nov", "26 Nov"]),
+    ],
+)
+def test_labels_stand_on_round_times_of_the_zone(start: str, width_ms: int, count: int, labels: list[str]) -> None:
+    begin = int(datetime.fromisoformat(start).timestamp() * 1000)
+    axis = charts.Axis([begin + n * width_ms for n in range(count)], width_ms, 0, ZoneInfo("Europe/Berlin"))
+    assert re.findall(r">([^<]+)</span>", "".join(charts._times(axis))) == labels
 
 
 def test_nothing_of_an_event_becomes_markup() -> None:
-    made = page.html(_report([window(T, {"page_view": 1}, {}, [("<script>", 9)])], []), [])
+    made = page.html(_report([window(T, {"page_view": 1}, {}, [("<script>", 9)])], []))
     assert "<script" not in made
     assert "&lt;script&gt;" in made
 
 
 @pytest.mark.parametrize(
     ("complete_to", "said"),
-    [(None, "not known"), (T + 3 * HOUR, "Complete."), (T + HOUR, "later windows may still grow")],
+    [(None, "not known"), (T + 3 * HOUR, "Complete."), (T + HOUR, "may still grow")],
 )
 def test_the_page_says_how_far_it_is_complete(complete_to: int | None, said: str) -> None:
-    assert said in page.html(_report([], [], complete_to=complete_to), [])
+    assert said in page.html(_report([], [], complete_to=complete_to))
 
 
 def test_an_empty_stretch_is_a_page_too() -> None:
     empty = _report([], [])
-    assert (empty.totals, plots.pictures(empty)) == ({"events": 0, "orders": 0}, [])
-    assert "<h1>" in page.html(empty, [])
+    assert empty.totals == {"events": 0, "orders": 0}
+    assert "Nothing happened" in page.html(empty)
 
 
 @pytest.mark.parametrize(("hours", "width"), [(1, "minute"), (3, "minute"), (24, "hour"), (96, "hour"), (97, "day")])

@@ -27,10 +27,13 @@ class Shop(Aggregates):
     now: int = NOW
     opened_ms: int = NOW - 50 * 60_000
     pace: int = 600
+    price: int = 4_399
+    """Of a purchase on average, in cents."""
     down: bool = False
     holding: threading.Event = field(default_factory=threading.Event)
     """Until it is set, readings hang when ``hangs``."""
     hangs: bool = False
+    patience_s: int = 30
     hanging: int = 0
     """Readings that hung."""
     silent_since: int | None = None
@@ -92,7 +95,7 @@ class Shop(Aggregates):
             end_ms=end_ms,
             counts={kind: count for kind, count in counts.items() if count},
             orders=bought,
-            revenue={"EUR": bought * 4_399, "USD": bought * 811} if bought else {},
+            revenue={"EUR": bought * self.price, "USD": bought * 811} if bought else {},
             uniques=Estimate(views * 0.8, views * 0.78, views * 0.83),
             funnel=Funnel(views, views // 6, views // 23),
             tops={
@@ -145,7 +148,7 @@ class Shop(Aggregates):
     def _answer(self) -> None:
         if self.hangs:
             self.hanging += 1
-            assert self.holding.wait(30)
+            assert self.holding.wait(self.patience_s)
         if self.down:
             raise RetryLater("DynamoDB on http://127.0.0.1:4566 did not answer")
 
