@@ -102,13 +102,14 @@ class Decisions:
         wanted = range(first_ms, end_ms, MINUTE_MS)
         # those of other questions too: a page asks for one stretch again and again
         known = {minute_ms: kept for minute_ms, kept in self._settled.items() if now_s - kept[0] < _KEPT_S}
-        unknown = [minute_ms for minute_ms in wanted if minute_ms not in known]
+        # one query reads all from the first on: they are then due again together
+        unknown = next((range(at, end_ms, MINUTE_MS) for at in wanted if at not in known), range(0))
         found: dict[int, DecidedMinute] = {}
         if unknown:
             found = {minute.start_ms: minute for minute in outcomes.minutes(self._items(unknown[0], unknown[-1]))}
         settled = [minute_ms for minute_ms in unknown if minute_ms + MINUTE_MS + _SETTLED_MS <= now_ms]
         self._settled = known | {minute_ms: (now_s, found.get(minute_ms)) for minute_ms in settled}
-        views = (known[at][1] if at in known else found.get(at) for at in wanted)
+        views = (found.get(at) if at in unknown else known[at][1] for at in wanted)
         return [view for view in views if view is not None]
 
     def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS, before: str | None = None) -> Iterator[Decision]:

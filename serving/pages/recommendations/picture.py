@@ -4,6 +4,7 @@ import msgspec
 
 from clickstream.consumers.recommendations import views
 from clickstream.consumers.recommendations.views import HitRate
+from clickstream.serving.api.recommendations import Item, recommendations
 from clickstream.serving.progress import Reading
 from clickstream.serving.speeds import Line, Recent
 
@@ -24,11 +25,6 @@ class Point(msgspec.Struct, frozen=True):
     popular_hits: float | None
 
 
-class Popular(msgspec.Struct, frozen=True):
-    product_id: str
-    score: float
-
-
 class Shown(msgspec.Struct, frozen=True):
     """``ever``: since the application first ran; ``lately``: over the last minute."""
 
@@ -37,7 +33,7 @@ class Shown(msgspec.Struct, frozen=True):
     ever: HitRate
     lately: HitRate
     line: list[Point]
-    popular: list[Popular]
+    popular: list[Item]
 
 
 class Recommendations:
@@ -54,8 +50,8 @@ class Recommendations:
         ever, popular = self._offers.hit_rate(), self._offers.popular()
         lately = self._since_a_minute_ago(ever, seen)
         line = [_point(at, clicks) for at, clicks in self._line.points()]
-        shown = [Popular(each.item, each.score) for each in popular.items[:LENGTH]]
-        return Shown(popular.version or None, popular.made_at, ever, lately, line, shown)
+        shown = recommendations(popular)
+        return Shown(shown.model, shown.made_at, ever, lately, line, shown.items[:LENGTH])
 
     def _since_a_minute_ago(self, ever: HitRate, seen: Reading) -> HitRate:
         counts = self._counts

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from clickstream.errors import RetryLater
-from clickstream.serving.pages.fraud.picture import ALL_MS, Fraud
+from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
 from clickstream.serving.pages.picture import Picture, encoded, head
@@ -201,9 +201,8 @@ def test_decisions_of_the_hour_are_summed_and_the_newest_show_at_once() -> None:
     after = picture.drawn()
     assert after["decided"]["counts"]["block"] == before["counts"]["block"] + 1
     assert after["newest"] == desk.more[-1].key
-    # and the others are looked at again when labels may have come
+    # and the others are looked at again: labels may have come
     desk.labels = False
-    shop.now += ALL_MS
     picture.read()
     assert picture.drawn()["decided"]["truth"] is None
 
