@@ -1,9 +1,14 @@
-"""One task per kind of page reads the stores for all open pages of the kind, and rests while there are none."""
+"""One task per kind of page reads the stores for all open pages of the kind, and rests while there are none.
+
+What was read last is kept, and shown again while the stores do not answer.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Protocol
 
 import anyio.to_thread
 import msgspec
@@ -15,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 from clickstream.errors import ClickstreamError, Forbidden
 from clickstream.serving.moments import Clock, iso
 from clickstream.serving.pages.broadcast import Broadcast
-from clickstream.serving.pages.picture import Picture, encoded, head
-from clickstream.serving.progress import ProgressReader, Reading
+from clickstream.serving.progress import ProgressReader, Reading, silent
 
 log = structlog.get_logger()
 
@@ -30,6 +34,52 @@ RETRY_MS = 2_000
 HEARTBEAT_S = 15
 #: A page that takes nothing for so long is gone, or asleep: it comes back by itself.
 STALLED_S = 30
+
+
+class Picture(Protocol):
+    """What one page shows. Its readings never overlap."""
+
+    @property
+    def applications(self) -> Collection[str]:
+        """Those that make its figures: the page is as fresh as they are. Empty: all."""
+
+    def read(self, seen: Reading) -> msgspec.Struct:
+        """What the page shows; raises what the read models raise, and then what was read last stands."""
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    title: str
+    now: int
+    problem: str | None
+    """Why the stores were not read just now."""
+    read_at: int | None
+    updated_at: int | None
+    """When the shard last told its progress whose last word is oldest; None where no shard is read."""
+    complete_to: int | None
+    silent: dict[str, int]
+    """Applications with a silent shard → the longest silence (ms)."""
+    absent: list[str]
+    """Applications that have never run here."""
+
+
+def head(title: str, seen: Reading | None, applications: Collection[str], now_ms: int, problem: str | None) -> Head:
+    """``applications``: whose figures the page shows, see :class:`Picture`."""
+    rows = [] if seen is None else seen.of(applications)
+    return Head(
+        title=title,
+        now=now_ms,
+        problem=problem,
+        read_at=None if seen is None else seen.read_at,
+        updated_at=min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
+        complete_to=None if seen is None else seen.complete_to(applications),
+        silent=silent(rows, now_ms),
+        absent=sorted(set(applications).difference(row.application for row in rows)),
+    )
+
+
+def encoded(head: Head, shown: msgspec.Struct | None) -> bytes:
+    """As one JSON object; of nothing but the head before the first reading."""
+    return msgspec.json.encode({"head": head} | ({} if shown is None else msgspec.structs.asdict(shown)))
 
 
 @dataclass
@@ -61,7 +111,7 @@ class Live:
         try:
             while True:
                 if self.unwatched_s is None:
-                    await self.broadcast.watched()
+                    await self.broadcast.watched.wait()
                 began = monotonic()
                 await self.tick()
                 took = monotonic() - began
@@ -70,7 +120,7 @@ class Live:
                 if self.unwatched_s is not None:
                     with contextlib.suppress(TimeoutError):
                         async with asyncio.timeout(self.unwatched_s):
-                            await self.broadcast.watched()
+                            await self.broadcast.watched.wait()
         finally:
             # without the reader, a page that stays connected would look alive
             self.broadcast.close()
@@ -111,13 +161,11 @@ class Live:
 
     async def _send(self) -> None:
         self._number += 1
-        picture = await anyio.to_thread.run_sync(self._encoded)
+        told = head(self.title, self.seen, self.picture.applications, self.clock(), self.problem)
+        picture = await anyio.to_thread.run_sync(encoded, told, self._shown)
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
-
-    def _encoded(self) -> bytes:
-        return encoded(head(self.title, self.seen, self.picture.applications, self.clock(), self.problem), self._shown)
 
 
 def reason(error: Exception) -> str:

@@ -19,7 +19,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Fraud:
-    """See ``clickstream.serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.live.Picture``."""
 
     applications = (NAME,)
 

@@ -24,7 +24,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Now:
-    """See ``clickstream.serving.pages.picture.Picture``; of one span."""
+    """See ``clickstream.serving.pages.live.Picture``; of one span."""
 
     applications = (NAME,)
 

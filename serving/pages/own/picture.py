@@ -24,7 +24,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Own:
-    """See ``clickstream.serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.live.Picture``."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers

@@ -15,7 +15,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Pipeline:
-    """See ``clickstream.serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.live.Picture``."""
 
     applications = ()
 

@@ -16,28 +16,19 @@ OVER_MS = 60_000
 LENGTH = 10
 
 
-class Point(msgspec.Struct, frozen=True):
-    """Shares of the clicks in the minute before ``at``; None when there were none."""
-
-    at: int
-    clicks: int
-    hits: float | None
-    popular_hits: float | None
-
-
 class Shown(msgspec.Struct, frozen=True):
-    """``ever``: since the application first ran; ``lately``: over the last minute."""
+    """``ever``: since the application first ran; ``lately``: over the last minute; ``line``: over the minute before ``at``."""
 
     model: str | None
     made_at: int | None
     ever: HitRate
     lately: HitRate
-    line: list[Point]
+    line: list[tuple[int, HitRate]]
     popular: list[Item]
 
 
 class Recommendations:
-    """See ``clickstream.serving.pages.picture.Picture``."""
+    """See ``clickstream.serving.pages.live.Picture``."""
 
     applications = (views.NAME,)
 
@@ -48,22 +39,15 @@ class Recommendations:
 
     def read(self, seen: Reading) -> Shown:
         ever, popular = self._offers.hit_rate(), self._offers.popular()
-        lately = self._since_a_minute_ago(ever, seen)
-        line = [_point(at, clicks) for at, clicks in self._line.points()]
-        shown = recommendations(popular)
-        return Shown(shown.model, shown.made_at, ever, lately, line, shown.items[:LENGTH])
+        lately, shown = self._since_a_minute_ago(ever, seen), recommendations(popular)
+        return Shown(shown.model, shown.made_at, ever, lately, self._line.points(), shown.items[:LENGTH])
 
     def _since_a_minute_ago(self, ever: HitRate, seen: Reading) -> HitRate:
         counts = self._counts
-        if counts.last is not None and (ever.clicks < counts.last.clicks or counts.idle_ms(seen.ticks_ms) > OVER_MS):
+        if counts and (ever.clicks < counts[-1][1].clicks or seen.ticks_ms - counts[-1][0] > OVER_MS):
             counts.clear()  # another count, or nobody looked for a while
         counts.add(seen.ticks_ms, ever)
-        lately = ever - counts.first
-        if counts.since_ms >= STEP_MS:
+        lately = ever - counts[0][1]
+        if counts.lasted_ms >= STEP_MS:
             self._line.add(seen.ticks_ms, seen.read_at, lately)
         return lately
-
-
-def _point(at: int, over: HitRate) -> Point:
-    hits, popular_hits = (round(part / over.clicks, 4) if over.clicks else None for part in (over.hits, over.popular_hits))
-    return Point(at, over.clicks, hits, popular_hits)

@@ -30,9 +30,9 @@ from clickstream.load.traffic import bounds
 from clickstream.records.position import Position
 from clickstream.serving.app import create_app
 from clickstream.serving.pages.fraud.picture import Fraud
+from clickstream.serving.pages.live import Picture, encoded, head
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
 from clickstream.serving.progress import ProgressReader, Reading

@@ -11,9 +11,9 @@ import pytest
 
 from clickstream.errors import RetryLater
 from clickstream.serving.pages.fraud.picture import Fraud
+from clickstream.serving.pages.live import Picture, encoded, head
 from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Picture, encoded, head
 from clickstream.serving.pages.pipeline.picture import Pipeline
 from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
 from clickstream.serving.progress import ProgressReader, Reading
@@ -215,8 +215,8 @@ def test_the_hit_rate_is_of_the_last_minute() -> None:
         shown = picture.read()
     assert shown["lately"]["clicks"] == pytest.approx(60_000 / 50, rel=0.1)
     assert shown["lately"]["hits"] / shown["lately"]["clicks"] == pytest.approx(0.37, abs=0.01)
-    assert [point["hits"] for point in shown["line"]] == pytest.approx([0.37] * len(shown["line"]), abs=0.01)
-    times = [point["at"] for point in shown["line"]]
+    assert [over["hits"] / over["clicks"] for _, over in shown["line"]] == pytest.approx([0.37] * len(shown["line"]), abs=0.01)
+    times = [at for at, _ in shown["line"]]
     assert all(later - earlier >= STEP_MS for earlier, later in itertools.pairwise(times))
     assert len(shown["popular"]) == 10
 
@@ -242,7 +242,7 @@ MOVES: dict[str, Callable[[dict[str, Any]], object]] = {
     "now": _pace,
     "pipeline": _pace,
     "fraud": lambda shown: shown["decided"]["truth"],
-    "recommendations": lambda shown: shown["line"][-1]["at"],
+    "recommendations": lambda shown: shown["line"][-1][0],
 }
 
 
