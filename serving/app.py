@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
 from functools import partial
 
 import msgspec
@@ -31,14 +31,9 @@ from clickstream.serving.login import Login, LoginPage, LoginRequired
 from clickstream.serving.moments import Clock
 from clickstream.serving.pages import frame
 from clickstream.serving.pages.explain import page as explain_page
-from clickstream.serving.pages.fraud.picture import Fraud
 from clickstream.serving.pages.live import PERIOD_S, Feed, Live, reason
-from clickstream.serving.pages.now.picture import Now
-from clickstream.serving.pages.now.spans import DEFAULT, SPANS, span
-from clickstream.serving.pages.own.picture import Own
-from clickstream.serving.pages.pipeline.picture import Pipeline
-from clickstream.serving.pages.recommendations.picture import STEP_MS
-from clickstream.serving.pages.recommendations.picture import Recommendations as HitRates
+from clickstream.serving.pages.now.spans import DEFAULT, span
+from clickstream.serving.pages.pictures import feeds_of
 from clickstream.serving.progress import ProgressReader, silent
 from clickstream.serving.security import HEADERS, OwnPages, Security
 from clickstream.web.listening import LOOPBACK_NAMES
@@ -83,7 +78,7 @@ def create_app(
         own=own,
     )
     operations = offered(readers)
-    feeds = _feeds(readers, partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s))
+    feeds = feeds_of(readers, partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s))
     needed = {frame.FRAUD: risk, frame.RECOMMENDATIONS: offers, frame.OWN: own, frame.EXPLAIN: lives}
     linked = tuple(page for page in frame.navigation() if needed.get(page, views) is not None)
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
@@ -151,21 +146,6 @@ def create_app(
     return app
 
 
-def _feeds(readers: Readers, live: Callable[..., Live]) -> Mapping[str, Live]:
-    """By name: ``now/<range>``, ``pipeline``, and of what there is: ``fraud``, ``recommendations``, ``own``."""
-    # the pipeline is read all the time: readiness is whether the stores answer it
-    feeds = {"pipeline": live(Pipeline(), unwatched_s=0)}
-    feeds |= {f"now/{span.name}": live(Now(readers.windows, span)) for span in SPANS.values()}
-    if readers.risk is not None:
-        feeds["fraud"] = live(Fraud(readers.risk))
-    if readers.visitors is not None:
-        # the line of hit rates goes on without a page
-        feeds["recommendations"] = live(HitRates(readers.visitors.offers), unwatched_s=STEP_MS / 1000)
-    if readers.own is not None:
-        feeds["own"] = live(Own(readers.own))
-    return feeds
-
-
 def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(_: Request) -> Response:
         return Response(content, media_type=media_type)
@@ -178,11 +158,11 @@ async def _problem(_: Request, error: Exception) -> Response:
     match error:
         case HTTPException():
             return json({"error": error.detail}, error.status_code, error.headers)
-        case UserMistake() | Rejected():
-            return json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
         case Missing() | RetryLater():
             if isinstance(error, Forbidden):
                 log.error("a store refuses this server", action=error.action, resource=error.resource, reason=str(error))
             hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
             return json({"error": reason(error), "hint": hint}, 503, {"Retry-After": "2"})
+        case UserMistake() | Rejected():
+            return json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
     return json({"error": "a fault of this server; its log says more"}, 500, HEADERS)

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio.to_thread
 import msgspec
@@ -43,43 +43,28 @@ class Picture(Protocol):
     def applications(self) -> Collection[str]:
         """Those that make its figures: the page is as fresh as they are. Empty: all."""
 
-    def read(self, seen: Reading) -> msgspec.Struct:
-        """What the page shows; raises what the read models raise, and then what was read last stands."""
+    def read(self, seen: Reading) -> dict[str, Any]:
+        """What the page shows, by name; raises what the read models raise, and then what was read last stands."""
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True):
-    title: str
-    now: int
-    problem: str | None
-    """Why the stores were not read just now."""
-    read_at: int | None
-    updated_at: int | None
-    """When the shard last told its progress whose last word is oldest; None where no shard is read."""
-    complete_to: int | None
-    silent: dict[str, int]
-    """Applications with a silent shard → the longest silence (ms)."""
-    absent: list[str]
-    """Applications that have never run here."""
+def head(title: str, seen: Reading | None, applications: Collection[str], now_ms: int, problem: str | None) -> dict[str, Any]:
+    """What every picture begins with.
 
-
-def head(title: str, seen: Reading | None, applications: Collection[str], now_ms: int, problem: str | None) -> Head:
-    """``applications``: whose figures the page shows, see :class:`Picture`."""
+    ``applications``: whose figures the page shows, see :class:`Picture`; ``problem``: why the stores were not read just now.
+    """
     rows = [] if seen is None else seen.of(applications)
-    return Head(
-        title=title,
-        now=now_ms,
-        problem=problem,
-        read_at=None if seen is None else seen.read_at,
-        updated_at=min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
-        complete_to=None if seen is None else seen.complete_to(applications),
-        silent=silent(rows, now_ms),
-        absent=sorted(set(applications).difference(row.application for row in rows)),
-    )
-
-
-def encoded(head: Head, shown: msgspec.Struct | None) -> bytes:
-    """As one JSON object; of nothing but the head before the first reading."""
-    return msgspec.json.encode({"head": head} | ({} if shown is None else msgspec.structs.asdict(shown)))
+    return {
+        "title": title,
+        "now": now_ms,
+        "problem": problem,
+        "read_at": None if seen is None else seen.read_at,
+        # of the shard whose last word is oldest; None where no shard is read
+        "updated_at": min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
+        "complete_to": None if seen is None else seen.complete_to(applications),
+        "silent": silent(rows, now_ms),
+        # have never run here
+        "absent": sorted(set(applications).difference(row.application for row in rows)),
+    }
 
 
 @dataclass
@@ -104,23 +89,21 @@ class Live:
     def __post_init__(self) -> None:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
-        self._shown: msgspec.Struct | None = None
+        self._shown: dict[str, Any] = {}
+        """Nothing before the first reading."""
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""
         try:
             while True:
-                if self.unwatched_s is None:
-                    await self.broadcast.watched.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.unwatched_s):
+                        await self.broadcast.watched.wait()
                 began = monotonic()
                 await self.tick()
                 took = monotonic() - began
                 # a store so slow, or data so large, that a period does not do gets at least as much rest as work
                 await asyncio.sleep(max(self.period_s - took, took))
-                if self.unwatched_s is not None:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self.unwatched_s):
-                            await self.broadcast.watched.wait()
         finally:
             # without the reader, a page that stays connected would look alive
             self.broadcast.close()
@@ -137,7 +120,7 @@ class Live:
     async def _read(self) -> None:
         began, now_ms = monotonic(), self.clock()
 
-        def read() -> tuple[Reading, msgspec.Struct]:
+        def read() -> tuple[Reading, dict[str, Any]]:
             seen = self.progress.read(now_ms)
             return seen, self.picture.read(seen)
 
@@ -162,7 +145,7 @@ class Live:
     async def _send(self) -> None:
         self._number += 1
         told = head(self.title, self.seen, self.picture.applications, self.clock(), self.problem)
-        picture = await anyio.to_thread.run_sync(encoded, told, self._shown)
+        picture = await anyio.to_thread.run_sync(msgspec.json.encode, {"head": told, **self._shown})
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())

@@ -10,12 +10,9 @@ import msgspec
 import pytest
 
 from clickstream.errors import RetryLater
-from clickstream.serving.pages.fraud.picture import Fraud
-from clickstream.serving.pages.live import Picture, encoded, head
-from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.live import Picture, head
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.pipeline.picture import Pipeline
-from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
+from clickstream.serving.pages.pictures import STEP_MS, Fraud, Now, Pipeline, Recommendations
 from clickstream.serving.progress import ProgressReader, Reading
 from clickstream.serving.speeds import Line
 from tests.unit.serving.desk import Desk, Window, decision_at
@@ -33,7 +30,7 @@ class Screen:
         self._picture = picture
         self._reader = ProgressReader(shop, lambda: shop.now if self.ticks is None else self.ticks)
         self._seen: Reading | None = None
-        self._shown: msgspec.Struct | None = None
+        self._shown: dict[str, Any] = {}
 
     def read(self, now: int | None = None) -> dict[str, Any]:
         seen = self._reader.read(self.shop.now if now is None else now)
@@ -42,8 +39,8 @@ class Screen:
         return self.drawn()
 
     def drawn(self, problem: str | None = None) -> dict[str, Any]:
-        shown = encoded(head("shop", self._seen, self._picture.applications, self.shop.now, problem), self._shown)
-        decoded: dict[str, Any] = msgspec.json.decode(shown)
+        told = head("shop", self._seen, self._picture.applications, self.shop.now, problem)
+        decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({"head": told, **self._shown}))
         return decoded
 
 
