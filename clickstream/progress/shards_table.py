@@ -6,6 +6,7 @@ what is not a shard: ``#stream`` says which stream the application reads.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -94,7 +95,7 @@ class ShardsTable:
     def __init__(self, clients: Clients, settings: Settings, *, waits: bool = False) -> None:
         self._dynamodb = clients.dynamodb
         self._table = SHARDS.of(settings)
-        self._waits = waits
+        self._reading = partial(translated, "DynamoDB") if waits else partial(asked, "DynamoDB", f"table {self._table}")
 
     # for everybody
 
@@ -110,17 +111,16 @@ class ShardsTable:
             request["KeyConditionExpression"] = "application = :application"
             request["ExpressionAttributeValues"] = {":application": {"S": application}}
         paginator: Any = self._dynamodb.get_paginator("scan" if application is None else "query")
-        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
+        with self._reading():
             found = [item for page in paginator.paginate(**request) for item in page["Items"]]
         shards = [decode(item, ShardProgress) for item in found if not item["shard"]["S"].startswith(_RESERVED)]
         return sorted(shards, key=lambda shard: (shard.application, shard.shard))
 
     def get(self, application: str, shard: str) -> ShardItem | None:
         """None when the shard never had an owner."""
-        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
-            item = self._dynamodb.get_item(
-                TableName=self._table, Key=items.item(_key(application, shard)), ConsistentRead=True
-            ).get("Item")
+        key = items.item(_key(application, shard))
+        with self._reading():
+            item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else decode(item, ShardItem)
 
     # for the shard's owner
