@@ -181,10 +181,7 @@ class ShardsTable:
         return len(shards)
 
     def count_death(self, application: str, shard: str, *, anew: bool) -> int:
-        """Count one death of the shard's worker; returns how many there were since the last commit.
-
-        ``anew``: without those before.
-        """
+        """Count one death of the shard's worker, ``anew``: without those before; returns how many since the last commit."""
         change = "SET deaths = :one" if anew else "ADD deaths :one"
         answer = self._update(application, shard, change, {"one": 1}, ReturnValues="UPDATED_NEW")
         return int(answer["Attributes"]["deaths"]["N"])
