@@ -59,7 +59,7 @@ def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[byt
     fields = events.parse(document)
     if not isinstance(fields, dict):
         raise InvalidEvent("an event is a JSON object")
-    assigned: Assigned
+    assigned: Assigned = {}
     if fields.get("event_id") in (None, ""):
         assigned["event_id"] = new_id()
     if fields.get("occurred_at") is None:

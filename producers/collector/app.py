@@ -30,7 +30,7 @@ from clickstream.producers.collector.clients.keys import ApiKey
 from clickstream.producers.collector.delivery import Fate, Puts, deliver
 from clickstream.producers.collector.health import StreamHealth
 from clickstream.producers.collector.meters import EVENTS, Meter
-from clickstream.producers.collector.reading import Budget, form_of, read_body
+from clickstream.producers.collector.reading import Budget, Lease, form_of, read_body
 from clickstream.producers.collector.reception import receive
 from clickstream.producers.door import Entered
 from clickstream.telemetry import prometheus
@@ -154,7 +154,7 @@ class _Endpoints:
     async def events(self, request: Request) -> Response:
         sender = self.admission.admit(request, self.clocks.monotonic())
         form = form_of(request)
-        with self.budget.lease() as lease:
+        with Lease(self.budget) as lease:
             body = await read_body(request, self.bounds, lease, self.timeouts.body)
             trace = request.scope.get(TRACE)  # of a sampled request alone
             received, records = self._received(body, form, sender, request, trace)
