@@ -44,12 +44,8 @@ class Queue:
     def __init__(
         self, url: str, clients: Clients, settings: Settings, threads: Executor, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._url = url
-        self._sqs = clients.sqs
-        self._s3 = clients.s3
-        self._bucket = STATE.of(settings)
-        self._threads = threads
-        self._clock = clock
+        self._url, self._sqs, self._s3, self._bucket = url, clients.sqs, clients.s3, STATE.of(settings)
+        self._threads, self._clock = threads, clock
         #: By message, its latest receipt.
         self._held: dict[str, str] = {}
         self._deleted: set[str] = set()
