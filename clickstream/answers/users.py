@@ -90,7 +90,7 @@ class Users:
     """All users of a shard, ``most`` at once."""
 
     def __init__(self, application: "Application", most: int) -> None:
-        self.begin: Callable[[], Any] = application.state or _nothing
+        self.begin: Callable[[], Any] = application.state or (lambda: None)
         self._timers, self._lateness, self._kept = application.timers.keys(), application.lateness, application.users_kept
         self._most = most
         self._kind: type[User[Any]] = User if application.state else Stateless
@@ -221,10 +221,6 @@ class Users:
 
 def _stored(user: User[Any]) -> StoredUser:
     return StoredUser(user.id, user.seen, user.timers, msgspec.Raw(_encoder.encode(user.state)))
-
-
-def _nothing() -> None:
-    return None
 
 
 _encoder = msgspec.msgpack.Encoder()
