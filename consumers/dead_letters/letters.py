@@ -61,7 +61,7 @@ class Queue:
                 alike.setdefault(_identity(letter), {})[message] = letter
             # one after the other at the end: letters that appear again one by one must not keep all calls busy
             at_once = min(2 * at_once, _PARALLEL) if all(answers) else 1
-        received = [Received(next(iter(each.values())), tuple(map(self._held.__getitem__, each))) for each in alike.values()]
+        received = [Received([*each.values()][-1], tuple(map(self._held.__getitem__, each))) for each in alike.values()]
         return sorted(received, key=lambda each: (each.letter.arrived_ms, each.letter.position))
 
     def delete(self, received: Sequence[Received]) -> None:

@@ -65,7 +65,10 @@ class Explainer:
         """
         letters = self._letters(event_id) if with_letters else None
         limit = limit or Limit()
-        decided = self._decision(event_id)
+        decided: Decision | None = None
+        with suppress(Missing):  # fraud may never have run here
+            # it names a purchase's user and time, whatever its id looks like
+            decided = Decisions(self._clients, self._settings).of(event_id)
         decided_ms = decided.occurred_at if decided else None
         user_id = user_id or (decided.user_id if decided else None)
         shards = shards_of(list_shards(self._clients.kinesis, self._settings.stream), user_id)
@@ -121,12 +124,6 @@ class Explainer:
             return own.look(self._clients, self._settings, short_applications()[application], event, put)
         look: Look | None = resolve_name(needs.effect) if needs.effect else None
         return look(self._clients, self._settings, event, put) if look else None
-
-    def _decision(self, event_id: str) -> Decision | None:
-        """A purchase's decision names its user and time, whatever its id looks like."""
-        with suppress(Missing):  # fraud may never have run here
-            return Decisions(self._clients, self._settings).of(event_id)
-        return None
 
     def _letters(self, event_id: str) -> list[Received]:
         with reading(self._clients, self._settings) as queue:
