@@ -7,13 +7,13 @@ that it replaces, so that two writers of one shard never overwrite each other's 
     <files>/date=2026-11-24/shardId-000000000003.00000012.ndjson
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
 
+import msgspec
 from botocore.exceptions import ClientError
 
 from clickstream.answers.effects import Line
@@ -96,13 +96,14 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
     import pyarrow.json
     import pyarrow.parquet
 
+    decoded = [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
     try:
-        # without a schema Arrow takes text for a time where it looks like one
-        schema = pa.schema(list(pa.infer_type([json.loads(line, parse_int=_number) for line in lines])))
+        # else Arrow takes text for a time where it looks like one
+        texts = _text_in(decoded) or pa.struct([])
         table = pyarrow.json.read_json(
             pa.BufferReader(b"\n".join(lines)),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=sum(map(len, lines)) + len(lines)),
-            parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
+            parse_options=pyarrow.json.ParseOptions(explicit_schema=pa.schema(list(texts))),
         )
         if body:
             # read_table would import pandas, which no worker may carry
@@ -116,7 +117,18 @@ def _parquet(body: bytes, lines: Sequence[bytes]) -> bytes:
     return encoded
 
 
-def _number(text: str) -> int | float:
-    """Arrow's integers have 64 bits."""
-    number = int(text)
-    return number if -(2**63) <= number < 2**63 else float(number)
+def _text_in(values: Sequence[Any]) -> Any:
+    """The Arrow type of those among the values that are text or hold some; None if none does."""
+    import pyarrow as pa
+
+    if any(isinstance(value, str) for value in values):
+        return pa.string()
+    if lists := [value for value in values if isinstance(value, list)]:
+        inner = _text_in([each for value in lists for each in value])
+        return None if inner is None else pa.list_(inner)
+    fields: dict[str, list[Any]] = {}
+    for value in values:
+        for name, each in value.items() if isinstance(value, dict) else ():
+            fields.setdefault(name, []).append(each)
+    typed = [(name, kind) for name, each in fields.items() if (kind := _text_in(each)) is not None]
+    return pa.struct(typed) if typed else None

@@ -102,13 +102,6 @@ def test_text_within_a_field_is_text(s3: Any, field: str) -> None:
     assert pyarrow.parquet.read_table(io.BytesIO(body)).to_pydict() == {"a": [json.loads(field), json.loads(later)]}
 
 
-def test_columns_come_as_the_fields_do_and_an_integer_of_more_than_63_bits_is_a_double() -> None:
-    lines = [b'{"n":1,"at":"2026-11-24"}', b'{"more":null,"n":%d}' % (2**63)]
-    table = pyarrow.parquet.read_table(io.BytesIO(files._parquet(b"", lines)))
-    assert table.to_pydict() == {"n": [1.0, 2.0**63], "at": ["2026-11-24", None], "more": [None, None]}
-    assert table.column_names == ["n", "at", "more"]
-
-
 def test_what_parquet_has_no_column_for_is_unwritable(s3: Any) -> None:
     with pytest.raises(Unwritable):
         _write(FilesBucket(s3, BUCKET, SHARD, FORMATS), [Line("columns", 0, b'{"attributes":{}}', 0)])
