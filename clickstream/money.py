@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 #: The currencies whose minor unit is not a hundredth: ISO 4217, list one, published 2026-01-01 (tests/unit/iso-4217.csv).
-_EXPONENTS = {
+EXPONENTS = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW"), 0),
     **dict.fromkeys(("PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF", "XOF", "XPF"), 0),
     **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
@@ -13,7 +13,7 @@ _EXPONENTS = {
 
 def exponent(currency: str) -> int:
     """A minor unit is ten to minus this of the major unit; 2 of a code that ISO 4217 does not list."""
-    return _EXPONENTS.get(currency, 2)
+    return EXPONENTS.get(currency, 2)
 
 
 def money(minor: int, currency: str) -> str:

@@ -22,6 +22,7 @@ from clickstream.consumers.explain.views import Life
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.errors import Forbidden, Missing, Rejected, RetryLater, UserMistake
+from clickstream.money import EXPONENTS
 from clickstream.serving import metrics
 from clickstream.serving.api import openapi
 from clickstream.serving.api.explain import Searches
@@ -34,7 +35,7 @@ from clickstream.serving.pages.explain import page as explain_page
 from clickstream.serving.pages.live import PERIOD_S, Feed, Live, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
 from clickstream.serving.pages.pictures import feeds_of
-from clickstream.serving.progress import ProgressReader, silent
+from clickstream.serving.progress import ProgressReader, halted
 from clickstream.serving.security import HEADERS, OwnPages, Security
 from clickstream.web.listening import LOOPBACK_NAMES
 
@@ -95,13 +96,13 @@ def create_app(
             await asyncio.wait(reading)
 
     async def readyz(_: Request) -> Response:
-        """Whether the answers are fresh: the stores answered lately, and no application is silent."""
+        """Whether the answers are fresh: the stores answered lately, and every application moves."""
         reader, now_ms = feeds["pipeline"], clock()
         told = {"status": "not ready", "read_at": None if reader.seen is None else reader.seen.read_at}
         if reader.seen is None or now_ms - reader.seen.read_at > READY_MS:
             return json(told | {"stuck": "stores", "reason": reader.problem or "not read yet"}, 503)
-        if found := silent(reader.seen.rows, now_ms):
-            reason = ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items())
+        if found := halted(reader.seen.rows, now_ms):
+            reason = ", ".join(f"{name} {why}" for name, why in found.items())
             return json(told | {"stuck": "applications", "reason": reason}, 503)
         return json(told | {"status": "ready"})
 
@@ -128,6 +129,8 @@ def create_app(
         *routes(operations, readers, clock, guard),
         Route("/v1/openapi.json", _fixed(openapi.document(operations, with_login=login is not None), "application/json")),
         metrics.route(views, clock),
+        # before the other scripts: the decimals of currencies have one owner
+        Route("/static/currencies.js", _fixed(b"export default " + msgspec.json.encode(EXPONENTS), "text/javascript")),
         Mount("/static", frame.Assets()),
     ]
     middleware = [Middleware(Security, hosts=hosts)]

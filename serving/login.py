@@ -138,7 +138,8 @@ class LoginRequired:
         if is_guess:
             guesses.wrong(address)
         if "text/html" in headers.get("accept", ""):
-            return RedirectResponse(f"/login?next={quote(request.url.path)}", 303)
+            asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+            return RedirectResponse(f"/login?next={quote(asked)}", 303)
         hint = "send `Authorization: Bearer TOKEN`, or log in at /login"
         return JSONResponse({"error": "a login is needed", "hint": hint}, 401, {"WWW-Authenticate": "Bearer"})
 

@@ -44,10 +44,19 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
         return max((row.watermark_ms for row in self.rows if row.application == NAME and row.watermark_ms), default=None)
 
 
-def silent(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, int]:
-    """Applications with a silent shard → the longest silence (ms). ``rows``: in order of applications."""
-    found = {name: max(row.silent_ms(now_ms) for row in same) for name, same in groupby(rows, _application)}
-    return {name: silent_ms for name, silent_ms in found.items() if silent_ms}
+def halted(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, str]:
+    """Applications with a shard that does not move → why. ``rows``: in order of applications."""
+    found = {}
+    for name, same in groupby((row for row in rows if row.is_read), _application):
+        shards = list(same)
+        silent_s = max(row.silent_ms(now_ms) for row in shards) // 1000
+        if any(row.waiting for row in shards):
+            found[name] = "may not do its work"
+        elif any(row.deaths > 1 for row in shards):
+            found[name] = "has a worker that keeps dying"
+        elif silent_s:
+            found[name] = f"has been silent for {silent_s} s" if silent_s < 120 else f"has been silent for {silent_s // 60} min"
+    return found
 
 
 class ProgressReader:

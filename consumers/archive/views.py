@@ -15,7 +15,7 @@ from clickstream.aws import Clients
 from clickstream.consumers.archive.fold import SCATTERED
 from clickstream.consumers.archive.names import Name, covered, stored
 from clickstream.consumers.archive.needs import ARCHIVE
-from clickstream.errors import Missing, Rejected, UserMistake
+from clickstream.errors import InvalidEvent, Missing, Rejected, UserMistake
 from clickstream.events import EVENT_TYPES, Event, decode, encode
 from clickstream.failures.outages import asked
 from clickstream.settings import Settings
@@ -58,7 +58,10 @@ class Result:
         if self._relation is None:
             raise UserMistake("no statement with an answer", hint='for example "SELECT count(*) FROM events"')
         self.columns = _distinct(self._relation.columns)
-        self.is_of_events = set(made.schema.names) <= set(self.columns)
+        events = connection.sql("SELECT * FROM events LIMIT 0")
+        kinds = {name: str(kind) for name, kind in zip(events.columns, events.types, strict=True)}
+        mine = {name: str(kind) for name, kind in zip(self.columns, self._relation.types, strict=True)}
+        self.is_of_events = all(mine.get(name) == kinds[name] for name in made.schema.names)
         """Whether a row has every column of ``events``, and so a whole event."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
@@ -81,6 +84,9 @@ class Result:
     def events(self) -> Iterator[tuple[bytes, Rejected | None]]:
         """Each event's JSON as it was archived, or what is there of it and why that is no event here."""
         for row in self.dicts():
+            if row["occurred_at"] is None:
+                yield b"{}", InvalidEvent("a row without an event, of a join perhaps")
+                continue
             line = self._made.event(row)
             try:
                 yield encode(decode(line)), None

@@ -20,7 +20,7 @@ from starlette.types import Receive, Scope, Send
 from clickstream.errors import ClickstreamError, Forbidden
 from clickstream.serving.moments import Clock, iso
 from clickstream.serving.pages.broadcast import Broadcast
-from clickstream.serving.progress import ProgressReader, Reading, silent
+from clickstream.serving.progress import ProgressReader, Reading, halted
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ def head(title: str, seen: Reading | None, applications: Collection[str], now_ms
         # of the shard whose last word is oldest; None where no shard is read
         "updated_at": min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
         "complete_to": None if seen is None else seen.complete_to(applications),
-        "silent": silent(rows, now_ms),
+        "halted": halted(rows, now_ms),
         # have never run here
         "absent": sorted(set(applications).difference(row.application for row in rows)),
     }

@@ -8,10 +8,12 @@ import msgspec
 import pandas as pd
 
 from clickstream.aws import Clients
-from clickstream.consumers.analytics.views import Aggregates, WindowView, complete_to
+from clickstream.consumers.analytics.views import Aggregates, WindowView, complete_to, completeness
 from clickstream.consumers.archive.views import Archive
+from clickstream.consumers.fraud.views import NAME as FRAUD
 from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Verdict
 from clickstream.errors import Missing
+from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.settings import Settings
 
 #: Pandas's names of the windows' widths.
@@ -112,7 +114,9 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
     """
     aggregates = Aggregates(clients, settings)
     # before the windows: what is complete now is in what is read next
-    seen = aggregates.completeness()
+    rows = aggregates.progress()
+    fraud = [row for row in rows if row.application == FRAUD and not row.retired]
+    ends = [complete_to(completeness(rows), granularity), *([completeness_of(fraud).complete_to] if fraud else [])]
     overlapping = aggregates.windows(granularity, start_ms, end_ms, top=places * 5)
     windows = [window for window in overlapping if window.start_ms >= start_ms]
     try:
@@ -124,7 +128,7 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
         granularity=granularity,
         start_ms=start_ms,
         end_ms=end_ms,
-        complete_to=complete_to(seen, granularity),
+        complete_to=min(ends, key=lambda at: at or 0),
         windows=windows_frame(windows),
         decisions=decisions,
         tops=tops(windows, places),

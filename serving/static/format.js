@@ -1,5 +1,7 @@
 // Numbers, money and times as text. Times are UTC, as the windows are.
 
+import exponents from "./currencies.js";
+
 const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
 const shortened = new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 });
 const share = new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 1 });
@@ -16,13 +18,14 @@ export const tick = (value) => (value < 10_000 ? new Intl.NumberFormat().format(
 export const short = (value) => (Number.isInteger(value) ? whole.format(value) : new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(value));
 const scores = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 export const score = (value) => scores.format(value);
-export const rate = (value) => (value < 10 ? (Math.round(value * 10) / 10).toString() : whole.format(value));
+const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+export const rate = (value) => (value < 10 ? tenths : whole).format(value);
 export const percent = (part, of) => (of > 0 ? share.format(part / of) : "–");
 
 function currency(code) {
   if (!currencies.has(code)) {
-    const exact = new Intl.NumberFormat(undefined, { style: "currency", currency: code });
-    const digits = exact.resolvedOptions().maximumFractionDigits;
+    const digits = exponents[code] ?? 2; // as the answers have it; a browser takes what is usual in cash
+    const exact = new Intl.NumberFormat(undefined, { style: "currency", currency: code, minimumFractionDigits: digits, maximumFractionDigits: digits });
     const rough = new Intl.NumberFormat(undefined, { style: "currency", currency: code, notation: "compact", maximumFractionDigits: 1 });
     const plain = new Intl.NumberFormat(undefined, { style: "currency", currency: code, maximumFractionDigits: 0 });
     currencies.set(code, { exact, rough, plain, unit: 10 ** digits });

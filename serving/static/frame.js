@@ -24,12 +24,12 @@ export function start({ address, show }) {
     if (connected === null) return ["connecting", "Connecting", "", ""];
     if (connected === false) return ["disconnected", "Disconnected", "trying again", wasRead() ? "The server does not answer. The figures below are the last that arrived." : "The server does not answer."];
     if (paused) return ["paused", "Paused", "", ""];
-    const { problem, updated_at, silent, absent } = picture.head;
+    const { problem, updated_at, halted, absent } = picture.head;
     if (problem) return ["stale", wasRead() ? "Stale" : "Not read", "a store cannot be read", `The store cannot be read: ${problem}. ${wasRead() ? "The figures below are the last that could be read." : "Nothing could be read yet."}`];
     if (!wasRead()) return ["loading", "Loading", "the stores are being read", ""];
-    const silences = Object.entries(silent).map(([name, ms]) => `${name} has been silent for ${format.duration(ms)}`).join(", ");
-    const missing = $("troubles") ? "" : `${silences}: what it should have counted since then is missing below. The page Pipeline says what to do.`;
-    if (silences) return ["stale", "Stale", silences, missing];
+    const halts = Object.entries(halted).map(([name, why]) => `${name} ${why}`).join(", ");
+    const missing = $("troubles") ? "" : `${halts}: what it should have counted since then is missing below. The page Pipeline says what to do.`;
+    if (halts) return ["stale", "Stale", halts, missing];
     if (absent.length) return ["waiting", "Waiting", `${absent.join(", ")} has not run here yet`, ""];
     if (updated_at === null) return ["waiting", "Waiting", "no worker is to report: none has run, or all are retired", ""];
     return ["live", "Live", "", ""];

@@ -167,7 +167,8 @@ def test_everything_is_reached_by_the_keyboard(open_page: Open, name: str) -> No
     state_is(page, "Live")
     wanted = set(
         page.evaluate(
-            """() => [...document.querySelectorAll("a[href], button:enabled, input:enabled:not([type=radio]), input:checked, [tabindex='0']")]
+            """() => [...document.querySelectorAll(
+                "a[href], button:enabled, input:enabled:not([type=radio]), input:checked, [tabindex='0']")]
               .filter((each) => each.checkVisibility() && !each.closest("[hidden]"))
               .map((each, n) => (each.dataset.stop = String(n)))"""
         )

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from clickstream.errors import UserMistake
+from clickstream.errors import Missing, RetryLater, UserMistake
 from clickstream.serving.api.explain import EVENT_ID, ORDER, USER, Searches, is_found
 from clickstream.serving.pages import frame
 from clickstream.serving.pages.explain import life as text
@@ -38,6 +38,8 @@ def route(searches: Searches, placing: Callable[[str], tuple[str, str] | None], 
             placed = await run_in_threadpool(placing, ORDER.value(order, 0)) if order else None
         except UserMistake as error:
             return told(f"{error}: {error.hint}", 400)
+        except (RetryLater, Missing) as error:
+            return told(f"{error}; the life of this event cannot be told now", 503)
         except HTTPException as error:
             return told(f"{error.detail}; try again in some seconds", error.status_code)
         if placed is not None:
