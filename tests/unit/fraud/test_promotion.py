@@ -54,12 +54,25 @@ def test_another_population_is_far_and_the_same_is_not() -> None:
     recent[:500, 2] = np.nan
     recent[:, 3] = 1.0
     found = profile.shifts(profile.encode(trained, names), recent, names)
+    assert found is not None
     assert found["same"] < 0.05
     assert found["constant"] == 0
     assert min(found["moved"], found["gone"]) > profile.SHIFTED
     # the definition, by hand, of the feature of which half is missing
     before, now = np.array([*[0.1] * 10, 0.001]), np.array([*[0.05] * 10, 0.5])
     assert found["gone"] == pytest.approx(((now - before) * np.log(now / before)).sum(), rel=0.1)
+
+
+def test_what_is_zero_for_almost_all_is_far_once_it_is_not() -> None:
+    trained, recent = np.zeros((1_000, 2)), np.zeros((1_000, 2))
+    trained[:50] = recent[:50] = 3.0
+    recent[:, 1] = 20.0
+    found = profile.shifts(profile.encode(trained, ("same", "moved")), recent, ("same", "moved"))
+    assert found is not None
+    assert found["same"] == 0
+    assert found["moved"] > profile.SHIFTED
+    older = b'{"moved":{"edges":[0.0],"shares":[0.0,1.0,0.0]}}'
+    assert profile.shifts(older, recent, ("same", "moved")) is None
 
 
 def test_labels_are_listed_as_they_were_noted_and_those_of_a_history_are_told(shop: Shop, tmp_path: Path) -> None:
