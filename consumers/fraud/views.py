@@ -186,10 +186,12 @@ class Decisions:
         """The items of the hours' windows from now, or from before one of them, back; read as they are asked for."""
         now_ms = self._clock_ms()
         last = f"{now_ms + HOUR_MS:014d}" if before is None else before
-        if not last[:14].isdigit():
+        # the time, and a key; DynamoDB takes so many bytes
+        if not (last[:14].isascii() and last[:14].isdecimal() and len(last.encode()) <= 1_024):
             raise UserMistake("`before` names no alert", hint="it is the `next` of an earlier answer")
         for hour_ms in range(min(int(last[:14]), now_ms) // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
-            wanted = {"window": window(hour_ms), "first": f"{now_ms - within_ms:014d}", "last": last}
+            # DynamoDB refuses a stretch that ends before it begins
+            wanted = {"window": window(hour_ms), "first": min(f"{now_ms - within_ms:014d}", last), "last": last}
             for item in self._query(
                 "#window = :window AND #part BETWEEN :first AND :last",
                 wanted,

@@ -100,8 +100,11 @@ def test_alerts_come_with_their_reasons_the_latest_first(shop: Shop) -> None:
     assert [alert.event_id for alert in shop.decisions.alerts(most=3)] == latest
     third = alert_part(list(shop.decisions.alerts())[2])
     assert [alert.event_id for alert in shop.decisions.alerts(before=third)] == latest[3:]
-    with pytest.raises(UserMistake):
-        list(shop.decisions.alerts(before="nothing"))
+    for bad in ("nothing", "²" * 14, "1" * 14 + "#" + "x" * 1_024):
+        with pytest.raises(UserMistake):
+            list(shop.decisions.alerts(before=bad))
+    # the next page of a stretch that has moved on meanwhile
+    assert list(shop.decisions.alerts(within_ms=HOUR_MS, before=f"{int(shop.clock.now_s * 1000) - HOUR_MS - 1:014d}#e")) == []
     assert [alert.event_id for alert in shop.decisions.alerts(within_ms=HOUR_MS)] == latest[:2]
     assert next(shop.decisions.alerts()).reasons[0].feature == "amount"
 
