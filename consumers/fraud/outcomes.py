@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.consumers.fraud import items as decision_items
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.models.fraud.labels import GENUINE
 from clickstream.models.fraud.rows import EURO_CENTS
@@ -24,7 +25,7 @@ from clickstream.models.fraud.verdicts import Verdict
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
-#: DynamoDB's TTL may delete an item after this time; the decisions themselves are kept longer.
+#: DynamoDB's TTL may delete an item after this time; what a decision is found by is kept as long as that.
 KEPT_S = 90 * 86_400
 _DECIDED, _LABEL = "decided", "label"
 
@@ -104,7 +105,7 @@ def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
     named: dict[str, AttributeValueTypeDef] = {
         "window": {"S": order_window(decision.order_id)},
         "part": {"S": decision.key},
-        "expires_at": expires,
+        "expires_at": {"N": str(decision.decided_at // 1000 + decision_items.KEPT_S)},
     }
     if decision.verdict is Verdict.APPROVE:
         return [counted, named]
@@ -121,9 +122,13 @@ def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
     return _key(decision, _LABEL)
 
 
-def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, AttributeValueTypeDef]:
+def label_item(decision: Decision, kind: str, now_ms: int) -> dict[str, AttributeValueTypeDef]:
     """``kind``: of fraud, or :data:`GENUINE`. A newer label replaces an older one."""
-    return {**label_key(decision), "kind": {"S": kind}, "expires_at": {"N": str(now_s + KEPT_S)}}
+    times: dict[str, AttributeValueTypeDef] = {
+        "labelled_at": {"N": str(now_ms)},
+        "expires_at": {"N": str(now_ms // 1000 + KEPT_S)},
+    }
+    return {**label_key(decision), "kind": {"S": kind}, **times}
 
 
 def _key(decision: Decision, what: str) -> dict[str, AttributeValueTypeDef]:

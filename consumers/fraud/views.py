@@ -16,7 +16,7 @@ from clickstream.consumers.fraud.items import decision_of
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
 from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth, alert_part
 from clickstream.consumers.fraud.reviews import Action, Review
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import Missing, RetryLater, UserMistake
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.models.fraud.verdicts import Reason, Verdict
@@ -46,6 +46,8 @@ __all__ = [
 _MODEL = "fraud"
 #: A minute is settled so long after its end: what is decided then is counted elsewhere.
 _SETTLED_MS = MINUTE_MS
+#: So many people may do something about one decision in a millisecond.
+_ACTS = 20
 #: Settled minutes are read again after this time, since labels come late.
 _KEPT_S = 30
 
@@ -161,13 +163,32 @@ class Decisions:
         if decision is None:
             return None
         now_ms = self._clock_ms()
-        items: list[Any] = [reviews.item_of(decision, Review(action=action, by=by, at=now_ms))]
-        if action.label is not None:
-            items.append(outcomes.label_item(decision, action.label, now_ms // 1000))
-        for item in items:
+        # another may do something in the same millisecond: then this was done in the next
+        for at in range(now_ms, now_ms + _ACTS):
+            if self._noted(decision, Review(action=action, by=by, at=at)):
+                return decision
+        raise RetryLater(f"DynamoDB: others keep writing what they do about {key}")
+
+    def _noted(self, decision: Decision, review: Review) -> bool:
+        """A review and the label that it gives, both or neither; False when another came first."""
+        table = {"TableName": self._outcomes}
+        puts: list[Any] = [
+            {"Put": {**table, "Item": reviews.item_of(decision, review), "ConditionExpression": "attribute_not_exists(part)"}}
+        ]
+        if review.action.label is not None:
+            label = {
+                "Item": outcomes.label_item(decision, review.action.label, review.at),
+                # of older code: a label without its time
+                "ConditionExpression": "attribute_not_exists(labelled_at) OR labelled_at < :at",
+                "ExpressionAttributeValues": {":at": {"N": str(review.at)}},
+            }
+            puts.append({"Put": table | label})
+        try:
             with asked("DynamoDB", f"table {self._outcomes}"):
-                self._dynamodb.put_item(TableName=self._outcomes, Item=item)
-        return decision
+                self._dynamodb.transact_write_items(TransactItems=puts)
+            return True
+        except self._dynamodb.exceptions.TransactionCanceledException:
+            return False
 
     def serving(self) -> Pointer | None:
         """Which version of the model serves, since when, and which did before; None before the first promotion."""

@@ -8,7 +8,7 @@ from clickstream.consumers.fraud.needs import OUTCOMES
 from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from clickstream.consumers.fraud.tables import OutcomesTable
 from clickstream.consumers.fraud.views import Action, DecidedMinute, Review, Truth, Verdict, alert_part
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import Missing, RetryLater, UserMistake
 from clickstream.events import Context
 from clickstream.models.fraud.labels import GENUINE
 from tests.unit.fraud.shop import AT, SETTINGS, Shop, effects
@@ -50,7 +50,9 @@ def test_a_minute_is_read_until_it_is_settled_and_labels_come_late(shop: Shop) -
     shop.clock.now_s += 2 * HOUR_MS / 1000
     shop.sink.write(effects(purchase("bob", START_MS)), AT)
     assert asked() == [1, 1]
-    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label([(shop.of(event), GENUINE)], START_MS // 1000)
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(
+        [(shop.of(event), GENUINE)], START_MS, by="file labels.csv"
+    )
     shop.clock.now_s += 31
     assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + 3 * HOUR_MS)] == [1, 0]
 
@@ -60,7 +62,9 @@ def test_labels_show_after_the_same_time_when_the_wall_clock_was_set_back(shop: 
     shop.sink.write(effects(event), AT)
     shop.clock.now_s += 2 * HOUR_MS / 1000
     assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)] == [0]
-    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label([(shop.of(event), GENUINE)], START_MS // 1000)
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(
+        [(shop.of(event), GENUINE)], START_MS, by="file labels.csv"
+    )
     shop.clock.now_s -= HOUR_MS / 1000
     shop.set_back_s += HOUR_MS / 1000 + 31
     assert [minute.truth.labelled for minute in shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)] == [1]
@@ -78,9 +82,10 @@ def test_labels_tell_precision_recall_and_money(shop: Shop) -> None:
     table = OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS))
     table.label(
         [(shop.of(caught), "takeover"), (shop.of(missed), "insider"), (shop.of(alarm), "takeover"), (shop.of(fine), GENUINE)],
-        START_MS // 1000,
+        START_MS,
+        by="file labels.csv",
     )
-    table.label([(shop.of(alarm), GENUINE)], START_MS // 1000)  # the first verdict of the bank was withdrawn
+    table.label([(shop.of(alarm), GENUINE)], START_MS, by="file labels.csv")  # the first verdict of the bank was withdrawn
     (minute,) = shop.decisions.minutes(MINUTE, MINUTE + MINUTE_MS)
     assert minute.truth == Truth(labelled=4, frauds=2, caught=1, alarms=2, money=2_150_000, money_caught=2_100_000)
     assert (minute.truth.precision, minute.truth.recall) == (0.5, 0.5)
@@ -131,6 +136,39 @@ def test_a_purchase_is_found_by_its_order_and_what_people_did_stays_beside_it(sh
         event.event_id,
         other.event_id,
     }
+
+
+def test_two_people_in_one_millisecond_are_both_noted_and_the_label_is_the_laters(shop: Shop) -> None:
+    event = purchase("ann", START_MS)
+    shop.sink.write(effects(event), AT)
+    decision = shop.of(event)
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label([(decision, "takeover")], START_MS - 1, by="file a.csv")
+    shop.decisions.note(event.event_id, Action.FRAUD, "eve")
+    shop.decisions.note(event.event_id, Action.GENUINE, "kim")
+    assert shop.decisions.reviews([decision])[decision.key] == [
+        Review(action=Action.FRAUD, by="file a.csv", at=START_MS - 1),
+        Review(action=Action.FRAUD, by="eve", at=START_MS),
+        Review(action=Action.GENUINE, by="kim", at=START_MS + 1),
+    ]
+    assert dict(shop.decisions.known(MINUTE, MINUTE + HOUR_MS)) == {event.event_id: GENUINE}
+    # who cannot be noted whole is not noted at all
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(
+        [(decision, GENUINE)], START_MS + HOUR_MS, by="file b.csv"
+    )
+    with pytest.raises(RetryLater):
+        shop.decisions.note(event.event_id, Action.FRAUD, "joe")
+    assert "joe" not in str(shop.decisions.reviews([decision]))
+
+
+def test_what_people_did_and_the_order_last_as_long_as_the_decision(shop: Shop) -> None:
+    event = purchase("ann", START_MS)
+    shop.sink.write(effects(event), AT)
+    shop.decisions.note(event.event_id, Action.APPROVE, "eve")
+    kept = {
+        item["window"]["S"].partition("#")[0]: int(item["expires_at"]["N"])
+        for item in shop.clients.dynamodb.scan(TableName=OUTCOMES.of(SETTINGS))["Items"]
+    }
+    assert kept["reviews"] == kept["order"] == START_MS // 1000 + 400 * 86_400
 
 
 def test_the_model_in_use_is_the_pointers(shop: Shop, good: dict[str, bytes]) -> None:

@@ -83,7 +83,10 @@ def test_labels_are_listed_as_they_were_noted_and_those_of_a_history_are_told(sh
     ours, history = tmp_path / "ours.csv", tmp_path / "history.csv"
     ours.write_text(labels.written([(event.event_id, "takeover")]))
     history.write_text(labels.written([("never-on-the-stream", "takeover")]))
-    assert runner.invoke(cli, ["models", "label", "fraud", str(ours)]).exit_code == 0
+    for _ in range(2):
+        assert runner.invoke(cli, ["models", "label", "fraud", str(ours)]).exit_code == 0
+    decision = shop.of(event)
+    assert [each.by for each in shop.decisions.reviews([decision])[decision.key]] == ["file ours.csv"]
     assert runner.invoke(cli, ["models", "label", "fraud", "--list", "--from", "1h"]).stdout == ours.read_text()
     told = runner.invoke(cli, ["models", "label", "fraud", str(history)])
     assert isinstance(told.exception, UserMistake)
