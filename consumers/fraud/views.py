@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -46,10 +46,19 @@ __all__ = [
 _MODEL = "fraud"
 #: A minute is settled so long after its end: what is decided then is counted elsewhere.
 _SETTLED_MS = MINUTE_MS
+#: Of one order; each costs a request, and a client may put any number under one id.
+MOST_OF_ORDER = 20
 #: So many people may do something about one decision in a millisecond.
 _ACTS = 20
 #: Settled minutes are read again after this time, since labels come late.
 _KEPT_S = 30
+
+
+class Found(NamedTuple):
+    matched: list[tuple[str, Decision]]
+    """With what the id is of it: "event" or "order"."""
+    more: bool
+    """Whether the order has more than these."""
 
 
 class Decisions:
@@ -134,9 +143,21 @@ class Decisions:
             if "kind" in item and SEPARATOR not in key:
                 yield key, item["kind"]["S"]
 
-    def of_order(self, order_id: str) -> list[Decision]:
-        """On its purchases, as they were made."""
-        keys = [item["part"]["S"] for item in self._query("#window = :window", {"window": outcomes.order_window(order_id)})]
+    def find(self, wanted: str) -> Found:
+        """By an event's or an order's id: clients make both, so one may be another's."""
+        first, ordered = self.of(wanted), self.of_order(wanted, most=MOST_OF_ORDER + 1)
+        of_event = [] if first is None else [first, *self.others(wanted)]
+        keys = {each.key for each in of_event}
+        found = [("event", each) for each in of_event]
+        found += [("order", each) for each in ordered[:MOST_OF_ORDER] if each.key not in keys]
+        return Found(found, len(ordered) > MOST_OF_ORDER)
+
+    def of_order(self, order_id: str, *, most: int) -> list[Decision]:
+        """On its purchases, on so many of them, as they were made."""
+        items = self._query(
+            "#window = :window", {"window": outcomes.order_window(order_id)}, PaginationConfig={"MaxItems": most}
+        )
+        keys = [item["part"]["S"] for item in items]
         return sorted(filter(None, map(self.of, keys)), key=lambda each: each.decided_at)
 
     def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
@@ -241,9 +262,11 @@ class Decisions:
 
 def look(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Effect | None:
     """The decision on a purchase."""
-    decision = Decisions(clients, settings).on(event.event_id, event) if isinstance(event, Purchase) else None
+    decisions = Decisions(clients, settings)
+    decision = decisions.on(event.event_id, event) if isinstance(event, Purchase) else None
     if decision is None:
         return None
+    done = decisions.reviews([decision]).get(decision.key, [])
     return Effect(
         what=f"decided: {decision.verdict.value}",
         at=decision.decided_at,
@@ -252,5 +275,6 @@ def look(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Effec
             "score": decision.score,
             "source": decision.source.value,
             "reasons": [reason.feature for reason in decision.reasons],
+            "reviews": [f"{each.action} by {each.by}" for each in done],
         },
     )
