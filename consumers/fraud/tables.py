@@ -81,11 +81,9 @@ class OutcomesTable:
 
         Raises as ``write`` does.
         """
-        acts = {
-            kind: Review(action=Action.GENUINE if kind == GENUINE else Action.FRAUD, by=by, at=now_ms) for _, kind in labelled
-        }
+        genuine, fraud = (Review(action=action, by=by, at=now_ms) for action in (Action.GENUINE, Action.FRAUD))
         # the labels last: who repeats this does so for what has no label yet
-        self.put([reviews.item_of(decision, acts[kind]) for decision, kind in labelled])
+        self.put([reviews.item_of(decision, genuine if kind == GENUINE else fraud) for decision, kind in labelled])
         self.put([outcomes.label_item(decision, kind, now_ms) for decision, kind in labelled])
 
     def put(self, items: Sequence[Any]) -> None:

@@ -32,6 +32,10 @@ def test_a_version_that_would_block_a_tenth_of_the_shop_does_not_serve_unasked(s
     for n in range(0, 100, 50):
         dear = [purchase(f"ann-{k}", START_MS, amount=90_000 if k < 15 else 300) for k in range(n, n + 50)]
         shop.sink.write(effects(*dear), AT)
+    told = promote(version, "--dry-run")
+    assert "would block 15% of the recent purchases: it asks" in told.stderr
+    assert "would serve" not in told.stderr
+    assert "would serve" in promote(version, "--dry-run", "--yes").stderr
     told = promote(version)
     assert isinstance(told.exception, UserMistake)
     assert "would block 15% of the recent purchases" in str(told.exception)
