@@ -14,37 +14,31 @@ from collections.abc import Sequence
 
 import click
 
-#: name → (module:attribute, one line of help). The text stands here so that ``--help`` imports nothing.
+#: name → (the module that has it by this name, one line of help). The text stands here so that ``--help`` imports nothing.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "applications": ("clickstream.serving.applications:applications", "The applications that ran here: list, retire."),
-    "archive": ("clickstream.consumers.archive.commands:archive", "The archive's Parquet files: compact them."),
+    "applications": ("clickstream.serving.applications", "The applications that ran here: list, retire."),
+    "archive": ("clickstream.consumers.archive.commands", "The archive's Parquet files: compact them."),
     "collect": (
-        "clickstream.producers.collector.commands:collect",
+        "clickstream.producers.collector.commands",
         "The HTTP collector: POST /v1/events, answered when Kinesis has it.",
     ),
-    "dlq": ("clickstream.consumers.dead_letters.commands:dlq", "Rejected records: list, show, redrive."),
-    "explain": ("clickstream.serving.explain:explain", "One event's whole life: put, processed, decided, dead-lettered."),
-    "load": ("clickstream.load.commands:load", "Generate traffic, replay a file, verify the answers."),
-    "local": ("clickstream.infra.local.commands:local", "The embedded AWS alone: start, stop, status."),
-    "models": ("clickstream.models.commands:models", "Train, evaluate, promote and roll back models."),
-    "new": ("clickstream.new.commands:new", "Begin an application of your own: write a repository that runs."),
-    "orders": ("clickstream.consumers.orders.commands:orders", "Orders and the inventory: show, cancel, stock."),
-    "produce": ("clickstream.producers.commands:produce", "Put NDJSON events from a file or stdin on the stream."),
-    "query": (
-        "clickstream.serving.query:query",
-        "Ask for aggregates, decisions, recommendations, answers of your own, or in SQL.",
-    ),
-    "report": ("clickstream.serving.report.commands:report", "A stretch of time as a page to send around, or as CSV."),
-    "schema": ("clickstream.schemas.commands:schema", "Print or check the events' JSON Schemas."),
-    "serve": ("clickstream.serving.commands:serve", "The HTTP API and the dashboard."),
-    "shards": ("clickstream.operating.commands:shards", "The stream's shards: list, split, merge, scale, advise."),
-    "simulate": (
-        "clickstream.load.simulation.command:simulate",
-        "Run an application in thousands of simulated fleets, under faults.",
-    ),
-    "tail": ("clickstream.consumers.looking.tail:tail", "Events of the stream as NDJSON, whatever records they travel in."),
-    "up": ("clickstream.infra.local.commands:up", "Everything at once on this machine, until Ctrl-C."),
-    "worker": ("clickstream.consumers.runtime.worker.commands:worker", "One application's KCL worker, until SIGTERM."),
+    "dlq": ("clickstream.consumers.dead_letters.commands", "Rejected records: list, show, redrive."),
+    "explain": ("clickstream.serving.explain", "One event's whole life: put, processed, decided, dead-lettered."),
+    "load": ("clickstream.load.commands", "Generate traffic, replay a file, verify the answers."),
+    "local": ("clickstream.infra.local.commands", "The embedded AWS alone: start, stop, status."),
+    "models": ("clickstream.models.commands", "Train, evaluate, promote and roll back models."),
+    "new": ("clickstream.new.commands", "Begin an application of your own: write a repository that runs."),
+    "orders": ("clickstream.consumers.orders.commands", "Orders and the inventory: show, cancel, stock."),
+    "produce": ("clickstream.producers.commands", "Put NDJSON events from a file or stdin on the stream."),
+    "query": ("clickstream.serving.query", "Ask for aggregates, decisions, recommendations, answers of your own, or in SQL."),
+    "report": ("clickstream.serving.report.commands", "A stretch of time as a page to send around, or as CSV."),
+    "schema": ("clickstream.schemas.commands", "Print or check the events' JSON Schemas."),
+    "serve": ("clickstream.serving.commands", "The HTTP API and the dashboard."),
+    "shards": ("clickstream.operating.commands", "The stream's shards: list, split, merge, scale, advise."),
+    "simulate": ("clickstream.load.simulation.command", "Run an application in thousands of simulated fleets, under faults."),
+    "tail": ("clickstream.consumers.looking.tail", "Events of the stream as NDJSON, whatever records they travel in."),
+    "up": ("clickstream.infra.local.commands", "Everything at once on this machine, until Ctrl-C."),
+    "worker": ("clickstream.consumers.runtime.worker.commands", "One application's KCL worker, until SIGTERM."),
 }
 
 
@@ -57,8 +51,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module, attribute = COMMANDS[cmd_name][0].split(":")
-        command = getattr(importlib.import_module(module), attribute)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
         return whole_sentence(command)
 

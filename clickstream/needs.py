@@ -6,7 +6,7 @@ alarms, ``clickstream up``, ``explain`` and ``load verify``.
 
 import re
 from importlib.resources.abc import Traversable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import msgspec
 
@@ -31,6 +31,15 @@ def check_name(application: str) -> None:
         raise UserMistake(f"{application!r} cannot name an application and its tables", hint=hint)
 
 
+Named = TypeVar("Named", "Grant", "Alarm")
+
+
+def _deployed(value: Named, settings: Settings) -> Named:
+    """The same with the deployment's name wherever its stand-in was."""
+    text = msgspec.json.encode(value).replace(DEPLOYMENT.encode(), settings.name.encode())
+    return msgspec.json.decode(text, type=type(value))
+
+
 class Grant(msgspec.Struct, frozen=True):
     """These actions on this one resource: ``service:tail``, the tail being what follows region and account in an ARN."""
 
@@ -43,11 +52,7 @@ class Grant(msgspec.Struct, frozen=True):
     """IAM's conditions, for actions that know no resources."""
 
     def of(self, settings: Settings) -> "Grant":
-        conditions = {
-            test: {key: value.replace(DEPLOYMENT, settings.name) for key, value in values.items()}
-            for test, values in self.conditions.items()
-        }
-        return Grant(self.actions, self.resource.replace(DEPLOYMENT, settings.name), self.reason, conditions)
+        return _deployed(self, settings)
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -172,8 +177,7 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     """A Metrics Insights query in place of namespace, metric and dimensions."""
 
     def of(self, settings: Settings) -> "Alarm":
-        dimensions = {name: value.replace(DEPLOYMENT, settings.name) for name, value in self.dimensions.items()}
-        return msgspec.structs.replace(self, dimensions=dimensions)
+        return _deployed(self, settings)
 
 
 class Access(msgspec.Struct, frozen=True):

@@ -175,20 +175,18 @@ def from_env(environ: Mapping[str, str] | None = None) -> Settings:
     if not _NAME.fullmatch(settings.name):
         hint = "like my-shop: 1 to 30 small letters, digits and dashes, no dash at an end, since S3 buckets begin with it"
         raise UserMistake(f"CLICKSTREAM_NAME cannot name AWS resources: {settings.name!r}", hint)
-    for service, url in urls.items():
-        if not _is_url(url):
-            variable = f"{_ENDPOINT_OF}{service.upper()}".rstrip("_")
-            raise UserMistake(f"{variable}, or the profile's, is no URL: {url!r}", hint="like http://127.0.0.1:4566")
-    if not _REGION.fullmatch(settings.region):
-        raise UserMistake(f"AWS_REGION, or the profile's, is no region: {settings.region!r}", hint="like us-east-1")
-    if not 0.0 <= settings.trace_sampling <= 1.0:
-        raise UserMistake(f"CLICKSTREAM_TRACE_SAMPLING is no share: {settings.trace_sampling:g}", hint="from 0 (off) to 1")
-    if not _is_url(settings.otlp_endpoint):
-        raise UserMistake(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT is no URL: {settings.otlp_endpoint!r}", hint="like http://127.0.0.1:4318"
-        )
-    if settings.log_level.upper() not in LOG_LEVELS:
-        raise UserMistake(f"CLICKSTREAM_LOG_LEVEL is no level: {settings.log_level!r}", hint=f"one of {', '.join(LOG_LEVELS)}")
+    url, share, level = "like http://127.0.0.1:4566", settings.trace_sampling, settings.log_level
+    collector = settings.otlp_endpoint
+    for variable, is_right, kind, value, hint in (
+        *((f"{_ENDPOINT_OF}{service.upper()}".rstrip("_"), _is_url(at), "URL", at, url) for service, at in urls.items()),
+        ("AWS_REGION", _REGION.fullmatch(settings.region), "region", settings.region, "like us-east-1"),
+        ("CLICKSTREAM_TRACE_SAMPLING", 0.0 <= share <= 1.0, "share", share, "from 0 (off) to 1"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", _is_url(collector), "URL", collector, "like http://127.0.0.1:4318"),
+        ("CLICKSTREAM_LOG_LEVEL", level.upper() in LOG_LEVELS, "level", level, f"one of {', '.join(LOG_LEVELS)}"),
+    ):
+        if not is_right:
+            elsewhere = ", or the profile's," if variable.startswith("AWS_") else ""
+            raise UserMistake(f"{variable}{elsewhere} is no {kind}: {value!r}", hint)
     return settings
 
 

@@ -34,13 +34,13 @@ class OwnPages:
     HEADER = "X-CSRF-Token"
 
     def __init__(self, token: str, *, with_login: bool) -> None:
-        """``with_login``: a request with ``Authorization`` was checked before, and no browser adds that by itself."""
+        """``with_login``: a bearer's token was checked before, and no browser adds that by itself, as it does Basic's."""
         self.token = token
         self._with_login = with_login
 
     def refusal(self, headers: Headers) -> str:
         """Why it is refused; empty when it is not."""
-        if self._with_login and "authorization" in headers:
+        if self._with_login and headers.get("authorization", "").lower().startswith("bearer "):
             return ""
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         # of a browser that does not tell the site; behind a proxy the host may be another than the origin's

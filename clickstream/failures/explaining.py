@@ -1,7 +1,6 @@
 """Any failure as one line for a person, and a hint of what to do. Pure: botocore's errors are known by their names."""
 
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -59,21 +58,14 @@ def explain(error: Exception) -> Explanation:
     )
 
 
-def _hint_of_causes(error: BaseException) -> str:
-    for cause in _causes(error):
-        if hint := _BY_TYPE.get(type(cause).__name__, ""):
+def _hint_of_causes(error: BaseException | None) -> str:
+    while error is not None:
+        response = getattr(error, "response", None)
+        code = response.get("Error", {}).get("Code", "") if isinstance(response, dict) else ""
+        if hint := _BY_TYPE.get(type(error).__name__, "") or _BY_CODE.get(code, ""):
             return hint
-        response = getattr(cause, "response", None)
-        if isinstance(response, dict) and (hint := _BY_CODE.get(response.get("Error", {}).get("Code", ""), "")):
-            return hint
+        error = error.__cause__
     return ""
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__
 
 
 def _place(error: BaseException) -> str:

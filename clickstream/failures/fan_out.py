@@ -18,9 +18,5 @@ def write_each(threads: Executor, write: Callable[[T], Any], effects: Iterable[T
 def raise_gravest(failures: Iterable[BaseException | None]) -> None:
     """A bug first; then what passes if the call is repeated; what will never pass only when nothing else is left to do."""
     found = [failure for failure in failures if failure is not None]
-    for failure in sorted(found, key=_gravity):
-        raise failure
-
-
-def _gravity(failure: BaseException) -> int:
-    return 2 if isinstance(failure, Unwritable) else 1 if isinstance(failure, RetryLater) else 0
+    if found:
+        raise min(found, key=lambda failure: isinstance(failure, RetryLater) + 2 * isinstance(failure, Unwritable))

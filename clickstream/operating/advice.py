@@ -38,22 +38,16 @@ WORKER_MONTH = 36.0
 _SECONDS = 730 * 3600
 
 
-class KeyLoad(msgspec.Struct, frozen=True, kw_only=True):
-    key: str
-    bytes_per_s: float
-
-
 class ShardLoad(msgspec.Struct, frozen=True, kw_only=True):
     """What an open shard was given lately. ``records_per_s`` counts Kinesis records, each of which may hold many events."""
 
     shard: Shard
     bytes_per_s: float
     records_per_s: float
-    heaviest: KeyLoad | None = None
-    balance: int | None = None
-    """The hash key that best divides the bytes in two, as the first of the upper half; None when there is too little."""
-    below: float = 0.5
-    """Which share of the bytes lies below ``balance``."""
+    heaviest: tuple[str, float] | None = None
+    """The key with the most bytes, and its share of them."""
+    balance: tuple[int, float] | None = None
+    """Where it is best divided, see :func:`balance`."""
 
 
 class ShardLag(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +102,6 @@ def _reshard(step: Step, reason: str, cost: float = SHARD_MONTH) -> Advice:
     return Advice(kind="reshard", what=described(step), reason=reason, cost=cost, step=step)
 
 
-def _change_mode(to: str, reason: str, cost: float) -> Advice:
-    """AWS allows two such changes a day, so a person makes it."""
-    return Advice(kind="change_mode", what=f"change the stream to {to}", reason=reason, cost=cost)
-
-
 def advise(situation: Situation) -> list[Advice]:
     """In the order of urgency; empty when all is well."""
     advice = [] if situation.on_demand else _capacity(situation)
@@ -139,12 +128,12 @@ def _capacity(situation: Situation) -> list[Advice]:
         return [_reshard(Scale(current, needed), reason, (needed - current) * SHARD_MONTH)]
     return [
         _reshard(
-            Split(load.shard, load.balance),
+            step,
             f"{load.shard.shard_id} is at {used[load.shard.shard_id]:.0%} of a limit; "
-            f"{load.below:.0%} of its bytes lie below that hash key",
+            f"{load.balance[1]:.0%} of its bytes lie below that hash key",
         )
         for load in hot
-        if load.balance is not None and _can_split(load.shard, load.balance) and not _is_one_key(load)
+        if load.balance is not None and not _is_one_key(load) and (step := _split(load))
     ]
 
 
@@ -153,25 +142,25 @@ def _hot_keys(situation: Situation) -> list[Advice]:
     found: list[Advice] = []
     for load in situation.shards:
         used = utilization(load, situation.polling)
-        if used < HOT or load.heaviest is None or not _is_one_key(load):
-            continue
-        key, share = load.heaviest.key, load.heaviest.bytes_per_s / load.bytes_per_s
-        reason = (
-            f"{key} alone is {share:.0%} of {load.shard.shard_id}, which is at {used:.0%} of a limit; "
-            "its events must stay in order, so no split divides them: limit its rate at the collector"
-        )
-        found.append(Advice(kind="tame_key", what=f"slow {key} down", reason=reason, cost=0.0))
+        if used >= HOT and load.heaviest is not None and _is_one_key(load):
+            key, share = load.heaviest
+            reason = (
+                f"{key} alone is {share:.0%} of {load.shard.shard_id}, which is at {used:.0%} of a limit; "
+                "its events must stay in order, so no split divides them: limit its rate at the collector"
+            )
+            found.append(Advice(kind="tame_key", what=f"slow {key} down", reason=reason, cost=0.0))
     return found
 
 
 def _is_one_key(load: ShardLoad) -> bool:
     """Whether nearly all of a shard's bytes are one key's."""
-    return load.heaviest is not None and load.heaviest.bytes_per_s >= LOPSIDED * load.bytes_per_s
+    return load.heaviest is not None and load.heaviest[1] >= LOPSIDED
 
 
-def _can_split(shard: Shard, at: int) -> bool:
-    start, end = bounds(shard.hash_range)
-    return start + 1 < at < end
+def _split(load: ShardLoad) -> Split | None:
+    """At its balance, if Kinesis takes that."""
+    start, end = bounds(load.shard.hash_range)
+    return Split(load.shard, load.balance[0]) if load.balance and start + 1 < load.balance[0] < end else None
 
 
 def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice]:
@@ -191,19 +180,12 @@ def _slow_readers(situation: Situation, advice: Sequence[Advice]) -> list[Advice
             f" ({len(late)} of {len(reader.lags)} shards)"
         )
         crowded = reader.workers == 0 or any(sum(lag.owner == each.owner for each in reader.lags) > 1 for lag in late)
-        load = loads.get(worst.shard_id)
         if crowded:
-            found.append(
-                Advice(
-                    kind="add_worker",
-                    what=f"add a worker: clickstream worker {reader.application} -w <ID>",
-                    reason=f"{lagging}; {reader.workers} workers share {len(reader.lags)} shards",
-                    cost=WORKER_MONTH,
-                )
-            )
-        elif load is not None and load.balance is not None and not situation.on_demand and _can_split(load.shard, load.balance):
-            reason = f"{lagging}; each shard has a worker to itself, so only another shard helps"
-            found.append(_reshard(Split(load.shard, load.balance), reason))
+            what = f"add a worker: clickstream worker {reader.application} -w <ID>"
+            reason = f"{lagging}; {reader.workers} workers share {len(reader.lags)} shards"
+            found.append(Advice(kind="add_worker", what=what, reason=reason, cost=WORKER_MONTH))
+        elif (load := loads.get(worst.shard_id)) and not situation.on_demand and (step := _split(load)):
+            found.append(_reshard(step, f"{lagging}; each shard has a worker to itself, so only another shard helps"))
     return found
 
 
@@ -213,15 +195,13 @@ def _merges(situation: Situation) -> list[Advice]:
         return []
     loads = sorted(situation.shards, key=lambda load: load.shard.hash_range)
     found: list[Advice] = []
-    at = 0
-    while at + 1 < len(loads):
-        lower, upper = loads[at], loads[at + 1]
+    merged: ShardLoad | None = None
+    for lower, upper in pairwise(loads):
         together = utilization(lower, situation.polling) + utilization(upper, situation.polling)
-        if together <= MERGED_AT_MOST:
+        if lower is not merged and together <= MERGED_AT_MOST:
+            merged = upper
             reason = f"together they would be at {together:.0%} of a limit"
             found.append(_reshard(Merge(lower.shard, upper.shard), reason, -SHARD_MONTH))
-            at += 1
-        at += 1
     return found
 
 
@@ -233,15 +213,13 @@ def _mode(situation: Situation) -> list[Advice]:
     limit = min(WRITE_BYTES, READ_BYTES / max(1, situation.polling))
     needed = max(1, math.ceil(peak / (limit * HOT)))
     provisioned = needed * SHARD_MONTH + mean * _SECONDS / 25_000 / 1e6 * MILLION_PUTS
-    if situation.on_demand and provisioned <= WORTHWHILE * on_demand:
-        reason = (
-            f"{needed} provisioned shards carry the highest load for ${provisioned:.0f} a month, on demand ${on_demand:.0f}"
-        )
-        return [_change_mode("PROVISIONED", reason, provisioned - on_demand)]
-    if not situation.on_demand and on_demand <= WORTHWHILE * provisioned:
-        reason = f"the highest load needs {needed} shards for ${provisioned:.0f} a month, on demand costs ${on_demand:.0f}"
-        return [_change_mode("ON_DEMAND", reason, on_demand - provisioned)]
-    return []
+    now, then = (on_demand, provisioned) if situation.on_demand else (provisioned, on_demand)
+    if then > WORTHWHILE * now:
+        return []
+    # AWS allows two such changes a day, so a person makes it
+    what = f"change the stream to {'PROVISIONED' if situation.on_demand else 'ON_DEMAND'}"
+    reason = f"{needed} provisioned shards carry the highest load for ${provisioned:.0f} a month, on demand is ${on_demand:.0f}"
+    return [Advice(kind="change_mode", what=what, reason=reason, cost=then - now)]
 
 
 def document(advice: Advice) -> dict[str, object]:

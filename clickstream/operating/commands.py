@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import Any, Literal
 
 import click
 import msgspec
@@ -12,7 +11,7 @@ from clickstream.errors import RetryLater, UserMistake
 from clickstream.operating import resharding, shard_graph
 from clickstream.operating.resharding import Step
 from clickstream.records.kinesis import changing, list_shards, take
-from clickstream.records.routing import MAX_HASH_KEY
+from clickstream.records.routing import MAX_HASH_KEY, Shard
 from clickstream.settings import from_env
 
 #: Seconds between two looks at the stream's state: short for an embedded Kinesis, then as long as AWS's quota asks for.
@@ -21,27 +20,21 @@ _LONGEST_LOOK_S = 2.0
 #: AWS takes half a minute for a split, and many for hundreds of shards.
 _WAIT_S = 1800.0
 
-Place = int | Literal["middle"]
-
 _JSON = click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
 _APPLY = click.option("--apply/--dry-run", default=False, help="Do it, or only show what would be done (the default).")
 
 
-class HashKey(click.ParamType[Place]):
-    """Decimal, 0x and hexadecimal digits, or ``middle``."""
-
-    name = "hash|middle"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
-        if value == "middle":
-            return "middle"
-        try:
-            number = int(value, 16 if value.lower().startswith("0x") else 10)
-        except ValueError:
-            number = -1
-        if not 0 <= number <= MAX_HASH_KEY:
-            self.fail(f"{value!r} is neither `middle` nor a hash key (0 to {MAX_HASH_KEY:#x})", param, ctx)
-        return number
+def _hash_key(text: str) -> int | None:
+    """Decimal, or 0x and hexadecimal digits; None for ``middle``."""
+    if text == "middle":
+        return None
+    try:
+        number = int(text, 16 if text.lower().startswith("0x") else 10)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= MAX_HASH_KEY:
+        raise click.BadParameter(f"{text!r} is neither `middle` nor a hash key (0 to {MAX_HASH_KEY:#x})")
+    return number
 
 
 @click.group()
@@ -66,22 +59,28 @@ def list_command(graph: bool, as_json: bool) -> None:
     """All shards within the stream's retention: state, hash range, share of the key space, parents."""
     if graph and as_json:
         raise click.UsageError("--graph is for people, --json for machines: choose one")
-    settings = from_env()
-    found = list_shards(_client(), settings.stream)
+    _, found = _listed()
     if as_json:
-        click.echo(msgspec.json.encode(shard_graph.rows(found)).decode())
+        click.echo(msgspec.json.encode(shard_graph.rows(found)))
+    elif graph:
+        click.echo(shard_graph.tree(found))
     else:
-        click.echo(shard_graph.tree(found) if graph else shard_graph.table(found))
+        shard_graph.print_rows(found)
 
 
 @shards.command()
 @click.argument("shard")
 @click.option(
-    "--at", type=HashKey(), default="middle", show_default=True, help="The upper child's first hash key (decimal, 0x…)."
+    "--at",
+    type=_hash_key,
+    default="middle",
+    show_default=True,
+    metavar="HASH|MIDDLE",
+    help="The upper child's first hash key (decimal, 0x…).",
 )
 @_APPLY
 @_JSON
-def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
+def split(shard: str, at: int | None, apply: bool, as_json: bool) -> None:
     """Divide an open shard in two.
 
     \b
@@ -89,9 +88,8 @@ def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
       clickstream shards split 3
       clickstream shards split 3 --at 0x60000000000000000000000000000000 --apply
     """
-    stream = from_env().stream
-    step = resharding.split(list_shards(_client(), stream), shard, None if at == "middle" else at)
-    _carry_out(stream, [step], apply=apply, as_json=as_json)
+    stream, found = _listed()
+    _carry_out(stream, [resharding.split(found, shard, at)], apply=apply, as_json=as_json)
 
 
 @shards.command(epilog="Example: clickstream shards merge 4 5 --apply")
@@ -101,8 +99,8 @@ def split(shard: str, at: Place, apply: bool, as_json: bool) -> None:
 @_JSON
 def merge(shard: str, neighbour: str, apply: bool, as_json: bool) -> None:
     """Make one shard of two open ones whose hash ranges touch."""
-    stream = from_env().stream
-    _carry_out(stream, [resharding.merge(list_shards(_client(), stream), shard, neighbour)], apply=apply, as_json=as_json)
+    stream, found = _listed()
+    _carry_out(stream, [resharding.merge(found, shard, neighbour)], apply=apply, as_json=as_json)
 
 
 @shards.command(epilog="Example: clickstream shards scale 8 --apply")
@@ -115,12 +113,11 @@ def scale(count: int, apply: bool, as_json: bool) -> None:
     Kinesis takes at most twice and at least half of the open shards in one call, and ten calls in 24 hours: a longer way goes
     in steps. COUNT shards that splits and merges have made unequal are made equal.
     """
-    stream = from_env().stream
-    found = list_shards(_client(), stream)
+    stream, found = _listed()
     current = sum(shard.is_open for shard in found)
     steps = resharding.scale(current, count, equal=resharding.are_equal(found))
     _carry_out(stream, steps, apply=apply, as_json=as_json)
-    if apply and not resharding.are_equal(left := list_shards(_client(), stream)):
+    if apply and not resharding.are_equal(left := _listed()[1]):
         sizes = sorted(resharding.share(*resharding.bounds(shard.hash_range)) for shard in left if shard.is_open)
         unequal = f"Kinesis has made {len(sizes)} shards that are not equal: {sizes[0]:.2%} to {sizes[-1]:.2%} of the keys each"
         raise UserMistake(unequal, hint="`clickstream shards split` and `merge` change single ones")
@@ -156,7 +153,9 @@ def advise_command(window: float, apply: bool, as_json: bool) -> None:
     if not found:
         _say("all is well: nothing to change")
     elif apply and steps:
-        _carry_out(settings.stream, steps, apply=True, as_json=False, show=not as_json)
+        _take(settings.stream, steps)
+        if not as_json:
+            click.echo(shard_graph.tree(_listed()[1]))
     elif steps:
         _say("dry run: nothing was changed; --apply does it")
 
@@ -168,32 +167,38 @@ def _client(*, attempts: int = 4) -> KinesisClient:
     return Clients(from_env(), attempts=attempts).kinesis
 
 
+def _listed() -> tuple[str, list[Shard]]:
+    """The stream's name, and its shards."""
+    stream = from_env().stream
+    return stream, list_shards(_client(), stream)
+
+
 def _say(line: str) -> None:
     click.echo(f"clickstream: {line}", err=True)
 
 
-def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool, show: bool = True) -> None:
+def _take(stream: str, steps: Sequence[Step]) -> None:
+    # one attempt: a split whose answer was lost must not be asked for again by itself
+    client, once = _client(), _client(attempts=1)
+    _wait_until_active(client, stream)
+    for step in steps:
+        _say(resharding.described(step))
+        take(once, stream, step)
+        _say(f"done after {_wait_until_active(client, stream):.1f} s")
+
+
+def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool) -> None:
     """Show the steps, or take them and show what came of it."""
-    client = _client()
     if apply:
-        # one attempt: a split whose answer was lost must not be asked for again by itself
-        once = _client(attempts=1)
-        _wait_until_active(client, stream)
-        for step in steps:
-            _say(resharding.described(step))
-            take(once, stream, step)
-            waited = _wait_until_active(client, stream)
-            _say(f"done after {waited:.1f} s")
+        _take(stream, steps)
     if not steps:
         _say("nothing to do: it has that many open shards of equal size already")
-    if not show:
-        return
     if as_json:
-        shards = shard_graph.rows(list_shards(client, stream))
+        shards = shard_graph.rows(_listed()[1])
         outcome = {"applied": apply, "steps": [resharding.described(step) for step in steps], "shards": shards}
-        click.echo(msgspec.json.encode(outcome).decode())
+        click.echo(msgspec.json.encode(outcome))
     elif apply:
-        click.echo(shard_graph.tree(list_shards(client, stream)))
+        click.echo(shard_graph.tree(_listed()[1]))
     else:
         for step in steps:
             click.echo(f"would {resharding.described(step)}")
@@ -203,10 +208,13 @@ def _carry_out(stream: str, steps: Sequence[Step], *, apply: bool, as_json: bool
 
 def _wait_until_active(client: KinesisClient, stream: str) -> float:
     """How many seconds it took. Raises RetryLater when the stream is not ACTIVE in time, or Kinesis does not answer."""
-    started, look_s = monotonic(), _FIRST_LOOK_S
-    said_s = 0.0
-    while (status := _status(client, stream)) != "ACTIVE":
+    started, look_s, said_s = monotonic(), _FIRST_LOOK_S, 0.0
+    while True:
+        with changing():
+            status = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]
         waited = monotonic() - started
+        if status == "ACTIVE":
+            return waited
         if waited > _WAIT_S:
             raise RetryLater(f"the stream is still {status} after {waited:.0f} s: look again with `clickstream shards list`")
         if waited - said_s >= 5:
@@ -214,9 +222,3 @@ def _wait_until_active(client: KinesisClient, stream: str) -> float:
             _say(f"{status} for {waited:.0f} s")
         sleep(look_s)
         look_s = min(_LONGEST_LOOK_S, look_s * 1.5)
-    return monotonic() - started
-
-
-def _status(client: KinesisClient, stream: str) -> str:
-    with changing():
-        return client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]

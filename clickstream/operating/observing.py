@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from clickstream.aws import Clients
 from clickstream.aws.boto_types import KinesisClient
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
-from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, balance
+from clickstream.operating.advice import Reader, ShardLag, ShardLoad, Situation, balance
 from clickstream.progress.shards_table import ShardProgress, ShardsTable
 from clickstream.records.aggregation import user_records
 from clickstream.records.blocks import events_in
@@ -71,19 +72,13 @@ def look(
 def load_of(shard: Shard, arrived: Arrived) -> ShardLoad:
     """Rates, the heaviest key, and where the shard is best divided. Pure."""
     per_s = 1 / arrived.seconds if arrived.seconds else 0.0
-    keys = arrived.keys
-    heaviest = max(keys, key=lambda key: keys[key], default=None)
-    members = sum(keys.values())
-    divided = balance([(int.from_bytes(hash_key(key), "big"), weight) for key, weight in keys.items()])
+    heaviest = max(arrived.keys.items(), key=itemgetter(1), default=None)
     return ShardLoad(
         shard=shard,
         bytes_per_s=arrived.bytes * per_s,
         records_per_s=arrived.records * per_s,
-        heaviest=None
-        if heaviest is None
-        else KeyLoad(key=heaviest, bytes_per_s=keys[heaviest] / members * arrived.bytes * per_s),
-        balance=divided and divided[0],
-        below=divided[1] if divided else 0.5,
+        heaviest=heaviest and (heaviest[0], heaviest[1] / sum(arrived.keys.values())),
+        balance=balance([(int.from_bytes(hash_key(key), "big"), weight) for key, weight in arrived.keys.items()]),
     )
 
 
@@ -99,19 +94,10 @@ def readers_of(
             continue
         if each.owner and not each.silent_ms(now_ms):
             alive[each.application].add(each.owner)
-        earlier = known.get((each.application, each.shard), each)
-        lags[each.application].append(
-            ShardLag(
-                shard_id=each.shard,
-                owner=each.owner,
-                behind_ms=each.lag_ms(now_ms) or 0,
-                before_ms=earlier.behind_ms or 0,
-            )
-        )
-    return tuple(
-        Reader(application=application, workers=len(alive[application]), lags=tuple(found))
-        for application, found in lags.items()
-    )
+        before_ms = known.get((each.application, each.shard), each).behind_ms or 0
+        behind_ms = each.lag_ms(now_ms) or 0
+        lags[each.application].append(ShardLag(shard_id=each.shard, owner=each.owner, behind_ms=behind_ms, before_ms=before_ms))
+    return tuple(Reader(application=name, workers=len(alive[name]), lags=tuple(found)) for name, found in lags.items())
 
 
 def _arrived(client: KinesisClient, stream: str, shard: Shard, window_s: float, sleep: Callable[[float], None]) -> Arrived:
@@ -149,7 +135,7 @@ def count(arrived: Arrived, records: Sequence[Mapping[str, Any]]) -> None:
             found = events_in(content)
             for _, event in found:
                 user = key if len(found) == 1 else _user_in(event) or key
-                arrived.keys[user] = arrived.keys.get(user, 0) + len(event)
+                arrived.keys[user] = arrived.keys.get(user, 0) + max(1, len(event))  # Kinesis takes empty data
 
 
 class _OnlyUser(msgspec.Struct):

@@ -60,21 +60,17 @@ def split(shards: Sequence[Shard], name: str, at: int | None = None) -> Split:
 def merge(shards: Sequence[Shard], one: str, other: str) -> Merge:
     """Raises UserMistake unless both are open and their ranges touch."""
     lower, upper = sorted((_open(find(shards, one)), _open(find(shards, other))), key=lambda shard: shard.hash_range)
-    if bounds(lower.hash_range)[1] + 1 != bounds(upper.hash_range)[0]:
-        neighbours = [
-            shard.shard_id
-            for shard in shards
-            if shard.is_open
-            and (
-                bounds(shard.hash_range)[0] == bounds(lower.hash_range)[1] + 1
-                or bounds(shard.hash_range)[1] == bounds(lower.hash_range)[0] - 1
-            )
-        ]
+    if not _touch(lower, upper):
+        neighbours = [each.shard_id for each in shards if each.is_open and (_touch(lower, each) or _touch(each, lower))]
         raise UserMistake(
             f"{lower.shard_id} and {upper.shard_id} are not neighbours: only shards whose hash ranges touch can be merged",
             hint=f"{lower.shard_id} can be merged with {' or '.join(neighbours)}" if neighbours else _LIST,
         )
     return Merge(lower, upper)
+
+
+def _touch(lower: Shard, upper: Shard) -> bool:
+    return bounds(lower.hash_range)[1] + 1 == bounds(upper.hash_range)[0]
 
 
 def are_equal(shards: Sequence[Shard]) -> bool:

@@ -1,50 +1,34 @@
-"""A stream's shards for people and for machines: as rows, as a table, as a tree of parents and children. Pure."""
+"""A stream's shards for people and for machines: as rows, as a table, as a tree of parents and children."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-
-import msgspec
+from typing import Any
 
 from clickstream.operating.resharding import bounds, share
 from clickstream.records.routing import Shard
+from clickstream.terminal import print_table
 
 
-class Row(msgspec.Struct, frozen=True):
-    """One shard; the hash keys are 32 hexadecimal digits, ``share`` is of the hash key space, between 0 and 1."""
-
-    id: str
-    state: str
-    """``open`` or ``closed``."""
-    first_hash_key: str
-    last_hash_key: str
-    share: float
-    parents: tuple[str, ...]
-
-
-def rows(shards: Sequence[Shard]) -> list[Row]:
-    """In the order of the ids, which is that of age."""
+def rows(shards: Sequence[Shard]) -> list[dict[str, Any]]:
+    """By age. The hash keys are 32 hexadecimal digits, ``share`` is of the hash key space, between 0 and 1."""
     return [
-        Row(
-            id=shard.shard_id,
-            state="open" if shard.is_open else "closed",
-            first_hash_key=shard.hash_range.start.hex(),
-            last_hash_key=shard.hash_range.end.hex(),
-            share=share(*bounds(shard.hash_range)),
-            parents=shard.parents,
-        )
+        {
+            "id": shard.shard_id,
+            "state": _state(shard),
+            "first_hash_key": shard.hash_range.start.hex(),
+            "last_hash_key": shard.hash_range.end.hex(),
+            "share": share(*bounds(shard.hash_range)),
+            "parents": shard.parents,
+        }
         for shard in _by_age(shards)
     ]
 
 
-def table(shards: Sequence[Shard]) -> str:
-    """One line per shard under a line of headings."""
-    cells = [("SHARD", "STATE", "FIRST HASH KEY", "LAST HASH KEY", "SHARE", "PARENTS")]
-    cells += [
-        (row.id, row.state, row.first_hash_key, row.last_hash_key, f"{row.share:.2%}", " ".join(row.parents) or "-")
-        for row in rows(shards)
-    ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+def print_rows(shards: Sequence[Shard]) -> None:
+    """A line for each shard, on stdout."""
+    columns = ("SHARD", "STATE", "FIRST HASH KEY", "LAST HASH KEY", "SHARE", "PARENTS")
+    found = map(dict.values, rows(shards))
+    print_table(columns, [(*cells, f"{size:.2%}", " ".join(parents) or "-") for *cells, size, parents in found])
 
 
 def tree(shards: Sequence[Shard]) -> str:
@@ -82,7 +66,11 @@ def _label(shard: Shard) -> str:
     start, end = bounds(shard.hash_range)
     where = f"{share(0, start - 1):.2%} – {share(0, end):.2%}"
     merged = f"  merged from {' and '.join(shard.parents)}" if len(shard.parents) > 1 else ""
-    return f"{shard.shard_id}  {'open' if shard.is_open else 'closed'}  {where}{merged}"
+    return f"{shard.shard_id}  {_state(shard)}  {where}{merged}"
+
+
+def _state(shard: Shard) -> str:
+    return "open" if shard.is_open else "closed"
 
 
 def _by_age(shards: Sequence[Shard]) -> list[Shard]:

@@ -6,6 +6,7 @@ what is not a shard: ``#stream`` says which stream the application reads.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -94,7 +95,7 @@ class ShardsTable:
     def __init__(self, clients: Clients, settings: Settings, *, waits: bool = False) -> None:
         self._dynamodb = clients.dynamodb
         self._table = SHARDS.of(settings)
-        self._waits = waits
+        self._reading = partial(translated, "DynamoDB") if waits else partial(asked, "DynamoDB", f"table {self._table}")
 
     # for everybody
 
@@ -110,17 +111,16 @@ class ShardsTable:
             request["KeyConditionExpression"] = "application = :application"
             request["ExpressionAttributeValues"] = {":application": {"S": application}}
         paginator: Any = self._dynamodb.get_paginator("scan" if application is None else "query")
-        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
+        with self._reading():
             found = [item for page in paginator.paginate(**request) for item in page["Items"]]
         shards = [decode(item, ShardProgress) for item in found if not item["shard"]["S"].startswith(_RESERVED)]
         return sorted(shards, key=lambda shard: (shard.application, shard.shard))
 
     def get(self, application: str, shard: str) -> ShardItem | None:
         """None when the shard never had an owner."""
-        with translated("DynamoDB") if self._waits else asked("DynamoDB", f"table {self._table}"):
-            item = self._dynamodb.get_item(
-                TableName=self._table, Key=items.item(_key(application, shard)), ConsistentRead=True
-            ).get("Item")
+        key = items.item(_key(application, shard))
+        with self._reading():
+            item = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return None if item is None else decode(item, ShardItem)
 
     # for the shard's owner
@@ -181,10 +181,7 @@ class ShardsTable:
         return len(shards)
 
     def count_death(self, application: str, shard: str, *, anew: bool) -> int:
-        """Count one death of the shard's worker; returns how many there were since the last commit.
-
-        ``anew``: without those before.
-        """
+        """Count one death of the shard's worker, ``anew``: without those before; returns how many since the last commit."""
         change = "SET deaths = :one" if anew else "ADD deaths :one"
         answer = self._update(application, shard, change, {"one": 1}, ReturnValues="UPDATED_NEW")
         return int(answer["Attributes"]["deaths"]["N"])

@@ -63,8 +63,12 @@ def follow(client: KinesisClient, stream: str, start: Start, *, only: str | None
         shards = [msgspec.structs.replace(shard, parents=()) for shard in shards if shard.is_open]
     lineage = Lineage(shards)
     first = {shard.shard_id for shard in shards}
-    readers = [ShardReader(client, stream, shard, start) for shard in lineage.take_readable()]
-    while readers:
+    readers: list[ShardReader] = []
+    while True:
+        for shard in lineage.take_readable():
+            readers.append(ShardReader(client, stream, shard, start if shard.shard_id in first else TRIM_HORIZON))
+        if not readers:
+            return
         reader = min(readers, key=lambda each: each.due_at)
         sleep(max(0.0, reader.due_at - monotonic()))
         batch = reader.read()
@@ -76,9 +80,5 @@ def follow(client: KinesisClient, stream: str, start: Start, *, only: str | None
             lineage.ended(reader.shard.shard_id)
             if only is None:
                 lineage.learn(list_shards(client, stream))
-                readers += (
-                    ShardReader(client, stream, shard, start if shard.shard_id in first else TRIM_HORIZON)
-                    for shard in lineage.take_readable()
-                )
         elif not forever and batch.behind_ms == 0:
             readers.remove(reader)

@@ -53,23 +53,21 @@ def changing() -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise _refusal(error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))) from error
+        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", str(error))
+        ours: ClickstreamError
+        match code:
+            case "ResourceNotFoundException":
+                ours = Missing(message, hint=_MAKE_IT)
+            case "ResourceInUseException":
+                ours = RetryLater(f"somebody else is changing the stream: {message}")
+            case "LimitExceededException":
+                hint = "AWS allows ten UpdateShardCount calls in 24 hours, and a number of shards per account"
+                ours = UserMistake(message, hint)
+            case "InvalidArgumentException" | "ValidationException" | "AccessDeniedException":
+                hint = "an on-demand stream scales by itself, and by itself only" if "On-Demand" in message else ""
+                ours = UserMistake(f"Kinesis refused: {message}", hint)
+            case _:
+                ours = RetryLater(f"{code}: {message}")
+        raise ours from error
     except BotoCoreError as error:
         raise RetryLater(f"Kinesis does not answer, look with `clickstream shards list` what it has done: {error}") from error
-
-
-def _refusal(code: str, message: str) -> ClickstreamError:
-    match code:
-        case "ResourceNotFoundException":
-            return Missing(message, hint=_MAKE_IT)
-        case "ResourceInUseException":
-            return RetryLater(f"somebody else is changing the stream: {message}")
-        case "LimitExceededException":
-            return UserMistake(
-                message, hint="AWS allows ten UpdateShardCount calls in 24 hours, and a number of shards per account"
-            )
-        case "InvalidArgumentException" | "ValidationException" | "AccessDeniedException":
-            on_demand = "an on-demand stream scales by itself, and by itself only"
-            return UserMistake(f"Kinesis refused: {message}", hint=on_demand if "On-Demand" in message else "")
-        case _:
-            return RetryLater(f"{code}: {message}")

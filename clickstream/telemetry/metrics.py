@@ -3,7 +3,7 @@
 A name that is not here does not pass the type checker. docs/reference/telemetry.md has the same table; a test compares them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
@@ -225,11 +225,3 @@ def kind(name: MetricName) -> Kind:
 def unit(name: MetricName) -> Unit:
     stem = name.removesuffix("_total")
     return "seconds" if stem.endswith("_seconds") else "bytes" if stem.endswith("_bytes") else ""
-
-
-def by_metric(samples: Iterable[Sample]) -> dict[MetricName, list[Sample]]:
-    """Samples of one metric together, metrics in the registry's order."""
-    found: dict[MetricName, list[Sample]] = {}
-    for sample in samples:
-        found.setdefault(sample.metric, []).append(sample)
-    return {name: found[name] for name in METRICS if name in found}

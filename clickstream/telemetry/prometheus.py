@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from clickstream.telemetry.metrics import METRICS, Histogram, MetricName, Sample, by_metric, kind
+from clickstream.telemetry.metrics import METRICS, Histogram, MetricName, Sample, kind
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def render(samples: Iterable[Sample]) -> str:
     """The exposition, one ``# HELP`` and ``# TYPE`` per metric, each of which says what to do as well."""
+    told = list(samples)
     lines: list[str] = []
-    for name, series in by_metric(samples).items():
-        lines += [f"# HELP {name} {_help(name)}", f"# TYPE {name} {kind(name)}"]
-        for sample in series:
-            lines += _series(sample)
-    return "\n".join(lines) + "\n" if lines else ""
+    for name in METRICS:
+        if series := [sample for sample in told if sample.metric == name]:
+            lines += [f"# HELP {name} {_help(name)}", f"# TYPE {name} {kind(name)}"]
+            lines += (line for sample in series for line in _series(sample))
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _help(name: MetricName) -> str:

@@ -12,25 +12,20 @@ LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 def listen(host: str, port: int, *, backlog: int = 128) -> socket.socket:
     """A listening socket; port 0 takes a free one. Raises UserMistake when it cannot be had."""
+    listener = None
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise UserMistake(
-            f"cannot listen on {host}: {error.strerror}", hint="--host takes an address of this machine"
-        ) from error
-    try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(backlog)
     except OSError as error:
-        listener.close()
+        if listener is not None:
+            listener.close()
         if error.errno == errno.EADDRINUSE:
             raise UserMistake(f"port {port} is taken", hint="end what listens there, or choose another with --port") from error
-        raise UserMistake(
-            f"cannot listen on {host} port {port}: {error.strerror}",
-            hint="--host takes an address of this machine, --port a number above 1023",
-        ) from error
+        hint = "--host takes an address of this machine, --port a number above 1023"
+        raise UserMistake(f"cannot listen on {host} port {port}: {error.strerror}", hint) from error
     return listener
 
 

@@ -33,7 +33,7 @@ def written(kinds: Iterable[tuple[str, str]]) -> str:
 def parse(text: bytes, name: object) -> dict[str, str]:
     """Kinds by event id: :data:`GENUINE`, the kind of fraud, or "fraud" for one without. Raises UserMistake, with the line."""
     try:
-        rows = csv.DictReader(text.decode().splitlines())
+        rows = csv.DictReader(text.decode("utf-8-sig").splitlines())  # a spreadsheet begins with the mark
     except UnicodeDecodeError as error:
         raise UserMistake(f"{name} is no text: {error}") from error
     if not {"event_id", "fraud"} <= set(rows.fieldnames or ()):

@@ -94,9 +94,15 @@ def _times(axis: Axis) -> Iterator[str]:
     """Labels on round hours or days of the zone; a narrow screen has room for every second one."""
     begin, end = axis.starts[0], axis.starts[-1] + axis.width_ms
     step = next((each for each in _STEPS if (end - begin) / 60_000 / each <= _MOST_LABELS), _STEPS[-1]) * 60_000
-    ahead = (local(begin, axis.zone).utcoffset() or timedelta()) // timedelta(milliseconds=1)
-    for number in range(-(-(begin + ahead) // step), -(-(end + ahead) // step)):
-        at = number * step - ahead
+    first, last = (_ahead(at, axis.zone) for at in (begin, end))
+    for number in range(-(-(begin + first) // step), -(-(end + last) // step)):
+        # each with its own offset: summer time may end between two of them
+        at = number * step - _ahead(number * step - first, axis.zone)
         moment = local(at, axis.zone)
         words = f"{moment:%-d %b}" if step >= _DAY_MS or f"{moment:%H%M}" == "0000" else f"{moment:%H:%M}"
         yield f'<span{" class=less" * (number % 2)} style="left:{axis.left(at) / 10:.2f}%">{words}</span>'
+
+
+def _ahead(at_ms: int, zone: tzinfo | None) -> int:
+    """How far the zone's clocks are ahead of UTC then, in ms."""
+    return (local(at_ms, zone).utcoffset() or timedelta()) // timedelta(milliseconds=1)

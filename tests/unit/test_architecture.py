@@ -149,8 +149,7 @@ def test_no_worker_carries_pandas_or_scikit_learn(application: str) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_of_the_table_exists(command: str) -> None:
-    module, attribute = COMMANDS[command][0].split(":")
-    assert hasattr(importlib.import_module(module), attribute)
+    assert hasattr(importlib.import_module(COMMANDS[command][0]), command)
 
 
 def test_no_table_is_named_as_a_lease_table() -> None:

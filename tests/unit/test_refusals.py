@@ -3,23 +3,23 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from clickstream.errors import Forbidden, RetryLater, Throttled, Unwritable
-from clickstream.failures.refusals import Kind, as_error, kind_of
+from clickstream.errors import ClickstreamError, Forbidden, RetryLater, Throttled, Unwritable
+from clickstream.failures.refusals import as_error, kind_of
 
-CODES = {
-    Kind.ANSWER: "ConditionalCheckFailedException NoSuchKey PreconditionFailed TransactionCanceledException",
-    Kind.NEVER: "ValidationException InvalidParameter InvalidParameterValue KeyTooLongError EntityTooLarge "
+CODES: dict[type[ClickstreamError] | None, str] = {
+    None: "ConditionalCheckFailedException NoSuchKey PreconditionFailed TransactionCanceledException",
+    Unwritable: "ValidationException InvalidParameter InvalidParameterValue KeyTooLongError EntityTooLarge "
     "InvalidMessageContents",
-    Kind.FORBIDDEN: "AccessDenied AccessDeniedException UnrecognizedClientException InvalidSignatureException ExpiredToken "
+    Forbidden: "AccessDenied AccessDeniedException UnrecognizedClientException InvalidSignatureException ExpiredToken "
     "ExpiredTokenException ResourceNotFoundException NoSuchBucket KMSDisabledException KMSAccessDeniedException "
     "KMSInvalidStateException KMSNotFoundException KMSOptInRequired KMS.DisabledException RequestTimeTooSkewed",
-    Kind.SLOWER: "ProvisionedThroughputExceededException ThrottlingException SlowDown KMSThrottlingException",
-    Kind.AWAY: "InternalServerError InternalFailure ServiceUnavailable SomethingNew",
+    Throttled: "ProvisionedThroughputExceededException ThrottlingException SlowDown KMSThrottlingException",
+    RetryLater: "InternalServerError InternalFailure ServiceUnavailable SomethingNew",
 }
 
 
 @pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in CODES.items() for code in codes.split()])
-def test_kinds(kind: Kind, code: str) -> None:
+def test_kinds(kind: type[ClickstreamError] | None, code: str) -> None:
     assert kind_of(code) is kind
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import structlog
 
-from clickstream.errors import RetryLater
-from clickstream.failures.refusals import Kind, kind_of
+from clickstream.errors import Forbidden, RetryLater, Throttled
+from clickstream.failures.refusals import kind_of
 
 log = structlog.get_logger()
 
@@ -76,7 +76,7 @@ class Breakers:
     def answered(self, dependency: str, status: int, answer: Mapping[str, Any]) -> None:
         """A call got an answer; one that says "not now" is a failure, one that says "no" or "you may not" is not."""
         code = str(answer.get("Error", {}).get("Code"))
-        if kind_of(code) is Kind.SLOWER or (status >= 500 and kind_of(code) is not Kind.FORBIDDEN):
+        if kind_of(code) is Throttled or (status >= 500 and kind_of(code) is not Forbidden):
             self.failed(dependency)
             return
         breaker = self._breakers[dependency]

@@ -12,9 +12,8 @@ from clickstream.consumers.runtime.loop import duplicates
 from clickstream.consumers.runtime.loop.folding import Folding
 from clickstream.consumers.runtime.loop.owned_lease import Clocks
 from clickstream.consumers.runtime.loop.writing import Writing
-from clickstream.errors import Forbidden, Rejected, Stop, Unwritable
+from clickstream.errors import ClickstreamError, Forbidden, Rejected, RetryLater, Stop, Unwritable
 from clickstream.failures import refusals
-from clickstream.failures.refusals import Kind
 from clickstream.load.simulation.aws.stores import S3
 from clickstream.producers.publisher.puts import CallFailed, Put
 from clickstream.producers.publisher.rules import Publisher
@@ -22,10 +21,10 @@ from clickstream.records.position import Position
 from tests.simulation.planting.bugs import Replacement, bug
 
 
-def _taken_for(kind: Kind, other: Kind) -> list[Replacement]:
+def _taken_for(kind: type[ClickstreamError], other: type[ClickstreamError]) -> list[Replacement]:
     kind_of = refusals.kind_of
 
-    def wrong(code: str) -> Kind:
+    def wrong(code: str) -> type[ClickstreamError] | None:
         found = kind_of(code)
         return other if found is kind else found
 
@@ -35,13 +34,13 @@ def _taken_for(kind: Kind, other: Kind) -> list[Replacement]:
 @bug
 def forbidden_taken_for_final() -> list[Replacement]:
     """While a permission is missing, every effect becomes a dead letter."""
-    return _taken_for(Kind.FORBIDDEN, Kind.NEVER)
+    return _taken_for(Forbidden, Unwritable)
 
 
 @bug
 def final_taken_for_an_outage() -> list[Replacement]:
     """An item that the store will never accept is retried for ever."""
-    return _taken_for(Kind.NEVER, Kind.AWAY)
+    return _taken_for(Unwritable, RetryLater)
 
 
 @bug
@@ -72,7 +71,7 @@ def forbidden_read_taken_for_a_missing_object() -> list[Replacement]:
         except self.exceptions.NoSuchKey:
             raise
         except Exception as error:
-            if refusals.kind_of(str(getattr(error, "response", {}).get("Error", {}).get("Code"))) is Kind.FORBIDDEN:
+            if refusals.kind_of(str(getattr(error, "response", {}).get("Error", {}).get("Code"))) is Forbidden:
                 raise self.exceptions.NoSuchKey(request["Key"]) from error
             raise
 

@@ -190,9 +190,10 @@ def test_a_fault_hits_whom_and_what_it_names(fault: Fault, code: str, gate: Gate
     ],
 )
 def test_every_injected_refusal_is_of_the_kind_that_it_stands_for(refusal: Refusal, kinds: str) -> None:
-    from clickstream.failures.refusals import Kind, kind_of
+    from clickstream.errors import Forbidden, Unwritable
+    from clickstream.failures.refusals import kind_of
 
-    assert kind_of(refusal.code) is (Kind.NEVER if kinds == "final" else Kind.FORBIDDEN)
+    assert kind_of(refusal.code) is (Unwritable if kinds == "final" else Forbidden)
 
 
 def test_faults_come_and_go_by_the_control_endpoint(gate: Gate) -> None:

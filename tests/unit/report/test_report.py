@@ -141,7 +141,9 @@ def test_an_axis_ends_round_and_near(most: float) -> None:
 @pytest.mark.parametrize(
     ("start", "width_ms", "count", "labels"),
     [
-        ("2026-10-24T22:00Z", HOUR, 26, ["25 Oct", "05:00", "11:00", "17:00", "23:00"]),  # the clocks go back
+        ("2026-10-24T22:00Z", HOUR, 26, ["25 Oct", "06:00", "12:00", "18:00", "26 Oct"]),  # the clocks go back
+        ("2026-10-01T22:00Z", 24 * HOUR, 31, ["8 Oct", "15 Oct", "22 Oct", "29 Oct"]),
+        ("2026-10-21T22:00Z", 24 * HOUR, 7, [f"{day} Oct" for day in range(22, 29)]),
         ("2026-11-24T08:00Z", HOUR, 26, ["12:00", "18:00", "25 Nov", "06:00"]),
         ("2026-11-24T12:07Z", 60_000, 60, ["13:10", "13:20", "13:30", "13:40", "13:50", "14:00"]),
         ("2026-11-01T00:00Z", 24 * HOUR, 30, ["5 Nov", "12 Nov", "19 Nov", "26 Nov"]),

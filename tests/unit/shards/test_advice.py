@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.operating import advice
-from clickstream.operating.advice import KeyLoad, Reader, ShardLag, ShardLoad, Situation, advise
+from clickstream.operating.advice import Reader, ShardLag, ShardLoad, Situation, advise
 from clickstream.operating.resharding import Merge, Scale, Split
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 
@@ -26,8 +26,8 @@ def load(number: int, kilobytes: float, records: float = 100, **more: Any) -> Sh
         shard=shard(number),
         bytes_per_s=kilobytes * 1000,
         records_per_s=records,
-        balance=more.pop("balance", middle),
-        heaviest=KeyLoad(key="u-1", bytes_per_s=more.pop("heaviest", 0.01) * kilobytes * 1000),
+        balance=(more.pop("balance", middle), more.pop("below", 0.5)),
+        heaviest=("u-1", more.pop("heaviest", 0.01)),
         **more,
     )
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from clickstream.serving.app import create_app
+from clickstream.serving.login import COOKIE, Login
 from tests.unit.serving.desk import Desk
 from tests.unit.serving.shop import Shop
 
@@ -137,4 +138,8 @@ def test_a_program_needs_the_login_alone_and_two_servers_have_one_token(shop: Sh
             assert program.post(REVIEWS, json=sent).status_code == 200
             assert program.post(REVIEWS, json=sent, headers={"Authorization": "Bearer guess"}).status_code == 401
             tokens.append(token(program))
+        with TestClient(app, base_url=ORIGIN, cookies={COOKIE: Login(TOKEN, lambda: shop.clock() / 1000).session()}) as person:
+            # a browser adds Basic by itself: it is no sign of a program
+            basic = {"Authorization": "Basic dXNlcjpwdw==", "Sec-Fetch-Site": "same-site"}
+            assert person.post(REVIEWS, json=sent, headers=basic).status_code == 403
     assert tokens[0] == tokens[1] != TOKEN
