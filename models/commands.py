@@ -140,7 +140,9 @@ def promote(model: str, version: str, yes: bool, dry_run: bool) -> None:
     registry = _registry()
     blocked = _look_ahead(registry, model, version)
     if dry_run:
-        click.echo(f"{version} would serve", err=True)
+        asks = blocked >= MOST_BLOCKED and not yes
+        block = f"block {blocked:.0%} of the recent purchases: it asks, and does not serve without --yes in a script"
+        click.echo(f"{version} would {block if asks else 'serve'}", err=True)
         return
     _let_serve(registry, model, version, 0.0 if yes else blocked)
     click.echo(version)

@@ -113,20 +113,23 @@ def recommendations(user_id: str, count: int, without: str, as_json: bool) -> No
 
 
 @query.command()
-@click.argument("event_id", type=Id())
+@click.argument("event_id", type=Id(), metavar="EVENT_OR_ORDER_ID")
 @json_option
 def decision(event_id: str, as_json: bool) -> None:
-    """What was decided about a purchase, why, and by which model.
+    """What was decided about a purchase, why, by which model, and what people did about it.
 
     \b
     With --json: {"event_id", "order_id", "user_id", "occurred_at", "decided_at", "amount", "currency", "verdict", "score",
-      "reasons", "source", "model_version", "features", "others"}
+      "reasons", "source", "model_version", "features", "matched", "reviews", "others", "more"}
       verdict        approve, review or block
       score          the probability of fraud; with source "unsupervised" how strange it is, with "rules" the rule's weight
       reasons        [{"feature", "value", "effect"}, ...], the strongest first; effect in log odds
       source         model, unsupervised, rules, or safeguard: a person must look, whatever the model says
       features       {name: value or null}, as they were when it was decided
-      others         decisions on other purchases under the same event id, each like this one; some of them if they are many
+      matched        event or order: what the id is of this purchase
+      reviews        [{"action", "by", "at"}, ...], what people did about it, the latest last
+      others         decisions on other purchases that have this id, each like this one; some of them if they are many
+      more           whether the order has more purchases than these
 
     \b
     Example:
@@ -136,22 +139,27 @@ def decision(event_id: str, as_json: bool) -> None:
     from clickstream.consumers.fraud import views
 
     decisions = _reader(views.Decisions)
-    found = decisions.of(event_id)
-    if found is None:
+    found, more = decisions.find(event_id)
+    if not found:
         raise Missing(
             f"no decision on {event_id}",
             hint="it may not be a purchase, or not be decided yet: `clickstream tail` shows what is on the stream",
         )
-    others = decisions.others(event_id)
+    reviews = decisions.reviews([each for _, each in found])
     if as_json:
-        click.echo(json_line(views.as_json(found) | {"others": [views.as_json(other) for other in others]}))
+        told = [views.as_json(each) | {"matched": by, "reviews": reviews.get(each.key, [])} for by, each in found]
+        click.echo(json_line(told[0] | {"others": told[1:], "more": more}))
         return
-    for each in (found, *others):
+    for _, each in found:
         click.echo(shown(f"{each.verdict.value}  score {each.score:.4f}  by {each.source.value} {each.model_version}"))
         paid = money(each.amount, each.currency)
         click.echo(shown(f"order {each.order_id} of {each.user_id}, {paid}, {iso(each.occurred_at)}"))
         for moved in each.reasons:
             click.echo(f"  {moved.feature} = {moved.value:g}  ({moved.effect:+.2f})")
+        for done in reviews.get(each.key, []):
+            click.echo(shown(f"  {done.action} by {done.by}, {iso(done.at)}"))
+    if more:
+        click.echo("the order has more purchases than these", err=True)
 
 
 @query.command(

@@ -119,7 +119,8 @@ def _figure(value: float | None, sign: str = "") -> str:
 def label(file: Path | None, listing: bool, start: str, dry_run: bool) -> None:
     """Note which decided purchases were frauds, from a CSV with the columns event_id, fraud (0 or 1) and perhaps kind.
 
-    The dashboard and `clickstream models shadow` then tell precision, recall and money. A newer label replaces an older one;
+    The dashboard and `clickstream models shadow` then tell precision, recall and money; the page Fraud shows FILE beside the
+    decision. A newer label replaces an older one;
     the label of an id that was used again is that of its first purchase.
 
     \b
@@ -147,8 +148,13 @@ def label(file: Path | None, listing: bool, start: str, dry_run: bool) -> None:
     dynamodb = Clients(settings).dynamodb
     decided = tables.decisions(dynamodb, DECISIONS.of(settings), kinds)
     if not dry_run:
-        labelled = [(decision, kinds[event_id]) for event_id, decision in decided.items()]
-        OutcomesTable(dynamodb, OUTCOMES.of(settings)).label(labelled, int(time.time()))
+        table = OUTCOMES.of(settings)
+        # a file is given again as it grows: what is known already is no news of today
+        known = tables.kinds(dynamodb, table, decided.values())
+        labelled = [
+            (decision, kinds[event_id]) for event_id, decision in decided.items() if known.get(event_id) != kinds[event_id]
+        ]
+        OutcomesTable(dynamodb, table).label(labelled, now_ms, by=f"file {file.name}")
     if not decided:
         hint = (
             "a history that was not on the stream is known by its file: `clickstream models train fraud EVENTS --labels FILE`"

@@ -19,6 +19,7 @@ import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
 from clickstream.aws.items import Value, item
+from clickstream.consumers.fraud import items as decision_items
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.models.fraud.labels import GENUINE
 from clickstream.models.fraud.rows import EURO_CENTS
@@ -26,7 +27,7 @@ from clickstream.models.fraud.verdicts import Verdict
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
-#: DynamoDB's TTL may delete an item after this time; the decisions themselves are kept longer.
+#: DynamoDB's TTL may delete an item after this time; what a decision is found by is kept as long as that.
 KEPT_S = 90 * 86_400
 _DECIDED, _LABEL = "decided", "label"
 
@@ -100,7 +101,11 @@ def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
         told["cents"] = cents
     found: list[dict[str, Value]] = [
         {**_key(decision, _DECIDED), **told, **expires},
-        {"window": order_window(decision.order_id), "part": decision.key, **expires},
+        {
+            "window": order_window(decision.order_id),
+            "part": decision.key,
+            "expires_at": decision.decided_at // 1000 + decision_items.KEPT_S,
+        },
     ]
     if decision.verdict is not Verdict.APPROVE:
         key = {"window": alerts_window(decision.decided_at), "part": alert_part(decision)}
@@ -112,9 +117,10 @@ def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
     return item(_key(decision, _LABEL))
 
 
-def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, AttributeValueTypeDef]:
+def label_item(decision: Decision, kind: str, now_ms: int) -> dict[str, AttributeValueTypeDef]:
     """``kind``: of fraud, or :data:`GENUINE`. A newer label replaces an older one."""
-    return item({**_key(decision, _LABEL), "kind": kind, "expires_at": now_s + KEPT_S})
+    times: dict[str, Value] = {"labelled_at": now_ms, "expires_at": now_ms // 1000 + KEPT_S}
+    return item({**_key(decision, _LABEL), "kind": kind, **times})
 
 
 def _key(decision: Decision, what: str) -> dict[str, str]:

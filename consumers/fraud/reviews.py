@@ -1,4 +1,4 @@
-"""What people did about decisions: who, what and when, for ever beside the decision that stands. Pure.
+"""What people did about decisions: who, what and when, beside the decision that stands and for as long. Pure.
 
     window                       part
     reviews#<day of decision>    <time of the decision>#<key>#<time>      one per act of a person, in the table of outcomes
@@ -14,7 +14,8 @@ import msgspec
 
 from clickstream.aws.items import item
 from clickstream.consumers.fraud.decisions import Decision
-from clickstream.consumers.fraud.outcomes import HOUR_MS, KEPT_S
+from clickstream.consumers.fraud.items import KEPT_S
+from clickstream.consumers.fraud.outcomes import HOUR_MS
 from clickstream.models.fraud.labels import FRAUD, GENUINE
 
 DAY_MS = 24 * HOUR_MS
@@ -56,7 +57,7 @@ def item_of(decision: Decision, review: Review) -> dict[str, Any]:
             "part": f"{part(decision)}{review.at:014d}",
             "action": review.action.value,
             "by": review.by,
-            "expires_at": review.at // 1000 + KEPT_S,
+            "expires_at": decision.decided_at // 1000 + KEPT_S,
         }
     )
 

@@ -9,13 +9,15 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import DynamoDBClient
-from clickstream.consumers.fraud import outcomes
+from clickstream.consumers.fraud import outcomes, reviews
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.consumers.fraud.fold import Candidate
 from clickstream.consumers.fraud.items import decision_of
+from clickstream.consumers.fraud.reviews import Action, Review
 from clickstream.consumers.fraud.shadow.opinion_items import Opinion
 from clickstream.errors import Throttled
 from clickstream.failures.outages import translated
+from clickstream.models.fraud.labels import GENUINE
 from clickstream.purchases import reused
 
 #: DynamoDB's limits of one BatchGetItem, and of one BatchWriteItem.
@@ -74,9 +76,15 @@ class OutcomesTable:
         """Note decisions that stand in the decisions table. Raises RetryLater when some may not be written; repeat them all."""
         self.put([item for decision in decisions for item in outcomes.items_of(decision)])
 
-    def label(self, labelled: Iterable[tuple[Decision, str]], now_s: int) -> None:
-        """Note what became known of decided purchases: (decision, kind of fraud or GENUINE). Raises as ``write`` does."""
-        self.put([outcomes.label_item(decision, kind, now_s) for decision, kind in labelled])
+    def label(self, labelled: Sequence[tuple[Decision, str]], now_ms: int, by: str) -> None:
+        """Note what became known of decided purchases, (decision, kind of fraud or GENUINE), and who said so beside it.
+
+        Raises as ``write`` does.
+        """
+        genuine, fraud = (Review(action=action, by=by, at=now_ms) for action in (Action.GENUINE, Action.FRAUD))
+        # the labels last: who repeats this does so for what has no label yet
+        self.put([reviews.item_of(decision, genuine if kind == GENUINE else fraud) for decision, kind in labelled])
+        self.put([outcomes.label_item(decision, kind, now_ms) for decision, kind in labelled])
 
     def put(self, items: Sequence[Any]) -> None:
         """Write items whose later writers write the same or better. Raises RetryLater, some then being written."""

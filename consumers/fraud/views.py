@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,7 @@ from clickstream.consumers.fraud.items import decision_of
 from clickstream.consumers.fraud.needs import DECISIONS, OUTCOMES
 from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS, DecidedMinute, Truth, alert_part
 from clickstream.consumers.fraud.reviews import Action, Review
-from clickstream.errors import Missing, UserMistake
+from clickstream.errors import Missing, RetryLater, UserMistake
 from clickstream.events import AnyEvent, Purchase
 from clickstream.failures.outages import asked
 from clickstream.models.fraud.verdicts import Reason, Verdict
@@ -46,8 +46,19 @@ __all__ = [
 _MODEL = "fraud"
 #: A minute is settled so long after its end: what is decided then is counted elsewhere.
 _SETTLED_MS = MINUTE_MS
+#: Of one order; each costs a request, and a client may put any number under one id.
+MOST_OF_ORDER = 20
+#: So many people may do something about one decision in a millisecond.
+_ACTS = 20
 #: Settled minutes are read again after this time, since labels come late.
 _KEPT_S = 30
+
+
+class Found(NamedTuple):
+    matched: list[tuple[str, Decision]]
+    """With what the id is of it: "event" or "order"."""
+    more: bool
+    """Whether the order has more than these."""
 
 
 class Decisions:
@@ -130,9 +141,19 @@ class Decisions:
             if "kind" in item and SEPARATOR not in key:
                 yield key, item["kind"]["S"]
 
-    def of_order(self, order_id: str) -> list[Decision]:
-        """On its purchases, as they were made."""
-        keys = [item["part"]["S"] for item in self._query(outcomes.order_window(order_id))]
+    def find(self, wanted: str) -> Found:
+        """By an event's or an order's id: clients make both, so one may be another's."""
+        first, ordered = self.of(wanted), self.of_order(wanted, most=MOST_OF_ORDER + 1)
+        of_event = [] if first is None else [first, *self.others(wanted)]
+        keys = {each.key for each in of_event}
+        found = [("event", each) for each in of_event]
+        found += [("order", each) for each in ordered[:MOST_OF_ORDER] if each.key not in keys]
+        return Found(found, len(ordered) > MOST_OF_ORDER)
+
+    def of_order(self, order_id: str, *, most: int) -> list[Decision]:
+        """On its purchases, on so many of them, as they were made."""
+        items = self._query(outcomes.order_window(order_id), PaginationConfig={"MaxItems": most})
+        keys = [item["part"]["S"] for item in items]
         return sorted(filter(None, map(self.of, keys)), key=lambda each: each.decided_at)
 
     def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
@@ -152,13 +173,32 @@ class Decisions:
         if decision is None:
             return None
         now_ms = self._clock_ms()
-        items: list[Any] = [reviews.item_of(decision, Review(action=action, by=by, at=now_ms))]
-        if action.label is not None:
-            items.append(outcomes.label_item(decision, action.label, now_ms // 1000))
-        for item in items:
+        # another may do something in the same millisecond: then this was done in the next
+        for at in range(now_ms, now_ms + _ACTS):
+            if self._noted(decision, Review(action=action, by=by, at=at)):
+                return decision
+        raise RetryLater(f"DynamoDB: others keep writing what they do about {key}")
+
+    def _noted(self, decision: Decision, review: Review) -> bool:
+        """A review and the label that it gives, both or neither; False when another came first."""
+        table = {"TableName": self._outcomes}
+        puts: list[Any] = [
+            {"Put": {**table, "Item": reviews.item_of(decision, review), "ConditionExpression": "attribute_not_exists(part)"}}
+        ]
+        if review.action.label is not None:
+            label = {
+                "Item": outcomes.label_item(decision, review.action.label, review.at),
+                # of older code: a label without its time
+                "ConditionExpression": "attribute_not_exists(labelled_at) OR labelled_at < :at",
+                "ExpressionAttributeValues": {":at": {"N": str(review.at)}},
+            }
+            puts.append({"Put": table | label})
+        try:
             with asked("DynamoDB", f"table {self._outcomes}"):
-                self._dynamodb.put_item(TableName=self._outcomes, Item=item)
-        return decision
+                self._dynamodb.transact_write_items(TransactItems=puts)
+            return True
+        except self._dynamodb.exceptions.TransactionCanceledException:
+            return False
 
     def serving(self) -> Pointer | None:
         """Which version of the model serves, since when, and which did before; None before the first promotion."""
@@ -175,11 +215,14 @@ class Decisions:
         """The items of the hours' windows from now, or from before one of them, back; read as they are asked for."""
         now_ms = self._clock_ms()
         last = f"{now_ms + HOUR_MS:014d}" if before is None else before
-        if not last[:14].isdigit():
+        # the time, and a key; DynamoDB takes so many bytes
+        if not (last[:14].isascii() and last[:14].isdecimal() and len(last.encode()) <= 1_024):
             raise UserMistake("`before` names no alert", hint="it is the `next` of an earlier answer")
         for hour_ms in range(min(int(last[:14]), now_ms) // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
+            # DynamoDB refuses a stretch that ends before it begins
+            first = min(f"{now_ms - within_ms:014d}", last)
             others = {"ConsistentRead": False, "ScanIndexForward": False, "PaginationConfig": {"PageSize": most}}
-            found = self._query(window(hour_ms), f"{now_ms - within_ms:014d}", last, **others)
+            found = self._query(window(hour_ms), first, last, **others)
             yield from (item for item in found if item["part"]["S"] != before)
 
     def _query(self, window: str, *between: str, **others: Any) -> Iterator[Mapping[str, Any]]:
@@ -203,9 +246,11 @@ class Decisions:
 
 def look(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Effect | None:
     """The decision on a purchase."""
-    decision = Decisions(clients, settings).on(event.event_id, event) if isinstance(event, Purchase) else None
+    decisions = Decisions(clients, settings)
+    decision = decisions.on(event.event_id, event) if isinstance(event, Purchase) else None
     if decision is None:
         return None
+    done = decisions.reviews([decision]).get(decision.key, [])
     return Effect(
         what=f"decided: {decision.verdict.value}",
         at=decision.decided_at,
@@ -214,5 +259,6 @@ def look(clients: Clients, settings: Settings, event: AnyEvent, _: Put) -> Effec
             "score": decision.score,
             "source": decision.source.value,
             "reasons": [reason.feature for reason in decision.reasons],
+            "reviews": [f"{each.action} by {each.by}" for each in done],
         },
     )

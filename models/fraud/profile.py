@@ -16,22 +16,33 @@ FILE = "profile.json"
 SHIFTED = 0.25
 #: Of a bin that nothing fell into; an empty one would be infinitely far.
 _LEAST_SHARE = 1e-3
+#: Of the bins: profiles of others cannot be compared.
+_FORM = 2
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """A feature's deciles, without repeats, and the shares of the rows between them; the last is that of missing values."""
+    """A feature's deciles, without repeats, and the shares of the rows below, at and between them; the last: missing values."""
 
     edges: list[float]
     shares: list[float]
 
 
+class Profile(msgspec.Struct, frozen=True):
+    spreads: dict[str, Spread] = {}
+    form: int = 1  # the first one had no such field
+
+
 def encode(rows: Matrix, names: Sequence[str]) -> bytes:
-    return msgspec.json.encode({name: _spread(column) for name, column in zip(names, rows.T, strict=True)})
+    spreads = {name: _spread(column) for name, column in zip(names, rows.T, strict=True)}
+    return msgspec.json.encode(Profile(spreads, _FORM))
 
 
-def shifts(profile: bytes, rows: Matrix, names: Sequence[str]) -> dict[str, float]:
-    """Each feature's PSI, the farthest first."""
-    spreads = msgspec.json.decode(profile, type=dict[str, Spread])
+def shifts(profile: bytes, rows: Matrix, names: Sequence[str]) -> dict[str, float] | None:
+    """Each feature's PSI, the farthest first; None of a profile of older code."""
+    stored = msgspec.json.decode(profile, type=Profile)
+    if stored.form != _FORM:
+        return None
+    spreads = stored.spreads
     found = {name: _distance(spreads[name], column) for name, column in zip(names, rows.T, strict=True) if name in spreads}
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 
@@ -43,8 +54,10 @@ def _spread(values: Matrix) -> Spread:
 
 
 def _shares(values: Matrix, edges: Matrix) -> Matrix:
-    places = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
-    return np.bincount(places, minlength=len(edges) + 2) / len(values)
+    # an edge is a bin of its own: most features are zero for most purchases, and what is more must not fall in with that
+    places = np.searchsorted(edges, values, side="left") + np.searchsorted(edges, values, side="right")
+    places[np.isnan(values)] = 2 * len(edges) + 1
+    return np.bincount(places, minlength=2 * len(edges) + 2) / len(values)
 
 
 def _distance(spread: Spread, values: Matrix) -> float:

@@ -84,11 +84,18 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     reviews: Annotated[list[Review], Meta(description="what people did about it, the latest last")] = []
 
 
-class DecisionAnswer(Alert, frozen=True, kw_only=True):
+class Match(Alert, frozen=True, kw_only=True):
+    """One decision, and what was asked for it."""
+
+    matched: Annotated[str, Meta(description="what the id is of this purchase: event or order; clients make both")]
+
+
+class DecisionAnswer(Match, frozen=True, kw_only=True):
     """One decision with what the model saw."""
 
     features: dict[str, float | None]
-    others: Annotated[list[Alert], Meta(description="on further purchases under the same id")] = []
+    others: Annotated[list[Match], Meta(description="on further purchases that have this id, as event or order")] = []
+    more: Annotated[bool, Meta(description="whether the order has even more purchases")] = False
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,13 +167,13 @@ def _read_alerts(risk: Decisions, _: int, *, count: int, days: int, status: str,
 
 
 def _read_decision(risk: Decisions, _: int, *, event_id: str) -> DecisionAnswer | None:
-    first = risk.of(event_id)
-    made = risk.of_order(event_id) if first is None else [first, *risk.others(event_id)]
-    if not made:
+    found, more = risk.find(event_id)
+    if not found:
         return None
-    reviews, (found, *others) = risk.reviews(made), made
-    told = [msgspec.to_builtins(_told(Alert, other, reviews)) for other in others]
-    return _told(DecisionAnswer, found, reviews, others=told)
+    reviews = risk.reviews([each for _, each in found])
+    (matched, first), *others = found
+    told = [msgspec.to_builtins(_told(Match, other, reviews, matched=by)) for by, other in others]
+    return _told(DecisionAnswer, first, reviews, matched=matched, others=told, more=more)
 
 
 def _review(risk: Decisions, _: int, *, sent: Act) -> Alert | None:

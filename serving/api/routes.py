@@ -86,6 +86,9 @@ def _route(operation: Operation, reader: Any, clock: Clock, guard: OwnPages) -> 
             headers = {"ETag": operation.caching.tag(answer), "Cache-Control": f"private, {kept}"}
             if _matches(request.headers.get("If-None-Match", ""), headers["ETag"]):
                 return Response(status_code=304, headers=headers)
+        if before := getattr(answer, "next", None):
+            # a CSV has no other place to say that there is more
+            headers["Link"] = f'<?{request.url.include_query_params(before=before).query}>; rel="next"'
         if operation.sheet is not None and (form == "csv" or download):
             file = f"clickstream-{operation.sheet.name.format(**arguments)}.{form}"
             headers["Content-Disposition"] = f'attachment; filename="{file}"'

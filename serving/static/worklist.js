@@ -90,12 +90,17 @@ export function worklist({ now }) {
         body: JSON.stringify({ id: decision.id, action, by }),
       });
       const body = await answer.json();
-      if (!answer.ok) throw new Error(body.error);
+      if (answer.status >= 500) throw new Error(body.error);
+      if (!answer.ok) {
+        say(`Nothing was noted of order ${decision.order_id}: ${body.error}`);
+        return;
+      }
       say(`Order ${decision.order_id} was ${done}.`);
       await after(body);
       await load();
     } catch (error) {
-      say(`Nothing was noted of order ${decision.order_id}: ${error.message}`);
+      await load();
+      say(`It is not known whether it was noted that order ${decision.order_id} was ${done}: ${error.message}. Look at the list.`);
     }
   }
 

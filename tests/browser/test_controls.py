@@ -228,6 +228,18 @@ def test_alarms_are_worked_through(open_page: Open, accessible: Callable[[Page],
     expect(page.get_by_label("Your name")).to_have_value("<b>Eve</b>")
 
 
+def test_an_act_whose_answer_is_lost_may_have_been_noted(open_page: Open) -> None:
+    page = open_page("/fraud")
+    page.get_by_label("Your name").fill("Eve")
+    page.route("**/v1/fraud/reviews", lambda route: (route.fetch(), route.abort())[1])
+    rows = page.locator("#alerts tr")
+    expect(rows.first).to_be_visible()
+    count = rows.count()
+    rows.first.get_by_role("button", name="Block").click()
+    expect(page.locator("#work-note")).to_contain_text("It is not known whether it was noted")
+    expect(rows).to_have_count(count - 1)
+
+
 def test_a_visitor_is_looked_up(open_page: Open, watch: Watch) -> None:
     page = open_page("/recommendations")
     state_is(page, "Live")

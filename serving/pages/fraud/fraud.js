@@ -74,6 +74,7 @@ function described(decision) {
     ["Decided", format.moment(decision.decided_at, frame.now())],
     ["By", `${SOURCES[decision.source] ?? decision.source}, ${decision.model_version}`],
     ["Order", explained(decision)],
+    ["Found by", `its ${decision.matched} id`],
     ["Reasons", reasons(decision.reasons)],
     ["Done about it", history(decision, frame.now())],
     ...Object.entries(decision.features ?? {}).map(([name, value]) => [words(name), told(name, value)]),
@@ -84,5 +85,5 @@ function described(decision) {
 ask({
   address: (id) => `/v1/decisions/${encodeURIComponent(id)}`,
   clear: () => list("found", [], () => []),
-  show: (found) => list("found", found, () => [found, ...found.others].map(described)),
+  show: (found) => list("found", found, () => [...[found, ...found.others].map(described), ...(found.more ? [make("p", "note", "This order has more purchases than are shown.")] : [])]),
 });

@@ -32,6 +32,10 @@ def test_a_version_that_would_block_a_tenth_of_the_shop_does_not_serve_unasked(s
     for n in range(0, 100, 50):
         dear = [purchase(f"ann-{k}", START_MS, amount=90_000 if k < 15 else 300) for k in range(n, n + 50)]
         shop.sink.write(effects(*dear), AT)
+    told = promote(version, "--dry-run")
+    assert "would block 15% of the recent purchases: it asks" in told.stderr
+    assert "would serve" not in told.stderr
+    assert "would serve" in promote(version, "--dry-run", "--yes").stderr
     told = promote(version)
     assert isinstance(told.exception, UserMistake)
     assert "would block 15% of the recent purchases" in str(told.exception)
@@ -54,12 +58,25 @@ def test_another_population_is_far_and_the_same_is_not() -> None:
     recent[:500, 2] = np.nan
     recent[:, 3] = 1.0
     found = profile.shifts(profile.encode(trained, names), recent, names)
+    assert found is not None
     assert found["same"] < 0.05
     assert found["constant"] == 0
     assert min(found["moved"], found["gone"]) > profile.SHIFTED
     # the definition, by hand, of the feature of which half is missing
     before, now = np.array([*[0.1] * 10, 0.001]), np.array([*[0.05] * 10, 0.5])
     assert found["gone"] == pytest.approx(((now - before) * np.log(now / before)).sum(), rel=0.1)
+
+
+def test_what_is_zero_for_almost_all_is_far_once_it_is_not() -> None:
+    trained, recent = np.zeros((1_000, 2)), np.zeros((1_000, 2))
+    trained[:50] = recent[:50] = 3.0
+    recent[:, 1] = 20.0
+    found = profile.shifts(profile.encode(trained, ("same", "moved")), recent, ("same", "moved"))
+    assert found is not None
+    assert found["same"] == 0
+    assert found["moved"] > profile.SHIFTED
+    older = b'{"moved":{"edges":[0.0],"shares":[0.0,1.0,0.0]}}'
+    assert profile.shifts(older, recent, ("same", "moved")) is None
 
 
 def test_labels_are_listed_as_they_were_noted_and_those_of_a_history_are_told(shop: Shop, tmp_path: Path) -> None:
@@ -70,7 +87,10 @@ def test_labels_are_listed_as_they_were_noted_and_those_of_a_history_are_told(sh
     ours, history = tmp_path / "ours.csv", tmp_path / "history.csv"
     ours.write_text(labels.written([(event.event_id, "takeover")]))
     history.write_text(labels.written([("never-on-the-stream", "takeover")]))
-    assert runner.invoke(cli, ["models", "label", "fraud", str(ours)]).exit_code == 0
+    for _ in range(2):
+        assert runner.invoke(cli, ["models", "label", "fraud", str(ours)]).exit_code == 0
+    decision = shop.of(event)
+    assert [each.by for each in shop.decisions.reviews([decision])[decision.key]] == ["file ours.csv"]
     assert runner.invoke(cli, ["models", "label", "fraud", "--list", "--from", "1h"]).stdout == ours.read_text()
     told = runner.invoke(cli, ["models", "label", "fraud", str(history)])
     assert isinstance(told.exception, UserMistake)

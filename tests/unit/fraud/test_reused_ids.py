@@ -63,7 +63,7 @@ def test_both_are_counted_and_each_has_its_label(shop: Shop) -> None:
     assert sum(minute.counts.values()) == 2
     first, second = shop.of(HARMLESS), shop.decisions.others(HARMLESS.event_id)[0]
     labels = [(first, "genuine"), (second, "takeover")]
-    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(labels, START_MS // 1000)
+    OutcomesTable(shop.clients.dynamodb, OUTCOMES.of(SETTINGS)).label(labels, START_MS, by="file labels.csv")
     known = tables.kinds(shop.clients.dynamodb, OUTCOMES.of(SETTINGS), [first, second])
     assert [known[first.key], known[second.key]] == ["genuine", "takeover"]
 

@@ -39,8 +39,8 @@ class Desk(Decisions):
         self._answer()
         return next((each for each in self.alerts() if each.key == event_id), None)
 
-    def of_order(self, order_id: str) -> list[Decision]:
-        return [each for each in self.alerts() if each.order_id == order_id][:1]
+    def of_order(self, order_id: str, *, most: int) -> list[Decision]:
+        return [each for each in self.alerts() if each.order_id == order_id][:most]
 
     def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
         return {each.key: self.done[each.key] for each in decisions if each.key in self.done}

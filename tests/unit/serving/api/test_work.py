@@ -57,6 +57,12 @@ def test_pages_follow_each_other_without_a_gap_and_filters_choose(client: TestCl
             break
         before = f"&before={page['next']}"
     assert paged == whole["alerts"]
+    sheet = client.get("/v1/fraud/alerts?count=5&format=csv")
+    assert sheet.links["next"]["url"].startswith("?count=5&format=csv&before=")
+    behind = client.get("/v1/fraud/alerts" + sheet.links["next"]["url"]).text
+    assert paged[5]["event_id"] in behind
+    assert paged[4]["event_id"] not in behind
+    assert "Link" not in client.get("/v1/fraud/alerts?count=200&format=csv").headers
     blocked = asked(client, "verdict=block")["alerts"]
     assert blocked == [each for each in paged if each["verdict"] == "block"] != []
     assert asked(client, "status=done")["alerts"] == []
@@ -79,6 +85,7 @@ def test_what_a_person_does_stands_beside_the_decision_with_who_and_when(client:
         assert found["id"] == first["id"]
         assert found["reviews"] == done["reviews"]
         assert found["features"]
+        assert found["matched"] == ("event" if by == first["event_id"] else "order")
     assert client.get("/v1/decisions/nothing").status_code == 404
 
 
