@@ -105,7 +105,9 @@ class Parts:
         if "aws" in names:
             ports = Ports(aws=claimed["aws"], kinesis=claimed["kinesis"])
             home = self._settings.local_dir
-            stack = launch(self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say)
+            stack = launch(
+                self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say, requested=requested
+            )
             self._settings = stack.settings
             self._kept = "; nothing is kept without --state DIR" if wanted.state is None else f"; kept in {wanted.state}"
         self._run.begin()
