@@ -127,7 +127,8 @@ def _uv(beat: Heartbeat, requested: Event | None, *arguments: str) -> None:
                 break
             beat("still installing")
             time.sleep(_LOOK_SECONDS)
-        if running.returncode < 0:  # by a signal: a terminal's Ctrl-C reaches it too, and may do so first
+        # a terminal's Ctrl-C reaches it too, and may do so first
+        if running.returncode < 0 or (requested is not None and requested.is_set()):
             raise KeyboardInterrupt
         if running.returncode:
             said.seek(0)
