@@ -236,7 +236,8 @@ def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> 
     if out is None:
         return
     lines = out.suffix == ".ndjson"
-    click.echo(f"{out}: {written.rows:,} {'events' if lines and result.is_of_events else 'rows'}", err=True)
+    noun = "event" if lines and result.is_of_events else "row"
+    click.echo(f"{out}: {written.rows:,} {noun}{'' if written.rows == 1 else 's'}", err=True)
     if lines and not result.is_of_events:
         click.echo("hint: `clickstream produce` takes whole events, as SELECT * FROM events has them", err=True)
     if written.unfit:
