@@ -60,7 +60,7 @@ def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered 
         event = _allowed(events.decode(data), now_ms)
         return Entered(event, assigned, tuple(door.not_kept(fields, event)[:MOST_TOLD]))
     except Rejected as error:
-        event_id = fields["event_id"]
+        event_id = None if "event_id" in assigned else fields["event_id"]
         told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
         return Refusal(told, tuple(_problems_of(fields, error)))
 
@@ -154,5 +154,5 @@ def _as_a_whole(value: object, kind: type[msgspec.Struct], place: str, inside: s
     try:
         msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError as error:
-        reason, inner = split_path(str(error))
-        yield Problem(place + inner.removeprefix(inside), reason)
+        reason, path = split_path(str(error), place, inside)
+        yield Problem(path, reason)
