@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -74,7 +75,7 @@ class Shop:
         return verify(expected, {"analytics": subject}, queue, stall_s=5, on_progress=lambda _done: None, timer=timer)
 
 
-def _changed(place: int, **changes: int) -> list[ShardProgress]:
+def _changed(place: int, **changes: Any) -> list[ShardProgress]:
     shards = list(DONE)
     shards[place] = msgspec.structs.replace(shards[place], **changes)
     return shards
@@ -221,3 +222,8 @@ def test_what_is_awaited_is_said_and_the_movement_of_others_is_none(monkeypatch:
     assert "analytics stands still at 10 of 11 records" in report.problems
     assert said[0].startswith("waiting for analytics (10 of 11) (")
     assert said[-1] == "comparing every answer with what was sent"
+
+
+def test_a_latency_that_the_histogram_cannot_hold_is_told_as_that() -> None:
+    report = Shop([_changed(1, latency=_histogram(3_600_000))]).verify()
+    assert "p50 100 ms, p99 an hour or more" in text(report)
