@@ -188,24 +188,35 @@ def rollback(model: str, dry_run: bool) -> None:
         click.echo(version)
 
 
-def source(command: Callable[..., None]) -> Callable[..., None]:
-    """What every ``train`` learns from, FILE or the archive's events: as the arguments ``file`` and ``source``, its name."""
+def trains(command: Callable[..., tuple[str, Mapping[str, bytes], Description]]) -> Callable[..., None]:
+    """Makes a ``train`` of what is given the arguments ``file`` and ``source``, its name, and gives back (model, files,
+    description).
+
+    It learns from FILE or the archive's events, and ends with a stored version, whose name or manifest is printed.
+    """
 
     @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
     @click.option(
         "--archive", metavar="SQL", help="Instead of FILE, the archive's events where \"date >= '2026-11-01'\", or true."
     )
+    @click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
+    @click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
+    @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
     @wraps(command)
-    def of_either(*, file: Path | None, archive: str | None, **others: Any) -> None:
-        if file is not None and archive is None:
-            command(**others, file=file, source=file.name)
-        elif archive is not None and file is None:
-            with TemporaryDirectory() as folder:
+    def of_either(
+        *, file: Path | None, archive: str | None, promoted: bool, dry_run: bool, as_json: bool, **others: Any
+    ) -> None:
+        if (file is None) == (archive is None):
+            raise click.UsageError("FILE or --archive")
+        with TemporaryDirectory() as folder:
+            if archive is None:
+                assert file is not None
+                trained = command(**others, file=file, source=file.name)
+            else:
                 events = Path(folder) / "archive.ndjson"
                 _copy_archive(archive, events)
-                command(**others, file=events, source=f"archive where {archive}")
-        else:
-            raise click.UsageError("FILE or --archive")
+                trained = command(**others, file=events, source=f"archive where {archive}")
+        _publish(*trained, promoted=promoted, dry_run=dry_run, as_json=as_json)
 
     return of_either
 
@@ -224,10 +235,9 @@ def _copy_archive(condition: str, file: Path) -> None:
         raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
 
 
-def publish(
+def _publish(
     model: str, files: Mapping[str, bytes], description: Description, *, promoted: bool, dry_run: bool, as_json: bool
 ) -> None:
-    """The end of every ``train``: store the version, unless it is a dry run, and print its name or its manifest."""
     from clickstream.models.registry.manifest import manifest_of
 
     now_ms = _now_ms()

@@ -37,6 +37,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 class _Answer(msgspec.Struct):
     events: list[Outcome] = []
+    error: str = ""
 
 
 class CollectorClient:
@@ -105,17 +106,17 @@ class CollectorClient:
         request = urllib.request.Request(self._url, body, self._headers)
         try:
             with self._open(request, timeout=self._timeout) as response:
-                return _outcomes(response.read()), 0.0
+                return _answer(response.read()).events, 0.0
         except urllib.error.HTTPError as error:
             with error:
                 content = error.read()
             if error.code == 422:
-                return _outcomes(content), 0.0
+                return _answer(content).events, 0.0
             if error.code in (408, 429) or error.code >= 500:
                 asked = error.headers.get("Retry-After") or ""
-                return _outcomes(content), float(asked) if asked.isdecimal() else 0.0
+                return _answer(content).events, float(asked) if asked.isdecimal() else 0.0
             raise UserMistake(
-                f"the collector refuses: {error.code} {_error(content)}",
+                f"the collector refuses: {error.code} {_answer(content).error}",
                 hint="after 401 or 403 look at the API key; other answers name what is wrong",
             ) from error
         except (OSError, http.client.HTTPException):
@@ -123,19 +124,11 @@ class CollectorClient:
             return [], 0.0
 
 
-def _outcomes(content: bytes) -> list[Outcome]:
+def _answer(content: bytes) -> _Answer:
     try:
-        return msgspec.json.decode(content, type=_Answer).events
+        return msgspec.json.decode(content, type=_Answer)
     except msgspec.MsgspecError:
-        return []  # a proxy's own page
-
-
-def _error(content: bytes) -> str:
-    try:
-        said = msgspec.json.decode(content, type=dict[str, str])
-    except msgspec.MsgspecError:
-        return ""
-    return said.get("error", "")
+        return _Answer()  # a proxy's own page
 
 
 def new_id() -> str:

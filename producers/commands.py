@@ -14,6 +14,7 @@ import msgspec
 from clickstream.errors import Rejected
 from clickstream.producers import lines
 from clickstream.producers.client import new_id
+from clickstream.producers.door import Entered
 from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import from_env
 from clickstream.terminal import shown
@@ -69,8 +70,7 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
     started = monotonic()
     with lines.opened(file) as source:
         if dry_run:
-            for line in _reported(source, tally):
-                tally.sent += not isinstance(line.event, Rejected)
+            tally.sent = sum(1 for _ in _entered(source, tally))
         else:
             _put(source, tally, rate, Limits(records=None if aggregate else "single"))
     tally.seconds = round(monotonic() - started, 3)
@@ -105,15 +105,13 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
 
     with KinesisPublisher(from_env(), limits, on_failed=on_failed) as publisher:
         started = monotonic()
-        for line in _reported(source, tally):
-            if isinstance(line.event, Rejected):
-                continue
+        for number, entered in _entered(source, tally):
             if rate is not None:
                 sleep(max(0.0, started + tally.sent / rate - monotonic()))
             try:
-                publisher.put_raw(line.event.user_id, line.data)
+                publisher.put_raw(entered.event.user_id, entered.data)
             except Rejected as error:
-                _report(line.number, error, tally)
+                _report(number, error, tally)
             else:
                 tally.sent += 1
         publisher.flush()
@@ -122,8 +120,8 @@ def _put(source: lines.Source, tally: Tally, rate: float | None, limits: Limits)
         setattr(tally, name, getattr(counters, name))
 
 
-def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
-    """All lines, with the wrong ones reported, and a bar on stderr when a person watches a file being read."""
+def _entered(source: lines.Source, tally: Tally) -> Iterator[tuple[int, Entered]]:
+    """The events by their lines' numbers; wrong lines are reported, and a person who watches a file being read sees a bar."""
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
@@ -131,22 +129,21 @@ def _reported(source: lines.Source, tally: Tally) -> Iterator[lines.Line]:
     is_watched = source.size is not None and sys.stderr.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_watched) as progress:
         task = progress.add_task("", total=source.size)
-        for line in lines.read(source.lines, new_id, lambda: time_ns() // 1_000_000):
+        for number, entered in lines.read(source.lines, new_id, lambda: time_ns() // 1_000_000):
             tally.lines += 1
-            _note(line, tally)
-            if isinstance(line.event, Rejected):
-                _report(line.number, line.event, tally)
             if tally.lines % 1_000 == 0:
                 progress.update(task, completed=source.bytes_read())
-            yield line
+            if isinstance(entered, Rejected):
+                _report(number, entered, tally)
+            else:
+                _note(entered, tally)
+                yield number, entered
 
 
-def _note(line: lines.Line, tally: Tally) -> None:
-    if isinstance(line.event, Rejected):
-        return
-    tally.assigned.update(line.assigned.keys())
-    for path in line.not_kept:
-        name = f"{line.event.type} {path}"
+def _note(entered: Entered, tally: Tally) -> None:
+    tally.assigned.update(entered.assigned.keys())
+    for path in entered.not_kept:
+        name = f"{entered.event.type} {path}"
         tally.not_kept[name if name in tally.not_kept or len(tally.not_kept) < _MOST_NAMES else "others"] += 1
 
 

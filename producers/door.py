@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
 import msgspec
 
 from clickstream import events
 from clickstream.errors import InvalidEvent
+from clickstream.events import AnyEvent
 from clickstream.terminal import shown
 
 #: Of a property's name that is told.
@@ -17,6 +18,31 @@ _MOST_CHARACTERS = 64
 Fields = dict[str, Any]
 Assigned = dict[str, str | int]
 """What the sender left out and the door has set: ``event_id``, ``occurred_at``."""
+
+
+class Entered(NamedTuple):
+    """An event, and its document, which stays as it is but for what was ``assigned``."""
+
+    event: AnyEvent
+    data: bytes
+    assigned: Assigned
+    not_kept: tuple[str, ...]
+    """The paths (``$.items[].colour``) of what its type does not declare."""
+
+
+def enter(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered:
+    """An event of any schema version, completed. Raises Rejected for what no reader would take."""
+    if is_as_declared(document):
+        return Entered(_admitted(document, now_ms), document, {}, ())
+    data, fields, assigned = opened(document, new_id, now_ms)
+    event = _admitted(data, now_ms)
+    return Entered(event, data, assigned, not_kept(fields, event))
+
+
+def _admitted(document: bytes, now_ms: int) -> AnyEvent:
+    event = events.decode(document)
+    events.admit(event, event.user_id, now_ms)
+    return event
 
 
 def is_as_declared(document: bytes) -> bool:
@@ -47,9 +73,8 @@ def opened(document: bytes, new_id: Callable[[], str], now_ms: int) -> tuple[byt
         raise InvalidEvent("a lone surrogate, which is no character") from error
 
 
-def not_kept(fields: Fields, event: events.Event) -> list[str]:
-    """The paths (``$.items[].colour``) of what the event's type does not declare."""
-    return list(dict.fromkeys(_beyond(events.to_latest(fields), msgspec.to_builtins(event, str_keys=True), "$")))
+def not_kept(fields: Fields, event: events.Event) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_beyond(events.to_latest(fields), msgspec.to_builtins(event, str_keys=True), "$")))
 
 
 def _beyond(sent: Any, kept: Any, path: str) -> Iterator[str]:
@@ -78,12 +103,10 @@ def _close(kind: Any) -> Any:
         if hasattr(kind, "__annotations__"):
             raise TypeError(f"{kind} passes over what it does not declare")
         return kind
-    parts = [
-        (each.name, _close(each.type), msgspec.field(default=each.default, name=each.encode_name))
-        if each.default_factory is msgspec.NODEFAULT
-        else (each.name, _close(each.type), msgspec.field(default_factory=each.default_factory, name=each.encode_name))
-        for each in msgspec.structs.fields(kind)
-    ]
+    parts = []
+    for each in msgspec.structs.fields(kind):
+        default: Any = {"default": each.default, "default_factory": each.default_factory}
+        parts.append((each.name, _close(each.type), msgspec.field(name=each.encode_name, **default)))
     tag = kind.__struct_config__.tag
     return msgspec.defstruct(kind.__name__, parts, bases=(kind,), tag=tag, kw_only=True, forbid_unknown_fields=True)
 

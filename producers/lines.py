@@ -5,7 +5,7 @@ import io
 import sys
 import zlib
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
@@ -15,8 +15,7 @@ import msgspec
 import zstandard
 
 from clickstream.errors import Missing, Rejected, Undecodable, UserMistake
-from clickstream.events import AnyEvent, admit, decode
-from clickstream.producers import door
+from clickstream.producers.door import Entered, enter
 
 #: A longer line is no event (Kinesis takes 1 MiB a record), and must not fill the memory.
 MAX_LINE_BYTES = 1 << 20
@@ -32,35 +31,16 @@ _NOT_LINES = {
 }
 
 
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """One line of the input that is not blank; ``event`` is what it says, or why it says nothing."""
-
-    number: int
-    data: bytes
-    event: AnyEvent | Rejected
-    assigned: door.Assigned = {}
-    not_kept: Sequence[str] = ()
-    """The paths of what its type does not declare."""
-
-
-def read(source: BinaryIO, new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[Line]:
-    """The lines of an NDJSON source; blank lines are passed over. What no reader would take is rejected.
-
-    A line stays as it is, but for what its sender left to us.
-    """
+def read(source: BinaryIO, new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[tuple[int, Entered | Rejected]]:
+    """The numbered lines of an NDJSON source; blank lines are passed over."""
     for number, raw in numbered(source):
         if isinstance(raw, Rejected):
-            yield Line(number, b"", raw)
+            yield number, raw
         elif data := raw.strip():
             try:
-                now_ms = wall_ms()
-                as_declared = door.is_as_declared(data)
-                line, fields, assigned = (data, {}, {}) if as_declared else door.opened(data, new_id, now_ms)
-                event = decode(line)
-                admit(event, event.user_id, now_ms)
-                yield Line(number, line, event, assigned, () if as_declared else door.not_kept(fields, event))
+                yield number, enter(data, new_id, wall_ms())
             except Rejected as error:
-                yield Line(number, data, error)
+                yield number, error
 
 
 def numbered(source: BinaryIO) -> Iterator[tuple[int, bytes | Rejected]]:

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from functools import partial
 
 import msgspec
 import structlog
@@ -20,7 +21,7 @@ from clickstream.consumers.analytics.views import Aggregates
 from clickstream.consumers.explain.views import Life
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
-from clickstream.errors import ClickstreamError, Forbidden, Missing, Rejected, RetryLater, UserMistake
+from clickstream.errors import Forbidden, Missing, Rejected, RetryLater, UserMistake
 from clickstream.serving import metrics
 from clickstream.serving.api import openapi
 from clickstream.serving.api.explain import Searches
@@ -30,9 +31,9 @@ from clickstream.serving.login import Login, LoginPage, LoginRequired
 from clickstream.serving.moments import Clock
 from clickstream.serving.pages import frame
 from clickstream.serving.pages.explain import page as explain_page
-from clickstream.serving.pages.feeds import feeds_of
-from clickstream.serving.pages.live import PERIOD_S, Feed, reason
+from clickstream.serving.pages.live import PERIOD_S, Feed, Live, reason
 from clickstream.serving.pages.now.spans import DEFAULT, span
+from clickstream.serving.pages.pictures import feeds_of
 from clickstream.serving.progress import ProgressReader, silent
 from clickstream.serving.security import HEADERS, OwnPages, Security
 from clickstream.web.listening import LOOPBACK_NAMES
@@ -77,14 +78,9 @@ def create_app(
         own=own,
     )
     operations = offered(readers)
-    feeds = feeds_of(readers, clock, title=title, period_s=period_s)
-    absent = {
-        frame.FRAUD: risk is None,
-        frame.RECOMMENDATIONS: offers is None,
-        frame.OWN: own is None,
-        frame.EXPLAIN: lives is None,
-    }
-    linked = tuple(page for page in frame.navigation() if not absent.get(page))
+    feeds = feeds_of(readers, partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s))
+    needed = {frame.FRAUD: risk, frame.RECOMMENDATIONS: offers, frame.OWN: own, frame.EXPLAIN: lives}
+    linked = tuple(page for page in frame.navigation() if needed.get(page, views) is not None)
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
     guard = OwnPages(secrets.token_urlsafe(24) if login is None else login.page_token(), with_login=login is not None)
 
@@ -101,17 +97,13 @@ def create_app(
     async def readyz(_: Request) -> Response:
         """Whether the answers are fresh: the stores answered lately, and no application is silent."""
         reader, now_ms = feeds["pipeline"], clock()
-        read_at = None if reader.seen is None else reader.seen.read_at
+        told = {"status": "not ready", "read_at": None if reader.seen is None else reader.seen.read_at}
         if reader.seen is None or now_ms - reader.seen.read_at > READY_MS:
-            stuck, reason = "stores", reader.problem or "not read yet"
-        elif found := silent(reader.seen.rows, now_ms):
-            stuck, reason = (
-                "applications",
-                ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items()),
-            )
-        else:
-            return json({"status": "ready", "read_at": read_at})
-        return json({"status": "not ready", "stuck": stuck, "reason": reason, "read_at": read_at}, 503)
+            return json(told | {"stuck": "stores", "reason": reader.problem or "not read yet"}, 503)
+        if found := silent(reader.seen.rows, now_ms):
+            reason = ", ".join(f"{name} has been silent for {ms // 1000} s" for name, ms in found.items())
+            return json(told | {"stuck": "applications", "reason": reason}, 503)
+        return json(told | {"status": "ready"})
 
     async def live(request: Request) -> Response:
         name = request.path_params["feed"]
@@ -126,10 +118,7 @@ def create_app(
     served = [
         *([] if readers.searches is None else [explain_page.route(readers.searches, placing, linked)]),  # before the fixed ones
         *(
-            Route(
-                page.path,
-                _fixed(frame.html(page, linked).replace(b"{{csrf}}", guard.token.encode()), "text/html; charset=utf-8"),
-            )
+            Route(page.path, _fixed(frame.html(page, linked, guard.token), "text/html; charset=utf-8"))
             for page in (*linked, frame.API)
         ),
         Route("/favicon.ico", _fixed((frame.STATIC / "favicon.svg").read_bytes(), "image/svg+xml")),
@@ -141,25 +130,13 @@ def create_app(
         metrics.route(views, clock),
         Mount("/static", frame.Assets()),
     ]
+    middleware = [Middleware(Security, hosts=hosts)]
     if login is not None:
         served.append(Route("/login", LoginPage(login).answer, methods=["GET", "POST"]))
-
-    app = Starlette(
-        routes=served,
-        middleware=[
-            Middleware(Security, hosts=hosts),
-            *([Middleware(LoginRequired, login=login)] if login is not None else []),
-        ],
-        exception_handlers={
-            UserMistake: _mistake,
-            Rejected: _mistake,
-            Missing: _away,
-            RetryLater: _away,
-            HTTPException: _refusal,
-            Exception: _fault,
-        },
-        lifespan=lifespan,
-    )
+        middleware.append(Middleware(LoginRequired, login=login))
+    handled = (UserMistake, Rejected, Missing, RetryLater, HTTPException, Exception)
+    handlers = dict.fromkeys(handled, _problem)
+    app = Starlette(routes=served, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
 
     def end_streams() -> None:
         for feed in feeds.values():
@@ -176,23 +153,16 @@ def _fixed(content: bytes, media_type: str) -> Callable[[Request], Awaitable[Res
     return endpoint
 
 
-async def _mistake(_: Request, error: Exception) -> Response:
-    return json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
-
-
-async def _away(_: Request, error: Exception) -> Response:
-    assert isinstance(error, ClickstreamError)
-    if isinstance(error, Forbidden):
-        log.error("a store refuses this server", action=error.action, resource=error.resource, reason=str(error))
-    hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
-    return json({"error": reason(error), "hint": hint}, 503, {"Retry-After": "2"})
-
-
-async def _refusal(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return json({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _fault(_: Request, __: Exception) -> Response:
-    """Answered outside of all middleware; Starlette then raises the error again, so the log has the traceback."""
+async def _problem(_: Request, error: Exception) -> Response:
+    """Why there is no answer. To a fault it is given outside of all middleware; Starlette then raises the error again."""
+    match error:
+        case HTTPException():
+            return json({"error": error.detail}, error.status_code, error.headers)
+        case Missing() | RetryLater():
+            if isinstance(error, Forbidden):
+                log.error("a store refuses this server", action=error.action, resource=error.resource, reason=str(error))
+            hint = "is the store up? `clickstream local status` tells on a laptop; the same request may succeed later"
+            return json({"error": reason(error), "hint": hint}, 503, {"Retry-After": "2"})
+        case UserMistake() | Rejected():
+            return json({"error": str(error), "hint": getattr(error, "hint", "")}, 400)
     return json({"error": "a fault of this server; its log says more"}, 500, HEADERS)

@@ -4,7 +4,7 @@ import time
 
 import click
 
-from clickstream.serving.ids import Id
+from clickstream.serving.api.command_line import Id
 
 
 @click.command()

@@ -94,10 +94,6 @@ class Login:
         scheme, _, given = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             return self.is_token(given.strip())
-        return self.admits_session(cookie)
-
-    def admits_session(self, cookie: str) -> bool:
-        """True for a cookie's value that was made under this token and has not ended."""
         end, _, mac = cookie.partition(".")
         if not (end.isascii() and end.isdecimal() and len(end) < 20) or int(end) < self._clock_s():
             return False

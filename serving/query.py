@@ -18,12 +18,11 @@ from clickstream.money import money
 from clickstream.serving import export
 from clickstream.serving.api.aggregates import AGGREGATES, Window, stretch
 from clickstream.serving.api.aggregates import aggregates as answer
-from clickstream.serving.api.command_line import described, json_option, option
+from clickstream.serving.api.command_line import Id, described, json_option, option
 from clickstream.serving.api.operation import FROM, TO
 from clickstream.serving.api.own import OWN, read, rows
 from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
-from clickstream.serving.ids import Id
 from clickstream.serving.moments import iso
 from clickstream.settings import from_env
 from clickstream.terminal import json_line, parse_moment, print_table, shown

@@ -16,35 +16,21 @@ STEP_MS = 900
 T = TypeVar("T")
 
 
-class Recent(Generic[T]):
-    """Readings of a counter over the last ``over_ms``, and the last one before them."""
+class Recent(deque[tuple[int, T]]):
+    """(ticks, reading) of a counter over the last ``over_ms``, and the last one before them."""
 
     def __init__(self, over_ms: int) -> None:
+        super().__init__()
         self._over_ms = over_ms
-        self._readings: deque[tuple[int, T]] = deque()
 
     def add(self, ticks_ms: int, reading: T) -> None:
-        self._readings.append((ticks_ms, reading))
-        while len(self._readings) > 2 and self._readings[1][0] <= ticks_ms - self._over_ms:
-            self._readings.popleft()
-
-    def clear(self) -> None:
-        self._readings.clear()
+        self.append((ticks_ms, reading))
+        while len(self) > 2 and self[1][0] <= ticks_ms - self._over_ms:
+            self.popleft()
 
     @property
-    def first(self) -> T:
-        return self._readings[0][1]
-
-    @property
-    def last(self) -> T | None:
-        return self._readings[-1][1] if self._readings else None
-
-    @property
-    def since_ms(self) -> int:
-        return self._readings[-1][0] - self._readings[0][0] if self._readings else 0
-
-    def idle_ms(self, ticks_ms: int) -> int:
-        return ticks_ms - self._readings[-1][0] if self._readings else 0
+    def lasted_ms(self) -> int:
+        return self[-1][0] - self[0][0] if self else 0
 
 
 class Line(Generic[T]):
@@ -89,25 +75,28 @@ class Meter:
 
         A total that falls (a store wiped, a name reused) begins a new count.
         """
-        last = self._counts.last
-        if last is not None and total < last[0]:
+        if self._counts and total < self._counts[-1][1][0]:
             self._counts.clear()
         self._counts.add(ticks_ms, (total, arrived_ms))
 
+    def _moved(self) -> tuple[int, int]:
+        """Events, and the time (ms) over which they had arrived."""
+        (_, first), (_, last) = self._counts[0], self._counts[-1]
+        return last[0] - first[0], last[1] - first[1]
+
     def per_second(self) -> float | None:
         """Over the last ten seconds; None before the second reading."""
-        last, since_ms = self._counts.last, self._counts.since_ms
-        return None if last is None or not since_ms else round((last[0] - self._counts.first[0]) * 1000 / since_ms, 1)
+        lasted_ms = self._counts.lasted_ms
+        return round(self._moved()[0] * 1000 / lasted_ms, 1) if lasted_ms else None
 
     def waiting(self, behind_ms: int | None) -> int | None:
         """About how many events are still to be read: the lag in time, at the density at which the last ones had arrived.
 
         None when that is not known: Kinesis reports the lag in time alone.
         """
-        last = self._counts.last
-        if not behind_ms or last is None:
+        if not behind_ms or not self._counts:
             return behind_ms
-        events, arriving_ms = (now - before for now, before in zip(last, self._counts.first, strict=True))
+        events, arriving_ms = self._moved()
         return round(behind_ms * events / arriving_ms) if arriving_ms > 0 else None
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from heapq import nsmallest
 from itertools import accumulate
 from math import frexp, inf, isfinite
+from types import NoneType
 from typing import Annotated, Any, Generic, TypeVar, cast
 from zlib import crc32
 
@@ -31,14 +32,12 @@ class Cell(ABC, Generic[S]):
 
     takes: str  #: What ``add`` takes, for people.
     packed: Any  #: The type of what ``pack`` gives.
+    empty: Callable[[], S]
 
     @property
     def kind(self) -> str:
         """What a stored state must have been made by to be read."""
         return type(self).__name__
-
-    @abstractmethod
-    def empty(self) -> S: ...
 
     @abstractmethod
     def add(self, state: S, value: Any, /) -> S:
@@ -68,10 +67,8 @@ class Sum(Cell[int]):
 
     takes = "an int of at most 10**12 either way"
     packed = int
+    empty = int
     _least = -(10**12)
-
-    def empty(self) -> int:
-        return 0
 
     def add(self, state: int, value: Any, /) -> int:
         if type(value) is int and self._least <= value <= 10**12:
@@ -94,10 +91,8 @@ class Max(Cell[Number | None]):
 
     takes = "an int of at most 2**53 either way or a finite float"
     packed = Number | None
+    empty = NoneType
     _kept: Callable[[Number, Number], Number] = staticmethod(max)
-
-    def empty(self) -> Number | None:
-        return None
 
     def add(self, state: Number | None, value: Any, /) -> Number | None:
         if type(value) is float and isfinite(value):
@@ -123,9 +118,7 @@ class Distinct(Cell[Uniques]):
 
     takes = "a str that is not empty"
     packed = bytes
-
-    def empty(self) -> Uniques:
-        return Uniques()
+    empty = Uniques
 
     def add(self, state: Uniques, value: Any, /) -> Uniques:
         if type(value) is not str or not value:  # which a sketch would leave out
@@ -158,14 +151,12 @@ class Quantiles(Cell[dict[int, int]]):
 
     takes = "a number from 0 on"
     packed = dict[int, int]
+    empty = dict
 
     def __init__(self, *at: float) -> None:
         self.at = at or (0.5, 0.9, 0.99)
         if not all(type(each) in (int, float) and 0 <= each <= 1 for each in self.at):
             raise UserMistake(f"Quantiles{at}: a quantile is a number from 0 to 1", "Quantiles(0.5, 0.99)")
-
-    def empty(self) -> dict[int, int]:
-        return {}
 
     def add(self, state: dict[int, int], value: Any, /) -> dict[int, int]:
         if type(value) not in (int, float) or not 0 <= value < inf:
@@ -221,14 +212,12 @@ class Top(Cell[list[Counted]]):
 
     takes = "a str, or a str with an int from 0 to 10**12"
     packed = Annotated[list[Counted], msgspec.Meta(min_length=1)]
+    empty = staticmethod(lambda: [Counted({}, {})])
 
     def __init__(self, n: int) -> None:
         if type(n) is not int or not 1 <= n <= 500:
             raise UserMistake(f"Top({n!r}): how many keys is an int from 1 to 500", "Top(10)")
         self.n, self.capacity, self.most_bytes = n, max(20 * n, 200), TOP_BYTES
-
-    def empty(self) -> list[Counted]:
-        return [Counted({}, {})]
 
     def add(self, state: list[Counted], value: Any, /) -> list[Counted]:
         key, weight = value if type(value) is tuple and len(value) == 2 else (value, 1)

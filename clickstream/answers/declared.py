@@ -60,10 +60,11 @@ class Table:
     def __init__(self, name: str, *, per: int = HOUR, kept: int = 400 * DAY, **cells: Cell[Any]) -> None:
         self.name, self.per, self.kept, self.cells = name, per, kept, cells
         _named(f"table {name!r}", name)
+        fits = type(per) is int and per >= 0 and (per % DAY == 0 or DAY % per == 0)
+        _must(fits, f"table {name!r}: per={per}", _PER)
         _must(
-            _is_int(per) and (per == 0 or (per > 0 and (DAY % per == 0 or per % DAY == 0))), f"table {name!r}: per={per}", _PER
+            type(kept) is int and kept > 0, f"table {name!r}: kept={kept}", "an int, how long a row stays, in ms: kept=90 * DAY"
         )
-        _must(_is_int(kept) and kept > 0, f"table {name!r}: kept={kept}", "an int, how long a row stays, in ms: kept=90 * DAY")
         _must(cells, f"table {name!r} has no cells", "Table(name, per=HOUR, sold=Sum())")
         for cell, kind in cells.items():
             _must(isinstance(kind, Cell), f"table {name!r}: {cell}={kind!r} is no cell", "Count(), with its parentheses")
@@ -152,7 +153,7 @@ class Application:
                 case Files(_, format):
                     _must(format in _FORMATS, f"{says}: {answer.name!r} has the format {format!r}", f"one of {_FORMATS}")
         for number, value, least in ("version", version, 1), ("lateness", lateness, 0), ("users_kept", users_kept, 1):
-            _must(_is_int(value) and value >= least, f"{says}: {number}={value!r}", f"an int from {least} on: HOUR // 2")
+            _must(type(value) is int and value >= least, f"{says}: {number}={value!r}", f"an int from {least} on: HOUR // 2")
         _must(state is None or _is_state(state), f"{says}: {state!r} cannot be the state of a user", _STATE)
 
     @property
@@ -180,6 +181,7 @@ class Application:
 _GOALS, _FORMATS = get_args(Goal), get_args(Format)
 _PER = "an int, a divisor or multiple of a day in ms, or 0: per=HOUR // 2"
 _BY_NAME = "on={'purchase': bought}, timers={'cart': remind}"
+_NAMES = "lower case letters, digits and -, at most 40"
 _CELLS = f"lower case letters, digits and _, and none of {', '.join(sorted(_TAKEN))}"
 _OWN = "declare your own in the folder CLICKSTREAM_EVENTS, or install the package that does"
 _TYPES = f"known are {', '.join(sorted(KNOWN))}; {_OWN}"
@@ -192,13 +194,7 @@ def _must(holds: object, message: str, hint: str) -> None:
 
 
 def _named(what: str, name: str) -> None:
-    _must(
-        isinstance(name, str) and _NAME.fullmatch(name), f"{what}: not a name", "lower case letters, digits and -, at most 40"
-    )
-
-
-def _is_int(value: object) -> bool:
-    return type(value) is int
+    _must(isinstance(name, str) and _NAME.fullmatch(name), f"{what}: not a name", _NAMES)
 
 
 def _is_state(state: type[msgspec.Struct]) -> bool:

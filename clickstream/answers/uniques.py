@@ -11,7 +11,6 @@ import msgspec
 from datasketches import hll_sketch, hll_union, tgt_hll_type
 
 LG_K = 12
-RELATIVE_STANDARD_ERROR = 1.04 / 2 ** (LG_K / 2)
 
 # The image's layout: https://datasketches.apache.org/docs/HLL/HLL.html
 _FLAGS, _MODE = 5, 7

@@ -48,7 +48,8 @@ class User(Generic[S]):
         """
         if type(at_ms) is not int or not 0 <= at_ms <= LATEST_MS:
             raise WrongAnswer(f"a timer takes its time as an int of milliseconds, from 1970 to 2099, not {at_ms!r}")
-        self._users.must_have(name)
+        if name not in self._users.timers:
+            raise WrongAnswer(f"there is no timer {name!r}; the application's timers are {sorted(self._users.timers)}")
         before, self.timers[name] = self.timers.get(name), at_ms
         if before is None or at_ms < before:
             self._users.look_at(at_ms, self.id, name)
@@ -90,8 +91,8 @@ class Users:
     """All users of a shard, ``most`` at once."""
 
     def __init__(self, application: "Application", most: int) -> None:
-        self.begin: Callable[[], Any] = application.state or _nothing
-        self._timers, self._lateness, self._kept = application.timers.keys(), application.lateness, application.users_kept
+        self.begin: Callable[[], Any] = application.state or (lambda: None)
+        self.timers, self._lateness, self._kept = application.timers.keys(), application.lateness, application.users_kept
         self._most = most
         self._kind: type[User[Any]] = User if application.state else Stateless
         self._decode = msgspec.msgpack.Decoder(application.state or None).decode
@@ -125,10 +126,6 @@ class Users:
 
     def stranger(self, user_id: str) -> User[Any]:
         return self._kind(user_id, self)
-
-    def must_have(self, name: str) -> None:
-        if name not in self._timers:
-            raise WrongAnswer(f"there is no timer {name!r}; the application's timers are {sorted(self._timers)}")
 
     def look_at(self, at_ms: int, user_id: str, name: str) -> None:
         """At this time, look whether the timer is due."""
@@ -211,7 +208,7 @@ class Users:
             user = self._users[stored.id] = self.stranger(stored.id)
             user.seen, user.state = stored.seen, read(bytes(stored.state))
             for name, at_ms in stored.timers.items():
-                if name in self._timers:  # of another version
+                if name in self.timers:  # of another version
                     user.wake(name, at_ms)
 
     def order(self) -> None:
@@ -221,10 +218,6 @@ class Users:
 
 def _stored(user: User[Any]) -> StoredUser:
     return StoredUser(user.id, user.seen, user.timers, msgspec.Raw(_encoder.encode(user.state)))
-
-
-def _nothing() -> None:
-    return None
 
 
 _encoder = msgspec.msgpack.Encoder()

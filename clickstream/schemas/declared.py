@@ -154,7 +154,7 @@ def _in_packages() -> Iterator[Declared]:
     for source, point in sorted({point.value: point for point in entry_points(group=GROUP)}.items()):
         try:
             events = point.load().EVENTS
-            structs = () if isinstance(events, Traversable) else tuple(events)
+            kinds = events if isinstance(events, Traversable) else tuple(events)
         except UserMistake:
             raise
         except Exception as error:
@@ -162,10 +162,10 @@ def _in_packages() -> Iterator[Declared]:
                 f"cannot load the events of {source}: {type(error).__name__}: {error}",
                 hint="a module with EVENTS: a folder of JSON Schemas, or a tuple of structs of clickstream.envelope",
             ) from error
-        if isinstance(events, Traversable):
-            yield from _in_folder(events, source)
-        for kind in structs:
-            yield _packaged(kind, source)
+        if isinstance(kinds, Traversable):
+            yield from _in_folder(kinds, source)
+        else:
+            yield from (_packaged(kind, source) for kind in kinds)
 
 
 def _packaged(kind: type[Event], source: str) -> Declared:

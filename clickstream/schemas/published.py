@@ -54,9 +54,9 @@ def own_breaking_changes(published: Schema, declared: Sequence[Declared]) -> lis
     return changes
 
 
-def checked_in(version: int = SCHEMA_VERSION) -> str:
-    """The schema file that is part of the source; empty when there is none for this version."""
-    file = resources.files("clickstream") / "schemas" / f"events-v{version}.json"
+def checked_in() -> str:
+    """The schema file that is part of the source; empty when there is none for today's version."""
+    file = resources.files("clickstream") / "schemas" / f"events-v{SCHEMA_VERSION}.json"
     return file.read_text() if file.is_file() else ""
 
 

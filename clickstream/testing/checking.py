@@ -18,6 +18,7 @@ from clickstream.load.simulation.foreign import Foreign, without_threads
 from clickstream.needs import Needs
 from clickstream.records.routing import WHOLE_SPACE
 
+Events = st.SearchStrategy[AnyEvent] | Sequence[AnyEvent] | None
 Law = Callable[[Subject, Feed, Draw], Iterator[str]]
 _START_MS, _MINUTE = 1_800_000_000_000, 60_000
 
@@ -31,13 +32,7 @@ class BrokenLaw(AssertionError):
         self.law, self.why, self.events = law, why, events
 
 
-def check(
-    application: Application,
-    events: st.SearchStrategy[AnyEvent] | Sequence[AnyEvent] | None = None,
-    *,
-    examples: int = 100,
-    needs: Needs | None = None,
-) -> None:
+def check(application: Application, events: Events = None, *, examples: int = 100, needs: Needs | None = None) -> None:
     """Prove the laws of a fold and its sink, with ``examples`` feeds for each. Raises BrokenLaw for the first that is broken.
 
     ``events``: a strategy for one event, or a list to choose from; None makes events of all types, mostly of those that a short
@@ -72,9 +67,7 @@ def _prove(law: Law, subject: Subject, feeds: st.SearchStrategy[list[AnyEvent]],
     holds()
 
 
-def _feeds(
-    events: st.SearchStrategy[AnyEvent] | Sequence[AnyEvent] | None, foreign: Foreign
-) -> st.SearchStrategy[list[AnyEvent]]:
+def _feeds(events: Events, foreign: Foreign) -> st.SearchStrategy[list[AnyEvent]]:
     """Without duplicates, which no fold gets to see."""
     if events is None:
         generator = Generator(foreign.handles)
@@ -88,9 +81,8 @@ def _feeds(
             ]
 
         users = st.sampled_from(("ann", "bob", "cat", "dan", "eve"))
-        return st.lists(st.tuples(st.integers(0, 2**16), users, st.integers(0, 3_000)), min_size=1, max_size=MOST_EVENTS).map(
-            made
-        )
+        drawn = st.tuples(st.integers(0, 2**16), users, st.integers(0, 3_000))
+        return st.lists(drawn, min_size=1, max_size=MOST_EVENTS).map(made)
     one = events if isinstance(events, st.SearchStrategy) else st.sampled_from(list(events))
     return st.lists(one, min_size=1, max_size=MOST_EVENTS, unique_by=lambda event: (event.event_id, event.user_id))
 

@@ -26,9 +26,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from clickstream.answers.uniques import Uniques
 from clickstream.application import Inheritance
 from clickstream.consumers.analytics.aggregate_rows import Row, row
-from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns, plain, typed
+from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns
 from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
 from clickstream.events import AnyEvent, Events
@@ -66,6 +67,9 @@ class _Accumulator:
         return fresh.has_room(self.waiting + keys, self.total, limit)
 
 
+_EMPTY = _Accumulator()
+
+
 class AnalyticsFold:
     """See ``clickstream.application.Fold``."""
 
@@ -76,7 +80,7 @@ class AnalyticsFold:
         self._late: set[int] = set()
         """The minutes that have a window of this turn."""
         self._sessions = Sessions()
-        self._windows: dict[Window, _Accumulator] = {}
+        self._windows: defaultdict[Window, _Accumulator] = defaultdict(_Accumulator)
         self._growing: dict[Window, _Accumulator] = {}
         self._hours_deferred = True
         """Whether hours are deferred (see above)."""
@@ -150,16 +154,9 @@ class AnalyticsFold:
 
     def _has_room(self, hour: Window, parts: dict[int, Columns]) -> bool:
         """True when every key can be counted singly in its minute and in its hour, so that their order does not matter."""
-        keys = 0
-        for minute, part in parts.items():
-            if not self._fits(self._window(minute), part.most_keys):
-                return False
-            keys += part.most_keys
-        return self._fits(hour, keys)
-
-    def _fits(self, window: Window, keys: int) -> bool:
-        accumulator, limit = self._windows.get(window), capacity(window.width)
-        return keys <= limit if accumulator is None else accumulator.has_room(keys, limit)
+        keys = {self._window(minute): part.most_keys for minute, part in parts.items()}
+        keys[hour] = sum(keys.values())
+        return all(self._windows.get(window, _EMPTY).has_room(most, capacity(window.width)) for window, most in keys.items())
 
     def _add_to_hour(self, hour: Window, parts: dict[int, Columns], events: Sequence[AnyEvent], minutes: Sequence[int]) -> None:
         accumulator = self._grow(hour)
@@ -167,19 +164,14 @@ class AnalyticsFold:
         limit = capacity(HOUR)
         if len(parts) > 1 and not fresh.has_room(sum(part.most_keys for part in parts.values()), total, limit):
             # a full tally admits keys in shard order, so the minutes may not be added one after the other
-            ordered = [event for event, minute in zip(events, minutes, strict=True) if minute in parts]
-            fresh.add(columns(ordered), total, limit)
-            return
+            parts = {0: columns([event for event, minute in zip(events, minutes, strict=True) if minute in parts])}
         for part in parts.values():
             fresh.add(part, total, limit)
 
     def _grow(self, window: Window) -> _Accumulator:
         accumulator = self._growing.get(window)
         if accumulator is None:
-            accumulator = self._windows.get(window)
-            if accumulator is None:
-                accumulator = self._windows[window] = _Accumulator()
-            self._growing[window] = accumulator
+            accumulator = self._growing[window] = self._windows[window]
         return accumulator
 
     def _settle(self) -> None:
@@ -247,14 +239,15 @@ class AnalyticsFold:
         if inheritance is not None:
             return  # the parent's rows stay; this shard adds its own
         for window, partial in decoded.windows:
-            self._windows.setdefault(window, _Accumulator()).total.merge(partial)
+            self._windows[window].total.merge(partial)
             if window.width == HOUR:
                 self._due[window] = None  # its row may have been held back
         self._late = {window.start for window in self._windows if window.width == 1 and window.late == self._turn}
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=plain)
-_decoder = msgspec.msgpack.Decoder(State, dec_hook=typed)
+# MessagePack knows no sketches, and msgspec no counters when it decodes
+_encoder = msgspec.msgpack.Encoder(enc_hook=Uniques.to_bytes)
+_decoder = msgspec.msgpack.Decoder(State, dec_hook=lambda kind, value: kind(value))
 
 
 def _steps(minutes: Sequence[int], watermark: int) -> Iterator[tuple[int, int, int]]:

@@ -3,16 +3,15 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
-from botocore.exceptions import ClientError
-
-from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.aws.boto_types import DynamoDBClient
+from clickstream.aws.items import Value, item
 from clickstream.consumers.analytics.aggregate_rows import Row
 from clickstream.consumers.analytics.windows import HOUR
 from clickstream.failures.fan_out import write_each
 from clickstream.failures.outages import translated
-from clickstream.failures.refusals import error_code
 from clickstream.records.position import Position, guarded_put
 
 _DAY_S = 86_400
@@ -44,15 +43,8 @@ class AggregatesTable:
 
     def _put(self, position: Position, now_s: int, row: Row) -> None:
         kept_s = HOUR_KEPT_S if row.width == HOUR else MINUTE_KEPT_S
-        item: dict[str, AttributeValueTypeDef] = {
-            "window": {"S": row.window},
-            "part": {"S": row.part},
-            "partial": {"B": row.content},
-            "expires_at": {"N": str(now_s + kept_s)},
-        }
-        try:
-            with translated("DynamoDB"):
-                self._dynamodb.put_item(**guarded_put(self._table, item, position))
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                raise  # else the value of a later position is there already
+        key = {"window": row.window, "part": row.part}
+        values: dict[str, Value] = {**key, "partial": row.content, "expires_at": now_s + kept_s}
+        # refused when the value of a later position is there already
+        with translated("DynamoDB"), suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.put_item(**guarded_put(self._table, item(values), position))

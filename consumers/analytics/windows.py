@@ -7,7 +7,7 @@ So every part of a window has an end after which it is never touched again, when
 depends on the order of the events alone. A window's value is the sum of its parts.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -90,12 +90,10 @@ def partition(width: int, start_ms: int) -> str:
 
 def partitions(width: int, start_ms: int, end_ms: int) -> list[str]:
     """The hash keys of all windows that start in ``[start_ms, end_ms)``, in order."""
-    names: dict[str, None] = {}
-    at = datetime.fromtimestamp(start_ms / 1000, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    while start_ms < end_ms and at.timestamp() * 1000 < end_ms:
-        names[partition(width, int(at.timestamp() * 1000))] = None
-        at += timedelta(days=1)
-    return list(names)
+    if start_ms >= end_ms:
+        return []
+    days = range(Granularity.DAY.floor_ms(start_ms), end_ms, Granularity.DAY.ms)
+    return list(dict.fromkeys(partition(width, day_ms) for day_ms in days))
 
 
 def start_of(sort_key: str) -> int:

@@ -1,7 +1,6 @@
 """``clickstream dlq``: look at rejected records, and give them another try."""
 
 import base64
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -24,7 +23,7 @@ from clickstream.failures.outages import translated
 from clickstream.records.following import follow
 from clickstream.records.reading import Start
 from clickstream.settings import Settings, from_env
-from clickstream.terminal import parse_moment, shown
+from clickstream.terminal import json_line, parse_moment, shown
 
 
 @click.group()
@@ -32,8 +31,10 @@ def dlq() -> None:
     """Records that were no events, effects that no store takes, and why; and the way back once the cause is mended."""
 
 
-def _filters(command: click.Command) -> click.Command:
+def _letters(command: click.Command) -> click.Command:
+    """Options of commands on many letters; but for ``as_json`` they are those of ``_chosen``."""
     for option in (
+        click.option("--json", "as_json", is_flag=True, help="One JSON object per letter, each on a line."),
         click.option("--id", "ids", multiple=True, help="Only this letter (as `list` shows it), or this event id."),
         click.option("--since", help="Only what arrived since: 10m (s, m, h, d) or an ISO time."),
         click.option("--reason", help="Only letters whose reason contains this text."),
@@ -44,9 +45,8 @@ def _filters(command: click.Command) -> click.Command:
 
 
 @dlq.command("list")
-@_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def list_letters(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], as_json: bool) -> None:
+@_letters  # type: ignore[arg-type]  # click decorates functions and commands alike
+def list_letters(as_json: bool, **filters: Any) -> None:
     """One line per dead letter, oldest first. Letters stay in the queue.
 
     \b
@@ -56,11 +56,11 @@ def list_letters(app: str | None, reason: str | None, since: str | None, ids: Se
     """
     clients, settings = _surroundings()
     with reading(clients, settings) as queue:
-        for each in _chosen(queue, app, reason, since, ids):
+        for each in _chosen(queue, **filters):
             letter = each.letter
             arrived = datetime.fromtimestamp(letter.arrived_ms / 1000, UTC).isoformat(timespec="milliseconds")
             if as_json:
-                _print_json(_described(each))
+                click.echo(json_line(_described(each)))
             else:
                 place = f"{letter.shard} {letter.application}"
                 what = "effect: " if letter.effect is not None else "set aside: " if letter.traceback else ""
@@ -79,18 +79,17 @@ def show(letter: str) -> None:
     """
     clients, settings = _surroundings()
     with reading(clients, settings) as queue:
-        found = _chosen(queue, None, None, None, [letter])
+        found = _chosen(queue, ids=[letter])
         if not found:
             raise UserMistake(f"no dead letter {letter!r} is visible", hint="clickstream dlq list; others may be reading it")
         for each in found:
-            _print_json(_described(each) | _whole(each.letter))
+            click.echo(json_line(_described(each) | _whole(each.letter)))
 
 
 @dlq.command()
-@_filters  # type: ignore[arg-type]  # click decorates functions and commands alike
+@_letters  # type: ignore[arg-type]  # click decorates functions and commands alike
 @click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per letter.")
-def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequence[str], dry_run: bool, as_json: bool) -> int:
+def redrive(dry_run: bool, as_json: bool, **filters: Any) -> int:
     """Put letters that are events by today's code back on the stream, for the application that had rejected them.
 
     An event that was applied meanwhile is not put again. Exit code 3 when letters stay: they are still no events, or they hold
@@ -104,14 +103,14 @@ def redrive(app: str | None, reason: str | None, since: str | None, ids: Sequenc
     clients, settings = _surroundings()
     counts = {"put": 0, "dropped": 0, "kept": 0}
     with reading(clients, settings) as queue:
-        letters = _chosen(queue, app, reason, since, ids)
+        letters = _chosen(queue, **filters)
         stream = _later_in_stream(clients.kinesis, settings.stream, letters) if letters else ()
         for decision in decide(letters, stream):
             if not dry_run:
                 _carry_out(decision, clients.kinesis, settings.stream, queue)
             counts[decision.word] += 1
             if as_json:
-                _print_json({"letter": decision.received.id, "decision": decision.word, "why": decision.why})
+                click.echo(json_line({"letter": decision.received.id, "decision": decision.word, "why": decision.why}))
             else:
                 click.echo(shown(f"{decision.received.id}  {decision.word}  {decision.why}"))
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items())
@@ -128,7 +127,9 @@ def _carry_out(decision: Decision, kinesis: KinesisClient, stream: str, queue: Q
         queue.delete([decision.received])
 
 
-def _chosen(queue: Queue, app: str | None, reason: str | None, since: str | None, ids: Sequence[str]) -> list[Received]:
+def _chosen(
+    queue: Queue, ids: Sequence[str], app: str | None = None, reason: str | None = None, since: str | None = None
+) -> list[Received]:
     after_ms = parse_moment(since, time_ns() // 1_000_000) if since else 0
     return [
         each
@@ -163,16 +164,10 @@ def _described(each: Received) -> dict[str, Any]:
 
 def _whole(letter: DeadLetter) -> dict[str, str]:
     """What only `show` says: the record's bytes or the effect, and the bug if it was one."""
-    found = _raw(letter.data) if letter.effect is None else {"effect": letter.effect}
-    return found if letter.traceback is None else found | {"traceback": letter.traceback}
-
-
-def _raw(data: bytes) -> dict[str, str]:
+    bug = {} if letter.traceback is None else {"traceback": letter.traceback}
+    if letter.effect is not None:
+        return {"effect": letter.effect} | bug
     try:
-        return {"text": data.decode()}
+        return {"text": letter.data.decode()} | bug
     except UnicodeDecodeError:
-        return {"base64": base64.b64encode(data).decode()}
-
-
-def _print_json(content: dict[str, Any]) -> None:
-    click.echo(shown(json.dumps(content, ensure_ascii=False)).encode())
+        return {"base64": base64.b64encode(letter.data).decode()} | bug

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 
 import msgspec
 
@@ -44,32 +45,23 @@ class Queue:
     def __init__(
         self, url: str, clients: Clients, settings: Settings, threads: Executor, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._url = url
-        self._sqs = clients.sqs
-        self._s3 = clients.s3
-        self._bucket = STATE.of(settings)
-        self._threads = threads
-        self._clock = clock
+        self._url, self._sqs, self._s3, self._bucket = url, clients.sqs, clients.s3, STATE.of(settings)
+        self._threads, self._clock = threads, clock
         #: By message, its latest receipt.
         self._held: dict[str, str] = {}
         self._deleted: set[str] = set()
 
     def receive(self) -> list[Received]:
         """Every letter that is visible now, without repetitions, oldest arrival first."""
-        letters: dict[str, DeadLetter] = {}
+        alike: dict[tuple[str, ...], dict[str, DeadLetter]] = {}  # by identity, then by message
         began = self._clock()
         at_once = 1
         while any(answers := list(self._threads.map(self._some, [began] * at_once))):
-            for answer in answers:
-                letters.update(answer)
+            for message, letter in chain(*answers):
+                alike.setdefault(_identity(letter), {})[message] = letter
             # one after the other at the end: letters that appear again one by one must not keep all calls busy
             at_once = min(2 * at_once, _PARALLEL) if all(answers) else 1
-        alike: dict[tuple[str, ...], list[str]] = {}
-        for message, letter in letters.items():
-            alike.setdefault(_identity(letter), []).append(message)
-        received = [
-            Received(letters[messages[-1]], tuple(self._held[each] for each in messages)) for messages in alike.values()
-        ]
+        received = [Received([*each.values()][-1], tuple(map(self._held.__getitem__, each))) for each in alike.values()]
         return sorted(received, key=lambda each: (each.letter.arrived_ms, each.letter.position))
 
     def delete(self, received: Sequence[Received]) -> None:

@@ -40,16 +40,11 @@ def decide(letters: Sequence[Received], stream: Iterable[tuple[Record, AnyEvent]
         # the rejected record itself is still in the stream, and may be valid by today's code
         if (record.sequence_number, record.sub_sequence_number) not in own
     }
-    decisions: list[Decision] = []
-    for each in letters:
-        decision = _decide(each, applied)
-        decisions.append(decision)
-        if (event := decision.event) is not None:
-            applied.add((event.event_id, event.user_id, event.redriven_for))
-    return decisions
+    return [_decide(each, applied) for each in letters]
 
 
 def _decide(received: Received, applied: set[tuple[str, str, str | UnsetType]]) -> Decision:
+    """Adds to ``applied`` what is put."""
     letter = received.letter
     if letter.effect is not None:
         why = "its event was folded, only this effect was refused: write it by hand, or mend its store and replay"
@@ -60,4 +55,5 @@ def _decide(received: Received, applied: set[tuple[str, str, str | UnsetType]]) 
         return Decision(received, "kept", str(error))
     if applied & {(event.event_id, event.user_id, application) for application in (UNSET, letter.application)}:
         return Decision(received, "dropped", "its event has been applied meanwhile")
+    applied.add((event.event_id, event.user_id, letter.application))
     return Decision(received, "put", event.event_id, msgspec.structs.replace(event, redriven_for=letter.application))

@@ -69,40 +69,26 @@ def search(client: KinesisClient, stream: str, event_id: str, shards: Sequence[S
 
 
 def _in_shard(client: KinesisClient, stream: str, event_id: str, shard: Shard, stretch: Stretch, limit: Limit) -> Found:
+    """To the stretch's end, or the shard's end or tip."""
     found: list[Sighting] = []
     until_ms, read_ms = stretch.end_ms, stretch.start_ms
-    for records in _reads(client, stream, shard, stretch.start_ms, limit):
-        for record in records:
+    start = TRIM_HORIZON if read_ms is None else Start("AT_TIMESTAMP", datetime.fromtimestamp(read_ms / 1000, UTC))
+    reader = ShardReader(client, stream, shard, start)
+    while not reader.ended:
+        if limit.reached:
+            return Found(found, [Unread(shard=shard.shard_id, since=read_ms)])
+        batch = reader.read()
+        for record in batch.records if batch else ():
             read_ms = arrived_ms = int(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
             if until_ms is not None and arrived_ms > until_ms:
                 return Found(found, [])
             if here := list(sightings(record, arrived_ms, event_id, shard)):
                 until_ms = min(until_ms or arrived_ms + _REPEATS_MS, arrived_ms + _REPEATS_MS)
                 found += here
-        if limit.reached:
-            break
-    else:
-        return Found(found, [])
-    return Found(found, [Unread(shard=shard.shard_id, since=read_ms)])
-
-
-def _reads(
-    client: KinesisClient, stream: str, shard: Shard, start_ms: int | None, limit: Limit
-) -> Iterator[Sequence[dict[str, Any]]]:
-    """The records from a moment on, read by read, until the shard's end or its tip; once the limit is reached, nothing more.
-
-    A read that has to be repeated yields nothing too, so that the caller can look at the limit.
-    """
-    start = TRIM_HORIZON if start_ms is None else Start("AT_TIMESTAMP", datetime.fromtimestamp(start_ms / 1000, UTC))
-    reader = ShardReader(client, stream, shard, start)
-    while not reader.ended and not limit.reached:
-        batch = reader.read()
-        yield () if batch is None else batch.records
         if batch is not None and batch.behind_ms == 0:
-            return
+            break
         limit.rest(reader.due_at - monotonic())
-    if limit.reached:
-        yield ()
+    return Found(found, [])
 
 
 def sightings(record: dict[str, Any], arrived_ms: int, event_id: str, shard: Shard) -> Iterator[Sighting]:

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
 
 from clickstream.aws import Clients
 from clickstream.consumers.analytics.views import put_to_visible
+from clickstream.consumers.dead_letters.letters import Received, reading
 from clickstream.consumers.explain import own
 from clickstream.consumers.explain.effects import Look
 from clickstream.consumers.explain.life import (
@@ -34,9 +34,6 @@ from clickstream.events import AnyEvent
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings
-
-if TYPE_CHECKING:
-    from clickstream.consumers.dead_letters.letters import Received
 
 __all__ = ["Explainer", "Letter", "Life", "Limit", "Processing", "Put", "Stretch", "Unread"]
 
@@ -68,7 +65,10 @@ class Explainer:
         """
         letters = self._letters(event_id) if with_letters else None
         limit = limit or Limit()
-        decided = self._decision(event_id)
+        decided: Decision | None = None
+        with suppress(Missing):  # fraud may never have run here
+            # it names a purchase's user and time, whatever its id looks like
+            decided = Decisions(self._clients, self._settings).of(event_id)
         decided_ms = decided.occurred_at if decided else None
         user_id = user_id or (decided.user_id if decided else None)
         shards = shards_of(list_shards(self._clients.kinesis, self._settings.stream), user_id)
@@ -106,7 +106,7 @@ class Explainer:
         order = placing(self._clients, self._settings, order_id)
         return None if order is None else (order.event_id, order.user_id)
 
-    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: "list[Received]") -> Processing:
+    def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: list[Received]) -> Processing:
         letters = [each.letter for each in received if each.letter.application == application]
         put = put_for(application, puts, [letter.position for letter in letters if letter.effect is None])
         if put is None:
@@ -125,20 +125,12 @@ class Explainer:
         look: Look | None = resolve_name(needs.effect) if needs.effect else None
         return look(self._clients, self._settings, event, put) if look else None
 
-    def _decision(self, event_id: str) -> Decision | None:
-        """A purchase's decision names its user and time, whatever its id looks like."""
-        with suppress(Missing):  # fraud may never have run here
-            return Decisions(self._clients, self._settings).of(event_id)
-        return None
-
-    def _letters(self, event_id: str) -> "list[Received]":
-        from clickstream.consumers.dead_letters.letters import reading
-
+    def _letters(self, event_id: str) -> list[Received]:
         with reading(self._clients, self._settings) as queue:
             return [each for each in queue.receive() if each.letter.event_id == event_id]
 
 
-def _letter(received: "Received") -> Letter:
+def _letter(received: Received) -> Letter:
     names = ("application", "position", "reason", "path", "code_version")
     return Letter(letter=received.id, **{name: getattr(received.letter, name) for name in names})
 

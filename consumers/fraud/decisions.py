@@ -12,7 +12,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from clickstream.consumers.fraud.fold import Candidate
-from clickstream.consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, RuleScore, judge, safeguard
+from clickstream.consumers.fraud.rules import COLD_START, RULE_THRESHOLDS, judge, safeguard
 from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.models.fraud.verdicts import Reason, Verdict
 from clickstream.purchases import Bought, facts, reused
@@ -74,69 +74,39 @@ def as_reuse(decision: Decision) -> Decision:
 
 def decide(candidates: Sequence[Candidate], serving: Serving | None, now_ms: int) -> list[Decision]:
     """One decision per purchase; the model scores all of them in one call."""
-    if not candidates:
-        return []
-    if serving is None:
-        return [_by_rules(candidate, now_ms) for candidate in candidates]
+    if serving is None or not candidates:
+        return [_decision(candidate, None, 0.0, now_ms) for candidate in candidates]
     scores = serving.model.score(np.array([candidate.vector for candidate in candidates], np.float64))
-    return [_by_model(candidate, serving, float(score), now_ms) for candidate, score in zip(candidates, scores, strict=True)]
-
-
-def _by_rules(candidate: Candidate, now_ms: int) -> Decision:
-    named = _named(candidate)
-    found = max(judge(COLD_START, named), safeguard(named), key=lambda found: found.score)
-    return _decision(
-        candidate, RULE_THRESHOLDS.verdict(found.score), found.score, found.reasons, Source.RULES, RULES_VERSION, now_ms
-    )
-
-
-def _by_model(candidate: Candidate, serving: Serving, score: float, now_ms: int) -> Decision:
-    model = serving.model
-    verdict = model.card.thresholds.verdict(score)
-    source = Source.MODEL if model.card.is_supervised else Source.UNSUPERVISED
-    over = _overruling(model, candidate)
-    if _SEVERITY[RULE_THRESHOLDS.verdict(over.score)] > _SEVERITY[verdict]:
-        verdict = RULE_THRESHOLDS.verdict(over.score)
-        source = Source.SAFEGUARD if model.card.is_supervised else Source.RULES
-        reasons = over.reasons
-    else:
-        reasons = [] if verdict is Verdict.APPROVE else model.reasons(np.array(candidate.vector))
-    return _decision(candidate, verdict, score, reasons, source, serving.version, now_ms)
-
-
-def _overruling(model: FraudModel, candidate: Candidate) -> RuleScore:
-    """Of the rules that count beside this model."""
-    named = _named(candidate)
-    found = safeguard(named)
-    return found if model.card.is_supervised else max(found, judge(COLD_START, named), key=lambda found: found.score)
+    return [_decision(candidate, serving, float(score), now_ms) for candidate, score in zip(candidates, scores, strict=True)]
 
 
 _SEVERITY = {Verdict.APPROVE: 0, Verdict.REVIEW: 1, Verdict.BLOCK: 2}
 
 
-def _named(candidate: Candidate) -> dict[str, float]:
-    return dict(zip(PURCHASES.names, candidate.vector, strict=True))
-
-
-def _decision(
-    candidate: Candidate,
-    verdict: Verdict,
-    score: float,
-    reasons: list[Reason],
-    source: Source,
-    version: str,
-    now_ms: int,
-) -> Decision:
-    if candidate.is_partial:
-        reasons = [*reasons, PARTIAL]
+def _decision(candidate: Candidate, serving: Serving | None, score: float, now_ms: int) -> Decision:
+    """``score``: the model's."""
+    features = dict(zip(PURCHASES.names, candidate.vector, strict=True))
+    is_supervised = serving is not None and serving.model.card.is_supervised
+    rules = safeguard(features)
+    if not is_supervised:
+        rules = max(judge(COLD_START, features), rules, key=lambda found: found.score)
+    verdict, reasons, source = RULE_THRESHOLDS.verdict(rules.score), rules.reasons, Source.RULES
+    if serving is None:
+        score = rules.score
+    elif _SEVERITY[verdict] <= _SEVERITY[told := serving.model.card.thresholds.verdict(score)]:
+        verdict = told
+        reasons = [] if told is Verdict.APPROVE else serving.model.reasons(np.array(candidate.vector))
+        source = Source.MODEL if is_supervised else Source.UNSUPERVISED
+    elif is_supervised:
+        source = Source.SAFEGUARD
     return Decision(
         **facts(candidate),
         decided_at=now_ms,
         verdict=verdict,
         score=score,
-        reasons=reasons,
+        reasons=[*reasons, PARTIAL] if candidate.is_partial else reasons,
         source=source,
-        model_version=version,
+        model_version=RULES_VERSION if serving is None else serving.version,
         vector=candidate.vector,
     )
 

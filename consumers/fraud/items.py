@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.aws.items import Value, item
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.models.fraud.verdicts import Verdict
 
@@ -21,21 +22,17 @@ PENDING, SENT = "pending", "sent"
 
 
 def item_of(decision: Decision) -> dict[str, AttributeValueTypeDef]:
-    item: dict[str, AttributeValueTypeDef] = {
-        "event_id": {"S": decision.key},
-        "purchase": {"S": decision.purchase},
-        "user_id": {"S": decision.user_id},
-        "order_id": {"S": decision.order_id},
-        "occurred_at": {"N": str(decision.occurred_at)},
-        "verdict": {"S": decision.verdict.value},
-        "score": {"N": repr(decision.score)},
-        "model_version": {"S": decision.model_version},
-        "decision": {"B": msgspec.msgpack.encode(decision)},
-        "expires_at": {"N": str(decision.decided_at // 1000 + KEPT_S)},
+    shown: dict[str, Value] = {
+        name: getattr(decision, name) for name in ("purchase", "user_id", "order_id", "occurred_at", "model_version")
     }
-    if decision.verdict is not Verdict.APPROVE:
-        item["alert"] = {"S": PENDING}
-    return item
+    kept: dict[str, Value] = {
+        "event_id": decision.key,
+        "verdict": decision.verdict.value,
+        "decision": msgspec.msgpack.encode(decision),
+        "expires_at": decision.decided_at // 1000 + KEPT_S,
+    }
+    alert = {} if decision.verdict is Verdict.APPROVE else {"alert": PENDING}
+    return {**item({**shown, **kept, **alert}), "score": {"N": repr(decision.score)}}
 
 
 def decision_of(item: dict[str, Any]) -> Decision:

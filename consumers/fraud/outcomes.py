@@ -12,11 +12,13 @@ Every item is a function of the decision that stands: whoever writes it again wr
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import msgspec
 
 from clickstream.aws.boto_types import AttributeValueTypeDef
+from clickstream.aws.items import Value, item
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.models.fraud.labels import GENUINE
 from clickstream.models.fraud.rows import EURO_CENTS
@@ -92,43 +94,32 @@ def euro_cents(decision: Decision) -> int | None:
 
 def items_of(decision: Decision) -> list[dict[str, AttributeValueTypeDef]]:
     """The items that stand for a decision beside its own: two, and one more for an alarm."""
-    expires: AttributeValueTypeDef = {"N": str(decision.decided_at // 1000 + KEPT_S)}
-    counted: dict[str, AttributeValueTypeDef] = {
-        **_key(decision, _DECIDED),
-        "verdict": {"S": decision.verdict.value},
-        "model_version": {"S": decision.model_version},
-        "expires_at": expires,
-    }
+    expires = {"expires_at": decision.decided_at // 1000 + KEPT_S}
+    told: dict[str, Value] = {"verdict": decision.verdict.value, "model_version": decision.model_version}
     if (cents := euro_cents(decision)) is not None:
-        counted["cents"] = {"N": str(cents)}
-    named: dict[str, AttributeValueTypeDef] = {
-        "window": {"S": order_window(decision.order_id)},
-        "part": {"S": decision.key},
-        "expires_at": expires,
-    }
-    if decision.verdict is Verdict.APPROVE:
-        return [counted, named]
-    alert: dict[str, AttributeValueTypeDef] = {
-        "window": {"S": alerts_window(decision.decided_at)},
-        "part": {"S": alert_part(decision)},
-        "decision": {"B": msgspec.msgpack.encode(decision)},
-        "expires_at": expires,
-    }
-    return [counted, named, alert]
+        told["cents"] = cents
+    found: list[dict[str, Value]] = [
+        {**_key(decision, _DECIDED), **told, **expires},
+        {"window": order_window(decision.order_id), "part": decision.key, **expires},
+    ]
+    if decision.verdict is not Verdict.APPROVE:
+        key = {"window": alerts_window(decision.decided_at), "part": alert_part(decision)}
+        found.append({**key, "decision": msgspec.msgpack.encode(decision), **expires})
+    return [item(values) for values in found]
 
 
 def label_key(decision: Decision) -> dict[str, AttributeValueTypeDef]:
-    return _key(decision, _LABEL)
+    return item(_key(decision, _LABEL))
 
 
 def label_item(decision: Decision, kind: str, now_s: int) -> dict[str, AttributeValueTypeDef]:
     """``kind``: of fraud, or :data:`GENUINE`. A newer label replaces an older one."""
-    return {**label_key(decision), "kind": {"S": kind}, "expires_at": {"N": str(now_s + KEPT_S)}}
+    return item({**_key(decision, _LABEL), "kind": kind, "expires_at": now_s + KEPT_S})
 
 
-def _key(decision: Decision, what: str) -> dict[str, AttributeValueTypeDef]:
+def _key(decision: Decision, what: str) -> dict[str, str]:
     minute_ms = decision.decided_at // MINUTE_MS * MINUTE_MS
-    return {"window": {"S": window(minute_ms)}, "part": {"S": f"{part(minute_ms)}{what}#{decision.key}"}}
+    return {"window": window(minute_ms), "part": f"{part(minute_ms)}{what}#{decision.key}"}
 
 
 def window(at_ms: int) -> str:
@@ -155,10 +146,7 @@ def part(minute_ms: int) -> str:
 
 def minutes(items: Iterable[Mapping[str, Any]]) -> Iterator[DecidedMinute]:
     """The minutes that hold anything, from their items of the table, in order of the key."""
-    by_minute: dict[int, list[Mapping[str, Any]]] = {}
-    for item in items:
-        by_minute.setdefault(int(item["part"]["S"].partition("#")[0]), []).append(item)
-    for start_ms, mine in by_minute.items():
+    for start_ms, mine in groupby(items, lambda item: int(item["part"]["S"].partition("#")[0])):
         yield _minute(start_ms, mine)
 
 
@@ -168,15 +156,14 @@ def _minute(start_ms: int, items: Iterable[Mapping[str, Any]]) -> DecidedMinute:
     versions: Counter[str] = Counter()
     kinds: dict[str, str] = {}
     decided: dict[str, tuple[Verdict, int]] = {}
-    for item in items:
-        _, what, key = item["part"]["S"].split("#", 2)
+    for each in items:
+        _, what, key = each["part"]["S"].split("#", 2)
         if what == _LABEL:
-            kinds[key] = item["kind"]["S"]
+            kinds[key] = each["kind"]["S"]
             continue
-        verdict, cents = Verdict(item["verdict"]["S"]), int(item.get("cents", {"N": "0"})["N"])
-        decided[key] = verdict, cents
+        verdict, cents = decided[key] = Verdict(each["verdict"]["S"]), int(each.get("cents", {"N": "0"})["N"])
         counts[verdict] += 1
         money[verdict] += cents
-        versions[item["model_version"]["S"]] += 1
+        versions[each["model_version"]["S"]] += 1
     truth = Truth.of((*judged, kinds.get(key)) for key, judged in decided.items())
     return DecidedMinute(start_ms=start_ms, counts=counts, money=money, versions=dict(versions), truth=truth)

@@ -17,13 +17,13 @@ from clickstream.aws.items import Value, update
 from clickstream.aws.topics import Topic
 from clickstream.consumers.fraud import NAME
 from clickstream.consumers.fraud.crossing.freshness import OtherShards, completed
-from clickstream.consumers.fraud.crossing.sightings import SightingsTable
+from clickstream.consumers.fraud.crossing.sightings import SightingsTable, trouble
 from clickstream.consumers.fraud.decisions import Decision, Serving, alert_text, as_reuse, decide
 from clickstream.consumers.fraud.fold import Candidate
 from clickstream.consumers.fraud.items import PENDING, SENT, decision_of, item_of
 from clickstream.consumers.fraud.needs import ALERTS, DECISIONS, OUTCOMES, SIGHTINGS
 from clickstream.consumers.fraud.tables import OutcomesTable
-from clickstream.errors import Missing, RetryLater, Unwritable
+from clickstream.errors import Missing
 from clickstream.failures.fan_out import raise_gravest
 from clickstream.failures.outages import translated
 from clickstream.models.features.crossing import Part
@@ -73,17 +73,10 @@ class DecisionsTable:
         candidates = [effect for effect in effects if isinstance(effect, Candidate)]
         parts = [effect for effect in effects if isinstance(effect, Part)]
         writes = [self._threads.submit(self._put, decision) for decision in self._decided(candidates)]
-        trouble: list[BaseException | None] = []
-        try:
-            self._sightings.write(parts, position)  # meanwhile: no decision waits for them
-        except (RetryLater, Unwritable) as error:
-            trouble.append(error)
-        trouble += [write.exception() for write in writes]
-        try:
-            self._outcomes.write(write.result() for write in writes if write.exception() is None)
-        except (RetryLater, Unwritable) as error:
-            trouble.append(error)
-        raise_gravest(trouble)
+        of_sightings = trouble(self._sightings.write, parts, position)  # meanwhile: no decision waits for them
+        of_decisions = [write.exception() for write in writes]
+        stand = [write.result() for write, failure in zip(writes, of_decisions, strict=True) if failure is None]
+        raise_gravest([of_sightings, *of_decisions, trouble(self._outcomes.write, stand)])
 
     def _decided(self, candidates: Sequence[Candidate]) -> list[Decision]:
         if not candidates:

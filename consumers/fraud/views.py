@@ -90,9 +90,7 @@ class Decisions:
 
     def _item(self, key: str) -> Mapping[str, Any] | None:
         with asked("DynamoDB", f"table {self._decisions}"):
-            answer: dict[str, Any] = dict(
-                self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": key}}, ConsistentRead=True)
-            )
+            answer = self._dynamodb.get_item(TableName=self._decisions, Key={"event_id": {"S": key}}, ConsistentRead=True)
         return answer.get("Item")
 
     def minutes(self, start_ms: int, end_ms: int) -> list[DecidedMinute]:
@@ -102,13 +100,13 @@ class Decisions:
         wanted = range(first_ms, end_ms, MINUTE_MS)
         # those of other questions too: a page asks for one stretch again and again
         known = {minute_ms: kept for minute_ms, kept in self._settled.items() if now_s - kept[0] < _KEPT_S}
-        unknown = [minute_ms for minute_ms in wanted if minute_ms not in known]
-        found: dict[int, DecidedMinute] = {}
-        if unknown:
-            found = {minute.start_ms: minute for minute in outcomes.minutes(self._items(unknown[0], unknown[-1]))}
+        # one query reads all from the first on: they are then due again together
+        unknown = next((range(at, end_ms, MINUTE_MS) for at in wanted if at not in known), range(0))
+        items = self._items(unknown[0], unknown[-1]) if unknown else ()
+        found = {minute.start_ms: minute for minute in outcomes.minutes(items)}
         settled = [minute_ms for minute_ms in unknown if minute_ms + MINUTE_MS + _SETTLED_MS <= now_ms]
         self._settled = known | {minute_ms: (now_s, found.get(minute_ms)) for minute_ms in settled}
-        views = (known[at][1] if at in known else found.get(at) for at in wanted)
+        views = (found.get(at) if at in unknown else known[at][1] for at in wanted)
         return [view for view in views if view is not None]
 
     def alerts(self, *, most: int = 50, within_ms: int = 24 * HOUR_MS, before: str | None = None) -> Iterator[Decision]:
@@ -134,7 +132,7 @@ class Decisions:
 
     def of_order(self, order_id: str) -> list[Decision]:
         """On its purchases, as they were made."""
-        keys = [item["part"]["S"] for item in self._query("#window = :window", {"window": outcomes.order_window(order_id)})]
+        keys = [item["part"]["S"] for item in self._query(outcomes.order_window(order_id))]
         return sorted(filter(None, map(self.of, keys)), key=lambda each: each.decided_at)
 
     def reviews(self, decisions: Sequence[Decision]) -> dict[str, list[Review]]:
@@ -142,14 +140,7 @@ class Decisions:
         wanted = {reviews.part(decision): decision.key for decision in decisions}
         found: dict[str, list[Review]] = {}
         for window in {reviews.window(decision.decided_at) for decision in decisions}:
-            for item in self._query(
-                "#window = :window AND #part BETWEEN :first AND :last",
-                {
-                    "window": window,
-                    "first": min(wanted),
-                    "last": max(wanted) + "~",
-                },
-            ):
+            for item in self._query(window, min(wanted), max(wanted) + "~"):
                 start, review = reviews.review_of(item)
                 if start in wanted:
                     found.setdefault(wanted[start], []).append(review)
@@ -176,9 +167,7 @@ class Decisions:
     def _items(self, first_ms: int, last_ms: int) -> Iterator[Mapping[str, Any]]:
         """The items of the minutes from the first to the last."""
         for hour_ms in range(first_ms // HOUR_MS * HOUR_MS, last_ms + 1, HOUR_MS):
-            wanted = {"first": outcomes.part(first_ms), "last": outcomes.part(last_ms + MINUTE_MS)}
-            wanted["window"] = outcomes.window(hour_ms)
-            yield from self._query("#window = :window AND #part BETWEEN :first AND :last", wanted)
+            yield from self._query(outcomes.window(hour_ms), outcomes.part(first_ms), outcomes.part(last_ms + MINUTE_MS))
 
     def _newest(
         self, window: Callable[[int], str], most: int, within_ms: int, before: str | None = None
@@ -189,19 +178,15 @@ class Decisions:
         if not last[:14].isdigit():
             raise UserMistake("`before` names no alert", hint="it is the `next` of an earlier answer")
         for hour_ms in range(min(int(last[:14]), now_ms) // HOUR_MS * HOUR_MS, now_ms - within_ms - HOUR_MS, -HOUR_MS):
-            wanted = {"window": window(hour_ms), "first": f"{now_ms - within_ms:014d}", "last": last}
-            for item in self._query(
-                "#window = :window AND #part BETWEEN :first AND :last",
-                wanted,
-                ConsistentRead=False,
-                ScanIndexForward=False,
-                PaginationConfig={"PageSize": most},
-            ):
-                if item["part"]["S"] != before:
-                    yield item
+            others = {"ConsistentRead": False, "ScanIndexForward": False, "PaginationConfig": {"PageSize": most}}
+            found = self._query(window(hour_ms), f"{now_ms - within_ms:014d}", last, **others)
+            yield from (item for item in found if item["part"]["S"] != before)
 
-    def _query(self, condition: str, wanted: Mapping[str, str], **others: Any) -> Iterator[Mapping[str, Any]]:
-        request = query(self._outcomes, condition, wanted, **others)
+    def _query(self, window: str, *between: str, **others: Any) -> Iterator[Mapping[str, Any]]:
+        """The items of a window; ``between`` the first and the last part of it, if they are given."""
+        condition = "#window = :window" + (" AND #part BETWEEN :first AND :last" if between else "")
+        values = dict(zip(("window", "first", "last"), (window, *between), strict=False))
+        request = query(self._outcomes, condition, values, **others)
         with asked("DynamoDB", f"table {self._outcomes}"):
             for page in self._dynamodb.get_paginator("query").paginate(**request):
                 yield from page["Items"]

@@ -1,7 +1,5 @@
 """The fraud application, as the consumer runtime runs it."""
 
-from functools import partial
-
 from clickstream.application import Sink, Wiring
 from clickstream.aws import Clients
 from clickstream.consumers.fraud import NAME
@@ -17,7 +15,7 @@ from clickstream.settings import Settings
 
 def _open_sink(shard_id: str, clients: Clients, settings: Settings) -> Sink:
     registry = Registry(clients.s3, MODELS.of(settings))
-    followed = Followed(registry, scoring.MODEL, partial(scoring.load, features=PURCHASES))
+    followed = Followed(registry, scoring.MODEL, lambda version: scoring.load(version, PURCHASES))
     return DecisionsTable(clients, settings, shard_id, followed)
 
 

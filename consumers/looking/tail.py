@@ -1,10 +1,11 @@
 """``clickstream tail``: the stream's events as NDJSON on stdout."""
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from time import time_ns
-from typing import Any
 
 import click
 import msgspec
@@ -16,8 +17,7 @@ from clickstream.consumers.runtime.loop.decoding import Rejection
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
 from clickstream.errors import UserMistake
 from clickstream.records.following import follow
-from clickstream.records.reading import Start
-from clickstream.records.routing import Shard
+from clickstream.records.reading import Batch, Start
 from clickstream.settings import from_env
 from clickstream.terminal import parse_moment, shown
 
@@ -49,29 +49,19 @@ def tail(since: str, forever: bool, limit: int | None, shard: str | None) -> Non
     """
     settings = from_env()
     start = parse_since(since, time_ns() // 1_000_000)
-    client = Clients(settings).kinesis
+    batches = follow(Clients(settings).kinesis, settings.stream, start, only=shard, forever=forever)
     out = sys.stdout.buffer
-    seen: dict[str, SeenEvents] = defaultdict(SeenEvents)
-    written = foreign = 0
-    for batch in follow(client, settings.stream, start, only=shard, forever=forever):
-        for record in batch.records:
-            if written == limit:
-                break  # nothing is said of what comes after it
-            lines, refused = _lines(batch.shard, record, seen[batch.shard.shard_id])
-            foreign += refused
-            lines = lines[: limit - written if limit else None]
-            out.writelines(map(_safe, lines) if out.isatty() else lines)
-            written += len(lines)
-        seen[batch.shard.shard_id].changes()  # unused here: dropped, so that they do not pile up
-        out.flush()
-        if written == limit:
-            break
+    for_people, written, foreign = out.isatty(), 0, Counter[str]()
+    for line in islice(_lines(batches, out.flush, foreign), limit):
+        written += 1
+        out.write(_safe(line) if for_people else line)
+    out.flush()
     if not written and start.kind == "AT_TIMESTAMP":
         click.echo(f"no event since {since}: TRIM_HORIZON reads all that the stream keeps, --follow waits for more", err=True)
-    if foreign:
+    if passed_over := foreign.total():
         click.echo(
-            f"passed over {foreign:,} events outside of their users' shards: a reshard overtook them and they are put again, "
-            "or their producer does not put by user_id (docs/explanation/resharding.md)",
+            f"passed over {passed_over:,} events outside of their users' shards: a reshard overtook them and they are put "
+            "again, or their producer does not put by user_id (docs/explanation/resharding.md)",
             err=True,
         )
 
@@ -81,18 +71,20 @@ def _safe(line: bytes) -> bytes:
     return line if line.isascii() and b"\x7f" not in line else shown(line[:-1].decode()).encode() + b"\n"
 
 
-def _lines(shard: Shard, record: dict[str, Any], seen: SeenEvents) -> tuple[list[bytes], int]:
-    """The events that the shard counts, as lines, and how many it refuses as foreign; what is no event is reported."""
-    lines: list[bytes] = []
-    foreign = 0
-    for look in looked_at(delivered(record), shard):
-        if isinstance(look.event, Rejection):
-            put = look.record
-            click.echo(shown(f"{shard.shard_id} {put.sequence_number}.{put.sub_sequence_number}: {look.event.error}"), err=True)
-        elif not look.at_home:
-            foreign += 1
-        elif look.event.redriven_for is not UNSET or seen.only_new([look.event], [look.record.approximate_arrival_timestamp]):
-            data = look.record.data
-            # an event that was put with line breaks in it is one line here
-            lines.append((data if b"\n" not in data else msgspec.json.format(data, indent=-1)) + b"\n")
-    return lines, foreign
+def _lines(batches: Iterable[Batch], flush: Callable[[], None], foreign: Counter[str]) -> Iterator[bytes]:
+    """The events that their shards count; those that a shard refuses are counted, and what is no event is reported."""
+    seen: dict[str, SeenEvents] = defaultdict(SeenEvents)
+    for batch in batches:
+        shard, own = batch.shard, seen[batch.shard.shard_id]
+        for look in (look for record in batch.records for look in looked_at(delivered(record), shard)):
+            put, data = look.record, look.record.data
+            if isinstance(look.event, Rejection):
+                where = f"{shard.shard_id} {put.sequence_number}.{put.sub_sequence_number}"
+                click.echo(shown(f"{where}: {look.event.error}"), err=True)
+            elif not look.at_home:
+                foreign[shard.shard_id] += 1
+            elif look.event.redriven_for is not UNSET or own.only_new([look.event], [put.approximate_arrival_timestamp]):
+                # an event that was put with line breaks in it is one line here
+                yield (data if b"\n" not in data else msgspec.json.format(data, indent=-1)) + b"\n"
+        own.changes()  # unused here: dropped, so that they do not pile up
+        flush()

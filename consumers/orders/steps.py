@@ -10,7 +10,7 @@ from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient
 from clickstream.consumers.fraud.needs import DECISIONS
 from clickstream.consumers.orders.messages import Message, Order, Step
-from clickstream.consumers.orders.needs import INVENTORY, NOTIFICATIONS, ORDERS
+from clickstream.consumers.orders.needs import NOTIFICATIONS
 from clickstream.consumers.orders.table import MOST_PRODUCTS, OrdersTable, SoldOut
 from clickstream.consumers.orders.topic import NotificationsTopic
 from clickstream.errors import RetryLater
@@ -110,7 +110,7 @@ class Steps:
 
 def steps(clients: Clients, settings: Settings) -> Steps:
     return Steps(
-        OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)),
+        OrdersTable.of(clients, settings),
         partial(verdict, clients.dynamodb, DECISIONS.of(settings)),
         NotificationsTopic(clients.sns, NOTIFICATIONS.of(settings)),
     )

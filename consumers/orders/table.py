@@ -12,12 +12,15 @@ from typing import Any
 
 import msgspec
 
+from clickstream.aws import Clients
 from clickstream.aws.boto_types import DynamoDBClient, TransactWriteItemTypeDef
 from clickstream.aws.items import Value, update
 from clickstream.consumers.orders.messages import Line, Order, Step
+from clickstream.consumers.orders.needs import INVENTORY, ORDERS
 from clickstream.errors import Missing, RetryLater
 from clickstream.failures.outages import asked, translated
 from clickstream.purchases import MOST_NAMED, reused
+from clickstream.settings import Settings
 
 PENDING, SENT = "pending", "sent"
 #: DynamoDB's TTL may delete an order after this time.
@@ -83,6 +86,10 @@ class OrdersTable:
             self._dynamodb.put_item(TableName=self._orders, Item=item)
             self._dynamodb.update_item(**change)
 
+    @classmethod
+    def of(cls, clients: Clients, settings: Settings) -> "OrdersTable":
+        return cls(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
+
     def read(self, order_id: str) -> Stored:
         """Raises Missing when nobody placed it."""
         with translated("DynamoDB"):
@@ -119,8 +126,10 @@ class OrdersTable:
 
     def give_back(self, order: Order, to: Step, *, since: Collection[Step], reason: str) -> bool:
         """Make the goods available again and move on, or nothing at all; False if it has left the steps of ``since``."""
-        giving = [self._giving(line) for line in order.lines]
-        return self._transact([*giving, self._moving(order.order_id, to, since, reason)]) is True
+        given: list[TransactWriteItemTypeDef] = [
+            {"Update": added(self._inventory, line.product_id, line.quantity)} for line in order.lines
+        ]
+        return self._transact([*given, self._moving(order.order_id, to, since, reason)]) is True
 
     def _transact(self, writes: Sequence[TransactWriteItemTypeDef]) -> bool | list[int]:
         """True: done. False: the order (the last write) has moved before. Else which of the other conditions failed."""
@@ -153,9 +162,6 @@ class OrdersTable:
         product, quantity = {"product_id": line.product_id}, {"quantity": line.quantity}
         change = "SET available = available - :quantity"
         return {"Update": update(self._inventory, product, change, quantity, "available >= :quantity")}
-
-    def _giving(self, line: Line) -> TransactWriteItemTypeDef:
-        return {"Update": added(self._inventory, line.product_id, line.quantity)}
 
 
 class Inventory:
@@ -196,14 +202,9 @@ def added(inventory: str, product: str, quantity: int) -> Any:
 
 
 def stored(item: Mapping[str, Any]) -> Stored:
-    return Stored(
-        order=_decoder.decode(item["order"]["S"]),
-        step=Step(item["step"]["S"]),
-        reason=item["reason"]["S"],
-        told=item["told"]["S"],
-        notified=item["notified"]["S"],
-        refused=tuple(item.get("refused", {"SS": ()})["SS"]),
-    )
+    texts = {name: item[name]["S"] for name in ("reason", "told", "notified")}
+    refused = tuple(item.get("refused", {"SS": ()})["SS"])
+    return Stored(order=_decoder.decode(item["order"]["S"]), step=Step(item["step"]["S"]), refused=refused, **texts)
 
 
 def _item(order: Order, key: str, step: Step, now_s: int, *, reason: str = "", told: str = "") -> dict[str, Any]:

@@ -18,12 +18,12 @@ __all__ = ["Inventory", "Line", "Order", "Step", "Stored", "inventory", "order",
 
 def order(clients: Clients, settings: Settings, order_id: str) -> Stored:
     """Where an order stands. Raises Missing when there is none, RetryLater."""
-    return OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings)).read(order_id)
+    return OrdersTable.of(clients, settings).read(order_id)
 
 
 def refused(clients: Clients, settings: Settings, stood: Stored) -> list[Stored]:
     """Orders that were refused because this one has their id."""
-    table = OrdersTable(clients.dynamodb, ORDERS.of(settings), INVENTORY.of(settings))
+    table = OrdersTable.of(clients, settings)
     return [table.read(reused(stood.order.order_id, purchase)) for purchase in stood.refused]
 
 

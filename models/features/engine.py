@@ -148,19 +148,22 @@ class Engine:
             key = row.get(key_field)
             if isinstance(key, str) and key:
                 record = layout.pack(time_ms, *columns(numbers))
-                histories = self._histories[place]
-                history = histories.get(key)
-                if history is None:
-                    histories[key] = record
-                    self._bound(place)
-                else:
-                    histories[key] = layout.added(history, record)
+                self._add(place, key, record)
                 if self._durable:
                     unsaved = self._unsaved[place]
                     unsaved.keys.append(key)
                     unsaved.records += record
                     if crosses:
                         self._touched[place][key] = None
+
+    def _add(self, place: int, key: str, record: bytes) -> None:
+        histories = self._histories[place]
+        history = histories.get(key)
+        if history is None:
+            histories[key] = record
+            self._bound(place)
+        else:
+            histories[key] = self._plans[place].layout.added(history, record)
 
     def _advance(self, time_ms: int) -> None:
         was_ms = self._watermark_ms
@@ -256,16 +259,10 @@ class Engine:
         self._step()
 
     def _replay(self, place: int, journal: Journal, keys: HashRange | None) -> None:
-        histories, layout = self._histories[place], self._plans[place].layout
+        size = self._plans[place].layout.size
         for n, key in enumerate(journal.keys):
             if keys is None or kept_hash_key(key) in keys:
-                record = journal.records[n * layout.size : (n + 1) * layout.size]
-                history = histories.get(key)
-                if history is None:
-                    histories[key] = record
-                    self._bound(place)
-                else:
-                    histories[key] = layout.added(history, record)
+                self._add(place, key, journal.records[n * size : (n + 1) * size])
 
     def __len__(self) -> int:
         """Histories held."""

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.models.commands import publish, source
+from clickstream.models.commands import trains
 from clickstream.settings import from_env
 from clickstream.terminal import print_table
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from clickstream.models.fraud.costs import Costs
     from clickstream.models.fraud.offline.evaluation import Report
     from clickstream.models.fraud.offline.trials import Trial
+    from clickstream.models.registry.manifest import Description
+
+T = TypeVar("T")
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 _LABELS = click.option("--labels", type=_FILE, help="CSV with the columns event_id and fraud (0 or 1).")
@@ -43,29 +46,32 @@ def _models_extra() -> Iterator[None]:
         ) from error
 
 
-def _costs(command: Callable[..., None]) -> Callable[..., None]:
+#: Fields of Costs, as options.
+_MONEY_AND_PEOPLE = {
+    "missed_fraud": (100.0, "What an approved fraud costs."),
+    "false_block": (30.0, "What a blocked genuine purchase costs."),
+    "review": (3.0, "What looking at a purchase costs."),
+    "capacity": (0.02, "The share of purchases that people can review."),
+}
+
+
+def _costs(command: Callable[..., T]) -> Callable[..., T]:
     """The options of money and people, as the argument ``costs``."""
 
     @wraps(command)
-    def with_costs(*, missed_fraud: float, false_block: float, review: float, capacity: float, **others: Any) -> None:
+    def with_costs(**given: Any) -> T:
         from clickstream.models.fraud.costs import Costs
 
         try:
-            costs = Costs(missed_fraud=missed_fraud, false_block=false_block, review=review, capacity=capacity)
+            costs = Costs(**{name: given.pop(name) for name in _MONEY_AND_PEOPLE})
         except ValueError as error:
             raise UserMistake(str(error)) from error
-        command(**others, costs=costs)
+        return command(**given, costs=costs)
 
-    described: Callable[..., None] = with_costs
-    for name, default, text in reversed(
-        (
-            ("missed-fraud", 100.0, "What an approved fraud costs."),
-            ("false-block", 30.0, "What a blocked genuine purchase costs."),
-            ("review", 3.0, "What looking at a purchase costs."),
-            ("capacity", 0.02, "The share of purchases that people can review."),
-        )
-    ):
-        described = click.option(f"--{name}", type=float, default=default, show_default=True, help=text)(described)
+    described: Callable[..., T] = with_costs
+    for name, (default, text) in reversed(_MONEY_AND_PEOPLE.items()):
+        option = f"--{name.replace('_', '-')}"
+        described = click.option(option, type=float, default=default, show_default=True, help=text)(described)
     return described
 
 
@@ -167,23 +173,13 @@ def _figures(result: Report) -> list[str]:
 
 
 @click.command()
-@source
+@trains
 @_LABELS
 @_costs
 @click.option("--seed", type=int, default=0, show_default=True, help="The same seed is the same model.")
-@click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
-@click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
-@click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
 def train(
-    file: Path,
-    source: str,
-    labels: Path | None,
-    costs: Costs,
-    seed: int,
-    promoted: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+    file: Path, source: str, labels: Path | None, costs: Costs, seed: int
+) -> tuple[str, Mapping[str, bytes], Description]:
     """Train on the events of FILE (NDJSON), or of the archive, and publish a version.
 
     With --labels it is a gradient-boosted model whose figures are measured on the latest fifth of the purchases, before it is
@@ -233,4 +229,4 @@ def train(
     )
     rows = purchases.features.to_numpy("float64")
     files = {**scoring.encode(trained.card, trained.trees), profile.FILE: profile.encode(rows, PURCHASES.names)}
-    publish(scoring.MODEL, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)
+    return scoring.MODEL, files, description

@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.models.commands import publish, source
+from clickstream.models.commands import trains
 from clickstream.settings import from_env
 from clickstream.terminal import print_table
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from clickstream.models.recommender.evaluation import Result
+    from clickstream.models.registry.manifest import Description
 
 
 @click.command()
@@ -89,14 +90,11 @@ def _print_table(results: Mapping[str, Result]) -> None:
 
 
 @click.command()
-@source
-@click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
+@trains
 @click.option(
     "--skip-evaluation", is_flag=True, help="Publish without figures (they cost a training on the first four fifths)."
 )
-@click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
-@click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
-def train(file: Path, source: str, promoted: bool, skip_evaluation: bool, dry_run: bool, as_json: bool) -> None:
+def train(file: Path, source: str, skip_evaluation: bool) -> tuple[str, Mapping[str, bytes], Description]:
     """Train on FILE (clicks as yoochoose has them, or events as NDJSON), or on the archive, and publish a version.
 
     The version's figures are measured on the last fifth of the sessions, before it is trained on all of them.
@@ -136,4 +134,4 @@ def train(file: Path, source: str, promoted: bool, skip_evaluation: bool, dry_ru
         metrics=metrics,
         libraries={"numpy": version("numpy")},
     )
-    publish(NAME, files, description, promoted=promoted, dry_run=dry_run, as_json=as_json)
+    return NAME, files, description

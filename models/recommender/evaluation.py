@@ -10,12 +10,12 @@ For each session of the test and each of its clicks but the first, a recommender
 
 import math
 from collections.abc import Callable, Mapping, Sequence, Set
-from itertools import pairwise
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from clickstream.models.recommender.baselines import BASELINES
+from clickstream.models.recommender.baselines import BASELINES, sessions_of
 from clickstream.models.recommender.baselines import Recommender as Baseline
 from clickstream.models.recommender.clicks import Clicks, Ints
 from clickstream.models.recommender.index import build
@@ -111,14 +111,15 @@ def measure(
 def evaluate(training: Clicks, test: Clicks, parameters: Parameters, name: str) -> Result:
     """One of the baselines, or ``OURS``; all are asked for the same positions."""
     clicked = np.bincount(training.items, minlength=len(training.vocabulary)).tolist()
-    queries = frozenset(np.flatnonzero(are_queries(training.vocabulary)).tolist())
-    ranker = ours(training, parameters) if name == OURS else ranked(BASELINES[name](_products_of(training)), queries)
+    searches = are_queries(training.vocabulary)
+    queries = frozenset(np.flatnonzero(searches).tolist())
+    ranker = ours(training, parameters) if name == OURS else ranked(BASELINES[name](_without(training, searches)), queries)
     return measure(ranker, in_items_of(training, test), clicked, queries)
 
 
-def _products_of(clicks: Clicks) -> Clicks:
-    """Without the searches, the vocabulary as it is."""
-    kept = ~are_queries(clicks.vocabulary)[clicks.items]
+def _without(clicks: Clicks, left_out: npt.NDArray[np.bool_]) -> Clicks:
+    """``left_out``, by item; the vocabulary stays as it is."""
+    kept = ~left_out[clicks.items]
     starts = np.concatenate([[0], np.cumsum(kept)])[clicks.starts].astype(np.int32)
     return msgspec.structs.replace(clicks, starts=starts, items=clicks.items[kept])
 
@@ -130,11 +131,8 @@ def in_items_of(training: Clicks, test: Clicks) -> list[list[int]]:
     """
     places = {item: place for place, item in enumerate(training.vocabulary)}
     numbers: Ints = np.array([places.get(item, UNKNOWN) for item in test.vocabulary], np.int32)
-    strange = are_queries(test.vocabulary) & (numbers == UNKNOWN)
-    kept = ~strange[test.items] if len(test.items) else np.empty(0, np.bool_)
-    items = numbers[test.items[kept]].tolist() if len(test.items) else []
-    starts = np.concatenate([[0], np.cumsum(kept)])[test.starts].tolist()
-    return [items[start:end] for start, end in pairwise(starts)]
+    told = _without(test, are_queries(test.vocabulary) & (numbers == UNKNOWN))
+    return sessions_of(msgspec.structs.replace(told, items=numbers[told.items]))
 
 
 def ranked(baseline: Baseline, queries: Set[int] = frozenset()) -> Ranker:

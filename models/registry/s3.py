@@ -53,21 +53,9 @@ class Registry:
             raise ValueError(f"{_MANIFEST} is the registry's own file")
         for name, data in files.items():
             # unconditional: the key holds the content's digest, so whoever wrote it before wrote the same
-            with self._asked():
-                self._s3.put_object(Bucket=self._bucket, Key=self._key(model, manifest.version, name), Body=data)
-        with self._asked():
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=self._key(model, manifest.version, _MANIFEST),
-                    Body=manifests.encode(manifest),
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error_code(error) not in _CONFLICTS:
-                    raise
-                return self.manifest(model, manifest.version)
-        return manifest
+            self._put(self._key(model, manifest.version, name), data)
+        stored = self._put(self._key(model, manifest.version, _MANIFEST), manifests.encode(manifest), IfNoneMatch="*")
+        return manifest if stored else self.manifest(model, manifest.version)
 
     def versions(self, model: str) -> list[str]:
         """Every published version, the newest first."""
@@ -127,16 +115,11 @@ class Registry:
         return self._move(model, Pointer(version=before, promoted_at=now_ms, previous=tuple(older)), etag)
 
     def _move(self, model: str, pointer: Pointer, etag: str | None) -> Pointer:
-        unmoved: Any = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        with self._asked():
-            try:
-                self._s3.put_object(Bucket=self._bucket, Key=_pointer_key(model), Body=msgspec.json.encode(pointer), **unmoved)
-            except ClientError as error:
-                if error_code(error) not in _CONFLICTS:
-                    raise
-                raise UserMistake(
-                    f"somebody else moved {model}'s pointer at the same time", hint="look with `clickstream models list`"
-                ) from error
+        unmoved = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        if not self._put(_pointer_key(model), msgspec.json.encode(pointer), **unmoved):
+            raise UserMistake(
+                f"somebody else moved {model}'s pointer at the same time", hint="look with `clickstream models list`"
+            )
         return pointer
 
     def _pointer(self, model: str) -> tuple[Pointer, str] | None:
@@ -153,6 +136,17 @@ class Registry:
 
     def _asked(self) -> AbstractContextManager[None]:
         return asked("S3", f"bucket {self._bucket}")
+
+    def _put(self, key: str, data: bytes, **condition: Any) -> bool:
+        """False, and nothing stored, when the condition (S3's own words) does not hold."""
+        with self._asked():
+            try:
+                self._s3.put_object(Bucket=self._bucket, Key=key, Body=data, **condition)
+            except ClientError as error:
+                if error_code(error) not in _CONFLICTS:
+                    raise
+                return False
+        return True
 
     def _get(self, key: str) -> tuple[bytes, str] | None:
         """The object's content and ETag; None when there is no such key."""

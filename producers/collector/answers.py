@@ -12,7 +12,6 @@ from msgspec import Meta
 
 from clickstream.errors import ClickstreamError, Rejected
 from clickstream.producers.collector.delivery import Fate
-from clickstream.producers.collector.reception import Problem, Refusal
 from clickstream.producers.door import Assigned
 
 #: Seconds after which a client should try again when the stream does not take events.
@@ -22,6 +21,13 @@ _REPEAT = (
     "the stream does not take every event now: send the events marked retry again, under the event_id given here. "
     "Repeating accepted ones under theirs does no harm: an event_id counts once"
 )
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What is wrong, and where (``$.items[0].price``)."""
+
+    path: str
+    reason: str
 
 
 class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -34,14 +40,8 @@ class EventAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     assigned: Annotated[Assigned, Meta(description="what was left out; without event_id it counts again when repeated")] = {}
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """An event on its way to the stream."""
-
-    event_id: str
-    record: tuple[str, bytes]
-    """(partition key, data)"""
-    not_kept: tuple[str, ...] = ()
-    assigned: Assigned = {}
+def rejected(error: Rejected, event_id: str | None = None) -> EventAnswer:
+    return EventAnswer(event_id, "rejected", (Problem(error.path, error.reason),))
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -54,21 +54,16 @@ class Answer(msgspec.Struct, frozen=True):
     message: str = ""
 
 
-def answer_each(received: Sequence[Taken | Refusal], fates: Iterable[Fate]) -> list[EventAnswer]:
-    """``fates``: of the events that were taken, in their order."""
-    answers: list[EventAnswer] = []
+def answer_each(received: Iterable[EventAnswer], fates: Iterable[Fate]) -> list[EventAnswer]:
+    """``received``: ``retry`` for the events that were taken, which becomes what the ``fates`` say, in the same order."""
     told = iter(fates)
-    for event in received:
-        if isinstance(event, Refusal):
-            answers.append(EventAnswer(event.event_id, "rejected", event.errors))
-            continue
-        fate = next(told)
-        if isinstance(fate, Rejected):
-            answers.append(EventAnswer(event.event_id, "rejected", (Problem(fate.path, fate.reason),)))
-        else:
-            status: Literal["accepted", "retry"] = "accepted" if fate == "delivered" else "retry"
-            answers.append(EventAnswer(event.event_id, status, (), event.not_kept, event.assigned))
-    return answers
+    return [_told(each, next(told)) if each.status == "retry" else each for each in received]
+
+
+def _told(taken: EventAnswer, fate: Fate) -> EventAnswer:
+    if isinstance(fate, Rejected):
+        return rejected(fate, taken.event_id)
+    return taken if fate == "retry" else msgspec.structs.replace(taken, status="accepted")
 
 
 def sum_up(events: Sequence[EventAnswer]) -> tuple[int, Answer]:

@@ -18,10 +18,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from clickstream.errors import Rejected
-from clickstream.events import AnyEvent, DeviceKind, encode
+from clickstream.events import DeviceKind, encode
 from clickstream.identifiers import ENTROPY_BITS, uuid7
 from clickstream.producers.collector import openapi
-from clickstream.producers.collector.answers import RETRY_AFTER_S, Refused, Taken, answer_each, busy, sum_up
+from clickstream.producers.collector.answers import RETRY_AFTER_S, EventAnswer, Refused, answer_each, busy, rejected, sum_up
 from clickstream.producers.collector.bodies import Bounds, Form, TooMany, split
 from clickstream.producers.collector.clients import addresses, devices
 from clickstream.producers.collector.clients.admission import Admission, Sender
@@ -30,9 +30,9 @@ from clickstream.producers.collector.clients.keys import ApiKey
 from clickstream.producers.collector.delivery import Fate, Puts, deliver
 from clickstream.producers.collector.health import StreamHealth
 from clickstream.producers.collector.meters import EVENTS, Meter
-from clickstream.producers.collector.reading import Budget, form_of, read_body
-from clickstream.producers.collector.reception import Entered, Refusal, receive
-from clickstream.producers.door import Assigned
+from clickstream.producers.collector.reading import Budget, Lease, form_of, read_body
+from clickstream.producers.collector.reception import receive
+from clickstream.producers.door import Entered
 from clickstream.telemetry import prometheus
 from clickstream.web.listening import is_loopback
 
@@ -154,15 +154,15 @@ class _Endpoints:
     async def events(self, request: Request) -> Response:
         sender = self.admission.admit(request, self.clocks.monotonic())
         form = form_of(request)
-        with self.budget.lease() as lease:
+        with Lease(self.budget) as lease:
             body = await read_body(request, self.bounds, lease, self.timeouts.body)
             trace = request.scope.get(TRACE)  # of a sampled request alone
-            received = self._received(body, form, sender, request, trace)
+            received, records = self._received(body, form, sender, request, trace)
             # while Kinesis is waited for nothing larger is kept than the encoded events and what their senders will be told
             del body
-            if not lease.grow(_memory(received) - lease.held):
+            if not lease.grow(_memory(received, records) - lease.held):
                 raise busy()
-            fates = await self._deliver([each.record for each in received if isinstance(each, Taken)])
+            fates = await self._deliver(records)
         if trace is not None:
             trace.delivered(fates)
         status, answer = sum_up(answer_each(received, fates))
@@ -170,16 +170,21 @@ class _Endpoints:
         headers = {"Retry-After": str(RETRY_AFTER_S)} if status == 503 else None
         return _json(answer, status, headers)
 
-    def _received(self, body: bytes, form: Form, sender: Sender, request: Request, trace: Any) -> list[Taken | Refusal]:
-        """Never waits, so the parsed events of one request alone are in memory, which are larger than their bytes."""
+    def _received(
+        self, body: bytes, form: Form, sender: Sender, request: Request, trace: Any
+    ) -> tuple[list[EventAnswer], list[tuple[str, bytes]]]:
+        """An answer each, and the (partition key, data) of those that are not rejected.
+
+        Never waits, so the parsed events of one request alone are in memory, which are larger than their bytes.
+        """
         documents = self._documents(body, form, sender)
         # a relay's own User-Agent says nothing of its visitors
         kind = None if sender.relay and sender.bucket is not None else devices.kind(request.headers.get("user-agent", ""))
         received = self._receive(documents, sender, kind)
+        taken = [each.event for each in received if isinstance(each, Entered)]
         if trace is not None:
-            marked = iter(trace.mark([each.event for each in received if not isinstance(each, Refusal)], self.stream))
-            received = [each if isinstance(each, Refusal) else each._replace(event=next(marked)) for each in received]
-        return [each if isinstance(each, Refusal) else _taken(*each) for each in received]
+            taken = trace.mark(taken, self.stream)
+        return list(map(_answer, received)), [(event.user_id, encode(event)) for event in taken]
 
     def _documents(self, body: bytes, form: Form, sender: Sender) -> list[bytes | Rejected]:
         """Raises Refused (400, 413, 429); a body that is refused costs its sender one event."""
@@ -193,15 +198,15 @@ class _Endpoints:
 
     def _receive(
         self, documents: Sequence[bytes | Rejected], sender: Sender, device_kind: DeviceKind | None
-    ) -> list[Entered | Refusal]:
+    ) -> list[Entered | EventAnswer]:
         address = self.fingerprints.ip(sender.address)
-        received: list[Entered | Refusal] = []
+        received: list[Entered | EventAnswer] = []
         for document in documents:
             if isinstance(document, Rejected):
-                received.append(Refusal.of(document))
+                received.append(rejected(document))
                 continue
             entered = receive(document, self._new_id, self.clocks.wall_ms())
-            if not isinstance(entered, Refusal):
+            if isinstance(entered, Entered):
                 event = entered.event
                 visitor = (
                     self.fingerprints.ip(addresses.normal(event.context.ip)) if sender.relay and event.context.ip else address
@@ -267,18 +272,16 @@ class _Endpoints:
         self.draining = True
 
 
-def _taken(event: AnyEvent, assigned: Assigned, not_kept: tuple[str, ...]) -> Taken:
-    return Taken(event.event_id, (event.user_id, encode(event)), not_kept, assigned)
+def _answer(received: Entered | EventAnswer) -> EventAnswer:
+    if isinstance(received, EventAnswer):
+        return received
+    return EventAnswer(received.event.event_id, "retry", (), received.not_kept, received.assigned)
 
 
-def _memory(received: Sequence[Taken | Refusal]) -> int:
+def _memory(received: Sequence[EventAnswer], records: Sequence[tuple[str, bytes]]) -> int:
     """Bytes, roughly, that a request holds while it waits for its answer."""
-    return sum(
-        _OBJECT_BYTES * (1 + len(each.errors))
-        if isinstance(each, Refusal)
-        else _OBJECT_BYTES * (2 + len(each.not_kept) + len(each.assigned)) + len(each.record[1])
-        for each in received
-    )
+    objects = sum(1 + len(each.errors) + len(each.not_kept) + len(each.assigned) for each in received) + len(records)
+    return _OBJECT_BYTES * objects + sum(len(data) for _, data in records)
 
 
 def _json(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

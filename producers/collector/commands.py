@@ -91,7 +91,7 @@ def collect(
             keys=known,
             origins=origins,
             trusted=trusted,
-            meter=Meter(lambda: publisher.counters, lambda: publisher.waiting, lambda: publisher.forbidden),
+            meter=Meter(publisher),
             traces=traces,
             stream=settings.stream,
         )

@@ -2,13 +2,15 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from clickstream.errors import Forbidden
 from clickstream.producers.collector.answers import Answer
-from clickstream.producers.publisher.puts import Counters
 from clickstream.telemetry.metrics import BOUNDS, Histogram, MetricName, Sample
+
+if TYPE_CHECKING:
+    from clickstream.producers.publisher.kinesis import KinesisPublisher
 
 #: Where events come in.
 EVENTS = "/v1/events"
@@ -27,17 +29,10 @@ _COUNTERS: dict[str, MetricName] = {
 
 
 class Meter:
-    """Its arguments ask the publisher: what it has done, (events, bytes) that wait for Kinesis, and what it is not allowed."""
+    """Asks the publisher for its part."""
 
-    def __init__(
-        self,
-        counters: Callable[[], Counters] | None = None,
-        pending: Callable[[], tuple[int, int]] | None = None,
-        forbidden: Callable[[], Forbidden | None] = lambda: None,
-    ) -> None:
-        self._counters = counters
-        self._pending = pending
-        self._forbidden = forbidden
+    def __init__(self, publisher: "KinesisPublisher | None" = None) -> None:
+        self._publisher = publisher
         self._requests: Counter[int] = Counter()
         self._events: Counter[str] = Counter()
         self._undeclared = 0
@@ -60,15 +55,15 @@ class Meter:
             yield Sample("clickstream_collector_events_total", self._events[outcome], (outcome,))
         yield Sample("clickstream_collector_undeclared_total", self._undeclared)
         yield Sample("clickstream_collector_answer_seconds", self._histogram())
-        if self._counters is not None:
-            counters = self._counters()
-            for field, metric in _COUNTERS.items():
-                yield Sample(metric, getattr(counters, field))
-        if self._pending is not None:
-            events, size = self._pending()
-            yield Sample("clickstream_publisher_pending_events", events)
-            yield Sample("clickstream_publisher_pending_bytes", size)
-        if (refused := self._forbidden()) is not None:
+        if self._publisher is None:
+            return
+        counters = self._publisher.counters
+        for field, metric in _COUNTERS.items():
+            yield Sample(metric, getattr(counters, field))
+        events, size = self._publisher.waiting
+        yield Sample("clickstream_publisher_pending_events", events)
+        yield Sample("clickstream_publisher_pending_bytes", size)
+        if (refused := self._publisher.forbidden) is not None:
             yield Sample("clickstream_publisher_forbidden", 1, (refused.action, refused.resource))
 
     def _histogram(self) -> Histogram:

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from clickstream.events import EVENT_TYPES, SCHEMA_VERSION, AnyEvent
-from clickstream.producers.collector.answers import Answer
+from clickstream.producers.collector.answers import Answer, Problem
 from clickstream.producers.collector.bodies import Bounds
-from clickstream.producers.collector.reception import MOST_TOLD, Problem
+from clickstream.producers.collector.reception import MOST_TOLD
 
 Schema = dict[str, Any]
 _COMPONENTS = "#/components/schemas/"

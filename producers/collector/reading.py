@@ -2,8 +2,8 @@
 at once, from their first byte to their answer."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Self
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -12,27 +12,26 @@ from clickstream.producers.collector.answers import Refused, busy
 from clickstream.producers.collector.bodies import FORMS, Bounds, Form, inflate
 
 
+@dataclass
 class Budget:
     """Bytes of all requests together. Belongs to one event loop."""
 
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.used = 0
-
-    @contextmanager
-    def lease(self) -> "Iterator[Lease]":
-        """A share that can grow, given back at the end of the block."""
-        lease = Lease(self)
-        try:
-            yield lease
-        finally:
-            self.used -= lease.held
+    size: int
+    used: int = 0
 
 
+@dataclass
 class Lease:
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self.held = 0
+    """A share of the budget that can grow, given back at the end of a ``with`` block."""
+
+    _budget: Budget
+    held: int = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._budget.used -= self.held
 
     def grow(self, size: int) -> bool:
         """False, and nothing taken, when there is not so much left."""

@@ -1,7 +1,6 @@
 """From one document to an event fit for the stream, or every reason why it is none."""
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,7 +11,8 @@ from msgspec import UNSET, inspect
 from clickstream import events
 from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent, Event, split_path
-from clickstream.producers import door
+from clickstream.producers.collector.answers import EventAnswer, Problem, rejected
+from clickstream.producers.door import Entered, enter, opened
 
 MOST_TOLD = 20
 """Errors, or properties that were not kept, of one event; a client that gets so many has a deeper problem."""
@@ -22,57 +22,33 @@ MOST_BYTES = events.MOST_EVENT_BYTES - 1_000
 """Of one event. The rest is for what is added behind the door: hashes, the kind of device, a trace, the redriving."""
 
 
-class Problem(msgspec.Struct, frozen=True):
-    """What is wrong, and where (``$.items[0].price``)."""
-
-    path: str
-    reason: str
-
-
-class Refusal(msgspec.Struct, frozen=True):
-    """A document that is no event; ``event_id`` as far as it could be read."""
-
-    event_id: str | None
-    errors: tuple[Problem, ...]
-
-    @classmethod
-    def of(cls, error: Rejected) -> "Refusal":
-        return cls(None, (Problem(error.path, error.reason),))
-
-
-class Entered(NamedTuple):
-    event: AnyEvent
-    assigned: door.Assigned
-    not_kept: tuple[str, ...]
-    """The paths of what its type does not declare."""
-
-
-def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered | Refusal:
-    """One event of any schema version, completed at the door. What readers refuse is refused here."""
-    if door.is_as_declared(document):
-        with suppress(Rejected):  # else it is told below, with all that is wrong
-            return Entered(_allowed(events.decode(document), now_ms), {}, ())
+def receive(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered | EventAnswer:
+    """One event of any schema version, completed at the door, or the answer that rejects it. What readers refuse is refused
+    here."""
     try:
-        data, fields, assigned = door.opened(document, new_id, now_ms)
+        entered = enter(document, new_id, now_ms)
+        _allow(entered.event)
+        return entered._replace(not_kept=entered.not_kept[:MOST_TOLD])
     except Rejected as error:
-        return Refusal.of(error)
-    try:
-        event = _allowed(events.decode(data), now_ms)
-        return Entered(event, assigned, tuple(door.not_kept(fields, event)[:MOST_TOLD]))
-    except Rejected as error:
-        event_id = None if "event_id" in assigned else fields["event_id"]
-        told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
-        return Refusal(told, tuple(_problems_of(fields, error)))
+        return _rejected(document, error, new_id, now_ms)
 
 
-def _allowed(event: AnyEvent, now_ms: int) -> AnyEvent:
-    events.admit(event, event.user_id, now_ms)
+def _allow(event: AnyEvent) -> None:
     if (size := events.size_of(event)) > MOST_BYTES:
         raise InvalidEvent(f"an event of {size:,} bytes; the most is {MOST_BYTES:,}")
     if event.redriven_for is not UNSET:
         # it would hide the event from every other application
         raise InvalidEvent("set by `clickstream dlq redrive` alone", "$.redriven_for")
-    return event
+
+
+def _rejected(document: bytes, error: Rejected, new_id: Callable[[], str], now_ms: int) -> EventAnswer:
+    try:
+        _, fields, assigned = opened(document, new_id, now_ms)
+    except Rejected as closed:
+        return rejected(closed)
+    event_id = None if "event_id" in assigned else fields["event_id"]
+    told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
+    return EventAnswer(told, "rejected", tuple(_problems_of(fields, error)))
 
 
 def _problems_of(fields: dict[str, Any], first: Rejected) -> list[Problem]:

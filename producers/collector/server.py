@@ -37,7 +37,9 @@ class DeadlineProtocol(H11Protocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         if self.cycle is not None and not self.cycle.response_complete:
-            self._cancel()
+            if self._idle is not None:
+                self._idle.cancel()
+                self._idle = None
         elif self._idle is None:
             self._idle = self.loop.call_later(HEAD_S, self._give_up)
 
@@ -53,22 +55,14 @@ class DeadlineProtocol(H11Protocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._cancel_unread()
+        assert self._unread is not None, "the writing was paused"
+        self._unread.cancel()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._cancel()
-        self._cancel_unread()
+        for timer in (self._idle, self._unread):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
-
-    def _cancel(self) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
-            self._idle = None
-
-    def _cancel_unread(self) -> None:
-        if self._unread is not None:
-            self._unread.cancel()
-            self._unread = None
 
     def _give_up_unread(self) -> None:
         under_way = self.cycle is not None and not self.cycle.response_complete

@@ -11,12 +11,6 @@ from clickstream.errors import Rejected
 T = TypeVar("T")
 
 
-class _Batch(Generic[T]):
-    def __init__(self) -> None:
-        self.keys: dict[str, None] = {}
-        self.found: asyncio.Task[Mapping[str, T | Rejected]]
-
-
 class Coalesced(Generic[T]):
     """``look`` may block, is called on threads, and answers for the keys that exist. A lone key is looked up at once.
 
@@ -28,25 +22,25 @@ class Coalesced(Generic[T]):
         self._look = look
         self._slots = asyncio.Semaphore(at_once)
         self._most = most
-        self._gathering: _Batch[T] | None = None
+        self._gathering: dict[str, None] | None = None
+        self._found: asyncio.Task[Mapping[str, T | Rejected]]
 
     async def of(self, key: str) -> T | None:
-        batch = self._gathering
-        if batch is None or len(batch.keys) == self._most:
-            batch = self._gathering = _Batch()
-            batch.found = asyncio.create_task(self._look_up(batch))
-        batch.keys[key] = None
+        if self._gathering is None or len(self._gathering) == self._most:
+            self._gathering = {}
+            self._found = asyncio.create_task(self._look_up(self._gathering))
+        self._gathering[key] = None
         # shielded: a caller that is cancelled must not take the answer from the others
-        found = (await asyncio.shield(batch.found)).get(key)
+        found = (await asyncio.shield(self._found)).get(key)
         if isinstance(found, Rejected):
             raise found
         return found
 
-    async def _look_up(self, batch: _Batch[T]) -> Mapping[str, T | Rejected]:
+    async def _look_up(self, keys: dict[str, None]) -> Mapping[str, T | Rejected]:
         async with self._slots:
-            if self._gathering is batch:
+            if self._gathering is keys:
                 self._gathering = None
-            return await run_in_threadpool(self._each, list(batch.keys))
+            return await run_in_threadpool(self._each, list(keys))
 
     def _each(self, keys: Sequence[str]) -> Mapping[str, T | Rejected]:
         try:

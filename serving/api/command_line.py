@@ -6,9 +6,20 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from clickstream.serving.api.operation import Parameter
+from clickstream.errors import UserMistake
+from clickstream.serving.api.operation import Parameter, as_id
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Id(click.ParamType[str]):
+    name = "id"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return as_id(value, "id")
+        except UserMistake as error:
+            self.fail(f"{error}: {error.hint}", param, ctx)
 
 
 def option(parameter: Parameter, **changes: Any) -> Callable[[Command], Command]:

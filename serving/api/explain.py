@@ -25,20 +25,19 @@ class Searches:
 
     def __init__(self, search: Callable[..., Life]) -> None:
         self._search = search
-        self._under_way = 0
+        self._free = asyncio.Semaphore(AT_ONCE)
 
     async def life(self, request: Request, *, event_id: str, user_id: str | None) -> Life:
         """Ends at its limit, or when the client goes. Refused with 503 while ``AT_ONCE`` searches are under way."""
-        if self._under_way == AT_ONCE:
+        if self._free.locked():
             raise HTTPException(503, "other searches of the stream are under way", {"Retry-After": str(WITHIN_S // 2)})
         limit = Limit(WITHIN_S)
         gone = asyncio.create_task(_gone(request))
         gone.add_done_callback(lambda _: limit.cancel())
-        self._under_way += 1
         try:
-            return await run_in_threadpool(self._search, event_id, user_id=user_id, limit=limit)
+            async with self._free:
+                return await run_in_threadpool(self._search, event_id, user_id=user_id, limit=limit)
         finally:
-            self._under_way -= 1
             gone.cancel()
 
 

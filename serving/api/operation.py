@@ -12,8 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from clickstream.errors import UserMistake
-from clickstream.events import Key
-from clickstream.serving import ids
+from clickstream.events import MOST_KEY_BYTES, Key, key_faults
 from clickstream.terminal import parse_moment
 
 Schema = dict[str, Any]
@@ -76,9 +75,23 @@ def choice(name: str, options: Sequence[str], default: str, description: str) ->
 
 def key(name: str, argument: str, description: str, *, place: str = "query") -> Parameter:
     def parse(text: str, _: int) -> str:
-        return ids.key(text, argument.replace("_", " "))
+        return as_id(text, argument.replace("_", " "))
 
     return Parameter(name, argument, description, msgspec.json.schema(Key), parse, place=place, required=place == "path")
+
+
+def as_id(text: str, name: str) -> str:
+    """Held to the bounds of an event's own keys. Raises UserMistake, which does not repeat it."""
+    try:
+        msgspec.convert(text, Key)
+        if not any(key_faults(text)):
+            return text
+    except msgspec.ValidationError:
+        pass
+    raise UserMistake(
+        f"no event can have this {name}",
+        hint=f"1 to 256 characters, at most {MOST_KEY_BYTES} bytes of UTF-8, no control characters",
+    )
 
 
 def products(name: str, description: str, *, most: int, required: bool = False, instead: str = "") -> Parameter:
@@ -86,7 +99,7 @@ def products(name: str, description: str, *, most: int, required: bool = False, 
     allowed = f"1 to {most}{instead}" if required else f"at most {most}"
 
     def parse(text: str, _: int) -> list[str]:
-        found = [ids.key(item, "product id") for item in text.split(",") if item]
+        found = [as_id(item, "product id") for item in text.split(",") if item]
         if len(found) > most or (required and not found):
             raise UserMistake(f"{len(found)} products in {name}", hint=allowed)
         return found

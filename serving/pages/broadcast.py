@@ -11,7 +11,8 @@ class Broadcast:
         self.readers = 0
         self._newest: bytes | None = None
         self._changed = asyncio.Event()
-        self._watched = asyncio.Event()
+        self.watched = asyncio.Event()
+        """Set while there is a reader."""
         self.closed = False
 
     def send(self, message: bytes) -> None:
@@ -21,7 +22,7 @@ class Broadcast:
     async def messages(self) -> AsyncGenerator[bytes, None]:
         """The newest message at once, then each that follows, until the broadcast is closed."""
         self.readers += 1
-        self._watched.set()
+        self.watched.set()
         seen = None
         try:
             while True:
@@ -36,12 +37,9 @@ class Broadcast:
         finally:
             self.readers -= 1
             if not self.readers:
-                self._watched.clear()
+                self.watched.clear()
                 # the next reader must not be shown what was true some time ago
                 self._newest = None
-
-    async def watched(self) -> None:
-        await self._watched.wait()
 
     def close(self) -> None:
         """Ends every reader's messages after the newest."""

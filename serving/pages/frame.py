@@ -36,16 +36,15 @@ def navigation() -> tuple[Page, ...]:
     return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, EXPLAIN, PIPELINE)
 
 
-def html(page: Page, offered: tuple[Page, ...]) -> bytes:
-    """The page's document, with links to the pages ``offered``."""
+def html(page: Page, offered: tuple[Page, ...], token: str = "") -> bytes:
+    """The page's document, with links to the pages ``offered`` and the ``token`` for changes."""
     main = (PAGES / page.name / f"{page.name}.html").read_text()
     frame = (PAGES / "frame.html").read_text()
     links = "\n".join(
         f'  <a href="{each.path}"{" aria-current=" + chr(34) + "page" + chr(34) if each is page else ""}>{each.title}</a>'
         for each in offered
     )
-    # `main` is filled in last: a placeholder in it stays as it is
-    filled = {"title": page.title, "name": page.name, "links": links, "main": main}
+    filled = {"title": page.title, "name": page.name, "links": links, "main": main, "csrf": token}
     for name, text in filled.items():
         frame = frame.replace(f"{{{{{name}}}}}", text)
     return frame.encode()
@@ -60,5 +59,4 @@ class Assets(StaticFiles):
         self._places = {f"pages/{page.name}.js": f"{page.name}/{page.name}.js" for page in (*navigation(), API)}
 
     def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
-        script = self._places.get(path)
-        return super().lookup_path(path) if script is None else self._scripts.lookup_path(script)
+        return self._scripts.lookup_path(self._places[path]) if path in self._places else super().lookup_path(path)

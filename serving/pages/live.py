@@ -1,9 +1,14 @@
-"""One task per kind of page reads the stores for all open pages of the kind, and rests while there are none."""
+"""One task per kind of page reads the stores for all open pages of the kind, and rests while there are none.
+
+What was read last is kept, and shown again while the stores do not answer.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any, Protocol
 
 import anyio.to_thread
 import msgspec
@@ -15,8 +20,7 @@ from starlette.types import Receive, Scope, Send
 from clickstream.errors import ClickstreamError, Forbidden
 from clickstream.serving.moments import Clock, iso
 from clickstream.serving.pages.broadcast import Broadcast
-from clickstream.serving.pages.picture import Picture, encoded, head
-from clickstream.serving.progress import ProgressReader, Reading
+from clickstream.serving.progress import ProgressReader, Reading, silent
 
 log = structlog.get_logger()
 
@@ -30,6 +34,37 @@ RETRY_MS = 2_000
 HEARTBEAT_S = 15
 #: A page that takes nothing for so long is gone, or asleep: it comes back by itself.
 STALLED_S = 30
+
+
+class Picture(Protocol):
+    """What one page shows. Its readings never overlap."""
+
+    @property
+    def applications(self) -> Collection[str]:
+        """Those that make its figures: the page is as fresh as they are. Empty: all."""
+
+    def read(self, seen: Reading) -> dict[str, Any]:
+        """What the page shows, by name; raises what the read models raise, and then what was read last stands."""
+
+
+def head(title: str, seen: Reading | None, applications: Collection[str], now_ms: int, problem: str | None) -> dict[str, Any]:
+    """What every picture begins with.
+
+    ``applications``: whose figures the page shows, see :class:`Picture`; ``problem``: why the stores were not read just now.
+    """
+    rows = [] if seen is None else seen.of(applications)
+    return {
+        "title": title,
+        "now": now_ms,
+        "problem": problem,
+        "read_at": None if seen is None else seen.read_at,
+        # of the shard whose last word is oldest; None where no shard is read
+        "updated_at": min((row.updated_at for row in rows if row.is_read and row.updated_at), default=None),
+        "complete_to": None if seen is None else seen.complete_to(applications),
+        "silent": silent(rows, now_ms),
+        # have never run here
+        "absent": sorted(set(applications).difference(row.application for row in rows)),
+    }
 
 
 @dataclass
@@ -54,23 +89,21 @@ class Live:
     def __post_init__(self) -> None:
         self._number = self._since_ms = 0
         self._failing: type[Exception] | None = None
-        self._shown: msgspec.Struct | None = None
+        self._shown: dict[str, Any] = {}
+        """Nothing before the first reading."""
 
     async def run(self) -> None:
         """Until cancelled. Reads never pile up."""
         try:
             while True:
-                if self.unwatched_s is None:
-                    await self.broadcast.watched()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(self.unwatched_s):
+                        await self.broadcast.watched.wait()
                 began = monotonic()
                 await self.tick()
                 took = monotonic() - began
                 # a store so slow, or data so large, that a period does not do gets at least as much rest as work
                 await asyncio.sleep(max(self.period_s - took, took))
-                if self.unwatched_s is not None:
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(self.unwatched_s):
-                            await self.broadcast.watched()
         finally:
             # without the reader, a page that stays connected would look alive
             self.broadcast.close()
@@ -87,7 +120,7 @@ class Live:
     async def _read(self) -> None:
         began, now_ms = monotonic(), self.clock()
 
-        def read() -> tuple[Reading, msgspec.Struct]:
+        def read() -> tuple[Reading, dict[str, Any]]:
             seen = self.progress.read(now_ms)
             return seen, self.picture.read(seen)
 
@@ -111,13 +144,11 @@ class Live:
 
     async def _send(self) -> None:
         self._number += 1
-        picture = await anyio.to_thread.run_sync(self._encoded)
+        told = head(self.title, self.seen, self.picture.applications, self.clock(), self.problem)
+        picture = await anyio.to_thread.run_sync(msgspec.json.encode, {"head": told, **self._shown})
         event = ServerSentEvent(picture.decode(), event="picture", id=str(self._number), retry=RETRY_MS, sep="\n")
         # encoded once here, and not once per page
         self.broadcast.send(event.encode())
-
-    def _encoded(self) -> bytes:
-        return encoded(head(self.title, self.seen, self.picture.applications, self.clock(), self.problem), self._shown)
 
 
 def reason(error: Exception) -> str:

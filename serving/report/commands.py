@@ -55,12 +55,12 @@ def report(start: str, end: str, granularity: str | None, files: tuple[Path, ...
             raise UserMistake(f"there is no folder {file.parent}", hint="make it, or choose another with --out")
     # pandas and boto3 take most of a second, which a wrong option need not wait for
     from clickstream.aws import Clients
-    from clickstream.serving.report import page, reading
+    from clickstream.serving.report import frames, page
     from clickstream.settings import from_env
 
     settings = from_env()
     width = granularity or _fitting(end_ms - start_ms)
-    made = reading.read(Clients(settings), settings, width, start_ms, end_ms, places=places)
+    made = frames.read(Clients(settings), settings, width, start_ms, end_ms, places=places)
     for file in files:
         if file.suffix == ".csv":
             made.table.to_csv(file, date_format="%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The answers of a stretch of time as data frames, one row per window. Pure."""
+"""A report's numbers: the answers of a stretch of time as data frames, one row per window, read through the read models."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,8 +7,12 @@ from typing import Any
 import msgspec
 import pandas as pd
 
-from clickstream.consumers.analytics.views import WindowView
-from clickstream.consumers.fraud.views import DecidedMinute, Verdict
+from clickstream.aws import Clients
+from clickstream.consumers.analytics.views import Aggregates, WindowView, complete_to
+from clickstream.consumers.archive.views import Archive
+from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Verdict
+from clickstream.errors import Missing
+from clickstream.settings import Settings
 
 #: Pandas's names of the windows' widths.
 _WIDTHS = {"minute": "1min", "hour": "1h", "day": "1D"}
@@ -99,3 +103,47 @@ def tops(windows: Iterable[WindowView], places: int) -> dict[str, list[tuple[str
 
 def starts(milliseconds: Iterable[int]) -> pd.DatetimeIndex:
     return pd.DatetimeIndex(pd.to_datetime(list(milliseconds), unit="ms", utc=True), name="start")
+
+
+def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int, *, places: int) -> Report:
+    """The windows that begin in ``[start_ms, end_ms)``, the decisions made then, and what the archive has of it.
+
+    Raises RetryLater when a store does not answer, Missing without aggregates. Fraud and the archive may be absent.
+    """
+    aggregates = Aggregates(clients, settings)
+    # before the windows: what is complete now is in what is read next
+    seen = aggregates.completeness()
+    overlapping = aggregates.windows(granularity, start_ms, end_ms, top=places * 5)
+    windows = [window for window in overlapping if window.start_ms >= start_ms]
+    try:
+        decisions = decisions_frame(Decisions(clients, settings).minutes(start_ms, end_ms), granularity)
+    except Missing:
+        decisions = decisions_frame([], granularity)
+    return Report(
+        name=settings.name,
+        granularity=granularity,
+        start_ms=start_ms,
+        end_ms=end_ms,
+        complete_to=complete_to(seen, granularity),
+        windows=windows_frame(windows),
+        decisions=decisions,
+        tops=tops(windows, places),
+        archived=_archived(clients, settings, granularity, start_ms, end_ms),
+    )
+
+
+def _archived(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int) -> Mapping[str, int] | None:
+    """Events by type of the report's windows; None where no archive is kept, or its extra is not installed."""
+    archive = Archive(clients, settings)
+    start_us, end_us = (1000 * first_start(granularity, moment_ms) for moment_ms in (start_ms, end_ms))
+    try:
+        if not archive.files():
+            return None
+        answer = archive.query(
+            "SELECT type, count(*) FROM events "
+            f"WHERE occurred_at >= make_timestamp({start_us}) AND occurred_at < make_timestamp({end_us}) "
+            "GROUP BY type"
+        )
+    except Missing:
+        return None
+    return {str(kind): int(count) for kind, count in answer.rows}

@@ -11,7 +11,8 @@
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
     const { data, parentElement: holder } = texts.currentNode;
-    if (!data.trim() || !holder.checkVisibility() || holder.closest(".unseen, .skip, .tip, script, noscript, option")) continue;
+    const isForReadersAloud = (each) => each && (getComputedStyle(each).clipPath === "inset(50%)" || isForReadersAloud(each.parentElement));
+    if (!data.trim() || isForReadersAloud(holder) || !holder.checkVisibility() || holder.closest(".unseen, .skip, .tip, script, noscript, option")) continue;
     const range = document.createRange();
     range.selectNodeContents(texts.currentNode);
     for (const { left, top, right, bottom, width } of range.getClientRects()) {

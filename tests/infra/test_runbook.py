@@ -12,7 +12,7 @@ from tests.infra.templates import Template, of_type
 
 TEXT = (Path(__file__).parents[2] / RUNBOOK).read_text()
 _ALARMS, _TASKS = "# Alarms", "# Tasks"
-TASKS = {"deploy", "roll-back", "replay-from-a-time", "drain", "rotate-keys"}
+TASKS = {"deploy", "roll-back", "replay-from-a-time", "drain", "retire-an-application", "rotate-keys"}
 
 
 def _sections(text: str) -> set[str]:

@@ -131,15 +131,3 @@ class Partial(msgspec.Struct, array_like=True):
         self.revenue.update(fresh.revenue)
         for tally, more in zip(self.tallies, fresh.tallies, strict=False):  # of an older state there are fewer
             tally.merge(more)
-
-
-def plain(value: object) -> bytes:
-    """For an encoder of partials: what MessagePack does not know."""
-    if isinstance(value, Uniques):
-        return value.to_bytes()
-    raise NotImplementedError(type(value))
-
-
-def typed(kind: type, value: Any) -> Any:
-    """The inverse, for a decoder. Raises msgspec.MsgspecError when the bytes are no sketch."""
-    return kind(value)

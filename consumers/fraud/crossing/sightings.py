@@ -7,6 +7,7 @@ shards are put together in ``folded``, and ``gone`` names these shards: an owner
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -76,7 +77,7 @@ class SightingsTable:
                 if isinstance(error, ClientError) and error_code(error) != "TransactionCanceledException":
                     raise
                 # a later position stands somewhere, another shard was writing to the same key just then, or one is too large
-                raise_gravest([self._trouble(update) for update in updates])
+                raise_gravest([trouble(self._write_alone, update) for update in updates])
 
     def _update(self, part: Part, position: Position) -> Any:
         return {
@@ -93,30 +94,18 @@ class SightingsTable:
             },
         }
 
-    def _trouble(self, update: Any) -> RetryLater | Unwritable | None:
-        try:
-            self._write_alone(update)
-        except (RetryLater, Unwritable) as trouble:
-            return trouble
-        return None
-
     def _write_alone(self, update: Any) -> None:
-        for is_last in (False, True):
-            try:
-                with translated("DynamoDB"):
-                    self._dynamodb.update_item(**update)
-            except Unwritable:
-                if is_last:
-                    raise
-                # too large by the parts of ended shards, if nobody ever read the item
-                while any(self._fold(item, 1) for item in items(self._dynamodb, self._table, [update["Key"]])):
-                    pass
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise RetryLater(f"DynamoDB: {error}") from error
-                return
-            else:
-                return
+        try:
+            self._put(update)
+        except Unwritable:
+            # too large by the parts of ended shards, if nobody ever read the item
+            while any(self._fold(item, 1) for item in items(self._dynamodb, self._table, [update["Key"]])):
+                pass
+            self._put(update)
+
+    def _put(self, update: Any) -> None:
+        with translated("DynamoDB"), suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.update_item(**update)
 
     def _fold(self, item: Mapping[str, Any], at_least: int) -> bool:
         """Put parts of ended shards together, unless somebody else is doing so; whether it was done."""
@@ -133,9 +122,8 @@ class SightingsTable:
         values = {f":a{n}": item[f"{_AT}{shard}"] for n, shard in enumerate(shards)}
         values |= {":folded": {"B": folded}, ":gone": {"SS": [_number(shard) for shard in shards]}}
         unchanged = [f"#a{n} = :a{n}" for n in range(len(shards))]
-        if was is not None:
-            values[":was"] = was
         unchanged.append("attribute_not_exists(folded)" if was is None else "folded = :was")
+        values |= {} if was is None else {":was": was}
         try:
             with translated("DynamoDB"):
                 self._dynamodb.update_item(
@@ -150,6 +138,15 @@ class SightingsTable:
             log.info("parts of ended shards stay for now", reason=str(error))
             return False
         return True
+
+
+def trouble(write: Callable[..., None], *arguments: Any) -> RetryLater | Unwritable | None:
+    """Call it; its failure, if other writes should be tried first."""
+    try:
+        write(*arguments)
+    except (RetryLater, Unwritable) as failure:
+        return failure
+    return None
 
 
 def _number(shard: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from clickstream.aws.items import Value, item
 from clickstream.consumers.fraud.decisions import Decision
 from clickstream.consumers.fraud.outcomes import euro_cents
 from clickstream.models.fraud.verdicts import Verdict
@@ -32,21 +33,14 @@ class Opinion(msgspec.Struct, frozen=True, kw_only=True):
 
 def item_of(decision: Decision, version: str, now_s: int) -> dict[str, Any]:
     """``decision``: as the candidate would have made it, safeguards and all."""
-    opinion = Opinion(
-        event_id=decision.event_id,
-        purchase=decision.purchase,
-        occurred_at=decision.occurred_at,
-        cents=euro_cents(decision) or 0,
-        verdict=decision.verdict,
-        score=decision.score,
-    )
-
-    return {
-        "window": {"S": window(version, zlib.crc32(opinion.event_id.encode()) % PARTITIONS)},
-        "part": {"S": reused(opinion.event_id, opinion.purchase)},
-        "opinion": {"B": msgspec.msgpack.encode(opinion)},
-        "expires_at": {"N": str(now_s + KEPT_S)},
+    told = {name: getattr(decision, name) for name in ("event_id", "purchase", "occurred_at", "verdict", "score")}
+    values: dict[str, Value] = {
+        "window": window(version, zlib.crc32(decision.event_id.encode()) % PARTITIONS),
+        "part": reused(decision.event_id, decision.purchase),
+        "opinion": msgspec.msgpack.encode(Opinion(**told, cents=euro_cents(decision) or 0)),
+        "expires_at": now_s + KEPT_S,
     }
+    return item(values)
 
 
 def window(version: str, partition: int) -> str:

@@ -6,14 +6,16 @@ SQS must take every letter, whatever a client has sent: each field has a bound, 
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any, Protocol
 
 import msgspec
+import structlog
 from botocore.exceptions import ClientError
 
 from clickstream.aws import Clients
+from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.errors import RetryLater
 from clickstream.failures.outages import translated
 from clickstream.failures.refusals import as_error
@@ -58,6 +60,23 @@ class DeadLetters(Protocol):
     """Where letters go: the queue, or a test's list."""
 
     def send(self, letters: Sequence[DeadLetter]) -> None: ...
+
+
+class Letters:
+    """One shard's: nothing of it goes on before they lie in the queue, however long that takes."""
+
+    def __init__(self, queue: DeadLetters, patience: Patience, *, application: str, shard: str) -> None:
+        self._queue = queue
+        self.patience = patience
+        self.application = application
+        self._shard = shard
+        self.log = structlog.get_logger().bind(application=application, shard=shard)
+
+    def send(self, contents: Sequence[Mapping[str, Any]]) -> list[DeadLetter]:
+        """Each with the arguments of ``dead_letter`` but for the place."""
+        letters = [dead_letter(application=self.application, shard=self._shard, **content) for content in contents]
+        self.patience.call(lambda: self._queue.send(letters))
+        return letters
 
 
 class DeadLetterQueue:

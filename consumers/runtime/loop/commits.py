@@ -4,7 +4,7 @@ At most one commit is in flight. Its order is the runtime's promise: effects fir
 checkpoint, which the shard loop sends, comes after both.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Any
 
@@ -54,17 +54,18 @@ class Commits:
         return self._lease.manifest.wants_full
 
     def start(self, commit: Commit, effects: Sequence[Any], now_ms: int) -> None:
-        assert self._future is None
-        self._future = self._executor.submit(self._run, commit, effects, now_ms)
+        self._start(self._run, commit, effects, now_ms)
 
     def start_effects(self, effects: Sequence[Any], position: Position) -> None:
         """Write effects ahead of the commit that will cover them."""
-        assert self._future is None
-        self._future = self._executor.submit(self._write, effects, position)
+        self._start(self._write, effects, position)
 
     def start_heartbeat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
+        self._start(self._patience.call, lambda: self._store.heartbeat(self._lease, behind_ms, arrival, now_ms))
+
+    def _start(self, work: Callable[..., Landed], *arguments: Any) -> None:
         assert self._future is None
-        self._future = self._executor.submit(self._beat, behind_ms, arrival, now_ms)
+        self._future = self._executor.submit(work, *arguments)
 
     def finished(self) -> Landed:
         """What became durable since the last call. Raises what went wrong with it: Fenced, or a bug."""
@@ -90,6 +91,3 @@ class Commits:
     def _write(self, effects: Sequence[Any], position: Position) -> Written:
         self._writing.write(effects, position)
         return Written()
-
-    def _beat(self, behind_ms: int, arrival: Arrival, now_ms: int) -> None:
-        self._patience.call(lambda: self._store.heartbeat(self._lease, behind_ms, arrival, now_ms))

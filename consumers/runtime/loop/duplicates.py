@@ -14,6 +14,8 @@ follow from the order of the events alone.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby, islice
+from operator import itemgetter
 
 import msgspec
 
@@ -61,14 +63,21 @@ class SeenEvents:
         """
         if not events:
             return events
-        generation = max(self._generation, max(arrived_ms) // GENERATION_MS)
-        if generation != self._generation and min(arrived_ms) // GENERATION_MS < generation:
-            return self._across_generations(events, arrived_ms)
+        newest = max(self._generation, max(arrived_ms) // GENERATION_MS)
+        if newest == self._generation or min(arrived_ms) // GENERATION_MS == newest:
+            return self._only_new(events, newest)
+        # on a border: run by run, so that the cut into batches changes nothing
+        generations = accumulate((arrived // GENERATION_MS for arrived in arrived_ms), max, initial=self._generation)
+        runs = groupby(zip(events, islice(generations, 1, None), strict=True), key=itemgetter(1))
+        return [event for generation, run in runs for event in self._only_new([event for event, _ in run], generation)]
+
+    def _only_new(self, events: Sequence[AnyEvent], generation: int) -> Sequence[AnyEvent]:
         self._advance(generation)
         envelopes = Events.of(events).envelopes
         ids, users = all_kept(envelopes.event_ids), all_kept(envelopes.user_ids, kept_user)
         if len(self._now) + len(ids) > self._full or not self._all_taken_in(ids, users):
             events, ids, users = self._one_by_one(events, ids, users)
+        # also when nothing in it is new: what is restored from the changes must be as far on in time
         self._changes.append(SeenChunk(generation, users, ids))
         return events
 
@@ -99,21 +108,6 @@ class SeenEvents:
                     # two parents may bring one id of two users; an older version kept ids of any length as they are
                     self._take_in(kept(event_id.partition("\n")[0]), kept_user(user_id), is_now=is_now)
 
-    def _across_generations(self, events: Sequence[AnyEvent], arrived_ms: Sequence[int]) -> list[AnyEvent]:
-        """A batch that lies on a border: event by event, so that the cut into batches changes nothing."""
-        new: list[AnyEvent] = []
-        for event, arrived in zip(events, arrived_ms, strict=True):
-            generation = max(self._generation, arrived // GENERATION_MS)
-            if generation != self._generation:
-                self._advance(generation)
-                # also when nothing in it is new: what is restored from the changes must be as far on in time
-                self._changes.append(SeenChunk(generation, [], []))
-            event_id, user_id = kept(event.event_id), kept_user(event.user_id)
-            if self._is_new(event_id, user_id):
-                new.append(event)
-                self._changes.append(SeenChunk(generation, [user_id], [event_id]))
-        return new
-
     def _all_taken_in(self, ids: Sequence[str], users: Sequence[str]) -> bool:
         """Whether all of these ids are new; if not, none is taken in."""
         if not self._before.keys().isdisjoint(ids):
@@ -131,15 +125,14 @@ class SeenEvents:
         self, events: Sequence[AnyEvent], ids: Sequence[str], users: Sequence[str]
     ) -> tuple[list[AnyEvent], list[str], list[str]]:
         """Those that are new, with their ids and users."""
-        new = [each for each in zip(events, ids, users, strict=True) if self._is_new(each[1], each[2])]
-        return [event for event, _, _ in new], [event_id for _, event_id, _ in new], [user_id for _, _, user_id in new]
-
-    def _is_new(self, event_id: str, user_id: str) -> bool:
-        """Whether this user has not used this id; it has from now on."""
-        if _holds(self._now, event_id, user_id) or _holds(self._before, event_id, user_id):
-            return False
-        self._take_in(event_id, user_id, is_now=True)
-        return True
+        new: tuple[list[AnyEvent], list[str], list[str]] = [], [], []
+        for event, event_id, user_id in zip(events, ids, users, strict=True):
+            if not (_holds(self._now, event_id, user_id) or _holds(self._before, event_id, user_id)):
+                self._take_in(event_id, user_id, is_now=True)
+                new[0].append(event)
+                new[1].append(event_id)
+                new[2].append(user_id)
+        return new
 
     def _take_in(self, event_id: str, user_id: str, *, is_now: bool) -> None:
         """What is forgotten for it depends on the ids' number alone: whoever takes them in again forgets the same."""

@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
-
-from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetters, dead_letter, without_values
-from clickstream.consumers.runtime.faults.patience import Patience
+from clickstream.consumers.runtime.faults.dead_letters import Letters, without_values
 from clickstream.consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
 from clickstream.consumers.runtime.loop.decoding import Rejection
 from clickstream.consumers.runtime.loop.opening import Opened, one_by_one, position_of, slices
@@ -25,23 +22,17 @@ class Folding:
         self,
         state: ShardState,
         footing: Footing,
-        dead_letters: DeadLetters,
-        patience: Patience,
+        letters: Letters,
         *,
-        application: str,
-        shard: str,
         slice_bytes: int,
         remember: Callable[[Stumble], None],
     ) -> None:
         self._state = state
         self._footing = footing
-        self._dead_letters = dead_letters
-        self._patience = patience
-        self._application = application
-        self._shard = shard
+        self._letters = letters
+        self._log = letters.log
         self._slice_bytes = slice_bytes
         self._remember = remember
-        self._log = structlog.get_logger().bind(application=application, shard=shard)
 
     def parts(self, records: Sequence[Record]) -> Iterator[Sequence[Opened]]:
         """What to ``fold`` next: slice by slice, or event by event near a place where a bug ended a process.
@@ -77,7 +68,7 @@ class Folding:
         if stage != "write" and self._footing.drains:
             # a later version may be able to fold it; until it is deployed the worker's other shards go on
             self._log.error("a bug in the fold, once more", traceback=trace, position=str(position))
-            self._patience.call(lambda: refuse_to_drain("records", "fold:apply", self._application, bug))
+            self._letters.patience.call(lambda: refuse_to_drain("records", "fold:apply", self._letters.application, bug))
         try:
             self._remember(self._footing.stumbled(stage, until or position, trace))
         except ClickstreamError as error:
@@ -87,8 +78,8 @@ class Folding:
         position = event.end
         if self._footing.must_be_set_aside(position):
             assert self._footing.last is not None
-            letter = self._letter(event.record, f"ended the process {TIMES} times", "$", self._footing.last.traceback)
-            self._patience.call(lambda: self._dead_letters.send([letter]))
+            content = _content(event.record, f"ended the process {TIMES} times", "$")
+            [letter] = self._letters.send([{**content, "traceback": self._footing.last.traceback}])
             self._log.error("an event is set aside", reason=letter.reason, position=letter.position)
             self._footing.set_aside(position)
         elif not self._footing.is_set_aside(position):
@@ -109,23 +100,9 @@ class Folding:
     def _send(self, rejections: Sequence[Rejection]) -> None:
         if not rejections:
             return
-        letters = [self._letter(each.record, each.error.reason, each.error.path) for each in rejections]
-        self._patience.call(lambda: self._dead_letters.send(letters))
+        letters = self._letters.send([_content(each.record, each.error.reason, each.error.path) for each in rejections])
         reason = without_values(letters[0].reason)
         self._log.warning("dead letters", count=len(letters), reason=reason, position=letters[0].position)
-
-    def _letter(self, record: Record, reason: str, path: str, trace: str | None = None) -> DeadLetter:
-        return dead_letter(
-            application=self._application,
-            shard=self._shard,
-            position=position_of(record),
-            partition_key=record.partition_key or "",
-            arrived_ms=record.approximate_arrival_timestamp,
-            reason=reason,
-            path=path,
-            data=record.data,
-            traceback=trace,
-        )
 
     @contextmanager
     def _blaming(self, stage: Stage, until: Position | None = None) -> Iterator[None]:
@@ -136,3 +113,15 @@ class Folding:
         except Exception as bug:
             self.stumbled(stage, bug, until)
             raise
+
+
+def _content(record: Record, reason: str, path: str) -> dict[str, Any]:
+    """Of a letter."""
+    return {
+        "position": position_of(record),
+        "partition_key": record.partition_key or "",
+        "arrived_ms": record.approximate_arrival_timestamp,
+        "reason": reason,
+        "path": path,
+        "data": record.data,
+    }

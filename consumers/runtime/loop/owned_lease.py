@@ -8,10 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Any, NamedTuple, Protocol
 
-import structlog
-
 from clickstream.application import Sink, forgotten, holds_back
-from clickstream.consumers.runtime.faults.dead_letters import DeadLetters
+from clickstream.consumers.runtime.faults.dead_letters import DeadLetters, Letters
 from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.faults.stumbling import Footing, Stumble
 from clickstream.consumers.runtime.loop.checkpointing import Backlog, CommitPolicy
@@ -81,23 +79,21 @@ class OwnedLease:
         remember: Callable[[Stumble], None],
     ) -> None:
         """``state``: as of the lease's last commit. ``remember`` puts a stumble where the next process finds it."""
-        place = {"application": application, "shard": shard.shard_id}
-        store, letters = surroundings.store, surroundings.dead_letters
+        store = surroundings.store
+        letters = Letters(surroundings.dead_letters, patience, application=application, shard=shard.shard_id)
         self._state = state
         self._policy = policy
         self._clocks = clocks
         self._backlog = Backlog()
         self._latency = LatencySamples()
         self._arrivals = Arrivals(told_range(shard.hash_range), lease.arrival)
-        self._log = structlog.get_logger().bind(**place)
+        self._log = letters.log
         self._checkpoint = KclCheckpoint(self._log)
         self._forgotten = 0
         self._footing = Footing(lease.stumble)
-        self.folding = Folding(
-            state, self._footing, letters, patience, **place, slice_bytes=policy.slice_bytes, remember=remember
-        )
+        self.folding = Folding(state, self._footing, letters, slice_bytes=policy.slice_bytes, remember=remember)
         sink = patience.call(lambda: surroundings.open_sink(shard.shard_id))
-        self._writing = Writing(sink, letters, patience, self._footing, **place, now_ms=clocks.wall_ms)
+        self._writing = Writing(sink, self._footing, letters, clocks.wall_ms)
         parents = Parents(shard, store, surroundings.children_of, clocks.monotonic_s)
         self.commits = Commits(
             lease=lease, parents=parents, store=store, writing=self._writing, patience=patience, executor=executor

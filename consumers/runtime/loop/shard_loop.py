@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from functools import partial
 from math import inf
 from threading import Event as Flag
+from typing import Any
 
 import structlog
 
 from clickstream.application import Application
-from clickstream.consumers.runtime.faults.patience import Patience, Waiting
+from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.faults.stumbling import Stumble
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.kcl_checkpoint import checkpoint_the_end, refuse_to_skip
@@ -20,7 +21,7 @@ from clickstream.consumers.runtime.loop.wire import Checkpointer, ProcessRecords
 from clickstream.consumers.runtime.loop.writing import SinkBroke
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.consumers.runtime.state.snapshots import Lease
-from clickstream.errors import Fenced, RetryLater, Stop
+from clickstream.errors import Fenced, Stop
 from clickstream.progress.completeness import told_range
 from clickstream.records.routing import Shard
 
@@ -56,8 +57,7 @@ class ShardLoop:
         self._executor = executor or ThreadPoolExecutor(1, thread_name_prefix="commits")
         #: Set once the shard is no longer ours: nothing is written from then on, and waiting loops end.
         self._gone = gone or Flag()
-        self.waiting = Waiting(self._place, clock=monotonic_s, clock_ms=clock_ms)
-        self._patience = Patience(stop=self._gone, report=self._report_outage, waiting=self.waiting)
+        self.patience = Patience(self._gone, self._here, clock=monotonic_s, clock_ms=clock_ms)
         self._owned: OwnedLease | None = None
         self._fenced_since = inf
         #: Whether the next process knows of the bug that ends this one.
@@ -69,9 +69,9 @@ class ShardLoop:
     def initialize(self, shard_id: str, sequence_number: str | None, sub_sequence_number: int | None) -> None:
         self._shard_id = shard_id
         self._log = self._log.bind(shard=shard_id)
-        shard = self._patience.call(lambda: self._io.describe(shard_id))
+        shard = self.patience.call(lambda: self._io.describe(shard_id))
         keys = told_range(shard.hash_range)
-        lease = self._patience.call(lambda: self._io.store.take(shard_id, self._clocks.wall_ms(), keys))
+        lease = self.patience.call(lambda: self._io.store.take(shard_id, self._clocks.wall_ms(), keys))
         state = self._state_of(lease, shard)
         refuse_to_skip(shard_id, sequence_number, sub_sequence_number, state.position)
         self._owned = OwnedLease(
@@ -82,7 +82,7 @@ class ShardLoop:
             self._io,
             policy=self._policy,
             clocks=self._clocks,
-            patience=self._patience,
+            patience=self.patience,
             executor=self._executor,
             remember=partial(self._remember, lease),
         )
@@ -92,21 +92,21 @@ class ShardLoop:
         """As of the shard's last commit, or of its parents' ends when it has none yet."""
         state = ShardState(self._application.name, self._application.open_fold(shard.shard_id), shard.hash_range)
         if lease.position is not None:
-            state.restore(self._patience.call(lambda: self._io.store.read(lease)), lease.position)
+            state.restore(self.patience.call(lambda: self._io.store.read(lease)), lease.position)
         else:
             for parent in shard.parents:
                 self._inherit(state, parent)
         return state
 
     def _inherit(self, state: ShardState, parent: str) -> None:
-        lease = self._patience.call(lambda: self._io.store.look(parent))
+        lease = self.patience.call(lambda: self._io.store.look(parent))
         if lease is None or lease.position is None:
             return  # the application never read the parent: it began later, or the parent's records had expired
         if not lease.ended:
             raise Stop(f"{self._shard_id} starts before its parent {parent} has committed its end")
         if not lease.manifest.chain:
             raise Stop(f"{self._shard_id} has no commit of its own, but its parent's snapshots are deleted: {parent}")
-        state.inherit(self._patience.call(lambda: self._io.store.read(lease)))
+        state.inherit(self.patience.call(lambda: self._io.store.read(lease)))
 
     def _remember(self, lease: Lease, stumble: Stumble) -> None:
         self._io.store.stumbled(lease, stumble)
@@ -160,19 +160,19 @@ class ShardLoop:
             if not owned.commits.ended:
                 # without a deadline: the children may only start from what is committed here
                 owned.drain(ended=True, deadline_s=None)
-            self._patience.call(lambda: checkpoint_the_end(checkpointer))
+            self.patience.call(lambda: checkpoint_the_end(checkpointer))
             self._log.info("shard ended", position=str(owned.position))
 
     def lease_lost(self) -> None:
         if not self._gone.is_set():
             self._gone.set()
-            self._log.info("lease lost", **self._place())
+            self._here().info("lease lost")
 
     def _stand_still(self, why: str) -> None:
         """Write nothing any more, and answer the daemon until it ends us: leaving would take its other shards down."""
         self._gone.set()
         self._fenced_since = self._clocks.monotonic_s()
-        self._log.warning("no longer the owner: standing still", why=why, **self._place())
+        self._here().warning("no longer the owner: standing still", why=why)
 
     def _leave_if_still_served(self) -> None:
         """Standing still helps nobody when the lease is ours after all: a new process takes a newer epoch than the zombie's."""
@@ -181,10 +181,6 @@ class ShardLoop:
                 f"{self._shard_id}: fenced {FENCED_S:g} s ago, but KCL has left us the lease: a new process must take it"
             )
 
-    def _report_outage(self, error: RetryLater, attempt: int) -> None:
-        if attempt == 1 or attempt % 10 == 0:
-            self._log.warning("waiting for a dependency", error=str(error), attempt=attempt, **self._place())
-
-    def _place(self) -> dict[str, str]:
-        """Where the shard stands, for a log line; nothing before its state is there."""
-        return {} if self._owned is None else {"position": str(self._owned.position)}
+    def _here(self) -> Any:
+        """The log, with where the shard stands once its state is there."""
+        return self._log if self._owned is None else self._log.bind(position=str(self._owned.position))

@@ -28,14 +28,20 @@ MOST_WAITING = 512
 
 
 class Journeys:
-    """The traced events of one shard between their fold and their effects.
+    """One shard's fold and its ``sink`` in one, with the traced events between the two.
 
-    ``folded`` and ``taken`` belong to the shard loop's thread, ``written`` to the thread that writes; never two at a time.
+    ``write`` belongs to the thread that writes, all else to the shard loop's; never two at a time.
     """
 
+    sink: Sink
+
     def __init__(
-        self, tracing: Tracing, application: str, shard_id: str, clock_s: Callable[[], float] = time.monotonic
+        self, tracing: Tracing, application: str, shard_id: str, fold: Fold, clock_s: Callable[[], float] = time.monotonic
     ) -> None:
+        self._fold = fold
+        self.changes = fold.changes
+        self.snapshot = fold.snapshot
+        self.restore = fold.restore
         self._tracing = tracing
         self._clock_s = clock_s
         self._bucket = TokenBucket(MOST_PER_SECOND, MOST_PER_SECOND, clock_s())
@@ -48,7 +54,37 @@ class Journeys:
         self._folded: list[Span] = []
         self._taken: list[tuple[Span, Span]] = []
 
-    def folded(self, events: Sequence[AnyEvent]) -> None:
+    def apply(self, events: Sequence[AnyEvent]) -> None:
+        self._begin(events)
+        self._fold.apply(events)
+
+    def effects(self, *, flush: bool) -> Sequence[Any]:
+        effects = self._fold.effects(flush=flush)
+        self._taken_out(effects=bool(effects))
+        return effects
+
+    @property
+    def holds_back(self) -> bool:
+        return holds_back(self._fold)
+
+    @property
+    def forgotten(self) -> int:
+        return forgotten(self._fold)
+
+    def write(self, effects: Sequence[Any], position: Position) -> None:
+        try:
+            self.sink.write(effects, position)
+        except ClickstreamError as error:  # it will be called again, and the spans go on
+            for _, span in self._taken:
+                span.add_event("retry", {"reason": str(error)})
+            raise
+        taken, self._taken = self._taken, []
+        for _, span in taken:
+            span.set_attribute("clickstream.position", str(position))
+            span.set_status(Status(StatusCode.OK))
+            span.end()
+
+    def _begin(self, events: Sequence[AnyEvent]) -> None:
         if self._bucket.wait_for(1, self._clock_s()):
             return  # not even a look at each event
         for event in [event for event in events if event.context.traceparent is not UNSET]:
@@ -65,7 +101,7 @@ class Journeys:
             }
             self._folded.append(self._tracing.start(f"fold {self._application}", SpanKind.CONSUMER, under(parent), attributes))
 
-    def taken(self, *, effects: bool) -> None:
+    def _taken_out(self, *, effects: bool) -> None:
         """Effects were taken out of the fold; without any, what was folded has none of its own to wait for."""
         if not self._folded:
             return
@@ -78,62 +114,6 @@ class Journeys:
                 (span, self._tracing.start(f"effect {self._application}", SpanKind.INTERNAL, inside(span), self._attributes))
                 for span in folded
             ]
-
-    def written(self, position: Position, failure: str | None) -> None:
-        """The sink has returned; with a ``failure`` it will be called again, and the spans go on."""
-        if failure is not None:
-            for _, span in self._taken:
-                span.add_event("retry", {"reason": failure})
-            return
-        taken, self._taken = self._taken, []
-        for _, span in taken:
-            span.set_attribute("clickstream.position", str(position))
-            span.set_status(Status(StatusCode.OK))
-            span.end()
-
-
-class TracedFold:
-    """See :class:`clickstream.application.Fold`."""
-
-    def __init__(self, fold: Fold, journeys: Journeys) -> None:
-        self._fold = fold
-        self._journeys = journeys
-        self.changes = fold.changes
-        self.snapshot = fold.snapshot
-        self.restore = fold.restore
-
-    def apply(self, events: Sequence[AnyEvent]) -> None:
-        self._journeys.folded(events)
-        self._fold.apply(events)
-
-    def effects(self, *, flush: bool) -> Sequence[Any]:
-        effects = self._fold.effects(flush=flush)
-        self._journeys.taken(effects=bool(effects))
-        return effects
-
-    @property
-    def holds_back(self) -> bool:
-        return holds_back(self._fold)
-
-    @property
-    def forgotten(self) -> int:
-        return forgotten(self._fold)
-
-
-class TracedSink:
-    """See :class:`clickstream.application.Sink`."""
-
-    def __init__(self, sink: Sink, journeys: Journeys) -> None:
-        self._sink = sink
-        self._journeys = journeys
-
-    def write(self, effects: Sequence[Any], position: Position) -> None:
-        try:
-            self._sink.write(effects, position)
-        except ClickstreamError as error:
-            self._journeys.written(position, str(error))
-            raise
-        self._journeys.written(position, None)
 
 
 class TracedApplication:
@@ -151,11 +131,14 @@ class TracedApplication:
         if self._tracing is None:
             # only now: a shard's process is forked, and the exporter's thread would not be in the fork
             self._tracing = Tracing(self._settings, f"clickstream-{self.name}")
-        journeys = self._journeys[shard_id] = Journeys(self._tracing, self.name, shard_id, self._clock_s)
-        return TracedFold(self._application.open_fold(shard_id), journeys)
+        fold = self._application.open_fold(shard_id)
+        journeys = self._journeys[shard_id] = Journeys(self._tracing, self.name, shard_id, fold, self._clock_s)
+        return journeys
 
     def open_sink(self, shard_id: str, clients: Clients, settings: Settings) -> Sink:
-        return TracedSink(self._application.open_sink(shard_id, clients, settings), self._journeys[shard_id])
+        journeys = self._journeys[shard_id]
+        journeys.sink = self._application.open_sink(shard_id, clients, settings)
+        return journeys
 
     def close(self) -> None:
         """Send the last spans; a shard's process ends without exit handlers."""

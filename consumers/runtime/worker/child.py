@@ -25,7 +25,7 @@ from clickstream.consumers import needs
 from clickstream.consumers.runtime.faults import watchdog
 from clickstream.consumers.runtime.faults.breakers import Breakers
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetterQueue
-from clickstream.consumers.runtime.faults.patience import Waiting
+from clickstream.consumers.runtime.faults.patience import Patience
 from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
@@ -144,8 +144,8 @@ def run(prepared: Prepared) -> int:
     )
     breakers = prepared.surroundings.breakers
     threading.excepthook = _end_at_a_bug
-    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.waiting.last_trouble)), default=None))
-    trouble = (breakers, loop.waiting, prepared.surroundings)
+    watchdog.start(watch, lambda: max(filter(None, (breakers.last_trouble, loop.patience.last_trouble)), default=None))
+    trouble = (breakers, loop.patience, prepared.surroundings)
     threading.Thread(target=_tell_trouble, args=trouble, name="trouble", daemon=True).start()
     try:
         serve(wire, loop, watch.over)
@@ -191,13 +191,13 @@ def _end_at_a_bug(bug: threading.ExceptHookArgs) -> None:
     os._exit(1)
 
 
-def _tell_trouble(breakers: Breakers, waiting: Waiting, surroundings: Aws) -> None:
+def _tell_trouble(breakers: Breakers, patience: Patience, surroundings: Aws) -> None:
     """Keep the shard's item up with what the shard waits for, on a thread of its own: the loop's threads wait just then."""
     told: tuple[Mapping[str, str], Mapping[str, str | int]] = {}, {}
     line_at = 0.0
     while True:
         time.sleep(_LOOK_S)
-        trouble = breakers.states(), waiting.current()
+        trouble = breakers.states(), patience.current()
         if trouble[1] and time.monotonic() - line_at >= EVERY_S:
             line_at = time.monotonic()
             surroundings.tell_waiting(trouble[1])

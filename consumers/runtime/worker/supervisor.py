@@ -7,6 +7,8 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
+from math import inf
 from types import FrameType
 from typing import Final
 
@@ -14,7 +16,7 @@ import msgspec
 import structlog
 
 from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from clickstream.consumers.runtime.worker.parent_death import kill_with_parent
+from clickstream.consumers.runtime.worker.parent_death import end_with_parent
 from clickstream.consumers.runtime.worker.restarts import GiveUp, RestartPolicy
 
 log = structlog.get_logger()
@@ -22,6 +24,8 @@ log = structlog.get_logger()
 DONE: Final = 0
 FAILED: Final = 1
 INTERRUPTED: Final = 130
+
+_LONGEST_SELECT_S = 3_600.0
 
 
 class Processes(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,8 +104,7 @@ class Supervisor:
             while not self._stopping():
                 self._starts = [*self._starts[-self._policy.budget :], time.monotonic()]
                 life = Life(self._processes)
-                while not self._stopping() and not life.is_over():
-                    self._pause(wake, None)
+                self._wait(wake, lambda: self._stopping() or life.is_over())  # noqa: B023  # called at once
                 if self._stopping():
                     return self._drain(life, wake)
                 status = life.end()
@@ -113,35 +116,31 @@ class Supervisor:
                     log.error("the worker does not live: giving up", starts=decision.starts, within_s=decision.window_s)
                     return FAILED
                 log.warning("the worker died: starting it again", status=status, after_s=decision)
-                self._rest(wake, decision)
+                self._wait(wake, self._stopping, decision)
         return self._exit_code()
 
     def _drain(self, life: Life, wake: int) -> int:
         life.ask_to_end()
-        deadline = time.monotonic() + self._drain_s
-        while not (over := life.is_over()) and not self._impatient and (remaining := deadline - time.monotonic()) > 0:
-            self._pause(wake, remaining)
+        self._wait(wake, lambda: self._impatient or life.is_over(), self._drain_s)
+        over = life.is_over()
         life.end()
         if not over:
             log.error("the worker did not stop in time and was killed", after_s=self._drain_s)
             return FAILED
         return self._exit_code()
 
-    def _rest(self, wake: int, seconds: float) -> None:
+    def _wait(self, wake: int, done: Callable[[], bool], seconds: float = inf) -> None:
+        """Until it is done, which is looked at after every signal (also: a child's end), or ``seconds`` have passed."""
         deadline = time.monotonic() + seconds
-        while not self._stopping() and (remaining := deadline - time.monotonic()) > 0:
-            self._pause(wake, remaining)
+        while not done() and (remaining := deadline - time.monotonic()) > 0:
+            if select.select([wake], [], [], min(remaining, _LONGEST_SELECT_S))[0]:
+                os.read(wake, 4096)
 
     def _stopping(self) -> bool:
         return self._asked is not None
 
     def _exit_code(self) -> int:
         return INTERRUPTED if self._asked == signal.SIGINT else DONE
-
-    def _pause(self, wake: int, seconds: float | None) -> None:
-        """Until a signal (also: a child's end) or ``seconds`` have passed."""
-        if select.select([wake], [], [], seconds)[0]:
-            os.read(wake, 4096)
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._impatient = self._asked is not None
@@ -174,5 +173,5 @@ def _start(command: Sequence[str], environment: Mapping[str, str], fds: tuple[in
         start_new_session=True,
         pass_fds=fds,
         # safe: this program has no other threads when it forks
-        preexec_fn=kill_with_parent(),
+        preexec_fn=partial(end_with_parent, os.getpid()),
     )

@@ -100,9 +100,7 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         # the pipe's end would show it too, but not while the process waits for a store that is down
-        end_with_parent()
-        if os.getppid() != zygote:
-            return  # which ends it, below
+        end_with_parent(zygote)
         for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
             pipe = os.open(f"/proc/{pid}/fd/{fd}", mode)
             os.dup2(pipe, fd)

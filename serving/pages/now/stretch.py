@@ -1,7 +1,7 @@
 """The newest stretch of time, kept up to date at a bounded cost: what is due is read, and added to what was read before."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -20,13 +20,14 @@ class Sum(msgspec.Struct, kw_only=True):
     orders: int = 0
     revenue: dict[str, int] = {}
 
-    def add(self, row: RowContent) -> None:
-        self.include(sum(row.events.values()), row.events.get("purchase", 0), row.revenue)
+    def add(self, other: "Sum") -> None:
+        self.events += other.events
+        self.orders += other.orders
+        self.revenue = dict(Counter(self.revenue) + Counter(other.revenue))
 
-    def include(self, events: int, orders: int, revenue: Mapping[str, int]) -> None:
-        self.events += events
-        self.orders += orders
-        self.revenue = dict(Counter(self.revenue) + Counter(revenue))
+
+def _sum(start_ms: int, row: RowContent) -> Sum:
+    return Sum(start=start_ms, events=sum(row.events.values()), orders=row.events.get("purchase", 0), revenue=row.revenue)
 
 
 class Part:
@@ -40,7 +41,7 @@ class Part:
     def add(self, start_ms: int, row: RowContent) -> None:
         self.total.add(row)
         bar = start_ms - start_ms % self._bar_ms
-        self.bars.setdefault(bar, Sum(start=bar)).add(row)
+        self.bars.setdefault(bar, Sum(start=bar)).add(_sum(bar, row))
 
 
 class Stretch:
@@ -79,7 +80,7 @@ class Stretch:
         tail, before = Part(span.bar_ms), Sum(start=begin)
         for start_ms, row in rows(span.rows, begin, end):
             if start_ms < first:
-                before.add(row)
+                before.add(_sum(start_ms, row))
             else:
                 (tail if start_ms >= tail_from else settled).add(start_ms, row)
         if settled is not self._settled:
@@ -99,5 +100,5 @@ class Stretch:
         bars = {start: Sum(start=start) for start in starts}
         for part in (self._settled, self._tail):
             for start in part.bars.keys() & bars.keys():
-                bars[start].include(part.bars[start].events, part.bars[start].orders, part.bars[start].revenue)
+                bars[start].add(part.bars[start])
         return [*bars.values()]

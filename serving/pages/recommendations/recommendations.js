@@ -33,10 +33,11 @@ function show(picture) {
   const { line, popular } = picture;
   fill("chart-hits", line.length > 1 ? "" : "The line begins a few moments after the first clicks on recommendations.");
   if (line.length > 1) {
-    const end = line.at(-1).at / 1000;
-    const newest = line.at(-1);
-    hits.draw([line.map(({ at }) => at / 1000), line.map((point) => point.hits), line.map((point) => point.popular_hits)],
-      [Math.min(line[0].at / 1000, end - KEPT_S / 6), end], `Hit rate over the last half hour: ${share(newest.hits)} now.`);
+    const times = line.map(([at]) => at / 1000);
+    const shares = (part) => line.map(([, over]) => (over.clicks ? over[part] / over.clicks : null));
+    const [shown, end] = [shares("hits"), times.at(-1)];
+    hits.draw([times, shown, shares("popular_hits")], [Math.min(times[0], end - KEPT_S / 6), end],
+      `Hit rate over the last half hour: ${share(shown.at(-1))} now.`);
   }
   ranks("popular", popular.map((each) => [each.product_id, each.score]), "Nothing is popular yet. `clickstream worker recommendations` finds out what is.", { count: format.score });
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -15,11 +16,11 @@ from clickstream.application import Inheritance
 from clickstream.consumers.explain.life import Sighting, judged
 from clickstream.consumers.explain.search import sightings
 from clickstream.consumers.looking.tail import _lines
-from clickstream.consumers.runtime.loop.duplicates import SeenEvents
 from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.consumers.runtime.state.shard_state import ShardState
 from clickstream.events import AnyEvent
+from clickstream.records.reading import Batch
 from clickstream.records.routing import MAX_HASH_KEY, HashRange, Shard
 from tests import kpl
 
@@ -103,8 +104,8 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
     )
     folds = {shard.shard_id: Ids() for shard in shards}
     states = {shard.shard_id: ShardState("ids", folds[shard.shard_id], shard.hash_range) for shard in shards}
-    shown: list[str] = []
-    seen = {shard.shard_id: SeenEvents() for shard in shards}
+    batches: list[Batch] = []
+    passed_over: Counter[str] = Counter()
     found: dict[str, list[Sighting]] = {}
     every_id = {event_id for _, group, _ in puts for *_, event_id in group}
     for number, (shard, group, kind) in enumerate(puts, start=1):
@@ -122,14 +123,14 @@ def test_tail_and_explain_agree_with_what_the_shards_fold(data: st.DataObject, s
             records = [(boto3s(100 * number, "a", encoded), parts)]
         for record, delivered in records:
             states[shard.shard_id].apply(list(opened(delivered)))
-            shown += [json.loads(line)["event_id"] for line in _lines(shard, record, seen[shard.shard_id])[0]]
+            batches.append(Batch(shard, [record], behind_ms=0))
             for event_id in every_id:
                 found.setdefault(event_id, []).extend(sightings(record, ARRIVED_MS, event_id, shard))
     folded = sorted(event_id for fold in folds.values() for event_id in fold.folded)
-    assert sorted(shown) == folded
+    assert sorted(json.loads(line)["event_id"] for line in _lines(batches, lambda: None, passed_over)) == folded
     fates = {event_id: [put.fate for put in judged(each)] for event_id, each in found.items()}
     assert sorted(event_id for event_id, fate in fates.items() if "takes effect" in fate) == folded
     readable = {event_id for _, group, kind in puts if kind != "b" for *_, event_id in group}
     assert all(fates[event_id] for event_id in readable), "of everything that was put there is word"
     foreign = sum(state.progress.foreign for state in states.values())
-    assert sum(fate.count("not at home") for fate in fates.values()) == foreign
+    assert sum(fate.count("not at home") for fate in fates.values()) == passed_over.total() == foreign

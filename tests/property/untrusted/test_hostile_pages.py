@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote, urljoin
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -29,12 +30,10 @@ from clickstream.infra.local import resources
 from clickstream.load.traffic import bounds
 from clickstream.records.position import Position
 from clickstream.serving.app import create_app
-from clickstream.serving.pages.fraud.picture import Fraud
-from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.live import Picture, head
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Picture, encoded, head
-from clickstream.serving.pages.pipeline.picture import Pipeline
-from clickstream.serving.pages.recommendations.picture import Recommendations as RecommendationsPicture
+from clickstream.serving.pages.pictures import Fraud, Now, Pipeline
+from clickstream.serving.pages.pictures import Recommendations as RecommendationsPicture
 from clickstream.serving.progress import ProgressReader, Reading
 from clickstream.settings import Settings
 from tests.property.untrusted import hostile
@@ -204,7 +203,8 @@ def test_what_lists_names_is_json_and_a_table_that_no_spreadsheet_computes(site:
 
 
 def drawn(site: Site, picture: Picture) -> bytes:
-    return encoded(head("shop", site.seen, picture.applications, site.now_ms, None), picture.read(site.seen))
+    told = head("shop", site.seen, picture.applications, site.now_ms, None)
+    return msgspec.json.encode({"head": told, **picture.read(site.seen)})
 
 
 def test_the_live_pictures_are_json_that_carries_every_name_unchanged(site: Site) -> None:

@@ -55,7 +55,7 @@ def committed_end_is_committed_again() -> list[Replacement]:
             return
         with self._ours() as owned:
             owned.drain(ended=True, deadline_s=None)
-            self._patience.call(partial(_checkpoint_the_end, checkpointer))
+            self.patience.call(partial(_checkpoint_the_end, checkpointer))
 
     return [(ShardLoop, "shard_ended", wrong)]
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.middleware import Middleware
@@ -26,7 +29,8 @@ def _metrics(site: Site) -> dict[tuple[str, str], float]:
 
 
 def test_requests_and_events_are_counted_refused_ones_too() -> None:
-    site = Site(meter=Meter(lambda: Counters(delivered=3, throttled=2), lambda: (4, 900)))
+    publisher: Any = SimpleNamespace(counters=Counters(delivered=3, throttled=2), waiting=(4, 900), forbidden=None)
+    site = Site(meter=Meter(publisher))
     site.post([event(event_id="a", colour="red", size="m"), event(event_id="b"), {"type": "nonsense"}])
     site.post(b"{]", content_type="image/png")
     site.stream.mood = "full"

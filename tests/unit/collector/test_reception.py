@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from clickstream.events import PageView, Purchase
-from clickstream.producers.collector.reception import MOST_TOLD, Entered, Problem, Refusal, receive
+from clickstream.producers.collector.answers import EventAnswer, Problem
+from clickstream.producers.collector.reception import MOST_TOLD, receive
+from clickstream.producers.door import Entered
 from tests.unit.collector.conftest import NOW, event, purchase
 
 
@@ -19,16 +21,17 @@ def received(fields: object) -> Any:
 
 def refused(fields: object) -> dict[str, str]:
     refusal = received(fields)
-    assert isinstance(refusal, Refusal)
+    assert isinstance(refusal, EventAnswer)
     return {problem.path: problem.reason for problem in refusal.errors}
 
 
 def test_an_event_keeps_its_id_and_gets_one_where_it_has_none() -> None:
     kept = PageView(event_id="e-1", user_id="u-1", session_id="s-1", occurred_at=NOW)
-    assert received(event()) == Entered(kept, {}, ())
+    assert received(event()) == Entered(kept, json.dumps(event()).encode(), {}, ())
     for without in ({}, {"event_id": None}, {"event_id": ""}):
         fields = {name: value for name, value in event().items() if name != "event_id"} | without
-        assert received(fields) == Entered(msgspec.structs.replace(kept, event_id="new"), {"event_id": "new"}, ())
+        entered = received(fields)
+        assert entered == Entered(msgspec.structs.replace(kept, event_id="new"), entered.data, {"event_id": "new"}, ())
 
 
 def test_an_event_without_a_time_occurred_now() -> None:
@@ -103,7 +106,9 @@ def test_a_refusal_names_the_event_as_far_as_it_can() -> None:
     assert received(event(user_id=5)).event_id == "e-1"
     assert received(event(event_id=5)).event_id is None
     assert received(event(user_id=5, event_id=None)).event_id is None, "an id that the sender never sent"
-    assert receive(b"{", lambda: "new", NOW) == Refusal(None, (Problem("$", "not JSON: Input data was truncated"),))
+    assert receive(b"{", lambda: "new", NOW) == EventAnswer(
+        None, "rejected", (Problem("$", "not JSON: Input data was truncated"),)
+    )
 
 
 def test_the_reasons_are_bounded() -> None:

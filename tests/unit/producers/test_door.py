@@ -47,12 +47,12 @@ FIELDS: dict[str, Any] = {
 
 
 def test_nothing_is_named_that_is_kept() -> None:
-    assert door.not_kept(FIELDS, msgspec.convert(FIELDS, Wish, str_keys=True)) == []
+    assert door.not_kept(FIELDS, msgspec.convert(FIELDS, Wish, str_keys=True)) == ()
 
 
 def test_what_lies_deeper_is_named_too() -> None:
     sent = FIELDS | {"shelves": {"x": {"row": 1, "side": 2}}, "at": {"colour": 1}, "called": "n"}
-    assert door.not_kept(sent, msgspec.convert(sent, Wish, str_keys=True)) == ["$.shelves.x.side", "$.at.colour", "$.called"]
+    assert door.not_kept(sent, msgspec.convert(sent, Wish, str_keys=True)) == ("$.shelves.x.side", "$.at.colour", "$.called")
 
 
 @pytest.mark.parametrize("kind", events.EVENT_TYPES, ids=lambda kind: kind.__name__)

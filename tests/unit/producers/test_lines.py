@@ -12,6 +12,7 @@ import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,32 +21,36 @@ import zstandard
 from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable, UserMistake
 from clickstream.events import Login
 from clickstream.producers import lines
+from clickstream.producers.door import Entered
 
 NOW = 1_764_000_000_000
 GOOD = b'{"type":"login","event_id":"1","user_id":"u","session_id":"s","occurred_at":1764000000000,"new_field":1}'
 PACKED: list[Callable[[bytes], bytes]] = [bytes, gzip.compress, zstandard.compress]
 
 
-def _all(path: Path) -> list[lines.Line]:
+def _all(path: Path) -> list[Any]:
     with lines.opened(str(path)) as source:
-        return list(lines.read(source.lines, lambda: "new", lambda: NOW))
+        return [entered for _, entered in lines.read(source.lines, lambda: "new", lambda: NOW)]
 
 
 def test_lines_keep_their_numbers_and_say_what_is_wrong() -> None:
     text = b"\n".join([b"\xef\xbb\xbf" + GOOD + b"\r", b"", b"  ", b"{", GOOD.replace(b'"u"', b"7")])
-    good, broken, wrong = lines.read(io.BytesIO(text), lambda: "new", lambda: NOW)
-    assert (good.number, good.data, type(good.event)) == (1, GOOD, Login)
-    assert (broken.number, type(broken.event)) == (4, Undecodable)
-    assert wrong.number == 5
-    assert isinstance(wrong.event, InvalidEvent)
-    assert wrong.event.path == "$.user_id"
+    (first, good), (fourth, broken), (fifth, wrong) = lines.read(io.BytesIO(text), lambda: "new", lambda: NOW)
+    assert isinstance(good, Entered)
+    assert (first, good.data, type(good.event)) == (1, GOOD, Login)
+    assert (fourth, type(broken)) == (4, Undecodable)
+    assert fifth == 5
+    assert isinstance(wrong, InvalidEvent)
+    assert wrong.path == "$.user_id"
 
 
 def test_a_line_is_completed_and_keeps_what_no_type_declares_for_those_that_will() -> None:
     bare = GOOD.replace(b'"event_id":"1",', b"").replace(b',"occurred_at":1764000000000', b"")
-    good, completed = lines.read(io.BytesIO(GOOD + b"\n" + bare), lambda: "new", lambda: NOW)
-    assert (good.data, good.assigned, good.not_kept) == (GOOD, {}, ["$.new_field"])
-    assert (completed.assigned, completed.not_kept) == ({"event_id": "new", "occurred_at": NOW}, ["$.new_field"])
+    (_, good), (_, completed) = lines.read(io.BytesIO(GOOD + b"\n" + bare), lambda: "new", lambda: NOW)
+    assert isinstance(good, Entered)
+    assert isinstance(completed, Entered)
+    assert (good.data, good.assigned, good.not_kept) == (GOOD, {}, ("$.new_field",))
+    assert (completed.assigned, completed.not_kept) == ({"event_id": "new", "occurred_at": NOW}, ("$.new_field",))
     assert msgspec.json.decode(completed.data) == msgspec.json.decode(GOOD) | completed.assigned
 
 
@@ -55,7 +60,8 @@ def test_compression_is_told_by_content_and_never_by_name(tmp_path: Path, name: 
     path = tmp_path / name
     path.write_bytes(pack((GOOD + b"\n") * 5_000) + pack(GOOD))
     with lines.opened(str(path)) as source:
-        assert [line.data for line in lines.read(source.lines, lambda: "new", lambda: NOW)] == [GOOD] * 5_001
+        entered: list[Any] = list(lines.read(source.lines, lambda: "new", lambda: NOW))
+        assert [event.data for _, event in entered] == [GOOD] * 5_001
         assert source.size == source.bytes_read() == path.stat().st_size
 
 
@@ -70,8 +76,8 @@ def test_a_damaged_file_says_so_after_what_could_be_read(
     *before, last = _all(path)
 
     assert [line.data for line in before[:1_000]] == [GOOD] * 1_000
-    assert isinstance(last.event, Rejected)
-    assert "damaged or cut" in last.event.reason
+    assert isinstance(last, Rejected)
+    assert "damaged or cut" in last.reason
 
 
 @pytest.mark.parametrize("pack", PACKED)
@@ -85,9 +91,9 @@ def test_an_endless_line_is_one_fault_in_bounded_memory(tmp_path: Path, pack: Ca
     finally:
         tracemalloc.stop()
 
-    assert isinstance(endless.event, Undecodable)
-    assert "1,048,576 bytes" in endless.event.reason
-    assert (good.number, good.data) == (2, GOOD)
+    assert isinstance(endless, Undecodable)
+    assert "1,048,576 bytes" in endless.reason
+    assert good.data == GOOD
     assert most < 30_000_000
 
 
@@ -97,7 +103,8 @@ def test_a_pipe_has_no_size_and_is_read_once(tmp_path: Path) -> None:
     writer = Thread(target=path.write_bytes, args=[GOOD])
     writer.start()
     with lines.opened(str(path)) as source:
-        assert [line.data for line in lines.read(source.lines, lambda: "new", lambda: NOW)] == [GOOD]
+        entered: list[Any] = list(lines.read(source.lines, lambda: "new", lambda: NOW))
+        assert [event.data for _, event in entered] == [GOOD]
         assert (source.size, source.bytes_read()) == (None, 0)
     writer.join()
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
 from clickstream.serving.app import create_app
@@ -99,8 +100,8 @@ def test_a_made_up_session_is_none(client: TestClient, cookie: str) -> None:
 
 def test_a_session_of_another_token_is_none() -> None:
     other = Login("another-token-entirely", lambda: 1000.0).session()
-    assert not Login(TOKEN, lambda: 1000.0).admits_session(other)
-    assert Login(TOKEN, lambda: 1000.0).admits_session(Login(TOKEN, lambda: 900.0).session())
+    assert not Login(TOKEN, lambda: 1000.0).admits(Headers(), other)
+    assert Login(TOKEN, lambda: 1000.0).admits(Headers(), Login(TOKEN, lambda: 900.0).session())
 
 
 def test_a_form_that_is_too_large_is_not_read(client: TestClient) -> None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from clickstream.application import Inheritance
-from clickstream.consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys, TracedFold, TracedSink
+from clickstream.consumers.runtime.progress.tracing import MOST_PER_SECOND, Journeys
 from clickstream.errors import RetryLater
 from clickstream.events import AnyEvent, Context, Login
 from clickstream.records.position import Position
@@ -80,7 +80,7 @@ def kept() -> Kept:
 
 def _journeys(kept: Kept) -> tuple[Tracing, Journeys]:
     tracing = Tracing(Settings(trace_sampling=1.0), "test", kept)
-    return tracing, Journeys(tracing, "analytics", "shard-1")
+    return tracing, Journeys(tracing, "analytics", "shard-1", Count())
 
 
 def _login(number: int, context: Context | None = None) -> Login:
@@ -92,13 +92,13 @@ def _traced(number: int, parent: TraceParent = PARENT) -> Login:
 
 
 def test_a_traced_event_gets_a_span_for_its_fold_and_one_for_its_effect(kept: Kept) -> None:
-    tracing, journeys = _journeys(kept)
-    fold, sink = TracedFold(Count(), journeys), TracedSink(Store(failures=1), journeys)
+    tracing, fold = _journeys(kept)
+    fold.sink = Store(failures=1)
     fold.apply([_login(1), _traced(2), _traced(3, TraceParent(5, 6, sampled=False))])
     effects = fold.effects(flush=False)
     with pytest.raises(RetryLater):
-        sink.write(effects, Position(50, 1))
-    sink.write(effects, Position(50, 1))
+        fold.write(effects, Position(50, 1))
+    fold.write(effects, Position(50, 1))
     tracing.close()
     folded, effect = kept.spans
     assert [folded.name, effect.name] == ["fold analytics", "effect analytics"]
@@ -114,8 +114,7 @@ def test_a_traced_event_gets_a_span_for_its_fold_and_one_for_its_effect(kept: Ke
 
 
 def test_what_has_no_effect_ends_with_its_fold(kept: Kept) -> None:
-    tracing, journeys = _journeys(kept)
-    fold = TracedFold(Count(), journeys)
+    tracing, fold = _journeys(kept)
     fold.apply([_traced(1)])
     assert fold.effects(flush=True) == []
     tracing.close()
@@ -125,8 +124,7 @@ def test_what_has_no_effect_ends_with_its_fold(kept: Kept) -> None:
 
 
 def test_the_fold_is_the_same_but_for_its_spans(kept: Kept) -> None:
-    tracing, journeys = _journeys(kept)
-    fold = TracedFold(Count(), journeys)
+    tracing, fold = _journeys(kept)
     fold.restore(b"123", None)
     assert (fold.changes(), fold.snapshot(), fold.effects(flush=False)) == (b"changes", b"snapshot", [3])
     tracing.close()
@@ -136,14 +134,14 @@ def test_the_fold_is_the_same_but_for_its_spans(kept: Kept) -> None:
 def test_a_flood_of_traced_events_is_paced(kept: Kept) -> None:
     tracing = Tracing(Settings(trace_sampling=1.0), "test", kept)
     now = 0.0
-    journeys = Journeys(tracing, "analytics", "shard-1", lambda: now)
-    fold, sink = TracedFold(Count(), journeys), TracedSink(Store(failures=0), journeys)
+    fold = Journeys(tracing, "analytics", "shard-1", Count(), lambda: now)
+    fold.sink = Store(failures=0)
 
     def flood() -> int:
         before = len(kept.spans)
         for _ in range(5):
             fold.apply([_traced(number) for number in range(200)])
-            sink.write(fold.effects(flush=False), Position(1))
+            fold.write(fold.effects(flush=False), Position(1))
         tracing.flush()
         return sum(span.name == "fold analytics" for span in kept.spans[before:])
 

@@ -122,7 +122,7 @@ def test_who_waits_is_told_how_long() -> None:
             raise refusals.pop(0)
         return "done"
 
-    patience = Patience(stop=Stop(), report=lambda _error, _attempt: None, first_s=0.1)
+    patience = Patience(Stop())
     assert patience.call(call) == "done"
     assert 7.0 <= waits[0] <= 7.1
     assert waits[1] <= 0.4

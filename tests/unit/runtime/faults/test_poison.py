@@ -232,7 +232,7 @@ def test_a_deployment_that_can_fold_nothing_does_not_drain_the_stream() -> None:
     loops: list[ShardLoop] = []
 
     def refused() -> None:
-        waits.append(str(loops[-1].waiting.current().get("action")))
+        waits.append(str(loops[-1].patience.current().get("action")))
         raise Ends
 
     make = fleet.loop
@@ -240,7 +240,7 @@ def test_a_deployment_that_can_fold_nothing_does_not_drain_the_stream() -> None:
     def loop(policy: CommitPolicy | None = None) -> ShardLoop:
         made = make(policy)
         loops.append(made)
-        made._patience._stop.wait = lambda *_: refused()  # type: ignore[method-assign, assignment]
+        made.patience._stop.wait = lambda *_: refused()  # type: ignore[method-assign, assignment]
         return made
 
     fleet.loop = loop  # type: ignore[method-assign]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import structlog
 
-from clickstream.consumers.runtime.faults.patience import AGAIN_S, Patience, Waiting
+from clickstream.consumers.runtime.faults.patience import AGAIN_S, Patience
 from clickstream.consumers.runtime.faults.watchdog import Watch
 from clickstream.consumers.runtime.loop.checkpointing import CommitPolicy
 from clickstream.consumers.runtime.loop.shard_loop import ShardLoop
@@ -55,11 +55,13 @@ def _lines(logs: Any, event: str) -> list[Any]:
 
 def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     flag = Turned()
-    waiting = Waiting(lambda: {"position": "7"}, clock=lambda: flag.now, clock_ms=lambda: int(flag.now * 1000))
+    patience = Patience(
+        flag, lambda: structlog.get_logger().bind(position="7"), clock=lambda: flag.now, clock_ms=lambda: int(flag.now * 1000)
+    )
     refusals = [DENIED] * 30
     seen: list[dict[str, str | int]] = []
     watch = Watch(30, clock=lambda: flag.now)
-    flag.during += [lambda: seen.append(waiting.current()), lambda: hung.append(watch.hanging(waiting.last_trouble))]
+    flag.during += [lambda: seen.append(patience.current()), lambda: hung.append(watch.hanging(patience.last_trouble))]
     hung: list[str | None] = []
 
     def write() -> str:
@@ -67,7 +69,6 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
             raise refusals.pop()
         return "written"
 
-    patience = Patience(stop=flag, report=lambda *_: pytest.fail("it is no outage"), waiting=waiting)
     with structlog.testing.capture_logs() as logs, watch.over("commit"):
         assert patience.call(write) == "written"
     told = _lines(logs, "the shard waits: not allowed")
@@ -75,42 +76,43 @@ def test_one_line_when_it_begins_one_a_minute_and_one_when_it_is_over() -> None:
     assert {(line["log_level"], line["action"], line["resource"], line["position"]) for line in told} == {
         ("error", "dynamodb:PutItem", "arn:decisions", "7")
     }
+    assert _lines(logs, "waiting for a dependency") == [], "it is no outage"
     [over] = _lines(logs, "the shard waits no longer")
     assert (over["log_level"], over["waited_s"]) == ("info", 150)
     assert seen == [{"action": "dynamodb:PutItem", "resource": "arn:decisions", "since": 100_000}] * 30
-    assert waiting.current() == {}
+    assert patience.current() == {}
     assert set(hung) == {None}, "waiting for a permission is no hang"
 
 
 def test_waiting_for_what_no_breaker_watches_is_no_hang() -> None:
     flag = Turned()
-    waiting = Waiting(clock=lambda: flag.now)
+    patience = Patience(flag, clock=lambda: flag.now)
     watch = Watch(30, clock=lambda: flag.now)
     outages = [RetryLater("webhook crm: answered 503")] * 30
     hung: list[str | None] = []
-    flag.during.append(lambda: hung.append(watch.hanging(waiting.last_trouble)))
+    flag.during.append(lambda: hung.append(watch.hanging(patience.last_trouble)))
 
     def write() -> None:
         if outages:
             raise outages.pop()
 
     with watch.over("commit"):
-        Patience(stop=flag, report=lambda *_: None, waiting=waiting).call(write)
+        patience.call(write)
     assert hung == [None] * 30
 
 
 def test_a_refusal_that_becomes_an_outage_is_over() -> None:
     flag = Turned()
-    waiting = Waiting(clock=lambda: flag.now)
+    patience = Patience(flag, clock=lambda: flag.now)
     answers: list[Exception] = [RetryLater("DynamoDB: away"), DENIED]
     states: list[bool] = []
-    flag.during.append(lambda: states.append(bool(waiting.current())))
+    flag.during.append(lambda: states.append(bool(patience.current())))
 
     def write() -> None:
         if answers:
             raise answers.pop()
 
-    Patience(stop=flag, report=lambda *_: None, waiting=waiting).call(write)
+    patience.call(write)
     assert states == [True, False]
 
 
@@ -159,7 +161,7 @@ def test_a_refusal_at_any_step_is_waited_for_and_loses_nothing(step: str) -> Non
     assert rows.rows["ann"][1][0] == 2
     assert len(letters.letters) == 1
     assert store.items["shardId-0"].position == Position(11)
-    assert loop.waiting.current() == {}
+    assert loop.patience.current() == {}
 
 
 @pytest.mark.parametrize("jump_ms", [-3_600_000, 3_600_000])

@@ -16,8 +16,8 @@ from clickstream.serving.app import create_app
 from clickstream.serving.moments import iso
 from clickstream.serving.pages.broadcast import Broadcast
 from clickstream.serving.pages.live import Feed, Live
-from clickstream.serving.pages.now.picture import Now
 from clickstream.serving.pages.now.spans import SPANS
+from clickstream.serving.pages.pictures import Now
 from clickstream.serving.progress import ProgressReader
 from tests.unit.serving.shop import Shop
 

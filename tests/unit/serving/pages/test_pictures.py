@@ -10,12 +10,9 @@ import msgspec
 import pytest
 
 from clickstream.errors import RetryLater
-from clickstream.serving.pages.fraud.picture import ALL_MS, Fraud
-from clickstream.serving.pages.now.picture import Now
+from clickstream.serving.pages.live import Picture, head
 from clickstream.serving.pages.now.spans import SPANS
-from clickstream.serving.pages.picture import Picture, encoded, head
-from clickstream.serving.pages.pipeline.picture import Pipeline
-from clickstream.serving.pages.recommendations.picture import STEP_MS, Recommendations
+from clickstream.serving.pages.pictures import STEP_MS, Fraud, Now, Pipeline, Recommendations
 from clickstream.serving.progress import ProgressReader, Reading
 from clickstream.serving.speeds import Line
 from tests.unit.serving.desk import Desk, Window, decision_at
@@ -33,7 +30,7 @@ class Screen:
         self._picture = picture
         self._reader = ProgressReader(shop, lambda: shop.now if self.ticks is None else self.ticks)
         self._seen: Reading | None = None
-        self._shown: msgspec.Struct | None = None
+        self._shown: dict[str, Any] = {}
 
     def read(self, now: int | None = None) -> dict[str, Any]:
         seen = self._reader.read(self.shop.now if now is None else now)
@@ -42,8 +39,8 @@ class Screen:
         return self.drawn()
 
     def drawn(self, problem: str | None = None) -> dict[str, Any]:
-        shown = encoded(head("shop", self._seen, self._picture.applications, self.shop.now, problem), self._shown)
-        decoded: dict[str, Any] = msgspec.json.decode(shown)
+        told = head("shop", self._seen, self._picture.applications, self.shop.now, problem)
+        decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode({"head": told, **self._shown}))
         return decoded
 
 
@@ -201,9 +198,8 @@ def test_decisions_of_the_hour_are_summed_and_the_newest_show_at_once() -> None:
     after = picture.drawn()
     assert after["decided"]["counts"]["block"] == before["counts"]["block"] + 1
     assert after["newest"] == desk.more[-1].key
-    # and the others are looked at again when labels may have come
+    # and the others are looked at again: labels may have come
     desk.labels = False
-    shop.now += ALL_MS
     picture.read()
     assert picture.drawn()["decided"]["truth"] is None
 
@@ -216,8 +212,8 @@ def test_the_hit_rate_is_of_the_last_minute() -> None:
         shown = picture.read()
     assert shown["lately"]["clicks"] == pytest.approx(60_000 / 50, rel=0.1)
     assert shown["lately"]["hits"] / shown["lately"]["clicks"] == pytest.approx(0.37, abs=0.01)
-    assert [point["hits"] for point in shown["line"]] == pytest.approx([0.37] * len(shown["line"]), abs=0.01)
-    times = [point["at"] for point in shown["line"]]
+    assert [over["hits"] / over["clicks"] for _, over in shown["line"]] == pytest.approx([0.37] * len(shown["line"]), abs=0.01)
+    times = [at for at, _ in shown["line"]]
     assert all(later - earlier >= STEP_MS for earlier, later in itertools.pairwise(times))
     assert len(shown["popular"]) == 10
 
@@ -243,7 +239,7 @@ MOVES: dict[str, Callable[[dict[str, Any]], object]] = {
     "now": _pace,
     "pipeline": _pace,
     "fraud": lambda shown: shown["decided"]["truth"],
-    "recommendations": lambda shown: shown["line"][-1]["at"],
+    "recommendations": lambda shown: shown["line"][-1][0],
 }
 
 
