@@ -259,10 +259,7 @@ _UNKNOWN = "not one of the values that are known here"
 
 
 def split_path(message: str, place: str = "$", inside: str = "$") -> tuple[str, str]:
-    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without the input that it may quote.
-
-    ``inside``: what msgspec calls the place that is ``place`` in the event.
-    """
+    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without input; its ``inside`` is ``place``."""
     reason, separator, path = message.rpartition(" - at `")
     # of a map's key it says "`key` in `$.place`"
     reason, path = (reason, path.removesuffix("`").rpartition("`")[2]) if separator else (message, "$")

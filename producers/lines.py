@@ -22,13 +22,7 @@ MAX_LINE_BYTES = 1 << 20
 _TOO_LONG = f"a line of more than {MAX_LINE_BYTES:,} bytes"
 #: Bytes of zstd that are inflated at once: it may make 40,000 of one.
 _PIECE = 256
-_NOT_LINES = {
-    b"PK": "a zip file",
-    b"BZh": "a bzip2 file",
-    b"\xff\xfe": "text in UTF-16",
-    b"\xfe\xff": "text in UTF-16",
-    b"[": "a JSON array",
-}
+_NOT_LINES = {b"PK": "a zip file", b"BZh": "a bzip2 file", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"[": "a JSON array"}
 
 
 def read(source: BinaryIO, new_id: Callable[[], str], wall_ms: Callable[[], int]) -> Iterator[tuple[int, Entered | Rejected]]:
