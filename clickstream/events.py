@@ -123,7 +123,7 @@ def _number(text: str) -> float:
     """2.0 is an integer, as JSON Schema has it; beyond 2**53 nobody knows which one was meant."""
     number = float(text)
     if isinf(number):
-        raise ValueError("Number out of range")
+        raise ValueError("out of range")
     return int(number) if number.is_integer() and abs(number) <= 2**53 else number
 
 
@@ -138,6 +138,8 @@ def parse(data: bytes) -> Any:
         raise Undecodable("not JSON: not UTF-8") from error
     except RecursionError as error:
         raise Undecodable("not JSON: nested too deeply") from error
+    except msgspec.ValidationError as error:  # which only a number's hook can raise here
+        raise Undecodable("a number out of range") from error
     except msgspec.MsgspecError as error:
         raise Undecodable(f"not JSON: {error}") from error
 
@@ -256,15 +258,18 @@ def _is_id(kind: Any) -> bool:
 _UNKNOWN = "not one of the values that are known here"
 
 
-def split_path(message: str) -> tuple[str, str]:
-    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without the input that it may quote."""
+def split_path(message: str, place: str = "$", inside: str = "$") -> tuple[str, str]:
+    """msgspec's ``Expected `int`, got `str` - at `$.amount``` as (reason, path), without input; its ``inside`` is ``place``."""
     reason, separator, path = message.rpartition(" - at `")
     # of a map's key it says "`key` in `$.place`"
     reason, path = (reason, path.removesuffix("`").rpartition("`")[2]) if separator else (message, "$")
+    path = place + path.removeprefix(inside)
     if reason.startswith(("Invalid value ", "Invalid enum value ")):
         reason = _UNKNOWN
     elif reason.endswith(f">= {EARLIEST_MS}"):
         reason = "before the year 2000: is it in milliseconds?"
     elif reason.endswith(f"<= {LATEST_MS}"):
         reason = "after the year 2100: is it in milliseconds?"
+    elif path == "$.occurred_at" and reason.startswith("Expected `int`"):
+        reason = "milliseconds since the epoch, a whole number"
     return reason, path

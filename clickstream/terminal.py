@@ -38,7 +38,8 @@ def parse_moment(text: str, now_ms: int) -> int:
         at_ms = -1
     if not 0 <= at_ms <= LATEST_MS:
         numbers = "milliseconds since the epoch, from the year 2000 on"
-        hint = f"1970 to 2100, as ISO 8601 (2026-11-24T10:00Z), now, an age such as 2h ago, or {numbers}"
+        seconds = "seconds? milliseconds have three digits more; " if text.isdecimal() and len(text) in (9, 10) else ""
+        hint = f"{seconds}1970 to 2100, as ISO 8601 (2026-11-24T10:00Z), now, an age such as 2h ago, or {numbers}"
         raise UserMistake(f"not a time: {text[:64]!r}", hint=hint)
     return at_ms
 

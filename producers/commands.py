@@ -80,7 +80,8 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
         did = f"{tally.sent:,} valid" if dry_run else f"{tally.delivered:,} delivered in {tally.records:,} records"
         click.echo(f"{tally.lines:,} lines: {did}, {tally.rejected:,} rejected, {tally.failed:,} failed", err=True)
         if tally.assigned:
-            click.echo(f"given here: {_counted(tally.assigned)}; the same lines put again get others", err=True)
+            given = "would be given" if dry_run else "given here"
+            click.echo(f"{given}: {_counted(tally.assigned)}; the same lines put again get others", err=True)
         if tally.not_kept:
             click.echo(f"not kept, since no type declares it: {_counted(tally.not_kept)}", err=True)
             click.echo("hint: a misspelt name, or one to declare: docs/reference/own-events.md", err=True)

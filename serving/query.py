@@ -64,22 +64,29 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
         click.echo(json_line(found))
         return
     numbers = ("events", "revenue", "uniques", "view → cart → buy")
-    print_table(("window (UTC)", *numbers, "top products"), map(_cells, found.windows), right=numbers)
-    late = f"{100 * seen.late_share:.2g} % of the events came later than {seen.lateness_ms / 1000:,.0f} s"
+    this_year = all(iso(each.start)[:4] == iso(now_ms)[:4] for each in found.windows)
+    rows = (_cells(each, this_year) for each in found.windows)
+    print_table(("window (UTC)", *numbers, "top products"), rows, right=numbers)
+    late = f"{100 * seen.late_share:.2g} % of the events came later than {_length(seen.lateness_ms)}"
     click.echo(f"complete to {_moment(found.complete_to)} ({late}); … = more may come", err=True)
 
 
-def _begin(window: Window) -> str:
-    """Without what goes without saying: a day's hour, a minute's year."""
+def _length(span_ms: int) -> str:
+    hours = span_ms / Granularity.HOUR.ms
+    return f"{hours * 3600:,.0f} s" if hours <= 2 else f"{hours:.0f} hours" if hours <= 48 else f"{hours / 24:,.0f} days"
+
+
+def _begin(window: Window, this_year: bool) -> str:
+    """Without what goes without saying: a day's hour; the year, where all windows are of this one."""
     day, clock = iso(window.start)[:16].split("T")
-    return day if window.end - window.start == Granularity.DAY.ms else f"{day[5:]} {clock}"
+    return day if window.end - window.start == Granularity.DAY.ms else f"{day[5:] if this_year else day} {clock}"
 
 
-def _cells(window: Window) -> list[str]:
+def _cells(window: Window, this_year: bool) -> list[str]:
     funnel, bound = window.funnel, window.bounds.get("products")
     products = [shown(f"{key} {count:,}") for key, count in window.products[:3]]
     return [
-        f"{_begin(window)}{'' if window.complete else ' …'}",
+        f"{_begin(window, this_year)}{'' if window.complete else ' …'}",
         f"{window.events:,}",
         "\n".join(money(amount, currency) for currency, amount in window.revenue.items()),
         f"{window.uniques.value:,.0f}",
@@ -243,7 +250,8 @@ def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> 
     if out is None:
         return
     lines = out.suffix == ".ndjson"
-    click.echo(f"{out}: {written.rows:,} {'events' if lines and result.is_of_events else 'rows'}", err=True)
+    noun = "event" if lines and result.is_of_events else "row"
+    click.echo(f"{out}: {written.rows:,} {noun}{'' if written.rows == 1 else 's'}", err=True)
     if lines and not result.is_of_events:
         click.echo("hint: `clickstream produce` takes whole events, as SELECT * FROM events has them", err=True)
     if written.unfit:

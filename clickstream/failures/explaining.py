@@ -16,7 +16,8 @@ class Explanation(msgspec.Struct, frozen=True):
 
 
 _ENDPOINT = "is AWS_ENDPOINT_URL right, and the service up? `clickstream local status` tells of this machine's"
-_CREDENTIALS = 'set AWS_PROFILE or AWS_ACCESS_KEY_ID; for this machine\'s own AWS: eval "$(clickstream local start)"'
+_HERE = 'eval "$(clickstream local status)" if `clickstream up` runs here, else eval "$(clickstream local start)"'
+_CREDENTIALS = f"set AWS_PROFILE or AWS_ACCESS_KEY_ID; for this machine's own AWS: {_HERE}"
 _EXPIRED = "these credentials are not valid (any more): log in again, or set AWS_PROFILE"
 _DENIED = "these credentials may not do that: ask for the permission, or set AWS_PROFILE"
 

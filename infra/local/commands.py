@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,9 +13,10 @@ import click
 import msgspec
 
 from clickstream.consumers.needs import built_in, find
+from clickstream.errors import UserMistake
 from clickstream.infra.local import stack as embedded
 from clickstream.infra.local import together
-from clickstream.infra.local.run import alone
+from clickstream.infra.local.run import alone, with_aws
 from clickstream.settings import Settings, application_modules, from_env
 from clickstream.web.origins import option as origin_option
 
@@ -30,11 +32,14 @@ def _say(line: str) -> None:
         click.echo(f"clickstream: {line}", err=True)
 
 
-def _exports(stack: embedded.Stack, around: Settings, **own: str) -> str:
-    """One line to paste."""
+def _variables(stack: embedded.Stack, around: Settings, **own: str) -> dict[str, str]:
     if around.name != Settings().name:
         own["CLICKSTREAM_NAME"] = around.name
-    variables = stack.environment | {name: value for name, value in own.items() if value}
+    return stack.environment | {name: value for name, value in own.items() if value}
+
+
+def _exports(variables: Mapping[str, str], around: Settings) -> str:
+    """One line to paste."""
     line = " ".join(["export", *(f"{name}={shlex.quote(value)}" for name, value in variables.items())])
     # a profile would be asked for credentials before the two among them
     return f"unset AWS_PROFILE AWS_DEFAULT_PROFILE; {line}" if around.profile else line
@@ -70,6 +75,11 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
     from clickstream.infra.local import resources
 
     around = from_env()
+    if (up := with_aws(around.local_dir)) is not None:  # a second AWS would be an empty one
+        raise UserMistake(
+            f"`clickstream up` runs here, with an AWS of its own: {up}",
+            hint='eval "$(clickstream local status)" leads this terminal to it',
+        )
     ran = embedded.status(around.local_dir) is not None
     stack = embedded.start(
         around.local_dir,
@@ -84,7 +94,7 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
         if not ran:
             embedded.stop(around.local_dir)
         raise
-    click.echo(_exports(stack, around))
+    click.echo(_exports(_variables(stack, around), around))
     _say(f"the embedded AWS runs; stream {around.stream}; logs in {stack.directory / 'logs'}")
 
 
@@ -103,34 +113,33 @@ def stop() -> None:
 @local.command()
 @click.option("--json", "as_json", is_flag=True, help="For a machine to read.")
 def status(as_json: bool) -> None:
-    """Say whether it runs, and where; exit 1 when it does not.
+    """Say whether it runs, alone or as a part of `clickstream up`, and print its line; exit 1 when it does not.
 
     \b
     Example:
+      eval "$(clickstream local status)"
       clickstream local status --json
     """
     around = from_env()
-    stack = embedded.status(around.local_dir)
-    if as_json:
-        click.echo(
-            json.dumps(
-                {"running": False}
-                if stack is None
-                else {
-                    "running": True,
-                    "region": stack.region,
-                    "environment": stack.environment,
-                    "processes": [msgspec.to_builtins(process) for process in stack.processes],
-                }
-            )
-        )
-    elif stack is not None:
-        click.echo(_exports(stack, around))
-        _say("running")
-    else:
-        _say("not running")
-    if stack is None:
+    up = with_aws(around.local_dir)
+    found = up or embedded.status(around.local_dir)
+    if found is None:
+        if as_json:
+            click.echo(json.dumps({"running": False}))
+        else:
+            _say("not running")
         raise click.exceptions.Exit(1)
+    if as_json:
+        told = {
+            "running": True,
+            "region": found.environment["AWS_REGION"],
+            "environment": dict(found.environment),
+            "processes": msgspec.to_builtins(found.processes),
+        }
+        click.echo(json.dumps(told))
+    else:
+        click.echo(_exports(_variables(found, around) if isinstance(found, embedded.Stack) else found.environment, around))
+        _say("running" if up is None else f"running in `clickstream up`: {up}")
 
 
 def _named() -> str:
@@ -207,7 +216,9 @@ def up(
                 own = {"CLICKSTREAM_APPLICATIONS": ",".join(application_modules())}
                 events = "" if around.events is None else str(around.events.absolute())
                 _say(f"in a second terminal: `source {sys.prefix}/bin/activate`, and the line that begins with export")
-                click.echo(_exports(stack, around, CLICKSTREAM_EVENTS=events, **own))
+                variables = _variables(stack, around, CLICKSTREAM_EVENTS=events, **own)
+                run.leads_with(variables)
+                click.echo(_exports(variables, around))
             _say("ready")
             parts.watch(requested)
         finally:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 
 from clickstream.errors import UserMistake
 from clickstream.infra.local.processes import Heartbeat
@@ -27,11 +28,11 @@ HEALTH = "/_ministack/ready"
 _LOOK_SECONDS = 0.1
 
 
-def install(home: Path, say: Callable[[str], None]) -> Path:
+def install(home: Path, say: Callable[[str], None], requested: Event | None = None) -> Path:
     """The Python of ministack's environment under ``home``, built when it is missing or of other requirements.
 
     Two processes may ask at once: the second waits for the first's result. Raises UserMistake when the packages cannot be
-    fetched.
+    fetched, KeyboardInterrupt when ``requested`` is set meanwhile.
     """
     environment = home / "ministack"
     python = environment / "bin" / "python"
@@ -42,8 +43,13 @@ def install(home: Path, say: Callable[[str], None]) -> Path:
             return python
         say("installing ministack, the embedded AWS, for the first start (about a minute)")
         beat = Heartbeat(say)
-        _uv(beat, "venv", "--clear", "--python", sys.executable, str(environment))
-        _uv(beat, "pip", "install", "--require-hashes", "--python", str(python), "--requirements", str(REQUIREMENTS))
+        from_file = ("--require-hashes", "--python", str(python), "--requirements", str(REQUIREMENTS))
+        try:
+            _uv(beat, requested, "venv", "--clear", "--python", sys.executable, str(environment))
+            _uv(beat, requested, "pip", "install", *from_file)
+        except KeyboardInterrupt:
+            say("interrupted")
+            raise
         stamp.write_text(wanted)
     return python
 
@@ -102,7 +108,7 @@ def _fingerprint() -> str:
     return hashlib.sha256(f"{sys.version}\n{REQUIREMENTS.read_text()}".encode()).hexdigest()
 
 
-def _uv(beat: Heartbeat, *arguments: str) -> None:
+def _uv(beat: Heartbeat, requested: Event | None, *arguments: str) -> None:
     import uv
 
     with (
@@ -115,8 +121,15 @@ def _uv(beat: Heartbeat, *arguments: str) -> None:
         ) as running,
     ):
         while running.poll() is None:
+            if requested is not None and requested.is_set():
+                running.terminate()
+                running.wait()
+                break
             beat("still installing")
             time.sleep(_LOOK_SECONDS)
+        # a terminal's Ctrl-C reaches it too, and may do so first
+        if running.returncode < 0 or (requested is not None and requested.is_set()):
+            raise KeyboardInterrupt
         if running.returncode:
             said.seek(0)
             lines = [line.strip() for line in said if line.strip()] or [f"exit code {running.returncode}"]

@@ -73,7 +73,8 @@ class Died(ClickstreamError):
         """``status`` as subprocess gives it: an exit code, or a signal's number, negative."""
         how = "" if status is None else f" with exit code {status}" if status >= 0 else f" by {signal.Signals(-status).name}"
         self.process = process
-        words = process.last_words()
+        # what it said last is no cause of a signal
+        words = "" if status is not None and status < 0 else process.last_words()
         super().__init__(f"{process.name} ended{how}{f': {words}' if words else ''} (log: {process.log})")
 
 

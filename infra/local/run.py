@@ -9,7 +9,7 @@ import fcntl
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.infra.local.processes import Heartbeat, Process, end
+from clickstream.infra.local.processes import Heartbeat, Process, end, start_time
 
 #: How long an end may take, ours or that of what a killed run left. A worker may drain for KCL's grace of 30 s and the JVM's
 #: end (clickstream.consumers.runtime.worker.daemon).
@@ -32,10 +32,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """Who runs in a folder."""
 
     pid: int
+    started: str = ""
+    """The system's own word for its start time: with it the pid is beyond doubt."""
     since: datetime
     dashboard: str = ""
+    environment: Mapping[str, str] = {}
+    """The variables that lead another terminal to its AWS; empty without one of its own."""
     ending: bool = False
     processes: tuple[Process, ...] = ()
+
+    def __str__(self) -> str:
+        where = f", its dashboard at {self.dashboard}" if self.dashboard else ""
+        return f"process {self.pid}, since {self.since.astimezone():%H:%M:%S}{where}"
 
 
 class Run:
@@ -46,7 +54,7 @@ class Run:
         """Its logs and scratch files."""
         self._file = _record(home)
         self._latest = home / "latest"
-        self._record = Record(pid=os.getpid(), since=now)
+        self._record = Record(pid=os.getpid(), started=start_time(os.getpid()) or "", since=now)
         self._write()
 
     @property
@@ -67,6 +75,9 @@ class Run:
     def shown_at(self, dashboard: str) -> None:
         self._note(dashboard=dashboard)
 
+    def leads_with(self, environment: Mapping[str, str]) -> None:
+        self._note(environment=environment)
+
     def ending(self) -> None:
         self._note(ending=True)
 
@@ -83,6 +94,13 @@ class Run:
         made = self._file.with_suffix(".new")
         made.write_bytes(msgspec.json.encode(self._record))
         made.replace(self._file)
+
+
+def with_aws(home: Path) -> Record | None:
+    """The run in this folder that has an AWS of its own, once that is ready; it takes no lock, which could turn one away."""
+    record = _read(home)
+    runs = record is not None and bool(record.environment) and start_time(record.pid) == record.started
+    return record if runs else None
 
 
 @contextmanager
@@ -119,10 +137,8 @@ def _take(lock: int, home: Path, beat: Heartbeat) -> None:
 def _taken(home: Path, other: Record | None) -> UserMistake:
     if other is None:
         return UserMistake(f"`clickstream up` is starting in {home}", hint="wait for it, or end it")
-    where = f", its dashboard at {other.dashboard}" if other.dashboard else ""
-    since = f"{other.since.astimezone():%H:%M:%S}"
     return UserMistake(
-        f"`clickstream up` runs in {home} already: process {other.pid}, since {since}{where}",
+        f"`clickstream up` runs in {home} already: {other}",
         hint=f"use it, end it with `kill {other.pid}`, or give this one a folder and ports of its own: "
         "CLICKSTREAM_LOCAL_DIR=DIR clickstream up --port 0 --collect-port 0 --aws-port 0 --kinesis-port 0",
     )

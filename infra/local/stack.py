@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 import msgspec
@@ -139,10 +140,14 @@ def launch(
     state: Path | None = None,
     home: Path | None = None,
     say: Callable[[str], None] = quiet,
+    requested: Event | None = None,
 ) -> Stack:
-    """As :func:`local_aws`, for a program that has more children and an order to end them in."""
+    """As :func:`local_aws`, for a program that has more children and an order to end them in.
+
+    Raises KeyboardInterrupt when ``requested`` is set during the first set-up.
+    """
     around = from_env()
-    python = ministack.install((home or around.local_dir).absolute(), say)
+    python = ministack.install((home or around.local_dir).absolute(), say, requested)
     return _bring_up(children.start, children.check, python, directory.absolute(), ports, state, around.region)
 
 

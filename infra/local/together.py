@@ -87,6 +87,8 @@ class Parts:
         self._groups = (self.collecting, self.workers, self.serving, self.aws)
         """In the order in which they end."""
         self._parts: dict[str, Part] = {}
+        self._due: dict[str, tuple[float, Died]] = {}
+        """Parts that ended: when to start each again, and how it ended."""
         self._kept = ""
         self._began = time.monotonic()
 
@@ -105,7 +107,9 @@ class Parts:
         if "aws" in names:
             ports = Ports(aws=claimed["aws"], kinesis=claimed["kinesis"])
             home = self._settings.local_dir
-            stack = launch(self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say)
+            stack = launch(
+                self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say, requested=requested
+            )
             self._settings = stack.settings
             self._kept = "; nothing is kept without --state DIR" if wanted.state is None else f"; kept in {wanted.state}"
         self._run.begin()
@@ -175,16 +179,22 @@ class Parts:
                 try:
                     group.check()
                 except Died as died:
-                    self._start_again(died, requested)
+                    self._note_end(died)
+            self._start_what_is_due()
 
-    def _start_again(self, died: Died, requested: Event) -> None:
+    def _note_end(self, died: Died) -> None:
         part, now = self._parts[died.process.name], time.monotonic()
         part.ends.append(now)
         after = delay(part.ends, now)
         if after is None:
             raise EndedTooOften(f"{died}, {BUDGET + 1} times within {WINDOW_SECONDS / 60:g} minutes")
-        if not requested.wait(after):
-            log = part.start(self._run.logs)
+        self._due[part.name] = (now + after, died)
+
+    def _start_what_is_due(self) -> None:
+        now = time.monotonic()
+        for name in [name for name, (at, _) in self._due.items() if at <= now]:
+            _, died = self._due.pop(name)
+            log = self._parts[name].start(self._run.logs)
             self._say(f"{died}; started again (log: {log})")
 
     def stop(self) -> list[Process]:

@@ -56,7 +56,8 @@ def replay(file: str, file_format: str, speed: float, verified: bool, stall_s: f
     its id, which counts once. Nobody else may put events meanwhile.
 
     \b
-    ndjson   one event a line, any schema version
+    ndjson   one event a line, any schema version, with event_id and occurred_at: a replay compares by id
+             (`clickstream produce` takes events without)
     taobao   user,item,category,behavior,unix seconds
     \b
     Example:

@@ -13,12 +13,13 @@ from typing import BinaryIO
 import msgspec
 
 from clickstream import events
-from clickstream.errors import Rejected
+from clickstream.errors import InvalidEvent, Rejected
 from clickstream.events import AnyEvent
 from clickstream.load.driving.pace import now_ms
 from clickstream.load.replay.taobao import TaobaoParser
 from clickstream.producers.lines import numbered
 
+COMPLETE = "replay compares by id: give event_id and occurred_at, or use `clickstream produce`"
 #: (line number from 1, the line without its newline) → the event; raises Rejected.
 Parser = Callable[[int, bytes], AnyEvent]
 
@@ -37,7 +38,14 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _ndjson(_number: int, line: bytes) -> AnyEvent:
-    return events.decode(line)
+    try:
+        return events.decode(line)
+    except InvalidEvent as error:
+        fields = events.parse(line)
+        if isinstance(fields, dict) and any(fields.get(name) in (None, "") for name in ("event_id", "occurred_at")):
+            # a door would complete it, with an id that no second replay gives again
+            raise InvalidEvent(f"{error.reason} ({COMPLETE})", error.path) from error
+        raise
 
 
 #: Name of a format → makes its parser. Parsers may keep state (sessions), so each file gets its own.

@@ -87,7 +87,9 @@ def report(
 
     click.echo(f"waiting until {', '.join(subjects)} have everything", err=True)
     with progress_bar("processed", expected.sent) as move:
-        found = verification.verify(expected, subjects, letters, stall_s=stall_s, on_progress=move)
+        found = verification.verify(
+            expected, subjects, letters, stall_s=stall_s, on_progress=move, say=lambda line: click.echo(line, err=True)
+        )
     click.echo(msgspec.json.encode(found).decode() if as_json else text(found))
     if not found.ok:
         raise click.exceptions.Exit(1)

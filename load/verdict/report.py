@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from clickstream.load.verdict.progress import HIGHEST_MS
+
 
 class ApplicationReport(msgspec.Struct, frozen=True, kw_only=True):
     """One application's part of a :class:`Report`, under the same names."""
@@ -53,6 +55,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of the dead-letter queue, if it was looked at."""
 
 
+def _latency(ms: int) -> str:
+    return f"{ms:,} ms" if ms < HIGHEST_MS else "an hour or more"  # what takes longer counts as that
+
+
 def text(report: Report) -> str:
     """The report as a person reads it."""
     again = f"; {report.repeated:,} of these events had come before, and count once" if report.repeated else ""
@@ -61,7 +67,8 @@ def text(report: Report) -> str:
         lines += [
             f"{name}: processed {part.processed:,}, dead-lettered {part.dead_lettered:,}, lost {part.lost:,}, "
             f"duplicated {part.duplicated:,}, wrong {part.wrong:,}, late {part.late:,}; {part.compared:,} answers compared",
-            f"  put to visible effect: p50 {part.p50_ms:,} ms, p99 {part.p99_ms:,} ms; complete to {part.complete_to}",
+            f"  put to visible effect: p50 {_latency(part.p50_ms)}, p99 {_latency(part.p99_ms)}; "
+            f"complete to {part.complete_to}",
         ]
         lines += [f"  not compared: {count:,} {why}" for why, count in part.left_out.items()]
         if part.figures:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from clickstream.infra.local.processes import Heartbeat
 from clickstream.load.verdict import progress
 from clickstream.load.verdict.comparers.compared import Compared
 from clickstream.load.verdict.progress import Counted, ShardProgress
@@ -15,6 +16,7 @@ from clickstream.load.verdict.report import ApplicationReport, Report
 from clickstream.progress.completeness import completeness
 
 _LOOK_S = 0.25
+_BEAT_S = 10.0
 #: How long answers may still differ after completeness: DynamoDB's plain reads lag its writes, and a shard writes what it held
 #: back while it was busy (hours) at its next heartbeat; on a busy machine that took more than three seconds.
 _SETTLE_S = 10.0
@@ -71,17 +73,20 @@ def verify(
     *,
     stall_s: float,
     on_progress: Callable[[int], None],
+    say: Callable[[str], None] = lambda _line: None,
     timer: Timer = Timer(),  # noqa: B008  a frozen value
 ) -> Report:
     """Wait while the applications move (they may stand still for ``stall_s`` at most), compare, and report.
 
-    ``letters`` compares the dead-letter queue. ``on_progress`` hears how many of the records all applications have processed.
+    ``letters`` compares the dead-letter queue. ``on_progress`` hears how many of the records all applications have processed,
+    ``say`` every few seconds what is awaited.
     Raises RetryLater when a store does not answer.
     """
-    shards = _wait(expected, subjects, stall_s, on_progress, timer)
+    shards = _wait(expected, subjects, stall_s, on_progress, Heartbeat(say, every_s=_BEAT_S), timer)
     comparisons = {name: subject.compare for name, subject in subjects.items()}
     if letters is not None:
         comparisons[LETTERS] = letters
+    say("comparing every answer with what was sent")
     deadline = timer.clock() + _SETTLE_S
     compared = {name: compare() for name, compare in comparisons.items()}
     while (differing := [name for name, each in compared.items() if not each.is_exact]) and timer.clock() < deadline:
@@ -95,19 +100,23 @@ def _wait(
     subjects: Mapping[str, Subject],
     stall_s: float,
     on_progress: Callable[[int], None],
+    beat: Heartbeat,
     timer: Timer,
 ) -> Shards:
-    """The shards once all applications are complete, or once nothing has moved for too long."""
+    """The shards once all applications are complete, or once none that is not has moved for too long."""
     latest: dict[str, Counted] = {}
     moved_at = timer.clock()
     while True:
         shards = {name: subject.look() for name, subject in subjects.items()}
         done = {name: progress.counted(shards[name]) - subject.before for name, subject in subjects.items()}
         on_progress(min([expected.sent, *(each.records for each in done.values())]))
-        if all(_is_complete(expected, done[name], shards[name]) for name in subjects):
+        # whoever has everything may go on with the events of others, which is no movement of those that stand still
+        awaited = {name: each for name, each in done.items() if not _is_complete(expected, each, shards[name])}
+        if not awaited:
             return shards
-        if done != latest:
-            latest, moved_at = done, timer.clock()
+        beat(f"waiting for {', '.join(f'{name} ({each.records:,} of {expected.put:,})' for name, each in awaited.items())}")
+        if awaited != latest:
+            latest, moved_at = awaited, timer.clock()
         elif timer.clock() - moved_at > stall_s:
             return shards
         timer.sleep(_LOOK_S)

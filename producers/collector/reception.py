@@ -43,10 +43,10 @@ def _allow(event: AnyEvent) -> None:
 
 def _rejected(document: bytes, error: Rejected, new_id: Callable[[], str], now_ms: int) -> EventAnswer:
     try:
-        _, fields, _ = opened(document, new_id, now_ms)
+        _, fields, assigned = opened(document, new_id, now_ms)
     except Rejected as closed:
         return rejected(closed)
-    event_id = fields["event_id"]
+    event_id = None if "event_id" in assigned else fields["event_id"]
     told = event_id if isinstance(event_id, str) and len(event_id) <= MOST_CHARACTERS else None
     return EventAnswer(told, "rejected", tuple(_problems_of(fields, error)))
 
@@ -130,5 +130,5 @@ def _as_a_whole(value: object, kind: type[msgspec.Struct], place: str, inside: s
     try:
         msgspec.convert(value, kind, str_keys=True)
     except msgspec.ValidationError as error:
-        reason, inner = split_path(str(error))
-        yield Problem(place + inner.removeprefix(inside), reason)
+        reason, path = split_path(str(error), place, inside)
+        yield Problem(path, reason)

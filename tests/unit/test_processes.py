@@ -50,7 +50,7 @@ def test_children_end_with_the_block(tmp_path: Path) -> None:
     [
         ("print('first'); raise SystemExit('out of luck')", "oracle ended with exit code 1: out of luck"),
         ("pass", "oracle ended with exit code 0"),
-        ("import os; os.abort()", "oracle ended by SIGABRT"),
+        ("import os; print('starting', flush=True); os.abort()", "oracle ended by SIGABRT"),
         ('print(\'{"event": "lost the lease", "level": "error"}\')', "oracle ended with exit code 0: lost the lease"),
         (
             "print('clickstream: no stream\\nhint: make one'); raise SystemExit(1)",

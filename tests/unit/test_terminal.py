@@ -70,3 +70,4 @@ def test_a_time_that_cannot_be_meant_is_refused_with_the_bounds(text: str) -> No
     with pytest.raises(UserMistake, match="not a time") as mistake:
         parse_moment(text, NOW_MS)
     assert "milliseconds since the epoch" in mistake.value.hint
+    assert mistake.value.hint.startswith("seconds? ") == (text == "1795564800")

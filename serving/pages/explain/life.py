@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from clickstream.consumers.explain.views import Life, Processing, Put
+from clickstream.consumers.needs import applications
 from clickstream.money import money
 from clickstream.serving.moments import iso
 
@@ -90,7 +91,9 @@ def _processing(each: Processing) -> str:
             said.append(f"model {each.effect.model_version}")
         said += [_fact(name, value) for name, value in each.effect.facts.items() if value != []]
     elif each.state == "processed":
-        said.append("no effect of this event alone is found")
+        needs = applications().get(each.application)
+        looked_up = needs is None or needs.own or needs.effect
+        said.append("no effect of this event alone is found" if looked_up else "its effect is not looked up here")
     if each.latency_ms is not None:
         said.append(f"{each.latency_ms:,} ms after the put")
     elif each.usual_p50_ms is not None:

@@ -93,7 +93,11 @@ def test_ready_means_that_every_part_answers_and_ctrl_c_is_a_clean_end(tmp_path:
             assert response.headers["Access-Control-Allow-Origin"] == "http://127.0.0.1:3000"
 
         assert program.stdout is not None
-        settings = from_env(exported(program.stdout.readline()))
+        line = program.stdout.readline()
+        status = [sys.executable, "-P", "-m", "clickstream.cli", "local", "status"]
+        variables = child_environment({"CLICKSTREAM_LOCAL_DIR": str(tmp_path)})
+        assert subprocess.run(status, env=variables, check=True, capture_output=True, text=True).stdout == line
+        settings = from_env(exported(line))
         settings = msgspec.structs.replace(settings, credentials=stack.CREDENTIALS)
         assert together.owns_every_shard(Clients(settings), settings, "analytics", since_ms=0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,6 +30,7 @@ from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival, Completeness
 from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
+from clickstream.serving.query import _length
 from clickstream.settings import Settings
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
@@ -229,6 +231,19 @@ def test_the_command_prints_a_table(filled: Clients) -> None:
     assert "complete to 2026-11-2" in done.stderr
     for start in truths(traffic(11, 1_200, late_ms=600_000), "hour"):
         assert f"{start // 3_600_000 % 24:02d}:00" in done.stdout
+
+
+def test_windows_of_another_year_keep_it(filled: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    for now_s, begin in ((1_798_000_000, " 11-24 "), (1_830_000_000, "2026-11-24 ")):  # of 2026 and of 2027
+        monkeypatch.setattr("clickstream.serving.query.time", SimpleNamespace(time=lambda now_s=now_s: now_s))
+        done = query("--granularity", "hour", "--from", "2026-11-24", "--to", "2026-11-27")
+        assert begin in f" {done.stdout}".replace("\n", "\n ")
+        assert (" 11-24 " in done.stdout.replace("\n", "\n ")) == (begin == " 11-24 ")
+
+
+@pytest.mark.parametrize(("ms", "told"), [(1_023, "1 s"), (7_200_000, "7,200 s"), (9_000_000, "2 hours"), (2**35, "398 days")])
+def test_a_long_lateness_is_told_in_hours_or_days(ms: int, told: str) -> None:
+    assert _length(ms) == told
 
 
 def test_a_stretch_that_ends_before_it_begins_is_wrong_usage(clients: Clients) -> None:

@@ -110,7 +110,7 @@ def test_rows_that_are_no_events_are_told_from_them(kept: Kept, tmp_path: Path) 
     kept.read_by(events.EVENT_TYPES)
     answer = asked("SELECT type, event_id FROM events ORDER BY ordinal LIMIT 1", "--out", tmp_path / "x.ndjson")
     assert (tmp_path / "x.ndjson").read_text() == '{"type":"page_view","event_id":"1"}\n'
-    assert "x.ndjson: 1 rows\nhint: `clickstream produce` takes whole events" in answer.stderr
+    assert "x.ndjson: 1 row\nhint: `clickstream produce` takes whole events" in answer.stderr
 
 
 def test_a_table_as_parquet_and_as_csv(kept: Kept, tmp_path: Path) -> None:

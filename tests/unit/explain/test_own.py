@@ -178,3 +178,8 @@ def test_what_it_has_not_declared_or_no_store_takes_is_left_out(clients: Clients
     assert [row["table"] for row in found.facts["rows"]] == ["carts"]
     work_long = Application("carts", on={"add_to_cart": lambda *_: [CARTS.add("x" * 2_000, carted=1)]}, answers=[CARTS])
     assert looked(clients, work_long, cart("ann"), 0) is None
+
+
+def test_where_an_application_declares_no_effect_nothing_is_said_of_it() -> None:
+    assert _processing(Processing(application="archive", state="processed")) == "processed; its effect is not looked up here"
+    assert "no effect of this event alone" in _processing(Processing(application="fraud", state="processed"))

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
 from clickstream.errors import UserMistake
+from clickstream.infra.local.commands import local
 from clickstream.infra.local.processes import Children, Process
 from clickstream.infra.local.run import Record, Run, alone
 
@@ -109,3 +111,19 @@ def test_each_has_a_folder_of_its_own_and_the_oldest_go(tmp_path: Path) -> None:
         Run(tmp_path, datetime(2026, 11, day, tzinfo=UTC)).begin()
     assert [path.name[:10] for path in sorted((tmp_path / "runs").iterdir())] == [f"2026-11-{day:02d}" for day in range(4, 14)]
     assert (tmp_path / "latest" / "logs").resolve() == tmp_path / "runs" / "2026-11-13T00-00-00Z" / "logs"
+
+
+def test_a_second_terminal_is_led_to_its_aws_and_not_to_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKSTREAM_LOCAL_DIR", str(tmp_path))
+    with alone(tmp_path, print) as run:
+        assert CliRunner().invoke(local, ["status"]).exit_code == 1
+        run.leads_with({"AWS_REGION": "eu-west-1", "CLICKSTREAM_EVENTS": "/a b"})
+        told = CliRunner().invoke(local, ["status"])
+        assert (told.exit_code, told.stdout) == (0, "export AWS_REGION=eu-west-1 CLICKSTREAM_EVENTS='/a b'\n")
+        assert f"process {os.getpid()}, since" in told.stderr
+        assert '"region": "eu-west-1"' in CliRunner().invoke(local, ["status", "--json"]).stdout
+        refused = CliRunner().invoke(local, ["start"]).exception
+        assert isinstance(refused, UserMistake)
+        assert f"process {os.getpid()}" in str(refused)
+        assert "clickstream local status" in refused.hint
+    assert CliRunner().invoke(local, ["status"]).exit_code == 1

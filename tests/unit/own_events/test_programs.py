@@ -56,7 +56,7 @@ def test_produce_takes_own_events_and_reports_what_is_none(folder: Path) -> None
     assert said[0] == "line 3: not one of the values that are known here at $.size"
     assert said[1] == f"line 4: not one of the values that are known here: {', '.join((*BUILT_IN, 'wish'))} at $.type"
     assert said[2].startswith("4 lines: 2 valid, 2 rejected")
-    assert said[3] == "given here: occurred_at (1); the same lines put again get others"
+    assert said[3] == "would be given: occurred_at (1); the same lines put again get others"
     assert said[4] == "not kept, since no type declares it: page_view $.colour (1)"
 
 

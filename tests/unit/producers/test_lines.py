@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import os
 import sys
+import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +18,7 @@ import msgspec
 import pytest
 import zstandard
 
-from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable
+from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable, UserMistake
 from clickstream.events import Login
 from clickstream.producers import lines
 from clickstream.producers.door import Entered
@@ -113,7 +115,42 @@ def test_stdin_may_be_packed_too(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.data for line in _all(Path("-"))] == [GOOD]
 
 
-@pytest.mark.parametrize("path", ["/no/such/file", "/"])
+@pytest.mark.parametrize("pack", PACKED)
+def test_a_pipe_may_begin_with_small_pieces(monkeypatch: pytest.MonkeyPatch, pack: Callable[[bytes], bytes]) -> None:
+    ours, theirs = os.pipe()
+    os.write(theirs, (packed := pack(GOOD))[:1])
+
+    def write() -> None:
+        time.sleep(0.05)
+        with os.fdopen(theirs, "wb") as pipe:
+            pipe.write(packed[1:])
+
+    writer = Thread(target=write)
+    writer.start()
+    with os.fdopen(ours) as pipe:
+        monkeypatch.setattr(sys, "stdin", pipe)
+        assert [line.data for line in _all(Path("-"))] == [GOOD]
+    writer.join()
+
+
+@pytest.mark.parametrize(
+    ("pack", "what"),
+    [
+        (lambda text: b"PK\x03\x04" + text, "a zip file"),
+        (bz2.compress, "a bzip2 file"),
+        (lambda text: text.decode().encode("utf-16"), "UTF-16"),
+        (lambda text: b"\xef\xbb\xbf[" + text + b"]", "a JSON array"),
+    ],
+)
+def test_what_has_no_lines_is_refused_once(tmp_path: Path, pack: Callable[[bytes], bytes], what: str) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(pack(GOOD))
+    with pytest.raises(UserMistake, match=what) as refused:
+        _all(path)
+    assert "one event a line" in refused.value.hint
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/", ""])
 def test_what_cannot_be_read_is_named(path: str) -> None:
-    with pytest.raises(Missing, match=f"cannot read {path}"), lines.opened(path):
+    with pytest.raises(Missing, match=f"cannot read {path!r}"), lines.opened(path):
         pass

@@ -37,6 +37,14 @@ def test_a_malformed_line_is_reported_with_number_and_path_and_the_rest_goes_on(
     assert last.number == 3
 
 
+@pytest.mark.parametrize("given", ['"event_id":"e1",', ',"occurred_at":1700000000000'])
+def test_a_line_that_only_a_door_would_complete_is_told_so(given: str) -> None:
+    (fault,) = _read(GOOD.replace(given.encode(), b"") + b"\n")
+
+    assert isinstance(fault, Fault)
+    assert fault.reason.endswith(f"({formats.COMPLETE})")
+
+
 def test_blank_lines_count_as_lines_and_are_neither_event_nor_fault() -> None:
     (entry,) = _read(b"\n  \r\n" + GOOD + b"\r\n")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
+import pytest
 from hdrh.histogram import HdrHistogram
 
+from clickstream.load.verdict import verification
 from clickstream.load.verdict.comparers.compared import Compared
 from clickstream.load.verdict.progress import Counted, ShardProgress
 from clickstream.load.verdict.report import Report, text
@@ -72,7 +75,7 @@ class Shop:
         return verify(expected, {"analytics": subject}, queue, stall_s=5, on_progress=lambda _done: None, timer=timer)
 
 
-def _changed(place: int, **changes: int) -> list[ShardProgress]:
+def _changed(place: int, **changes: Any) -> list[ShardProgress]:
     shards = list(DONE)
     shards[place] = msgspec.structs.replace(shards[place], **changes)
     return shards
@@ -199,3 +202,28 @@ def test_where_nothing_can_be_compared_the_verdict_is_no_and_says_why() -> None:
     assert not letters_alone.ok
     assert letters_alone.problems == ["dead-letters has nothing that could be compared: nothing was sent for it"]
     assert Shop([DONE]).verify(letters=Compared()).ok, "beside an application that was compared"
+
+
+def test_what_is_awaited_is_said_and_the_movement_of_others_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "_BEAT_S", 0.0)
+    stuck = Shop([_changed(0, events=4)])
+    others = iter(range(10**6))
+    busy = Subject(look=lambda: _changed(0, events=5 + next(others)), compare=lambda: EXACT)
+    said: list[str] = []
+    report = verify(
+        EXPECTED,
+        {"analytics": Subject(look=stuck.look, compare=stuck.compare), "fraud": busy},
+        stall_s=5,
+        on_progress=lambda _done: None,
+        say=said.append,
+        timer=Timer(clock=lambda: stuck.now, sleep=stuck.sleep),
+    )
+    assert stuck.now < 20
+    assert "analytics stands still at 10 of 11 records" in report.problems
+    assert said[0].startswith("waiting for analytics (10 of 11) (")
+    assert said[-1] == "comparing every answer with what was sent"
+
+
+def test_a_latency_that_the_histogram_cannot_hold_is_told_as_that() -> None:
+    report = Shop([_changed(1, latency=_histogram(3_600_000))]).verify()
+    assert "p50 100 ms, p99 an hour or more" in text(report)
