@@ -28,6 +28,7 @@ from clickstream.consumers.explain.life import (
 from clickstream.consumers.explain.search import Limit, search, shards_of
 from clickstream.consumers.fraud.views import Decision, Decisions
 from clickstream.consumers.needs import applications, short_applications
+from clickstream.consumers.orders.messages import Order
 from clickstream.consumers.orders.views import placed_by, placing
 from clickstream.errors import Missing, Rejected
 from clickstream.events import AnyEvent
@@ -102,8 +103,11 @@ class Explainer:
         )
 
     def placing(self, order_id: str) -> tuple[str, str] | None:
-        """(event id, user id) of the purchase that placed an order. Raises RetryLater."""
-        order = placing(self._clients, self._settings, order_id)
+        """(event id, user id) of the purchase that placed an order, or was decided first under its id. Raises RetryLater."""
+        order: Order | Decision | None = placing(self._clients, self._settings, order_id)
+        if order is None:  # nobody runs the worker that places orders, perhaps
+            with suppress(Missing):
+                order = next(iter(Decisions(self._clients, self._settings).of_order(order_id, most=1)), None)
         return None if order is None else (order.event_id, order.user_id)
 
     def _processing(self, application: str, puts: list[Put], event: AnyEvent | None, received: list[Received]) -> Processing:

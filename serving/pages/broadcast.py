@@ -16,7 +16,7 @@ class Broadcast:
         self.closed = False
 
     def send(self, message: bytes) -> None:
-        self._newest = message if self.readers else None
+        self._newest = message
         self._wake()
 
     async def messages(self) -> AsyncGenerator[bytes, None]:

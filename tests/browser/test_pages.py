@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Page, expect
 
+from clickstream.money import EXPONENTS, exponent
 from tests.browser import boxes
 from tests.browser.conftest import Site
 from tests.browser.watching import Watch
@@ -262,3 +263,15 @@ def test_a_cut_label_would_be_seen(open_page: Open) -> None:
     assert any(fault.startswith("cut: ") for fault in found), found
     assert any(fault.startswith("covered: ") for fault in found), found
     assert "cut on its chart: 150.000 €" in found
+
+
+def test_money_has_the_decimals_of_the_answers(open_page: Open) -> None:
+    """A browser's own are those of cash: it would show 1,234.56 HUF as 123,456."""
+    page = open_page("/fraud")
+    shown = page.evaluate(
+        "async (codes) => { const format = await import('/static/format.js'); return codes.map((each) => format.major(1000, each)); }",
+        codes := [*EXPONENTS, "EUR", "HUF", "COP", "IDR", "RSD"],
+    )
+    assert dict(zip(codes, shown, strict=True)) == {code: 1000 / 10 ** exponent(code) for code in codes}
+    huf = page.evaluate("async () => (await import('/static/format.js')).money(12345, 'HUF')")
+    assert "123.45" in huf

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.datastructures import Headers
@@ -60,6 +61,8 @@ def test_what_needs_none(client: TestClient, path: str) -> None:
 
 
 def test_a_person_is_sent_to_the_form_and_back(client: TestClient) -> None:
+    asked = client.get("/explain?event=a b&user=u", headers={"Accept": "text/html,*/*"})
+    assert parse_qs(urlsplit(asked.headers["Location"]).query)["next"] == ["/explain?event=a%20b&user=u"]
     sent = client.get("/fraud", headers={"Accept": "text/html,*/*"})
     assert (sent.status_code, sent.headers["Location"]) == (303, "/login?next=/fraud")
     wrong = client.post(sent.headers["Location"], data={"token": "guess"})

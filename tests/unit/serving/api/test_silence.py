@@ -7,6 +7,7 @@ import pytest
 
 from clickstream.progress.shards_table import SILENT_MS, ShardProgress
 from clickstream.serving.api.progress import applications, shards
+from clickstream.serving.progress import halted
 
 NOW = 1_795_527_440_000
 WELL = ShardProgress(application="analytics", shard="shardId-000000000000", owner="w1", behind_ms=0, updated_at=NOW - 500)
@@ -46,4 +47,5 @@ def test_a_shard_has_the_state_that_matters_most(state: str, fields: dict[str, o
     assert [each.state for each in seen] == ["current", state]
     (whole,) = applications(rows, seen)
     assert whole.state == ("current" if state in {"retired", "ended"} else state)
+    assert bool(halted(rows, NOW)) == (state in {"silent", "dying", "forbidden"})
     assert (whole.lag_ms, whole.shards) == (max(row.lag_ms(NOW) or 0 for row in rows), 1 + (whole.state == state))

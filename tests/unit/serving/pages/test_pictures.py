@@ -116,7 +116,7 @@ def test_a_page_is_as_fresh_as_the_application_that_makes_its_figures(name: str,
     shop.now += 40_000
     found = picture.read()["head"]
     is_silent = MAKERS.get(name, silent) == silent
-    assert found["silent"] == ({silent: 40_300} if is_silent else {})
+    assert found["halted"] == ({silent: "has been silent for 40 s"} if is_silent else {})
     assert found["absent"] == []
     assert found["updated_at"] == (NOW if is_silent else shop.now) - 300
     # what fraud has not read is not complete on its page, whatever analytics has read
@@ -132,9 +132,9 @@ def test_a_page_whose_application_never_ran_names_it() -> None:
 def test_a_retired_application_makes_no_page_stale() -> None:
     shop = Shop(silent="fraud", silent_since=NOW - 60_000, retired_at=NOW)
     found = Screen(Fraud(Desk(shop)), shop).read()["head"]
-    assert (found["silent"], found["updated_at"]) == ({}, None)
+    assert (found["halted"], found["updated_at"]) == ({}, None)
     pipeline = Screen(Pipeline(), shop).read()
-    assert pipeline["head"]["silent"] == {}
+    assert pipeline["head"]["halted"] == {}
     assert {each["state"] for each in pipeline["shards"] if each["application"] == "fraud"} == {"retired"}
     assert [each["retired"] for each in pipeline["applications"]] == [0, 2, 0]
 
