@@ -269,7 +269,10 @@ def test_money_has_the_decimals_of_the_answers(open_page: Open) -> None:
     """A browser's own are those of cash: it would show 1,234.56 HUF as 123,456."""
     page = open_page("/fraud")
     shown = page.evaluate(
-        "async (codes) => { const format = await import('/static/format.js'); return codes.map((each) => format.major(1000, each)); }",
+        """async (codes) => {
+          const { major } = await import("/static/format.js");
+          return codes.map((code) => major(1000, code));
+        }""",
         codes := [*EXPONENTS, "EUR", "HUF", "COP", "IDR", "RSD"],
     )
     assert dict(zip(codes, shown, strict=True)) == {code: 1000 / 10 ** exponent(code) for code in codes}
