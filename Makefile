@@ -58,20 +58,23 @@ demo: bytecode
 # whole systems: what of tests/integration takes longest; the rest of it is the third run's
 WHOLE := $(addprefix tests/integration/,archive orders platform recommendations workers)
 
-# Most tests wait: for workers, leases, browsers. Three runs side by side take half the time of one; what the other two have to say
-# comes at the end. PYTEST_ARGS make it one run of what they name.
-test: .venv/infra lint bytecode
+# Most tests wait: for workers, leases, browsers. Three runs side by side, and the linters beside them, take half the time of one;
+# what the others have to say comes at the end. PYTEST_ARGS make it one run of what they name.
+test: .venv/infra bytecode
 	$(RUN)/clickstream schema check
 ifdef PYTEST_ARGS
+	@$(MAKE) --no-print-directory lint
 	$(RUN)/python -m pytest $(PYTEST_ARGS)
 else
 	@mkdir -p build
-	@$(RUN)/python -m pytest tests/unit tests/property tests/simulation >build/computing.log 2>&1 </dev/null & computing=$$!; \
+	@$(MAKE) --no-print-directory lint >build/lint.log 2>&1 & lint=$$!; \
+	$(RUN)/python -m pytest tests/unit tests/property tests/simulation >build/computing.log 2>&1 </dev/null & computing=$$!; \
 	$(RUN)/python -m pytest tests/browser $(WHOLE) >build/whole.log 2>&1 </dev/null & whole=$$!; \
-	trap 'kill $$computing $$whole' INT TERM; \
+	trap 'kill $$computing $$whole $$lint' INT TERM; \
 	$(RUN)/python -m pytest tests/contract tests/infra tests/integration $(WHOLE:%=--ignore=%); parts=$$?; \
 	wait $$whole; wholes=$$?; wait $$computing; computed=$$?; \
-	cat build/whole.log build/computing.log; exit $$((parts | wholes | computed))
+	wait $$lint; linted=$$?; \
+	cat build/whole.log build/computing.log build/lint.log; exit $$((parts | wholes | computed | linted))
 endif
 
 lint: .venv/infra
