@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 from clickstream.infra.local.gate import faults, requests
@@ -20,6 +21,10 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 CONTROL_PATH = "/_clickstream/gate"
 
 
+class _ClientGone(Exception):
+    """The client was killed within its request: half of one is nothing to judge, and nobody waits for an answer."""
+
+
 class Middleware:
     """Answers what the gate refuses, and passes every other request on unchanged."""
 
@@ -30,10 +35,12 @@ class Middleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif scope["path"] == CONTROL_PATH:
-            await _send(send, control(self._gate, scope["method"], (await _read(receive))[0]))
-        else:
-            await self._judge(scope, receive, send)
+            return
+        with suppress(_ClientGone):
+            if scope["path"] == CONTROL_PATH:
+                await _send(send, control(self._gate, scope["method"], (await _read(receive))[0]))
+            else:
+                await self._judge(scope, receive, send)
 
     async def _judge(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -84,13 +91,13 @@ def control(gate: Gate, method: str, body: bytes) -> Answer:
 
 
 async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """The whole body, and a ``receive`` that returns it again."""
+    """The whole body, and a ``receive`` that returns it again. Raises _ClientGone."""
     parts: list[bytes] = []
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return b"".join(parts), _once(message, receive)
+            raise _ClientGone
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
     body = b"".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from clickstream.infra.local import roles
 from clickstream.infra.local.gate import faults
 from clickstream.infra.local.gate.actions import Need, needs
-from clickstream.infra.local.gate.asgi import control
+from clickstream.infra.local.gate.asgi import Middleware, control
 from clickstream.infra.local.gate.faults import Fault
 from clickstream.infra.local.gate.gate import Gate
 from clickstream.infra.local.gate.policies import Policies
@@ -219,3 +220,25 @@ def test_a_head_is_answered_without_a_body() -> None:
     said = render("s3", Refusal("AccessDenied", "no", 403), head=True)
     assert (said.status, said.body) == (403, b"")
     assert (b"content-length", b"0") in said.headers
+
+
+@pytest.mark.parametrize("arrived", [b"", b'{"TableName": "shop-sha'])
+def test_half_of_a_request_is_judged_by_nobody(gate: Gate, arrived: bytes) -> None:
+    """A process killed with -9 within its call: it has asked for nothing, least of all for what its role may not do."""
+    messages: list[Any] = [{"type": "http.request", "body": arrived, "more_body": True}, {"type": "http.disconnect"}]
+    seen: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        seen.append(message)
+
+    async def app(*given: Any) -> None:
+        seen.append(given)
+
+    signed = "AWS4-HMAC-SHA256 Credential=shop.fraud/20261130/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0"
+    headers = [(b"authorization", signed.encode()), (b"x-amz-target", b"DynamoDB_20120810.UpdateItem")]
+    scope = {"type": "http", "method": "POST", "path": "/", "raw_path": b"/", "query_string": b"", "headers": headers}
+    asyncio.run(Middleware(app, gate)(scope, receive, send))
+    assert (gate.denied, seen, messages) == ({}, [], [])
