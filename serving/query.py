@@ -252,6 +252,8 @@ def sql(ctx: click.Context, statement: str, out: Path | None, as_json: bool) -> 
     lines = out.suffix == ".ndjson"
     noun = "event" if lines and result.is_of_events else "row"
     click.echo(f"{out}: {written.rows:,} {noun}{'' if written.rows == 1 else 's'}", err=True)
+    if lines and result.is_of_events and result.beyond:
+        click.echo(shown(f"left out, since no event has them: {', '.join(result.beyond)}"), err=True)
     if lines and not result.is_of_events:
         click.echo("hint: `clickstream produce` takes whole events, as SELECT * FROM events has them", err=True)
     if written.unfit:

@@ -62,7 +62,9 @@ class Result:
         kinds = {name: str(kind) for name, kind in zip(events.columns, events.types, strict=True)}
         mine = {name: str(kind) for name, kind in zip(self.columns, self._relation.types, strict=True)}
         self.is_of_events = all(mine.get(name) == kinds[name] for name in made.schema.names)
-        """Whether a row has every column of ``events``, and so a whole event."""
+        """Whether a row has every column of ``events`` as it is there, and so a whole event."""
+        self.beyond = [name for name in self.columns if name not in kinds]
+        """The columns that no event has."""
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
         if any("INTERVAL" in str(kind) for kind in self._relation.types):  # as timedelta a month would be 30 days

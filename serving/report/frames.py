@@ -8,7 +8,7 @@ import msgspec
 import pandas as pd
 
 from clickstream.aws import Clients
-from clickstream.consumers.analytics.views import Aggregates, WindowView, complete_to, completeness
+from clickstream.consumers.analytics.views import Aggregates, ShardProgress, WindowView, complete_to, completeness
 from clickstream.consumers.archive.views import Archive
 from clickstream.consumers.fraud.views import NAME as FRAUD
 from clickstream.consumers.fraud.views import DecidedMinute, Decisions, Verdict
@@ -114,9 +114,7 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
     """
     aggregates = Aggregates(clients, settings)
     # before the windows: what is complete now is in what is read next
-    rows = aggregates.progress()
-    fraud = [row for row in rows if row.application == FRAUD and not row.retired]
-    ends = [complete_to(completeness(rows), granularity), *([completeness_of(fraud).complete_to] if fraud else [])]
+    seen = aggregates.progress()
     overlapping = aggregates.windows(granularity, start_ms, end_ms, top=places * 5)
     windows = [window for window in overlapping if window.start_ms >= start_ms]
     try:
@@ -128,12 +126,19 @@ def read(clients: Clients, settings: Settings, granularity: str, start_ms: int, 
         granularity=granularity,
         start_ms=start_ms,
         end_ms=end_ms,
-        complete_to=min(ends, key=lambda at: at or 0),
+        complete_to=told_to(seen, granularity),
         windows=windows_frame(windows),
         decisions=decisions,
         tops=tops(windows, places),
         archived=_archived(clients, settings, granularity, start_ms, end_ms),
     )
+
+
+def told_to(rows: Sequence[ShardProgress], granularity: str) -> int | None:
+    """Event time (ms) up to which the windows are complete, and the decisions where they are made; None: not known."""
+    fraud = [row for row in rows if row.application == FRAUD and not row.retired]
+    ends = [complete_to(completeness(rows), granularity), *([completeness_of(fraud).complete_to] if fraud else [])]
+    return min(ends, key=lambda at: at or 0)
 
 
 def _archived(clients: Clients, settings: Settings, granularity: str, start_ms: int, end_ms: int) -> Mapping[str, int] | None:

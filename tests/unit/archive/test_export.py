@@ -113,6 +113,34 @@ def test_rows_that_are_no_events_are_told_from_them(kept: Kept, tmp_path: Path) 
     assert "x.ndjson: 1 row\nhint: `clickstream produce` takes whole events" in answer.stderr
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * REPLACE (epoch_ms(occurred_at) AS occurred_at) FROM events",
+        "SELECT * REPLACE (occurred_at::TIMESTAMPTZ AS occurred_at) FROM events",
+    ],
+)
+def test_rows_whose_columns_are_of_another_type_are_no_events(statement: str, kept: Kept, tmp_path: Path) -> None:
+    kept.keep(ALL[:2], events.EVENT_TYPES)
+    kept.read_by(events.EVENT_TYPES)
+    answer = asked(statement, "--out", tmp_path / "x.ndjson")
+    assert answer.exit_code == 0
+    assert "x.ndjson: 2 rows\nhint: `clickstream produce` takes whole events" in answer.stderr
+
+
+def test_a_row_of_a_join_that_found_nothing_is_no_event_and_a_column_beyond_events_is_told(kept: Kept, tmp_path: Path) -> None:
+    kept.keep(ALL[:1], events.EVENT_TYPES)
+    kept.read_by(events.EVENT_TYPES)
+    statement = (
+        "SELECT e.*, n AS place FROM (VALUES ('1', 1), ('none', 2)) v(id, n) LEFT JOIN events e ON e.event_id = v.id ORDER BY n"
+    )
+    answer = asked(statement, "--out", tmp_path / "x.ndjson")
+    assert answer.exit_code == 3
+    assert "left out, since no event has them: place\n" in answer.stderr
+    assert "1 of them are no events as they are declared today; line 2: a row without an event" in answer.stderr
+    assert (tmp_path / "x.ndjson").read_bytes().splitlines() == [events.encode(ALL[0]), b"{}"]
+
+
 def test_a_table_as_parquet_and_as_csv(kept: Kept, tmp_path: Path) -> None:
     said = Search(event_id="9", query="=1+1", user_id="u", session_id="s", occurred_at=1_764_000_000_123)
     kept.keep([*ALL[:7], said], events.EVENT_TYPES)

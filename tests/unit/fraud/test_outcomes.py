@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from clickstream.cli import cli
+from clickstream.consumers.explain.views import Explainer
 from clickstream.consumers.fraud.needs import OUTCOMES
 from clickstream.consumers.fraud.outcomes import HOUR_MS, MINUTE_MS
 from clickstream.consumers.fraud.tables import OutcomesTable
@@ -120,6 +121,10 @@ def test_a_purchase_is_found_by_its_order_and_what_people_did_stays_beside_it(sh
     shop.sink.write(effects(event, other), AT)
     assert [each.event_id for each in shop.decisions.of_order(event.order_id, most=9)] == [event.event_id]
     assert shop.decisions.of_order("no such order", most=9) == []
+    # /explain finds it by its order though nobody places orders
+    explainer = Explainer(shop.clients, SETTINGS)
+    found = [explainer.placing(order_id) for order_id in (event.order_id, "no such order")]
+    assert found == [(event.event_id, event.user_id), None]
     assert shop.decisions.note("no such event", Action.APPROVE, "eve") is None
     decision = shop.of(event)
     assert repr(shop.decisions.note(event.event_id, Action.APPROVE, "eve")) == repr(decision)

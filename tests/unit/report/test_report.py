@@ -12,7 +12,8 @@ import pytest
 
 from clickstream.consumers.analytics.views import WindowView
 from clickstream.consumers.fraud.views import DecidedMinute, Truth, Verdict
-from clickstream.serving.report import charts, page
+from clickstream.progress.shards_table import ShardProgress
+from clickstream.serving.report import charts, frames, page
 from clickstream.serving.report.commands import _fitting
 from clickstream.serving.report.frames import Report, decisions_frame, first_start, tops, windows_frame
 from tests.unit.report.shop import window
@@ -178,3 +179,27 @@ def test_an_empty_stretch_is_a_page_too() -> None:
 @pytest.mark.parametrize(("hours", "width"), [(1, "minute"), (3, "minute"), (24, "hour"), (96, "hour"), (97, "day")])
 def test_the_width_fits_the_stretch(hours: int, width: str) -> None:
     assert _fitting(hours * HOUR) == width
+
+
+def test_a_report_is_as_complete_as_its_decisions() -> None:
+    def progress(application: str, to: int, retired_at: int = 0) -> ShardProgress:
+        return ShardProgress(
+            application=application,
+            shard="shardId-000000000000",
+            owner="w",
+            hash_range=f"{0:032x}-{2**128 - 1:x}",
+            arrived_to=to,
+            whole_to=to,
+            updated_at=T,
+            retired_at=retired_at,
+        )
+
+    alone, late = progress("analytics", T), progress("fraud", T - HOUR)
+    all_of = frames.told_to([alone], "minute")
+    behind = frames.told_to([alone, late], "minute")
+    assert all_of is not None
+    assert behind is not None
+    assert all_of - behind >= HOUR - 60_000
+    retired = progress("fraud", T - HOUR, retired_at=T)
+    assert frames.told_to([alone, retired], "minute") == all_of
+    assert frames.told_to([alone, progress("fraud", 0)], "minute") is None

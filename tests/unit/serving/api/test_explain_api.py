@@ -74,6 +74,7 @@ def test_nothing_of_an_event_is_taken_for_markup_or_for_a_place_to_fill(client: 
         ("/explain?event=&order=", 200),
         ("/explain?order=none", 404),
         ("/v1/explain/down", 503),
+        ("/explain?event=down", 503),
     ],
 )
 def test_what_is_answered_else(path: str, status: int, client: TestClient) -> None:
@@ -86,7 +87,9 @@ def test_an_event_is_found_by_the_order_that_it_placed(client: TestClient, lives
     assert (answer.status_code, lives.asked[0]["user_id"]) == (200, "u&x=1")
 
 
-@pytest.mark.parametrize("query", ["", "event=a/b", "event=unknown", "order=none", "event=a%00b", "event=e&user=a%00b"])
+@pytest.mark.parametrize(
+    "query", ["", "event=a/b", "event=unknown", "event=down", "order=none", "event=a%00b", "event=e&user=a%00b"]
+)
 def test_whatever_was_asked_the_page_has_its_form(query: str, client: TestClient) -> None:
     answer = client.get(f"/explain?{query}")
     assert '<form class="ask" id="ask" action="/explain">' in answer.text
