@@ -55,11 +55,11 @@ def compared(version: Version, model: scoring.FraudModel, recent: list[Decision]
 
 def _spread(version: Version, rows: profile.Matrix) -> str:
     stored = version.files.get(profile.FILE)
-    shifts = None if stored is None else profile.shifts(stored, rows, PURCHASES.names)
-    if shifts is None:
+    if stored is None:
         return "how its training was spread is not known: it was trained by an older version of clickstream"
     if len(rows) < _FEWEST_SPREAD:
         return f"fewer than {_FEWEST_SPREAD} purchases: too few to compare with its training"
+    shifts = profile.shifts(stored, rows, PURCHASES.names)
     far = {name: psi for name, psi in shifts.items() if psi >= profile.SHIFTED and name not in _CALENDAR}
     if not far:
         return "spread as in its training"

@@ -16,8 +16,6 @@ FILE = "profile.json"
 SHIFTED = 0.25
 #: Of a bin that nothing fell into; an empty one would be infinitely far.
 _LEAST_SHARE = 1e-3
-#: Of the bins: profiles of others cannot be compared.
-_FORM = 2
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -27,22 +25,14 @@ class Spread(msgspec.Struct, frozen=True):
     shares: list[float]
 
 
-class Profile(msgspec.Struct, frozen=True):
-    spreads: dict[str, Spread] = {}
-    form: int = 1  # the first one had no such field
-
-
 def encode(rows: Matrix, names: Sequence[str]) -> bytes:
     spreads = {name: _spread(column) for name, column in zip(names, rows.T, strict=True)}
-    return msgspec.json.encode(Profile(spreads, _FORM))
+    return msgspec.json.encode(spreads)
 
 
-def shifts(profile: bytes, rows: Matrix, names: Sequence[str]) -> dict[str, float] | None:
-    """Each feature's PSI, the farthest first; None of a profile of older code."""
-    stored = msgspec.json.decode(profile, type=Profile)
-    if stored.form != _FORM:
-        return None
-    spreads = stored.spreads
+def shifts(profile: bytes, rows: Matrix, names: Sequence[str]) -> dict[str, float]:
+    """Each feature's PSI, the farthest first."""
+    spreads = msgspec.json.decode(profile, type=dict[str, Spread])
     found = {name: _distance(spreads[name], column) for name, column in zip(names, rows.T, strict=True) if name in spreads}
     return dict(sorted(found.items(), key=lambda each: -each[1]))
 

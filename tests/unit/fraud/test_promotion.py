@@ -75,8 +75,6 @@ def test_what_is_zero_for_almost_all_is_far_once_it_is_not() -> None:
     assert found is not None
     assert found["same"] == 0
     assert found["moved"] > profile.SHIFTED
-    older = b'{"moved":{"edges":[0.0],"shares":[0.0,1.0,0.0]}}'
-    assert profile.shifts(older, recent, ("same", "moved")) is None
 
 
 def test_labels_are_listed_as_they_were_noted_and_those_of_a_history_are_told(shop: Shop, tmp_path: Path) -> None:
