@@ -44,6 +44,14 @@ def parse_moment(text: str, now_ms: int) -> int:
     return at_ms
 
 
+def length(seconds: float) -> str:
+    """``90 s``, ``5 min``, ``3 hours``, ``4 days``: in the unit in which it is at least two."""
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.0f} {name}"
+    return f"{seconds:.0f} s"
+
+
 def shown(text: str) -> str:
     """One line, of which nothing moves the cursor, rings, colours or turns the line round.
 

@@ -12,6 +12,7 @@ from clickstream.progress.completeness import Completeness
 from clickstream.progress.completeness import completeness as completeness_of
 from clickstream.serving.moments import Clock
 from clickstream.serving.speeds import Meter, Rate, Speed
+from clickstream.terminal import length
 
 #: A reading is shared for so long; less than the pages' period, or they would see a change one period late.
 SHARED_MS = 250
@@ -49,13 +50,13 @@ def halted(rows: Iterable[ShardProgress], now_ms: int) -> dict[str, str]:
     found = {}
     for name, same in groupby((row for row in rows if row.is_read), _application):
         shards = list(same)
-        silent_s = max(row.silent_ms(now_ms) for row in shards) // 1000
+        silent_ms = max(row.silent_ms(now_ms) for row in shards)
         if any(row.waiting for row in shards):
             found[name] = "may not do its work"
         elif any(row.deaths > 1 for row in shards):
             found[name] = "has a worker that keeps dying"
-        elif silent_s:
-            found[name] = f"has been silent for {silent_s} s" if silent_s < 120 else f"has been silent for {silent_s // 60} min"
+        elif silent_ms:
+            found[name] = f"has been silent for {length(silent_ms // 1000)}"
     return found
 
 

@@ -25,7 +25,7 @@ from clickstream.serving.api.recommendations import COUNT, OF_VISITOR, WITHOUT
 from clickstream.serving.api.recommendations import recommendations as recommended
 from clickstream.serving.moments import iso
 from clickstream.settings import from_env
-from clickstream.terminal import json_line, parse_moment, print_table, shown
+from clickstream.terminal import json_line, length, parse_moment, print_table, shown
 
 Reader = TypeVar("Reader")
 _GRANULARITY, _, _, _TOP = AGGREGATES.own
@@ -67,13 +67,10 @@ def aggregates(granularity: str, start: str, end: str, top: int, as_json: bool) 
     this_year = all(iso(each.start)[:4] == iso(now_ms)[:4] for each in found.windows)
     rows = (_cells(each, this_year) for each in found.windows)
     print_table(("window (UTC)", *numbers, "top products"), rows, right=numbers)
-    late = f"{100 * seen.late_share:.2g} % of the events came later than {_length(seen.lateness_ms)}"
+    late_s = seen.lateness_ms / 1000
+    later = f"{late_s:,.0f} s" if late_s < 7_200 else length(late_s)
+    late = f"{100 * seen.late_share:.2g} % of the events came later than {later}"
     click.echo(f"complete to {_moment(found.complete_to)} ({late}); … = more may come", err=True)
-
-
-def _length(span_ms: int) -> str:
-    hours = span_ms / Granularity.HOUR.ms
-    return f"{hours * 3600:,.0f} s" if hours <= 2 else f"{hours:.0f} hours" if hours <= 48 else f"{hours / 24:,.0f} days"
 
 
 def _begin(window: Window, this_year: bool) -> str:

@@ -29,6 +29,7 @@ from clickstream.infra.local.stack import Ports, Stack, answers, claim, launch, 
 from clickstream.progress.shards_table import ShardsTable
 from clickstream.records.kinesis import list_shards
 from clickstream.settings import Settings, child_environment
+from clickstream.terminal import length
 
 #: Whose role is not called as the part is.
 _ROLES = {"collect": "collector", "serve": "serving"}
@@ -210,13 +211,9 @@ class Parts:
         if running:
             ends = [f"{part.name} {len(part.ends)}" for part in self._parts.values() if part.ends]
             again = f"; ended before and started again: {', '.join(ends)}" if ends else ""
-            took, ran = time.monotonic() - began, _length(began - self._began)
+            took, ran = time.monotonic() - began, length(began - self._began)
             self._say(f"stopped {running} part{'' if running == 1 else 's'} in {took:.0f} s, after {ran}{again}{self._kept}")
         return killed
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
 def owns_every_shard(clients: Clients, settings: Settings, application: str, since_ms: int) -> bool:

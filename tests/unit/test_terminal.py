@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clickstream.errors import UserMistake
-from clickstream.terminal import parse_moment, shown
+from clickstream.terminal import length, parse_moment, shown
 
 NOW_MS = 1_795_564_800_000
 
@@ -71,3 +71,11 @@ def test_a_time_that_cannot_be_meant_is_refused_with_the_bounds(text: str) -> No
         parse_moment(text, NOW_MS)
     assert "milliseconds since the epoch" in mistake.value.hint
     assert mistake.value.hint.startswith("seconds? ") == (text == "1795564800")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7_199, "120 min"), (9_000, "2 hours"), (2**35 / 1000, "398 days")],
+)
+def test_a_length_is_told_in_the_unit_in_which_it_is_two(seconds: float, told: str) -> None:
+    assert length(seconds) == told

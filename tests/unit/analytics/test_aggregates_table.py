@@ -30,7 +30,6 @@ from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival, Completeness
 from clickstream.records.position import Position
 from clickstream.records.routing import hash_key
-from clickstream.serving.query import _length
 from clickstream.settings import Settings
 from tests.unit.analytics.oracle import truths
 from tests.unit.analytics.traffic import START_MS, traffic
@@ -239,11 +238,6 @@ def test_windows_of_another_year_keep_it(filled: Clients, monkeypatch: pytest.Mo
         done = query("--granularity", "hour", "--from", "2026-11-24", "--to", "2026-11-27")
         assert begin in f" {done.stdout}".replace("\n", "\n ")
         assert (" 11-24 " in done.stdout.replace("\n", "\n ")) == (begin == " 11-24 ")
-
-
-@pytest.mark.parametrize(("ms", "told"), [(1_023, "1 s"), (7_200_000, "7,200 s"), (9_000_000, "2 hours"), (2**35, "398 days")])
-def test_a_long_lateness_is_told_in_hours_or_days(ms: int, told: str) -> None:
-    assert _length(ms) == told
 
 
 def test_a_stretch_that_ends_before_it_begins_is_wrong_usage(clients: Clients) -> None:

@@ -34,11 +34,16 @@ def _record(folder: Path, *processes: Process) -> None:
     (folder / "up.json").write_bytes(msgspec.json.encode(record))
 
 
+def _written(folder: Path) -> dict[Path, tuple[int, int]]:
+    """Which file each is, and when it was written last; it may have been read since."""
+    return {path: (path.lstat().st_ino, path.lstat().st_mtime_ns) for path in folder.rglob("*")}
+
+
 def test_a_second_one_says_who_runs_and_touches_nothing(tmp_path: Path) -> None:
     with alone(tmp_path, print) as run:
         run.begin()
         run.shown_at("http://127.0.0.1:8080")
-        before = {path: path.lstat() for path in tmp_path.rglob("*")}
+        before = _written(tmp_path)
         with (
             pytest.raises(
                 UserMistake, match=rf"process {os.getpid()}, since .*, its dashboard at http://127.0.0.1:8080$"
@@ -47,7 +52,7 @@ def test_a_second_one_says_who_runs_and_touches_nothing(tmp_path: Path) -> None:
         ):
             pass
         assert f"kill {os.getpid()}" in told.value.hint
-        assert {path: path.lstat() for path in tmp_path.rglob("*")} == before
+        assert _written(tmp_path) == before
     assert not (tmp_path / "up.json").exists()
 
 
