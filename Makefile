@@ -56,7 +56,7 @@ demo: bytecode
 	@touch $@
 
 # whole systems: what of tests/integration takes longest; the rest of it is the third run's
-WHOLE := $(addprefix tests/integration/,archive orders platform recommendations workers)
+WHOLE := $(addprefix tests/integration/,archive examples orders platform recommendations workers)
 
 # Most tests wait: for workers, leases, browsers. Three runs side by side, and the linters beside them, take half the time of one;
 # what the others have to say comes at the end. PYTEST_ARGS make it one run of what they name.

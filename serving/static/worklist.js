@@ -30,6 +30,7 @@ export function worklist({ now }) {
   let newest;
   let loadedAt = 0;
   let asked = 0;
+  let unread = false;
 
   const chosen = () => new URLSearchParams([...new FormData(filter)].filter(([name]) => name !== "by"));
 
@@ -47,11 +48,14 @@ export function worklist({ now }) {
       if (!answer.ok) throw new Error(body.error);
       draw(body);
     } catch (error) {
-      if (mine === asked) say(`The list could not be read: ${error.message}. What is shown may be old.`);
+      if (mine !== asked) return;
+      say(`The list could not be read: ${error.message}. What is shown may be old.`);
+      unread = true;
     }
   }
 
   function draw({ alerts, next: behind }) {
+    if (unread) say(""); // what is shown is not old any more
     next = behind;
     const at = now();
     $("alerts").closest(".scroll").removeAttribute("aria-busy");
@@ -104,7 +108,10 @@ export function worklist({ now }) {
     }
   }
 
-  const say = (words) => text("work-note", words);
+  function say(words) {
+    unread = false;
+    text("work-note", words);
+  }
 
   filter.addEventListener("submit", (event) => event.preventDefault());
   filter.addEventListener("change", (event) => {

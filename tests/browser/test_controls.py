@@ -240,6 +240,17 @@ def test_an_act_whose_answer_is_lost_may_have_been_noted(open_page: Open) -> Non
     expect(rows).to_have_count(count - 1)
 
 
+def test_a_list_that_could_not_be_read_is_told_until_it_was(open_page: Open) -> None:
+    page = open_page("/fraud")
+    expect(page.locator("#alerts tr").first).to_be_visible()
+    page.route("**/v1/fraud/alerts**", lambda route: route.abort())
+    page.get_by_label("Verdict").select_option("block")
+    expect(page.locator("#work-note")).to_contain_text("The list could not be read")
+    page.unroute("**/v1/fraud/alerts**")
+    page.get_by_label("Verdict").select_option("any")
+    expect(page.locator("#work-note")).to_be_empty()
+
+
 def test_a_visitor_is_looked_up(open_page: Open, watch: Watch) -> None:
     page = open_page("/recommendations")
     state_is(page, "Live")

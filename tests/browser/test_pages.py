@@ -143,7 +143,8 @@ def test_a_store_that_goes_away(open_page: Open, shop: Shop, watch: Watch, scree
     shop.down = False
     state_is(page, "Live")
     expect(page.locator("#notice")).to_be_hidden()
-    assert watch.complaints == []
+    # the work list asks by itself, and a browser says what it was answered
+    assert [each for each in watch.complaints if name != "fraud" or "503" not in each] == []
 
 
 @pytest.mark.parametrize("name", PAGES)
