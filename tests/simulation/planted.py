@@ -24,13 +24,23 @@ MOST_SEEDS = 1_000
 _KINDS = {found_bugs.__name__: "found", hostile_bugs.__name__: "hostile", block_bugs.__name__: "records"}
 
 
+def caught_by(name: str, seed: int) -> str | None:
+    """The first problem that a seed shows."""
+    with quiet(), planted(name):
+        return next(iter(simulate(draw(seed)).problems), None)
+
+
 def seeds_until_caught(name: str) -> tuple[int, str] | None:
     """How many seeds it takes, from seed 0, and the first problem; None when no seed shows it."""
-    with quiet(), planted(name):
-        for seed in range(MOST_SEEDS):
-            if problems := simulate(draw(seed)).problems:
-                return seed + 1, problems[0]
-    return None
+    tried = ((seed + 1, caught_by(name, seed)) for seed in range(MOST_SEEDS))
+    return next(((seeds, problem) for seeds, problem in tried if problem is not None), None)
+
+
+def counted() -> dict[str, int]:
+    """What the page says: bug → seeds until it was caught."""
+    listed = PAGE.read_text().partition(BEGIN)[2].partition(END)[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in listed.splitlines() if line.startswith("| ")]
+    return {name: int(seeds) for name, *_, seeds in rows[1:]}
 
 
 def table(seeds: Mapping[str, int]) -> str:
