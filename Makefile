@@ -68,10 +68,10 @@ ifdef PYTEST_ARGS
 else
 	@mkdir -p build
 	@$(MAKE) --no-print-directory lint >build/lint.log 2>&1 & lint=$$!; \
-	$(RUN)/python -m pytest tests/unit tests/property tests/simulation >build/computing.log 2>&1 </dev/null & computing=$$!; \
+	$(RUN)/python -m pytest tests/unit tests/property tests/simulation tests/contract tests/infra >build/computing.log 2>&1 </dev/null & computing=$$!; \
 	$(RUN)/python -m pytest tests/browser $(WHOLE) >build/whole.log 2>&1 </dev/null & whole=$$!; \
 	trap 'kill $$computing $$whole $$lint' INT TERM; \
-	$(RUN)/python -m pytest tests/contract tests/infra tests/integration $(WHOLE:%=--ignore=%); parts=$$?; \
+	$(RUN)/python -m pytest tests/integration $(WHOLE:%=--ignore=%); parts=$$?; \
 	wait $$whole; wholes=$$?; wait $$computing; computed=$$?; \
 	wait $$lint; linted=$$?; \
 	cat build/whole.log build/computing.log build/lint.log; exit $$((parts | wholes | computed | linted))
