@@ -14,6 +14,7 @@ from clickstream.consumers.fraud.decisions import PARTIAL, REUSED
 from clickstream.models.fraud.purchases import PURCHASES
 from clickstream.progress.shards_table import ShardProgress
 from clickstream.serving.api.progress import shards
+from tests.browser import boxes
 from tests.browser.conftest import Site
 from tests.browser.test_pages import number, state_is
 from tests.browser.watching import Watch
@@ -124,6 +125,8 @@ def test_workers_that_fall_silent(open_page: Open, shop: Shop) -> None:
         ]
     )
     expect(page.locator("#troubles code").first).to_have_text("clickstream applications retire fraud")
+    page.set_viewport_size({"width": 390, "height": 1000})
+    assert boxes.faults(page) == [], "on a telephone a long command makes a line of its own"
 
 
 def test_troubles_are_causes_and_the_worst_comes_first(open_page: Open) -> None:
