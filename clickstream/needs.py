@@ -95,10 +95,6 @@ class Table(Resource, frozen=True, kw_only=True):
     """A global secondary index of keys alone: its name and its two keys."""
     arn: ClassVar[str] = "dynamodb:table/"
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.key,) if self.range_key is None else (self.key, self.range_key)
-
     def creation(self, name: str) -> CreateTableInputTypeDef:
         """DynamoDB's request that makes it under this name, paid by request."""
         keys = dict.fromkeys(filter(None, (self.key, self.range_key, *(self.index or ())[1:])))

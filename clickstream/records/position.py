@@ -56,11 +56,11 @@ def guarded_statement(
     position. Another is inserted: refused (DuplicateItem) if it is there after all.
     """
     at: AttributeValueTypeDef = {"S": str(position)}
-    whole = {"position": at, **item}
+    item = {"position": at, **item}
     if not there:
-        values = ", ".join(f"'{name}': ?" for name in whole)
-        return {"Statement": f'INSERT INTO "{table}" VALUE {{{values}}}', "Parameters": list(whole.values())}
-    changes = " ".join(f'SET "{name}" = ?' for name in whole if name not in keys)
-    condition = " AND ".join([*(f'"{key}" = ?' for key in keys), '"position" < ?'])
-    values_in_order = [*(whole[name] for name in whole if name not in keys), *(whole[key] for key in keys), at]
-    return {"Statement": f'UPDATE "{table}" {changes} WHERE {condition}', "Parameters": values_in_order}
+        values = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{table}" VALUE {{{values}}}', "Parameters": list(item.values())}
+    changed = [name for name in item if name not in keys]
+    changes, place = " ".join(f'SET "{name}" = ?' for name in changed), " AND ".join(f'"{key}" = ?' for key in keys)
+    statement = f'UPDATE "{table}" {changes} WHERE {place} AND "position" < ?'
+    return {"Statement": statement, "Parameters": [*(item[name] for name in (*changed, *keys)), at]}

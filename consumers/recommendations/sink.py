@@ -9,10 +9,9 @@ from typing import Any, cast
 import msgspec
 from botocore.exceptions import ClientError
 
-from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient, KeysAndAttributesTypeDef
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.fold import Visit
-from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.recommendations.offers import REMEMBERED, HitRate, Offer, Offers
 from clickstream.failures.fan_out import raise_gravest, write_each
 from clickstream.failures.outages import translated
@@ -44,7 +43,6 @@ class RecommendationsTable:
         *,
         consumables: Set[str] = frozenset(),
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        threads: int = THREADS,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
@@ -56,7 +54,7 @@ class RecommendationsTable:
         self._counted = START
         self._landed: dict[str, Position] = {}
         """Subject → the position of its row, of those written last: a write that is called again leaves them out."""
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recommendations")
 
     def write(self, effects: Sequence[Visit], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
@@ -94,31 +92,25 @@ class RecommendationsTable:
         found = self._found([row for row in rows if _subject(row) not in self._landed])
         left = [(row, _subject(row) in self._landed or _subject(row) in found) for row in rows]
         for _ in range(2):
-            statements = [guarded_statement(self._table, OFFERS.keys, row, position, there=there) for row, there in left]
+            statements = [guarded_statement(self._table, table_items.KEYS, row, position, there=there) for row, there in left]
             with translated("DynamoDB"):
                 answers = self._dynamodb.batch_execute_statement(Statements=statements)["Responses"]
-            refused: list[ClientError] = []
-            again: list[tuple[Row, bool]] = []
-            for (row, there), answer in zip(left, answers, strict=True):
-                if "Error" not in answer:
-                    self._landed[_subject(row)] = position
-                    continue
-                again.append((row, not there))
-                refused.append(ClientError(cast("Any", answer), "BatchExecuteStatement"))
-            raise_gravest(as_error("DynamoDB", error) for error in refused)
-            if not again:
+            refused = [(row, there, answer) for (row, there), answer in zip(left, answers, strict=True) if "Error" in answer]
+            left = [(row, not there) for row, there, _ in refused]
+            self._landed.update(dict.fromkeys({_subject(row) for row in rows} - {_subject(row) for row, _ in left}, position))
+            errors = (ClientError(cast("Any", answer), "BatchExecuteStatement") for *_, answer in refused)
+            raise_gravest(as_error("DynamoDB", error) for error in errors)
+            if not left:
                 return
-            left = again
 
     def _found(self, rows: Sequence[Row]) -> set[str]:
         """Subjects of those that are there: to ask costs a tenth of a statement that is refused."""
         if not rows:
             return set()
-        keys = [{key: row[key] for key in OFFERS.keys} for row in rows]
+        keys = [{key: row[key] for key in table_items.KEYS} for row in rows]
+        wanted: dict[str, KeysAndAttributesTypeDef] = {self._table: {"Keys": keys, "ProjectionExpression": "subject"}}
         with translated("DynamoDB"):
-            answer = self._dynamodb.batch_get_item(
-                RequestItems={self._table: {"Keys": keys, "ProjectionExpression": "subject"}}
-            )
+            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
         return {item["subject"]["S"] for item in answer["Responses"].get(self._table, [])}
 
     def _offer(self, offer: Offer, now_ms: int) -> Row:
