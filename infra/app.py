@@ -86,7 +86,7 @@ def add_stage(app: cdk.App, stage: Stage) -> None:
         return f"{settings.name}-{part}"
 
     stream = StreamStack(app, named("stream"), env=env, settings=settings, plan=stage.stream, removal=removal)
-    stores = StoresStack(app, named("stores"), env=env, settings=settings, key=stream.key, removal=removal)
+    stores = StoresStack(app, named("stores"), env=env, stage=stage, key=stream.key, removal=removal)
     data = [
         stores,
         *(

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient as CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient as DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef as AttributeValueTypeDef
+    from mypy_boto3_dynamodb.type_defs import BatchStatementRequestTypeDef as BatchStatementRequestTypeDef
     from mypy_boto3_dynamodb.type_defs import CreateTableInputTypeDef as CreateTableInputTypeDef
     from mypy_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef as KeysAndAttributesTypeDef
     from mypy_boto3_dynamodb.type_defs import KeySchemaElementTypeDef as KeySchemaElementTypeDef

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
 _CODES: dict[type[ClickstreamError] | None, str] = {
     None: """
-    ConditionalCheckFailedException NoSuchKey PreconditionFailed TransactionCanceledException
+    ConditionalCheckFailed ConditionalCheckFailedException DuplicateItem NoSuchKey PreconditionFailed
+    TransactionCanceledException
     """,
     Throttled: """
-    KMSThrottlingException LimitExceededException ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled
-    RequestThrottledException SlowDown Throttled ThrottledException Throttling ThrottlingException TooManyRequestsException
+    KMSThrottlingException LimitExceededException ProvisionedThroughputExceeded ProvisionedThroughputExceededException
+    RequestLimitExceeded RequestThrottled RequestThrottledException SlowDown Throttled ThrottledException Throttling
+    ThrottlingError ThrottlingException TooManyRequestsException
     """,
     Unwritable: """
     AWS.SimpleQueueService.BatchRequestTooLong BatchRequestTooLong EntityTooLarge InvalidArgument InvalidArgumentException
@@ -39,8 +41,8 @@ _CODES: dict[type[ClickstreamError] | None, str] = {
     AuthorizationError AuthorizationErrorException ExpiredToken ExpiredTokenException Forbidden IncompleteSignature
     IncompleteSignatureException InvalidAccessKeyId InvalidClientTokenId InvalidSecurity InvalidSignatureException InvalidToken
     MissingAuthenticationToken MissingAuthenticationTokenException NoSuchBucket NotAuthorized NotFound NotFoundException
-    OptInRequired QueueDoesNotExist RequestExpired RequestTimeTooSkewed ResourceNotFoundException SignatureDoesNotMatch
-    TokenRefreshRequired UnrecognizedClientException
+    OptInRequired QueueDoesNotExist RequestExpired RequestTimeTooSkewed ResourceNotFound ResourceNotFoundException
+    SignatureDoesNotMatch TokenRefreshRequired UnrecognizedClientException
     """,
 }
 _KINDS = {code: kind for kind, codes in _CODES.items() for code in codes.split()}

@@ -4,29 +4,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any, cast
 
 import msgspec
+from botocore.exceptions import ClientError
 
-from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient
+from clickstream.aws.boto_types import AttributeValueTypeDef, DynamoDBClient, KeysAndAttributesTypeDef
 from clickstream.consumers.recommendations import table_items
 from clickstream.consumers.recommendations.fold import Visit
-from clickstream.consumers.recommendations.offers import HitRate, Offer, Offers
-from clickstream.errors import RetryLater
-from clickstream.failures.fan_out import write_each
+from clickstream.consumers.recommendations.offers import REMEMBERED, HitRate, Offer, Offers
+from clickstream.failures.fan_out import raise_gravest, write_each
 from clickstream.failures.outages import translated
+from clickstream.failures.refusals import as_error
 from clickstream.models.recommender.model import Model
 from clickstream.models.registry.following import Followed
-from clickstream.records.position import START, Position, guarded_put
+from clickstream.records.position import START, Position, guarded_statement
 
 Row = Mapping[str, AttributeValueTypeDef]
 
 #: DynamoDB's TTL may delete a visitor's offer so long after it was made.
 KEPT_S = 30 * 86_400
-#: A batch write knows no conditions and single puts are five times dearer here, so rows go in transactions of this many.
-PER_TRANSACTION = 50
-#: Transactions under way at once.
+#: Statements of a batch (DynamoDB's limit). A batch write knows no conditions, single puts take five times the CPU, and
+#: transactions twice the write units.
+PER_BATCH = 25
+#: Batches under way at once.
 THREADS = 4
-_OLDER = "ConditionalCheckFailed"
 
 
 class RecommendationsTable:
@@ -41,7 +43,6 @@ class RecommendationsTable:
         *,
         consumables: Set[str] = frozenset(),
         clock_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
-        threads: int = THREADS,
     ) -> None:
         self._dynamodb = dynamodb
         self._table = table
@@ -51,7 +52,9 @@ class RecommendationsTable:
         self._offers = Offers(consumables)
         self._hit_rate: HitRate | None = None
         self._counted = START
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="recommendations")
+        self._landed: dict[str, Position] = {}
+        """Subject → the position of its row, of those written last: a write that is called again leaves them out."""
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="recommendations")
 
     def write(self, effects: Sequence[Visit], position: Position) -> None:
         """Raises RetryLater when any row could not be written; the others are, and writing them again does no harm."""
@@ -62,8 +65,12 @@ class RecommendationsTable:
         made = [self._offer(offer, now_ms) for offer in self._offers.answer(effects, now_ms)]
         if hit_rate is not None:
             made.append(self._counts(hit_rate))
-        chunks = [made[start : start + PER_TRANSACTION] for start in range(0, len(made), PER_TRANSACTION)]
-        write_each(self._threads, partial(self._write, position), chunks)
+        rows = [row for row in made if self._landed.get(_subject(row)) != position]
+        write_each(
+            self._threads, partial(self._write, position), [rows[at : at + PER_BATCH] for at in range(0, len(rows), PER_BATCH)]
+        )
+        while len(self._landed) > REMEMBERED:
+            del self._landed[next(iter(self._landed))]
 
     def _count(self, effects: Sequence[Visit], position: Position) -> HitRate | None:
         """The new total, None if it is the old one. A write that is called again counts once; so does what an owner before
@@ -79,22 +86,32 @@ class RecommendationsTable:
         self._hit_rate += counted
         return self._hit_rate
 
-    def _write(self, position: Position, chunk: Sequence[Row]) -> None:
-        """One transaction: all or none, so rows that hold a later position are left out and the rest is tried again."""
-        left = list(chunk)
-        while left:
-            try:
-                with translated("DynamoDB"):
-                    self._dynamodb.transact_write_items(
-                        TransactItems=[{"Put": guarded_put(self._table, row, position)} for row in left]
-                    )
+    def _write(self, position: Position, rows: Sequence[Row]) -> None:
+        """Each row by the statement that it should need; the refused by the other one: who expects a row may be wrong. Refused
+        twice, what is there was made of more events than ours."""
+        found = self._found([row for row in rows if _subject(row) not in self._landed])
+        left = [(row, _subject(row) in self._landed or _subject(row) in found) for row in rows]
+        for _ in range(2):
+            statements = [guarded_statement(self._table, table_items.KEYS, row, position, there=there) for row, there in left]
+            with translated("DynamoDB"):
+                answers = self._dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+            refused = [(row, there, answer) for (row, there), answer in zip(left, answers, strict=True) if "Error" in answer]
+            left = [(row, not there) for row, there, _ in refused]
+            self._landed.update(dict.fromkeys({_subject(row) for row in rows} - {_subject(row) for row, _ in left}, position))
+            errors = (ClientError(cast("Any", answer), "BatchExecuteStatement") for *_, answer in refused)
+            raise_gravest(as_error("DynamoDB", error) for error in errors)
+            if not left:
                 return
-            except self._dynamodb.exceptions.TransactionCanceledException as error:
-                codes = [reason.get("Code", "None") for reason in error.response["CancellationReasons"]]
-                if refused := {code for code in codes if code not in ("None", _OLDER)}:
-                    raise RetryLater(f"DynamoDB: transaction cancelled: {', '.join(sorted(refused))}") from error
-                # what is there was made of more events than ours
-                left = [row for row, code in zip(left, codes, strict=True) if code != _OLDER]
+
+    def _found(self, rows: Sequence[Row]) -> set[str]:
+        """Subjects of those that are there: to ask costs a tenth of a statement that is refused."""
+        if not rows:
+            return set()
+        keys = [{key: row[key] for key in table_items.KEYS} for row in rows]
+        wanted: dict[str, KeysAndAttributesTypeDef] = {self._table: {"Keys": keys, "ProjectionExpression": "subject"}}
+        with translated("DynamoDB"):
+            answer = self._dynamodb.batch_get_item(RequestItems=wanted)
+        return {item["subject"]["S"] for item in answer["Responses"].get(self._table, [])}
 
     def _offer(self, offer: Offer, now_ms: int) -> Row:
         stranger = offer.user_id is None
@@ -122,3 +139,7 @@ class RecommendationsTable:
             return HitRate(), START
         counts = {name: int(item[name]["N"]) for name in HitRate.__struct_fields__}
         return HitRate(**counts), Position.parse(item["position"]["S"])
+
+
+def _subject(row: Row) -> str:
+    return row["subject"]["S"]

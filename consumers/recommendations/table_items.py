@@ -12,6 +12,7 @@ import msgspec
 
 from clickstream.models.recommender.model import Recommended
 
+KEYS = ("subject", "part")
 POPULAR = "popular"
 HIT_RATE = "hit-rate"
 OFFER = "offer"

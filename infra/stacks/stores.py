@@ -16,8 +16,8 @@ from clickstream import platform
 from clickstream.consumers.needs import applications, declared, lease_tables
 from clickstream.infra.stacks.parts.exceptions import accept
 from clickstream.infra.stacks.parts.stores import Stores
+from clickstream.infra.stages import Stage
 from clickstream.needs import Bucket
-from clickstream.settings import Settings
 
 _LOGS = Bucket("access-logs", expires_days=90)
 #: Of queries over the archive.
@@ -28,10 +28,11 @@ class StoresStack(Stack):
     """Everything in it goes by its name, but for the secret ``webhooks``: there is one if an application needs it."""
 
     def __init__(
-        self, scope: Construct, name: str, *, env: Environment, settings: Settings, key: kms.IKey, removal: RemovalPolicy
+        self, scope: Construct, name: str, *, env: Environment, stage: Stage, key: kms.IKey, removal: RemovalPolicy
     ) -> None:
         super().__init__(scope, name, env=env)
-        stores = Stores(self, settings, key, removal)
+        settings = stage.settings
+        stores = Stores(self, settings, key, removal, stage.writes)
         here = [needs for needs in declared() if not needs.functions]
         for table in (*platform.TABLES, *(table for needs in here for table in needs.tables)):
             stores.table(table)

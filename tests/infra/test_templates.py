@@ -7,19 +7,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import msgspec
 import pytest
+from aws_cdk import aws_kms as kms
 
 from clickstream.aws import Clients
+from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.archive.columns import SCHEMA as ARCHIVE
 from clickstream.consumers.archive.columns import Columns
 from clickstream.consumers.needs import applications
+from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
 from clickstream.events import KNOWN, Event
 from clickstream.infra.stacks.catalogue import hive
 from clickstream.infra.stacks.gateway import EVENT_FIELDS
-from clickstream.infra.stages import PRODUCTION
+from clickstream.infra.stacks.parts.stores import Stores
+from clickstream.infra.stages import PRODUCTION, Writes
 from clickstream.schemas.published import generate
 from clickstream.settings import Settings
 from tests.infra.deployment import ORDER, kinds
@@ -112,6 +117,24 @@ def test_every_table_can_be_restored_to_a_second(templates: Templates) -> None:
     ]
     assert all(table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] for table in tables)
     assert all(table["BillingMode"] == "PAY_PER_REQUEST" for table in tables)
+
+
+def test_a_table_that_a_stage_buys_by_the_hour_follows_its_use() -> None:
+    app = cdk.App()
+    stack = cdk.Stack(app, "s")
+    key = kms.Key(stack, "Key")
+    stores = Stores(stack, Settings(), key, cdk.RemovalPolicy.DESTROY, {"offers": Writes(least=25, most=4_000)})
+    stores.table(OFFERS)
+    stores.table(AGGREGATES)
+    template = app.synth().get_stack_by_name("s").template
+    by_name = {each["TableName"]: each for each in of_type(template, "AWS::DynamoDB::Table").values()}
+    assert "BillingMode" not in by_name[OFFERS.of(Settings())]  # by the hour is CloudFormation's default
+    assert by_name[AGGREGATES.of(Settings())]["BillingMode"] == "PAY_PER_REQUEST"
+    targets = of_type(template, "AWS::ApplicationAutoScaling::ScalableTarget").values()
+    assert {(each["ScalableDimension"], each["MinCapacity"], each["MaxCapacity"]) for each in targets} == {
+        ("dynamodb:table:WriteCapacityUnits", 25, 4_000),
+        ("dynamodb:table:ReadCapacityUnits", 25, 4_000),
+    }
 
 
 def test_the_gateway_asks_for_what_every_event_must_have() -> None:

@@ -11,8 +11,11 @@ from clickstream.aws import Clients
 from clickstream.errors import Stop
 from clickstream.failures.outages import translated
 
-#: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot.
+#: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot. Each link makes every
+#: commit's item longer, which DynamoDB charges for, and a small snapshot is soon made: one link for each so many bytes of it.
 LONGEST_CHAIN = 64
+SHORT_CHAIN = 8
+_LINK_BYTES = 65_536
 _READERS = 8
 _COMPRESSION = 1  # of 0 to 3; smaller than zlib's own 1, in a quarter of the time (docs/reference/benchmarks.md, overhead)
 
@@ -33,11 +36,11 @@ class Manifest(msgspec.Struct, frozen=True):
     @property
     def wants_full(self) -> bool:
         """True when the next commit should carry the whole state instead of its changes."""
-        return (
-            not self.chain
-            or len(self.chain) > LONGEST_CHAIN
-            or sum(link.size for link in self.chain[1:]) > 2 * self.chain[0].size + 65_536
-        )
+        if not self.chain:
+            return True
+        full, changes = self.chain[0].size, sum(link.size for link in self.chain[1:])
+        most = min(LONGEST_CHAIN, max(SHORT_CHAIN, full // _LINK_BYTES))
+        return len(self.chain) > most or changes > 2 * full + _LINK_BYTES
 
 
 def reading_threads() -> Executor:

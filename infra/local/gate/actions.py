@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -32,6 +33,8 @@ _IN_TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem",
     "Get": "GetItem",
 }
+#: PartiQL's verb and table.
+_STATEMENT = re.compile(r'\s*(INSERT|UPDATE|DELETE|SELECT)\b[^"]*"([^"]+)"', re.IGNORECASE)
 _S3_ACTIONS = {
     "HeadObject": "GetObject",
     "ListObjectsV2": "ListBucket",
@@ -85,6 +88,10 @@ def _dynamodb(operation: str, given: Mapping[str, Any]) -> Iterator[Need]:
         case "BatchWriteItem" | "BatchGetItem":
             for table in given["RequestItems"]:
                 yield Need(f"dynamodb:{operation}", _table(table))
+        case "BatchExecuteStatement":
+            for statement in given["Statements"]:
+                verb, table = _STATEMENT.findall(statement["Statement"])[0]
+                yield Need(f"dynamodb:PartiQL{verb.capitalize()}", _table(table))
         case _ if "TableName" in given:
             index = f"/index/{given['IndexName']}" if "IndexName" in given else ""
             yield Need(f"dynamodb:{operation}", _table(given["TableName"]) + index)

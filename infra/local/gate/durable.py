@@ -22,7 +22,8 @@ Change = tuple[str, str, str, str | None]
 
 #: Calls that change items at most. Of the others, those that only tell begin with a word of _TELLING; the rest change tables.
 _OF_ITEMS = frozenset(
-    "PutItem DeleteItem UpdateItem BatchWriteItem TransactWriteItems GetItem BatchGetItem TransactGetItems Query Scan".split()
+    "PutItem DeleteItem UpdateItem BatchWriteItem TransactWriteItems BatchExecuteStatement"
+    " GetItem BatchGetItem TransactGetItems Query Scan".split()
 )
 _TELLING = ("Describe", "List")
 

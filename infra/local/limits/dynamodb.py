@@ -19,6 +19,7 @@ ITEM_BYTES = 400 * KIB
 BATCH_WRITE_ITEMS = 25
 BATCH_WRITE_BYTES = 16 * MIB
 BATCH_GET_KEYS = 100
+BATCH_STATEMENTS = 25
 TRANSACTION_ITEMS = 100
 TRANSACTION_BYTES = 4 * MIB
 EXPRESSION_BYTES = 4 * KIB
@@ -53,6 +54,12 @@ def _violations(operation: str, parameters: Mapping[str, Any], keys: Keys) -> It
             yield from _batch_get(parameters["RequestItems"], keys)
         case "TransactWriteItems" | "TransactGetItems":
             yield from _transaction(parameters["TransactItems"], keys)
+        case "BatchExecuteStatement":
+            refused = constraints.refusal(
+                constraints.length("statements", parameters["Statements"], 1, BATCH_STATEMENTS, shown="'[...]'")
+            )
+            if refused is not None:
+                yield refused
     yield from _expressions(parameters)
 
 

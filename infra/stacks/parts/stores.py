@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
@@ -13,20 +13,33 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 
 from clickstream.infra.stacks.parts.exceptions import accept
+from clickstream.infra.stages import Writes
 from clickstream.needs import Bucket, Queue, Table, Topic
 from clickstream.settings import Settings
 
 _KEPT = Duration.days(14)
+#: Of a table's units by the hour, per cent.
+_USED = 80
 
 
 class Stores:
     """Makes them in ``stack``, encrypted with ``key``; with RETAIN they cannot be deleted by mistake."""
 
-    def __init__(self, stack: Stack, settings: Settings, key: kms.IKey, removal: RemovalPolicy) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        settings: Settings,
+        key: kms.IKey,
+        removal: RemovalPolicy,
+        writes: Mapping[str, Writes] | None = None,
+    ) -> None:
         self._stack, self._settings, self._key, self._removal = stack, settings, key, removal
+        self._writes = writes or {}
 
     def table(self, table: Table) -> None:
-        """Paid by request; can be restored to any second."""
+        """Paid by request, or by the hour if the stage says so; can be restored to any second."""
+        by_the_hour = self._writes.get(table.suffix)
+        mode = dynamodb.BillingMode
         made = dynamodb.Table(
             self._stack,
             table.title,
@@ -34,11 +47,15 @@ class Stores:
             partition_key=_string(table.key),
             sort_key=None if table.range_key is None else _string(table.range_key),
             time_to_live_attribute=table.expires,
-            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            billing_mode=mode.PAY_PER_REQUEST if by_the_hour is None else mode.PROVISIONED,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(point_in_time_recovery_enabled=True),
             deletion_protection=self._removal == RemovalPolicy.RETAIN,
             removal_policy=self._removal,
         )
+        if by_the_hour is not None:
+            least, most = by_the_hour.least, by_the_hour.most
+            for scale in (made.auto_scale_write_capacity, made.auto_scale_read_capacity):
+                scale(min_capacity=least, max_capacity=most).scale_on_utilization(target_utilization_percent=_USED)
         if table.index is not None:
             index, key, range_key = table.index
             made.add_global_secondary_index(

@@ -41,6 +41,11 @@ def write_growth(table: str, docs: Path) -> None:
     _replace(docs / "growth.md", "growth", f"{_when()}\n\n{table}")
 
 
+def write_bills(table: str, docs: Path) -> None:
+    """What each application costs, in docs/reference/growth.md."""
+    _replace(docs / "growth.md", "bills", f"{_when()}\n\n{table}")
+
+
 def plot(results: Mapping[str, Result], path: Path) -> None:
     """One bar a benchmark: how far beyond its aim in its tightest respect, on a logarithmic axis.
 

@@ -91,6 +91,10 @@ def _dynamodb(operation: str, body: dict[str, object]) -> Iterator[Call]:
         case "BatchWriteItem" | "BatchGetItem":
             for table in body["RequestItems"]:  # type: ignore[attr-defined]  # by AWS's model
                 yield Call(f"dynamodb:{operation}", f"dynamodb:table/{table}")
+        case "BatchExecuteStatement":
+            for each in body["Statements"]:  # type: ignore[attr-defined]  # by AWS's model
+                words = each["Statement"].replace("INTO ", "").split('"')
+                yield Call(f"dynamodb:PartiQL{words[0].strip().capitalize()}", f"dynamodb:table/{words[1]}")
         case _:
             index = f"/index/{body['IndexName']}" if "IndexName" in body else ""
             yield Call(f"dynamodb:{operation}", f"dynamodb:table/{body['TableName']}{index}")

@@ -52,6 +52,17 @@ def gate() -> Gate:
             ),
             [("dynamodb:UpdateItem", "dynamodb:table/a"), ("dynamodb:ConditionCheckItem", "dynamodb:table/b")],
         ),
+        (
+            call(
+                "dynamodb",
+                "BatchExecuteStatement",
+                Statements=[
+                    {"Statement": "INSERT INTO \"a\" VALUE {'k': ?}"},
+                    {"Statement": 'UPDATE "b" SET "x" = ? WHERE "k" = ?'},
+                ],
+            ),
+            [("dynamodb:PartiQLInsert", "dynamodb:table/a"), ("dynamodb:PartiQLUpdate", "dynamodb:table/b")],
+        ),
         (call("s3", "HeadObject", Bucket="b", Key="k/l"), [("s3:GetObject", "s3:b/k/l")]),
         (call("s3", "ListObjectsV2", Bucket="b"), [("s3:ListBucket", "s3:b")]),
         (

@@ -1,17 +1,16 @@
-"""Sink, read model, API and command over DynamoDB's and S3's likes (moto)."""
+"""Sink, read model, API and command over the embedded AWS."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner
-from moto import mock_aws
 from starlette.testclient import TestClient
 
 from clickstream.aws import Clients
@@ -24,7 +23,7 @@ from clickstream.consumers.recommendations.offers import LENGTH, HitRate
 from clickstream.consumers.recommendations.sink import RecommendationsTable
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.consumers.recommendations.wiring import APPLICATION
-from clickstream.errors import Missing, RetryLater
+from clickstream.errors import ClickstreamError, Forbidden, Missing, RetryLater, Throttled, Unwritable
 from clickstream.events import AnyEvent
 from clickstream.models import recommender
 from clickstream.models.recommender import clicks, model
@@ -36,11 +35,10 @@ from clickstream.models.registry.s3 import Registry
 from clickstream.platform import MODELS
 from clickstream.records.position import Position
 from clickstream.serving.app import create_app
-from clickstream.settings import Settings
+from clickstream.settings import Settings, environment
 from tests.unit.recommendations.traffic import buy, cart, view
 from tests.unit.serving.shop import Shop
 
-SETTINGS = Settings()
 SHARD = "shardId-000000000000"
 
 
@@ -52,27 +50,36 @@ class Clock:
         return self.now_ms
 
 
+class Aws(Clients):
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.settings = settings
+
+
+class Meter:
+    """What the sink asks of DynamoDB in batches of statements."""
+
+    def __init__(self, clients: Aws) -> None:
+        self.statements: list[str] = []
+        self.refused = 0
+        events = clients.dynamodb.meta.events
+        events.register("provide-client-params.dynamodb.BatchExecuteStatement", self._sent)
+        events.register("after-call.dynamodb.BatchExecuteStatement", self._answered)
+
+    def _sent(self, params: dict[str, Any], **_: object) -> None:
+        self.statements += [each["Statement"] for each in params["Statements"]]
+
+    def _answered(self, parsed: dict[str, Any], **_: object) -> None:
+        self.refused += sum("Error" in each for each in parsed["Responses"])
+
+
 @pytest.fixture
-def clients() -> Iterator[Clients]:
-    with mock_aws():
-        made = Clients(SETTINGS)
-        made.dynamodb.create_table(
-            TableName=OFFERS.of(SETTINGS),
-            KeySchema=[{"AttributeName": "subject", "KeyType": "HASH"}, {"AttributeName": "part", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "subject", "AttributeType": "S"},
-                {"AttributeName": "part", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        made.dynamodb.create_table(
-            TableName=INVENTORY.of(SETTINGS),
-            KeySchema=[{"AttributeName": "product_id", "KeyType": "HASH"}],
-            AttributeDefinitions=[{"AttributeName": "product_id", "AttributeType": "S"}],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        made.s3.create_bucket(Bucket=MODELS.of(SETTINGS))
-        yield made
+def clients(settings: Settings) -> Aws:
+    made = Aws(settings)
+    for table in (OFFERS, INVENTORY):
+        made.dynamodb.create_table(**table.creation(table.of(settings)))
+    made.s3.create_bucket(Bucket=MODELS.of(settings))
+    return made
 
 
 @pytest.fixture
@@ -81,14 +88,11 @@ def clock() -> Clock:
 
 
 def open_sink(
-    clients: Clients, clock: Clock, shard: str = SHARD, consumables: frozenset[str] = frozenset()
+    clients: Aws, clock: Clock, shard: str = SHARD, consumables: frozenset[str] = frozenset()
 ) -> RecommendationsTable:
-    model_of_now = Followed(Registry(clients.s3, MODELS.of(SETTINGS)), recommender.NAME, model.decode)
-    # one thread: moto copies its tables in a transaction, and a second transaction may change them meanwhile
-    table = OFFERS.of(SETTINGS)
-    return RecommendationsTable(
-        clients.dynamodb, table, shard, model_of_now, consumables=consumables, clock_ms=clock, threads=1
-    )
+    model_of_now = Followed(Registry(clients.s3, MODELS.of(clients.settings)), recommender.NAME, model.decode)
+    table = OFFERS.of(clients.settings)
+    return RecommendationsTable(clients.dynamodb, table, shard, model_of_now, consumables=consumables, clock_ms=clock)
 
 
 def visits(*events: AnyEvent) -> list[Visit]:
@@ -97,12 +101,12 @@ def visits(*events: AnyEvent) -> list[Visit]:
     return [visit for visit in fold.effects(flush=True) if isinstance(visit, Visit)]
 
 
-def publish(clients: Clients, *sessions: str, promote: bool = True) -> str:
+def publish(clients: Aws, *sessions: str, promote: bool = True) -> str:
     grouped = clicks.group(Click(f"s{n}", item, n * 1000 + i) for n, text in enumerate(sessions) for i, item in enumerate(text))
     description = Description(
         training=Training(source="test", from_ms=0, to_ms=0, rows=0, sha256=""), parameters=msgspec.to_builtins(Parameters())
     )
-    registry = Registry(clients.s3, MODELS.of(SETTINGS))
+    registry = Registry(clients.s3, MODELS.of(clients.settings))
     files = model.encode(model.train(grouped, Parameters()))
     version = registry.publish(recommender.NAME, files, description, now_ms=1_700_000_000_000).version
     if promote:
@@ -110,21 +114,21 @@ def publish(clients: Clients, *sessions: str, promote: bool = True) -> str:
     return version
 
 
-def shown(clients: Clients, user: str, **options: Any) -> list[str]:
-    return [each.item for each in Recommendations(clients, SETTINGS).of(user, **options).items]
+def shown(clients: Aws, user: str, **options: Any) -> list[str]:
+    return [each.item for each in Recommendations(clients, clients.settings).of(user, **options).items]
 
 
-def test_an_offer_follows_the_click_with_the_models_version_and_its_reason(clients: Clients, clock: Clock) -> None:
+def test_an_offer_follows_the_click_with_the_models_version_and_its_reason(clients: Aws, clock: Clock) -> None:
     version = publish(clients, "ab", "ab", "cd")
     open_sink(clients, clock).write(visits(view("u", "a")), Position(1))
-    answer = Recommendations(clients, SETTINGS).of("u")
+    answer = Recommendations(clients, clients.settings).of("u")
     assert (answer.personal, answer.version, answer.made_at) == (True, version, clock.now_ms)
     reasons = {each.item: each.because for each in answer.items}
     assert reasons["b"] == "a"
     assert {"a", "b"} == set(shown(clients, "u")[:2])
 
 
-def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(clients: Clients, clock: Clock) -> None:
+def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(clients: Aws, clock: Clock) -> None:
     publish(clients, "abcd", "abdc")
     open_sink(clients, clock).write(visits(view("u", "a"), buy("u", "b")), Position(1))
     assert "b" not in shown(clients, "u")[:3]
@@ -132,7 +136,7 @@ def test_what_was_bought_is_not_offered_and_what_the_asker_leaves_out_neither(cl
     assert len(shown(clients, "u", count=2)) == 2
 
 
-def test_consumables_are_offered_again_to_who_has_bought_them(clients: Clients, clock: Clock) -> None:
+def test_consumables_are_offered_again_to_who_has_bought_them(clients: Aws, clock: Clock) -> None:
     publish(clients, "abcd", "abdc")
     bought = visits(view("u", "a"), buy("u", "b", category="coffee"))
     open_sink(clients, clock, consumables=frozenset({"coffee"})).write(bought, Position(1))
@@ -141,85 +145,120 @@ def test_consumables_are_offered_again_to_who_has_bought_them(clients: Clients, 
     assert "b" not in shown(clients, "u")[:3]
 
 
-def test_a_stranger_gets_what_is_popular_over_all_shards(clients: Clients, clock: Clock) -> None:
-    assert Recommendations(clients, SETTINGS).of("nobody").items == []
+def test_a_stranger_gets_what_is_popular_over_all_shards(clients: Aws, clock: Clock) -> None:
+    assert Recommendations(clients, clients.settings).of("nobody").items == []
     publish(clients, "aab", "ac")
     open_sink(clients, clock).write(visits(view("u", "c")), Position(1))
     open_sink(clients, clock, "shardId-000000000001").write(visits(view("v", "a")), Position(1))
-    answer = Recommendations(clients, SETTINGS).of("nobody")
+    answer = Recommendations(clients, clients.settings).of("nobody")
     assert (answer.personal, answer.items[0].item) == (False, "a")
     assert {each.because for each in answer.items} == {None}
 
 
-def test_without_a_model_the_live_visits_are_one(clients: Clients, clock: Clock) -> None:
+def test_without_a_model_the_live_visits_are_one(clients: Aws, clock: Clock) -> None:
     sink = open_sink(clients, clock)
     sink.write(visits(view("u1", "a"), view("u1", "b"), view("u2", "a"), view("u2", "b")), Position(1))
     clock.now_ms += 2_000
     sink.write(visits(view("u3", "a")), Position(2))
     assert "b" in shown(clients, "u3")
-    assert Recommendations(clients, SETTINGS).of("u3").version == ""
+    assert Recommendations(clients, clients.settings).of("u3").version == ""
 
 
-def test_a_promotion_is_taken_up_between_two_writes_and_a_damaged_one_is_not(clients: Clients, clock: Clock) -> None:
+def test_a_promotion_is_taken_up_between_two_writes_and_a_damaged_one_is_not(clients: Aws, clock: Clock) -> None:
     first = publish(clients, "ab")
     sink = open_sink(clients, clock)
     sink.write(visits(view("u", "a")), Position(1))
     second = publish(clients, "az", "az")
     clock.now_ms += LOOK_EVERY_MS
     sink.write(visits(view("u", "a")), Position(2))
-    answer = Recommendations(clients, SETTINGS).of("u")
+    answer = Recommendations(clients, clients.settings).of("u")
     assert first != second == answer.version
     assert "z" in [each.item for each in answer.items]
 
     third = publish(clients, "ay", "ay", "ay")
-    clients.s3.put_object(Bucket=MODELS.of(SETTINGS), Key=f"models/recommender/versions/{third}/index.npz", Body=b"cut")
+    clients.s3.put_object(Bucket=MODELS.of(clients.settings), Key=f"models/recommender/versions/{third}/index.npz", Body=b"cut")
     clock.now_ms += LOOK_EVERY_MS
     sink.write(visits(view("u", "a")), Position(3))
-    assert Recommendations(clients, SETTINGS).of("u").version == second
+    assert Recommendations(clients, clients.settings).of("u").version == second
 
 
-def test_an_older_writer_changes_nothing_and_its_newer_rows_arrive(clients: Clients, clock: Clock) -> None:
+def test_an_older_writer_changes_nothing_and_its_newer_rows_arrive(clients: Aws, clock: Clock) -> None:
     publish(clients, "ab", "cd")
     open_sink(clients, clock).write(visits(view("u", "a")), Position(10**40, 7))
-    before = Recommendations(clients, SETTINGS).of("u")
+    before = Recommendations(clients, clients.settings).of("u")
     # fewer digits: older, though greater as text
     open_sink(clients, clock).write(visits(view("u", "c"), view("v", "c")), Position(9 * 10**39))
-    assert Recommendations(clients, SETTINGS).of("u") == before
-    assert Recommendations(clients, SETTINGS).of("v").personal
+    assert Recommendations(clients, clients.settings).of("u") == before
+    assert Recommendations(clients, clients.settings).of("v").personal
     open_sink(clients, clock).write(visits(view("u", "c")), Position(10**40, 8))
-    assert Recommendations(clients, SETTINGS).of("u") != before
+    assert Recommendations(clients, clients.settings).of("u") != before
 
 
-def test_more_visitors_than_a_transaction_holds(clients: Clients, clock: Clock) -> None:
+def test_more_visitors_than_a_batch_holds(clients: Aws, clock: Clock) -> None:
     open_sink(clients, clock).write(visits(*(view(f"u{n}", "a") for n in range(130))), Position(1))
-    count = clients.dynamodb.scan(TableName=OFFERS.of(SETTINGS), Select="COUNT")["Count"]
+    count = clients.dynamodb.scan(TableName=OFFERS.of(clients.settings), Select="COUNT")["Count"]
     assert count == 131
 
 
 @pytest.mark.parametrize(
-    ("code", "reasons"),
-    [("InternalServerError", None), ("TransactionCanceledException", [{"Code": "TransactionConflict"}, {"Code": "None"}])],
+    ("code", "of", "kind"),
+    [
+        ("InternalServerError", "the call", RetryLater),
+        ("TransactionConflict", "a statement", RetryLater),
+        ("ProvisionedThroughputExceeded", "a statement", Throttled),
+        ("AccessDenied", "a statement", Forbidden),
+        ("ValidationError", "a statement", Unwritable),
+    ],
 )
 def test_a_store_that_cannot_take_it_is_tried_again_later(
-    clients: Clients, clock: Clock, code: str, reasons: list[dict[str, str]] | None
+    clients: Aws, clock: Clock, code: str, of: str, kind: type[ClickstreamError]
 ) -> None:
-    def fail(**_: object) -> None:
-        answer: Any = {"Error": {"Code": code}, "CancellationReasons": reasons}
-        kind: Any = clients.dynamodb.exceptions.TransactionCanceledException if reasons else ClientError
-        raise kind(answer, "TransactWriteItems")
+    def fail(parsed: dict[str, Any], **_: object) -> None:
+        error = {"Error": {"Code": code}}
+        if of == "the call":
+            raise ClientError(cast("Any", error), "BatchExecuteStatement")
+        parsed["Responses"][1] = error
 
     sink = open_sink(clients, clock)
-    clients.dynamodb.meta.events.register("before-call.dynamodb.TransactWriteItems", fail)
-    with pytest.raises(RetryLater):
+    clients.dynamodb.meta.events.register("after-call.dynamodb.BatchExecuteStatement", fail)
+    with pytest.raises(kind):
         sink.write(visits(view("u", "a")), Position(1))
-    clients.dynamodb.meta.events.unregister("before-call.dynamodb.TransactWriteItems", fail)
+    clients.dynamodb.meta.events.unregister("after-call.dynamodb.BatchExecuteStatement", fail)
     sink.write(visits(view("u", "a")), Position(1))
-    assert Recommendations(clients, SETTINGS).of("u").personal
+    assert Recommendations(clients, clients.settings).of("u").personal
 
 
-def test_hits_are_counted_once_also_by_the_next_owner(clients: Clients, clock: Clock) -> None:
+def test_a_visitors_row_costs_one_write_however_it_came_to_be(clients: Aws, clock: Clock) -> None:
+    def told() -> tuple[int, int]:
+        """Statements sent, and those refused, since the last look."""
+        sent, refused = len(meter.statements), meter.refused
+        meter.statements.clear()
+        meter.refused = 0
+        return sent, refused
+
+    meter = Meter(clients)
+    sink = open_sink(clients, clock)
+    shoppers = [f"u{n}" for n in range(60)]
+    sink.write(visits(*(view(user, "a") for user in shoppers)), Position(1))
+    assert told() == (61, 0)  # strangers, and what is popular
+    sink.write(visits(*(view(user, "b") for user in shoppers)), Position(2))
+    assert told() == (61, 0)  # known ones, and the hit rate
+    sink.write(visits(*(view(user, "b") for user in shoppers)), Position(2))
+    assert told() == (0, 0)  # called again
+    heir = open_sink(clients, clock)
+    heir.write(visits(*(view(user, "c") for user in shoppers)), Position(3))
+    assert told() == (61, 0)  # visitors that only the table knows
+    clients.dynamodb.delete_item(
+        TableName=OFFERS.of(clients.settings), Key={"subject": {"S": "user#u7"}, "part": {"S": "offer"}}
+    )
+    heir.write(visits(view("u7", "d")), Position(4))
+    assert told() == (3, 1)  # its time to live was over
+    assert Recommendations(clients, clients.settings).of("u7").personal
+
+
+def test_hits_are_counted_once_also_by_the_next_owner(clients: Aws, clock: Clock) -> None:
     publish(clients, "ab", "ab", *["xy"] * LENGTH, *[f"{c}{c}" for c in "qrstuvw"])
-    reader = Recommendations(clients, SETTINGS)
+    reader = Recommendations(clients, clients.settings)
     sink = open_sink(clients, clock)
     sink.write(visits(view("u", "a")), Position(1))
     assert reader.hit_rate() == HitRate()  # nothing had been shown
@@ -236,19 +275,19 @@ def test_hits_are_counted_once_also_by_the_next_owner(clients: Clients, clock: C
     assert reader.hit_rate() == HitRate(clicks=3, hits=2, popular_hits=2)
 
 
-def test_the_wiring_makes_a_sink_that_writes(clients: Clients) -> None:
+def test_the_wiring_makes_a_sink_that_writes(clients: Aws) -> None:
     fold = APPLICATION.open_fold(SHARD)
     fold.apply([view("u", "a")])
-    APPLICATION.open_sink(SHARD, clients, SETTINGS).write(fold.effects(flush=True), Position(1))
+    APPLICATION.open_sink(SHARD, clients, clients.settings).write(fold.effects(flush=True), Position(1))
     assert shown(clients, "u") == ["a"]
 
 
 @pytest.fixture
-def browser(clients: Clients, clock: Clock) -> Iterator[TestClient]:
+def browser(clients: Aws, clock: Clock) -> Iterator[TestClient]:
     publish(clients, "ab", "ab", "cd")
     open_sink(clients, clock).write(visits(view("a/b?", "a")), Position(1))
     shop = Shop()
-    app = create_app(shop, shop.clock, monotonic=shop.clock, offers=Recommendations(clients, SETTINGS))
+    app = create_app(shop, shop.clock, monotonic=shop.clock, offers=Recommendations(clients, clients.settings))
     with TestClient(app, base_url="http://localhost") as client:
         yield client
 
@@ -268,8 +307,8 @@ def test_the_api_answers_and_a_second_time_with_the_tag_alone(browser: TestClien
     assert (other.status_code, other.headers["ETag"] != tag) == (200, True)
 
 
-def test_what_is_sold_out_is_shown_to_nobody(browser: TestClient, clients: Clients) -> None:
-    inventory(clients, SETTINGS).add({"a": 0, "b": 3})
+def test_what_is_sold_out_is_shown_to_nobody(browser: TestClient, clients: Aws) -> None:
+    inventory(clients, clients.settings).add({"a": 0, "b": 3})
     assert shown(clients, "a/b?")[0] == "b"
     assert "a" not in shown(clients, "a/b?") + shown(clients, "nobody")
     for path in ("/v1/recommendations/a%2Fb%3F", "/v1/recommendations/nobody"):
@@ -284,7 +323,7 @@ def test_the_api_has_an_answer_for_a_stranger_and_for_nonsense(browser: TestClie
         assert browser.get(f"/v1/recommendations/u?{bad}").status_code == 400
 
 
-def test_a_session_that_the_asker_tells_is_answered_by_the_model(browser: TestClient, clients: Clients) -> None:
+def test_a_session_that_the_asker_tells_is_answered_by_the_model(browser: TestClient, clients: Aws) -> None:
     answer = _answered_by_a_model(browser, "/v1/recommendations?viewed=c,a&count=4")
     document = answer.json()
     assert (document["user_id"], document["personal"]) == (None, True)
@@ -306,7 +345,7 @@ def _answered_by_a_model(browser: TestClient, path: str) -> Any:
     return answer
 
 
-def test_throttled_keys_are_asked_for_again(clients: Clients, clock: Clock) -> None:
+def test_throttled_keys_are_asked_for_again(clients: Aws, clock: Clock) -> None:
     publish(clients, "ab")
     open_sink(clients, clock).write(visits(*(view(f"u{n}", "a") for n in range(3))), Position(1))
     real = clients.dynamodb.batch_get_item
@@ -321,17 +360,17 @@ def test_throttled_keys_are_asked_for_again(clients: Clients, clock: Clock) -> N
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clients.dynamodb, "batch_get_item", one_at_a_time)
-        reader = Recommendations(clients, SETTINGS)
+        reader = Recommendations(clients, clients.settings)
         assert set(reader.stored(["u0", "nobody", "u2", "u1"])) == {"u0", "u1", "u2"}
         assert asked == [4, 3, 2, 1]
         with pytest.raises(RetryLater):
             reader.stored([f"v{n}" for n in range(9)])
 
 
-def test_the_command_for_people_and_for_machines(clients: Clients, clock: Clock) -> None:
+def test_the_command_for_people_and_for_machines(clients: Aws, clock: Clock) -> None:
     publish(clients, "ab", "ab")
     open_sink(clients, clock).write(visits(view("u", "a")), Position(1))
-    runner = CliRunner()
+    runner = CliRunner(env=environment(clients.settings, {}))
     answer = runner.invoke(cli, ["query", "recommendations", "u", "--json"], catch_exceptions=False)
     assert [item["product_id"] for item in json.loads(answer.stdout)["items"]] == shown(clients, "u")
     answer = runner.invoke(cli, ["query", "recommendations", "u", "--count", "1"], catch_exceptions=False)
@@ -340,6 +379,6 @@ def test_the_command_for_people_and_for_machines(clients: Clients, clock: Clock)
     assert "popular" in answer.stderr
 
 
-def test_a_missing_table_is_said(clients: Clients) -> None:
+def test_a_missing_table_is_said(clients: Aws) -> None:
     with pytest.raises(Missing):
         Recommendations(clients, Settings(name="elsewhere")).of("u")
