@@ -124,7 +124,8 @@ def replay(
     if dry_run and verified:
         raise click.UsageError("--dry-run sends nothing that --verify could wait for")
     mapping = ColumnMap(columns=dict(columns), texts=dict(texts), types=dict(types), major_units=major_units)
-    source = Input(file, Form(file_format, mapping, tuple(header.split(",")) if header else ()))
+    form = Form(file_format, mapping, tuple(header.split(",")) if header else ())
+    source = Input(file, form)
     if dry_run:
         _check(source, as_json=as_json)
         return
@@ -138,10 +139,10 @@ def replay(
         account = replayer.Account(spool, "taobao" if file_format == "taobao" else "ndjson")
         started_ms = now_ms()
         if verified:
-            from clickstream.load.verdict import others
+            from clickstream.load.replay.replayed import Earlier
 
             before = subjects.counted(clients, settings, ("analytics",))["analytics"]
-            earlier = others.on_stream(clients, settings)
+            earlier = Earlier.of(clients, settings, before, Input(file, form), started_ms)
 
         def on_sent(line: formats.Line) -> None:
             move(source.bytes_read())

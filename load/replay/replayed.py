@@ -8,14 +8,38 @@ import msgspec
 import pandas as pd
 
 from clickstream.aws import Clients
-from clickstream.load.verdict import oracle, others, subjects
+from clickstream.load.replay.formats import Line
+from clickstream.load.replay.inputs import Input
+from clickstream.load.verdict import oracle, others, queries, subjects
 from clickstream.load.verdict.command import Case
 from clickstream.load.verdict.comparers import archived
-from clickstream.load.verdict.comparers.aggregates import Truth
+from clickstream.load.verdict.comparers.aggregates import Truth, Window
 from clickstream.load.verdict.progress import Counted
 from clickstream.load.verdict.send_log import Entry
 from clickstream.load.verdict.verification import Expectation
 from clickstream.settings import Settings
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What others had sent before."""
+
+    entries: Sequence[Entry] = ()
+    """What is known of it."""
+    is_all: bool
+    empty: frozenset[Window] = frozenset()
+    """If that is not all: of the windows to come, those that had no answer."""
+
+    @classmethod
+    def of(cls, clients: Clients, settings: Settings, before: Counted, source: Input, started_ms: int) -> Earlier:
+        """``source`` is read once if it can be read again."""
+        entries = others.on_stream(clients, settings)
+        if entries is not None and others.are_all(entries, before.events, started_ms):
+            return cls(entries=entries, is_all=True)
+        if source.size is None:
+            return cls(is_all=False)
+        windows = others.windows(entry.event.occurred_at for entry in source if isinstance(entry, Line))
+        answered = queries.ask(windows)
+        return cls(is_all=False, empty=windows - {window for window, totals in answered.items() if any(totals.events.values())})
 
 
 class Replayed(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,8 +47,7 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings
     own: pd.DataFrame
     """The events that were sent, in their order."""
-    earlier: Sequence[Entry] | None
-    """What was on the stream before; None: too much."""
+    earlier: Earlier
     before: Counted
     """What analytics had counted before."""
     put: int
@@ -35,43 +58,39 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
 
     def case(self) -> Case:
         """If nobody else sent anything meanwhile."""
-        among = others.among(self.earlier or (), self.own, self.starts)
-        truth = self._truth(among.truth, is_known=among.counted - among.own == self.before.events)
-        return self._case(among.own, lambda _counted: truth, [])
+        among = others.among(self.earlier.entries, self.own, self.starts)
+        truth = self._truth(among.truth)
+        return self._case(among.own, lambda _counted: truth)
 
     def case_among_others(self) -> Case | None:
         """If others did: without the windows that hold their events."""
-        strange = self._strange()
-        if strange == []:
+        if self._strange() == []:
             return None
-        among = others.among(self.earlier or (), self.own)
-        is_known = among.counted - among.own == self.before.events
 
         def truth(_counted: int) -> Truth:
-            strange = self._strange()
-            if strange is None:
-                return self._truth(among.truth, is_known=False)
+            if (strange := self._strange()) is None:
+                return self._truth(None)
             # they are put in their places, since they move the watermark on
-            must = others.among([*(self.earlier or ()), *strange], self.own, self.starts).truth
-            must = self._truth(must, is_known=is_known)
-            return msgspec.structs.replace(
-                must, foreign=must.foreign | others.windows(each.event.occurred_at for each in strange)
-            )
+            must = self._truth(others.among([*self.earlier.entries, *strange], self.own, self.starts).truth)
+            foreign = others.windows(each.event.occurred_at for each in strange)
+            return msgspec.structs.replace(must, foreign=must.foreign | foreign)
 
-        return self._case(among.own, truth, strange)
+        case = self._case(others.among(self.earlier.entries, self.own).own, truth)
+        return case._replace(others=lambda: others.count(self._strange()))
 
     def _strange(self) -> list[Entry] | None:
         rows = zip(self.own["event_id"], self.own["user"], strict=True)
         return others.since(self.clients, self.settings, self.started_ms, archived.fingerprints(rows))
 
-    def _truth(self, truth: Truth, *, is_known: bool) -> Truth:
-        if is_known and self.earlier is not None:
+    def _truth(self, truth: Truth | None) -> Truth:
+        if truth is not None and self.earlier.is_all:
             return truth
-        # what was counted and has left the stream may be in any window
+        # what was counted and is not known of may be in any window that had an answer
         windows = oracle.aggregate(self.own, self.starts)
-        return Truth(windows=windows, foreign=frozenset(windows))
+        foreign = frozenset(windows) - (self.earlier.empty if truth is not None else frozenset())
+        return Truth(windows=windows, foreign=foreign, not_followed=oracle.not_followed(self.own, self.starts))
 
-    def _case(self, events: int, truth: subjects.Judge, strange: Sequence[Entry] | None) -> Case:
+    def _case(self, events: int, truth: subjects.Judge) -> Case:
         expected = Expectation(
             sent=len(self.own),
             put=self.put,
@@ -79,7 +98,6 @@ class Replayed(msgspec.Struct, frozen=True, kw_only=True):
             repeated=len(self.own) - events,
             dead_letters=0,
             flushed_ms=self.flushed_ms,
-            others=others.count(strange),
         )
         windows = others.windows(self.own["at"])
         subject = subjects.analytics(self.clients, self.settings, windows, truth, before=self.before)

@@ -72,15 +72,17 @@ def verify(ledger: Path | None, only: str | None, stall_s: float, as_json: bool)
         parts = [*subjects.running(clients, settings), LETTERS]
     applications = [name for name in names if name in parts]
 
-    def case(sent: Ledger) -> Case:
+    def case(sent: Ledger, count: Callable[[], int] | None = None) -> Case:
         letters = (lambda: subjects.queue(sent, clients, settings, applications)) if LETTERS in parts else None
-        return Case(subjects.expectation(sent), subjects.subjects(sent, clients, settings, applications), letters)
+        return Case(subjects.expectation(sent), subjects.subjects(sent, clients, settings, applications), letters, count)
 
     def among_others() -> Case | None:
         from clickstream.load.verdict import others
 
-        strange = others.since(clients, settings, sent.started_ms, sent.archived)
-        return None if strange == [] else case(msgspec.structs.replace(sent, others=others.count(strange)))
+        def count() -> int:
+            return others.count(others.since(clients, settings, sent.started_ms, sent.archived))
+
+        return case(msgspec.structs.replace(sent, others=found), count) if (found := count()) else None
 
     report(case(sent), among_others, stall_s, as_json)
 
@@ -91,6 +93,8 @@ class Case(NamedTuple):
     expected: Expectation
     subjects: Mapping[str, Subject]
     letters: Callable[[], Compared] | None = None
+    others: Callable[[], int] | None = None
+    """Counts the events that others have sent meanwhile."""
 
 
 def report(case: Case, among_others: Callable[[], Case | None], stall_s: float, as_json: bool) -> None:

@@ -72,6 +72,7 @@ def verify(
     expected: Expectation,
     subjects: Mapping[str, Subject],
     letters: Callable[[], Compared] | None = None,
+    others: Callable[[], int] | None = None,
     *,
     stall_s: float,
     on_progress: Callable[[int], None],
@@ -80,11 +81,13 @@ def verify(
 ) -> Report:
     """Wait while the applications move (they may stand still for ``stall_s`` at most), compare, and report.
 
-    ``letters`` compares the dead-letter queue. ``on_progress`` hears how many of the records all applications have processed,
-    ``say`` every few seconds what is awaited.
+    ``letters`` compares the dead-letter queue, ``others`` counts the events that others have sent meanwhile. ``on_progress``
+    hears how many of the records all applications have processed, ``say`` every few seconds what is awaited.
     Raises RetryLater when a store does not answer.
     """
     shards = _wait(expected, subjects, stall_s, on_progress, Heartbeat(say, every_s=_BEAT_S), timer)
+    if others is not None:  # only now: they may go on
+        expected = msgspec.structs.replace(expected, others=others())
     comparisons = {name: subject.compare for name, subject in subjects.items()}
     if letters is not None:
         comparisons[LETTERS] = letters
