@@ -19,8 +19,6 @@ _MOST_CHARACTERS = 64
 #: Among which one is looked for that was meant; a hostile event may have thousands.
 _MOST_NAMES = 100
 _ABSENT = "Object missing required field `"
-#: ``userId`` for ``user_id``, ``occured_at`` for ``occurred_at``; not ``price`` for ``product_id``.
-_ALIKE = 0.75
 
 Fields = dict[str, Any]
 Assigned = dict[str, str | int]
@@ -54,7 +52,7 @@ def enter(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered:
 
 def like(name: str, names: Iterable[str]) -> str:
     """The one that is spelt nearly like this; "" if none is."""
-    return next(iter(get_close_matches(name, names, 1, _ALIKE)), "")
+    return next(iter(get_close_matches(name, names, 1, 0.75)), "")
 
 
 def _admitted(document: bytes, now_ms: int) -> AnyEvent:
