@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from clickstream.envelope import Event
 from clickstream.errors import Rejected
 from clickstream.producers import lines
 from clickstream.producers.client import new_id
-from clickstream.producers.door import Entered
+from clickstream.producers.door import Entered, like
 from clickstream.producers.publisher.limits import Limits
 from clickstream.settings import from_env
 from clickstream.terminal import shown
@@ -84,6 +85,9 @@ def produce(ctx: click.Context, file: str, rate: float | None, dry_run: bool, as
             click.echo(f"{given}: {_counted(tally.assigned)}; the same lines put again get others", err=True)
         if tally.not_kept:
             click.echo(f"not kept, since no type declares it: {_counted(tally.not_kept)}", err=True)
+            for name in sorted({each.partition("$.")[2] for each in tally.not_kept}):
+                if meant := like(name, Event.__struct_fields__):
+                    click.echo(f"did you mean {meant} by {name}?", err=True)
             click.echo("hint: a misspelt name, or one to declare: docs/reference/own-events.md", err=True)
     if tally.failed:
         ctx.exit(1)

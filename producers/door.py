@@ -1,7 +1,9 @@
 """An event at a door of the platform: what its sender may leave to us, and what of it is not kept. Pure."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from difflib import get_close_matches
+from itertools import islice
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
 
@@ -14,6 +16,9 @@ from clickstream.terminal import shown
 
 #: Of a property's name that is told.
 _MOST_CHARACTERS = 64
+#: Among which one is looked for that was meant; a hostile event may have thousands.
+_MOST_NAMES = 100
+_ABSENT = "Object missing required field `"
 
 Fields = dict[str, Any]
 Assigned = dict[str, str | int]
@@ -35,8 +40,19 @@ def enter(document: bytes, new_id: Callable[[], str], now_ms: int) -> Entered:
     if is_as_declared(document):
         return Entered(_admitted(document, now_ms), document, {}, ())
     data, fields, assigned = opened(document, new_id, now_ms)
-    event = _admitted(data, now_ms)
+    try:
+        event = _admitted(data, now_ms)
+    except InvalidEvent as error:
+        _, is_absent, name = error.reason.partition(_ABSENT)
+        if is_absent and error.path == "$" and (near := like(name[:-1], islice(fields, _MOST_NAMES))):
+            raise InvalidEvent(f"{error.reason}: is it {_short(near)}?") from error
+        raise
     return Entered(event, data, assigned, not_kept(fields, event))
+
+
+def like(name: str, names: Iterable[str]) -> str:
+    """The one that is spelt nearly like this; "" if none is."""
+    return next(iter(get_close_matches(name, names, 1, 0.75)), "")
 
 
 def _admitted(document: bytes, now_ms: int) -> AnyEvent:

@@ -25,7 +25,7 @@ Parser = Callable[[int, bytes], AnyEvent]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """A line that is no event. ``tail``: the file ended in the middle of it."""
+    """A line that is no event, or (line 0) a file that is not read. ``tail``: the file ended in the middle of it."""
 
     line: int
     path: str
@@ -34,7 +34,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         cut = " (the file is cut here)" if self.tail else ""
-        return f"line {self.line}: {self.reason} at {self.path}{cut}"
+        return f"line {self.line}: {self.reason} at {self.path}{cut}" if self.line else self.reason
 
 
 def _ndjson(_number: int, line: bytes) -> AnyEvent:

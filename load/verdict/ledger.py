@@ -86,11 +86,18 @@ class Ledger(msgspec.Struct, frozen=True, kw_only=True):
     epochs: dict[str, int] = {}
     """By application, how often its shards had come to a process before the run."""
     door: Door = Door()
+    others: int = 0
+    """Events that others have sent since; whoever verifies looks for them."""
+
+    @property
+    def began_alone(self) -> bool:
+        """Whether the stream was empty before."""
+        return not any(counted.records for counted in self.before.values())
 
     @property
     def is_first(self) -> bool:
-        """Whether the stream was empty before: then nothing in any store is somebody else's."""
-        return not any(counted.records for counted in self.before.values())
+        """Whether nothing in any store is somebody else's."""
+        return self.began_alone and not self.others
 
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,9 @@ done the former before, in the order of the log.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import md5
 from typing import Any
 
 import pandas as pd
@@ -23,18 +26,18 @@ SESSION_MEMORY_MS = 60 * 60 * 1000
 SESSION_SPAN_MS = 23 * SESSION_MEMORY_MS
 
 
-def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
+def aggregate(events: pd.DataFrame, starts: Sequence[int] = ()) -> dict[Window, Totals]:
     """Every window's exact aggregates of events in the order of the log.
 
-    A funnel is None where a session acts that pauses or lasts for longer than the platform follows one.
+    A funnel is None where a session acts that pauses or lasts for longer than the platform follows one. ``starts``: where the
+    hash range of each shard starts, if it is known and was the same for all events; then fewer sessions are doubtful.
     """
-    events = events[~repeated(events)].reset_index(drop=True)
+    events = _counted(events)
     if events.empty:
         return {}
-    visit = events.groupby(["user", "session"]).ngroup()
     query = events["query"].map(lambda text: " ".join(str(text).casefold().split())[:100])
-    events = events.assign(visit=visit, query=query)
-    stages, unclear = _funnel_stages(events), _too_long(events)
+    events = events.assign(query=query)
+    stages, unclear = _funnel_stages(events), _too_long(events, starts)
     windows: dict[Window, Totals] = {}
     for granularity, width in GRANULARITIES.items():
         events["window"] = events["at"] // width * width
@@ -42,6 +45,18 @@ def aggregate(events: pd.DataFrame) -> dict[Window, Totals]:
         for start in events["window"][unclear].unique():
             windows[Window(granularity, int(start))].funnel = None
     return windows
+
+
+def not_followed(events: pd.DataFrame, starts: Sequence[int] = ()) -> int:
+    """The sessions for which ``aggregate`` leaves funnels undefined."""
+    events = _counted(events)
+    return 0 if events.empty else int(events["visit"][_too_long(events, starts)].nunique())
+
+
+def _counted(events: pd.DataFrame) -> pd.DataFrame:
+    """Those that count, with the number of each one's session."""
+    events = events[~repeated(events)].reset_index(drop=True)
+    return events.assign(visit=events.groupby(["user", "session"]).ngroup())
 
 
 def repeated(events: pd.DataFrame) -> pd.Series[bool]:
@@ -56,17 +71,28 @@ def repeated(events: pd.DataFrame) -> pd.Series[bool]:
     return pd.Series(found, index=events.index, dtype=bool)
 
 
-def _too_long(events: pd.DataFrame) -> pd.Series[bool]:
+def _too_long(events: pd.DataFrame, starts: Sequence[int]) -> pd.Series[bool]:
     """The acts of the sessions that the platform does not follow to their end."""
-    # the latest time anywhere bounds the latest time in the session's shard, whatever the sharding
-    latest = events["at"].cummax()
     acts = events["type"].isin(["product_view", "add_to_cart", "purchase"])
     visit = events["visit"][acts]
     times = events["at"][acts].groupby(visit)
-    pauses = (latest[acts] - times.cummax().groupby(visit).shift()).fillna(0)
+    if starts:
+        # a session's last act stands beside the latest time of its shard then, which may be far ahead of its own
+        latest = events["at"].groupby(events["user"].map(lambda user: bisect_right(starts, _hash(user)))).cummax()
+        earlier = latest[acts].groupby(visit).shift()
+    else:
+        # the latest time anywhere bounds the latest time in the session's shard, whatever the sharding
+        latest = events["at"].cummax()
+        earlier = times.cummax().groupby(visit).shift()
+    pauses = (latest[acts] - earlier).fillna(0)
     spans = times.max() - times.min()
     long = set(visit[pauses > SESSION_MEMORY_MS]) | set(spans.index[spans > SESSION_SPAN_MS])
     return acts & events["visit"].isin(long)
+
+
+def _hash(user: str) -> int:
+    """What Kinesis makes of a partition key."""
+    return int.from_bytes(md5(user.encode(), usedforsecurity=False).digest(), "big")
 
 
 def _funnel_stages(events: pd.DataFrame) -> list[pd.Series[bool]]:

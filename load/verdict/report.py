@@ -35,6 +35,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     put: int
     repeated: int
     """Events that had come before, and rightly count once."""
+    others: int = 0
+    """Events that others sent meanwhile."""
     processed: int
     lost: int
     duplicated: int
@@ -62,7 +64,8 @@ def _latency(ms: int) -> str:
 def text(report: Report) -> str:
     """The report as a person reads it."""
     again = f"; {report.repeated:,} of these events had come before, and count once" if report.repeated else ""
-    lines = [f"sent {report.sent:,}, put {report.put:,}{again}"]
+    others = f"; others sent {report.others:,} events meanwhile" if report.others else ""
+    lines = [f"sent {report.sent:,}, put {report.put:,}{again}{others}"]
     for name, part in report.applications.items():
         lines += [
             f"{name}: processed {part.processed:,}, dead-lettered {part.dead_lettered:,}, lost {part.lost:,}, "

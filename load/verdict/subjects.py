@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial
 from pkgutil import resolve_name
 
 import msgspec
@@ -14,17 +14,17 @@ from clickstream.aws import Clients
 from clickstream.consumers.needs import declared
 from clickstream.load.verdict import progress, queries, stores
 from clickstream.load.verdict.comparers import archived, decisions, diagnosis, letters, offers, placed
-from clickstream.load.verdict.comparers.aggregates import Totals, Window
+from clickstream.load.verdict.comparers.aggregates import Truth, Window
 from clickstream.load.verdict.comparers.compared import Compared
 from clickstream.load.verdict.ledger import Ledger
-from clickstream.load.verdict.progress import Counted
+from clickstream.load.verdict.progress import Counted, ShardProgress
 from clickstream.load.verdict.verification import Expectation, Subject
 from clickstream.settings import Settings
 
 #: What an application's ``needs`` names as its ``comparer``.
 Compare = Callable[[Ledger, Clients, Settings], Subject]
-#: What the windows must be, and which of them hold events that nobody knows.
-Truth = tuple[Mapping[Window, Totals], frozenset[Window]]
+#: What the windows must be, when analytics has counted so many events.
+Judge = Callable[[int], Truth]
 #: Decisions, and offers, that are asked for by a command each.
 _ASKED = 3
 #: How long applications may take to catch up before a run; a shard that has said nothing for so long stands still; how old
@@ -77,6 +77,7 @@ def expectation(ledger: Ledger) -> Expectation:
         refused=ledger.refused,
         flushed_ms=ledger.flushed_ms,
         door=ledger.door.wrong,
+        others=ledger.others,
     )
 
 
@@ -84,33 +85,41 @@ def analytics(
     clients: Clients,
     settings: Settings,
     own: Iterable[Window],
-    truth: Callable[[], Truth],
+    truth: Judge,
     *,
     before: Counted = Counted(),  # noqa: B008  a frozen value
 ) -> Subject:
-    """Aggregates of one's own windows, asked for by ``clickstream query aggregates``."""
+    """Aggregates of one's own windows, asked for by ``clickstream query aggregates``.
+
+    ``truth`` is asked after the answers, and with what had been counted before them: if it knows of as many events, none came
+    in between.
+    """
+
+    def look() -> Sequence[ShardProgress]:
+        return progress.read(clients.dynamodb, settings, "analytics")
 
     def compare() -> Compared:
-        windows, foreign = truth()
+        counted = progress.counted(look()).events
         answered = queries.ask(own)
-        expected = {window: windows[window] for window in windows.keys() & {*own, *answered}}
-        return diagnosis.compare(expected, answered, foreign)
+        must = truth(counted)
+        expected = {window: must.windows[window] for window in must.windows.keys() & {*own, *answered}}
+        return diagnosis.compare(msgspec.structs.replace(must, windows=expected), answered)
 
-    return Subject(look=partial(progress.read, clients.dynamodb, settings, "analytics"), compare=compare, before=before)
+    return Subject(look=look, compare=compare, before=before)
 
 
 def analytics_of_run(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
     """The aggregates of a run of the load generator."""
     own = {row.window: row.totals for row in ledger.windows}
 
-    @cache
-    def truth() -> Truth:
+    @lru_cache(1)
+    def truth(counted: int) -> Truth:
         if ledger.is_first:
-            return own, frozenset()
+            return Truth(windows=own)
         from clickstream.load.verdict import others  # pandas is slow to import
 
-        counted = progress.counted(progress.read(clients.dynamodb, settings, "analytics"))
-        return others.truth(ledger, others.on_stream(clients, settings), counted.events)
+        most = others.MOST_EVENTS + ledger.events
+        return others.truth(ledger, others.on_stream(clients, settings, most=most), counted)
 
     return analytics(clients, settings, own, truth, before=_before(ledger, "analytics"))
 
@@ -126,7 +135,7 @@ def fraud(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
             answer = queries.decision(asked)
             told = {name: answer[name] for name in ("order_id", "user_id", "amount", "currency", "occurred_at", "verdict")}
             stored[places[asked]] = msgspec.structs.replace(stored[places[asked]], **told)
-        return decisions.compare(ledger.purchases, stored, started_ms=ledger.started_ms)
+        return decisions.compare(ledger.purchases, stored, started_ms=ledger.started_ms, alone=not ledger.others)
 
     return Subject(
         look=partial(progress.read, clients.dynamodb, settings, "fraud"), compare=compare, before=_before(ledger, "fraud")
@@ -151,6 +160,7 @@ def recommendations(ledger: Ledger, clients: Clients, settings: Settings) -> Sub
             ledger.next_clicks,
             started_ms=ledger.started_ms,
             is_first=ledger.is_first,
+            alone=not ledger.others,
             consumables=settings.consumable_categories,
         )
 
@@ -166,7 +176,9 @@ def archive(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
     before = _before(ledger, "archive")
     return Subject(
         look=partial(progress.read, clients.dynamodb, settings, "archive"),
-        compare=lambda: archived.compare(ledger.archived, stores.archive(clients, settings), is_first=before == Counted()),
+        compare=lambda: archived.compare(
+            ledger.archived, stores.archive(clients, settings), is_first=before == Counted() and not ledger.others
+        ),
         before=before,
     )
 
@@ -176,7 +188,9 @@ def orders(ledger: Ledger, clients: Clients, settings: Settings) -> Subject:
     before = _before(ledger, "orders")
     return Subject(
         look=partial(progress.read, clients.dynamodb, settings, "orders"),
-        compare=lambda: placed.compare(ledger.purchases, stores.orders(clients, settings), is_first=before == Counted()),
+        compare=lambda: placed.compare(
+            ledger.purchases, stores.orders(clients, settings), is_first=before == Counted() and not ledger.others
+        ),
         before=before,
     )
 
@@ -214,7 +228,8 @@ def _with_moves(ledger: Ledger, clients: Clients, settings: Settings, name: str,
 
 def queue(ledger: Ledger, clients: Clients, settings: Settings, applications: Sequence[str]) -> Compared:
     """The dead-letter queue of these applications."""
-    return letters.compare(ledger.rejected, stores.letters(clients, settings), applications, started_ms=ledger.started_ms)
+    found = stores.letters(clients, settings)
+    return letters.compare(ledger.rejected, found, applications, started_ms=ledger.started_ms, alone=not ledger.others)
 
 
 def _before(ledger: Ledger, application: str) -> Counted:

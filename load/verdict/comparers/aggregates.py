@@ -52,6 +52,16 @@ class Totals(msgspec.Struct, kw_only=True):
     """Sessions that viewed; that carted after a view; that purchased after carting. None: not defined, see the oracle."""
 
 
+class Truth(msgspec.Struct, frozen=True, kw_only=True):
+    """What the windows must be."""
+
+    windows: Mapping[Window, Totals]
+    foreign: frozenset[Window] = frozenset()
+    """Windows of which this is not known, since they hold events of others."""
+    not_followed: int = 0
+    """Sessions that pause or last for too long; see the oracle."""
+
+
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """One aggregate of one window that is not what it must be; both sides as text."""
 

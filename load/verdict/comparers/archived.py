@@ -13,14 +13,15 @@ from hashlib import blake2b
 from clickstream.load.verdict.comparers.compared import Compared, some
 from clickstream.load.verdict.send_log import Entry
 
-_BYTES = 8
+#: Of a fingerprint.
+BYTES = 8
 _KEY = re.compile(r"(?P<place>date=[^/]+/hour=[^/]+/[^/.]+)\.(?P<first>\d+)-(?P<last>\d+)\.parquet")
 Row = tuple[str, str]
 """Event id and user id, which together tell an event from all others."""
 
 
 def fingerprint(event_id: str, user_id: str) -> bytes:
-    return blake2b(f"{user_id}\0{event_id}".encode(), digest_size=_BYTES).digest()
+    return blake2b(f"{user_id}\0{event_id}".encode(), digest_size=BYTES).digest()
 
 
 def fingerprints(rows: Iterable[Row]) -> bytes:
@@ -37,7 +38,7 @@ def parted(entries: Iterable[Entry], fingerprints: bytes) -> tuple[list[Entry], 
 
 
 def _apart(fingerprints: bytes) -> set[bytes]:
-    return {fingerprints[at : at + _BYTES] for at in range(0, len(fingerprints), _BYTES)}
+    return {fingerprints[at : at + BYTES] for at in range(0, len(fingerprints), BYTES)}
 
 
 def looked_at(keys: Iterable[str]) -> list[str]:

@@ -39,8 +39,9 @@ def _id(purchase: Bought | Decided) -> tuple[str, str]:
 _SAME = ("order_id", "user_id", "amount", "currency", "occurred_at")
 
 
-def compare(purchases: Sequence[Bought], decisions: Sequence[Decided], *, started_ms: int) -> Compared:
-    """Decisions made before ``started_ms`` (milliseconds since the epoch) are of earlier runs, and left out."""
+def compare(purchases: Sequence[Bought], decisions: Sequence[Decided], *, started_ms: int, alone: bool = True) -> Compared:
+    """Decisions made before ``started_ms`` (milliseconds since the epoch) are of earlier runs, and left out; so are those on
+    purchases of others, unless nobody else sent any (``alone``)."""
     by_id = {_id(each): each for each in decisions}
     pairs = [(each, by_id.pop(_id(each))) for each in purchases if _id(each) in by_id]
     decided = {_id(each) for each, _ in pairs}
@@ -49,6 +50,7 @@ def compare(purchases: Sequence[Bought], decisions: Sequence[Decided], *, starte
     pairs += [(each, left.pop(each.event_id)) for each in purchases if _id(each) not in decided and each.event_id in left]
     decided |= {_id(each) for each, _ in pairs}
     strangers = [each for each in left.values() if each.decided_at >= started_ms]
+    others, strangers = (0, strangers) if alone else (len(strangers), [])
     missing = [each for each in purchases if _id(each) not in decided]
     compared = Compared(
         compared=len(purchases),
@@ -57,6 +59,8 @@ def compare(purchases: Sequence[Bought], decisions: Sequence[Decided], *, starte
         late=sum(decision.decided_at - purchase.sent_ms > PROMISED_MS for purchase, decision in pairs),
         figures=_figures(pairs),
     )
+    if others:
+        compared.left_out["decisions on purchases of others"] = others
     if missing:
         compared.problems.append(f"fraud lost {len(missing):,} purchases: no decision on {some([e.event_id for e in missing])}")
     if strangers:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from clickstream.load.verdict.comparers.aggregates import Totals, Window, differences
+from clickstream.load.verdict.comparers.aggregates import Totals, Truth, Window, differences
 from clickstream.load.verdict.comparers.compared import Compared, some
 
 _SHOWN = 20
@@ -17,17 +17,20 @@ _NARROWEST = "minute"
 
 
 #: Why something is left out.
-_FOREIGN = "windows with events of others that have left the stream"
-_UNCLEAR = "funnels, since a session acts an hour behind the latest event, or for a day: longer than one is followed"
+_FOREIGN = "windows that may hold events of others: some that have left the stream, that are too many, or came meanwhile"
+_UNCLEAR = "funnels, since {} pause for an hour of their shard's events or last for a day: longer than one is followed"
 
 
-def compare(expected: Mapping[Window, Totals], answered: Mapping[Window, Totals], foreign: Iterable[Window] = ()) -> Compared:
-    """``foreign`` windows hold others' events too: left out."""
-    left_out = frozenset(foreign)
+def compare(truth: Truth, answered: Mapping[Window, Totals]) -> Compared:
+    """What is not known of the truth is left out."""
+    expected, left_out = truth.windows, truth.foreign
     found = differences(expected, answered, foreign=left_out)
     compared = Compared(compared=len(expected.keys() - left_out), wrong=len(found))
     unclear = sum(totals.funnel is None for window, totals in expected.items() if window not in left_out)
-    counts = {_FOREIGN: len(expected.keys() & left_out), _UNCLEAR: unclear}
+    counts = {
+        _FOREIGN: len(expected.keys() & left_out),
+        _UNCLEAR.format(f"{truth.not_followed:,} sessions" if truth.not_followed else "sessions"): unclear,
+    }
     compared.left_out = {why: count for why, count in counts.items() if count}
     if not found:
         return compared

@@ -25,9 +25,10 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(
-    rejected: Sequence[Rejected], letters: Iterable[Letter], applications: Sequence[str], *, started_ms: int
+    rejected: Sequence[Rejected], letters: Iterable[Letter], applications: Sequence[str], *, started_ms: int, alone: bool = True
 ) -> Compared:
-    """Letters that arrived before ``started_ms``, and those of other applications, are left out."""
+    """Letters that arrived before ``started_ms``, and those of other applications, are left out; so are those of records that
+    others sent, unless nobody else sent any (``alone``)."""
     compared = Compared()
     # not by the partition key: a line among others has none of its own
     expected = Counter(each.digest for each in rejected)
@@ -38,7 +39,7 @@ def compare(
     for application in applications:
         own = [each for each in once.values() if each.application == application]
         found = Counter(digest(each.data) for each in own)
-        missing, strange = expected - found, found - expected
+        missing, strange = expected - found, found - expected if alone else Counter[str]()
         compared.compared += expected.total()
         compared.lost += missing.total()
         compared.duplicated += strange.total()

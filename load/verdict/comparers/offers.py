@@ -35,9 +35,11 @@ def compare(
     *,
     started_ms: int,
     is_first: bool,
+    alone: bool = True,
     consumables: Set[str] = frozenset(),
 ) -> Compared:
     """``is_first``: nobody visited before this run; otherwise an offer may follow from what was touched or bought then.
+    ``alone``: nobody else visits meanwhile.
 
     ``consumables``: categories whose products are offered again to who has bought them.
     """
@@ -45,6 +47,7 @@ def compare(
     known = {each.user_id for each in visitors}
     missing = [each.user_id for each in visitors if each.user_id not in by_user]
     strangers = [user for user in by_user if user not in known]
+    others, strangers = (0, strangers) if alone else (len(strangers), [])
     pairs = [(each, by_user[each.user_id]) for each in visitors if each.user_id in by_user]
     compared = Compared(
         compared=len(visitors),
@@ -52,6 +55,8 @@ def compare(
         duplicated=len(strangers),
         figures=_figures(visitors, by_user, next_clicks) | _waits(pairs),
     )
+    if others:
+        compared.left_out["offers for others"] = others
     if missing:
         compared.problems.append(f"recommendations lost {len(missing):,} visitors: no offer for {some(missing)}")
     if strangers:

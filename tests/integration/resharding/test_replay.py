@@ -21,6 +21,7 @@ from clickstream.load.driving.pace import Pace
 from clickstream.load.replay import formats, replayer
 from clickstream.load.traffic.shop.visitors import Visitors, shop_for
 from clickstream.load.verdict import frames, oracle, progress, subjects, verification
+from clickstream.load.verdict.comparers.aggregates import Truth
 from clickstream.producers import lines
 from clickstream.producers.publisher.kinesis import KinesisPublisher
 from clickstream.producers.publisher.puts import Counters
@@ -125,7 +126,7 @@ def test_a_replay_through_seven_reshards_equals_pandas(
         windows = oracle.aggregate(events)
         for name, value in environment(platform.settings).items():
             monkeypatch.setenv(name, value)  # the answers are asked for by a command
-        subject = subjects.analytics(platform.clients, platform.settings, windows, lambda: (windows, frozenset()))
+        subject = subjects.analytics(platform.clients, platform.settings, windows, lambda _counted: Truth(windows=windows))
         report = verification.verify(expected, {"analytics": subject}, stall_s=_STALL_S, on_progress=lambda _processed: None)
         verified = time.monotonic()
     shards = platform.counted().values()

@@ -17,10 +17,12 @@ from typing import Any
 import msgspec
 import pytest
 import zstandard
+from click.testing import CliRunner
 
 from clickstream.errors import InvalidEvent, Missing, Rejected, Undecodable, UserMistake
 from clickstream.events import Login
 from clickstream.producers import lines
+from clickstream.producers.commands import produce
 from clickstream.producers.door import Entered
 
 NOW = 1_764_000_000_000
@@ -52,6 +54,23 @@ def test_a_line_is_completed_and_keeps_what_no_type_declares_for_those_that_will
     assert (good.data, good.assigned, good.not_kept) == (GOOD, {}, ("$.new_field",))
     assert (completed.assigned, completed.not_kept) == ({"event_id": "new", "occurred_at": NOW}, ("$.new_field",))
     assert msgspec.json.decode(completed.data) == msgspec.json.decode(GOOD) | completed.assigned
+
+
+def test_a_field_that_is_missing_and_may_be_there_misspelt_is_told() -> None:
+    text = b"\n".join([GOOD.replace(b"user_id", b"userId"), GOOD.replace(b'"user_id":"u",', b"")])
+    (_, misspelt), (_, missing) = lines.read(io.BytesIO(text), lambda: "new", lambda: NOW)
+    assert isinstance(misspelt, InvalidEvent)
+    assert misspelt.reason == "Object missing required field `user_id`: is it userId?"
+    assert isinstance(missing, InvalidEvent)
+    assert "is it" not in missing.reason
+
+
+def test_a_time_under_a_misspelt_name_is_asked_about(tmp_path: Path) -> None:
+    path = tmp_path / "events.ndjson"
+    path.write_bytes(GOOD.replace(b"occurred_at", b"occured_at") + b"\n" + GOOD)
+    told = CliRunner().invoke(produce, [str(path), "--dry-run"]).stderr
+    assert "did you mean occurred_at by occured_at?" in told
+    assert "by new_field" not in told
 
 
 @pytest.mark.parametrize("pack", PACKED)

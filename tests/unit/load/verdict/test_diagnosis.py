@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from clickstream.load.verdict.comparers.aggregates import Totals, Window
-from clickstream.load.verdict.comparers.diagnosis import compare
+from clickstream.load.verdict.comparers import diagnosis
+from clickstream.load.verdict.comparers.aggregates import Totals, Truth, Window
+from clickstream.load.verdict.comparers.compared import Compared
 
 FIRST, SECOND = Window("minute", 1_700_000_040_000), Window("minute", 1_700_000_100_000)
 HOUR = Window("hour", 1_699_999_200_000)
@@ -17,6 +18,15 @@ EXPECTED = {FIRST: ONE, SECOND: TWO, HOUR: Totals(events={"product_view": 30, "l
 
 def _with(window: Window, totals: Totals) -> dict[Window, Totals]:
     return EXPECTED | {window: totals}
+
+
+def compare(
+    expected: dict[Window, Totals],
+    answered: dict[Window, Totals],
+    foreign: frozenset[Window] = frozenset(),
+    not_followed: int = 0,
+) -> Compared:
+    return diagnosis.compare(Truth(windows=expected, foreign=foreign, not_followed=not_followed), answered)
 
 
 def _changed(totals: Totals, **changes: object) -> Totals:
@@ -84,7 +94,7 @@ def test_any_other_difference_is_told_as_it_is(changes: dict[str, object]) -> No
 
 
 def test_foreign_windows_and_funnels_that_are_not_defined_are_left_out_and_counted() -> None:
-    foreign = compare(EXPECTED, {}, foreign=EXPECTED)
+    foreign = compare(EXPECTED, {}, foreign=frozenset(EXPECTED))
     unclear = compare(_with(FIRST, _changed(ONE, funnel=None)), EXPECTED)
 
     assert foreign.is_exact

@@ -15,7 +15,7 @@ from clickstream.load.traffic.plan import Plan
 from clickstream.load.traffic.records import Traffic
 from clickstream.load.traffic.shop.visitors import Season, Shop
 from clickstream.load.verdict import frames, ledger, oracle, others
-from clickstream.load.verdict.comparers.aggregates import GRANULARITIES, Totals, Window
+from clickstream.load.verdict.comparers.aggregates import GRANULARITIES, Totals, Truth, Window
 from clickstream.load.verdict.derivation import ledger_of, purchases, visitors, windows
 from clickstream.load.verdict.ledger import Ledger, WindowTotals
 from clickstream.load.verdict.progress import Counted
@@ -152,21 +152,37 @@ def test_on_a_stream_with_a_past_the_others_events_are_counted_in_as_far_as_they
     strange = [Entry(T0 - 2, view), Entry(T0 - 1, view)]
     hour = Window("hour", at // 3_600_000 * 3_600_000)
 
-    windows, left_out = others.truth(book, [*strange, *log.entries], log.events + 1)
-    _, without = others.truth(book, log.entries, log.events + 1)
+    whole = others.truth(book, [*strange, *log.entries], log.events + 1)
+    without = others.truth(book, log.entries, log.events + 1).foreign
     false = msgspec.structs.replace(book, windows=[*book.windows[1:], WindowTotals(book.windows[0].window, Totals(orders=1))])
 
-    assert left_out == frozenset()
-    assert windows[hour].events["product_view"] == 1 + next(
+    assert whole.foreign == frozenset()
+    assert whole.windows[hour].events["product_view"] == 1 + next(
         row.totals.events["product_view"] for row in book.windows if row.window == hour
     )
     assert {window.granularity for window in without} >= {"hour", "day"}
     assert all(window.start_ms < T0 + AHEAD_MS for window in without)
     assert {row.window for row in book.windows} - without
-    assert others.truth(false, [*strange, *log.entries], log.events + 1) == (
-        {row.window: row.totals for row in false.windows},
-        frozenset(),
+    assert others.truth(book, None, log.events + 1).foreign == without, "too many to be read"
+    assert others.truth(false, [*strange, *log.entries], log.events + 1) == Truth(
+        windows={row.window: row.totals for row in false.windows}
     ), "what was written down is not what is on the stream: it will differ"
+
+
+def test_what_others_sent_meanwhile_is_left_out_until_it_is_counted(log: SendLog) -> None:
+    book = msgspec.structs.replace(_ledger(log), others=1)
+    late = log.entries[-1].event.occurred_at
+    strange = Entry(T0 + 1, ProductView(event_id="e", user_id="u", session_id="s", occurred_at=late, product_id="p"))
+    own = {row.window for row in book.windows}
+
+    on_its_way = others.truth(book, [*log.entries, strange], log.events)
+    counted = others.truth(book, [*log.entries, strange], log.events + 1)
+
+    assert not book.is_first
+    assert on_its_way.foreign == others.windows([late])
+    assert own - on_its_way.foreign
+    assert counted.foreign == frozenset()
+    assert others.truth(book, None, log.events).foreign == own
 
 
 def test_an_event_is_the_same_after_a_journey_between_processes(log: SendLog) -> None:

@@ -147,6 +147,22 @@ def test_a_pause_longer_than_the_platform_remembers_leaves_the_funnels_of_its_wi
     assert windows[Window("minute", T0 + MINUTE)].funnel == (1, 0, 0)
 
 
+def test_beside_its_own_shard_alone_a_session_far_behind_is_followed() -> None:
+    """A file sorted by visitor: the first is at the end, and whoever comes next is behind from the first event on."""
+    frame = frames.frame_of(
+        {"event_id": f"e{n}", "type": "product_view", "at": T0 + s * 1000, "user": user, "session": "s"}
+        for n, (user, s) in enumerate([("a", 0), ("a", 7200), ("b", 60), ("b", 120), ("c", 0), ("c", 90_000), ("c", 90_001)])
+    )
+
+    anywhere, one_shard, halves = (oracle.not_followed(frame, starts) for starts in ([], [0], [0, 2**127]))
+
+    assert anywhere == 3
+    assert one_shard == 2, "a's pause, and c's day"
+    assert halves == 2
+    assert oracle.aggregate(frame, [0])[Window("minute", T0 + MINUTE)].funnel == (1, 0, 0)
+    assert oracle.aggregate(frame)[Window("minute", T0 + MINUTE)].funnel is None
+
+
 def test_a_pause_between_other_events_is_no_matter() -> None:
     windows = _rows(("page_view", 0, "s", {}), ("page_view", 2 * 3600, "s", {}))
 

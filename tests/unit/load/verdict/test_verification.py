@@ -137,6 +137,18 @@ def test_what_is_lost_duplicated_or_dead_lettered_is_named_even_when_the_answers
     assert text(lost).endswith("NOT equal")
 
 
+def test_what_others_sent_meanwhile_may_be_processed_too_and_nothing_may_be_missing() -> None:
+    expected = msgspec.structs.replace(EXPECTED, others=2)
+
+    more, most = Shop([_changed(0, events=7, dead_letters=1)]).verify(expected), Shop([_changed(0, events=8)]).verify(expected)
+    fewer = Shop([_changed(0, events=4, duplicates=2)]).verify(expected)
+
+    assert (more.ok, more.duplicated, more.others) == (True, 0, 2)
+    assert "others sent 2 events meanwhile" in text(more)
+    assert (most.ok, most.duplicated) == (False, 1)
+    assert (fewer.ok, fewer.lost) == (False, 1)
+
+
 def test_a_comparison_that_finds_something_fails_the_report_and_an_event_lost_before_is_counted_once() -> None:
     wrong = Shop([DONE], [Compared(wrong=2, late=5, problems=["fraud swapped visitors"])]).verify()
     both = Shop([_changed(0, events=4, duplicates=2)], [Compared(lost=1, problems=["one is lost"])]).verify()
