@@ -228,9 +228,9 @@ def evaluates(command: Callable[..., None]) -> Callable[..., None]:
     @_ARCHIVE
     @wraps(command)
     def of_either(*, dataset: str, archive: str | None, **others: Any) -> None:
-        if archive and click.get_current_context().get_parameter_source("dataset") is not ParameterSource.DEFAULT:
+        if archive is not None and click.get_current_context().get_parameter_source("dataset") is not ParameterSource.DEFAULT:
             raise click.UsageError("--dataset or --archive")
-        with _archived(archive) if archive else nullcontext((dataset, dataset)) as (events, source):
+        with _archived(archive) if archive is not None else nullcontext((dataset, dataset)) as (events, source):
             command(**others, dataset=str(events), source=source)
 
     return of_either
@@ -238,10 +238,7 @@ def evaluates(command: Callable[..., None]) -> Callable[..., None]:
 
 @contextmanager
 def _archived(condition: str | None) -> Iterator[tuple[Path, str]]:
-    """A file of the archive's events, in the order of time, as the features see them, and its name.
-
-    Raises UserMistake, and what the archive raises.
-    """
+    """A file of its events in the order of time, as the features see them, and its name. Raises UserMistake, RetryLater."""
     from clickstream.aws import Clients
 
     settings = from_env()

@@ -10,9 +10,10 @@ const KINDS = {
   effect: ["refused by a store", (id) => `Its event was counted, and is not to be again. \`clickstream dlq show ${id}\` has the effect: write it by hand, or mend the store and replay.`],
   bug: ["ended the process", (id) => `A bug: \`clickstream dlq show ${id}\` has its traceback. Mend and deploy, then \`clickstream dlq redrive\`.`],
 };
-const before = []; // one for each page behind the first
+const PAGE = 25;
+let letters = []; // of one look: pages of two looks would not fit together
 let cause = null;
-let next = null;
+let page = 0;
 let asked = 0;
 
 const name = (shard) => shard.replace(/^shardId-0*(?=\d)/, "shard ");
@@ -24,60 +25,70 @@ function event({ event_id: id }) {
   return link;
 }
 
-function choose(chosen) {
-  cause = chosen;
-  before.length = 0;
-  load();
+const told = ({ reason, path }) => (path ? `${reason} at ${path}` : reason);
+const causeOf = ({ kind, reason, path }) => JSON.stringify([kind, reason, path]);
+
+// Each with its letters, the latest first; that with the most comes first.
+function causesOf(all) {
+  const alike = new Map();
+  for (const each of all) alike.set(causeOf(each), [...(alike.get(causeOf(each)) ?? []), each]);
+  return [...alike].sort(([, a], [, b]) => b.length - a.length);
 }
 
-function causes(found, now) {
+function byApplication(same) {
+  const counts = new Map();
+  for (const { application } of same) counts.set(application, (counts.get(application) ?? 0) + 1);
+  return [...counts].sort().map(([application, count]) => make("li", "", `${application} ${format.number(count)}`));
+}
+
+function drawCauses(now) {
+  const found = causesOf(letters);
   fill("causes", found.length ? "" : "None: no letter waits.");
-  list("causes", found, () => found.map((each) => {
-    const [what, advice] = KINDS[each.kind] ?? [each.kind, () => "`clickstream dlq list` says more."];
+  list("causes", found, () => found.map(([key, same]) => {
+    const [first, last] = [same.at(-1), same[0]];
+    const [what, advice] = KINDS[last.kind] ?? [last.kind, () => "`clickstream dlq list` says more."];
     const show = make("button", "", "Letters");
     show.type = "button";
-    show.setAttribute("aria-label", `Letters: ${each.reason}`);
-    show.addEventListener("click", () => choose(each));
-    const by = make("ul", "reasons", ...Object.entries(each.applications).map(([application, count]) => make("li", "", `${application} ${format.number(count)}`)));
-    const arrived = each.first === each.last ? format.moment(each.last, now) : `${format.moment(each.first, now)} to ${format.moment(each.last, now)}`;
+    show.setAttribute("aria-label", `Letters: ${told(last)}`);
+    show.addEventListener("click", () => turn(0, key));
+    const [since, until] = [first, last].map((each) => format.moment(each.arrived_at, now));
     return row(
-      [format.number(each.letters), "n attention"], what, [`${each.reason} at ${each.path}`, "wrap"], [by, "wrap"],
-      [arrived, "wrap"], [make("p", "", ...typed(advice(each.example))), "wrap"], make("div", "acts", show));
+      [format.number(same.length), "n attention"], what, [told(last), "wrap"], [make("ul", "reasons", ...byApplication(same)), "wrap"],
+      [since === until ? since : `${since} to ${until}`, "wrap"], [make("p", "", ...typed(advice(last.id))), "wrap"], make("div", "acts", show));
   }));
 }
 
-function letters(found, now) {
-  fill("letters", found.length ? "" : before.length || cause ? "There are no further letters." : "None.");
+function turn(to, chosen = cause) {
+  [page, cause] = [to, chosen];
+  const of = cause === null ? letters : letters.filter((each) => causeOf(each) === cause);
+  const found = of.slice(PAGE * page, PAGE * (page + 1));
+  const now = live.now();
+  fill("letters", found.length ? "" : cause === null ? "None." : "None of this cause any more.");
   list("letters", found, () => found.map((each) => row(
-    [each.id, "id"], format.moment(each.arrived_at, now), each.application, [name(each.shard), "id"], [event(each), "wrap"], [`${each.reason} at ${each.path}`, "wrap"])));
+    [each.id, "id"], format.moment(each.arrived_at, now), each.application, [name(each.shard), "id"], [event(each), "wrap"], [told(each), "wrap"])));
+  text("chosen", cause === null ? "of all causes, the latest first" : "of one cause, the latest first");
+  $("all").hidden = cause === null;
+  $("newer").disabled = page === 0;
+  $("older").disabled = of.length <= PAGE * (page + 1);
+  text("page", page ? `page ${page + 1}` : "the latest");
 }
 
-function draw(body) {
-  const now = live.now();
-  next = body.next;
+function draw({ letters: seen, visible, hidden }) {
+  letters = seen;
   for (const each of document.querySelectorAll(".scroll[aria-busy]")) each.removeAttribute("aria-busy");
-  const hidden = body.hidden ? `; about ${format.number(body.hidden)} are in the hands of a reader, and not shown` : "";
-  const part = body.seen < body.visible ? `${format.number(body.seen)} of about ${format.number(body.visible)} letters` : `${format.number(body.seen)} letters`;
-  text("looked", `${part}${hidden}`);
-  causes(body.causes, now);
-  letters(body.letters, now);
-  text("chosen", cause ? `of one cause: ${cause.reason} at ${cause.path}` : "of all causes, the latest first");
-  $("all").hidden = !cause;
-  $("newer").disabled = !before.length;
-  $("older").disabled = next === null;
-  text("page", before.length ? `page ${before.length + 1}` : "the latest");
+  const part = visible > seen.length ? `${format.number(seen.length)} of about ${format.number(visible)} letters` : `${format.number(seen.length)} letters`;
+  text("looked", hidden ? `${part}; about ${format.number(hidden)} are in the hands of a reader, and not shown` : part);
+  drawCauses(live.now());
+  turn(0);
 }
 
 async function load() {
   const mine = ++asked;
-  const question = new URLSearchParams({ count: 25 });
-  if (cause) question.set("cause", cause.cause);
-  if (before.length) question.set("before", before.at(-1));
   let words = "";
   try {
-    const answer = await fetch(`/v1/letters?${question}`);
+    const answer = await fetch("/v1/letters");
     const body = await answer.json();
-    if (mine !== asked) return; // another question was asked meanwhile
+    if (mine !== asked) return; // asked again meanwhile
     if (answer.ok) draw(body);
     else words = body.error;
   } catch {
@@ -90,13 +101,7 @@ async function load() {
 
 const live = start({ address: () => "/v1/live/pipeline", show() {} });
 $("again").addEventListener("click", load);
-$("all").addEventListener("click", () => choose(null));
-$("older").addEventListener("click", () => {
-  before.push(next);
-  load();
-});
-$("newer").addEventListener("click", () => {
-  before.pop();
-  load();
-});
+$("all").addEventListener("click", () => turn(0, null));
+$("older").addEventListener("click", () => turn(page + 1));
+$("newer").addEventListener("click", () => turn(page - 1));
 load();

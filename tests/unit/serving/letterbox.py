@@ -25,7 +25,7 @@ class Letterbox:
             _letter(40, kind="effect", reason="Item size has exceeded the maximum allowed size", path="", event_id=None),
             _letter(41, kind="bug", reason="ended the process 3 times: ZeroDivisionError", path="$"),
         ]
-        return Look([*reversed(others), *reversed(bad)], visible=42, hidden=3)
+        return Look(visible=42, hidden=3, letters=[*reversed(others), *reversed(bad)])
 
 
 def _letter(number: int, **fields: str | None) -> Letter:
