@@ -78,13 +78,17 @@ def collector(settings: Settings) -> Role:
 
 
 def serving(settings: Settings) -> Role:
-    """The read API and the dashboard; to explain an event it reads the stream itself."""
+    """The read API and the dashboard; to explain an event it reads the stream itself.
+
+    Of dead letters it may look at some, and neither delete one nor put it back.
+    """
     own = [needs.serving for needs in declared()]
     return Role(
         name="serving",
         seen=(
             _stream("ListShards GetShardIterator GetRecords"),
             SHARDS.may("DescribeTable GetItem Scan"),
+            DEAD_LETTERS.may("GetQueueAttributes GetQueueUrl ReceiveMessage"),
             *(grant for access in own for grant in access.seen),
         ),
         unseen=tuple(grant for access in own for grant in access.unseen),

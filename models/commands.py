@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import wraps
 from pathlib import Path
 from pkgutil import resolve_name
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 import msgspec
+from click.core import ParameterSource
 
 from clickstream import platform
 from clickstream.cli import whole_sentence
@@ -190,6 +192,11 @@ def rollback(model: str, dry_run: bool) -> None:
         click.echo(version)
 
 
+_ARCHIVE = click.option(
+    "--archive", metavar="SQL", help="Instead of a file, the archive's events where \"date >= '2026-11-01'\", or true."
+)
+
+
 def trains(command: Callable[..., tuple[str, Mapping[str, bytes], Description]]) -> Callable[..., None]:
     """Makes a ``train`` of what is given the arguments ``file`` and ``source``, its name, and gives back (model, files,
     description).
@@ -198,9 +205,7 @@ def trains(command: Callable[..., tuple[str, Mapping[str, bytes], Description]])
     """
 
     @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
-    @click.option(
-        "--archive", metavar="SQL", help="Instead of FILE, the archive's events where \"date >= '2026-11-01'\", or true."
-    )
+    @_ARCHIVE
     @click.option("--promote", "promoted", is_flag=True, help="Let it serve at once.")
     @click.option("--dry-run", is_flag=True, help="Train and evaluate, publish nothing.")
     @click.option("--json", "as_json", is_flag=True, help="The manifest on stdout instead of the version's name.")
@@ -210,31 +215,43 @@ def trains(command: Callable[..., tuple[str, Mapping[str, bytes], Description]])
     ) -> None:
         if (file is None) == (archive is None):
             raise click.UsageError("FILE or --archive")
-        with TemporaryDirectory() as folder:
-            if archive is None:
-                assert file is not None
-                trained = command(**others, file=file, source=file.name)
-            else:
-                events = Path(folder) / "archive.ndjson"
-                _copy_archive(archive, events)
-                trained = command(**others, file=events, source=f"archive where {archive}")
+        with _archived(archive) if file is None else nullcontext((file, file.name)) as (events, source):
+            trained = command(**others, file=events, source=source)
         _publish(*trained, promoted=promoted, dry_run=dry_run, as_json=as_json)
 
     return of_either
 
 
-def _copy_archive(condition: str, file: Path) -> None:
-    """In the order of time, as the features see them. Raises UserMistake, and what the archive raises."""
+def evaluates(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives an ``evaluate`` of ``dataset``, a data set or a file, the archive's events as another; ``source`` is its name."""
+
+    @_ARCHIVE
+    @wraps(command)
+    def of_either(*, dataset: str, archive: str | None, **others: Any) -> None:
+        if archive is not None and click.get_current_context().get_parameter_source("dataset") is not ParameterSource.DEFAULT:
+            raise click.UsageError("--dataset or --archive")
+        with _archived(archive) if archive is not None else nullcontext((dataset, dataset)) as (events, source):
+            command(**others, dataset=str(events), source=source)
+
+    return of_either
+
+
+@contextmanager
+def _archived(condition: str | None) -> Iterator[tuple[Path, str]]:
+    """A file of its events in the order of time, as the features see them, and its name. Raises UserMistake, RetryLater."""
     from clickstream.aws import Clients
 
     settings = from_env()
     archive = resolve_name("clickstream.consumers.archive.views:Archive")(Clients(settings), settings)
     sql = f"SELECT * FROM events WHERE ({condition}) ORDER BY occurred_at, ordinal, event_id"
-    with archive.asked(sql) as kept, file.open("wb") as out:
-        taken = [fault is None and out.write(line + b"\n") > 0 for line, fault in kept.events()]
-    click.echo(f"{sum(taken):,} of {len(taken):,} events of the archive are events as they are declared here", err=True)
-    if not any(taken):
-        raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "archive.ndjson"
+        with archive.asked(sql) as kept, file.open("wb") as out:
+            taken = [fault is None and out.write(line + b"\n") > 0 for line, fault in kept.events()]
+        click.echo(f"{sum(taken):,} of {len(taken):,} events of the archive are events as they are declared here", err=True)
+        if not any(taken):
+            raise UserMistake(f"the archive holds no events where {condition}", hint="`clickstream worker archive` fills it")
+        yield file, f"archive where {condition}"
 
 
 def _publish(

@@ -18,6 +18,7 @@ from starlette.routing import Mount, Route
 
 from clickstream.answers.reading import Answers
 from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.dead_letters.views import Look
 from clickstream.consumers.explain.views import Life
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
@@ -25,6 +26,7 @@ from clickstream.errors import Forbidden, Missing, Rejected, RetryLater, UserMis
 from clickstream.money import EXPONENTS
 from clickstream.serving import metrics
 from clickstream.serving.api import openapi
+from clickstream.serving.api.coalescing import Remembered
 from clickstream.serving.api.explain import Searches
 from clickstream.serving.api.recommendations import Visitors
 from clickstream.serving.api.routes import Readers, json, offered, routes
@@ -42,6 +44,8 @@ from clickstream.web.listening import LOOPBACK_NAMES
 log = structlog.get_logger()
 #: Older than this, a reading of the stores no longer counts.
 READY_MS = 10_000
+#: How long all who ask for dead letters share one look at the queue: it is some calls.
+LOOK_S = 5.0
 
 
 def create_app(
@@ -56,6 +60,7 @@ def create_app(
     risk: Decisions | None = None,
     lives: Callable[..., Life] | None = None,
     placing: Callable[[str], tuple[str, str] | None] = lambda _: None,
+    letters: Callable[[], Look] | None = None,
     own: Answers | None = None,
     token: str | None = None,
     client_keys: Set[str] = frozenset(),
@@ -65,7 +70,8 @@ def create_app(
     ``clock`` is the wall clock, ``monotonic`` the one that intervals are measured by. ``hosts`` are the host names answered
     to, None for any; ``period_s`` is the time between two reads of a live feed.
     Without ``offers`` there is no page and no answer about recommendations, without ``risk`` none about fraud, without
-    ``lives`` none about single events, which ``placing`` finds by an order, without ``own`` none of a shop's own applications.
+    ``lives`` none about single events, which ``placing`` finds by an order, without ``letters`` none of dead letters, without
+    ``own`` none of a shop's own applications.
     With a ``token``, nothing but health is answered without it; recommendations are answered to the holders of the
     ``client_keys`` (SHA-256 in hex) as well.
     ``app.state.end_streams()`` ends every open stream, so that a server that shuts down need not wait for the pages to close.
@@ -76,11 +82,12 @@ def create_app(
         risk=risk,
         visitors=None if offers is None else Visitors(offers),
         searches=None if lives is None else Searches(lives),
+        letters=None if letters is None else Remembered(letters, LOOK_S, lambda: monotonic() / 1000),
         own=own,
     )
     operations = offered(readers)
     feeds = feeds_of(readers, partial(Live, progress=readers.progress, clock=clock, title=title, period_s=period_s))
-    needed = {frame.FRAUD: risk, frame.RECOMMENDATIONS: offers, frame.OWN: own, frame.EXPLAIN: lives}
+    needed = {frame.FRAUD: risk, frame.RECOMMENDATIONS: offers, frame.OWN: own, frame.EXPLAIN: lives, frame.LETTERS: letters}
     linked = tuple(page for page in frame.navigation() if needed.get(page, views) is not None)
     login = None if token is None else Login(token, lambda: clock() / 1000, client_keys)
     guard = OwnPages(secrets.token_urlsafe(24) if login is None else login.page_token(), with_login=login is not None)

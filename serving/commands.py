@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import webbrowser
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -55,6 +56,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
     from clickstream import aws, settings
     from clickstream.answers.reading import Answers
     from clickstream.consumers.analytics.views import Aggregates
+    from clickstream.consumers.dead_letters.views import look
     from clickstream.consumers.explain.views import Explainer
     from clickstream.consumers.fraud.views import Decisions
     from clickstream.consumers.needs import short_applications
@@ -94,6 +96,7 @@ def serve(host: str, port: int, browse: bool, allow_remote: bool, login: bool) -
         risk=Decisions(clients, surroundings),
         lives=explainer.life,
         placing=explainer.placing,
+        letters=partial(look, clients, surroundings),
         own=Answers(clients, surroundings, declared) if declared else None,
         token=token,
         client_keys=clients_of_ours,

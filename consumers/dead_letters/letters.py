@@ -120,21 +120,26 @@ def reading(clients: Clients, settings: Settings) -> Iterator[Queue]:
 
     Raises Missing when there is no such queue.
     """
-    try:
-        with translated("SQS"):
-            url = clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
-    except RetryLater as error:
-        if "NonExistentQueue" in str(error) or "QueueDoesNotExist" in str(error):
-            raise Missing(
-                f"there is no queue {DEAD_LETTERS.of(settings)!r}", hint="clickstream local start makes it on this machine"
-            ) from error
-        raise
+    url = queue_url(clients, settings)
     with ThreadPoolExecutor(_PARALLEL) as threads:
         queue = Queue(url, clients, settings, threads)
         try:
             yield queue
         finally:
             queue.release()
+
+
+def queue_url(clients: Clients, settings: Settings) -> str:
+    """Raises Missing when there is no such queue, RetryLater when SQS does not answer."""
+    try:
+        with translated("SQS"):
+            return clients.sqs.get_queue_url(QueueName=DEAD_LETTERS.of(settings))["QueueUrl"]
+    except RetryLater as error:
+        if "NonExistentQueue" in str(error) or "QueueDoesNotExist" in str(error):
+            raise Missing(
+                f"there is no queue {DEAD_LETTERS.of(settings)!r}", hint="clickstream local start makes it on this machine"
+            ) from error
+        raise
 
 
 def _identity(letter: DeadLetter) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from clickstream.errors import Missing, UserMistake
-from clickstream.models.commands import trains
+from clickstream.models.commands import evaluates, trains
 from clickstream.settings import from_env
 from clickstream.terminal import print_table
 
@@ -76,6 +76,7 @@ def _costs(command: Callable[..., T]) -> Callable[..., T]:
 
 
 @click.command()
+@evaluates
 @click.option(
     "--dataset",
     default="handbook",
@@ -90,6 +91,7 @@ def _costs(command: Callable[..., T]) -> Callable[..., T]:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 def evaluate(
     dataset: str,
+    source: str,
     labels: Path | None,
     test: tuple[Path, Path] | None,
     plots: Path | None,
@@ -112,22 +114,24 @@ def evaluate(
       clickstream models evaluate fraud --json
 
       clickstream models evaluate fraud --dataset events.ndjson --labels labels.csv --plots build/fraud.png
+
+      clickstream models evaluate fraud --archive "date >= '2026-11-01'" --labels labels.csv
     """
     with _models_extra():
         from clickstream.models.fraud.offline import handbook_data, trials
         from clickstream.models.fraud.offline import plots as drawing
 
-    click.echo(f"training and scoring on {dataset}", err=True)
+    click.echo(f"training and scoring on {source}", err=True)
     if dataset == "handbook":
         trial = trials.handbook(from_env().datasets, costs)
     else:
         trial = trials.of_files(Path(dataset), labels, test, costs)
     if plots is not None:
-        drawing.draw(plots, trial.scores, trial.frauds, trial.thresholds, costs, title=f"fraud, {dataset}")
+        drawing.draw(plots, trial.scores, trial.frauds, trial.thresholds, costs, title=f"fraud, {source}")
         click.echo(f"drew {plots}", err=True)
     if as_json:
         document = {
-            "dataset": dataset,
+            "dataset": source,
             "thresholds": trial.thresholds,
             "costs": costs,
             "model": trial.model,

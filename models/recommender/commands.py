@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from clickstream.errors import UserMistake
-from clickstream.models.commands import trains
+from clickstream.models.commands import evaluates, trains
 from clickstream.settings import from_env
 from clickstream.terminal import print_table
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@evaluates
 @click.option(
     "--dataset",
     default="yoochoose_100k",
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     help="yoochoose_100k, yoochoose_100k_valid, or a file of clicks or events: its last fifth of sessions is the test.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
-def evaluate(dataset: str, as_json: bool) -> None:
+def evaluate(dataset: str, source: str, as_json: bool) -> None:
     """The recommender and the field's simple methods on the same next clicks.
 
     \b
@@ -46,6 +47,8 @@ def evaluate(dataset: str, as_json: bool) -> None:
       clickstream models evaluate recommender --json
 
       clickstream models evaluate recommender --dataset events.ndjson
+
+      clickstream models evaluate recommender --archive "date >= '2026-11-01'"
     """
     from clickstream.models.recommender import clicks, datasets, evaluation
     from clickstream.models.recommender.baselines import BASELINES
@@ -55,14 +58,14 @@ def evaluate(dataset: str, as_json: bool) -> None:
     parameters = Parameters()
     training, test = clicks.group(split.training), clicks.group(split.test)
     if not training.sessions or not test.sessions:
-        raise UserMistake(f"{dataset} holds too few sessions to train on one part and test on another")
+        raise UserMistake(f"{source} holds too few sessions to train on one part and test on another")
     results: dict[str, Result] = {}
     for name in (*BASELINES, evaluation.OURS):
         click.echo(f"evaluating {name}", err=True)
         results[name] = evaluation.evaluate(training, test, parameters, name)
     if as_json:
         document = {
-            "dataset": dataset,
+            "dataset": source,
             "training": {
                 "sessions": training.sessions,
                 "clicks": len(training.items),

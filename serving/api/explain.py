@@ -1,6 +1,6 @@
 """``GET /v1/explain/{event_id}``: an event's life, for the API and the page ``/explain?event=…``.
 
-The dead-letter queue is never read here: that would hide its letters from a redrive, at anybody's request.
+The dead-letter queue is not read here: a whole reading would hide its letters from a redrive, at anybody's request.
 ``clickstream explain`` reads it. That an application has rejected the event is answered without it.
 """
 

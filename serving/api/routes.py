@@ -14,9 +14,11 @@ from starlette.routing import Route
 
 from clickstream.answers.reading import Answers
 from clickstream.consumers.analytics.views import Aggregates
+from clickstream.consumers.dead_letters.views import Look
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.errors import UserMistake
-from clickstream.serving.api import aggregates, explain, fraud, own, progress, recommendations
+from clickstream.serving.api import aggregates, explain, fraud, letters, own, progress, recommendations
+from clickstream.serving.api.coalescing import Remembered
 from clickstream.serving.api.operation import Operation
 from clickstream.serving.moments import Clock
 from clickstream.serving.progress import ProgressReader
@@ -34,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     recommendations.OF_VISITOR,
     recommendations.OF_SESSION,
     explain.EXPLAIN,
+    letters.LETTERS,
     own.OWN,
 )
 
@@ -46,6 +49,7 @@ class Readers(NamedTuple):
     risk: Decisions | None = None
     visitors: recommendations.Visitors | None = None
     searches: explain.Searches | None = None
+    letters: Remembered[Look] | None = None
     own: Answers | None = None
 
 

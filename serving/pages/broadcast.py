@@ -16,7 +16,8 @@ class Broadcast:
         self.closed = False
 
     def send(self, message: bytes) -> None:
-        self._newest = message
+        """Nobody is shown later what nobody reads now: the next reader must not see what was true some time ago."""
+        self._newest = message if self.readers else None
         self._wake()
 
     async def messages(self) -> AsyncGenerator[bytes, None]:
@@ -38,7 +39,6 @@ class Broadcast:
             self.readers -= 1
             if not self.readers:
                 self.watched.clear()
-                # the next reader must not be shown what was true some time ago
                 self._newest = None
 
     def close(self) -> None:

@@ -29,11 +29,13 @@ API = Page("/api", "API", "api")
 OWN = Page("/own", "Own answers", "own")
 #: Of one event, named in the address.
 EXPLAIN = Page("/explain", "Explain", "explain")
+#: Dead letters.
+LETTERS = Page("/letters", "Letters", "letters")
 
 
 def navigation() -> tuple[Page, ...]:
     """The pages that applications declare, and the platform's own."""
-    return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, EXPLAIN, PIPELINE)
+    return (*(resolve_name(needs.page) for needs in declared() if needs.page), OWN, EXPLAIN, PIPELINE, LETTERS)
 
 
 def html(page: Page, offered: tuple[Page, ...], token: str = "") -> bytes:

@@ -63,7 +63,7 @@ export function reasons(given) {
   if (!given.length) return "–";
   return make("ul", "reasons", ...given.map((why) => {
     const item = make("li", "", why.feature === "reused_event_id" ? words(why.feature) : `${words(why.feature)}: ${told(why.feature, why.value)}`);
-    item.title = `${why.feature}, ${why.effect < 0 ? "−" : "+"}${Math.abs(why.effect).toFixed(2)}`;
+    item.title = `${why.feature}, ${why.effect < 0 ? "−" : "+"}${format.score(Math.abs(why.effect))}`;
     return item;
   }));
 }

@@ -16,8 +16,8 @@ export const number = (value) => whole.format(value);
 export const compact = (value) => (value < 1_000_000 ? whole : shortened).format(value);
 export const tick = (value) => (value < 10_000 ? new Intl.NumberFormat().format(value) : shortened.format(value));
 export const short = (value) => (Number.isInteger(value) ? whole.format(value) : new Intl.NumberFormat(undefined, { maximumSignificantDigits: 4 }).format(value));
-const scores = new Intl.NumberFormat(undefined, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-export const score = (value) => scores.format(value);
+// With so many digits that scores below each other can be compared.
+export const score = (value, digits = 2) => new Intl.NumberFormat(undefined, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 const tenths = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 export const rate = (value) => (value < 10 ? tenths : whole).format(value);
 export const percent = (part, of) => (of > 0 ? share.format(part / of) : "–");

@@ -25,10 +25,10 @@ function letters(shards) {
   const ranked = [...kept].sort(([, a], [, b]) => b - a);
   if (!ranked.length) return [];
   const by = ranked.map(([name, count]) => `${name} ${format.number(count)}`).join(", ");
-  return [[`Bad records so far: ${format.number(ranked[0][1])} (each application keeps its own letters: ${by})`, "`clickstream dlq list` says why; after the repair, `clickstream dlq redrive`."]];
+  return [[`Bad records so far: ${format.number(ranked[0][1])} (each application keeps its own letters: ${by})`, "`clickstream dlq list` says why; after the repair, `clickstream dlq redrive`.", ["/letters", "See the letters that wait"]]];
 }
 
-// [what, do] pairs.
+// [what, do] pairs; some with a page that says more, as [path, words].
 export function troubles(shards) {
   const causes = new Map();
   for (const each of shards.filter(({ state }) => state in TOLD)) {

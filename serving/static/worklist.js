@@ -62,7 +62,7 @@ export function worklist({ now }) {
     fill("alerts", alerts.length ? "" : before.length ? "There are no further alarms." : "No alarm is like this.");
     list("alerts", [alerts, Math.floor(at / 86_400_000)], () => alerts.map((each) => row(
       format.moment(each.decided_at, at), [VERDICTS[each.verdict] ?? each.verdict, each.verdict === "block" ? "bad" : "attention"],
-      [format.money(each.amount, each.currency), "n"], [each.score.toFixed(3), "n"], [reasons(each.reasons), "wrap"],
+      [format.money(each.amount, each.currency), "n"], [format.score(each.score, 3), "n"], [reasons(each.reasons), "wrap"],
       SOURCES[each.source] ?? each.source, explained(each), history(each, at), acts(each, load))));
     $("newer").disabled = !before.length;
     $("older").disabled = next === null;

@@ -18,6 +18,7 @@ from clickstream.web.server import Server
 from tests.browser import axe, boxes
 from tests.browser.watching import CSP_WATCH, Watch
 from tests.unit.serving.desk import Desk, Window
+from tests.unit.serving.letterbox import Letterbox
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
 
@@ -61,6 +62,7 @@ class Site:
         self._token = token
         self._own = own
         self.desk = Desk(shop)
+        self.letterbox = Letterbox()
         self._listener = listen("127.0.0.1", 0)
         self.url = url(self._listener)
         self.start()
@@ -76,6 +78,7 @@ class Site:
             offers=Window(self._shop),
             lives=Lives().life,
             placing=Lives().placing,
+            letters=self.letterbox,
             own=self._own,
             token=self._token,
         )

@@ -32,12 +32,13 @@ PATHS = {
     "recommendations": "/recommendations",
     "own": "/own",
     "pipeline": "/pipeline",
+    "letters": "/letters",
     "explain": "/explain?event=a/b",
     "api": "/api",
     "login": "/",
 }
 #: Whose content is the same whatever the shop does.
-STILL = ("explain", "api", "login")
+STILL = ("letters", "explain", "api", "login")
 LANGUAGES = {"en": "en-GB", "de": "de-DE"}
 SCHEMES = ("light", "dark")
 WIDTHS = (1400, 390)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tests.browser.conftest import Site
 from tests.browser.test_pages import number, state_is
 from tests.browser.watching import Watch
 from tests.unit.serving.desk import decision_at
+from tests.unit.serving.letterbox import HOSTILE
 from tests.unit.serving.shop import NOW, Shop
 
 pytestmark = pytest.mark.browser
@@ -152,7 +154,7 @@ def test_troubles_are_causes_and_the_worst_comes_first(open_page: Open) -> None:
         "async (shards) => (await import('/static/troubles.js')).troubles(shards)",
         msgspec.to_builtins(shards(rows, {}, NOW)),
     )
-    assert [what for what, _ in found] == [
+    assert [what for what, *_ in found] == [
         "recommendations may not sqs:SendMessage on arn:queue (all its shards)",
         "wishlist: its worker died 3 times without moving 3 of 4 shards",
         "fraud has been silent for 2 h 0 min (all its shards)",
@@ -161,7 +163,48 @@ def test_troubles_are_causes_and_the_worst_comes_first(open_page: Open) -> None:
         "analytics is 1 min 35 s behind (all its shards)",
         "Bad records so far: 12 (each application keeps its own letters: analytics 12, archive 12, fraud 4)",
     ]
-    assert all(advice for _, advice in found)
+    assert all(advice for _, advice, *_ in found)
+
+
+def test_dead_letters_are_read_by_their_cause(
+    open_page: Open, site: Site, accessible: Callable[[Page], list[str]], watch: Watch, screenshots: Path
+) -> None:
+    """What a client has sent stays text, and stands in no line that is to be typed."""
+    page = open_page("/pipeline")
+    page.locator("#troubles").get_by_role("link", name="See the letters that wait").click()
+    causes, letters = page.locator("#causes tr"), page.locator("#letters tr")
+    expect(causes).to_have_count(3)
+    expect(causes.first).to_contain_text(HOSTILE)
+    expect(causes.first).to_contain_text("analytics 10")
+    typed = page.locator("#causes code").all_inner_texts()
+    assert [each for each in typed if not re.fullmatch(r"clickstream dlq (redrive|show [0-9a-f]{12})", each)] == []
+    expect(page.locator("#looked")).to_have_text("42 letters; about 3 are in the hands of a reader, and not shown")
+    page.screenshot(path=screenshots / "letters.png", full_page=True)
+    assert boxes.faults(page) == accessible(page) == []
+
+    expect(letters).to_have_count(25)
+    causes.first.get_by_role("button").click()
+    expect(page.locator("#chosen")).to_contain_text("of one cause")
+    page.get_by_role("button", name="Older").click()
+    expect(letters).to_have_count(15)
+    page.get_by_role("button", name="All causes").click()
+    expect(letters).to_have_count(25)
+    assert page.locator("main img").count() == 0
+    assert watch.complaints == []
+
+    site.letterbox.down = True
+    site.pass_time(10_000)
+    page.get_by_role("button", name="Look again").click()
+    expect(page.locator("#letters-note")).to_contain_text("SQS: it does not answer")
+    expect(letters).to_have_count(25)
+
+
+def test_a_score_is_written_as_its_reader_writes_numbers(open_page: Open) -> None:
+    page = open_page("/fraud", locale="de-DE")
+    expect(page.locator("#alerts tr").first.locator("td").nth(3)).to_have_text(re.compile(r"^0,\d{3}$"))
+    effect = page.locator("#alerts .reasons li[title]").first.get_attribute("title")
+    assert effect is not None
+    assert re.search(r", [+−]\d+,\d\d$", effect)
 
 
 def test_a_shard_whose_worker_keeps_dying(open_page: Open, shop: Shop) -> None:

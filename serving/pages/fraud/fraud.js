@@ -69,7 +69,7 @@ const work = worklist({ now: frame.now });
 function described(decision) {
   const pairs = [
     ["Verdict", VERDICTS[decision.verdict] ?? decision.verdict],
-    ["Score", decision.score.toFixed(4)],
+    ["Score", format.score(decision.score, 4)],
     ["Amount", format.money(decision.amount, decision.currency)],
     ["Decided", format.moment(decision.decided_at, frame.now())],
     ["By", `${SOURCES[decision.source] ?? decision.source}, ${decision.model_version}`],

@@ -44,6 +44,14 @@ function shardRows(shards) {
   }));
 }
 
+// To a page that this server has.
+function linked([path, words] = []) {
+  if (!document.querySelector(`nav [href="${path}"]`)) return [];
+  const link = make("a", "", words);
+  link.href = path;
+  return [" ", link, "."];
+}
+
 function show({ head, rate, applications: summed, shards: read }) {
   drawRate(rate);
   // the ages grow while the store does not answer
@@ -56,7 +64,7 @@ function show({ head, rate, applications: summed, shards: read }) {
   const found = troubles(shards);
   fill("troubles", found.length ? "" : shards.length ? "None: every shard is current, no dead letters, no open breaker." : "Nothing runs yet.");
   // a silence grows every second: what is to be typed can be selected all the same
-  list("troubles", found.map(([, advice]) => advice), () => found.map(([, advice]) => make("li", "", make("strong", ""), make("p", "", ...typed(advice)))));
+  list("troubles", found.map(([, advice]) => advice), () => found.map(([, advice, more]) => make("li", "", make("strong", ""), make("p", "", ...typed(advice), ...linked(more)))));
   found.forEach(([what], n) => ($("troubles").children[n].firstChild.textContent = what));
 }
 

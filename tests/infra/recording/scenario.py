@@ -44,6 +44,7 @@ _PAGES = (
     "/v1/decisions/e-before",
     "/v1/explain/e-before",
     "/v1/explain/e-served",
+    "/v1/letters",
     "/metrics",
 )
 

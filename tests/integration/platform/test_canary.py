@@ -34,12 +34,13 @@ pytestmark = pytest.mark.integration
 
 CARD, MAIL, ADDRESS = "4242424242424242", "canary@example.com", "198.51.100.77"
 SECRETS = (CARD, MAIL, ADDRESS)
-PAGES = ["/", "/fraud", "/recommendations", "/pipeline", "/api", "/explain?event=e-1&letters=1"]
+PAGES = ["/", "/fraud", "/recommendations", "/pipeline", "/letters", "/api", "/explain?event=e-1&letters=1"]
 FEEDS = ["now?range=15m", "now?range=1h", "now?range=24h", "fraud", "recommendations", "pipeline"]
 ANSWERS = [
     "/v1/aggregates?granularity=minute",
     "/v1/aggregates?format=csv",
     "/v1/progress",
+    "/v1/letters",
     "/v1/fraud/decided",
     "/v1/fraud/alerts",
     "/v1/fraud/alerts?format=csv",

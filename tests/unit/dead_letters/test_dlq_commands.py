@@ -12,6 +12,8 @@ from moto import mock_aws
 from clickstream import events
 from clickstream.aws import Clients
 from clickstream.consumers.dead_letters.commands import dlq
+from clickstream.consumers.dead_letters.letters import reading
+from clickstream.consumers.dead_letters.views import look
 from clickstream.consumers.runtime.faults.dead_letters import DeadLetter, DeadLetterQueue, dead_letter
 from clickstream.events import Login
 from clickstream.platform import DEAD_LETTERS, STATE
@@ -84,6 +86,25 @@ def test_a_repeated_send_is_one_letter(stack: Stack) -> None:
     assert len(lines) == 1
 
 
+def test_a_look_takes_nothing_and_tells_nothing_that_was_sent(stack: Stack) -> None:
+    stack.queue.send(
+        [letter(1, login("e1"), "bad amount 'ann@example.com'"), letter(2, b"\xff" * 900_000), letter(2, b"again")]
+    )
+    for _ in range(2):
+        seen = look(stack.clients, stack.settings)
+        assert [(each.arrived_at, each.reason) for each in seen.letters] == [
+            (NOW_MS + 2, "not JSON"),
+            (NOW_MS + 1, "bad amount '…'"),
+        ]
+        assert (seen.visible, seen.hidden) == (3, 0)
+    _, lines = stack.run("list", "--json")
+    assert {json.loads(line)["letter"] for line in lines} == {each.id for each in seen.letters}
+    with reading(stack.clients, stack.settings) as queue:
+        queue.receive()
+        held = look(stack.clients, stack.settings)
+    assert (held.letters, held.visible, held.hidden) == ([], 0, 3)
+
+
 def test_show_has_the_bytes_also_of_a_large_record(stack: Stack) -> None:
     large = b"\xff" * 900_000
     stack.queue.send([letter(1, large), letter(2, "grün".encode())])
@@ -115,3 +136,5 @@ def test_a_missing_queue_is_one_line_and_a_hint(stack: Stack) -> None:
 
     with pytest.raises(Missing, match="there is no queue"):
         stack.run("list")
+    with pytest.raises(Missing, match="there is no queue"):
+        look(stack.clients, stack.settings)

@@ -56,6 +56,13 @@ def test_a_receive_takes_the_first_visible_ones_and_looks_at_no_others(sqs: Simp
     assert [len(each) for each in sqs.seen] == [10]
 
 
+def test_who_only_looks_sees_every_message_in_turn(sqs: SimpleNamespace) -> None:
+    sqs.queue["messages"] = [message(n, visible=True) for n in range(25)]
+    found = [each["id"] for _ in range(3) for each in sqs._collect_msgs(sqs.queue, 10, 0)]
+    assert found == [*range(25), *range(5)]
+    assert [each["id"] for each in sqs._collect_msgs(sqs.queue, 10, 30)] == [*range(10)]
+
+
 def test_a_message_that_another_service_sent_is_visible_before_its_fields_are_complete(sqs: SimpleNamespace) -> None:
     sqs.queue["messages"] = [{"id": 1}]
     assert [each["id"] for each in sqs._collect_msgs(sqs.queue, 10, 30)] == [1]

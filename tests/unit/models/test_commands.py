@@ -99,6 +99,9 @@ def test_the_archive_trains_what_a_file_of_its_events_trains(
     assert of_all == {**expected, "source": "archive where true"}
     assert of_some["source"] == "archive where type = 'search'"
     assert 0 < of_some["rows"] < of_all["rows"]
+    evaluate = ("evaluate", "recommender", "--json")
+    judged = json.loads(run(*evaluate, "--dataset", str(file)))
+    assert json.loads(run(*evaluate, "--archive", "true")) == {**judged, "dataset": "archive where true"}
     with pytest.raises(UserMistake, match="no events"):
         run(*train, "--archive", "false")
 
@@ -109,3 +112,10 @@ def test_training_needs_a_file_or_the_archive(model: str, chosen: list[str]) -> 
     answer = CliRunner().invoke(cli, ["models", "train", model, *chosen])
     assert answer.exit_code == 2
     assert "FILE or --archive" in answer.output
+
+
+@pytest.mark.parametrize("model", ["fraud", "recommender"])
+def test_a_data_set_is_not_evaluated_in_place_of_the_archive(model: str) -> None:
+    answer = CliRunner().invoke(cli, ["models", "evaluate", model, "--dataset", "events.ndjson", "--archive", "true"])
+    assert answer.exit_code == 2
+    assert "--dataset or --archive" in answer.output

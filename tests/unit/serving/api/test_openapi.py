@@ -15,6 +15,7 @@ from clickstream.serving.api.routes import OPERATIONS
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
 from tests.unit.serving.desk import Desk, Window
+from tests.unit.serving.letterbox import Letterbox
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
 
@@ -32,7 +33,14 @@ def test_the_document_has_the_routes_of_the_application() -> None:
     shop = Shop()
     answers = Answers(Clients(Settings()), Settings(), {})
     app = create_app(
-        shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life, own=answers
+        shop,
+        shop.clock,
+        monotonic=shop.clock,
+        risk=Desk(shop),
+        offers=Window(shop),
+        lives=Lives().life,
+        letters=Letterbox(),
+        own=answers,
     )
     routes = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1/")} - _OTHERS
     described = json.loads(openapi.document(OPERATIONS, with_login=False))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -28,6 +28,14 @@ def live_of(shop: Shop, **settings: float) -> Live:
 
 def shown(message: bytes) -> Any:
     return json.loads(message.decode().split("data: ")[1].split("\n")[0])
+
+
+async def told(live: Live, messages: AsyncGenerator[bytes]) -> Any:
+    """What a page that waits is shown by the next tick."""
+    waiting = asyncio.ensure_future(anext(messages))
+    await asyncio.sleep(0)
+    await live.tick()
+    return shown(await waiting)
 
 
 class Page:
@@ -117,13 +125,12 @@ def test_a_store_that_goes_away_and_comes_back() -> None:
     async def scene() -> list[Any]:
         live = live_of(shop)
         messages = live.broadcast.messages()
-        told = []
+        pictures = []
         for down in (False, True, False):
             shop.down = down
             shop.now += 1_000  # what was read lately is shared for a moment
-            await live.tick()
-            told.append(shown(await anext(messages)))
-        return told
+            pictures.append(await told(live, messages))
+        return pictures
 
     before, during, after = asyncio.run(scene())
     assert (before["head"]["problem"], after["head"]["problem"]) == (None, None)
@@ -138,14 +145,13 @@ def test_pages_hear_of_a_store_that_hangs_while_it_hangs() -> None:
     async def scene() -> None:
         live = live_of(shop, slow_s=0.01)
         messages = live.broadcast.messages()
-        await live.tick()
-        await anext(messages)
+        await told(live, messages)
         shop.hangs = True
         shop.now += 1_000
         ticking = asyncio.create_task(live.tick())
-        told = shown(await asyncio.wait_for(anext(messages), 10))
-        assert told["head"]["problem"].startswith("it has not answered for")
-        assert told["total"]["events"] > 0
+        meanwhile = shown(await asyncio.wait_for(anext(messages), 10))
+        assert meanwhile["head"]["problem"].startswith("it has not answered for")
+        assert meanwhile["total"]["events"] > 0
         shop.holding.set()
         await ticking
         assert live.problem is None
@@ -178,13 +184,12 @@ def test_a_fault_in_a_reading_is_logged_once_and_the_pages_go_on(monkeypatch: py
     async def scene() -> list[Any]:
         live = live_of(shop)
         messages = live.broadcast.messages()
-        told = []
+        pictures = []
         for progress in (right, broken, broken, right):
             monkeypatch.setattr(shop, "progress", progress)
             shop.now += 1_000
-            await live.tick()
-            told.append(shown(await anext(messages)))
-        return told
+            pictures.append(await told(live, messages))
+        return pictures
 
     with capture_logs() as logs:
         before, *faulty, after = asyncio.run(scene())
@@ -203,12 +208,10 @@ def test_a_reading_that_fails_by_our_fault_leaves_the_last_picture(monkeypatch: 
     async def scene() -> tuple[Any, Any]:
         live = live_of(shop)
         messages = live.broadcast.messages()
-        await live.tick()
-        before = shown(await anext(messages))
+        before = await told(live, messages)
         monkeypatch.setattr(live.picture, "read", lambda _: 1 / 0)
         shop.now += 1_000
-        await live.tick()
-        return before, shown(await anext(messages))
+        return before, await told(live, messages)
 
     before, after = asyncio.run(scene())
     assert after["head"]["problem"].startswith("a fault of this server")
@@ -226,10 +229,12 @@ def test_a_page_that_stalls_is_let_go() -> None:
 
     async def scene() -> None:
         broadcast = Broadcast()
-        broadcast.send(b"data: 1\n\n")
         feed = Feed(broadcast, stalled_s=0.01)
         scope = {"type": "http", "method": "GET", "headers": []}
-        await asyncio.wait_for(feed(scope, silent, never), 10)
+        stalling = asyncio.create_task(feed(scope, silent, never))
+        await broadcast.watched.wait()
+        broadcast.send(b"data: 1\n\n")
+        await asyncio.wait_for(stalling, 10)
         assert broadcast.readers == 0
 
     asyncio.run(scene())
