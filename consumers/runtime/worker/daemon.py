@@ -13,7 +13,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.state import streams
-from clickstream.consumers.runtime.worker import java, leases
+from clickstream.consumers.runtime.worker import child, java, leases, zygote
 from clickstream.consumers.runtime.worker.java import LOCALE, command_line
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
 from clickstream.consumers.runtime.worker.supervisor import Processes, Supervisor
@@ -95,7 +95,7 @@ def forked(application: str, directory: Path) -> ShardProcesses:
         return ShardProcesses(command=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.child", application))
     return ShardProcesses(
         command=("/bin/sh", str(_SHARD_SH), str(directory)),
-        companion=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
+        companion=partial(zygote.main, directory, partial(child.prepare, application)),
         requests=directory,
     )
 
