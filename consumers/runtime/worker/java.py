@@ -78,11 +78,24 @@ def class_path() -> list[Path]:
     return [REPLACEMENTS, *jars]
 
 
-def command_line(java: Path, properties: Path) -> list[str]:
+def heap_mib(shards: int) -> int:
+    """The most that the heap may take with so many open shards, all of which may come to this worker.
+
+    A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard. 16 shards with a backlog of the
+    largest records were seen to need 768 MiB. Fewer than four are taken for four, since shards are split.
+    """
+    return 128 + 56 * max(4, shards)
+
+
+def command_line(java: Path, properties: Path, *, shards: int, archive: Path | None = None) -> list[str]:
     """The arguments of the daemon's process; docs/decisions/0032 says what was measured.
 
-    Raises Missing when KCL's jars are not installed.
+    ``archive``: of classes, where there is one; one that does not fit is passed over in silence. Raises Missing when KCL's
+    jars are not installed.
     """
+    archived = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+IgnoreUnrecognizedVMOptions", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+    # at the address it was made for: moved, it would be a copy of its own in each JVM
+    archived += ["-XX:ArchiveRelocationMode=0", f"-XX:SharedArchiveFile={archive}"]
     return [
         str(java),
         # of what the shard processes tell the daemon
@@ -90,16 +103,16 @@ def command_line(java: Path, properties: Path) -> list[str]:
         "-Dsun.stdout.encoding=UTF-8",
         "-Dsun.stderr.encoding=UTF-8",
         "-DKCL_LOG_LEVEL=WARN",
-        "-Xms64m",
-        # A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard: enough for 16 shards with a
-        # backlog of the largest records. It is a limit; a worker of small records stays far below it.
-        "-Xmx1g",
+        # what a quiet worker lives in; it grows as the records do
+        "-Xms8m",
+        f"-Xmx{heap_mib(shards)}m",
         # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:+UseSerialGC",
         # The second compiler costs CPU at the start and half as much again while a worker is idle; blocks of many events gain
         # nothing by it, KPL aggregates a quarter of the JVM's time.
         "-XX:TieredStopAtLevel=1",
+        *(archived if archive is not None and archive.exists() else ()),
         "-cp",
         ":".join(str(jar) for jar in class_path()),
         MAIN_CLASS,
