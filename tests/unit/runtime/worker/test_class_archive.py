@@ -24,7 +24,9 @@ def _loaded(binary: Path, archive: Path | None, folder: Path) -> tuple[str, str]
     """What the daemon says when it is told nothing, and which classes it had from where."""
     options = java.command_line(binary, folder / "none", shards=1, archive=archive)
     options[1:1] = [f"-Xlog:class+load:file={folder / 'classes'}"]
-    said = subprocess.run(options[: options.index(java.MAIN_CLASS) + 1], capture_output=True, text=True, check=False, timeout=60)
+    said = subprocess.run(
+        options[: options.index(java.MAIN_CLASS) + 1], capture_output=True, text=True, check=False, timeout=60
+    )
     assert "Properties file" in said.stderr + said.stdout
     return said.stderr + said.stdout, (folder / "classes").read_text()
 
