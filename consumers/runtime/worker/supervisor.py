@@ -32,8 +32,8 @@ class Processes(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be run: the KCL daemon and, beside it, the zygote that forks its shard processes."""
 
     daemon: Sequence[str]
-    companion: Callable[[], int] | None = None
-    """Runs in a fork of ours as long as the daemon does; when either ends, the life is over."""
+    companion: Callable[[Mapping[str, str]], int] | None = None
+    """Told the environment, it runs in a fork of ours as long as the daemon does; when either ends, the life is over."""
     environment: Mapping[str, str]
     inherited_fds: tuple[int, ...] = ()
     """Of the daemon: the worker's lock, which must live as long as it."""
@@ -165,17 +165,15 @@ class Supervisor:
 
 
 def _accompany(processes: Processes) -> int:
-    """In the fork: a session, descriptors and variables as those of a program of its own."""
+    """In the fork: a session and descriptors as those of a program of its own."""
     os.setsid()
     os.dup2(2, 1)
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     for fd in processes.inherited_fds:
         os.close(fd)
-    os.environ.clear()
-    os.environ.update(processes.environment)
     assert processes.companion is not None
-    return processes.companion()
+    return processes.companion(processes.environment)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -7,7 +7,7 @@ daemon starts, hands its three pipes over through ``/proc`` (Linux).
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -23,9 +23,9 @@ from clickstream.telemetry import logs
 log = structlog.get_logger()
 
 
-def main(directory: Path, prepare: Callable[[Settings], child.Prepared]) -> int:
+def main(directory: Path, prepare: Callable[[Settings], child.Prepared], environment: Mapping[str, str]) -> int:
     """Serve requests from ``directory/requests`` until the supervisor ends us."""
-    prepared = prepare(from_env())
+    prepared = prepare(from_env(environment))
     child.tune_garbage_collector()
     logs.to_stderr(prepared.settings.log_level, readable=False)
     requests = open_requests(directory)

@@ -30,10 +30,10 @@ _SHARDS = 6
 _EVENTS = 2_000
 _START_S = 60.0
 _ZYGOTE = f"""
-import sys, pathlib
+import os, pathlib, sys
 from clickstream.consumers.runtime.worker import daemon, forks
 forks.end_with_parent()
-sys.exit(daemon.forked({_APPLICATION!r}, pathlib.Path(sys.argv[1])).companion())
+sys.exit(daemon.forked({_APPLICATION!r}, pathlib.Path(sys.argv[1])).companion(os.environ))
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from clickstream.consumers.runtime.worker import class_archive, java
+from clickstream.consumers.runtime.worker import java
 from clickstream.settings import Settings
 
 pytestmark = pytest.mark.java
@@ -20,9 +20,9 @@ def binary() -> Path:
     return java.find(Settings(java_home=Path(home) if home else None))
 
 
-def _loaded(binary: Path, archive: Path | None, folder: Path) -> tuple[str, str]:
+def _loaded(binary: Path, folder: Path) -> tuple[str, str]:
     """What the daemon says when it is told nothing, and which classes it had from where."""
-    options = java.command_line(binary, folder / "none", shards=1, archive=archive)
+    options = java.command_line(binary, folder / "none", shards=1)
     options[1:1] = [f"-Xlog:class+load:file={folder / 'classes'}"]
     said = subprocess.run(
         options[: options.index(java.MAIN_CLASS) + 1], capture_output=True, text=True, check=False, timeout=60
@@ -31,19 +31,18 @@ def _loaded(binary: Path, archive: Path | None, folder: Path) -> tuple[str, str]
     return said.stderr + said.stdout, (folder / "classes").read_text()
 
 
-def test_a_broken_archive_is_passed_over_without_a_word(binary: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "broken.jsa"
-    broken.write_bytes(b"\0" * 100_000)
-    (tmp_path / "with").mkdir()
-    (tmp_path / "without").mkdir()
-    assert _loaded(binary, broken, tmp_path / "with")[0] == _loaded(binary, None, tmp_path / "without")[0]
+def test_a_broken_archive_is_passed_over_without_a_word(binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = tmp_path / "classes.jsa"
+    monkeypatch.setattr(java, "class_archive", lambda _: archive)
+    without, _ = _loaded(binary, tmp_path)
+    archive.write_bytes(b"\0" * 100_000)
+    assert _loaded(binary, tmp_path)[0] == without
 
 
 def test_the_daemons_classes_come_from_the_archive_that_make_has_made(binary: Path, tmp_path: Path) -> None:
-    archive = class_archive.place(binary)
-    if not archive.exists():
-        pytest.skip("no class archive: python -m clickstream.consumers.runtime.worker.class_archive")
-    said, classes = _loaded(binary, archive, tmp_path)
+    if not java.class_archive(binary).exists():
+        pytest.skip("no class archive: python -m clickstream.infra.images.class_archive")
+    said, classes = _loaded(binary, tmp_path)
     (daemon,) = (line for line in classes.splitlines() if java.MAIN_CLASS in line.split())
     assert "source: shared objects file" in daemon, said
 
@@ -52,10 +51,10 @@ def test_another_jar_is_another_archive(binary: Path, tmp_path: Path, monkeypatc
     jar = tmp_path / "a.jar"
     monkeypatch.setattr(java, "class_path", lambda: [jar])
     jar.write_bytes(b"one")
-    first = class_archive.place(binary)
-    assert class_archive.place(binary) == first
+    first = java.class_archive(binary)
+    assert java.class_archive(binary) == first
     jar.write_bytes(b"other")
-    assert class_archive.place(binary) != first
+    assert java.class_archive(binary) != first
 
 
 def test_the_heap_follows_the_shards() -> None:

@@ -1,32 +1,36 @@
 """The JVM's classes as an archive that it maps into memory instead of reading 79 jars: a second of CPU less at each start.
 
-``python -m clickstream.consumers.runtime.worker.class_archive`` makes it, for the Java that a worker would use: ``make`` does
+``python -m clickstream.infra.images.class_archive`` makes it, for the Java that a worker would use: ``make`` does
 when it installs, and so does the worker's image. It belongs to one Java and these jars at these paths, so it is kept in the
 Python environment that holds them. Without one, or with one that does not fit, a worker starts as it always did.
 """
 
-import hashlib
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from clickstream.consumers.runtime.worker import java
-from clickstream.consumers.runtime.worker.properties import ShardProcesses, WorkerPlan, derive, render
 from clickstream.errors import Missing
-from clickstream.settings import Settings, child_environment, from_env
+from clickstream.settings import child_environment, from_env
 
-#: Nothing answers here: the daemon loads what it needs to ask for its leases, and most of the rest with it.
-_NOWHERE = "http://127.0.0.1:9"
+#: Of a daemon that asks for its leases where nothing answers: what it needs for that, most of the rest comes with it.
+_PROPERTIES = """
+applicationName = none
+streamName = none
+workerId = none
+executableName = /bin/false
+regionName = us-east-1
+kinesisEndpoint = http://127.0.0.1:9
+dynamoDBEndpoint = http://127.0.0.1:9
+AwsCredentialsProvider = DefaultCredentialsProvider
+initialPositionInStream = TRIM_HORIZON
+clientVersionConfig = CLIENT_VERSION_CONFIG_COMPATIBLE_WITH_2X
+retrievalMode = POLLING
+metricsLevel = NONE
+shutdownGraceMillis = 1
+"""
 _PATIENCE_S = 120.0
-
-
-def place(binary: Path) -> Path:
-    """Where the archive of this ``java`` and of the jars as they are now is, or would be."""
-    files = [binary.resolve(), *java.class_path()]
-    told = [(str(file), file.stat().st_size, int(file.stat().st_mtime)) for file in files]
-    digest = hashlib.sha256(repr(told).encode()).hexdigest()[:16]
-    return Path(sys.prefix) / "var" / "clickstream" / f"kcl-{digest}.jsa"
 
 
 def make(binary: Path) -> bool:
@@ -34,19 +38,13 @@ def make(binary: Path) -> bool:
 
     A daemon that finds neither Kinesis nor DynamoDB is started, and ended once it has said so: its classes are taken.
     """
-    archive = place(binary)
+    archive = java.class_archive(binary)
     if archive.exists():
         return True
     archive.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=archive.parent) as scratch:
         made, classes, properties = Path(scratch) / "made.jsa", Path(scratch) / "classes", Path(scratch) / "properties"
-        plan = WorkerPlan(
-            application="none",
-            worker_id="1",
-            shards=ShardProcesses(command=("/bin/false",)),
-            overrides={"shutdownGraceMillis": "1"},
-        )
-        properties.write_text(render(derive(plan, Settings(endpoint_url=_NOWHERE, region="us-east-1"))))
+        properties.write_text(_PROPERTIES)
         command = java.command_line(binary, properties, shards=1)
         dump = ["-Xshare:dump", f"-XX:SharedClassListFile={classes}", f"-XX:SharedArchiveFile={made}"]
         flags = command[1 : command.index(java.MAIN_CLASS)]
