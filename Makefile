@@ -35,6 +35,7 @@ help:
 	@echo 'installing what uv.lock names into .venv (once, about a minute)' >&2
 	$(UV) sync $(QUIET) --frozen --all-extras --no-extra java
 	$(RUN)/python -m clickstream.consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync $(QUIET) --frozen --all-extras
+	@$(RUN)/python -m clickstream.infra.images.class_archive || true
 	@$(RUN)/python -c 'import importlib.util as u, pathlib, sys; s = u.find_spec("botocore.session"); sys.exit(not pathlib.Path(s.cached).exists())' \
 		|| { echo 'the dependencies were not compiled to bytecode' >&2; exit 1; }
 	@touch $@

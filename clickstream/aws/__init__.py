@@ -1,5 +1,7 @@
 """The one place that makes AWS clients: same credentials, region, endpoint and retry rules for every part."""
 
+from functools import cache
+
 from clickstream.aws.boto_types import (
     CloudWatchClient,
     DynamoDBClient,
@@ -12,6 +14,14 @@ from clickstream.aws.boto_types import (
 )
 from clickstream.errors import UserMistake
 from clickstream.settings import Settings
+
+
+@cache
+def _descriptions() -> object:
+    """AWS's descriptions of its services: read once a process, for they are most of what a client weighs."""
+    import botocore.session
+
+    return botocore.session.Session().get_component("data_loader")
 
 
 class Clients:
@@ -34,13 +44,17 @@ class Clients:
     def __init__(self, settings: Settings, *, attempts: int = 4, connections: int = 16, validate: bool = True) -> None:
         # boto3 costs 0.2 s to import: programs that never reach AWS do not pay for it
         import boto3
+        import botocore.session
         from botocore.config import Config
         from botocore.exceptions import ProfileNotFound
 
         self._settings = settings
         access_key, secret_key = settings.credentials or (None, None)
+        core = botocore.session.Session()
+        core.register_component("data_loader", _descriptions())
         try:
             self._session = boto3.Session(
+                botocore_session=core,
                 profile_name=settings.profile,
                 region_name=settings.region,
                 aws_access_key_id=access_key,

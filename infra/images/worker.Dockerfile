@@ -21,6 +21,8 @@ WORKDIR /app
 COPY --from=build /app/.venv/ .venv/
 COPY --from=build /app/sbom.cdx.json ./
 COPY infra/images/healthy.py infra/images/worker.sh ./
+# here, where its jars stay: it is for these very files
+RUN .venv/bin/python -m clickstream.infra.images.class_archive
 # the only places that a program writes to; a volume mounted there keeps their owner
 RUN mkdir -p .local && chown 10001:10001 .local
 VOLUME ["/tmp", "/app/.local"]

@@ -33,8 +33,8 @@ ARROWS: dict[str, set[str]] = {
 }
 #: what may be imported of consumers from outside: the read models that an application publishes, and what it declares
 PUBLISHED = {"views", "needs"}
-#: and the archive's columns, for the catalogue
-MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA"}
+#: and the archive's columns, for the catalogue; the daemon's command, for the class archive of its JVM
+MADE_BY_INFRA = {"consumers.archive.columns.SCHEMA", "consumers.runtime.worker.java"}
 #: benchmarks measure the insides of every part; the simulator and the proofs of others' applications run them
 MEASURING = {ROOT / "load" / name for name in ("benchmarks", "proving", "simulation")} | {ROOT / "clickstream" / "testing"}
 FORBIDDEN_NAMES = {"utils", "util", "common", "helpers", "helper", "misc", "base", "manager"}

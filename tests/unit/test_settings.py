@@ -162,3 +162,10 @@ def test_a_child_is_led_to_the_given_aws_and_no_other() -> None:
         "AWS_REGION": "us-east-1",
         "AWS_ENDPOINT_URL": "http://here",
     }
+
+
+def test_aws_descriptions_of_its_services_are_read_once_a_process() -> None:
+    settings = Settings(credentials=("k", "s"), region="eu-west-1")
+    one, other = (Clients(settings).kinesis.meta.service_model for _ in range(2))
+    assert one is not other
+    assert vars(one)["_service_description"] is vars(other)["_service_description"]

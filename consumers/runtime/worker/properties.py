@@ -6,7 +6,7 @@ CLI does. Keys that KCL does not know it ignores in silence, so every key here w
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
     """How a shard's process comes to be: the command that KCL runs for each shard, and what must run beside KCL for that."""
 
     command: tuple[str, ...]
-    companion: tuple[str, ...] | None = None
+    companion: Callable[[Mapping[str, str]], int] | None = None
     requests: Path | None = None
     """A directory for the two to talk in."""
 

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
-from clickstream.consumers.runtime.worker.parent_death import end_with_parent
+from clickstream.consumers.runtime.worker.forks import end_with_parent, fork
 from clickstream.consumers.runtime.worker.restarts import GiveUp, RestartPolicy
 
 log = structlog.get_logger()
@@ -32,8 +32,8 @@ class Processes(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be run: the KCL daemon and, beside it, the zygote that forks its shard processes."""
 
     daemon: Sequence[str]
-    companion: Sequence[str] | None = None
-    """Runs as long as the daemon does; when either ends, the life is over."""
+    companion: Callable[[Mapping[str, str]], int] | None = None
+    """Told the environment, it runs in a fork of ours as long as the daemon does; when either ends, the life is over."""
     environment: Mapping[str, str]
     inherited_fds: tuple[int, ...] = ()
     """Of the daemon: the worker's lock, which must live as long as it."""
@@ -43,10 +43,10 @@ class Life:
     """Both processes, each in a session of its own, so that a terminal's Ctrl-C does not reach them."""
 
     def __init__(self, processes: Processes) -> None:
-        companion = processes.companion
-        self._companion = None if companion is None else _start(companion, processes.environment, ())
+        self._companion = None if processes.companion is None else fork("zygote", partial(_accompany, processes))
+        self._companion_code = 0
         self._daemon = _start(processes.daemon, processes.environment, processes.inherited_fds)
-        self._all = [self._daemon] if self._companion is None else [self._daemon, self._companion]
+        self._all = [self._daemon.pid] if self._companion is None else [self._daemon.pid, self._companion]
 
     def ask_to_end(self) -> None:
         """SIGTERM to the daemon alone: KCL shuts the shard processes down, which finish and checkpoint."""
@@ -54,7 +54,7 @@ class Life:
 
     def is_over(self) -> bool:
         """Whether a process has ended; it stays a zombie until :meth:`end`, so that its number stays its own."""
-        return any(os.waitid(os.P_PID, each.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) for each in self._all)
+        return any(os.waitid(os.P_PID, each, os.WEXITED | os.WNOHANG | os.WNOWAIT) for each in self._all)
 
     def end(self) -> int:
         """Kill whatever is left in both sessions, and collect; returns the daemon's exit status.
@@ -62,19 +62,19 @@ class Life:
         A shard process left behind would work on beside its successor: fenced, but in the way. A session is killed before its
         leader is reaped, as long as its number cannot belong to anybody else.
         """
-        for process in self._all:
+        for leader in self._all:
             try:
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(leader, signal.SIGKILL)
             except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
-                log.debug("nothing left to kill", group=process.pid)
-        for process in self._all:
-            process.wait()
-        return self._daemon.returncode
+                log.debug("nothing left to kill", group=leader)
+        if self._companion is not None:
+            self._companion_code = os.waitstatus_to_exitcode(os.waitpid(self._companion, 0)[1])
+        return self._daemon.wait()
 
     @property
     def remembers_a_bug(self) -> bool:
         """Whether it ended, as :meth:`end` found it, by a bug that the next one knows of."""
-        return self._companion is not None and self._companion.returncode == EXIT_REMEMBERED
+        return self._companion_code == EXIT_REMEMBERED
 
 
 class Supervisor:
@@ -162,6 +162,18 @@ class Supervisor:
             signal.set_wakeup_fd(before_fd)
             os.close(read_fd)
             os.close(write_fd)
+
+
+def _accompany(processes: Processes) -> int:
+    """In the fork: a session and descriptors as those of a program of its own."""
+    os.setsid()
+    os.dup2(2, 1)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    for fd in processes.inherited_fds:
+        os.close(fd)
+    assert processes.companion is not None
+    return processes.companion(processes.environment)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:

@@ -1,6 +1,4 @@
-"""One Python with everything loaded, forked per shard.
-
-``python -m clickstream.consumers.runtime.worker.zygote APPLICATION DIRECTORY``.
+"""One Python with everything loaded, forked per shard; it is itself a fork of the supervisor, and shares what that has loaded.
 
 KCL's daemon starts a process per shard, and each would import the same libraries and parse the same AWS service models. Here
 they are loaded once; a shard's process is a fork that shares those pages and starts in milliseconds. ``shard.sh``, which the
@@ -9,9 +7,7 @@ daemon starts, hands its three pipes over through ``/proc`` (Linux).
 
 import os
 import signal
-import sys
-import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
@@ -19,19 +15,17 @@ import structlog
 
 from clickstream.consumers.runtime.faults.stumbling import EXIT_REMEMBERED
 from clickstream.consumers.runtime.worker import child
-from clickstream.consumers.runtime.worker.parent_death import end_with_parent
+from clickstream.consumers.runtime.worker.forks import fork
 from clickstream.errors import ClickstreamError
-from clickstream.settings import from_env
+from clickstream.settings import Settings, from_env
 from clickstream.telemetry import logs
 
 log = structlog.get_logger()
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Serve requests from ``DIRECTORY/requests`` until the supervisor ends us."""
-    application_name, directory = arguments[0], Path(arguments[1])
-    end_with_parent()
-    prepared = child.prepare(application_name, from_env())
+def main(directory: Path, prepare: Callable[[Settings], child.Prepared], environment: Mapping[str, str]) -> int:
+    """Serve requests from ``directory/requests`` until the supervisor ends us."""
+    prepared = prepare(from_env(environment))
     child.tune_garbage_collector()
     logs.to_stderr(prepared.settings.log_level, readable=False)
     requests = open_requests(directory)
@@ -92,15 +86,12 @@ def open_requests(directory: Path) -> int:
 
 
 def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
-    """Fork a process that takes over the pipes of process ``pid`` and serves the daemon on them; it ends when we do."""
-    zygote = os.getpid()
-    if os.fork():
-        return
-    code = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        # the pipe's end would show it too, but not while the process waits for a store that is down
-        end_with_parent(zygote)
+    """Fork a process that takes over the pipes of process ``pid`` and serves the daemon on them; it ends when we do.
+
+    The pipe's end would tell it too, but not while it waits for a store that is down.
+    """
+
+    def take_over() -> int:
         for fd, mode in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
             pipe = os.open(f"/proc/{pid}/fd/{fd}", mode)
             os.dup2(pipe, fd)
@@ -108,13 +99,6 @@ def fork_shard(pid: int, directory: Path, serve: Callable[[], int]) -> None:
         done = os.open(directory / f"{pid}.done", os.O_WRONLY)
         code = serve()
         os.write(done, b"%d\n" % code)
-    except BaseException:  # noqa: BLE001  # nothing goes back into the zygote
-        log.error("a bug ends the shard process", traceback=traceback.format_exc())
-    finally:
-        # never back into the zygote's own loop, whatever happened
-        sys.stderr.flush()
-        os._exit(code)
+        return code
 
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    fork("shard", take_over)

@@ -71,9 +71,7 @@ class Ours:
         self._runs = count(1)
         self._put = 0
         self._workers = [
-            site.start(
-                application, [sys.executable, "-m", "clickstream.load.benchmarks.workers.sinkless", "worker", application]
-            )
+            site.start(application, [sys.executable, "-m", "clickstream.load.benchmarks.workers.sinkless", application])
             for application in _APPLICATIONS
         ]
         for application in _APPLICATIONS:

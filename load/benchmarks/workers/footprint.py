@@ -29,6 +29,12 @@ _SHARDS = 6
 #: So many events are folded before the memory is taken: what a fork has written to is no longer shared.
 _EVENTS = 2_000
 _START_S = 60.0
+_ZYGOTE = f"""
+import os, pathlib, sys
+from clickstream.consumers.runtime.worker import daemon, forks
+forks.end_with_parent()
+sys.exit(daemon.forked({_APPLICATION!r}, pathlib.Path(sys.argv[1])).companion(os.environ))
+"""
 
 
 def benchmark() -> Benchmark:
@@ -97,15 +103,13 @@ class ShardProcess:
 
 def _forks(site: Site, shards: Sequence[Shard]) -> Reading:
     directory = site.folder / "zygote"
-    plan = forked(_APPLICATION, directory)
-    assert plan.companion is not None, "forks need Linux"
     directory.mkdir(exist_ok=True)
     if not (requests := directory / "requests").exists():
         os.mkfifo(requests, 0o600)
     (directory / "ready").unlink(missing_ok=True)
-    zygote = site.start("zygote", list(plan.companion))
+    zygote = site.start("zygote", [sys.executable, "-c", _ZYGOTE, str(directory)])
     wait((directory / "ready").exists, "the zygote", _START_S)
-    reading = _measure(site, plan.command, shards, [zygote])
+    reading = _measure(site, forked(_APPLICATION, directory).command, shards, [zygote])
     site.children.stop(time.monotonic() + _START_S)
     return reading
 

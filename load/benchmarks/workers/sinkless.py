@@ -1,23 +1,20 @@
 """A worker of ours whose effects are made and discarded; state and commits are as in production.
 
-``python -m clickstream.load.benchmarks.workers.sinkless worker APPLICATION`` replaces ``clickstream worker``; with
-``zygote APPLICATION DIRECTORY`` it is the process below that forks the shards.
+``python -m clickstream.load.benchmarks.workers.sinkless APPLICATION`` replaces ``clickstream worker``.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from clickstream.application import Application, Fold, Sink
 from clickstream.aws import Clients
 from clickstream.consumers.runtime.worker import child, daemon, properties, zygote
-from clickstream.consumers.runtime.worker.parent_death import end_with_parent
 from clickstream.records.position import Position
 from clickstream.settings import Settings, from_env
-from clickstream.telemetry import logs
 
 
 class Nowhere:
@@ -46,24 +43,15 @@ def work(application: str) -> int:
     name = settings.application(application)
     directory = daemon.folder_of(settings) / f"{name}-1.shards"
     forked = daemon.forked(application, directory)
-    companion = (sys.executable, "-m", "clickstream.load.benchmarks.workers.sinkless", "zygote", application, str(directory))
+    companion = partial(zygote.main, directory, partial(prepare, application))
     shards = properties.ShardProcesses(command=forked.command, companion=companion, requests=directory)
     return daemon.run(properties.WorkerPlan(application=name, worker_id=f"{name}-1", shards=shards), settings)
 
 
-def fork(application: str, directory: Path) -> int:
-    """As ``clickstream.consumers.runtime.worker.zygote.main``."""
-    end_with_parent()
-    settings = from_env()
+def prepare(application: str, settings: Settings) -> child.Prepared:
     whole = Sinkless(child.load_application(application))
-    prepared = child.Prepared(whole, child.Aws(whole, settings), settings)
-    child.tune_garbage_collector()
-    logs.to_stderr(settings.log_level, readable=False)
-    requests = zygote.open_requests(directory)
-    (directory / "ready").touch()
-    return zygote.fork_until_one_dies(requests, directory, lambda: child.run(prepared))
+    return child.Prepared(whole, child.Aws(whole, settings), settings)
 
 
 if __name__ == "__main__":
-    what, application, *rest = sys.argv[1:]
-    sys.exit(work(application) if what == "worker" else fork(application, Path(rest[0])))
+    sys.exit(work(sys.argv[1]))

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import sys
 
-import msgspec
 import structlog
 
+from clickstream.application import Application
+from clickstream.consumers.runtime.worker import child
 from clickstream.consumers.runtime.worker.daemon import folder_of, forked, run
 from clickstream.consumers.runtime.worker.properties import WorkerPlan
 from clickstream.platform import SHARDS
 from clickstream.settings import from_env
+from tests.integration.broken.folds import VARIANTS, Broken
 
 
 def main(variant: str) -> int:
     settings = from_env()
     application = settings.application("analytics")
     directory = folder_of(settings) / f"{variant}.shards"
-    # shards' processes are forks of this one, so this is where another application comes in
-    zygote = (sys.executable, "-m", "tests.integration.broken.zygote", variant, str(directory))
+
+    def load(name: str) -> Application:
+        return Broken(VARIANTS[variant])
+
+    # the shards' processes are forks of this one
+    child.load_application = load
     plan = WorkerPlan(
         application=application,
         worker_id=f"{application}-{variant}",
-        shards=msgspec.structs.replace(forked("analytics", directory), companion=zygote),
+        shards=forked("analytics", directory),
         tables=(SHARDS.of(settings),),
     )
     return run(plan, settings)

@@ -113,12 +113,13 @@ def _children(pid: int) -> list[int]:
 def _role(pid: int) -> str:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return "ended"
     if "MultiLangDaemon" in words:
         return "JVM"
-    if "clickstream.consumers.runtime.worker.zygote" in words:
-        return "zygote"
+    if name in ("zygote", "shard"):
+        return name
     if found := re.search(r"clickstream\.cli (worker \w+|collect|serve)", words):
         return found[1]
     found = re.search(r"infra\.local\.(\w+)|(ministack)", words)
@@ -146,7 +147,7 @@ class Watch:
         self._up = up
         # what comes and goes by its nature is not among them: a Lambda function's process, and with a lease a shard's,
         # which the zygote has forked, and the shell by which the JVM talks to it
-        lasting = ((pid, role) for pid, role in up.processes().items() if role.count("zygote") < 2 and "JVM " not in role)
+        lasting = ((pid, role) for pid, role in up.processes().items() if "shard" not in role and "JVM " not in role)
         self._first = {pid: role for pid, role in lasting if _is_ours(role)}
         self._most: dict[tuple[int, str], tuple[float, float]] = {}
 

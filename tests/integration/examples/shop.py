@@ -68,7 +68,7 @@ class Shop:
         """Process ids, below the worker and its zygote."""
         workers = [pid for pid in children(self._pid) if _said(pid).endswith(f"worker {application}")]
         below = [child for worker in workers for child in children(worker)]
-        return [shard for zygote in below if "worker.zygote" in _said(zygote) for shard in children(zygote)]
+        return [shard for zygote in below if _named(zygote) == "zygote" for shard in children(zygote)]
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + DEADLINE_S
@@ -88,6 +88,14 @@ def opened(folder: Path) -> Iterator[Shop]:
         assert [variables[name] for name in ("CLICKSTREAM_EVENTS", "CLICKSTREAM_APPLICATIONS")] == [*more.values()][1:], said
         settings = msgspec.structs.replace(from_env(variables), credentials=stack.CREDENTIALS)
         yield Shop(program.pid, settings, child_environment(variables | more), folder / "latest" / "logs")
+
+
+def _named(pid: int) -> str:
+    """The name by which ``ps`` shows a process, or nothing when it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _said(pid: int) -> str:

@@ -90,7 +90,9 @@ def _memory_mb(folder: str) -> list[dict[str, float]]:
         if not process.name.isdigit():
             continue
         try:
-            if f"clickstream.consumers.runtime.worker.zygote\0fraud\0{folder}" not in (process / "cmdline").read_text():
+            if (process / "comm").read_text().strip() not in ("zygote", "shard"):
+                continue
+            if folder not in (process / "environ").read_text():
                 continue
             lines = [line.split() for line in (process / "smaps_rollup").read_text().splitlines()]
         except (FileNotFoundError, ProcessLookupError):

@@ -53,7 +53,7 @@ def test_a_backlog_of_the_largest_records_on_all_shards_does_not_end_the_jvm(set
     file.write_text(render(derive(WorkerPlan(application="large", worker_id="1", shards=shards_of), settings)))
     with (tmp_path / "log").open("w") as log:
         daemon = subprocess.Popen(
-            java.command_line(java.find(settings), file),
+            java.command_line(java.find(settings), file, shards=SHARDS),
             env=environment(settings) | java.LOCALE,
             stdin=subprocess.DEVNULL,
             stdout=log,

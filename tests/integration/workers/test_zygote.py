@@ -24,7 +24,7 @@ ECHO_ZYGOTE = """
 import os, signal, sys
 from pathlib import Path
 from clickstream.telemetry import logs
-from clickstream.consumers.runtime.worker.parent_death import end_with_parent
+from clickstream.consumers.runtime.worker.forks import end_with_parent
 from clickstream.consumers.runtime.worker.zygote import fork_until_one_dies, open_requests
 
 def serve():

@@ -70,7 +70,7 @@ class Worker:
             command = _command_line(child)
             if "MultiLangDaemon" in command:
                 jvm = child
-            elif "clickstream.consumers.runtime.worker.zygote" in command:
+            elif _name(child) == "zygote":
                 zygote = child
         shards = () if zygote is None else tuple(children(zygote))
         return Parts(supervisor=self._process.pid, jvm=jvm, zygote=zygote, shards=shards)
@@ -106,6 +106,13 @@ def children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []  # it has ended
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _command_line(pid: int) -> str:

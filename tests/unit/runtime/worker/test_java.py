@@ -100,7 +100,7 @@ def test_the_daemon_logs_lines_of_the_platforms_format() -> None:
     """A failure is one JSON object; logback's own server fails on a port that is taken."""
     home = os.environ.get("JAVA_HOME")
     binary = java.find(Settings(java_home=Path(home) if home else None))
-    options = java.command_line(binary, Path("none"))
+    options = java.command_line(binary, Path("none"), shards=1)
     options = options[: options.index(java.MAIN_CLASS)]
     with socket.create_server(("", 0)) as taken:
         server = "ch.qos.logback.classic.net.SimpleSocketServer", str(taken.getsockname()[1]), str(java.LOGBACK)

@@ -22,14 +22,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, an
 DEADLINE_S = 20.0
 
 SUPERVISOR = """
-import json, sys, structlog
+import json, os, sys, structlog
 from clickstream.consumers.runtime.worker.restarts import RestartPolicy
 from clickstream.consumers.runtime.worker.supervisor import Processes
 from clickstream.consumers.runtime.worker.supervisor import Supervisor
 structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 told = json.loads(sys.argv[1])
 def program(source): return source and [sys.executable, "-c", source, told["notes"]]
-processes = Processes(daemon=program(told["daemon"]), companion=program(told["companion"]), environment={})
+companion = told["companion"] and (lambda _: os.execv(sys.executable, program(told["companion"])))
+processes = Processes(daemon=program(told["daemon"]), companion=companion, environment={})
 slowly = told["moved"] is not None  # no window holds two starts: each counts as a slow death
 policy = RestartPolicy(budget=3, window_s=0.0 if slowly else 60.0, first_delay_s=0.01, barren=4)
 moved = list(told["moved"] or [])
