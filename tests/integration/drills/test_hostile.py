@@ -22,6 +22,6 @@ def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> Non
     compared = {name: part["compared"] for name, part in report["applications"].items()}
     assert compared["archive"] == shown["sent"]["events"], compared
     # windows of time, visitors, and purchases: some 40 of 2,000 events
-    assert compared["analytics"] > 5 and compared["recommendations"] > 100, compared
-    assert compared["fraud"] > 10 and compared["orders"] > 10, compared
+    least = {"analytics": 5, "fraud": 10, "recommendations": 100, "archive": 1_000, "orders": 10}
+    assert {name for name, figure in compared.items() if figure < least[name]} == set(), compared
     assert report["letters"]["letters"] > 5 * 1_100, "a flood, for each application"
