@@ -131,9 +131,14 @@ class Scorer:
         self._popular = _popular(self._indexes, parameters)
         self._compiled: compiled.CompiledScorer | None = None
         if compiled.AVAILABLE:
-            parts = [neighbourhood.compiled for neighbourhood in neighbourhoods]
-            by_distance = neighbourhoods[0].by_distance
-            self._compiled = compiled.CompiledScorer.of(parts, parameters, by_distance, self._popular[:2], self._hidden)
+            self._compiled = compiled.CompiledScorer.of(
+                [neighbourhood.compiled for neighbourhood in neighbourhoods],
+                parameters,
+                by_distance=neighbourhoods[0].by_distance,
+                popular_items=self._popular.items,
+                popular_scores=self._popular.scores,
+                hidden=self._hidden,
+            )
 
     def recommend(self, own: Own, count: int, apart: int = NONE_OF_THEM) -> Answer:
         """The best ``count`` items; equal ones in order of their numbers.
