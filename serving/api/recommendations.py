@@ -32,7 +32,7 @@ _SOLD_OUT_READ_S = 5.0
 _MOST_WITHOUT = 500
 _MOST_VIEWED = 50
 #: A visitor's offer is read at most this often (s): parts of one page that ask for the same visitor share an answer.
-_KNOWN_S = 0.5
+_KNOWN_S = 0.25
 #: Calls to DynamoDB under way at once; visitors who come meanwhile share the next.
 _AT_ONCE = 2
 
