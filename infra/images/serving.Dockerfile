@@ -5,7 +5,7 @@ ARG PYTHON_IMAGE
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
-COPY pyproject.toml uv.lock README.md ./
+COPY pyproject.toml uv.lock README.md hatch_build.py ./
 COPY infra/images/ infra/images/
 COPY clickstream/ clickstream/
 COPY producers/ producers/

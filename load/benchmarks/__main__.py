@@ -34,6 +34,7 @@ BENCHMARKS = {
     "fill": "clickstream.load.benchmarks.publishing.fill:benchmark",
     "low-traffic": "clickstream.load.benchmarks.publishing.low_traffic:benchmark",
     "recommend": "clickstream.load.benchmarks.recommending.in_process:benchmark",
+    "recommend-serenade": "clickstream.load.benchmarks.recommending.in_process:serenade",
     "recommend-api": "clickstream.load.benchmarks.recommending.over_http:benchmark",
     "java": "clickstream.load.benchmarks.workers.beside_java:benchmark",
     "end-to-end": "clickstream.load.benchmarks.workers.end_to_end:benchmark",

@@ -134,6 +134,15 @@ def _check(index: Index, items: int, parameters: Parameters) -> None:
     )
     fits = all(len(starts) == count + 1 and starts[-1] == len(content) for starts, content, count in lists)
     counts_fit = index.items == len(index.popularity) == len(index.popular) == items
+    # compiled code follows these numbers without a look
+    orders = (index.posting_starts, index.session_starts, index.rule_starts)
+    rises = all(starts[0] == 0 and np.diff(starts).min(initial=0) >= 0 for starts in orders)
+    bounds: tuple[tuple[npt.NDArray[np.integer], int], ...] = (
+        (index.posting_sessions, index.sessions),
+        (index.posting_places, parameters.session_length),
+        *((numbers, items) for numbers in (index.session_items, index.rule_items, index.popular)),
+    )
+    in_bounds = all(not len(numbers) or (numbers.min() >= 0 and numbers.max() < most) for numbers, most in bounds)
     lengths_fit = np.diff(index.session_starts).max(initial=0) <= parameters.session_length <= 255
-    if not (fits and counts_fit and lengths_fit):
+    if not (fits and counts_fit and rises and in_bounds and lengths_fit):
         raise UnusableModel("the index's arrays do not fit together")

@@ -1,6 +1,7 @@
 """One session's answer: its neighbours' clicks, weighted by order, rarity and age, with rules and popularity behind them. Pure.
 
-The family is V-SKNN and VMIS-kNN: sessions that share an item with this one vote for their other items.
+The family is V-SKNN and VMIS-kNN: sessions that share an item with this one vote for their other items. What is here says what
+an answer is; ``scoring.c`` says the same in a sixth of the time, and answers where it could be compiled.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from clickstream.models.recommender import compiled
 from clickstream.models.recommender.clicks import Floats, Ints
 from clickstream.models.recommender.index import Index
 from clickstream.models.recommender.parameters import Parameters
@@ -63,7 +65,15 @@ class Neighbourhood:
         self._farthest = parameters.session_length
         distance = np.arange(-self._farthest, self._farthest + 1)
         nearness = np.exp(-(np.abs(distance) - 1).clip(0) / parameters.nearness)
-        self._by_distance = (nearness * np.where(distance < 0, parameters.backward, 1.0)).astype(np.float32)
+        self.by_distance = (nearness * np.where(distance < 0, parameters.backward, 1.0)).astype(np.float32)
+        self.compiled = compiled.CompiledIndex.of(
+            index,
+            parameters.window,
+            item_weights=self._item_weights,
+            similarity=self._similarity,
+            shared_at=self._shared_at,
+            shared_age=self._shared_age,
+        )
 
     def votes(self, own: Own, apart: int = NONE_OF_THEM) -> Votes:
         """Every click of the most similar sessions but ``apart`` as a vote; an item may come many times."""
@@ -75,11 +85,11 @@ class Neighbourhood:
         lengths = index.session_starts[sessions + 1] - starts
         clicks = ranges(starts, lengths)
         distance = clicks - np.repeat(starts + self._shared_at[sessions], lengths)
-        scores = np.repeat(strength, lengths) * self._by_distance[distance + self._farthest]
+        scores = np.repeat(strength, lengths) * self.by_distance[distance + self._farthest]
         return Votes(index.session_items[clicks], scores, np.repeat(self._shared_age[sessions], lengths).astype(np.int32))
 
     def _similar(self, own: Own, apart: int) -> tuple[Ints, Floats]:
-        """The most similar sessions, in no order, and how similar they are."""
+        """The most similar sessions, the most similar first, and how similar they are."""
         index, parameters = self.index, self._parameters
         similarity = self._similarity
         found: list[Ints] = []
@@ -101,10 +111,8 @@ class Neighbourhood:
         similarity[sessions] = 0.0
         if apart != NONE_OF_THEM:
             strength[sessions == apart] = 0.0  # nobody is like oneself: it would only tell where they have been
-        if len(sessions) > parameters.neighbours:
-            best = np.argpartition(strength, -parameters.neighbours)[-parameters.neighbours :]
-            sessions, strength = sessions[best], strength[best]
-        return sessions, strength
+        best = _best(strength, parameters.neighbours)
+        return sessions[best], strength[best]
 
 
 class Scorer:
@@ -121,12 +129,29 @@ class Scorer:
         self._neighbourhoods = neighbourhoods
         self._indexes = [neighbourhood.index for neighbourhood in neighbourhoods]
         self._popular = _popular(self._indexes, parameters)
+        self._compiled: compiled.CompiledScorer | None = None
+        if compiled.AVAILABLE:
+            self._compiled = compiled.CompiledScorer.of(
+                [neighbourhood.compiled for neighbourhood in neighbourhoods],
+                parameters,
+                by_distance=neighbourhoods[0].by_distance,
+                popular_items=self._popular.items,
+                popular_scores=self._popular.scores,
+                hidden=self._hidden,
+            )
 
     def recommend(self, own: Own, count: int, apart: int = NONE_OF_THEM) -> Answer:
         """The best ``count`` items; equal ones in order of their numbers.
 
         ``apart``: the visitor's own session in the last index, if it is there.
         """
+        if self._compiled is None:
+            return self.defined(own, count, apart)
+        items, scores, ages = self._compiled.recommend(own.items, self._shares(own), apart, count)
+        return Answer(items, scores, _named(own)[ages])
+
+    def defined(self, own: Own, count: int, apart: int = NONE_OF_THEM) -> Answer:
+        """``recommend`` as it is defined."""
         parts = [self._by_neighbours(own, apart), *map(self._shown, (self._by_rules(own), self._repeated(own), self._popular))]
         items, place = np.unique(np.concatenate([part.items for part in parts]), return_inverse=True)
         weights = np.concatenate([part.scores for part in parts])
@@ -137,8 +162,11 @@ class Scorer:
             because[place[end - len(part.items) : end]] = part.ages
             end -= len(part.items)
         best = _best(scores, count)
-        named = np.array([*own.items, POPULAR], np.int32)  # an age of -1 finds POPULAR
-        return Answer(items[best].astype(np.int32), scores[best].astype(np.float32), named[because[best]])
+        return Answer(items[best].astype(np.int32), scores[best].astype(np.float32), _named(own)[because[best]])
+
+    def _shares(self, own: Own) -> list[float]:
+        decay = self._parameters.item_decay
+        return [weight * decay**age for age, weight in enumerate(own.weights)]
 
     def _by_neighbours(self, own: Own, apart: int) -> Votes:
         *earlier, last = self._neighbourhoods
@@ -165,7 +193,7 @@ class Scorer:
     def _by_rules(self, own: Own) -> Votes:
         """Successors of the last items, and the successors of those: they reach where no recent session has been."""
         parameters = self._parameters
-        shares = [weight * parameters.item_decay**age for age, weight in enumerate(own.weights)]
+        shares = self._shares(own)
         start = Votes(np.array(own.items, np.int32), np.array(shares, np.float32), np.arange(len(shares), dtype=np.int32))
         followed = []
         for index in self._indexes:
@@ -180,6 +208,11 @@ class Scorer:
             np.array([share * decay**age for age in ages], np.float32),
             np.array(ages, np.int32),
         )
+
+
+def _named(own: Own) -> Ints:
+    """The items by their ages; an age of -1 finds POPULAR."""
+    return np.array([*own.items, POPULAR], np.int32)
 
 
 def ranges(starts: Ints, lengths: Ints) -> Ints:

@@ -31,6 +31,8 @@ _POPULAR_READ_S = 2.0
 _SOLD_OUT_READ_S = 5.0
 _MOST_WITHOUT = 500
 _MOST_VIEWED = 50
+#: A visitor's offer is read at most this often (s): parts of one page that ask for the same visitor share an answer.
+_KNOWN_S = 0.25
 #: Calls to DynamoDB under way at once; visitors who come meanwhile share the next.
 _AT_ONCE = 2
 
@@ -82,7 +84,7 @@ class Visitors:
 
     def __init__(self, offers: Recommendations, clock_s: Callable[[], float] = time.monotonic) -> None:
         self.offers = offers
-        self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE)
+        self._stored = Coalesced(offers.stored, at_once=_AT_ONCE, most=MOST_AT_ONCE, for_s=_KNOWN_S, clock_s=clock_s)
         self._popular = Remembered(offers.popular, _POPULAR_READ_S, clock_s)
         self._sold_out = Remembered(offers.sold_out, _SOLD_OUT_READ_S, clock_s)
 

@@ -192,6 +192,19 @@ def test_files_of_another_kind_are_refused() -> None:
         model.decode(stored(files, {"session_length": 2}))
 
 
+@pytest.mark.parametrize(
+    "name", ["posting_sessions", "posting_places", "session_items", "rule_items", "popular", "session_starts"]
+)
+def test_a_model_whose_numbers_lead_elsewhere_is_refused(name: str) -> None:
+    """Compiled code would follow them."""
+    trained = model.train(shop("abc", "bcd"), PARAMETERS)
+    wrong = getattr(trained.index, name).copy()
+    wrong[len(wrong) // 2] = 200
+    files = model.encode(msgspec.structs.replace(trained, index=trained.index._replace(**{name: wrong})))
+    with pytest.raises(UnusableModel):
+        model.decode(stored(files))
+
+
 def test_an_item_launched_after_the_training_is_recommended_from_live_sessions() -> None:
     trained = model.train(shop(*["ab"] * 20, "cd"), PARAMETERS)
     overlay = Overlay(trained)

@@ -99,6 +99,22 @@ def test_what_many_ask_for_is_read_once_in_a_while() -> None:
     assert asyncio.run(ask()) == [1, 1, 1, 1, 1, 2]
 
 
+def test_a_key_that_is_asked_again_is_answered_from_memory_for_a_while() -> None:
+    store, now_s = Store(), [100.0]
+    store.open.set()
+
+    async def ask() -> list[str | None]:
+        lookups = Coalesced(store.look, at_once=1, most=3, for_s=0.5, clock_s=lambda: now_s[0])
+        answers = [await lookups.of("a"), await lookups.of("nobody")]
+        now_s[0] = 100.25
+        answers += [await lookups.of("a"), await lookups.of("nobody"), await lookups.of("b")]
+        now_s[0] = 100.5
+        return [*answers, await lookups.of("a"), await lookups.of("b")]
+
+    assert asyncio.run(ask()) == ["A", None, "A", None, "B", "A", "B"]
+    assert store.calls == [["a"], ["nobody"], ["b"], ["a"]]
+
+
 @pytest.mark.parametrize("number", [1, 3])
 def test_a_key_that_the_store_refuses_is_nobody_elses_fate(number: int) -> None:
     store = Store()
