@@ -33,9 +33,9 @@ _QUICK = {
 }
 
 
-def benchmark() -> Benchmark:
+def benchmark(warm_up: int = _WARM_UP, counted: int = _COUNTED) -> Benchmark:
     site, peer_site = Site(shards=_SHARDS), Site(shards=_SHARDS)
-    ours, peer = Ours(site), Stock(peer_site)
+    ours, peer = Ours(site, (warm_up, counted)), Stock(peer_site, (warm_up, counted))
 
     def close() -> None:
         peer_site.close()
@@ -43,7 +43,7 @@ def benchmark() -> Benchmark:
 
     return Benchmark(
         id="end-to-end",
-        what=f"{_COUNTED:,} events put and folded by {', '.join(_APPLICATIONS)} at once, {_SHARDS} shards",
+        what=f"{counted:,} events put and folded by {', '.join(_APPLICATIONS)} at once, {_SHARDS} shards",
         unit="events/s",
         aim="≥ 4x, ≤ 30 CPU µs per event",
         least=4,
@@ -66,8 +66,9 @@ def benchmark() -> Benchmark:
 class Ours:
     """Three workers of ours, for all rounds."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, sizes: tuple[int, int]) -> None:
         self._site = site
+        self._sizes = sizes
         self._runs = count(1)
         self._put = 0
         self._workers = [
@@ -81,7 +82,7 @@ class Ours:
             wait(lambda owned=owned: len(owned()) == _SHARDS, application, _START_S)  # type: ignore[misc]  # bound at once
 
     def run(self) -> Reading:
-        sample = _sample(next(self._runs))
+        sample = _sample(next(self._runs), self._sizes)
         self._put += len(sample)
         spent = drain(
             lambda: publish(self._site.settings, sample),
@@ -94,8 +95,9 @@ class Ours:
 class Stock:
     """Three workers as amazon_kclpy's users build them, for all rounds."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, sizes: tuple[int, int]) -> None:
         self._site = site
+        self._sizes = sizes
         self._runs = count(1)
         self._put = 0
         self._folders = {application: site.folder / f"stock-{application}" for application in _APPLICATIONS}
@@ -110,7 +112,7 @@ class Stock:
             self._workers.append(stock_worker.start(site, name, "1", child, _QUICK))
 
     def run(self) -> Reading:
-        sample = _sample(next(self._runs))
+        sample = _sample(next(self._runs), self._sizes)
         self._put += len(sample)
         spent = drain(
             lambda: put_plainly(self._site.clients.kinesis, self._site.settings.stream, sample),
@@ -120,9 +122,9 @@ class Stock:
         return _reading(spent, len(sample))
 
 
-def _sample(run: int) -> Sequence[AnyEvent]:
+def _sample(run: int, sizes: tuple[int, int]) -> Sequence[AnyEvent]:
     """The first run warms both sides up, and is not counted."""
-    return shop_events(_WARM_UP if run == 1 else _COUNTED, seed=run)
+    return shop_events(sizes[run > 1], seed=run)
 
 
 def _reading(spent: Spent, events: int) -> Reading:
