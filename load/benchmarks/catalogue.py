@@ -41,6 +41,7 @@ QUICK: Mapping[str, Mapping[str, float]] = {
     "publish": {"warm_up": 20_000, "counted": 60_000},
     "fill": {"warm_up_s": 1.0, "counted_s": 2.0},
     "low-traffic": {"count": 20},
+    "recommend-api": {"sessions": 100_000, "counted_s": 2.0},
     "java": {"warm_up": 60_000, "counted": 60_000},
     "end-to-end": {"warm_up": 40_000, "counted": 40_000},
     "latency": {"counted_s": 2.0},

@@ -90,9 +90,10 @@ def summary(results: Mapping[str, Result], wanted: int, seconds: float) -> str:
     short = ", ".join(f"{name} ({results[name].margin:.2f} of it)" for name in by["no"])
     lines = [f"short of the aim: {short}"] if short else []
     lines += [f"no verdict: {name}: {'; '.join(results[name].reasons)}" for name in by["unknown"]]
-    ended = "finished" if len(results) == wanted else f"ended early, {wanted - len(results)} not measured"
+    spent, left = terminal.length(seconds), wanted - len(results)
+    ended = f"ended early after {spent}, {left} not measured" if left else f"finished in {spent}"
     counts = f"{len(by['yes'])} reach their aim, {len(by['no'])} fall short, {len(by['unknown'])} have no verdict"
-    return "\n".join([*lines, f"{ended} in {terminal.length(seconds)}: of {len(results)} benchmarks {counts}"])
+    return "\n".join([*lines, f"{ended}: of {len(results)} benchmarks {counts}"])
 
 
 def _ratio(result: Result) -> str:

@@ -110,6 +110,6 @@ def test_ctrl_c_ends_the_benchmark_in_order_and_keeps_what_was_measured(tmp_path
     assert running.returncode == 130
     assert (tmp_path / "closed").exists()
     assert err.splitlines()[-1] == "interrupted"
-    assert out.splitlines()[-1].startswith("ended early, 2 not measured")
+    assert re.match(r"ended early after .*, 2 not measured: of 1 benchmarks", out.splitlines()[-1])
     assert "| told |" in out
     assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "machine"}

@@ -97,7 +97,7 @@ def test_the_summary_ends_with_a_line_that_says_that_it_is_over() -> None:
         "finished in 2 min: of 3 benchmarks 1 reach their aim, 1 fall short, 1 have no verdict",
     ]
     assert report.summary({"good": good}, 3, 5) == (
-        "ended early, 2 not measured in 5 s: of 1 benchmarks 1 reach their aim, 0 fall short, 0 have no verdict"
+        "ended early after 5 s, 2 not measured: of 1 benchmarks 1 reach their aim, 0 fall short, 0 have no verdict"
     )
 
 
