@@ -42,9 +42,10 @@ QUICK: Mapping[str, Mapping[str, float]] = {
     "fill": {"warm_up_s": 1.0, "counted_s": 2.0},
     "low-traffic": {"count": 20},
     "recommend-api": {"sessions": 100_000, "counted_s": 2.0},
-    "java": {"warm_up": 60_000, "counted": 60_000},
-    "end-to-end": {"warm_up": 40_000, "counted": 40_000},
+    "java": {"warm_up": 30_000, "counted": 30_000},
+    "end-to-end": {"warm_up": 20_000, "counted": 20_000},
     "latency": {"counted_s": 2.0},
     "takeover": {"kills": 1},
+    "growth-users": {"large": 20_000},
     "growth-shards": {"large": 4, "drained": 16_000},
 }

@@ -40,14 +40,14 @@ _AIM = "≥ 0.83: at most 20 % dearer"
 _LEAST = 1 / 1.2
 
 
-def users() -> Benchmark:
+def users(large: int = 100_000) -> Benchmark:
     return _grown(
         id="growth-users",
-        what="analytics' cost of an event with 100,000 active visitors in the shard's state",
-        peer_name="the same with 10,000",
+        what=f"analytics' cost of an event with {large:,} active visitors in the shard's state",
+        peer_name=f"the same with {large // 10:,}",
         measured=with_users,
-        large=100_000,
-        small=10_000,
+        large=large,
+        small=large // 10,
         clock_note="Decoding, home check, duplicates, fold, a commit's encoding; one thread's CPU time.",
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from matplotlib.figure import Figure
-
 from clickstream.errors import UserMistake
 from clickstream.load.benchmarks.harness import report
 from clickstream.load.benchmarks.harness.result import Result
@@ -63,6 +61,9 @@ def write_growth(table: str, docs: Path) -> None:
 
 def plot(results: Mapping[str, Result], path: Path) -> None:
     """One bar a benchmark: how far beyond its aim in its tightest respect, on a logarithmic axis; none without a verdict."""
+    # half a second to import, which a run does not pay
+    from matplotlib.figure import Figure
+
     names = list(results)[::-1]
     figure = Figure(figsize=(6.4, 0.45 * len(names) + 0.9), layout="constrained")
     axes = figure.add_subplot()

@@ -11,6 +11,10 @@ import sys
 import time
 from pathlib import Path
 
+from click.testing import CliRunner
+
+from clickstream.load.benchmarks import __main__ as program
+
 _WHERE = "broken on purpose (quick_benchmarks.py:43)"
 _ROOT = Path(__file__).parents[4]
 _PROGRAM = """
@@ -71,23 +75,19 @@ def test_whatever_a_side_does_the_run_finishes_says_so_and_tells_why(tmp_path: P
     assert re.fullmatch(r"finished in .*: of 7 benchmarks 4 reach .* 3 have no verdict", done.stdout.splitlines()[-1])
 
 
-def test_what_is_run_alone_takes_its_place_among_the_results_of_before(tmp_path: Path) -> None:
-    _run("told,idle", tmp_path)
+def test_one_run_alone_and_at_its_quick_size_takes_its_place_among_the_results_of_before(tmp_path: Path) -> None:
+    _run("told,sized", tmp_path)
     before = json.loads((tmp_path / "bench.json").read_text())
 
-    _run("told", tmp_path)
+    _run("sized", tmp_path, "--quick")
 
     after = json.loads((tmp_path / "bench.json").read_text())
-    assert after["idle"] == before["idle"]
-    assert after["told"]["ours"] != before["told"]["ours"]
+    assert after["told"] == before["told"]
+    assert [kept["sized"]["ours"] for kept in (before, after)] == [1_000, 10]
 
 
-def test_a_quick_run_is_at_the_quick_size_and_no_documentation(tmp_path: Path) -> None:
-    done = _run("sized", tmp_path, "--quick")
-
-    assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "bench.json").read_text())["sized"]["ours"] == 10
-    assert "no documentation" in _run("sized", tmp_path, "--quick", "--write-docs").stderr
+def test_a_quick_run_is_no_documentation() -> None:
+    assert "no documentation" in CliRunner().invoke(program.main, ["--quick", "--write-docs"]).output
 
 
 def test_ctrl_c_ends_the_benchmark_in_order_and_keeps_what_was_measured(tmp_path: Path) -> None:
