@@ -35,15 +35,15 @@ BENCHMARKS = {
 }
 #: id → what its function is called with in a quick run: 26 benchmarks in three minutes on two quiet cores.
 QUICK: Mapping[str, Mapping[str, float]] = {
-    "pipe": {"warm_up": 3, "counted": 8},
-    "pipe-single": {"warm_up": 3, "counted": 8},
-    "overhead-kcl": {"warm_up": 3, "counted": 8},
+    "pipe": {"warm_up": 2, "counted": 6},
+    "pipe-single": {"warm_up": 2, "counted": 6},
+    "overhead-kcl": {"warm_up": 2, "counted": 6},
     "publish": {"warm_up": 20_000, "counted": 60_000},
     "fill": {"warm_up_s": 1.0, "counted_s": 2.0},
     "low-traffic": {"count": 20},
     "recommend-api": {"sessions": 100_000, "counted_s": 2.0},
     "java": {"warm_up": 30_000, "counted": 30_000},
-    "end-to-end": {"warm_up": 20_000, "counted": 20_000},
+    "end-to-end": {"warm_up": 40_000, "counted": 40_000, "applications": 1},
     "latency": {"counted_s": 2.0},
     "takeover": {"kills": 1},
     "growth-users": {"large": 20_000},

@@ -48,7 +48,7 @@ def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
         "",
         "### What each side does",
         "",
-        *(f"- **{name}**: {result.fairness}" for name, result in results.items()),
+        *(f"- **{name}**: {result.fairness}" for name, result in results.items() if result.fairness),
     ]
     content = "\n".join(parts)
     _replace(docs / "benchmarks.md", "benchmarks", content)

@@ -10,7 +10,7 @@ from types import CodeType
 from clickstream.load.benchmarks.harness.measure import PROFILER
 
 _LINES = 8
-_ROOT = Path(__file__).parents[3].resolve()
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def dearest(side: Callable[[], object]) -> tuple[str, ...]:
