@@ -33,7 +33,7 @@ def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
     """
     plot(results, docs / _PLOT)
     parts = [
-        *_when(results),
+        *_runs(results),
         "",
         report.table(results),
         "",
@@ -56,7 +56,7 @@ def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
 
 def write_growth(table: str, docs: Path) -> None:
     """What an event costs as things grow, in docs/reference/growth.md."""
-    _replace(docs / "growth.md", "growth", f"Measured {report.here_and_now()}.\n\n{table}")
+    _replace(docs / "growth.md", "growth", f"{_when()}\n\n{table}")
 
 
 def plot(results: Mapping[str, Result], path: Path) -> None:
@@ -87,7 +87,11 @@ def _replace(page: Path, name: str, content: str) -> None:
     page.write_text(replaced(page.read_text(), name, content))
 
 
-def _when(results: Mapping[str, Result]) -> list[str]:
+def _when() -> str:
+    return f"Measured {report.here_and_now()}."
+
+
+def _runs(results: Mapping[str, Result]) -> list[str]:
     """A line for each run that the results are of."""
     runs: dict[str, list[str]] = {}
     for name, result in results.items():
