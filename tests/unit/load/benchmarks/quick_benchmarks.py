@@ -71,6 +71,13 @@ def hung() -> Benchmark:
     return msgspec.structs.replace(_benchmark("hung", lambda: Reading(7)), peer=waits)
 
 
+def deaf() -> Benchmark:
+    """Hangs where neither the alarm nor Ctrl-C reaches it, as in code that is not Python."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGINT})
+    threading.Event().wait()
+    raise AssertionError
+
+
 def sized(size: int = 1_000) -> Benchmark:
     """Its figure is its size."""
     return _benchmark("sized", lambda: Reading(size))

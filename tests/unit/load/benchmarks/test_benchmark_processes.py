@@ -11,9 +11,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from clickstream.load.benchmarks import __main__ as program
+from clickstream.load.benchmarks.harness import isolation
 
 _WHERE = "broken on purpose (quick_benchmarks.py:43)"
 _ROOT = Path(__file__).parents[4]
@@ -73,6 +75,14 @@ def test_whatever_a_side_does_the_run_finishes_says_so_and_tells_why(tmp_path: P
         (7, None, None),
     ]
     assert re.fullmatch(r"finished in .*: of 7 benchmarks 4 reach .* 3 have no verdict", done.stdout.splitlines()[-1])
+
+
+def test_a_process_that_hears_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_STOP_S", 0.2)
+
+    result = isolation.measured("tests.unit.load.benchmarks.quick_benchmarks:deaf", isolation.Effort(benchmark_s=1.0), {})
+
+    assert result.reasons == ("its process did not end within 1 s",)
 
 
 def test_one_run_alone_and_at_its_quick_size_takes_its_place_among_the_results_of_before(tmp_path: Path) -> None:
