@@ -50,8 +50,7 @@ def measured(benchmark: Benchmark, effort: Effort) -> Result:
     if benchmark.slow_peer:
         benchmark = msgspec.structs.replace(benchmark, peer=_known_peer(benchmark, live=effort.live_peers))
     if effort.quick:
-        # a short round is doubled by a warm-up, a long one has its own or does without
-        benchmark = msgspec.structs.replace(benchmark, rounds=1, warm_up=benchmark.warm_up and benchmark.rounds is None)
+        benchmark = msgspec.structs.replace(benchmark, rounds=1, warm_up=False)
     result = measure(
         benchmark,
         rounds=effort.rounds,

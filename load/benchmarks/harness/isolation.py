@@ -29,7 +29,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     rounds: int = 5
     """Counted pairs, at most, of a benchmark that does not say it."""
     quick: bool = False
-    """One counted pair, at a smaller size where the usual one takes long."""
+    """One pair, without a warm-up, at a smaller size where the usual one takes long."""
     live_peers: bool = False
     build_s: float = 300.0
     """What takes longer to be ready has come to nothing: peers' jars are fetched in it, the first time."""
