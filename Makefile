@@ -18,7 +18,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 help:
 	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
 	@echo 'make test        lint, types and every test that needs no more than this machine'
-	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json (QUICK=1: one round of each)'
+	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json (QUICK=1: three minutes; DOCS=1: the page too)'
 	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
 	@echo 'make synth       the AWS stacks into cdk.out/, checked'
 	@echo 'make lint        ruff and mypy alone'
@@ -85,7 +85,7 @@ lint: .venv/infra
 
 bench: bytecode
 	@mkdir -p build
-	@$(RUN)/python -m clickstream.load.benchmarks $(if $(QUICK),--quick)
+	@$(RUN)/python -m clickstream.load.benchmarks $(if $(QUICK),--quick) $(if $(DOCS),--write-docs)
 
 simulate: bytecode
 	@$(RUN)/python -m clickstream.load.simulation $(if $(SEED),--seed $(SEED) --trace,--seeds $(or $(SEEDS),20000))

@@ -77,9 +77,10 @@ class Pipe:
         return Passed(self._per_record * records_per_second, 1e6 * java_s / counted)
 
 
-def benchmark() -> Benchmark:
+def benchmark(warm_up: int = WARM_UP, counted: int = COUNTED) -> Benchmark:
     return _of(
         id="pipe",
+        batches=(warm_up, counted),
         per_record=PER_RECORD,
         longer=_LONGER,
         aim="≥ 8x",
@@ -89,14 +90,22 @@ def benchmark() -> Benchmark:
     )
 
 
-def single() -> Benchmark:
-    return _of(id="pipe-single", per_record=1, longer=1, aim="≥ 3x", least=3, note="An event a record on both sides")
+def single(warm_up: int = WARM_UP, counted: int = COUNTED) -> Benchmark:
+    return _of(
+        id="pipe-single",
+        batches=(warm_up, counted),
+        per_record=1,
+        longer=1,
+        aim="≥ 3x",
+        least=3,
+        note="An event a record on both sides",
+    )
 
 
-def _of(*, id: str, per_record: int, longer: int, aim: str, least: float, note: str) -> Benchmark:
+def _of(*, id: str, batches: tuple[int, int], per_record: int, longer: int, aim: str, least: float, note: str) -> Benchmark:
     sample = shop_events(_EVENTS)
-    ours = Pipe(sample, per_record=per_record, batches=(longer * WARM_UP, longer * COUNTED))
-    stock = Pipe(sample, per_record=1, stock=True)
+    ours = Pipe(sample, per_record=per_record, batches=(longer * batches[0], longer * batches[1]))
+    stock = Pipe(sample, per_record=1, batches=batches, stock=True)
 
     def run(pipe: Pipe, child: str) -> Reading:
         spent = pipe.folder / f"{child}.cpu"

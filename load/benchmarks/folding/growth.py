@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 
 import click
 import msgspec
@@ -39,14 +40,14 @@ _AIM = "≥ 0.83: at most 20 % dearer"
 _LEAST = 1 / 1.2
 
 
-def users() -> Benchmark:
+def users(large: int = 100_000) -> Benchmark:
     return _grown(
         id="growth-users",
-        what="analytics' cost of an event with 100,000 active visitors in the shard's state",
-        peer_name="the same with 10,000",
+        what=f"analytics' cost of an event with {large:,} active visitors in the shard's state",
+        peer_name=f"the same with {large // 10:,}",
         measured=with_users,
-        large=100_000,
-        small=10_000,
+        large=large,
+        small=large // 10,
         clock_note="Decoding, home check, duplicates, fold, a commit's encoding; one thread's CPU time.",
     )
 
@@ -63,15 +64,15 @@ def windows() -> Benchmark:
     )
 
 
-def shards() -> Benchmark:
+def shards(large: int = 10, drained: int = _DRAINED) -> Benchmark:
     benchmark = _grown(
         id="growth-shards",
-        what="a worker's cost of an event, analytics on 10 shards: the JVM, the zygote and the shards' processes",
+        what=f"a worker's cost of an event, analytics on {large} shards: the JVM, the zygote and the shards' processes",
         peer_name="the same on 1",
-        measured=with_shards,
-        large=10,
+        measured=partial(with_shards, drained=drained),
+        large=large,
         small=1,
-        clock_note=f"{_DRAINED:,} events put as fast as Kinesis takes them; the CPU time of all processes of the worker.",
+        clock_note=f"{drained:,} events put as fast as Kinesis takes them; the CPU time of all processes of the worker.",
     )
     return msgspec.structs.replace(benchmark, rounds=1, warm_up=False)
 
@@ -86,7 +87,7 @@ def _grown(
         aim=_AIM,
         least=_LEAST,
         peer_name=peer_name,
-        fairness=f"{clock_note} The peer is the same code at a tenth of the size.",
+        fairness=f"{clock_note} The peer is the same code at the smaller size.",
         clock="CPU",
         ours=lambda: measured(large),
         peer=lambda: measured(small),
@@ -109,9 +110,9 @@ def with_windows(count: int) -> Reading:
     return _folded(sample[:_COUNT], sample[_COUNT:])
 
 
-def with_shards(count: int) -> Reading:
+def with_shards(count: int, drained: int = _DRAINED) -> Reading:
     """Events per CPU second of one worker on so many shards."""
-    warm_up, counted = _DRAINED // 2, _DRAINED
+    warm_up, counted = drained // 2, drained
     with closing(Site(shards=count)) as site:
         worker = site.start_worker(APPLICATION.name)
         wait(

@@ -29,10 +29,11 @@ _USERS = 20_000
 _LATE_MS = 500.0
 
 
-def benchmark() -> Benchmark:
+def benchmark(warm_up: int = WARM_UP, counted: int = COUNTED) -> Benchmark:
     site = Site(shards=1)
     # every event once: what comes again would cost the whole loop less than what is new
-    pipe = Pipe(sample_events(PER_BATCH * (WARM_UP + COUNTED), users=_USERS, late_ms=_LATE_MS), per_record=PER_RECORD)
+    sample = sample_events(PER_BATCH * (warm_up + counted), users=_USERS, late_ms=_LATE_MS)
+    pipe = Pipe(sample, per_record=PER_RECORD, batches=(warm_up, counted))
     surroundings = environment(site.settings)
 
     def run(module: str) -> Reading:

@@ -9,45 +9,60 @@ from __future__ import annotations
 
 import importlib
 import os
-import sys
 from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import click
 import msgspec
 
-from clickstream.errors import ClickstreamError
-from clickstream.load.benchmarks.harness import recorded, report
-from clickstream.load.benchmarks.harness.isolation import UNAVAILABLE
-from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Unavailable, measure, ratio
+from clickstream.load.benchmarks.harness import bounded, profiled, recorded, report
+from clickstream.load.benchmarks.harness.isolation import Effort
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading
+from clickstream.load.benchmarks.harness.result import Result
+from clickstream.load.benchmarks.harness.rounds import Failure, measure, ratio, tried
 
 
 @click.command()
 @click.argument("built_by")
-@click.option("--rounds", required=True, type=int)
+@click.option("--effort", required=True, help="As JSON.")
+@click.option("--sizes", required=True, help="What its function is called with, as JSON.")
 @click.option("--out", required=True, type=click.Path(path_type=Path))
-@click.option("--live-peers", is_flag=True)
-@click.option("--quick", is_flag=True)
-def main(built_by: str, rounds: int, out: Path, live_peers: bool, quick: bool) -> None:
+def main(built_by: str, effort: str, sizes: str, out: Path) -> None:
     """Measure the benchmark that MODULE:FUNCTION builds."""
     module, function = built_by.split(":")
+    wanted = msgspec.json.decode(effort, type=Effort)
+    build: Callable[..., Benchmark] = getattr(importlib.import_module(module), function)
+    built = tried(lambda: bounded.within(wanted.build_s, partial(build, **msgspec.json.decode(sizes))))
+    if isinstance(built, Failure):
+        out.write_bytes(msgspec.json.encode(Result(reasons=(built.why,))))
+        return
     try:
-        benchmark: Benchmark = getattr(importlib.import_module(module), function)()
-    except Unavailable as error:
-        click.echo(f"not run: {error}", err=True)
-        sys.exit(UNAVAILABLE)
-    if quick:
-        benchmark = msgspec.structs.replace(benchmark, rounds=1)
-    click.echo(f"{benchmark.id}: {benchmark.what}", err=True)
-    try:
-        if benchmark.slow_peer:
-            benchmark = _with_known_peer(benchmark, live=live_peers)
-        result = measure(benchmark, rounds=rounds, report=_progress(benchmark), load_average=load_average)
-    except ClickstreamError as error:
-        raise click.ClickException(str(error)) from error
+        # written before the end, which may fail or hang as well
+        out.write_bytes(msgspec.json.encode(measured(built, wanted)))
     finally:
-        benchmark.close()
-    out.write_bytes(msgspec.json.encode(result))
+        built.close()
+
+
+def measured(benchmark: Benchmark, effort: Effort) -> Result:
+    """Its rounds, told as they come; and where our side spends its time, if it falls short."""
+    click.echo(f"  {benchmark.what}", err=True)
+    if benchmark.slow_peer:
+        benchmark = msgspec.structs.replace(benchmark, peer=_known_peer(benchmark, live=effort.live_peers))
+    if effort.quick:
+        benchmark = msgspec.structs.replace(benchmark, rounds=1, warm_up=False)
+    result = measure(
+        benchmark,
+        rounds=effort.rounds,
+        report=_progress(benchmark),
+        load_average=load_average,
+        run=partial(bounded.within, effort.side_s),
+        seconds=effort.rounds_s,
+    )
+    if result.verdict == "no" and benchmark.clock == "CPU" and not effort.quick:
+        profile = tried(lambda: bounded.within(effort.side_s, partial(profiled.dearest, benchmark.ours)))
+        result = msgspec.structs.replace(result, profile=() if isinstance(profile, Failure) else profile)
+    return result
 
 
 def load_average() -> float:
@@ -55,18 +70,23 @@ def load_average() -> float:
     return os.getloadavg()[0]
 
 
-def _with_known_peer(benchmark: Benchmark, *, live: bool) -> Benchmark:
+def _known_peer(benchmark: Benchmark, *, live: bool) -> Callable[[], Reading]:
     """The peer measured once and recorded, or as it was recorded."""
-    if live:
-        recorded.write(benchmark.id, benchmark.peer())
-    reading = recorded.read(benchmark.id)
-    return msgspec.structs.replace(benchmark, peer=lambda: reading)
+
+    @cache
+    def peer() -> Reading:
+        if live:
+            recorded.write(benchmark.id, benchmark.peer())
+        return recorded.read(benchmark.id)
+
+    return peer
 
 
-def _progress(benchmark: Benchmark) -> Callable[[int, Reading, Reading], None]:
-    def tell(number: int, ours: Reading, peer: Reading) -> None:
-        line = f"  {number + 1}: {report.figure(ours.figure)} against {report.figure(peer.figure)}"
-        click.echo(f"{line} ({ratio(benchmark, ours, peer):.2f})", err=True)
+def _progress(benchmark: Benchmark) -> Callable[[int, Reading | None, Reading | None], None]:
+    def tell(number: int, ours: Reading | None, peer: Reading | None) -> None:
+        found = ratio(benchmark, ours, peer)
+        sides = " against ".join("nothing" if side is None else report.figure(side.figure) for side in (ours, peer))
+        click.echo(f"  {number + 1}: {sides} ({'no ratio' if found is None else f'{found:.2f}'})", err=True)
 
     return tell
 

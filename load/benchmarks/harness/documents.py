@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 
 from clickstream.errors import UserMistake
 from clickstream.load.benchmarks.harness import report
-from clickstream.load.benchmarks.harness.measure import Result
+from clickstream.load.benchmarks.harness.result import Result
 
 #: The folder of all pages that are written here.
 PAGES = Path("docs/reference")
 _PLOT = "benchmarks.png"
-#: A bar ends here however far the aim is passed.
-_LONGEST = 8.0
+#: A bar ends here however far the aim is passed or missed.
+_LONGEST, _SHORTEST = 8.0, 0.25
 
 
 def replaced(page: str, name: str, content: str) -> str:
@@ -29,10 +27,30 @@ def replaced(page: str, name: str, content: str) -> str:
 
 
 def write_benchmarks(results: Mapping[str, Result], docs: Path) -> None:
-    """The table, each benchmark's fairness, and the plot, in docs/reference/benchmarks.md."""
+    """The table, the plot, where those that fall short spend their time, and each benchmark's fairness.
+
+    In docs/reference/benchmarks.md.
+    """
     plot(results, docs / _PLOT)
-    fairness = [f"- **{name}**: {result.fairness}" for name, result in results.items()]
-    content = "\n".join([_when(), "", report.table(results), "", f"![Ratios and aims]({_PLOT})", "", *fairness])
+    parts = [
+        *_runs(results),
+        "",
+        report.table(results),
+        "",
+        f"![Ratios and aims]({_PLOT})",
+        "",
+        "### Where the time goes",
+        "",
+        "Of each that falls short and runs in one process, the functions that are dearest by themselves (cProfile, which makes",
+        "calls dearer than they are). What other processes cost stands in the list above.",
+        "",
+        *(f"- **{name}**: {', '.join(f'`{line}`' for line in each.profile)}" for name, each in results.items() if each.profile),
+        "",
+        "### What each side does",
+        "",
+        *(f"- **{name}**: {result.fairness}" for name, result in results.items() if result.fairness),
+    ]
+    content = "\n".join(parts)
     _replace(docs / "benchmarks.md", "benchmarks", content)
 
 
@@ -47,26 +65,24 @@ def write_bills(table: str, docs: Path) -> None:
 
 
 def plot(results: Mapping[str, Result], path: Path) -> None:
-    """One bar a benchmark: how far beyond its aim in its tightest respect, on a logarithmic axis.
+    """One bar a benchmark: how far beyond its aim in its tightest respect, on a logarithmic axis; none without a verdict."""
+    # half a second to import, which a run does not pay
+    from matplotlib.figure import Figure
 
-    Raises UserMistake without matplotlib.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UserMistake("the plot needs matplotlib", hint="uv sync --group bench") from error
     names = list(results)[::-1]
     figure = Figure(figsize=(6.4, 0.45 * len(names) + 0.9), layout="constrained")
     axes = figure.add_subplot()
     for row, name in enumerate(names):
         result = results[name]
-        margin = min(result.margin, _LONGEST)
-        axes.barh(row, margin, height=0.6, color="#3b7a57" if result.reached else "#c0504d")
-        axes.annotate(f" {result.ratio:.2f}x the peer", (margin, row), va="center", fontsize=8)
+        told = "no verdict" if result.ratio is None else f"{result.ratio:.2f}x the peer"
+        margin = max(_SHORTEST, min(1.0 if result.margin is None else result.margin, _LONGEST))
+        if result.verdict != "unknown":
+            axes.barh(row, margin, height=0.6, color="#3b7a57" if result.verdict == "yes" else "#c0504d")
+        axes.annotate(f" {told}", (margin, row), va="center", fontsize=8)
     axes.axvline(1, color="black", linestyle="--", linewidth=1)
     axes.set_xscale("log", base=2)
     # room for the figure beside the longest bar
-    axes.set_xlim(0.25, 4 * _LONGEST)
+    axes.set_xlim(_SHORTEST, 4 * _LONGEST)
     axes.set_yticks(range(len(names)), names)
     axes.set_xlabel("times the aim, in its tightest respect (dashed: the aim reached)", fontsize=8)
     figure.savefig(path, dpi=110, metadata={"Software": None})
@@ -77,8 +93,14 @@ def _replace(page: Path, name: str, content: str) -> None:
 
 
 def _when() -> str:
-    load = report.machine()["load_average"]
-    head = ["git", "rev-parse", "--short=10", "HEAD"]
-    commit = subprocess.run(head, capture_output=True, text=True, check=False).stdout.strip()
-    at = f" at commit {commit}" if commit else ""
-    return f"Measured {datetime.now(UTC):%Y-%m-%d}{at} on {report.machine_line()}; load averages at the end {load}."
+    return f"Measured {report.here_and_now()}."
+
+
+def _runs(results: Mapping[str, Result]) -> list[str]:
+    """A line for each run that the results are of."""
+    runs: dict[str, list[str]] = {}
+    for name, result in results.items():
+        runs.setdefault(result.at, []).append(name)
+    if len(runs) == 1:
+        return [f"Measured {next(iter(runs))}."]
+    return [f"- {', '.join(names)}: measured {at}." for at, names in runs.items()]

@@ -11,55 +11,66 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from clickstream.errors import ClickstreamError
 from clickstream.infra.local import processes
-from clickstream.load.benchmarks.harness.measure import Result
+from clickstream.load.benchmarks.harness.result import Result
 
-#: Exit code of a benchmark whose peer cannot be had here.
-UNAVAILABLE = 3
 #: A benchmark ends its servers and workers within a minute.
 _STOP_S = 90.0
 
 
-class Failed(ClickstreamError):
-    """A benchmark could not be measured; why, its process has said on stderr. The others can be."""
+class Effort(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is measured, and how long that may take; with these bounds a run ends whatever a side does."""
+
+    rounds: int = 5
+    """Counted pairs, at most, of a benchmark that does not say it."""
+    quick: bool = False
+    """One pair, without a warm-up, at a smaller size where the usual one takes long."""
+    live_peers: bool = False
+    build_s: float = 300.0
+    """What takes longer to be ready has come to nothing: peers' jars are fetched in it, the first time."""
+    side_s: float = 300.0
+    """A side that runs longer, once, has come to nothing."""
+    rounds_s: float = 300.0
+    """No round begins that would probably end later."""
+    benchmark_s: float = 1_200.0
+    """A process that runs longer is ended."""
 
 
-class NotRun(ClickstreamError):
-    """What a side runs on is not on this machine; its process has said what."""
+WHOLE = Effort()
+QUICK = Effort(quick=True, build_s=120.0, side_s=45.0, benchmark_s=240.0)
+#: KCL's defaults were seen to take twenty minutes until both workers had leases.
+LIVE_PEERS = Effort(live_peers=True, side_s=1_800.0, rounds_s=1_800.0, benchmark_s=4_000.0)
 
 
-def measured(built_by: str, *, rounds: int, live_peers: bool, quick: bool) -> Result:
-    """The benchmark that ``module:function`` builds, measured in a fresh process.
+def measured(built_by: str, effort: Effort, sizes: Mapping[str, float]) -> Result:
+    """The benchmark that ``module:function``, called with these sizes, builds, measured in a fresh process.
 
-    Raises Failed, NotRun, and KeyboardInterrupt when there is one, after the process has ended all that it started.
+    A process that comes to nothing is a result as well. Raises KeyboardInterrupt when there is one, after the process has ended
+    all that it started.
     """
     with tempfile.TemporaryDirectory(prefix="clickstream-bench-") as folder:
         out = Path(folder) / "result.json"
-        options = ["--rounds", str(rounds), "--out", str(out), *(["--live-peers"] if live_peers else [])]
-        options += ["--quick"] if quick else []
+        options = ["--effort", msgspec.json.encode(effort).decode(), "--sizes", msgspec.json.encode(sizes).decode()]
+        command = [sys.executable, "-m", "clickstream.load.benchmarks.harness.child", built_by, *options, "--out", str(out)]
         # a session of its own: Ctrl-C reaches us alone, once, and is passed on; the tether ends it should we be killed
         child = subprocess.Popen(
-            processes.tethered([sys.executable, "-m", "clickstream.load.benchmarks.harness.child", built_by, *options]),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            processes.tethered(command), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            status = child.wait()
+            status = child.wait(effort.benchmark_s)
+            how = f"its process ended with {f'exit code {status}' if status >= 0 else signal.Signals(-status).name}"
+        except subprocess.TimeoutExpired:
+            _interrupt(child)
+            how = f"its process did not end within {effort.benchmark_s:.0f} s"
         except KeyboardInterrupt:
             _interrupt(child)
             raise
-        if status == UNAVAILABLE:
-            raise NotRun("its peer cannot be had here")
-        if status:
-            how = f"exit code {status}" if status > 0 else signal.Signals(-status).name
-            raise Failed(f"its process ended with {how}")
-        return msgspec.json.decode(out.read_bytes(), type=Result)
+        return msgspec.json.decode(out.read_bytes(), type=Result) if out.exists() else Result(reasons=(how,))
 
 
 def _interrupt(child: subprocess.Popen[bytes]) -> None:

@@ -9,11 +9,12 @@ A peer that takes minutes (KCL's defaults) is measured when asked for, and kept:
 
 from __future__ import annotations
 
+import cProfile
 import gc
-import statistics
 import time
 from collections.abc import Callable, Mapping
-from math import inf
+from contextvars import ContextVar
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -22,7 +23,7 @@ from clickstream.errors import ClickstreamError
 
 
 class Unmeasured(ClickstreamError):
-    """A side did so little, or in so little time, that there is nothing to compare: run it again on a quieter machine."""
+    """A side did so little, or in so little time, that its round has no figure."""
 
 
 class Unavailable(ClickstreamError):
@@ -69,44 +70,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """Called at the end, whatever happened: stops what both sides have used."""
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """Medians over the rounds; ``ratio`` is the median of the rounds' own ratios, ``spread`` their least and greatest."""
-
-    ours: float
-    peer: float
-    unit: str
-    ratio: float
-    spread: tuple[float, float]
-    aim: str
-    least: float
-    within: Mapping[str, tuple[float, float]]
-    better: Literal["more", "less"]
-    peer_name: str
-    what: str
-    fairness: str
-    clock: Literal["CPU", "wall"]
-    rounds: int
-    load_average: tuple[float, float]
-    """Of the minute before the first round and before the end."""
-    extra: dict[str, float]
-    """Medians of what else the sides showed, as ``ours <name>`` and ``peer <name>``."""
-
-    @property
-    def reached(self) -> bool:
-        """Whether the aim is, in every respect."""
-        return self.margin >= 1
-
-    @property
-    def margin(self) -> float:
-        """How many times better than the aim, in the respect that is tightest: 1 and more is reached."""
-        by_bounds = [
-            min(_over(self.extra[name], low), _over(high, self.extra[name])) for name, (low, high) in self.within.items()
-        ]
-        return min([_over(self.ratio, self.least), *by_bounds])
-
-
-def _over(value: float, asked: float) -> float:
-    return value / asked if asked else inf
+#: What watches the work that :func:`cpu_rate` and :func:`process_cpu_rate` rate.
+PROFILER: ContextVar[cProfile.Profile | None] = ContextVar("profiler", default=None)
 
 
 def per_second(count: float, seconds: float) -> float:
@@ -125,6 +90,8 @@ def cpu_rate(count: int, work: Callable[[], object]) -> Reading:
 
 
 def _rate(count: int, work: Callable[[], object], clock: Callable[[], float]) -> Reading:
+    if (profiler := PROFILER.get()) is not None:
+        work = partial(profiler.runcall, work)
     gc.collect()
     gc.freeze()
     try:
@@ -136,68 +103,6 @@ def _rate(count: int, work: Callable[[], object], clock: Callable[[], float]) ->
     return Reading(per_second(count, cpu), {"wall": per_second(count, wall)})
 
 
-def measure(
-    benchmark: Benchmark,
-    *,
-    rounds: int,
-    report: Callable[[int, Reading, Reading], None],
-    load_average: Callable[[], float],
-) -> Result:
-    """Both sides in turn, after a round that is not counted; a drift of the machine hits both alike.
-
-    Raises Unmeasured when a side came to nothing.
-    """
-    before = load_average()
-    if benchmark.warm_up:
-        benchmark.ours()
-        benchmark.peer()
-    pairs: list[tuple[Reading, Reading]] = []
-    for number in range(benchmark.rounds or rounds):
-        # the side that goes first changes, so that neither always runs on the other's warm or busy machine
-        if number % 2:
-            peer = benchmark.peer()
-            ours = benchmark.ours()
-        else:
-            ours = benchmark.ours()
-            peer = benchmark.peer()
-        pairs.append((ours, peer))
-        report(number, ours, peer)
-    ratios = [ratio(benchmark, ours, peer) for ours, peer in pairs]
-    return Result(
-        ours=statistics.median(ours.figure for ours, _ in pairs),
-        peer=statistics.median(peer.figure for _, peer in pairs),
-        unit=benchmark.unit,
-        ratio=statistics.median(ratios),
-        spread=(min(ratios), max(ratios)),
-        aim=benchmark.aim,
-        least=benchmark.least,
-        within=benchmark.within,
-        better=benchmark.better,
-        peer_name=benchmark.peer_name,
-        what=benchmark.what,
-        fairness=benchmark.fairness,
-        clock=benchmark.clock,
-        rounds=len(pairs),
-        load_average=(round(before, 2), round(load_average(), 2)),
-        extra=_medians("ours", [ours for ours, _ in pairs]) | _medians("peer", [peer for _, peer in pairs]),
-    )
-
-
-def ratio(benchmark: Benchmark, ours: Reading, peer: Reading) -> float:
-    """By how much ours is the better; raises Unmeasured when there is no figure to divide by."""
-    better, worse = (ours, peer) if benchmark.better == "more" else (peer, ours)
-    if worse.figure <= 0:
-        side = "the peer" if worse is peer else "ours"
-        raise Unmeasured(
-            f"{benchmark.id}: {side} came to {worse.figure:g} {benchmark.unit}, which nothing can be compared with"
-        )
-    return better.figure / worse.figure
-
-
 def process_cpu_rate(count: int, work: Callable[[], object]) -> Reading:
     """``cpu_rate`` of all threads of this process: for a side that has work done beside its own thread."""
     return _rate(count, work, time.process_time)
-
-
-def _medians(side: str, readings: list[Reading]) -> dict[str, float]:
-    return {f"{side} {name}": statistics.median(reading.extra[name] for reading in readings) for name in readings[0].extra}

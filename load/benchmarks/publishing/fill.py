@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clickstream import events
@@ -27,7 +28,7 @@ _CALL = 500
 _PAUSE_S = 0.05
 
 
-def benchmark() -> Benchmark:
+def benchmark(warm_up_s: float = _WARM_UP_S, counted_s: float = _COUNTED_S) -> Benchmark:
     return Benchmark(
         id="fill",
         what="345-byte events into one shard, its write limits enforced by the embedded Kinesis",
@@ -36,14 +37,14 @@ def benchmark() -> Benchmark:
         least=17,
         within={"ours times the limit": (4.5, 100), "ours % throttled": (0, 1)},
         peer_name="boto3 PutRecords of single events, 500 a call",
-        fairness=f"The same events and server; both put as fast as they are let, {_COUNTED_S:.0f} s after {_WARM_UP_S:.0f} s "
+        fairness=f"The same events and server; both put as fast as they are let, {counted_s:.0f} s after {warm_up_s:.0f} s "
         "that are not counted. The peer puts what was refused again, before anything new, after a wait that doubles while "
         "everything is refused; the shard's 1,000 records/s hold it back, and a longer wait would only lower its throttled "
         "share. Counted are the bytes of the events as JSON; ours sends them compressed, which no producer of AWS does by "
         "itself. Ours keeps each user's order as well. The limit is 1 MB/s (2^20 bytes) of what is sent.",
         clock="wall",
-        ours=publish,
-        peer=put_singly,
+        ours=partial(publish, warm_up_s, counted_s),
+        peer=partial(put_singly, warm_up_s, counted_s),
         rounds=3,
     )
 
@@ -53,7 +54,7 @@ def sample() -> list[tuple[str, bytes]]:
     return [(event.user_id, events.encode(event)) for event in shop_events(_EVENTS)]
 
 
-def publish() -> Reading:
+def publish(warm_up_s: float, counted_s: float) -> Reading:
     """Our publisher, which paces itself below the limits."""
     given = sample()
     coming = itertools.cycle(given)
@@ -68,14 +69,14 @@ def publish() -> Reading:
                     publisher.put_raw(user, data)
             return publisher.counters.delivered - before, time.monotonic() - started
 
-        put_for(_WARM_UP_S)
-        delivered, spent = put_for(_COUNTED_S)
+        put_for(warm_up_s)
+        delivered, spent = put_for(counted_s)
         publisher.flush()
         counters = publisher.counters
     return _reading(delivered * _mean(given), spent, refused=counters.throttled, taken=counters.records)
 
 
-def put_singly() -> Reading:
+def put_singly(warm_up_s: float, counted_s: float) -> Reading:
     """PutRecords as most producers write it."""
     given = sample()
     coming = itertools.cycle(given)
@@ -101,8 +102,8 @@ def put_singly() -> Reading:
                     time.sleep(pause)
             return taken - before, time.monotonic() - started
 
-        put_for(_WARM_UP_S)
-        accepted, spent = put_for(_COUNTED_S)
+        put_for(warm_up_s)
+        accepted, spent = put_for(counted_s)
     return _reading(accepted * _mean(given), spent, refused=tried - taken, taken=taken)
 
 

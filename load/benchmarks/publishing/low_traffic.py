@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Callable
-from itertools import count
 
 import msgspec
 
@@ -28,10 +28,10 @@ _START_S = 60.0
 _MOST_BYTES = 1.01 * statistics.mean(len(events.encode(event)) for event in shop_events(1_000, rate=1 / _EVERY_S))
 
 
-def benchmark() -> Benchmark:
+def benchmark(count: int = _EVENTS) -> Benchmark:
     site, peer_site = Site(shards=1), Site(shards=1)
-    ours = Trickle(site, site.settings)
-    peer = Trickle(peer_site, msgspec.structs.replace(peer_site.settings, records="kpl"))
+    ours = Trickle(site, site.settings, count)
+    peer = Trickle(peer_site, msgspec.structs.replace(peer_site.settings, records="kpl"), count)
 
     def close() -> None:
         peer_site.close()
@@ -46,7 +46,7 @@ def benchmark() -> Benchmark:
         within={"ours bytes per event": (0, _MOST_BYTES), "ours visible p50 ms": (0, 500)},
         better="less",
         peer_name="the same with CLICKSTREAM_RECORDS=kpl",
-        fairness=f"The same code, {_EVENTS} events in {_EVENTS * _EVERY_S:.0f} s, each side with an embedded AWS and a worker "
+        fairness=f"The same code, {count} events in {count * _EVERY_S:.0f} s, each side with an embedded AWS and a worker "
         "of its own. Almost all of the CPU time is the worker's polling, heartbeats and commits, which are there without "
         "events too. Bytes are those of the records in Kinesis, which counts a record as 25 KB at least. Confirmed: from the "
         "put until Kinesis has the event, the publisher's linger of 100 ms included; visible: from its arrival in Kinesis "
@@ -62,15 +62,16 @@ def benchmark() -> Benchmark:
 class Trickle:
     """A worker and a publisher for all rounds."""
 
-    def __init__(self, site: Site, settings: Settings) -> None:
+    def __init__(self, site: Site, settings: Settings, count: int) -> None:
         self._site = site
         self._settings = settings
-        self._runs = count(1)
+        self._count = count
+        self._runs = itertools.count(1)
         self._worker: Process = site.start_worker(_APPLICATION)
         wait(lambda: any(site.committed(_APPLICATION, "epoch").values()), "the lease", _START_S)
 
     def run(self) -> Reading:
-        sample = shop_events(_EVENTS, rate=1 / _EVERY_S, seed=next(self._runs))
+        sample = shop_events(self._count, rate=1 / _EVERY_S, seed=next(self._runs))
         seen, size, had = self._site.latencies(_APPLICATION), self._size(), self._folded()
         confirmed: list[float] = []
         with KinesisPublisher(self._settings) as publisher:
@@ -80,14 +81,14 @@ class Trickle:
                 time.sleep(max(0.0, began + number * _EVERY_S - time.monotonic()))
                 publisher.put(event, _taking_the_time(confirmed))
             publisher.flush()
-            time.sleep(max(0.0, began + _EVENTS * _EVERY_S - time.monotonic()))
+            time.sleep(max(0.0, began + self._count * _EVERY_S - time.monotonic()))
             spent = cpu_seconds(pids) - cpu + time.process_time() - own
-        wait(lambda: self._folded() - had >= _EVENTS, "the last effects", _START_S)
+        wait(lambda: self._folded() - had >= self._count, "the last effects", _START_S)
         waits = self._site.latencies(_APPLICATION) - seen
         return Reading(
-            1e3 * spent / _EVENTS,
+            1e3 * spent / self._count,
             {
-                "bytes per event": (self._size() - size) / _EVENTS,
+                "bytes per event": (self._size() - size) / self._count,
                 "confirmed p50 ms": 1e3 * statistics.median(confirmed),
                 "visible p50 ms": statistics.median(waits.elements()),
             },

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,7 +15,7 @@ import msgspec
 
 from clickstream import events
 from clickstream.infra.local.processes import tethered
-from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, per_second
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Unavailable, per_second
 from clickstream.load.benchmarks.harness.sample import shop_events
 from clickstream.load.benchmarks.publishing.read_back import account, read_all
 from clickstream.load.benchmarks.rig import jars
@@ -40,8 +41,8 @@ class _Told(msgspec.Struct, frozen=True):
     megabytes: float
 
 
-def benchmark() -> Benchmark:
-    race = Race()
+def benchmark(warm_up: int = _WARM_UP, counted: int = _COUNTED) -> Benchmark:
+    race = Race(warm_up, counted)
     return Benchmark(
         id="publish",
         what=f"events of 345 bytes confirmed by Kinesis over TLS, {_SHARDS} shards, one of them split in the middle",
@@ -50,7 +51,7 @@ def benchmark() -> Benchmark:
         least=3,
         within={f"ours {what}": (0, 0) for what in ("lost", "doubled", "out of order")},
         peer_name=f"KPL {jars.KPL_VERSION}, its Java and its native process",
-        fairness=f"The same file of {_WARM_UP + _COUNTED:,} events, read by each producer itself, of which {_COUNTED:,} count; "
+        fairness=f"The same file of {warm_up + counted:,} events, read by each producer itself, of which {counted:,} count; "
         "a fresh embedded Kinesis for each run, over TLS because the KPL knows nothing else, no write limits on either side. "
         "Both put many events in a record, linger 100 ms and hold about 9 MB of events under way. The KPL compresses nothing "
         "and promises no order; ours keeps each user's order and puts foreign events of a split shard again. CPU time is of "
@@ -70,13 +71,15 @@ def benchmark() -> Benchmark:
 class Race:
     """The events, and what both producers need."""
 
-    def __init__(self) -> None:
-        jar_folder = jars.kpl_jars()
+    def __init__(self, warm_up: int, counted: int) -> None:
+        self._warm_up, self._counted = warm_up, counted
+        # fetched where there is time for it; what cannot be had is the peer's result
+        with suppress(Unavailable):
+            jars.kpl_jars()
         self._scratch = tempfile.TemporaryDirectory(prefix="clickstream-publish-")
         self._folder = Path(self._scratch.name)
-        self._classes = jars.compiled([_HERE / "KplProducer.java"], jar_folder, self._folder / "classes")
         self._certificate = make_certificate(self._folder)
-        self._sent = [(event.user_id, events.encode(event)) for event in shop_events(_WARM_UP + _COUNTED)]
+        self._sent = [(event.user_id, events.encode(event)) for event in shop_events(warm_up + counted)]
         self._file = self._folder / "events.tsv"
         self._file.write_bytes(b"".join(user.encode() + b"\t" + data + b"\n" for user, data in self._sent))
 
@@ -84,17 +87,19 @@ class Race:
         self._scratch.cleanup()
 
     def ours(self) -> Reading:
-        counts = [str(self._file), str(_WARM_UP), str(_COUNTED)]
+        counts = [str(self._file), str(self._warm_up), str(self._counted)]
         return self._run(
             lambda _: [sys.executable, "-m", "clickstream.load.benchmarks.publishing.put", *counts], whole_records=False
         )
 
     def peer(self) -> Reading:
+        classes = jars.compiled([_HERE / "KplProducer.java"], jars.kpl_jars(), self._folder / "classes")
+
         def command(settings: Settings) -> Sequence[str]:
             server = urlsplit(settings.endpoint("kinesis") or "")
             where = [str(server.hostname), str(server.port), settings.stream]
-            counts = [str(_WARM_UP), str(_COUNTED)]
-            return ["java", *_HEAP, "-cp", self._classes, "KplProducer", str(self._file), *where, *counts, str(self._folder)]
+            counts = [str(self._warm_up), str(self._counted)]
+            return ["java", *_HEAP, "-cp", classes, "KplProducer", str(self._file), *where, *counts, str(self._folder)]
 
         return self._run(command, whole_records=True)
 
@@ -111,7 +116,7 @@ class Race:
             {
                 "CPU µs per event": 1e6 * spent / told.confirmed,
                 **(parts if len(parts) > 1 else {}),
-                "unconfirmed": _COUNTED - told.confirmed,
+                "unconfirmed": self._counted - told.confirmed,
                 "lost": found.lost,
                 "doubled": found.doubled,
                 "out of order": found.disordered,

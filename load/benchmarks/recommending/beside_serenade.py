@@ -17,14 +17,14 @@ from clickstream.models.recommender.clicks import Clicks
 _SOURCE = Path(__file__).with_name("serenade")
 _BUILD = Path(__file__).parents[3] / "build" / "serenade"
 #: Some 300 crates on two busy cores.
-_BUILD_S = 1_800.0
+BUILD_S = 1_800.0
 
 
 class Serenade:
     """Serenade over these clicks, asked for these sessions. Raises Unavailable when it cannot be built here."""
 
-    def __init__(self, clicks: Clicks, asked: Sequence[Sequence[int]], *, neighbours: int, count: int) -> None:
-        program = _built()
+    def __init__(self, clicks: Clicks, asked: Sequence[Sequence[int]], *, neighbours: int, count: int, build_s: float) -> None:
+        program = _built(build_s)
         with tempfile.TemporaryDirectory() as folder:
             trained, sessions = Path(folder, "clicks.tsv"), Path(folder, "sessions.txt")
             _write(clicks, trained)
@@ -53,7 +53,7 @@ class Serenade:
         return self._process.stdout.readline().strip()
 
 
-def _built() -> Path:
+def _built(within_s: float) -> Path:
     cargo = shutil.which("cargo")
     if cargo is None:
         raise Unavailable("Serenade: there is no cargo to build it with")
@@ -65,10 +65,10 @@ def _built() -> Path:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_BUILD_S,
+            timeout=within_s,
         )
     except subprocess.TimeoutExpired as error:
-        raise Unavailable(f"Serenade: cargo did not end within {_BUILD_S:.0f} s") from error
+        raise Unavailable(f"Serenade: cargo did not end within {within_s:.0f} s") from error
     if done.returncode:
         said = next((line for line in done.stderr.splitlines() if line.startswith("error")), "nothing")
         raise Unavailable(f"Serenade: cargo could not build it, and says: {said}")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Side
-from clickstream.load.benchmarks.recommending.beside_serenade import Serenade
+from clickstream.load.benchmarks.recommending.beside_serenade import BUILD_S, Serenade
 from clickstream.load.benchmarks.recommending.in_process_peer import PlainNeighbours
 from clickstream.load.benchmarks.recommending.synthetic import ITEMS, SESSIONS, queries, synthetic
 from clickstream.models.recommender import model
@@ -24,17 +24,16 @@ Q = TypeVar("Q")
 
 _LENGTH = 20
 _QUERIES = 2_000
-_WHAT = f"recommendations of {_LENGTH} items, {SESSIONS:,} sessions of {ITEMS:,} items, one core"
 _MORE = f"Ours adds a live index of {LIVE_SESSIONS:,} sessions, rules, popularity, ids and each item's reason."
 
 
-def benchmark() -> Benchmark:
-    clicks, asked = _world()
+def benchmark(sessions: int = SESSIONS) -> Benchmark:
+    clicks, asked = _world(sessions)
     ours, trained = _ours(clicks, asked)
     plain = PlainNeighbours(trained.index, trained.parameters)
     return Benchmark(
         id="recommend",
-        what=_WHAT,
+        what=_what(sessions),
         unit="recommendations/s",
         aim="≥ 3x, p99 ≤ 1 ms",
         least=3.0,
@@ -47,13 +46,13 @@ def benchmark() -> Benchmark:
     )
 
 
-def serenade() -> Benchmark:
-    clicks, asked = _world()
-    peer = Serenade(clicks, asked, neighbours=Parameters().neighbours, count=_LENGTH)
+def serenade(sessions: int = SESSIONS, build_s: float = BUILD_S) -> Benchmark:
+    clicks, asked = _world(sessions)
+    peer = Serenade(clicks, asked, neighbours=Parameters().neighbours, count=_LENGTH, build_s=build_s)
     ours, _ = _ours(clicks, asked)
     return Benchmark(
         id="recommend-serenade",
-        what=_WHAT,
+        what=_what(sessions),
         unit="recommendations/s",
         aim="≥ 0.8x",
         least=0.8,
@@ -68,8 +67,12 @@ def serenade() -> Benchmark:
     )
 
 
-def _world() -> tuple[Clicks, list[list[int]]]:
-    clicks = synthetic(SESSIONS, ITEMS)
+def _what(sessions: int) -> str:
+    return f"recommendations of {_LENGTH} items, {sessions:,} sessions of {ITEMS:,} items, one core"
+
+
+def _world(sessions: int) -> tuple[Clicks, list[list[int]]]:
+    clicks = synthetic(sessions, ITEMS)
     return clicks, queries(clicks, _QUERIES)
 
 

@@ -45,11 +45,11 @@ _SHARD = "shardId-000000000000"
 _SEED = 13
 
 
-def benchmark() -> Benchmark:
+def benchmark(sessions: int = SESSIONS, counted_s: float = _COUNTED_S) -> Benchmark:
     return Benchmark(
         id="recommend-api",
         what=f"stored recommendations over HTTP, {RATE:g} requests/s in Poisson arrivals, answered within {_WITHIN_MS:g} ms of "
-        f"their intended time; beside it sessions that the asker tells, answered from {SESSIONS:,} sessions",
+        f"their intended time; beside it sessions that the asker tells, answered from {sessions:,} sessions",
         unit="requests/s",
         aim="≥ 1, p99 ≤ 10 ms",
         least=1.0,
@@ -59,32 +59,32 @@ def benchmark() -> Benchmark:
         "adds ETags, reasons, exclusions and security headers, and gathers keys that come together into one call. No "
         "visitor is asked for twice within 10 s, so what ours remembers for 0.25 s saves nothing here.",
         clock="wall",
-        ours=_ours,
-        peer=_peer,
+        ours=lambda: _ours(sessions, counted_s),
+        peer=lambda: _peer(sessions, counted_s),
         rounds=3,
     )
 
 
-def _ours() -> Reading:
-    with _offers() as site:
+def _ours(trained_on: int, counted_s: float) -> Reading:
+    with _offers(trained_on) as site:
         port, url = _port()
         server = _serve(site, "serve", ["clickstream.cli", "serve", "--port", str(port)], port)
         sessions = [f"/v1/recommendations?viewed={','.join(f'p{item}' for item in session)}" for session in _asked()]
         wait(lambda: _is_personal(url + sessions[0]), "the model", _START_S)
-        stored = asyncio.run(load(url, _visitors(), RATE, _COUNTED_S))
-        given = asyncio.run(load(url, sessions, RATE, _COUNTED_S))
+        stored = asyncio.run(load(url, _visitors(), RATE, counted_s))
+        given = asyncio.run(load(url, sessions, RATE, counted_s))
         memory = resident_mib(server.pid)
     extra = _percentiles("", stored) | _percentiles("session ", given) | {"MiB": memory}
-    return Reading(_in_time(stored), extra)
+    return Reading(_in_time(stored, counted_s), extra)
 
 
-def _peer() -> Reading:
-    with _offers() as site:
+def _peer(trained_on: int, counted_s: float) -> Reading:
+    with _offers(trained_on) as site:
         port, url = _port()
         peer = "clickstream.load.benchmarks.recommending.over_http_peer"
         _serve(site, "peer", [peer, str(port), OFFERS.of(site.settings)], port)
-        stored = asyncio.run(load(url, _visitors(), RATE, _COUNTED_S))
-    return Reading(_in_time(stored), _percentiles("", stored))
+        stored = asyncio.run(load(url, _visitors(), RATE, counted_s))
+    return Reading(_in_time(stored, counted_s), _percentiles("", stored))
 
 
 def _port() -> tuple[int, str]:
@@ -104,8 +104,8 @@ def _is_personal(url: str) -> bool:
         return bool(json.load(answer)["personal"])
 
 
-def _in_time(latencies_ms: Sequence[float]) -> float:
-    return sum(latency <= _WITHIN_MS for latency in latencies_ms) / _COUNTED_S
+def _in_time(latencies_ms: Sequence[float], counted_s: float) -> float:
+    return sum(latency <= _WITHIN_MS for latency in latencies_ms) / counted_s
 
 
 def _percentiles(prefix: str, latencies_ms: Sequence[float]) -> dict[str, float]:
@@ -113,8 +113,8 @@ def _percentiles(prefix: str, latencies_ms: Sequence[float]) -> dict[str, float]
 
 
 @contextmanager
-def _offers() -> Iterator[Site]:
-    """A site whose registry has a model of a million sessions, and whose table has what the worker's sink makes of it."""
+def _offers(trained_on: int) -> Iterator[Site]:
+    """A site whose registry has a model of so many sessions, and whose table has what the worker's sink makes of it."""
     with closing(Site(shards=1)) as site:
         registry = Registry(site.clients.s3, MODELS.of(site.settings))
         description = Description(
@@ -122,7 +122,7 @@ def _offers() -> Iterator[Site]:
             parameters=msgspec.to_builtins(Parameters()),
         )
         now_ms = time.time_ns() // 1_000_000
-        version = registry.publish(recommender.NAME, _files(), description, now_ms=now_ms).version
+        version = registry.publish(recommender.NAME, _files(trained_on), description, now_ms=now_ms).version
         registry.promote(recommender.NAME, version, now_ms=now_ms)
         followed = Followed(registry, recommender.NAME, model.decode)
         sink = RecommendationsTable(site.clients.dynamodb, OFFERS.of(site.settings), _SHARD, followed)
@@ -131,8 +131,8 @@ def _offers() -> Iterator[Site]:
 
 
 @cache
-def _files() -> dict[str, bytes]:
-    return model.encode(model.train(synthetic(SESSIONS, ITEMS), Parameters()))
+def _files(sessions: int) -> dict[str, bytes]:
+    return model.encode(model.train(synthetic(sessions, ITEMS), Parameters()))
 
 
 def _asked() -> list[list[int]]:

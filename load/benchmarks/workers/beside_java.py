@@ -29,11 +29,12 @@ _COUNTED = 200_000
 _START_S = 120.0
 
 
-def benchmark() -> Benchmark:
+def benchmark(warm_up: int = _WARM_UP, counted: int = _COUNTED) -> Benchmark:
     scratch = tempfile.TemporaryDirectory(prefix="clickstream-java-")
     classes = jars.compiled([_HERE / "Shop.java", _HERE / "KclWorker.java"], jars.KCL_JARS, Path(scratch.name))
+    sizes = (warm_up, counted)
     site, peer_site = Site(shards=1), Site(shards=1)
-    ours, peer = Ours(site), Kcl(peer_site, classes)
+    ours, peer = Ours(site, sizes), Kcl(peer_site, classes, sizes)
 
     def close() -> None:
         peer_site.close()
@@ -42,7 +43,7 @@ def benchmark() -> Benchmark:
 
     return Benchmark(
         id="java",
-        what=f"CPU time of a worker for an event: {_COUNTED:,} of 345 bytes in one shard into {_APPLICATION}' answers",
+        what=f"CPU time of a worker for an event: {counted:,} of 345 bytes in one shard into {_APPLICATION}' answers",
         unit="CPU µs/event",
         aim="≥ 1: no dearer than Java",
         least=1,
@@ -67,17 +68,20 @@ def benchmark() -> Benchmark:
 class _Side:
     """A worker for all rounds: the first warms it up, and is not counted."""
 
-    def __init__(self, site: Site, settings: Settings, worker: Process, done: Callable[[], int]) -> None:
+    def __init__(
+        self, site: Site, settings: Settings, worker: Process, done: Callable[[], int], sizes: tuple[int, int]
+    ) -> None:
         self._site = site
         self._settings = settings
         self._worker = worker
         self._done = done
+        self._sizes = sizes
         self._runs = count(1)
         self._put = 0
 
     def run(self) -> Reading:
         run = next(self._runs)
-        sample = shop_events(_WARM_UP if run == 1 else _COUNTED, seed=run)
+        sample = shop_events(self._sizes[run > 1], seed=run)
         self._put += len(sample)
         spent = drain(lambda: publish(self._settings, sample), lambda: self._done() >= self._put, {"Python": [self._worker]})
         extra = {
@@ -91,16 +95,16 @@ class _Side:
 class Ours(_Side):
     """``clickstream worker analytics``."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, sizes: tuple[int, int]) -> None:
         worker = site.start_worker(_APPLICATION)
         wait(lambda: any(site.committed(_APPLICATION, "epoch").values()), "the lease", _START_S)
-        super().__init__(site, site.settings, worker, lambda: folded(site, [_APPLICATION]))
+        super().__init__(site, site.settings, worker, lambda: folded(site, [_APPLICATION]), sizes)
 
 
 class Kcl(_Side):
     """A KCL worker as a Java team writes it."""
 
-    def __init__(self, site: Site, classes: str) -> None:
+    def __init__(self, site: Site, classes: str, sizes: tuple[int, int]) -> None:
         settings, name = site.settings, "kcl-java"
         folder = site.folder / name
         folder.mkdir()
@@ -112,4 +116,4 @@ class Kcl(_Side):
         worker = site.start(name, [str(java.find(settings)), *flags, "-cp", classes, "KclWorker", *arguments])
         wait(lambda: bool(reported(folder)), "the lease", _START_S)
         aggregated = msgspec.structs.replace(settings, records="kpl")
-        super().__init__(site, aggregated, worker, lambda: sum(reported(folder).values()))
+        super().__init__(site, aggregated, worker, lambda: sum(reported(folder).values()), sizes)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from functools import partial
+from itertools import cycle, islice
 from pathlib import Path
 
 from clickstream.infra.local.processes import Process
@@ -22,6 +23,7 @@ _SHARDS = 4
 #: A few events a second on every shard: enough to see that each moves.
 _RATE = 200.0
 _OURS_S = 60.0
+_KILLS = 4
 #: KCL's defaults were seen to take three minutes.
 _PEER_S = 400.0
 _PEER_NAME = "KCL 3.1.3's defaults, amazon_kclpy's sample"
@@ -55,9 +57,9 @@ def cold_start() -> Benchmark:
     )
 
 
-def takeover() -> Benchmark:
+def takeover(kills: int = _KILLS) -> Benchmark:
     site = Site(shards=_SHARDS)
-    pair = Pair(site)
+    pair = Pair(site, kills)
     return Benchmark(
         id="takeover",
         what="seconds from kill -9 of one of two workers until every shard moves again",
@@ -108,17 +110,16 @@ def _stock_start() -> Reading:
 class Pair:
     """Two workers of ours, killed in turn."""
 
-    KILLS = 4
-
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, kills: int) -> None:
         self._site = site
+        self._kills = kills
         self._workers: dict[str, Process] = {}
 
     def take_over(self) -> Reading:
         site, arrived = self._site, _committed(self._site)
         with Feed(site.settings, rate=_RATE) as feed:
             spent = []
-            for victim in ("1", "2") * (self.KILLS // 2):
+            for victim in islice(cycle(("1", "2")), self._kills):
                 self._staff()
                 _wait_until_moving(site, arrived, _OURS_S)
                 spent.append(_kill(site, self._workers.pop(victim), arrived, _OURS_S))

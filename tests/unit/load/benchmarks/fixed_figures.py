@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Result, Side, measure
+from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Side
+from clickstream.load.benchmarks.harness.result import Result
+from clickstream.load.benchmarks.harness.rounds import measure
 
 
 def side(name: str, figures: list[float], calls: list[str]) -> Side:

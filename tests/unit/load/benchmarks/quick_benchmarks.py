@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 from clickstream.load.benchmarks.harness.measure import Benchmark, Reading, Side, Unavailable
 
@@ -43,8 +46,41 @@ def broken() -> Benchmark:
 
 
 def idle() -> Benchmark:
-    """Its sides come to nothing."""
-    return _benchmark("idle", lambda: Reading(0))
+    """Its peer comes to nothing."""
+    made = _benchmark("idle", lambda: Reading(7))
+    return msgspec.structs.replace(made, peer=lambda: Reading(0))
+
+
+def killed() -> Benchmark:
+    """As by the system when memory is short."""
+
+    def ends() -> Reading:
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    return _benchmark("killed", ends)
+
+
+def hung() -> Benchmark:
+    """Its peer waits for what never comes."""
+
+    def waits() -> Reading:
+        threading.Event().wait()
+        raise AssertionError
+
+    return msgspec.structs.replace(_benchmark("hung", lambda: Reading(7)), peer=waits)
+
+
+def deaf() -> Benchmark:
+    """Hangs where neither the alarm nor Ctrl-C reaches it, as in code that is not Python."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGINT})
+    threading.Event().wait()
+    raise AssertionError
+
+
+def sized(size: int = 1_000) -> Benchmark:
+    """Its figure is its size."""
+    return _benchmark("sized", lambda: Reading(size))
 
 
 def absent() -> Benchmark:

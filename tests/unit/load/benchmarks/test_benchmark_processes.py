@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,13 +12,21 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from clickstream.load.benchmarks import __main__ as program
+from clickstream.load.benchmarks.harness import isolation
+
+_WHERE = "broken on purpose (quick_benchmarks.py:43)"
 _ROOT = Path(__file__).parents[4]
 _PROGRAM = """
 from clickstream.load.benchmarks import __main__ as program
-names = ("told", "broken", "idle", "absent", "endless")
+from clickstream.load.benchmarks.harness import isolation
+names = ("told", "broken", "idle", "killed", "hung", "absent", "endless", "sized")
 program.BENCHMARKS.update({name: f"tests.unit.load.benchmarks.quick_benchmarks:{name}" for name in names})
 program.BENCHMARKS["again"] = program.BENCHMARKS["told"]
+program.QUICK = {"sized": {"size": 10}}
+isolation.WHOLE = isolation.Effort(side_s=0.5)
 program.main()
 """
 
@@ -30,9 +39,9 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": str(_ROOT)}
 
 
-def _run(only: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def _run(only: str, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        _command(only), cwd=folder, env=_environment(), capture_output=True, text=True, timeout=60, check=False
+        [*_command(only), *options], cwd=folder, env=_environment(), capture_output=True, text=True, timeout=60, check=False
     )
 
 
@@ -48,28 +57,47 @@ def test_each_benchmark_is_measured_in_a_fresh_process_and_all_come_into_one_tab
     assert done.stderr.count("(1.00)") == 2
 
 
-@pytest.mark.parametrize(
-    ("name", "why"),
-    [("broken", "ValueError: broken on purpose"), ("idle", "idle: the peer came to 0 pid, which nothing can be compared with")],
-)
-def test_one_that_fails_is_named_at_the_end_and_the_others_are_kept(name: str, why: str, tmp_path: Path) -> None:
-    done = _run(f"told,{name},again", tmp_path)
+def test_whatever_a_side_does_the_run_finishes_says_so_and_tells_why(tmp_path: Path) -> None:
+    done = _run("told,broken,idle,killed,hung,absent,again", tmp_path)
 
-    assert done.returncode == 1
-    assert why in done.stderr
-    assert done.stderr.splitlines()[-1] == f"benchmarks: failed: {name}"
-    assert ("closed after all" in done.stderr) == (name == "broken")
-    assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "again", "machine"}
-    assert "| again |" in done.stdout
+    assert done.returncode == 0, done.stderr
+    assert "closed after all" in done.stderr
+    kept = json.loads((tmp_path / "bench.json").read_text())
+    assert {name: tuple(result["reasons"]) for name, result in kept.items() if result.get("reasons")} == {
+        "broken": tuple(f"{side}: a fault of this program: ValueError: {_WHERE}" for side in ("ours", "the peer")),
+        "idle": ("the peer: came to 0 pid",),
+        "killed": ("its process ended with SIGKILL",),
+        "hung": ("the peer: did not end in time",),
+        "absent": ("cannot be had here: its peer: there is no Maven",),
+    }
+    assert [(kept[name]["ours"], kept[name]["peer"], kept[name]["ratio"]) for name in ("idle", "hung")] == [
+        (7, 0, None),
+        (7, None, None),
+    ]
+    assert re.fullmatch(r"finished in .*: of 7 benchmarks 4 reach .* 3 have no verdict", done.stdout.splitlines()[-1])
 
 
-def test_one_whose_peer_cannot_be_had_is_named_as_not_run_and_is_no_failure(tmp_path: Path) -> None:
-    done = _run("told,absent,again", tmp_path)
+def test_a_process_that_hears_nothing_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "_STOP_S", 0.2)
 
-    assert done.returncode == 0
-    assert "not run: its peer: there is no Maven" in done.stderr.splitlines()
-    assert done.stderr.splitlines()[-1] == "benchmarks: not run: absent"
-    assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "again", "machine"}
+    result = isolation.measured("tests.unit.load.benchmarks.quick_benchmarks:deaf", isolation.Effort(benchmark_s=1.0), {})
+
+    assert result.reasons == ("its process did not end within 1 s",)
+
+
+def test_one_run_alone_and_at_its_quick_size_takes_its_place_among_the_results_of_before(tmp_path: Path) -> None:
+    _run("told,sized", tmp_path)
+    before = json.loads((tmp_path / "bench.json").read_text())
+
+    _run("sized", tmp_path, "--quick")
+
+    after = json.loads((tmp_path / "bench.json").read_text())
+    assert after["told"] == before["told"]
+    assert [kept["sized"]["ours"] for kept in (before, after)] == [1_000, 10]
+
+
+def test_a_quick_run_is_no_documentation() -> None:
+    assert "no documentation" in CliRunner().invoke(program.main, ["--quick", "--write-docs"]).output
 
 
 def test_ctrl_c_ends_the_benchmark_in_order_and_keeps_what_was_measured(tmp_path: Path) -> None:
@@ -91,6 +119,7 @@ def test_ctrl_c_ends_the_benchmark_in_order_and_keeps_what_was_measured(tmp_path
 
     assert running.returncode == 130
     assert (tmp_path / "closed").exists()
-    assert err.splitlines()[-1] == "benchmarks: not measured: endless, again"
+    assert err.splitlines()[-1] == "interrupted"
+    assert re.match(r"ended early after .*, 2 not measured: of 1 benchmarks", out.splitlines()[-1])
     assert "| told |" in out
     assert json.loads((tmp_path / "bench.json").read_text()).keys() == {"told", "machine"}

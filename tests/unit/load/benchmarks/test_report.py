@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from clickstream.errors import Missing, UserMistake
 from clickstream.load.benchmarks.folding import growth
 from clickstream.load.benchmarks.harness import documents, recorded, report
 from clickstream.load.benchmarks.harness.measure import Reading
+from clickstream.load.benchmarks.harness.result import Result
 from tests.unit.load.benchmarks.fixed_figures import measured
 
 
@@ -70,6 +73,56 @@ def test_the_table_tells_both_sides_the_spread_and_whether_the_aim_is_reached() 
     assert "3,500,000 events/s | 1,000,000 events/s | **3.50** (3.00–4.00) | ≥ 2x | yes | CPU | 1.2 |" in lines[2]
     assert "| no |" in lines[3]
     assert lines[-1] == "- bad: ours doubled 2, peer doubled 8"
+
+
+def test_what_has_no_figure_stands_in_the_table_and_its_reason_below() -> None:
+    good, _ = measured([1, 30], [1, 10], rounds=1)
+    half = msgspec.structs.replace(good, peer=None, ratio=None, spread=None, extra={}, reasons=("the peer: no compiler",))
+
+    lines = report.table({"half": half, "none": Result(reasons=("did not end in time",))}).splitlines()
+
+    assert len({line.count("|") for line in lines[:4]}) == 1
+    assert "30 events/s | – | – | ≥ 2x | unknown |" in lines[2]
+    assert lines[-2:] == ["- half: the peer: no compiler", "- none: did not end in time"]
+
+
+def test_the_summary_ends_with_a_line_that_says_that_it_is_over() -> None:
+    good, _ = measured([1, 30], [1, 10], rounds=1)
+    bad, _ = measured([1, 1], [1, 1], rounds=1)
+    none = Result(reasons=("did not end in time",))
+
+    assert report.summary({"good": good, "bad": bad, "none": none}, 3, 150).splitlines() == [
+        "short of the aim: bad (0.50 of it)",
+        "no verdict: none: did not end in time",
+        "finished in 2 min: of 3 benchmarks 1 reach their aim, 1 fall short, 1 have no verdict",
+    ]
+    assert report.summary({"good": good}, 3, 5) == (
+        "ended early after 5 s, 2 not measured: of 1 benchmarks 1 reach their aim, 0 fall short, 0 have no verdict"
+    )
+
+
+def test_the_page_says_of_each_run_when_and_where_and_has_what_was_measured(tmp_path: Path) -> None:
+    page = tmp_path / "benchmarks.md"
+    page.write_text("# Title\n<!-- benchmarks: measured -->\n<!-- benchmarks: end -->\n")
+    good, _ = measured([1, 30], [1, 10], rounds=1)
+    none = Result(reasons=("did not end in time",), profile=("50% fold.py:7 apply",), at="2026-12-02 here")
+    results = {"good": msgspec.structs.replace(good, at="2026-12-01 here"), "none": none}
+
+    report.write_json(results, tmp_path / "bench.json")
+    documents.write_benchmarks(report.read_json(tmp_path / "bench.json"), tmp_path)
+
+    text = page.read_text()
+    assert "- good: measured 2026-12-01 here.\n- none: measured 2026-12-02 here.\n" in text
+    assert "- **none**: `50% fold.py:7 apply`" in text
+    assert "- **good**: Both do it." in text
+    assert (tmp_path / "benchmarks.png").stat().st_size > 1_000
+
+
+def test_the_page_of_results_has_no_figures_of_another_day() -> None:
+    text = (Path(__file__).parents[4] / documents.PAGES / "benchmarks.md").read_text()
+    by_hand = documents.replaced(text, "benchmarks", "")
+
+    assert not re.findall(r"\d{4}-\d\d-\d\d|\b[A-Z][a-z]+ 20\d\d|\d µs|times faster", by_hand)
 
 
 @pytest.mark.parametrize(
