@@ -58,6 +58,12 @@ def holds_back(fold: Fold) -> bool:
     return bool(getattr(fold, "holds_back", False))
 
 
+def preview(fold: Fold) -> Sequence[Any]:
+    """Effects between two commits: all that are due, or what a fold whose effects are large shows of them until then."""
+    shown: Callable[[], Sequence[Any]] | None = getattr(fold, "preview", None)
+    return fold.effects(flush=False) if shown is None else shown()
+
+
 def forgotten(fold: Fold) -> int:
     """How many entries a fold whose state has a bound has forgotten before their time, so far."""
     return int(getattr(fold, "forgotten", 0))

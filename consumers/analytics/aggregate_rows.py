@@ -1,10 +1,17 @@
-"""A partial as a row of the aggregates table: each tally's leaders, compressed, always below DynamoDB's item limit. Pure."""
+"""A partial as a row of the aggregates table: each tally's leaders, compressed, always below DynamoDB's item limit. Pure.
+
+A row is large and comes with a commit. Between two commits a shard has one small row of its own that *moves*: the counters of
+its newest windows, which readers set over those of older rows (docs/explanation/analytics.md).
+"""
 
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
+from clickstream.answers.uniques import Uniques
 from clickstream.consumers.analytics.counting.partial import Partial
+from clickstream.consumers.analytics.counting.sessions import COUNTERS
 from clickstream.consumers.analytics.counting.tally import Tally, foremost
 from clickstream.consumers.analytics.windows import HOUR, Window
 
@@ -14,6 +21,10 @@ MOST_BYTES = 390 * 1024
 MINUTE_LEADERS = 2_048
 HOUR_LEADERS = 65_536
 _COMPRESS_ABOVE = 1024
+#: The hash key of the rows that move. No version before knew it, so that none adds them up with the others.
+MOVING = "moving"
+#: With its keys and its position such a row stays below 1 KiB, which is one write unit.
+MOVING_BYTES = 720
 #: The first byte of every zlib stream here, and of no msgpack array.
 _ZLIB = 0x78
 
@@ -44,12 +55,44 @@ class Row(msgspec.Struct, frozen=True):
     content: bytes
 
 
+class Counters(msgspec.Struct, array_like=True, frozen=True):
+    """A window's part without what takes room."""
+
+    window: Window
+    events: dict[str, int]
+    revenue: dict[str, int]
+    funnel: list[int]
+
+    def over(self, older: RowContent) -> RowContent:
+        """A row as it was written last, with these counters in place of its own."""
+        return RowContent(self.events, self.revenue, older.uniques, self.funnel, older.tallies)
+
+
 _encoder = msgspec.msgpack.Encoder(order="sorted")  # equal partials give equal bytes
 _decoder = msgspec.msgpack.Decoder(RowContent)
+_moving_decoder = msgspec.msgpack.Decoder(list[Counters])
+#: Of a window that has no row yet.
+NO_ROW = RowContent({}, {}, Uniques().to_bytes(), [0] * COUNTERS, [])
 
 
 def row(window: Window, shard_id: str, partial: Partial) -> Row:
     return Row(window.partition, window.sort_key(shard_id), window.width, encode(partial, window.width))
+
+
+def moving(shard_id: str, newest: Iterable[tuple[Window, Partial]]) -> Row:
+    """As many windows as it has room for; the others wait for their own rows."""
+    told: list[bytes] = []
+    for window, partial in newest:
+        told.append(_encoder.encode(Counters(window, partial.events, partial.revenue, partial.funnel)))
+        if sum(map(len, told)) > MOVING_BYTES:
+            del told[-1]
+            break
+    return Row(MOVING, shard_id, 1, _encoder.encode([msgspec.Raw(each) for each in told]))
+
+
+def decode_moving(data: bytes) -> list[Counters]:
+    """Raises ValueError when the bytes are no row that moves."""
+    return _moving_decoder.decode(data)
 
 
 def encode(partial: Partial, width: int) -> bytes:

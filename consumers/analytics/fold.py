@@ -9,7 +9,7 @@ what their minutes have counted, when that is settled::
                      apply, per event                 settle, per commit
                                         ┌───────────────────────────────> minute.total ──> row of the minute
     events ──> minute.fresh ────────────┤
-       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every tenth commit or at a flush
+       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every fourth commit or at a flush
        ·                                         ^
        └ · · · · · · · · · · · · · · · · · · · · ┘  event by event, once a tally may be full
 
@@ -23,19 +23,22 @@ both.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from heapq import nlargest
 
 import msgspec
 
 from clickstream.answers.uniques import Uniques
 from clickstream.application import Inheritance
-from clickstream.consumers.analytics.aggregate_rows import Row, row
+from clickstream.consumers.analytics.aggregate_rows import Row, moving, row
 from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns
 from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
 from clickstream.events import AnyEvent, Events
 
-#: Hours hold many keys: without a flush their rows are due with every tenth commit only.
-HOURS_EVERY = 10
+#: Hours hold many keys: without a flush their rows are due with every fourth commit only.
+HOURS_EVERY = 4
+#: Windows whose counters are shown between two commits, if they have room in one row: minutes and hours, newest first.
+_MOST_MOVING = 8
 #: Late events of one turn lie in at most so many minutes. An event that is alone in its minute and hour costs 6 kB.
 MOST_LATE = 10_000
 
@@ -202,6 +205,12 @@ class AnalyticsFold:
             del self._due[window]
         self._forget()
         return rows
+
+    def preview(self) -> Sequence[Row]:
+        """Counters alone, of the newest windows that changed since their rows were given out."""
+        self._settle()
+        newest = nlargest(_MOST_MOVING, (window for window in self._due if window.late == 0), key=lambda window: window.end)
+        return [moving(self._shard_id, ((window, self._windows[window].total) for window in newest))] if newest else []
 
     @property
     def holds_back(self) -> bool:

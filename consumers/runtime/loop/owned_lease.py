@@ -175,7 +175,7 @@ class OwnedLease:
         """Show what was folded without waiting for the next commit."""
         self._backlog.effects_started(now)
         self._latency.write_started()
-        self.commits.start_effects(self._effects(flush=False), self._state.position)
+        self.commits.start_effects(self.folding.preview(), self._state.position)
 
     def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
         full = self.commits.wants_full

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from clickstream.application import Application, Fold, Sink, forgotten, holds_back
+from clickstream.application import Application, Fold, Sink, forgotten, holds_back, preview
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError
 from clickstream.events import AnyEvent
@@ -60,6 +60,11 @@ class Journeys:
 
     def effects(self, *, flush: bool) -> Sequence[Any]:
         effects = self._fold.effects(flush=flush)
+        self._taken_out(effects=bool(effects))
+        return effects
+
+    def preview(self) -> Sequence[Any]:
+        effects = preview(self._fold)
         self._taken_out(effects=bool(effects))
         return effects
 
