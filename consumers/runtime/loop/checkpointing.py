@@ -47,7 +47,7 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     effects_interval_ms: int = 200
     """Effects are written at most this often; the first after a pause at once."""
-    interval_ms: int = 15_000
+    interval_ms: int = 20_000
     """A commit starts at most this long after the first uncommitted event: an object on S3 and rows, the most of all dollars."""
     quiet_ms: int = 1_000
     """… or once nothing has come for so long: only a busy shard lets its answers wait."""
@@ -60,6 +60,8 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_interval_ms: int = 3_000
     heartbeat_ms: int = 1_000
     """An idle shard reports that it is caught up at most this often."""
+    busy_heartbeat_ms: int = 8_000
+    """A shard that has said nothing for so long reports how far it is, though its next commit is not due."""
 
     def commit_is_due(self, backlog: Backlog, now_ms: int) -> bool:
         uncommitted = backlog.uncommitted
@@ -73,7 +75,7 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return backlog.uncommitted + backlog.in_flight >= self.window_events
 
     def heartbeat_is_due(self, backlog: Backlog, now_ms: int) -> bool:
-        return not backlog.uncommitted and now_ms - backlog.write_ms >= self.heartbeat_ms
+        return now_ms - backlog.write_ms >= (self.busy_heartbeat_ms if backlog.uncommitted else self.heartbeat_ms)
 
     def checkpoint_is_due(self, now_ms: int, *, last_checkpoint_ms: int) -> bool:
         return now_ms - last_checkpoint_ms >= self.checkpoint_interval_ms

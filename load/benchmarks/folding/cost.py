@@ -6,6 +6,7 @@ Prices are AWS's public list prices for us-east-1, on demand, as known on 2026-1
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import msgspec
 
@@ -37,6 +38,9 @@ EVENT_CPU_US = 30.0
 WORKER_GB = 0.36
 FURTHER_SHARD_GB = 0.027
 SHARDS_PER_WORKER = 16
+
+
+Kind = Literal["moving", "minute", "hour", "commit", "object"]
 
 
 class Bill(msgspec.Struct, frozen=True, kw_only=True):
