@@ -12,7 +12,7 @@ from clickstream.errors import Stop
 from clickstream.failures.outages import translated
 
 #: A chain longer than this, or heavier than twice its full snapshot, is replaced by a new full snapshot.
-LONGEST_CHAIN = 16
+LONGEST_CHAIN = 8
 _READERS = 8
 _COMPRESSION = 1  # of 0 to 3; smaller than zlib's own 1, in a quarter of the time (docs/reference/benchmarks.md, overhead)
 

@@ -86,8 +86,8 @@ def traffic(rate: float, seconds: float) -> Iterable[Delivery]:
     yield batch
 
 
-def count(deliveries: Iterable[Delivery], policy: CommitPolicy | None = None) -> Written:
-    """What a shard writes from its first event to the moment after its last one, when it is quiet."""
+def count(deliveries: Iterable[Delivery], *, drained: bool = False) -> Written:
+    """What a shard writes from its first event on, and with ``drained`` at the end of its lease."""
     written, now_ms = Written(), _START_MS
     stores = Stores()
     clients = SimulatedClients.of(stores, Direct(lambda: now_ms))
@@ -100,7 +100,7 @@ def count(deliveries: Iterable[Delivery], policy: CommitPolicy | None = None) ->
     loop = ShardLoop(
         APPLICATION,
         cast("Any", surroundings),
-        policy=policy or CommitPolicy(),
+        policy=CommitPolicy(),
         clock_ms=lambda: now_ms,
         monotonic_s=lambda: now_ms / 1000,
         executor=Held(),
@@ -111,8 +111,8 @@ def count(deliveries: Iterable[Delivery], policy: CommitPolicy | None = None) ->
         now_ms = delivery.at_ms + _POLL_MS
         deliver(loop, checkpointer, *delivery.records)
         loop.idle()
-    now_ms += CommitPolicy().quiet_ms
-    loop.idle()
+    if drained:
+        loop.shutdown_requested(checkpointer)
     return written
 
 
