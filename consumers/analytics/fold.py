@@ -9,7 +9,7 @@ what their minutes have counted, when that is settled::
                      apply, per event                 settle, per commit
                                         ┌───────────────────────────────> minute.total ──> row of the minute
     events ──> minute.fresh ────────────┤
-       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every ninth commit or at a flush; so also minutes far behind the watermark
+       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every ninth commit or at a flush
        ·                                         ^
        └ · · · · · · · · · · · · · · · · · · · · ┘  event by event, once a tally may be full
 
@@ -205,11 +205,14 @@ class AnalyticsFold:
         for window in given:
             del self._due[window]
         self._forget()
-        return rows
+        return [*rows, *self._moving()]
 
     def preview(self) -> Sequence[Row]:
         """Counters alone, of the newest windows that changed since their rows were given out."""
         self._settle()
+        return self._moving()
+
+    def _moving(self) -> list[Row]:
         newest = nlargest(_MOST_MOVING, (window for window in self._due if window.late == 0), key=lambda window: window.end)
         return [moving(self._shard_id, ((window, self._windows[window].total) for window in newest))] if newest else []
 

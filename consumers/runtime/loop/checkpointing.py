@@ -48,7 +48,7 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     effects_interval_ms: int = 200
     """Effects are written at most this often; the first after a pause at once."""
     interval_ms: int = 20_000
-    """A commit starts at most this long after the first uncommitted event: an object on S3 and rows, the most of all dollars."""
+    """A commit starts at most this long after the first uncommitted event: an object on S3, and rows."""
     quiet_ms: int = 1_000
     """… or once nothing has come for so long: only a busy shard lets its answers wait."""
     max_events: int = 50_000

@@ -24,8 +24,9 @@ GB_HOUR = 0.004445
 
 Kind = Literal["moving", "minute", "hour", "commit", "object"]
 """Of a write: rows by what begins their hash key, the shard's item, an object of its state on S3."""
-#: What consumers.runtime and analytics do per busy shard (CommitPolicy, AnalyticsFold, derive); a test compares it with the calls
-#: of a run, and ``counted`` prints both. A shard that is polled every 250 ms has something new four times a second.
+
+#: What consumers.runtime and analytics do per busy shard (CommitPolicy, AnalyticsFold, derive); a test compares it with the
+#: calls of a run, which ``counted`` prints. A shard that is polled every 250 ms has something new four times a second.
 POLLS_PER_S = 4.0
 COMMIT_S = 20.0
 COMMIT_EVENTS = 50_000

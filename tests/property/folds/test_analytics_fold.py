@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from clickstream.application import Inheritance
 from clickstream.consumers.analytics import fold as fold_module
-from clickstream.consumers.analytics.aggregate_rows import Row, RowContent, decode
+from clickstream.consumers.analytics.aggregate_rows import MOVING, Row, RowContent, decode
 from clickstream.consumers.analytics.counting.totals import WindowView, answer
 from clickstream.consumers.analytics.fold import AnalyticsFold
 from clickstream.consumers.analytics.windows import Granularity, start_of
@@ -42,7 +42,7 @@ streams = st.builds(
 
 
 def write(table: Table, rows: Iterable[Row]) -> None:
-    table |= {(row.window, row.part): row.content for row in rows}
+    table |= {(row.window, row.part): row.content for row in rows if row.window != MOVING}
 
 
 def in_one_batch(events: Sequence[AnyEvent]) -> Table:

