@@ -1,8 +1,4 @@
-"""A partial as a row of the aggregates table: each tally's leaders, compressed, always below DynamoDB's item limit. Pure.
-
-A row is large and comes with a commit. Between two commits a shard has one small row of its own that *moves*: the counters of
-its newest windows, which readers set over those of older rows (docs/explanation/analytics.md).
-"""
+"""A partial as a row of the aggregates table: each tally's leaders, compressed, always below DynamoDB's item limit. Pure."""
 
 import zlib
 from collections.abc import Iterable
@@ -21,7 +17,7 @@ MOST_BYTES = 390 * 1024
 MINUTE_LEADERS = 2_048
 HOUR_LEADERS = 65_536
 _COMPRESS_ABOVE = 1024
-#: The hash key of the rows that move. No version before knew it, so that none adds them up with the others.
+#: The hash key of the rows that move, one a shard: counters of its newest windows, which readers set over those of older rows.
 MOVING = "moving"
 #: With its keys and its position such a row stays below 1 KiB, which is one write unit.
 MOVING_BYTES = 720
@@ -70,7 +66,7 @@ class Counters(msgspec.Struct, array_like=True, frozen=True):
 
 _encoder = msgspec.msgpack.Encoder(order="sorted")  # equal partials give equal bytes
 _decoder = msgspec.msgpack.Decoder(RowContent)
-_moving_decoder = msgspec.msgpack.Decoder(list[Counters])
+decode_moving = msgspec.msgpack.Decoder(list[Counters]).decode
 #: Of a window that has no row yet.
 NO_ROW = RowContent({}, {}, Uniques().to_bytes(), [0] * COUNTERS, [])
 
@@ -88,11 +84,6 @@ def moving(shard_id: str, newest: Iterable[tuple[Window, Partial]]) -> Row:
             del told[-1]
             break
     return Row(MOVING, shard_id, 1, _encoder.encode([msgspec.Raw(each) for each in told]))
-
-
-def decode_moving(data: bytes) -> list[Counters]:
-    """Raises ValueError when the bytes are no row that moves."""
-    return _moving_decoder.decode(data)
 
 
 def encode(partial: Partial, width: int) -> bytes:
