@@ -62,7 +62,7 @@ class Aggregates:
         return [answer(wanted, window_start, found[window_start], top) for window_start in sorted(found)]
 
     def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
-        """(start of the stored window, content) of every row of ``[start_ms, end_ms)``, counters as of now; days are of hours."""
+        """(stored window's start, content) of every row of ``[start_ms, end_ms)``, counters the newest; days are of hours."""
         stored = Granularity.MINUTE if granularity == Granularity.MINUTE else Granularity.HOUR
         moving = self._moving()  # before the rows: what a shard shows here no longer is in its row by now
         for partition in windows.partitions(stored.minutes, start_ms, end_ms):
