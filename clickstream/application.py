@@ -5,6 +5,7 @@ order of effect → snapshot → checkpoint, recovery and resharding.
 """
 
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -53,9 +54,23 @@ class Fold(Protocol):
         """Merge what ``snapshot`` or ``changes`` returned into this state; called in the order they were taken."""
 
 
-def holds_back(fold: Fold) -> bool:
-    """Whether the effects given out lack something of what was folded; a fold whose answers are told to be complete says so."""
-    return bool(getattr(fold, "holds_back", False))
+class Held(IntEnum):
+    """What the effects given out lack of what was folded: nothing, long windows only, or any windows."""
+
+    NOTHING = 0
+    HOURS = 1
+    MINUTES = 2
+
+
+def holds_back(fold: Fold) -> Held:
+    """A fold whose answers are told to be complete says so."""
+    return Held(getattr(fold, "holds_back", Held.NOTHING))
+
+
+def preview(fold: Fold) -> Sequence[Any]:
+    """Effects between two commits: all that are due, or what a fold whose effects are large shows of them until then."""
+    shown: Callable[[], Sequence[Any]] | None = getattr(fold, "preview", None)
+    return fold.effects(flush=False) if shown is None else shown()
 
 
 def forgotten(fold: Fold) -> int:

@@ -40,6 +40,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_dir: Path = Path(".local")
     """Where the embedded AWS keeps its environment, logs and state (``CLICKSTREAM_LOCAL_DIR``)."""
     log_level: str = "WARNING"
+    commit_s: float = 20.0
+    """The longest that a busy shard's state waits to be durable (``CLICKSTREAM_COMMIT_S``): a crash repeats so much, rankings
+    are as old, and dollars grow as it shrinks."""
     hung_after_s: float = 300.0
     """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
     trace_sampling: float = 0.0

@@ -9,7 +9,7 @@ what their minutes have counted, when that is settled::
                      apply, per event                 settle, per commit
                                         ┌───────────────────────────────> minute.total ──> row of the minute
     events ──> minute.fresh ────────────┤
-       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every tenth commit or at a flush
+       ·                                └──> hour.fresh ──> hour.total ──> row of the hour, every ninth commit or at a flush
        ·                                         ^
        └ · · · · · · · · · · · · · · · · · · · · ┘  event by event, once a tally may be full
 
@@ -23,19 +23,23 @@ both.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from heapq import nlargest
 
 import msgspec
 
 from clickstream.answers.uniques import Uniques
-from clickstream.application import Inheritance
-from clickstream.consumers.analytics.aggregate_rows import Row, row
+from clickstream.application import Held, Inheritance
+from clickstream.consumers.analytics.aggregate_rows import Row, moving, row
 from clickstream.consumers.analytics.counting.partial import Columns, Partial, capacity, columns
 from clickstream.consumers.analytics.counting.sessions import Sessions, SessionsState
 from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, RETENTION, Window, turn_at, window_of
 from clickstream.events import AnyEvent, Events
 
-#: Hours hold many keys: without a flush their rows are due with every tenth commit only.
-HOURS_EVERY = 10
+#: Hours hold many keys, and minutes behind the watermark and the one before change little: without a flush their rows are due
+#: with every ninth commit only.
+REST_EVERY = 9
+#: Windows whose counters are shown between two commits, if they have room in one row: minutes and hours, newest first.
+_MOST_MOVING = 8
 #: Late events of one turn lie in at most so many minutes. An event that is alone in its minute and hour costs 6 kB.
 MOST_LATE = 10_000
 
@@ -195,18 +199,28 @@ class AnalyticsFold:
     def effects(self, *, flush: bool) -> Sequence[Row]:
         self._settle()
         self._commits += 1
-        with_hours = flush or self._commits % HOURS_EVERY == 0 or len(self._windows) > MOST_LATE
-        given = [window for window in self._due if with_hours or window.width == 1]
+        with_rest = flush or self._commits % REST_EVERY == 0 or len(self._windows) > MOST_LATE
+        given = [window for window in self._due if with_rest or (window.width == 1 and window.end >= self._watermark)]
         rows = [row(window, self._shard_id, self._windows[window].total) for window in given]
         for window in given:
             del self._due[window]
         self._forget()
-        return rows
+        return [*rows, *self._moving()]
+
+    def preview(self) -> Sequence[Row]:
+        """Counters alone, of the newest windows that changed since their rows were given out."""
+        self._settle()
+        return self._moving()
+
+    def _moving(self) -> list[Row]:
+        newest = nlargest(_MOST_MOVING, (window for window in self._due if window.late == 0), key=lambda window: window.end)
+        return [moving(self._shard_id, ((window, self._windows[window].total) for window in newest))] if newest else []
 
     @property
-    def holds_back(self) -> bool:
-        """Whether hours changed whose rows were not given out."""
-        return bool(self._due or self._growing)
+    def holds_back(self) -> Held:
+        """Of the windows that changed, whose rows were not given out."""
+        of = {window.width for window in (*self._due, *self._growing)}
+        return Held.MINUTES if 1 in of else Held.HOURS if of else Held.NOTHING
 
     @property
     def forgotten(self) -> int:
@@ -240,8 +254,7 @@ class AnalyticsFold:
             return  # the parent's rows stay; this shard adds its own
         for window, partial in decoded.windows:
             self._windows[window].total.merge(partial)
-            if window.width == HOUR:
-                self._due[window] = None  # its row may have been held back
+            self._due[window] = None  # its row may have been held back
         self._late = {window.start for window in self._windows if window.width == 1 and window.late == self._turn}
 
 

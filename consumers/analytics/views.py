@@ -8,7 +8,7 @@ from clickstream.answers.uniques import Estimate
 from clickstream.aws import Clients
 from clickstream.aws.items import query
 from clickstream.consumers.analytics import NAME, aggregate_rows, windows
-from clickstream.consumers.analytics.aggregate_rows import RowContent
+from clickstream.consumers.analytics.aggregate_rows import Counters, RowContent
 from clickstream.consumers.analytics.counting.totals import Funnel, Total, WindowView, answer
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.analytics.ranking import Top
@@ -62,8 +62,9 @@ class Aggregates:
         return [answer(wanted, window_start, found[window_start], top) for window_start in sorted(found)]
 
     def rows(self, granularity: str, start_ms: int, end_ms: int) -> Iterator[tuple[int, RowContent]]:
-        """(start of the stored window, content) of every row of ``[start_ms, end_ms)``; days are made of the hours' rows."""
+        """(stored window's start, content) of every row of ``[start_ms, end_ms)``, counters the newest; days are of hours."""
         stored = Granularity.MINUTE if granularity == Granularity.MINUTE else Granularity.HOUR
+        moving = self._moving()  # before the rows: what a shard shows here no longer is in its row by now
         for partition in windows.partitions(stored.minutes, start_ms, end_ms):
             # a row's key goes on with "#" after its start, so rows that start at the end sort behind it
             wanted = {"window": partition, "first": f"{start_ms:014d}", "last": f"{end_ms:014d}"}
@@ -71,12 +72,30 @@ class Aggregates:
                 self._aggregates,
                 "#window = :window AND #part BETWEEN :first AND :last",
                 wanted,
-                ProjectionExpression="#part, #partial",
+                ProjectionExpression="#part, #partial, #position",
             )
             with asked("DynamoDB", f"table {self._aggregates}"):
                 for page in self._dynamodb.get_paginator("query").paginate(**request):
                     for item in page["Items"]:
-                        yield windows.start_of(item["part"]["S"]), aggregate_rows.decode(item["partial"]["B"])
+                        position, newer = moving.pop((stored.minutes, item["part"]["S"]), ("", None))
+                        content = aggregate_rows.decode(item["partial"]["B"])
+                        if newer is not None and position > item["position"]["S"]:
+                            content = newer.over(content)
+                        yield windows.start_of(item["part"]["S"]), content
+        for _, newer in moving.values():
+            if newer.window.width == stored.minutes and start_ms <= newer.window.start * MINUTE_MS < end_ms:
+                yield newer.window.start * MINUTE_MS, newer.over(aggregate_rows.NO_ROW)
+
+    def _moving(self) -> dict[tuple[int, str], tuple[str, Counters]]:
+        """By width and sort key: newer counters than a row may have, and of which position."""
+        request = query(self._aggregates, "#window = :window", {"window": aggregate_rows.MOVING})
+        with asked("DynamoDB", f"table {self._aggregates}"):
+            found = [item for page in self._dynamodb.get_paginator("query").paginate(**request) for item in page["Items"]]
+        return {
+            (each.window.width, each.window.sort_key(item["part"]["S"])): (item["position"]["S"], each)
+            for item in found
+            for each in aggregate_rows.decode_moving(item["partial"]["B"])
+        }
 
     def progress(self) -> list[ShardProgress]:
         """Every shard that any application ever took, in order of applications and shards."""
@@ -120,14 +139,18 @@ def put_to_visible(shards: Iterable[ShardProgress]) -> Wait | None:
 
 
 def look(clients: Clients, settings: Settings, event: AnyEvent, put: Put) -> Effect | None:
-    """The row of the event's minute on its shard, if it was written at the event's position or later."""
+    """The row of the event's minute on its shard, or the one that moves, if written at the event's position or later."""
     start_ms = event.occurred_at - event.occurred_at % MINUTE_MS
-    wanted = {"window": windows.partition(1, start_ms), "part": f"{start_ms:014d}#{put.shard}#"}
     condition = "#window = :window AND begins_with(#part, :part)"
-    request = query(AGGREGATES.of(settings), condition, wanted, ProjectionExpression="#part, #position")
-    with translated("DynamoDB"):
-        found = clients.dynamodb.query(**request)
-    rows = [item for item in found["Items"] if item["position"]["S"] >= str(put.position)]
-    if not rows:
-        return None
-    return Effect(what="counted in its minute", facts={"minute": start_ms, "row": rows[0]["part"]["S"]})
+    places = (aggregate_rows.MOVING, put.shard), (windows.partition(1, start_ms), f"{start_ms:014d}#{put.shard}#")
+    for window, part in places:
+        request = query(AGGREGATES.of(settings), condition, {"window": window, "part": part})
+        with translated("DynamoDB"):
+            found = clients.dynamodb.query(**request)["Items"]
+        for item in found:
+            shown = window != aggregate_rows.MOVING or any(
+                each.window[:2] == (1, start_ms // MINUTE_MS) for each in aggregate_rows.decode_moving(item["partial"]["B"])
+            )
+            if shown and item["position"]["S"] >= str(put.position):
+                return Effect(what="counted in its minute", facts={"minute": start_ms, "row": item["part"]["S"]})
+    return None

@@ -126,7 +126,7 @@ class World:
         loop = ShardLoop(
             self._foreign.application,
             surroundings,
-            policy=CommitPolicy(),
+            policy=CommitPolicy(interval_ms=1_000),
             clock_ms=lambda: self.now_ms,
             monotonic_s=lambda: self.now_ms / 1000,
             executor=Held(),

@@ -199,6 +199,8 @@ def _rows(world: World) -> dict[tuple[str, int], Counter[str]]:
     rows: dict[tuple[str, int], Counter[str]] = {}
     for item in world.stores.tables["aggregates"].values():
         width, _, _ = item["window"]["S"].partition("#")
+        if width == "moving":
+            continue  # what is told to be complete is in the rows themselves
         start = int(item["part"]["S"].partition("#")[0]) // 60_000
         rows.setdefault((width, start), Counter()).update(_measures(item["partial"]["B"]))
     return rows

@@ -87,8 +87,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def emissions(self, started_ms: int) -> Iterator[tuple[int, Emission]]:
         """(intended time in microseconds after the start, record), in order."""
         traffic = self.traffic(started_ms)
+        if self._profile.by_visitor_h:
+            yield from self._backfill(traffic, started_ms)
+            return
         for offset_us in self.offsets_us():
             yield offset_us, traffic.emit(started_ms + offset_us // 1000)
+
+    def _backfill(self, traffic: Traffic, started_ms: int) -> Iterator[tuple[int, Emission]]:
+        offsets_us = list(self.offsets_us())
+        length_ms = self._profile.by_visitor_h * 3_600_000
+        stretched = length_ms / (self.seconds * 1000)
+        past = [traffic.emit(int(started_ms - length_ms + offset_us / 1000 * stretched)) for offset_us in offsets_us]
+        yield from zip(offsets_us, sorted(past, key=lambda emission: emission.key), strict=True)
 
     @property
     def is_hostile(self) -> bool:

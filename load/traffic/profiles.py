@@ -24,6 +24,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     sale_span: tuple[float, float] = (0.0, 0.0)
     hostile: float = 0.0
     """Share of the records that are hostile clients' (``load.traffic.hostility``), who then besiege the door as well."""
+    by_visitor_h: float = 0.0
+    """Everything happened in so many hours before the run, and comes sorted by visitor."""
 
 
 def _curve(*weights: float) -> Curve:
@@ -46,6 +48,11 @@ PROFILES: dict[str, Profile] = {
         hot=0.03,
         sale=0.25,
         sale_span=(0.3, 0.7),
+    ),
+    "backfill": Profile(
+        about="two days of the past sorted by visitor, as a file of another system is: almost every event is late",
+        rates=Rates(late=0, delayed=0, skewed=0, old=0),
+        by_visitor_h=48,
     ),
     "hostile": Profile(
         about="an ordinary day beside clients that try everything: bounds, used ids, floods of rubbish, one user without end",

@@ -15,6 +15,8 @@ class Backlog(msgspec.Struct):
     in_flight: int = 0
     """The commit that covers them is under way."""
     first_uncommitted_ms: int = 0
+    folded_ms: int = 0
+    """When the last of them came."""
     effects_ms: int = 0
     """When effects were last written, alone or with a commit."""
     write_ms: int = 0
@@ -23,6 +25,7 @@ class Backlog(msgspec.Struct):
     def folded(self, events: int, now_ms: int) -> None:
         if not self.uncommitted:
             self.first_uncommitted_ms = now_ms
+        self.folded_ms = now_ms
         self.uncommitted += events
         self.unwritten += events
 
@@ -44,9 +47,11 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     effects_interval_ms: int = 200
     """Effects are written at most this often; the first after a pause at once."""
-    interval_ms: int = 1_000
-    """A commit starts at most this long after the first uncommitted event."""
-    max_events: int = 20_000
+    interval_ms: int = 20_000
+    """A commit starts at most this long after the first uncommitted event: an object on S3, and rows."""
+    quiet_ms: int = 1_000
+    """… or once nothing has come for so long: only a busy shard lets its answers wait."""
+    max_events: int = 50_000
     """… or as soon as this many events are uncommitted."""
     window_events: int = 100_000
     """With this many events folded and not yet durable, the shard waits: memory is bounded, Kinesis keeps the rest."""
@@ -55,10 +60,13 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_interval_ms: int = 3_000
     heartbeat_ms: int = 1_000
     """An idle shard reports that it is caught up at most this often."""
+    busy_heartbeat_ms: int = 8_000
+    """A shard that has said nothing for so long reports how far it is, though its next commit is not due."""
 
     def commit_is_due(self, backlog: Backlog, now_ms: int) -> bool:
         uncommitted = backlog.uncommitted
-        return uncommitted > 0 and (uncommitted >= self.max_events or now_ms - backlog.first_uncommitted_ms >= self.interval_ms)
+        waited = now_ms - backlog.first_uncommitted_ms >= self.interval_ms or now_ms - backlog.folded_ms >= self.quiet_ms
+        return uncommitted >= self.max_events or (uncommitted > 0 and waited)
 
     def effects_are_due(self, backlog: Backlog, now_ms: int) -> bool:
         return backlog.unwritten > 0 and now_ms - backlog.effects_ms >= self.effects_interval_ms
@@ -67,7 +75,7 @@ class CommitPolicy(msgspec.Struct, frozen=True, kw_only=True):
         return backlog.uncommitted + backlog.in_flight >= self.window_events
 
     def heartbeat_is_due(self, backlog: Backlog, now_ms: int) -> bool:
-        return not backlog.uncommitted and now_ms - backlog.write_ms >= self.heartbeat_ms
+        return now_ms - backlog.write_ms >= (self.busy_heartbeat_ms if backlog.uncommitted else self.heartbeat_ms)
 
     def checkpoint_is_due(self, now_ms: int, *, last_checkpoint_ms: int) -> bool:
         return now_ms - last_checkpoint_ms >= self.checkpoint_interval_ms

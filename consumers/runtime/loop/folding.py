@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from clickstream.application import preview
 from clickstream.consumers.runtime.faults.dead_letters import Letters, without_values
 from clickstream.consumers.runtime.faults.stumbling import TIMES, Footing, Stage, Stumble, refuse_to_drain
 from clickstream.consumers.runtime.loop.decoding import Rejection
@@ -55,6 +56,10 @@ class Folding:
     def effects(self, *, flush: bool) -> Sequence[Any]:
         with self._blaming("encode"):
             return self._state.fold.effects(flush=flush)
+
+    def preview(self) -> Sequence[Any]:
+        with self._blaming("encode"):
+            return preview(self._state.fold)
 
     def encoded(self, *, full: bool) -> bytes:
         """The whole state, or what changed in it."""

@@ -160,7 +160,8 @@ class OwnedLease:
             and self._arrivals.served(self._clocks.monotonic_s())
             and self._policy.heartbeat_is_due(backlog, now)
         ):
-            self._flush()
+            if not backlog.uncommitted:
+                self._flush()
             backlog.write_ms = now
             self.commits.start_heartbeat(self._arrivals.behind_ms, self._told(), self._clocks.wall_ms())
 
@@ -175,7 +176,7 @@ class OwnedLease:
         """Show what was folded without waiting for the next commit."""
         self._backlog.effects_started(now)
         self._latency.write_started()
-        self.commits.start_effects(self._effects(flush=False), self._state.position)
+        self.commits.start_effects(self.folding.preview(), self._state.position)
 
     def _start_commit(self, *, flush: bool, ended: bool = False) -> None:
         full = self.commits.wants_full
@@ -199,7 +200,7 @@ class OwnedLease:
     def _effects(self, *, flush: bool) -> Sequence[Any]:
         """What is to be written next; nothing more is reported as visible before it is."""
         effects = self.folding.effects(flush=flush)
-        self._arrivals.given(whole=flush or not holds_back(self._state.fold))
+        self._arrivals.given(holds_back(self._state.fold))
         if (so_far := forgotten(self._state.fold)) > self._forgotten:
             self._forgotten = so_far
             self._log.warning("the state is full: its oldest entries are forgotten before their time", so_far=so_far)

@@ -4,6 +4,7 @@ Only Kinesis's clock counts; a machine's wall clock is never asked. A record tha
 ``m`` of our monotonic clock proves that Kinesis's clock showed at least ``a`` then, and so does the Date of any answer of AWS.
 """
 
+from clickstream.application import Held
 from clickstream.progress.completeness import Arrival
 
 #: AWS promises neither that its servers' clocks agree nor that arrival times on a shard never decrease; so far they may err.
@@ -21,7 +22,7 @@ class Arrivals:
 
     def __init__(self, hash_range: str, told: Arrival) -> None:
         self._hash_range = hash_range
-        self._arrived_to = told.arrived_to
+        self._arrived_to = self._shown_to = told.arrived_to
         self._whole_to = told.whole_to
         #: (Kinesis's clock in ms, ours in s): the former showed at least this at the latter.
         self._anchor: tuple[int, float] | None = None
@@ -65,13 +66,15 @@ class Arrivals:
         elif self._quiet >= 2 and self._anchor is not None and len(self._deliveries_s) == 3:
             self._move(self._server_ms(self._deliveries_s[0]))
 
-    def given(self, *, whole: bool) -> None:
-        """The effects of everything folded so far are visible before ``told`` is; ``whole``: none is held back."""
-        if whole:
+    def given(self, lacking: Held) -> None:
+        """The effects of everything folded so far, but for what is ``lacking``, are visible before ``told`` is."""
+        if lacking < Held.MINUTES:
+            self._shown_to = self._arrived_to
+        if lacking == Held.NOTHING:
             self._whole_to = self._arrived_to
 
     def told(self, lateness: str) -> Arrival:
-        return Arrival(hash_range=self._hash_range, arrived_to=self._arrived_to, whole_to=self._whole_to, lateness=lateness)
+        return Arrival(hash_range=self._hash_range, arrived_to=self._shown_to, whole_to=self._whole_to, lateness=lateness)
 
     def _move(self, to_ms: int) -> None:
         self._arrived_to = max(self._arrived_to, to_ms - CLOCKS_MS)

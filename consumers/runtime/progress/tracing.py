@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import UNSET
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from clickstream.application import Application, Fold, Sink, forgotten, holds_back
+from clickstream.application import Application, Fold, Held, Sink, forgotten, holds_back, preview
 from clickstream.aws import Clients
 from clickstream.errors import ClickstreamError
 from clickstream.events import AnyEvent
@@ -63,8 +63,13 @@ class Journeys:
         self._taken_out(effects=bool(effects))
         return effects
 
+    def preview(self) -> Sequence[Any]:
+        effects = preview(self._fold)
+        self._taken_out(effects=bool(effects))
+        return effects
+
     @property
-    def holds_back(self) -> bool:
+    def holds_back(self) -> Held:
         return holds_back(self._fold)
 
     @property

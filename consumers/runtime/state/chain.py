@@ -44,7 +44,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def reading_threads() -> Executor:
-    """A chain of 65 objects read one after the other would be most of a shard's recovery."""
+    """Objects read one after the other would be most of a shard's recovery."""
     return ThreadPoolExecutor(_READERS, thread_name_prefix="snapshots")
 
 

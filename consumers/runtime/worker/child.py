@@ -138,7 +138,7 @@ def run(prepared: Prepared) -> int:
     loop = ShardLoop(
         prepared.application,
         prepared.surroundings,
-        policy=CommitPolicy(),
+        policy=CommitPolicy(interval_ms=int(prepared.settings.commit_s * 1000)),
         servers_clock=prepared.surroundings.servers_clock,
         executor=watchdog.WatchedExecutor(watch, "commit"),
     )

@@ -27,7 +27,7 @@ from clickstream.consumers.runtime.state.snapshots import SnapshotStore
 from clickstream.consumers.runtime.worker.child import load_application
 from clickstream.events import AnyEvent
 from clickstream.infra.local import resources, stack
-from clickstream.load.benchmarks.folding.cost import DYNAMODB_MILLION_WRITES, LEASE_WRITES_PER_S, S3_THOUSAND_PUTS
+from clickstream.load.benchmarks.folding.cost import COMMIT_S, DYNAMODB_MILLION_WRITES, RENEWALS_PER_S, S3_THOUSAND_PUTS
 from clickstream.load.benchmarks.harness import documents
 from clickstream.load.benchmarks.harness.sample import shop_events
 from clickstream.load.simulation.fleet.shard_process import Held, RecordingCheckpointer, deliver, record
@@ -59,7 +59,7 @@ class Calls(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def leases_usd(self) -> float:
-        return LEASE_WRITES_PER_S * self.seconds * DYNAMODB_MILLION_WRITES / 1e6
+        return (RENEWALS_PER_S + 1 / COMMIT_S) * self.seconds * DYNAMODB_MILLION_WRITES / 1e6
 
     @property
     def usd(self) -> float:

@@ -6,6 +6,8 @@ Prices are AWS's public list prices for us-east-1, on demand, as known on 2026-1
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Literal
 
 import msgspec
 
@@ -20,17 +22,24 @@ S3_THOUSAND_PUTS = 0.005
 VCPU_HOUR = 0.04048
 GB_HOUR = 0.004445
 
-#: What consumers.runtime and analytics do per second and busy shard (CommitPolicy, derive). Sizes in KB: rows as measured, the
-#: item of 33 links by its format.
-COMMITS_PER_S = 1.0
-COMMIT_ITEM_KB = 9.0
-LEASE_WRITES_PER_S = 1.5 + 0.33
-EFFECTS_PER_S = 5.0
-MINUTE_ROW_KB = 6.6
-HOURS_PER_S = 0.1
-HOUR_ROW_KB = 7.0
-EVENT_BYTES = 270
-AGGREGATE_BYTES = 51_200
+Kind = Literal["moving", "minute", "hour", "commit", "object"]
+"""Of a write: rows by what begins their hash key, the shard's item, an object of its state on S3."""
+
+#: What consumers.runtime and analytics do per busy shard (CommitPolicy, AnalyticsFold, derive); a test compares it with the
+#: calls of a run, which ``counted`` prints. A shard that is polled every 250 ms has something new four times a second.
+POLLS_PER_S = 4.0
+COMMIT_S = 20.0
+COMMIT_EVENTS = 50_000
+HEARTBEAT_S = 8.0
+#: Minutes' rows of a commit: the newest, and those behind the watermark that wait for every ninth.
+MINUTES_PER_COMMIT = 3.0
+HOURS_PER_COMMIT = 2 / 9
+#: Write units of one, as counted at 1,000 events a second (an hour's row: in the middle of its hour).
+UNITS: Mapping[Kind, float] = {"moving": 1.0, "minute": 10.3, "hour": 20.0, "commit": 2.4}
+#: KCL's renewals; its checkpoint follows each commit.
+RENEWALS_PER_S = 1.5
+EVENT_BYTES = 62
+RECORD_BYTES = 200 * EVENT_BYTES
 UNIT_BYTES = 25 * 1024
 #: CPU µs per event of one application, the JVM's part included; GB per worker and per further shard; shards per worker.
 EVENT_CPU_US = 30.0
@@ -59,19 +68,26 @@ class Bill(msgspec.Struct, frozen=True, kw_only=True):
         return self.kinesis_usd + self.dynamodb_usd + self.s3_usd + self.compute_usd
 
 
+def calls(events_per_shard: float) -> dict[Kind, float]:
+    """A shard's writes a second."""
+    interval_s = min(COMMIT_S, COMMIT_EVENTS / events_per_shard)
+    heartbeats = math.ceil(interval_s / HEARTBEAT_S) - 1
+    each: dict[Kind, float] = {
+        "minute": MINUTES_PER_COMMIT, "hour": HOURS_PER_COMMIT, "commit": 1 + heartbeats, "object": 1,
+    }  # fmt: skip
+    return {"moving": POLLS_PER_S, **{kind: count / interval_s for kind, count in each.items()}}
+
+
 def bill(shards: int, events_per_shard: float) -> Bill:
     """For so many events a second on each shard."""
     workers = math.ceil(shards / SHARDS_PER_WORKER)
     memory_gb = workers * WORKER_GB + (shards - workers) * FURTHER_SHARD_GB
-    writes = shards * (
-        LEASE_WRITES_PER_S
-        + COMMITS_PER_S * math.ceil(COMMIT_ITEM_KB)
-        + EFFECTS_PER_S * math.ceil(MINUTE_ROW_KB)
-        + HOURS_PER_S * math.ceil(HOUR_ROW_KB)
-    )
+    done = calls(events_per_shard)
+    objects = shards * done["object"]
+    writes = shards * (RENEWALS_PER_S + done["object"] + sum(done[kind] * units for kind, units in UNITS.items()))
     rate = shards * events_per_shard
     seconds = 1e6 / rate
-    units = 1e6 * EVENT_BYTES / AGGREGATE_BYTES * math.ceil(AGGREGATE_BYTES / UNIT_BYTES)
+    units = 1e6 * EVENT_BYTES / RECORD_BYTES * math.ceil(RECORD_BYTES / UNIT_BYTES)
     vcpus = rate * EVENT_CPU_US / 1e6
     return Bill(
         shards=shards,
@@ -79,10 +95,10 @@ def bill(shards: int, events_per_shard: float) -> Bill:
         processes=3 * workers + 2 * shards,
         memory_gb=memory_gb,
         dynamodb_writes=writes,
-        s3_puts=shards * COMMITS_PER_S,
+        s3_puts=objects,
         kinesis_usd=shards * KINESIS_SHARD_HOUR * seconds / 3600 + units / 1e6 * KINESIS_MILLION_UNITS,
         dynamodb_usd=writes * seconds / 1e6 * DYNAMODB_MILLION_WRITES,
-        s3_usd=shards * COMMITS_PER_S * seconds / 1000 * S3_THOUSAND_PUTS,
+        s3_usd=objects * seconds / 1000 * S3_THOUSAND_PUTS,
         compute_usd=(vcpus * VCPU_HOUR + memory_gb * GB_HOUR) * seconds / 3600,
     )
 
@@ -95,7 +111,7 @@ def table(events_per_shard: float) -> str:
         b = bill(shards, events_per_shard)
         lines.append(
             f"| {shards:,} | {shards * events_per_shard:,.0f} | {b.workers} | {b.processes:,} | {b.memory_gb:.1f} "
-            f"| {b.dynamodb_writes:,.0f} | {b.s3_puts:,.0f} | {b.kinesis_usd:.4f} | {b.dynamodb_usd:.4f} | {b.s3_usd:.4f} "
-            f"| {b.compute_usd:.4f} | **{b.usd:.3f}** |"
+            f"| {b.dynamodb_writes:,.0f} | {b.s3_puts:,.1f} | {b.kinesis_usd:.4f} | {b.dynamodb_usd:.4f} | {b.s3_usd:.4f} "
+            f"| {b.compute_usd:.4f} | **{b.usd:.4f}** |"
         )
     return "\n".join(lines)

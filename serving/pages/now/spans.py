@@ -43,7 +43,7 @@ class Span(NamedTuple):
 
 _MINUTE, _HOUR, _DAY = Granularity
 
-#: A row of an hour is large and written with every tenth commit alone: hours are read less often than minutes.
+#: A row of an hour is large and seldom written: hours are read less often than minutes.
 SPANS: dict[str, Span] = {
     span.name: span
     for span in (

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from clickstream.application import Inheritance
+from clickstream.application import Held, Inheritance
 from clickstream.consumers.runtime.loop.commits import Commits, Landed
 from clickstream.consumers.runtime.loop.decoding import Home
 from clickstream.consumers.runtime.loop.duplicates import SeenEvents
@@ -254,11 +254,22 @@ def arrived_to_by_the_machines_clock() -> list[Replacement]:
 
 @bug
 def held_back_hours_told_as_written() -> list[Replacement]:
-    """Hours are complete as soon as minutes are, although their rows are written at every tenth commit."""
+    """Hours are complete as soon as minutes are, although their rows are written at every ninth commit."""
     given = Arrivals.given
 
-    def wrong(self: Arrivals, *, whole: bool) -> None:
-        given(self, whole=True)
+    def wrong(self: Arrivals, lacking: Held) -> None:
+        given(self, Held.NOTHING if lacking == Held.HOURS else lacking)
+
+    return [(Arrivals, "given", wrong)]
+
+
+@bug
+def held_back_minutes_told_as_written() -> list[Replacement]:
+    """Minutes far behind the watermark are complete with the commit, although their rows wait for a later one."""
+    given = Arrivals.given
+
+    def wrong(self: Arrivals, lacking: Held) -> None:
+        given(self, min(lacking, Held.HOURS))
 
     return [(Arrivals, "given", wrong)]
 

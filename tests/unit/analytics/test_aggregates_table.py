@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
+from random import Random
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,6 +28,7 @@ from clickstream.consumers.analytics.windows import HOUR, MINUTE_MS, Window
 from clickstream.consumers.analytics.wiring import APPLICATION
 from clickstream.consumers.runtime.state.snapshots import Commit, Progress, SnapshotStore
 from clickstream.errors import Missing, RetryLater, Throttled
+from clickstream.events import AnyEvent
 from clickstream.platform import SHARDS, STATE
 from clickstream.progress.completeness import Arrival, Completeness
 from clickstream.records.position import Position
@@ -242,3 +245,63 @@ def test_windows_of_another_year_keep_it(filled: Clients, monkeypatch: pytest.Mo
 
 def test_a_stretch_that_ends_before_it_begins_is_wrong_usage(clients: Clients) -> None:
     assert query("--from", "1h ago", "--to", "2h ago").exit_code == 2
+
+
+def by_window(events: list[AnyEvent], width: int) -> dict[int, Counter[str]]:
+    found: dict[int, Counter[str]] = {}
+    for event in events:
+        found.setdefault(event.occurred_at // width * width, Counter())[str(type(event).__struct_config__.tag)] += 1
+    return found
+
+
+def counts(views: list[WindowView]) -> dict[int, dict[str, int]]:
+    return {view.start_ms: view.counts for view in views}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_between_commits_the_counters_of_the_newest_windows_are_those_of_all_that_was_folded(
+    clients: Clients, seed: int
+) -> None:
+    """Two shards, one of which has moved on, in any mixture of commits and previews; rankings are as of the commit."""
+    chance, events = Random(seed), traffic(seed, 200, step_ms=900, late_ms=1)
+    table = AggregatesTable(clients.dynamodb, AGGREGATES.of(SETTINGS), lambda: NOW_S)
+    folds = [AnalyticsFold(f"shardId-{number:012d}") for number in range(2)]
+    reader = Aggregates(clients, SETTINGS)
+    for at in range(0, len(events), 40):
+        for number, fold in enumerate(folds):
+            fold.apply([event for event in events[at : at + 40] if hash_key(event.user_id)[0] % 2 == number])
+            shown = fold.effects(flush=False) if chance.random() < 0.3 else fold.preview()
+            assert sum(row.window == aggregate_rows.MOVING for row in shown) <= 1
+            table.write(shown, Position(at + 1))
+        for granularity, width in (("minute", 60_000), ("hour", 3_600_000)):
+            truth = by_window(events[: at + 40], width)
+            found = counts(reader.windows(granularity, START_MS, DONE_MS))
+            assert found[max(truth)] == truth[max(truth)]
+    for fold in folds:
+        table.write(fold.effects(flush=True), Position(len(events) + 1))
+    assert counts(reader.windows("minute", START_MS, DONE_MS)) == by_window(events, 60_000)
+
+
+def test_a_row_of_a_later_position_comes_before_counters_that_moved(clients: Clients) -> None:
+    """As after a version before has taken the shard over: it writes rows alone."""
+    table = AggregatesTable(clients.dynamodb, AGGREGATES.of(SETTINGS), lambda: NOW_S)
+    shown = Partial()
+    shown.events["product_view"] = 3
+    window = Window(1, START_MS // MINUTE_MS, 0)
+    table.write([aggregate_rows.moving("shardId-000000000000", [(window, shown)])], Position(5))
+    reader = Aggregates(clients, SETTINGS)
+    for row_at, views, expected in ((4, 2, 3), (5, 7, 7), (6, 8, 8)):
+        table.write([a_row(views)], Position(row_at))
+        assert counts(reader.windows("minute", START_MS, DONE_MS)) == {
+            START_MS // MINUTE_MS * MINUTE_MS: {"product_view": expected}
+        }
+
+
+def test_what_moves_stays_within_a_write_unit() -> None:
+    partial = Partial()
+    for number in range(12):
+        partial.revenue[f"CU{number}"] = partial.events[f"kind {number}"] = 10**9
+    window = Window(1, START_MS // MINUTE_MS, 0)
+    row = aggregate_rows.moving("shardId-000000000000", [(window, partial)] * 8)
+    assert len(row.content) <= aggregate_rows.MOVING_BYTES + 3
+    assert 1 <= len(aggregate_rows.decode_moving(row.content)) < 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clickstream.application import Held
 from clickstream.consumers.runtime.progress.arrivals import CLOCKS_MS, Arrivals
 from clickstream.progress.completeness import Arrival
 
@@ -17,6 +18,7 @@ def arrivals(told: Arrival = Arrival()) -> Arrivals:  # noqa: B008  a frozen val
 
 
 def arrived_to(of: Arrivals) -> int:
+    of.given(Held.HOURS)
     return of.told("").arrived_to
 
 
@@ -64,10 +66,10 @@ def test_it_goes_on_from_what_the_last_owner_told() -> None:
     shard = arrivals(Arrival(arrived_to=AT + 9_000, whole_to=AT + 8_000))
     shard.folded(1.0, 1.0, AT + 10, 5)
     assert shard.told("{}") == Arrival(hash_range="0-f", arrived_to=AT + 9_000, whole_to=AT + 8_000, lateness="{}")
-    shard.given(whole=False)
-    assert shard.told("").whole_to == AT + 8_000
-    shard.given(whole=True)
-    assert shard.told("").whole_to == AT + 9_000
+    shard.folded(10.0, 10.0, AT + 9_500, 5)
+    for lacking, minutes, hours in ((Held.MINUTES, 9_000, 8_000), (Held.HOURS, 9_400, 8_000), (Held.NOTHING, 9_400, 9_400)):
+        shard.given(lacking)
+        assert (shard.told("").arrived_to, shard.told("").whole_to) == (AT + minutes, AT + hours)
 
 
 def test_a_shard_that_still_works_on_what_was_read_at_the_tip_has_not_caught_up() -> None:
