@@ -20,7 +20,7 @@ def paused(*answers: str) -> list[float]:
     """Before the read that follows each of these answers, in units of the pace; after a refusal give or take a quarter."""
     if shutil.which("javac") is None:
         unavailable("no javac")
-    command = ["java", "-cp", ":".join(map(str, java.class_path())), SOURCE]
+    command = ["java", "-cp", ":".join(map(str, java.class_path())), str(SOURCE)]
     done = subprocess.run(command, input="\n".join(answers), capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return [int(line) / 1000 for line in done.stdout.split()]
