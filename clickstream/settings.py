@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     are as old, and dollars grow as it shrinks."""
     hung_after_s: float = 300.0
     """A shard's process that does not answer for so long is ended, unless a dependency fails (``CLICKSTREAM_HUNG_AFTER_S``)."""
+    pollers: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """How many applications poll the stream and share its reads (``CLICKSTREAM_POLLERS``); 0: as many as are declared."""
     trace_sampling: float = 0.0
     """Share of the collector's requests that are traced, 0 to 1; 0 is off (``CLICKSTREAM_TRACE_SAMPLING``)."""
     otlp_endpoint: str = "http://127.0.0.1:4318"

@@ -33,7 +33,12 @@ OWNER_INDEX = "LeaseOwnerToLeaseKeyIndex"
 
 def applications() -> dict[str, Needs]:
     """What each application needs, by name. Raises UserMistake for a module that declares none."""
-    return _found(application_modules())
+    return _found(_modules())
+
+
+def how_many() -> int:
+    """Of ours and a shop's, whose modules are counted and not imported: their bugs do not stop our workers."""
+    return len(built_in()) + len(_modules())
 
 
 def declared() -> list[Needs]:
@@ -88,13 +93,18 @@ def lease_tables(application: str) -> tuple[Table, Table, Table]:
     )
 
 
+def _modules() -> tuple[str, ...]:
+    """Of a shop's applications: those that are named, then those that are installed."""
+    installed = (each.module for each in entry_points(group="clickstream.applications"))
+    return tuple(dict.fromkeys((*application_modules(), *installed)))
+
+
 @cache
 def _found(modules: tuple[str, ...]) -> dict[str, Needs]:
     found = list(built_in().values())
     taken = {each.arn + each.suffix for each in (*platform.TABLES, *platform.BUCKETS, *platform.QUEUES)}
     taken = taken.union(*map(_names, found))
-    installed = (each.module for each in entry_points(group="clickstream.applications"))
-    for module in dict.fromkeys((*modules, *installed)):
+    for module in modules:
         needs = _declaration(module)
         if both := taken & _names(needs):
             raise UserMistake(f"{module}: {min(both)} is there already", hint="give it another name")

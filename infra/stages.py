@@ -63,6 +63,8 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     worker: Size = Size()
     overrides: dict[str, Size] = {}
     """Application → its own size."""
+    fanout: frozenset[str] = frozenset()
+    """Applications that get what is written pushed, at a price (docs/reference/growth.md); the others poll in turns."""
     collector: Size = Size(cpu=1024)
     serving: Size = Size(memory_mib=1024)
     traffic: Traffic = Traffic()

@@ -25,6 +25,12 @@ _SHARDS = click.option("--shards", default=4, show_default=True, type=click.IntR
 _STATE = click.option(
     "--state", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Keep what is stored here over a restart."
 )
+_LIMITS = click.option(
+    "--limits/--no-limits",
+    default=True,
+    show_default=True,
+    help="As on AWS, a shard takes 1 MB/s and 1,000 records/s and gives 2 MB/s and five reads a second.",
+)
 
 
 def _say(line: str) -> None:
@@ -62,7 +68,8 @@ def local() -> None:
 @click.option("--port", default=4566, show_default=True, help="Every service but Kinesis; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="Kinesis; 0 takes a free port.")
 @_STATE
-def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None:
+@_LIMITS
+def start(shards: int, port: int, kinesis_port: int, state: Path | None, limits: bool) -> None:
     """Start it, create the stream and its tables, and print the line that exports its variables.
 
     It runs until `clickstream local stop`. Starting it twice is harmless.
@@ -86,6 +93,7 @@ def start(shards: int, port: int, kinesis_port: int, state: Path | None) -> None
         region=around.region,
         ports=embedded.Ports(aws=port, kinesis=kinesis_port),
         state=None if state is None else state.absolute(),
+        limits=limits,
         say=_say,
     )
     try:
@@ -168,6 +176,7 @@ def _named() -> str:
 @click.option("--aws-port", default=4566, show_default=True, help="The embedded AWS's; 0 takes a free port.")
 @click.option("--kinesis-port", default=4567, show_default=True, help="The embedded Kinesis's; 0 takes a free port.")
 @_STATE
+@_LIMITS
 @origin_option
 def up(
     only: str,
@@ -178,6 +187,7 @@ def up(
     aws_port: int,
     kinesis_port: int,
     state: Path | None,
+    limits: bool,
     origins: tuple[str, ...],
 ) -> None:
     """Everything at once on this machine, until Ctrl-C: the embedded AWS, every worker, the collector, the dashboard.
@@ -206,6 +216,7 @@ def up(
         collect_port=collect_port,
         ports=embedded.Ports(aws=aws_port, kinesis=kinesis_port),
         state=None if state is None else state.absolute(),
+        limits=limits,
         origins=origins,
     )
     with alone(around.local_dir.absolute(), _say) as run, together.stop_requested() as requested:

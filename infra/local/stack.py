@@ -57,6 +57,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     ports: Ports
     region: str
     processes: tuple[Process, ...]
+    limits: bool = False
+    """Whether its Kinesis enforces the limits of a shard."""
 
     @property
     def settings(self) -> Settings:
@@ -68,6 +70,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             endpoint_url=f"http://{HOST}:{self.ports.aws}",
             endpoint_urls={"kinesis": f"http://{HOST}:{self.ports.kinesis}"},
             credentials=CREDENTIALS,
+            pollers=0 if self.limits else 1,
         )
 
     @property
@@ -83,6 +86,8 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
             "AWS_SECRET_ACCESS_KEY": CREDENTIALS[1],
             # without it a client that finds no credentials asks the network for them, and waits
             "AWS_EC2_METADATA_DISABLED": "true",
+            # without limits there is nothing to share: each polls as if it were alone
+            **({} if self.limits else {"CLICKSTREAM_POLLERS": "1"}),
         }
 
     @property
@@ -117,6 +122,7 @@ def local_aws(
     ports: Ports = FREE,
     state: Path | None = None,
     home: Path | None = None,
+    limits: bool = False,
     say: Callable[[str], None] = quiet,
 ) -> Iterator[Stack]:
     """The embedded AWS for the length of a ``with`` block, empty unless ``state`` holds what an earlier one kept.
@@ -127,7 +133,7 @@ def local_aws(
     """
     try:
         with Children(grace=STOP_SECONDS) as children:
-            yield launch(children, directory, ports=ports, state=state, home=home, say=say)
+            yield launch(children, directory, ports=ports, state=state, home=home, limits=limits, say=say)
     finally:
         remove_scratch(directory)
 
@@ -139,6 +145,7 @@ def launch(
     ports: Ports,
     state: Path | None = None,
     home: Path | None = None,
+    limits: bool = False,
     say: Callable[[str], None] = quiet,
     requested: Event | None = None,
 ) -> Stack:
@@ -148,11 +155,17 @@ def launch(
     """
     around = from_env()
     python = ministack.install((home or around.local_dir).absolute(), say, requested)
-    return _bring_up(children.start, children.check, python, directory.absolute(), ports, state, around.region)
+    return _bring_up(children.start, children.check, python, directory.absolute(), ports, state, around.region, limits)
 
 
 def start(
-    directory: Path, *, region: str, ports: Ports, state: Path | None = None, say: Callable[[str], None] = quiet
+    directory: Path,
+    *,
+    region: str,
+    ports: Ports,
+    state: Path | None = None,
+    limits: bool = False,
+    say: Callable[[str], None] = quiet,
 ) -> Stack:
     """The embedded AWS that ``clickstream local`` keeps in ``directory`` (settings.local_dir); the running one if there is one.
 
@@ -177,7 +190,7 @@ def start(
                     raise Died(process)
 
         try:
-            stack = _bring_up(detach, check, python, directory, ports, state, region)
+            stack = _bring_up(detach, check, python, directory, ports, state, region, limits)
             _record(directory).write_bytes(msgspec.json.encode(stack, enc_hook=str))
         except BaseException:
             # whatever interrupted the start, nothing may be left that no record tells of
@@ -258,6 +271,7 @@ def _bring_up(
     ports: Ports,
     state: Path | None,
     region: str,
+    limits: bool,
 ) -> Stack:
     aws_port, kinesis_port = claim((ports.aws, "--port"), (ports.kinesis, "--kinesis-port"))
     scratch = _scratch(directory)
@@ -277,11 +291,14 @@ def _bring_up(
     ]
     if state is not None:
         kinesis += ["--state", str(state.absolute() / "kinesis")]
+    if limits:
+        kinesis += ["--limits"]
     logs = directory / "logs"
     stack = Stack(
         directory=directory,
         ports=Ports(aws=aws_port, kinesis=kinesis_port),
         region=region,
+        limits=limits,
         processes=(
             spawn("ministack", ministack.command(python, policies), environment=environment, log=logs / "ministack.log"),
             spawn("kinesis", kinesis, environment=environment, log=logs / "kinesis.log"),

@@ -74,6 +74,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     collect_port: int
     ports: Ports
     state: Path | None = None
+    limits: bool = True
+    """Whether the embedded Kinesis enforces the limits of a shard."""
     origins: Sequence[str] = ()
 
 
@@ -107,9 +109,15 @@ class Parts:
         stack = None
         if "aws" in names:
             ports = Ports(aws=claimed["aws"], kinesis=claimed["kinesis"])
-            home = self._settings.local_dir
             stack = launch(
-                self.aws, self._run.folder, ports=ports, state=wanted.state, home=home, say=self._say, requested=requested
+                self.aws,
+                self._run.folder,
+                ports=ports,
+                state=wanted.state,
+                home=self._settings.local_dir,
+                limits=wanted.limits,
+                say=self._say,
+                requested=requested,
             )
             self._settings = stack.settings
             self._kept = "; nothing is kept without --state DIR" if wanted.state is None else f"; kept in {wanted.state}"
@@ -118,16 +126,18 @@ class Parts:
         clients = Clients(self._settings)
         resources.create(clients, self._settings, shards=wanted.shards)
 
+        workers = [name for name in applications() if name in names]
+        pace = {"CLICKSTREAM_POLLERS": str(len(workers))}
+
         def begin(group: Children, name: str, *arguments: str) -> None:
             command = [sys.executable, "-P", "-m", "clickstream.cli", *arguments]
             environment = None
             if stack is not None:
                 role = roles.variables(self._settings.name, _ROLES.get(name, name))
-                environment = child_environment(stack.environment | role)
+                environment = child_environment(pace | stack.environment | role)
             self.begin(Part(name, command, group, environment))
 
         since_ms = int(time.time() * 1000)
-        workers = [name for name in applications() if name in names]
         for name in workers:
             if stack is not None:
                 if applications()[name].functions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from aws_cdk import CfnParameter, Environment, Stack
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_kms as kms
@@ -31,6 +32,7 @@ class WorkersStack(Stack):
         super().__init__(scope, name, env=env)
         release = CfnParameter(self, "Release", description="The images' tag: the commit they were built from")
         urls = {} if webhooks is None else {"CLICKSTREAM_WEBHOOKS": ecs.Secret.from_secrets_manager(webhooks)}
+        polling = msgspec.structs.replace(stage.settings, pollers=len(applications().keys() - stage.fanout))
         self.services = {
             application: Service(
                 self,
@@ -38,11 +40,11 @@ class WorkersStack(Stack):
                 cluster=cluster,
                 image="worker",
                 release=release.value_as_string,
-                command=[application],
+                command=[application, *(["--retrieval", "fanout"] if application in stage.fanout else [])],
                 health=".local/workers",
                 role=permissions.worker(stage.settings, application),
                 size=stage.size(application),
-                settings=stage.settings,
+                settings=polling,
                 key=key,
                 secrets=urls if needs.webhooks else None,
             )

@@ -16,20 +16,21 @@ from clickstream.aws import Clients
 from clickstream.consumers.analytics.needs import AGGREGATES
 from clickstream.consumers.archive.columns import SCHEMA as ARCHIVE
 from clickstream.consumers.archive.columns import Columns
-from clickstream.consumers.needs import applications
+from clickstream.consumers.needs import applications, built_in
 from clickstream.consumers.recommendations.needs import OFFERS
 from clickstream.consumers.runtime.worker.daemon import _JVM_END_S
 from clickstream.consumers.runtime.worker.properties import SHUTDOWN_GRACE_MS
 from clickstream.events import KNOWN, Event
+from clickstream.infra import app
 from clickstream.infra.stacks.catalogue import hive
 from clickstream.infra.stacks.gateway import EVENT_FIELDS
 from clickstream.infra.stacks.parts.stores import Stores
-from clickstream.infra.stages import PRODUCTION, Writes
+from clickstream.infra.stages import PRODUCTION, STAGING, Writes
 from clickstream.schemas.published import generate
 from clickstream.settings import Settings
 from tests.infra.deployment import ORDER, kinds
 from tests.infra.snapshots import SNAPSHOTS, text_of
-from tests.infra.templates import Template, of_type
+from tests.infra.templates import Template, of_type, read
 
 Templates = dict[str, dict[str, Template]]
 #: The CDK's own redundant DependsOn.
@@ -208,3 +209,14 @@ def test_the_docs_say_what_the_embedded_aws_does_not_take(templates: Templates) 
     stacks["delivery"] = templates["delivery"]["clickstream-delivery"]
     for name, template in stacks.items():
         assert f"| {name} | {len(template['Resources'])} |" in text, name
+
+
+def test_who_reads_by_fan_out_takes_no_turn_of_those_who_poll(tmp_path: Path) -> None:
+    app.build(msgspec.structs.replace(STAGING, fanout=frozenset({"fraud"})), tmp_path, checked=False).synth()
+    tasks = of_type(read(tmp_path)["clickstream-staging-workers"], "AWS::ECS::TaskDefinition").values()
+    (containers,) = zip(*(task["ContainerDefinitions"] for task in tasks), strict=True)
+    assert {each["Name"]: each["Command"] for each in containers} == {
+        name: [name, "--retrieval", "fanout"] if name == "fraud" else [name] for name in built_in()
+    }
+    pollers = {"Name": "CLICKSTREAM_POLLERS", "Value": str(len(built_in()) - 1)}
+    assert all(pollers in each["Environment"] for each in containers)

@@ -7,7 +7,7 @@ from typing import get_args
 
 import click
 
-from clickstream.consumers.needs import applications, find
+from clickstream.consumers.needs import applications, find, how_many
 from clickstream.consumers.runtime.worker.properties import (
     MOST_RECORDS,
     InitialPosition,
@@ -49,7 +49,7 @@ _NOT_TO_OVERRIDE = frozenset({"applicationName", "workerId", "streamName"})
     type=click.Choice(get_args(Retrieval)),
     default="polling",
     show_default=True,
-    help="polling: all readers share a shard's 2 MB/s; fanout: APP has 2 MB/s of its own, at a price.",
+    help="polling: all readers share a shard's 2 MB/s and five reads a second; fanout: APP has 2 MB/s of its own, at a price.",
 )
 @click.option(
     "--from",
@@ -122,6 +122,7 @@ def worker(
         retrieval=retrieval,
         initial_position=initial_position,
         max_records=max_records,
+        pollers=settings.pollers or how_many(),
         tables=(SHARDS.of(settings),),
         overrides={} if overrides is None else _own_properties(overrides),
     )

@@ -26,6 +26,8 @@ InitialPosition = Literal["TRIM_HORIZON", "LATEST"]
 SHUTDOWN_GRACE_MS = 30_000
 #: Of one GetRecords call under polling: Kinesis's limit.
 MOST_RECORDS = 10_000
+#: A shard answers five GetRecords a second to all who read it: who polls has a share of four, and one is for who only looks.
+SHARED_READ_MS = 250
 
 
 class ShardProcesses(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,8 @@ class WorkerPlan(msgspec.Struct, frozen=True, kw_only=True):
     retrieval: Retrieval = "polling"
     initial_position: InitialPosition = "TRIM_HORIZON"
     max_records: int = MOST_RECORDS
+    pollers: int = 1
+    """How many applications poll this stream, this one among them."""
     restarts: RestartPolicy = RestartPolicy()
     tables: tuple[str, ...] = ()
     """Tables that the shard processes need; a missing one is reported before anything starts."""
@@ -101,8 +105,8 @@ def _retrieval(plan: WorkerPlan) -> dict[str, str]:
         return {"retrievalMode": "FANOUT", "fanoutConfig.consumerName": plan.application}
     return {
         "retrievalMode": "POLLING",
-        # the biggest part of put-to-effect latency under polling; KCL raises anything below 200
-        "idleTimeBetweenReadsInMillis": "250",
+        # the biggest part of put-to-effect latency under polling (docs/decisions/0043)
+        "idleTimeBetweenReadsInMillis": str(SHARED_READ_MS * plan.pollers),
         "maxRecords": str(plan.max_records),
     }
 

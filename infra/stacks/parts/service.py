@@ -73,6 +73,7 @@ class Service(Construct):
                 "CLICKSTREAM_LOG_LEVEL": "INFO",
                 "CLICKSTREAM_RECORDS": settings.records,
                 "AWS_REGION": scope.region,
+                **({"CLICKSTREAM_POLLERS": str(settings.pollers)} if settings.pollers else {}),
             },
             secrets=None if secrets is None else dict(secrets),
             logging=ecs.LogDrivers.aws_logs(stream_prefix=role.name, log_group=log_group),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 
@@ -28,6 +29,7 @@ from clickstream.infra.local.kinesis.model.faults import Fault
 from clickstream.infra.local.kinesis.regions import Regions
 
 FAULTS_PATH = "/_clickstream/faults"
+CALLS_PATH = "/_clickstream/calls"
 _NO_OPERATION = (
     b"<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n"
     b"</AccessDeniedException>\n"
@@ -55,6 +57,8 @@ class KinesisApp:
         self._flush = flush
         self._clock = clock
         self._bell = Bell()
+        self._calls: Counter[str] = Counter()
+        """Operations, each with its error if it failed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -72,6 +76,8 @@ class KinesisApp:
             await send_reply(send, Reply(200, "application/json", b'{"status":"ok"}\n'))
         elif path == FAULTS_PATH:
             await send_reply(send, self._change_faults(method, body))
+        elif path == CALLS_PATH and method == "GET":
+            await send_reply(send, Reply(200, "application/json", msgspec.json.encode(self._calls)))
         elif path == CONTROL_PATH and self._gate is not None:
             await send_reply(send, self._gate.control(method, body))
         else:
@@ -100,6 +106,7 @@ class KinesisApp:
         if not isinstance(answer, Reply):
             await self._push(answer, receive, send)
             return
+        self._calls[" ".join(filter(None, (request.operation, answer.error)))] += 1
         if request.operation not in ("GetRecords", "GetShardIterator"):
             self._bell.ring()
             if self._flush is not None:

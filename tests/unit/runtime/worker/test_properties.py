@@ -49,13 +49,16 @@ public class Echo {
 """
 
 
-def derived(settings: Settings, retrieval: Retrieval = "polling", max_records: int = MOST_RECORDS) -> dict[str, str]:
+def derived(
+    settings: Settings, retrieval: Retrieval = "polling", max_records: int = MOST_RECORDS, pollers: int = 1
+) -> dict[str, str]:
     plan = WorkerPlan(
         application="shop-analytics",
         worker_id="shop-analytics-1",
         shards=ShardProcesses(command=("/opt/python", "-m", "child")),
         retrieval=retrieval,
         max_records=max_records,
+        pollers=pollers,
     )
     return derive(plan, settings)
 
@@ -100,6 +103,12 @@ def test_polling_is_said_with_its_limits() -> None:
     assert properties["retrievalMode"] == "POLLING"
     assert properties["idleTimeBetweenReadsInMillis"] == "250"
     assert properties["maxRecords"] == "500"
+
+
+@pytest.mark.parametrize("pollers", [1, 2, 3, 5, 6, 20])
+def test_those_who_poll_leave_one_of_a_shards_five_reads_a_second(pollers: int) -> None:
+    pause_s = int(derived(LOCAL, pollers=pollers)["idleTimeBetweenReadsInMillis"]) / 1000
+    assert pollers / pause_s == 4
 
 
 def test_fan_out_names_its_consumer_after_the_application_and_sets_no_polling_property() -> None:

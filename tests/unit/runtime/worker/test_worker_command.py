@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from clickstream.aws import Clients
 from clickstream.cli import cli
+from clickstream.consumers.needs import built_in
 from clickstream.consumers.runtime.worker import java
 from clickstream.consumers.runtime.worker.properties import parse
 from clickstream.errors import Missing, RetryLater, UserMistake
@@ -88,6 +89,24 @@ def test_properties_can_be_read_before_they_are_used(tmp_path: Path, monkeypatch
     assert properties["failoverTimeMillis"] == "9000"
     assert properties["maxLeasesForWorker"] == "2"
     assert "shop-analytics-7.shards" in properties["executableName"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "pause_ms"),
+    [
+        ({}, 250 * len(built_in())),
+        # counted without an import: there is none of this name
+        ({"CLICKSTREAM_APPLICATIONS": "my_shop.wishlist"}, 250 * (len(built_in()) + 1)),
+        ({"CLICKSTREAM_POLLERS": "2"}, 500),
+    ],
+)
+def test_a_worker_polls_at_the_pace_of_all_that_are_declared(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], pause_ms: int
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    properties = parse(worker("analytics", "--print-properties").stdout)
+    assert properties["idleTimeBetweenReadsInMillis"] == str(pause_ms)
 
 
 def test_an_id_that_could_name_another_file_is_refused() -> None:
