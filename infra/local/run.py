@@ -70,6 +70,8 @@ class Run:
             shutil.rmtree(old, ignore_errors=True)
 
     def started(self, process: Process) -> None:
+        """Told to the next run, and in ``NAME.pid`` to a person who wants this process and no other on the machine."""
+        (self.folder / f"{process.name}.pid").write_text(f"{process.pid}\n")
         self._note(processes=(*(each for each in self._record.processes if each.is_running()), process))
 
     def shown_at(self, dashboard: str) -> None:

@@ -37,7 +37,7 @@ class Up:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.url = ""
-        self._environment = child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder)})
+        self._environment = child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder), "CLICKSTREAM_COMMIT_S": "20"})
         self._up: subprocess.Popen[bytes] | None = None
 
     @contextmanager

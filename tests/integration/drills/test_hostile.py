@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.java, pytest.mark.timeout(600
 
 
 def test_hostile_clients_change_nothing_for_good_visitors(tmp_path: Path) -> None:
-    shown = show(tmp_path / "hostile", duration_s=15, rate=150, stall_s=60)
+    shown = show(tmp_path / "hostile", duration_s=15, rate=250, stall_s=60)
     report = shown["report"]
     assert report["problems"] == []
     assert shown["verified"]

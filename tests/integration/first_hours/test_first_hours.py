@@ -53,7 +53,9 @@ class House:
         (folder / ".local" / "ministack").symlink_to(home / "ministack")
         (folder / ".venv").symlink_to(Path(sys.prefix))
         # other tests run beside: scikit-learn's threads would wait for each other
-        self._environment = child_environment({"CLICKSTREAM_LOCAL_DIR": str(folder / ".local"), "OMP_NUM_THREADS": "1"})
+        self._environment = child_environment(
+            {"CLICKSTREAM_LOCAL_DIR": str(folder / ".local"), "OMP_NUM_THREADS": "1", "CLICKSTREAM_COMMIT_S": "20"}
+        )
         self._first = Terminal(self._environment, folder)
         self._pasted = ""
 

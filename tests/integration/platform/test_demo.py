@@ -36,7 +36,7 @@ def _demo(directory: Path, *arguments: str) -> subprocess.Popen[str]:
     (directory / "ministack").symlink_to(home / "ministack")
     return subprocess.Popen(
         [sys.executable, "-m", "clickstream.load.demo", *arguments],
-        env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(directory)}),
+        env=child_environment({"CLICKSTREAM_LOCAL_DIR": str(directory), "CLICKSTREAM_COMMIT_S": "20"}),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -99,7 +99,9 @@ def test_without_its_aws_what_is_left_is_ended(tmp_path: Path, left: Process) ->
 
 def test_what_outlives_its_run_is_known_to_the_next(tmp_path: Path, left: Process) -> None:
     with alone(tmp_path, print) as run:
+        run.begin()
         run.started(left)
+    assert (tmp_path / "latest" / f"{left.name}.pid").read_text() == f"{left.pid}\n"
     said: list[str] = []
 
     def say(line: str) -> None:
