@@ -240,7 +240,7 @@ def test_a_server_that_goes_away_and_comes_back(open_page: Open, site: Site) -> 
 
 def test_the_api_is_described_here(open_page: Open, accessible: Accessible, watch: Watch, screenshots: Path) -> None:
     page = open_page("/api")
-    expect(page.locator("#operations h2")).to_have_count(9)
+    expect(page.locator("#operations h2")).to_have_count(10)
     expect(page.get_by_role("heading", name="/v1/aggregates")).to_be_visible()
     page.screenshot(path=screenshots / "api.png", full_page=True)
     assert accessible(page) == []
