@@ -102,6 +102,18 @@ def test_it_waits_for_shards_that_are_behind_or_have_not_spoken_since_the_flush(
     assert Shop(looks).verify().ok
 
 
+def test_it_waits_a_little_for_the_word_to_when_all_is_complete() -> None:
+    silent = [msgspec.structs.replace(shard, whole_to=0) for shard in DONE]
+    shop = Shop([silent, silent, DONE])
+    assert shop.verify().complete_to == "1970-01-01T00:00:05.000Z"
+
+    never = Shop([silent])
+    report = never.verify()
+    assert report.ok
+    assert report.complete_to is None
+    assert never.now < 15
+
+
 def test_events_that_came_twice_do_not_stand_in_for_those_still_on_their_way() -> None:
     """A reshard's second puts make the number of records whole too early."""
     assert Shop([_changed(0, events=3, duplicates=3), DONE]).verify().ok
