@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 
 from clickstream.application import Application
 from clickstream.aws import Clients
@@ -18,7 +18,7 @@ from clickstream.consumers.runtime.loop.opening import opened
 from clickstream.consumers.runtime.loop.wire import Record
 from clickstream.errors import Rejected
 from clickstream.events import AnyEvent
-from clickstream.infra.local import resources
+from clickstream.infra.local import resources, stack
 from clickstream.load.simulation.fleet.lines import read
 from clickstream.records.position import Position
 from clickstream.settings import Settings
@@ -53,10 +53,10 @@ def test_a_fold_takes_them_and_its_state_survives_them(
 
 
 class Stores:
-    """moto's, before which each request is held against AWS's limits."""
+    """The embedded ones, before which each request is held against AWS's limits."""
 
-    def __init__(self, limits: Any) -> None:
-        self.clients, self.settings = Clients(Settings()), Settings()
+    def __init__(self, surroundings: Settings, limits: Any) -> None:
+        self.clients, self.settings = Clients(surroundings), surroundings
         self.refused: list[str] = []
         resources.create(self.clients, self.settings, shards=1)
         self._limits = limits
@@ -78,11 +78,10 @@ class Stores:
 
 
 @pytest.fixture(scope="module")
-def stores() -> Iterator[Stores]:
+def stores(local_aws: stack.Stack) -> Stores:
     from clickstream.infra.local.limits import requests as limits
 
-    with mock_aws():
-        yield Stores(limits)
+    return Stores(msgspec.structs.replace(local_aws.settings, name="hostile-events"), limits)
 
 
 @by_application

@@ -16,7 +16,6 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
 from starlette.testclient import TestClient
 
 from clickstream import events
@@ -26,7 +25,7 @@ from clickstream.consumers.explain.views import Explainer
 from clickstream.consumers.fraud.views import Decisions
 from clickstream.consumers.recommendations.views import Recommendations
 from clickstream.events import AnyEvent, Purchase
-from clickstream.infra.local import resources
+from clickstream.infra.local import resources, stack
 from clickstream.load.traffic import bounds
 from clickstream.records.position import Position
 from clickstream.serving.app import create_app
@@ -35,7 +34,7 @@ from clickstream.serving.pages.now.spans import SPANS
 from clickstream.serving.pages.pictures import Fraud, Now, Pipeline
 from clickstream.serving.pages.pictures import Recommendations as RecommendationsPicture
 from clickstream.serving.progress import ProgressReader, Reading
-from clickstream.settings import Settings
+from clickstream.settings import from_env
 from tests.property.untrusted import hostile
 from tests.property.untrusted.at_the_terminal import is_clean, run
 
@@ -45,7 +44,6 @@ APPLICATIONS = [
     for name in ("analytics", "fraud", "recommendations", "orders")
 ]
 TOKEN = "a-token-of-these-tests"
-#: moto's stream knows no other clock.
 lenient = settings(
     max_examples=25, deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
@@ -71,7 +69,7 @@ def filling(now_ms: int) -> list[AnyEvent]:
 
 
 class Site:
-    """The server over the real stores' tables (moto), as the applications' folds and sinks fill them."""
+    """The server over the real stores' tables, as the applications' folds and sinks fill them."""
 
     def __init__(self, client: TestClient, pictures: list[Picture], seen: Reading, filled: list[AnyEvent], now_ms: int) -> None:
         self.client = client
@@ -91,9 +89,11 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with mock_aws():
-        surroundings = Settings()
+def site(local_aws: stack.Stack) -> Iterator[Site]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**local_aws.environment, "CLICKSTREAM_NAME": "hostile-pages"}.items():
+            patch.setenv(name, value)  # for the commands too
+        surroundings = from_env()
         clients = Clients(surroundings)
         resources.create(clients, surroundings, shards=1)
         # not the module's: pytest may have imported it long before, and what is put late is searched for in vain
@@ -103,7 +103,6 @@ def site() -> Iterator[Site]:
             clients.kinesis.put_record(StreamName=surroundings.stream, PartitionKey=event.user_id, Data=events.encode(event))
         for application in APPLICATIONS:
             fold, sink = application.open_fold(SHARD), application.open_sink(SHARD, clients, surroundings)
-            # few enough for one transaction: of several at once moto takes back what others have written
             for start in range(0, len(filled), 50):
                 fold.apply(filled[start : start + 50])
                 sink.write(fold.effects(flush=True), Position(start + 1))
