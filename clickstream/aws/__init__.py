@@ -51,8 +51,8 @@ class Clients:
         self._settings = settings
         access_key, secret_key = settings.credentials or (None, None)
         core = botocore.session.Session()
-        core.register_component("data_loader", _descriptions())
         try:
+            core.register_component("data_loader", _descriptions())
             self._session = boto3.Session(
                 botocore_session=core,
                 profile_name=settings.profile,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +12,7 @@ import numpy as np
 
 from clickstream.load.benchmarks.harness.measure import Unavailable
 from clickstream.models.recommender.clicks import Clicks
+from clickstream.settings import child_environment
 
 _SOURCE = Path(__file__).with_name("serenade")
 _BUILD = Path(__file__).parents[3] / "build" / "serenade"
@@ -61,7 +61,7 @@ def _built(within_s: float) -> Path:
     try:
         done = subprocess.run(
             command,
-            env=os.environ | {"CARGO_TARGET_DIR": str(_BUILD)},
+            env=child_environment({"CARGO_TARGET_DIR": str(_BUILD)}),
             capture_output=True,
             text=True,
             check=False,

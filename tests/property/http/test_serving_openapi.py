@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from starlette.testclient import TestClient
 
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
+from clickstream.consumers.dead_letters.views import Letter, Look
 from clickstream.serving.api.routes import OPERATIONS
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
@@ -20,6 +22,12 @@ from tests.property.http.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
+
+
+_LETTER = Letter(
+    id="0123456789ab", application="fraud", shard="s", arrived_at=1, kind="record", reason="no event", path="$", event_id=None
+)
+SEEN = Look(visible=2, hidden=1, letters=[_LETTER, msgspec.structs.replace(_LETTER, kind="effect", event_id="a/b")])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +39,16 @@ def shop() -> Shop:
 def client(shop: Shop) -> Iterator[TestClient]:
     # no application is declared here, so every question about one is a mistake
     own = Answers(Clients(Settings()), Settings(), {})
-    app = create_app(shop, shop.clock, monotonic=shop.clock, risk=Desk(shop), offers=Window(shop), lives=Lives().life, own=own)
+    app = create_app(
+        shop,
+        shop.clock,
+        monotonic=shop.clock,
+        risk=Desk(shop),
+        offers=Window(shop),
+        lives=Lives().life,
+        letters=lambda: SEEN,
+        own=own,
+    )
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
         yield client
 
