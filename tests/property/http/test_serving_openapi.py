@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,20 +13,14 @@ from starlette.testclient import TestClient
 
 from clickstream.answers.reading import Answers
 from clickstream.aws import Clients
-from clickstream.consumers.dead_letters.views import Letter, Look
 from clickstream.serving.api.routes import OPERATIONS
 from clickstream.serving.app import create_app
 from clickstream.settings import Settings
 from tests.property.http.json_schemas import Document
 from tests.unit.serving.desk import Desk, Window
+from tests.unit.serving.letterbox import Letterbox
 from tests.unit.serving.lives import Lives
 from tests.unit.serving.shop import Shop
-
-
-_LETTER = Letter(
-    id="0123456789ab", application="fraud", shard="s", arrived_at=1, kind="record", reason="no event", path="$", event_id=None
-)
-SEEN = Look(visible=2, hidden=1, letters=[_LETTER, msgspec.structs.replace(_LETTER, kind="effect", event_id="a/b")])
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +39,7 @@ def client(shop: Shop) -> Iterator[TestClient]:
         risk=Desk(shop),
         offers=Window(shop),
         lives=Lives().life,
-        letters=lambda: SEEN,
+        letters=Letterbox(),
         own=own,
     )
     with TestClient(app, base_url="http://127.0.0.1:8080") as client:
