@@ -49,6 +49,8 @@ class State(msgspec.Struct, array_like=True):
     windows: list[tuple[Window, Partial]]
     sessions: SessionsState
     turn: int = 0
+    due: list[Window] | None = None
+    """Whose rows were not given out by then; a state of a version before does not say."""
 
 
 class _Accumulator:
@@ -236,13 +238,14 @@ class AnalyticsFold:
     def changes(self) -> bytes:
         self._settle()
         unsent, self._unsent = self._unsent, []
-        return _encoder.encode(State(self._watermark, unsent, self._sessions.changes(), self._turn))
+        return _encoder.encode(State(self._watermark, unsent, self._sessions.changes(), self._turn, [*self._due]))
 
     def snapshot(self) -> bytes:
         self._settle()
         self._unsent = []
         windows = [(window, accumulator.total) for window, accumulator in self._windows.items()]
-        return _encoder.encode(State(self._watermark, windows, self._sessions.snapshot(self._watermark), self._turn))
+        sessions = self._sessions.snapshot(self._watermark)
+        return _encoder.encode(State(self._watermark, windows, sessions, self._turn, [*self._due]))
 
     def restore(self, state: bytes, inheritance: Inheritance | None) -> None:
         """Raises msgspec.MsgspecError when the bytes are no state of this application."""
@@ -254,7 +257,10 @@ class AnalyticsFold:
             return  # the parent's rows stay; this shard adds its own
         for window, partial in decoded.windows:
             self._windows[window].total.merge(partial)
-            self._due[window] = None  # its row may have been held back
+        if decoded.due is None:
+            self._due |= dict.fromkeys(window for window, _ in decoded.windows)  # any row may have been held back
+        else:
+            self._due = dict.fromkeys(decoded.due)  # of a chain of changes the last one knows
         self._late = {window.start for window in self._windows if window.width == 1 and window.late == self._turn}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from random import Random
 from typing import Any
 
@@ -85,3 +86,24 @@ def test_a_row_is_written_about_once() -> None:
     assert written.calls["minute"] < 1.2 * windows["minute"]  # some have a late part as well
     assert written.calls["hour"] < 2.5 * windows["hour"]
     assert written.calls["moving"] <= len(deliveries)
+
+
+def test_who_takes_a_shard_over_writes_again_only_what_was_held_back() -> None:
+    """Not a row for each window of two days."""
+    events = backfill(800)
+    fold, heir = APPLICATION.open_fold("shard"), APPLICATION.open_fold("shard")
+    fold.apply(events[:600])
+    fold.effects(flush=True)
+    states = [fold.snapshot()]
+    for start in range(600, 800, 100):
+        fold.apply(events[start : start + 100])
+        fold.effects(flush=False)
+        states.append(fold.changes())
+    for state in states:
+        heir.restore(state, None)
+    assert keys(heir.effects(flush=True)) == keys(fold.effects(flush=True))
+
+
+def keys(rows: Sequence[Any]) -> set[tuple[str, str]]:
+    assert 50 < len(rows) < 500
+    return {(row.window, row.part) for row in rows if row.window != MOVING}
