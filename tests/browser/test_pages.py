@@ -107,9 +107,11 @@ def test_an_events_life_stands_in_the_frame_of_the_others(
 
 
 def test_nothing_is_claimed_before_anything_was_read(
-    open_page: Open, site: Site, shop: Shop, watch: Watch, screenshots: Path
+    shop: Shop, watch: Watch, screenshots: Path, request: pytest.FixtureRequest
 ) -> None:
-    shop.down = True
+    shop.down = True  # before the server starts, which may read at once
+    site: Site = request.getfixturevalue("site")
+    open_page: Open = request.getfixturevalue("open_page")
     page = open_page(PAGES["fraud"].path)
     for name, shown in PAGES.items():
         page.goto(site.url.rstrip("/") + shown.path)

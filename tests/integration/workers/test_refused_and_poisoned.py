@@ -138,6 +138,7 @@ def test_a_record_that_a_bug_cannot_stand_stops_no_shard(site: Site) -> None:
     assert len(letters) == 3
     assert all("ArithmeticError: a bug in the fold" in (letter.traceback or "") for letter in letters)
     until(lambda: site.counted() == 90, "all answers")
-    assert site.log().count("shard process stops at a bug") == 9
+    # three times three; who is ended with another's zygote in the moment in which it says so, says it again
+    assert 9 <= site.log().count("shard process stops at a bug") <= 12
     site.put(10)
     until(lambda: site.folded() == 100, "the shards go on")
