@@ -39,7 +39,8 @@ class Site:
         self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="clickstream-site-")))
         aws = self._stack.enter_context(stack.local_aws(self.folder, home=from_env().local_dir))
         self.servers = aws.processes
-        self.settings: Settings = msgspec.structs.replace(aws.settings, local_dir=self.folder)
+        # what is timed is read off commits, so they come every second
+        self.settings: Settings = msgspec.structs.replace(aws.settings, local_dir=self.folder, commit_s=1.0)
         self.clients = Clients(self.settings)
         resources.create(self.clients, self.settings, shards=shards)
         self.children = self._stack.enter_context(Children(grace=60))
