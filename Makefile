@@ -18,7 +18,7 @@ QUIET := $(shell test -t 2 || echo --quiet)
 help:
 	@echo 'make demo        the whole system here, dashboard at http://127.0.0.1:8080 (SECONDS=60 RATE=500: ends by itself, verified)'
 	@echo 'make test        lint, types and every test that needs no more than this machine'
-	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json (QUICK=1: three minutes; DOCS=1: the page too)'
+	@echo 'make bench       the benchmarks, each beside its peer; also in build/bench.json (QUICK=1: five minutes; DOCS=1: the page too)'
 	@echo 'make simulate    the fleet simulator (SEEDS=20000; SEED=123 replays one with its trace)'
 	@echo 'make synth       the AWS stacks into cdk.out/, checked'
 	@echo 'make lint        ruff and mypy alone'

@@ -34,7 +34,7 @@ BENCHMARKS = {
     "growth-windows": "clickstream.load.benchmarks.folding.growth:windows",
     "growth-shards": "clickstream.load.benchmarks.folding.growth:shards",
 }
-#: id → what its function is called with in a quick run: 27 benchmarks in three minutes on two quiet cores.
+#: id → what its function is called with in a quick run: 27 benchmarks in four to five minutes on two quiet cores.
 QUICK: Mapping[str, Mapping[str, float]] = {
     "pipe": {"warm_up": 2, "counted": 6},
     "pipe-single": {"warm_up": 2, "counted": 6},
